@@ -31,7 +31,7 @@ build() {
     local variables=k8s.io/component-base/version
     export CGO_ENABLED=0
     go build -C "$here/components" -trimpath -o "$bin.partial/" -ldflags "-s -w -X $variables.gitVersion=$version \
-      -X $variables.gitMajor=1 -X $variables.gitMinor=$(cut -d. -f2 <<<$version)" ./...
+      -X $variables.gitMajor=1 -X $variables.gitMinor=$(cut -d. -f2 <<<"$version")" ./...
     go build -C "$here/metrics-server" -trimpath -o "$bin.partial/" -ldflags "-s -w" .
     ln -s kube "$bin.partial/kubectl"
     mv -T "$bin.partial" "$bin"

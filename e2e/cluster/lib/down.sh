@@ -12,9 +12,8 @@ stop() {
   release_mounts
   remove_control_groups
   [ ! -e "/run/netns/$namespace" ] || ip netns del "$namespace"
-  # Places that containerd, the kubelet and the CNI plugins do not let anyone choose.
+  # A place that the kubelet does not let anyone choose.
   [ ! -d /var/log/containers ] || find /var/log/containers -type l -lname "$state/*" -delete
-  [ ! -d /var/lib/cni/results ] || find /var/lib/cni/results -regextype posix-extended -regex ".*/$namespace-[0-9a-f]{64}-eth0" -delete
   rm -rf "$run"
 }
 
@@ -32,7 +31,7 @@ stop_processes() {
   for component in kubelet controller-manager scheduler proxy metrics-server dns apiserver etcd; do
     alive "$component" && kill "$(cat "$run/pid/$component")" 2>/dev/null || true
   done
-  remove_shim_sockets
+  remove_records_elsewhere
   deadline=$((SECONDS + 10))
   until none_left; do
     for pid in $(processes); do kill -KILL "$pid" 2>/dev/null || true; done
@@ -41,12 +40,15 @@ stop_processes() {
   done
 }
 
-# containerd keeps the sockets of its shims outside the state directory it is given.
-remove_shim_sockets() {
-  local address
+# containerd and its CNI library keep some records outside the directories that they are given.
+remove_records_elsewhere() {
+  local sandbox address
+  for sandbox in "$run"/containerd/io.containerd.grpc.v1.cri/sandboxes/*/; do
+    sandbox=$(basename "$sandbox")
+    rm -f /var/lib/cni/results/*-"$sandbox"-*
+  done
   for address in "$run"/containerd/io.containerd.runtime.v2.task/k8s.io/*/address; do
-    [ -e "$address" ] || continue
-    rm -f "$(sed 's|^unix://||' "$address")"
+    [ ! -e "$address" ] || rm -f "$(sed 's|^unix://||' "$address")"
   done
 }
 

@@ -7,11 +7,10 @@ render() { # FILE : a file of config/ with its @NAMES@ filled in
 }
 
 files() {
-  mkdir -p "$run"/{pid,netns} "$state"/{log,cni,kubelet,pod-logs,registries/_default}
+  mkdir -p "$run"/{pid,netns} "$state"/{log,cni,kubelet,pod-logs}
   local file
   for file in containerd.toml Corefile kubelet.yaml addons.yaml; do render $file; done
   render pods.conflist && mv "$state/pods.conflist" "$state/cni/"
-  render hosts.toml && mv "$state/hosts.toml" "$state/registries/_default/"
   echo "nameserver $node_ip" >"$state/resolv.conf"
 }
 
