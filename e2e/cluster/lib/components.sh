@@ -49,7 +49,7 @@ start_containerd() {
 start_apiserver() {
   local pki=$state/pki
   start apiserver "$bin/kube" kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
-    --advertise-address=$node_ip --bind-address=$node_ip --service-cluster-ip-range=$service_cidr \
+    --advertise-address="$node_ip" --bind-address="$node_ip" --service-cluster-ip-range="$service_cidr" \
     --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
     --service-account-issuer=https://kubernetes.default.svc \
     --service-account-key-file="$pki/sa.pub" --service-account-signing-key-file="$pki/sa.key" \
@@ -69,7 +69,7 @@ start_controller_manager() {
     --kubeconfig="$kubeconfig" --authentication-kubeconfig="$kubeconfig" --authorization-kubeconfig="$kubeconfig" \
     --use-service-account-credentials --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
     --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" \
-    --allocate-node-cidrs --cluster-cidr=$pod_cidr --service-cluster-ip-range=$service_cidr \
+    --allocate-node-cidrs --cluster-cidr="$pod_cidr" --service-cluster-ip-range="$service_cidr" \
     --horizontal-pod-autoscaler-sync-period="${HPA_SYNC:-5s}" \
     --horizontal-pod-autoscaler-downscale-stabilization="${HPA_DOWNSCALE:-20s}" \
     --horizontal-pod-autoscaler-initial-readiness-delay=5s --horizontal-pod-autoscaler-cpu-initialization-period=10s
@@ -83,12 +83,12 @@ start_scheduler() {
 
 start_kubelet() {
   start kubelet "$bin/kube" kubelet --kubeconfig="$state/kubelet.kubeconfig" --config="$state/kubelet.yaml" \
-    --root-dir="$state/kubelet" --node-ip=$node_ip --hostname-override=node0 --housekeeping-interval=5s
+    --root-dir="$state/kubelet" --node-ip="$node_ip" --hostname-override=node0 --housekeeping-interval=5s
 }
 
 start_proxy() {
   start proxy "$bin/kube" kube-proxy --kubeconfig="$state/proxy.kubeconfig" --hostname-override=node0 \
-    --proxy-mode=iptables --cluster-cidr=$pod_cidr \
+    --proxy-mode=iptables --cluster-cidr="$pod_cidr" \
     --conntrack-max-per-core=0 --conntrack-tcp-timeout-established=0 --conntrack-tcp-timeout-close-wait=0
 }
 
@@ -103,7 +103,7 @@ start_metrics_server() {
 
 logs() { # [COMPONENT]
   if [ $# = 0 ]; then
-    (cd "$state/log" 2>/dev/null && ls -- *.log | sed 's/\.log$//') || say "has no logs"
+    find "$state/log" -name '*.log' -printf '%f\n' 2>/dev/null | sed 's/\.log$//' | sort
   else
     cat "$state/log/$1.log"
   fi

@@ -54,7 +54,8 @@ remove_records_elsewhere() {
 
 release_mounts() { # deepest first: the pods' volumes, root file systems and network namespaces
   local point
-  awk '{print $5}' /proc/self/mountinfo | grep -E "^($state|$run)/" | sort -ru | while read -r point; do
+  awk -v state="$state/" -v run="$run/" 'index($5, state) == 1 || index($5, run) == 1 {print $5}' /proc/self/mountinfo |
+    sort -ru | while read -r point; do
     umount -l "$point" 2>/dev/null || true
   done
 }

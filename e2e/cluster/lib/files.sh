@@ -23,7 +23,7 @@ certificate() { # NAME SUBJECT [ALTERNATIVE-NAMES]
 certificates() {
   mkdir -p "$state/pki"
   (
-    cd "$state/pki"
+    cd "$state/pki" || exit
     openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.crt -days 3650 -subj "/CN=$name" 2>/dev/null
     openssl genrsa -out sa.key 2048 2>/dev/null
     openssl rsa -in sa.key -pubout -out sa.pub 2>/dev/null

@@ -5,7 +5,7 @@ network() {
   ip netns add "$namespace"
   ip -n "$namespace" link set lo up
   ip -n "$namespace" link add node0 type bridge
-  ip -n "$namespace" addr add $node_ip/24 dev node0
+  ip -n "$namespace" addr add "$node_ip/24" dev node0
   ip -n "$namespace" link set node0 up
   # Some components insist on a default route. This one leads nowhere: nothing leaves the namespace.
   ip -n "$namespace" route add default dev node0
