@@ -1,0 +1,9 @@
+//! The pure domain of Upsurge: from a spec to a plan, from recorded figures to a verdict.
+//!
+//! No I/O, no clock, no Kubernetes client and no async in here; everything is a function of its
+//! arguments, so that runner, operator and command line can't disagree.
+
+pub mod metrics;
+pub mod plan;
+pub mod protocol;
+pub mod schedule;

@@ -1,0 +1,11 @@
+//! What is recorded: series by metric and tags, each a sink that merges exactly.
+//!
+//! Names and kinds of metrics are k6's ([`names`]). Everything is recorded at the finest grain (stage ×
+//! scenario × group × request) and added up on demand, so a figure of the whole run is the sum of its parts.
+
+pub mod names;
+mod series;
+mod trend;
+
+pub use series::{Metrics, Selector, SeriesKey, Sink, Tags};
+pub use trend::{Trend, TrendError};

@@ -1,0 +1,73 @@
+//! Names of built-in metrics, as in k6 where k6 has them.
+
+/// Trend: time of sending, waiting and receiving (service time).
+pub const HTTP_REQ_DURATION: &str = "http_req_duration";
+/// Trend: time from the intended start to the last byte; free of coordinated omission.
+pub const HTTP_REQ_RESPONSE_TIME: &str = "http_req_response_time";
+/// Trend: wait for a connection, connecting included.
+pub const HTTP_REQ_BLOCKED: &str = "http_req_blocked";
+/// Trend: TCP connect.
+pub const HTTP_REQ_CONNECTING: &str = "http_req_connecting";
+/// Trend: TLS handshake.
+pub const HTTP_REQ_TLS_HANDSHAKING: &str = "http_req_tls_handshaking";
+/// Trend: writing the request.
+pub const HTTP_REQ_SENDING: &str = "http_req_sending";
+/// Trend: from the request written to the first byte of the response.
+pub const HTTP_REQ_WAITING: &str = "http_req_waiting";
+/// Trend: reading the response.
+pub const HTTP_REQ_RECEIVING: &str = "http_req_receiving";
+/// Rate: requests that failed.
+pub const HTTP_REQ_FAILED: &str = "http_req_failed";
+/// Counter: requests.
+pub const HTTP_REQS: &str = "http_reqs";
+/// Counter: iterations finished.
+pub const ITERATIONS: &str = "iterations";
+/// Trend: time of a whole iteration.
+pub const ITERATION_DURATION: &str = "iteration_duration";
+/// Counter: planned iterations that found no free user.
+pub const DROPPED_ITERATIONS: &str = "dropped_iterations";
+/// Counter: iterations started.
+pub const STARTED_ITERATIONS: &str = "started_iterations";
+/// Trend: time of a group.
+pub const GROUP_DURATION: &str = "group_duration";
+/// Rate: checks that held.
+pub const CHECKS: &str = "checks";
+/// Counter: bytes sent, as on the wire.
+pub const DATA_SENT: &str = "data_sent";
+/// Counter: bytes received, as on the wire.
+pub const DATA_RECEIVED: &str = "data_received";
+/// Gauge: users at work.
+pub const VUS: &str = "vus";
+/// Gauge: users ready to work.
+pub const VUS_MAX: &str = "vus_max";
+/// Trend: delay between the intended and the actual start of an iteration.
+pub const SCHEDULE_LAG: &str = "schedule_lag";
+/// Counter: transport errors and timeouts, tagged by kind in `check`'s place of the key.
+pub const REQUEST_ERRORS: &str = "request_errors";
+
+/// Kind of value that a metric holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A distribution of times.
+    Trend,
+    /// A sum.
+    Counter,
+    /// A share of events.
+    Rate,
+    /// A current value.
+    Gauge,
+}
+
+/// Kind of a built-in metric; `None` for names that are not built in.
+pub fn kind_of(metric: &str) -> Option<Kind> {
+    Some(match metric {
+        HTTP_REQ_DURATION | HTTP_REQ_RESPONSE_TIME | HTTP_REQ_BLOCKED | HTTP_REQ_CONNECTING
+        | HTTP_REQ_TLS_HANDSHAKING | HTTP_REQ_SENDING | HTTP_REQ_WAITING | HTTP_REQ_RECEIVING | ITERATION_DURATION
+        | GROUP_DURATION | SCHEDULE_LAG => Kind::Trend,
+        HTTP_REQS | ITERATIONS | DROPPED_ITERATIONS | STARTED_ITERATIONS | DATA_SENT | DATA_RECEIVED
+        | REQUEST_ERRORS => Kind::Counter,
+        HTTP_REQ_FAILED | CHECKS => Kind::Rate,
+        VUS | VUS_MAX => Kind::Gauge,
+        _ => return None,
+    })
+}

@@ -1,0 +1,191 @@
+//! Series: a sink for each metric and set of tags.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use upsurge_crds::v1alpha1::ThresholdSelector;
+
+use super::trend::Trend;
+
+/// What limits a query to some series; the same fields that a threshold's selector has.
+pub type Selector = ThresholdSelector;
+
+/// Where a sample belongs. Absent tags mean that the sample belongs to none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Tags {
+    /// Stage in which the iteration was due (open model) or the request was started (closed model).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<String>,
+    /// Innermost group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Check, or kind of error for `request_errors`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<String>,
+}
+
+/// Metric and tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SeriesKey {
+    /// Name of the metric.
+    pub metric: String,
+    /// Where the sample belongs.
+    #[serde(flatten)]
+    pub tags: Tags,
+}
+
+/// What has been recorded for a series.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sink {
+    /// A distribution of times.
+    Trend(Trend),
+    /// A sum.
+    Counter(f64),
+    /// Events of which some passed (checks) or happened (failures).
+    Rate {
+        /// Events that passed or happened.
+        passes: u64,
+        /// All events.
+        total: u64,
+    },
+    /// A current value. Merging adds the current values: each runner reports its own users.
+    Gauge {
+        /// Latest value.
+        value: f64,
+        /// Lowest value.
+        min: f64,
+        /// Highest value.
+        max: f64,
+    },
+}
+
+impl Sink {
+    /// Adds what another recorder saw. Sinks of different kinds don't merge; the first one stays.
+    pub fn merge(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Trend(mine), Self::Trend(theirs)) => mine.merge(theirs),
+            (Self::Counter(mine), Self::Counter(theirs)) => *mine += theirs,
+            (Self::Rate { passes, total }, Self::Rate { passes: more_passes, total: more_total }) => {
+                *passes += more_passes;
+                *total += more_total;
+            }
+            (Self::Gauge { value, min, max }, Self::Gauge { value: other, min: lower, max: upper }) => {
+                *value += other;
+                *min = min.min(*lower);
+                *max = max.max(*upper);
+            }
+            (_, _) => debug_assert!(false, "sinks of different kinds under one name"),
+        }
+    }
+}
+
+/// All series of a recorder, or of many merged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    series: BTreeMap<SeriesKey, Sink>,
+}
+
+impl Metrics {
+    /// Adds a sink to a series.
+    pub fn add(&mut self, key: SeriesKey, sink: &Sink) {
+        match self.series.get_mut(&key) {
+            Some(mine) => mine.merge(sink),
+            None => {
+                self.series.insert(key, sink.clone());
+            }
+        }
+    }
+
+    /// Adds all that another recorder saw.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, sink) in &other.series {
+            self.add(key.clone(), sink);
+        }
+    }
+
+    /// The series of a metric that match a selector, with their tags.
+    pub fn select<'a>(&'a self, metric: &'a str, selector: &'a Selector) -> impl Iterator<Item = (&'a Tags, &'a Sink)> {
+        let first = SeriesKey { metric: metric.into(), tags: Tags::default() };
+        self.series
+            .range(first..)
+            .take_while(move |(key, _)| key.metric == metric)
+            .filter(move |(key, _)| matches(selector, &key.tags))
+            .map(|(key, sink)| (&key.tags, sink))
+    }
+
+    /// The sum of the series of a metric that match a selector; `None` if there are none.
+    pub fn sum(&self, metric: &str, selector: &Selector) -> Option<Sink> {
+        let mut selected = self.select(metric, selector).map(|(_, sink)| sink);
+        let mut sum = selected.next()?.clone();
+        selected.for_each(|sink| sum.merge(sink));
+        Some(sum)
+    }
+
+    /// The sum as a distribution; empty if there are no such series.
+    pub fn trend(&self, metric: &str, selector: &Selector) -> Trend {
+        match self.sum(metric, selector) {
+            Some(Sink::Trend(trend)) => trend,
+            _ => Trend::default(),
+        }
+    }
+
+    /// The sum as a count; 0 if there are no such series.
+    pub fn count(&self, metric: &str, selector: &Selector) -> f64 {
+        match self.sum(metric, selector) {
+            Some(Sink::Counter(count)) => count,
+            _ => 0.0,
+        }
+    }
+
+    /// The sum as passes and total; zeros if there are no such series.
+    pub fn rate(&self, metric: &str, selector: &Selector) -> (u64, u64) {
+        match self.sum(metric, selector) {
+            Some(Sink::Rate { passes, total }) => (passes, total),
+            _ => (0, 0),
+        }
+    }
+
+    /// All series.
+    pub fn iter(&self) -> impl Iterator<Item = (&SeriesKey, &Sink)> {
+        self.series.iter()
+    }
+
+    /// Whether there are no series.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+}
+
+/// On the wire a list of key and sink: JSON objects can't have objects as keys.
+impl Serialize for Metrics {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.series)
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = Vec::<(SeriesKey, Sink)>::deserialize(deserializer)?;
+        let mut metrics = Self::default();
+        for (key, sink) in &pairs {
+            metrics.add(key.clone(), sink);
+        }
+        Ok(metrics)
+    }
+}
+
+fn matches(selector: &Selector, tags: &Tags) -> bool {
+    let fits = |wanted: &Option<String>, tag: &Option<String>| wanted.is_none() || wanted == tag;
+    fits(&selector.stage, &tags.stage)
+        && fits(&selector.scenario, &tags.scenario)
+        && fits(&selector.group, &tags.group)
+        && fits(&selector.request, &tags.request)
+        && fits(&selector.check, &tags.check)
+}

@@ -1,0 +1,224 @@
+//! What runners and the collector say to each other: JSON over HTTP, dialled by the runner.
+//!
+//! 1. `POST {collector}/v1/runs/{namespace}/{run}/hello` ([`Hello`] → [`HelloReply`]), every
+//!    [`HELLO_INTERVAL`] until the reply is `Start` (or `Stop`). Both sides stamp their clocks, so that the
+//!    runner knows its offset to the operator's clock and can start at the operator's instant T0.
+//! 2. `POST …/deltas` ([`DeltaBatch`] → [`DeltaReply`]), once per second from the start. Deltas are
+//!    numbered from 1 per runner, sent in order, and kept by the runner until they are acknowledged, which
+//!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored.
+//! 3. The last delta has `done`; the runner exits 0 once it is acknowledged.
+//!
+//! Every request carries `Authorization: Bearer` with the pod's projected token. Answers other than 200:
+//! 401/403 the token is not this runner's (stop at once); 404/410 there is no such run any more (stop the
+//! load at once); 503 not the leader, or not ready yet (try again); 409 a delta is missing: the body is a
+//! [`DeltaReply`] that says what was seen last.
+//! All times are nanoseconds since the Unix epoch unless they say otherwise.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use upsurge_crds::LoadTestSpec;
+
+use crate::metrics::Metrics;
+
+/// Time between two hellos of a runner that waits.
+pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
+/// Time between two deltas.
+pub const DELTA_INTERVAL: Duration = Duration::from_secs(1);
+/// Silence after which a runner counts as lost.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+
+/// File, within the mounted plan, that holds a [`RunPlan`] as JSON.
+pub const PLAN_FILE: &str = "plan.json";
+/// Prefix of the environment variables that hold secrets: `UPSURGE_SECRET_` and the secret's name.
+pub const SECRET_ENV_PREFIX: &str = "UPSURGE_SECRET_";
+
+/// What the operator gives every runner of a run, in an immutable ConfigMap.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunPlan {
+    /// Namespace of the run.
+    pub namespace: String,
+    /// Name of the run.
+    pub run: String,
+    /// UID of the run.
+    pub uid: String,
+    /// Number of runners.
+    pub runners: u32,
+    /// The spec that is run.
+    pub test: LoadTestSpec,
+}
+
+/// "I am here", and whether the runner can start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hello {
+    /// Index of the runner, from 0.
+    pub runner: u32,
+    /// Name of its pod.
+    pub pod: String,
+    /// The runner's clock when it sent this.
+    pub sent_at: i64,
+    /// How far it is.
+    pub readiness: Readiness,
+    /// T0 it has accepted, if it already has one (said again to an operator that restarted).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_start: Option<i64>,
+    /// Variables captured by `before`, from the runner that was told to do it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<BeforeOutcome>,
+}
+
+/// How far a runner is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Readiness {
+    /// Compiling, loading, resolving.
+    Preparing,
+    /// Can start at any time.
+    Ready,
+    /// Can't start.
+    Failed {
+        /// One of `upsurge_crds::names::reasons`.
+        reason: String,
+        /// What, where, and what to do.
+        message: String,
+    },
+}
+
+/// What became of `before`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BeforeOutcome {
+    /// Captured variables, or what went wrong.
+    pub result: Result<serde_json::Map<String, serde_json::Value>, String>,
+}
+
+/// The collector's answer to a hello.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HelloReply {
+    /// The operator's clock when the hello came in.
+    pub received_at: i64,
+    /// The operator's clock when this was sent.
+    pub sent_at: i64,
+    /// What to do.
+    pub command: HelloCommand,
+}
+
+/// What a waiting runner is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HelloCommand {
+    /// Say hello again after [`HELLO_INTERVAL`].
+    Wait,
+    /// Do the `before` steps and report the outcome; one runner is told so, once all are ready. It may be
+    /// told again after an operator restart, so it keeps the outcome and does the steps only once.
+    RunBefore,
+    /// Start the load at T0 by the operator's clock.
+    Start {
+        /// T0.
+        at: i64,
+        /// Variables captured by `before`.
+        #[serde(default)]
+        variables: serde_json::Map<String, serde_json::Value>,
+    },
+    /// End without load.
+    Stop {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Deltas that have not been acknowledged, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeltaBatch {
+    /// Index of the runner.
+    pub runner: u32,
+    /// Name of its pod.
+    pub pod: String,
+    /// T0 that the runner started by.
+    pub start: i64,
+    /// When the runner really started, by the operator's clock.
+    pub started_at: i64,
+    /// The deltas.
+    pub deltas: Vec<Delta>,
+}
+
+/// What a runner recorded since its last delta.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delta {
+    /// Number, from 1.
+    pub number: u64,
+    /// Begin of the interval, milliseconds from T0.
+    pub from_ms: u64,
+    /// End of the interval, milliseconds from T0.
+    pub to_ms: u64,
+    /// What was recorded in it.
+    pub metrics: Metrics,
+    /// How the generator itself fared in it.
+    pub generator: GeneratorDelta,
+    /// Set on the last delta: how the runner ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<RunnerEnd>,
+}
+
+/// How the generator itself fared in an interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneratorDelta {
+    /// CPU time used, in seconds.
+    pub cpu_seconds: f64,
+    /// CPU scheduling periods of the container's cgroup.
+    pub periods: u64,
+    /// Those in which it was throttled.
+    pub throttled_periods: u64,
+}
+
+/// How a runner ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum RunnerEnd {
+    /// All of its share was done.
+    Completed,
+    /// It was told to stop, by command or signal.
+    Stopped {
+        /// Why.
+        reason: String,
+    },
+    /// It could not go on.
+    Failed {
+        /// One of `upsurge_crds::names::reasons`.
+        reason: String,
+        /// What, where, and what to do.
+        message: String,
+    },
+}
+
+/// The collector's answer to deltas.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeltaReply {
+    /// Number of the last delta that is durable; the runner forgets it and those before.
+    pub acknowledged: u64,
+    /// Number of the last delta that was seen; the runner need not send it or those before again
+    /// unless the operator restarts.
+    pub received: u64,
+    /// Whether to go on.
+    pub command: DeltaCommand,
+}
+
+/// Whether a running runner is to go on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DeltaCommand {
+    /// Go on.
+    Continue,
+    /// Stop the load now, cut iterations under way, report the rest.
+    Stop {
+        /// Why.
+        reason: String,
+    },
+}

@@ -1,0 +1,11 @@
+//! The Kubernetes API of Upsurge: resource types, their schemas and the names shared by all parts.
+//!
+//! Everything here is data. Nothing in this crate talks to a cluster or decides a verdict; the
+//! field documentation is the user documentation of the resources (`kubectl explain loadtest`).
+
+pub mod conditions;
+pub mod manifests;
+pub mod names;
+pub mod v1alpha1;
+
+pub use v1alpha1::{LoadTest, LoadTestRun, LoadTestRunSpec, LoadTestSpec};

@@ -1,0 +1,128 @@
+//! Every name that more than one part must agree on: labels, annotations, field managers,
+//! condition types and reasons. Users script against these, so a change here is a breaking change.
+
+/// API group of all resources.
+pub const GROUP: &str = "upsurge.dev";
+/// Audience of the projected service-account token that runners present to the collector.
+pub const TOKEN_AUDIENCE: &str = "upsurge.dev";
+
+/// Field manager of everything the controllers apply.
+pub const FIELD_MANAGER: &str = "upsurge.dev/operator";
+/// Field manager of the leader-election lease.
+pub const LEASE_FIELD_MANAGER: &str = "upsurge.dev/lease";
+/// Name that events carry as their reporting controller.
+pub const REPORTER: &str = "upsurge.dev/operator";
+
+/// Labels on the objects that belong to a run.
+pub mod labels {
+    /// Name of the `LoadTest` a run, Job, pod or ConfigMap belongs to.
+    pub const TEST: &str = "upsurge.dev/test";
+    /// Name of the `LoadTestRun` a Job, pod or ConfigMap belongs to.
+    pub const RUN: &str = "upsurge.dev/run";
+    /// The part an object plays: `runner`, `plan` or `checkpoint`.
+    pub const COMPONENT: &str = "app.kubernetes.io/component";
+    /// Always [`super::labels::MANAGED_BY_VALUE`] on what the operator makes.
+    pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+    /// Value of [`MANAGED_BY`].
+    pub const MANAGED_BY_VALUE: &str = "upsurge";
+    /// Index of a runner pod; set by the Job controller.
+    pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
+    /// Name of a pod's Job; set by the Job controller.
+    pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+}
+
+/// Annotations that users set or read.
+pub mod annotations {
+    /// A new value on a `LoadTest` asks for one more run of the same spec.
+    pub const RERUN: &str = "upsurge.dev/rerun";
+    /// On a run: the generation of the `LoadTest` it was made from.
+    pub const GENERATION: &str = "upsurge.dev/test-generation";
+    /// On a run: why it was made (`SpecChanged`, `Rerun` or `Manual`).
+    pub const TRIGGER: &str = "upsurge.dev/trigger";
+}
+
+/// Types of status conditions. `Ready`, `Reconciling` and `Stalled` follow kstatus.
+pub mod conditions {
+    /// True when the last run passed.
+    pub const READY: &str = "Ready";
+    /// True while work goes on; absent otherwise.
+    pub const RECONCILING: &str = "Reconciling";
+    /// True when the run failed or broke and nothing more will happen by itself; absent otherwise.
+    pub const STALLED: &str = "Stalled";
+    /// True when the run ended with a verdict, whatever it is; for `kubectl wait`.
+    pub const COMPLETE: &str = "Complete";
+    /// True when the run ended with any verdict but `Passed`; for `kubectl wait`.
+    pub const FAILED: &str = "Failed";
+}
+
+/// Machine-readable reasons of conditions, runs and events.
+pub mod reasons {
+    /// The object was seen and waits for its turn.
+    pub const PENDING: &str = "Pending";
+    /// Runner pods are being created.
+    pub const PREPARING: &str = "Preparing";
+    /// Runner pods are up and agree on a start time.
+    pub const STARTING: &str = "Starting";
+    /// Load is being generated.
+    pub const RUNNING: &str = "Running";
+    /// The run was asked to stop and drains.
+    pub const STOPPING: &str = "Stopping";
+    /// Load has ended; results and the scale-down are being collected.
+    pub const COLLECTING: &str = "Collecting";
+    /// `spec.suspend` holds new runs.
+    pub const SUSPENDED: &str = "Suspended";
+    /// A temporary API error is being retried.
+    pub const RETRYING: &str = "Retrying";
+    /// Everything that was asked for held.
+    pub const THRESHOLDS_MET: &str = "ThresholdsMet";
+    /// A threshold on measured load figures was not met.
+    pub const THRESHOLDS_BREACHED: &str = "ThresholdsBreached";
+    /// A Prometheus check was not met.
+    pub const CHECKS_BREACHED: &str = "ChecksBreached";
+    /// An expectation on the autoscaler was not met.
+    pub const AUTOSCALING_EXPECTATION_MISSED: &str = "AutoscalingExpectationMissed";
+    /// Planned iterations could not be started for want of free users.
+    pub const ITERATIONS_DROPPED: &str = "IterationsDropped";
+    /// Somebody asked the run to stop.
+    pub const ABORTED: &str = "Aborted";
+    /// The spec can't be run as it is; the message names the field.
+    pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The `LoadTest` that a run refers to does not exist.
+    pub const TEST_NOT_FOUND: &str = "TestNotFound";
+    /// The target workload does not exist or has no scale subresource.
+    pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
+    /// The host name of the target does not resolve.
+    pub const TARGET_UNRESOLVED: &str = "TargetUnresolved";
+    /// The target can't be reached.
+    pub const TARGET_UNREACHABLE: &str = "TargetUnreachable";
+    /// A step of `before` failed.
+    pub const BEFORE_FAILED: &str = "BeforeFailed";
+    /// A runner's image can't be pulled.
+    pub const IMAGE_PULL_FAILED: &str = "ImagePullFailed";
+    /// A runner's container can't be created, for example because a Secret is missing.
+    pub const CONTAINER_CONFIG_ERROR: &str = "ContainerConfigError";
+    /// No node has room for a runner.
+    pub const UNSCHEDULABLE: &str = "Unschedulable";
+    /// A quota or admission rule forbids the runner pods.
+    pub const PODS_FORBIDDEN: &str = "PodsForbidden";
+    /// A runner ran out of memory.
+    pub const RUNNER_OOM_KILLED: &str = "RunnerOOMKilled";
+    /// A runner ended before its work was done.
+    pub const RUNNER_FAILED: &str = "RunnerFailed";
+    /// A runner vanished or fell silent.
+    pub const RUNNER_LOST: &str = "RunnerLost";
+    /// A phase lasted longer than its deadline.
+    pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
+    /// The generator could not produce the load as asked.
+    pub const GENERATOR_LIMITED: &str = "GeneratorLimited";
+    /// The autoscaler could not read its metrics.
+    pub const METRICS_UNAVAILABLE: &str = "MetricsUnavailable";
+    /// No autoscaler targets the workload although expectations were declared.
+    pub const AUTOSCALER_NOT_FOUND: &str = "AutoscalerNotFound";
+    /// Another rollout of the target happened during the run.
+    pub const ROLLOUT_DURING_RUN: &str = "RolloutDuringRun";
+    /// Prometheus could not answer a check.
+    pub const CHECK_UNANSWERED: &str = "CheckUnanswered";
+    /// There was nothing to measure: not one request was finished.
+    pub const NO_DATA: &str = "NoData";
+}

@@ -1,0 +1,188 @@
+//! `LoadTest`: the test that a team keeps in Git.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, apimachinery::pkg::apis::meta::v1::Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    autoscaling::AutoscalingSpec,
+    load::Load,
+    prometheus::PrometheusSpec,
+    runner::{Deadlines, HistoryLimit, RunnerSpec},
+    scenario::{Scenario, Script, Step},
+    status::{AutoscalingDigest, Phase, RunSummary, Verdict},
+    target::{HttpOptions, SecretVariable, Target},
+    threshold::Threshold,
+};
+
+/// A load test: what to test, how much load, and what must hold. Each change of its spec makes a
+/// `LoadTestRun`; so does a new value of the annotation `upsurge.dev/rerun`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "upsurge.dev",
+    version = "v1alpha1",
+    kind = "LoadTest",
+    namespaced,
+    status = "LoadTestStatus",
+    shortname = "lt",
+    category = "upsurge",
+    derive = "PartialEq",
+    cel,
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Verdict", type_ = "string", json_path = ".status.verdict"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
+    printcolumn(name = "P95", type_ = "string", json_path = ".status.summary.latency.p95"),
+    printcolumn(name = "Errors", type_ = "string", json_path = ".status.summary.errorRate"),
+    printcolumn(name = "RPS", type_ = "string", json_path = ".status.summary.requestsPerSecond"),
+    printcolumn(name = "Replicas", type_ = "string", json_path = ".status.autoscaling.replicas"),
+    printcolumn(name = "Last Run", type_ = "string", json_path = ".status.lastRun", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    cel,
+    validation = ("has(self.scenarios) != has(self.script)", "spec needs scenarios or script, and not both"),
+    validation = (
+        "!has(self.autoscaling) || !has(self.autoscaling.expect) || has(self.target.workload)",
+        "spec.autoscaling.expect needs spec.target.workload"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadTestSpec {
+    /// The system under test.
+    pub target: Target,
+
+    /// Values that steps use as `{{ NAME }}`: text, numbers, true or false. Of a list, each user
+    /// takes a random element.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "variables")]
+    pub variables: BTreeMap<String, Value>,
+
+    /// Values from Secrets, used as `{{ secrets.NAME }}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub secrets: Vec<SecretVariable>,
+
+    /// Defaults of every HTTP request.
+    #[serde(default)]
+    pub http: HttpOptions,
+
+    /// Steps done once per run before the load starts; what they capture is known to every user.
+    /// If one of them fails, the run ends with verdict Error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub before: Vec<Step>,
+
+    /// What users do. Each iteration does one scenario, chosen by weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50))]
+    pub scenarios: Option<Vec<Scenario>>,
+
+    /// A script in its own language instead of `scenarios`. Not carried out by this version: such a
+    /// test is accepted and reported as InvalidSpec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub script: Option<Script>,
+
+    /// How much load, and when.
+    pub load: Load,
+
+    /// Limits that the measured figures must keep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub thresholds: Vec<Threshold>,
+
+    /// What is expected of the target's autoscaler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<AutoscalingSpec>,
+
+    /// Checks on figures that a Prometheus server knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prometheus: Option<PrometheusSpec>,
+
+    /// The pods that generate the load.
+    #[serde(default)]
+    pub runner: RunnerSpec,
+
+    /// Longest times of the phases of a run.
+    #[serde(default)]
+    pub deadlines: Deadlines,
+
+    /// Holds new runs; a run under way goes on. Setting it back does not make a run by itself.
+    /// Default: false.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// How many finished runs are kept.
+    #[serde(default)]
+    pub history_limit: HistoryLimit,
+}
+
+fn variables(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 100,
+        "additionalProperties": {"x-kubernetes-preserve-unknown-fields": true}
+    })
+}
+
+/// What is known about a test: its last run, in short.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadTestStatus {
+    /// Generation of the spec that this status speaks of; -1 before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Phase of the run under way, or of the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+
+    /// Verdict of the last run; absent while one is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+
+    /// Why the verdict or the phase is what it is, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+
+    /// Name of the newest run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<String>,
+
+    /// Generation of the spec that the newest run was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run_generation: Option<i64>,
+
+    /// Digest of the parts of the spec that matter to a run, as of the newest run. A new generation
+    /// with the same digest makes no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run_digest: Option<String>,
+
+    /// Value of the annotation `upsurge.dev/rerun` that the newest run answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_rerun: Option<String>,
+
+    /// When the newest run's load started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+
+    /// When the newest run finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+
+    /// Figures of the newest run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<RunSummary>,
+
+    /// What the autoscaler did in the newest run, in short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<AutoscalingDigest>,
+
+    /// State in the form that `kubectl wait`, Flux and Argo CD read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

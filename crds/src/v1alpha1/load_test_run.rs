@@ -1,0 +1,138 @@
+//! `LoadTestRun`: one execution of a test, with its full result.
+
+use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, apimachinery::pkg::apis::meta::v1::Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{load_test::LoadTestSpec, status::*};
+
+/// One execution of a `LoadTest`. The operator makes them; people and pipelines may also make one by
+/// hand that names a test in `loadTestRef`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "upsurge.dev",
+    version = "v1alpha1",
+    kind = "LoadTestRun",
+    namespaced,
+    status = "LoadTestRunStatus",
+    shortname = "ltr",
+    category = "upsurge",
+    derive = "PartialEq",
+    cel,
+    printcolumn(name = "Test", type_ = "string", json_path = ".spec.loadTestRef.name"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Verdict", type_ = "string", json_path = ".status.verdict"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.reason"),
+    printcolumn(name = "P95", type_ = "string", json_path = ".status.summary.latency.p95"),
+    printcolumn(name = "Errors", type_ = "string", json_path = ".status.summary.errorRate"),
+    printcolumn(name = "RPS", type_ = "string", json_path = ".status.summary.requestsPerSecond"),
+    printcolumn(name = "Replicas", type_ = "string", json_path = ".status.autoscaling.replicas"),
+    printcolumn(name = "P99", type_ = "string", json_path = ".status.summary.latency.p99", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadTestRunSpec {
+    /// The test that is run, in the same namespace. Can't be changed.
+    #[x_kube(validation = ("self == oldSelf", "spec.loadTestRef can't be changed; create another run"))]
+    pub load_test_ref: LoadTestReference,
+
+    /// The test's spec as it was when the run was made. Left out in a run made by hand: the operator
+    /// then fills in the spec that the test has at that moment. What runs is the snapshot that the operator takes at
+    /// the start; later changes have no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<LoadTestSpec>,
+
+    /// Stops the run early. What was measured is kept; the verdict is Aborted. Default: false.
+    #[serde(default)]
+    #[x_kube(validation = ("self || !oldSelf", "spec.abort can't be taken back"))]
+    pub abort: bool,
+}
+
+/// Names a `LoadTest` in the same namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadTestReference {
+    /// Name of the test.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// State and result of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadTestRunStatus {
+    /// Generation of the spec that this status speaks of; -1 before the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// Where the run is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+
+    /// The outcome, once the phase is Finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+
+    /// Why the verdict or the phase is what it is, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+
+    /// The same in a sentence, with numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// When the current phase began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase_start_time: Option<Time>,
+
+    /// When the load started on all runners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<Time>,
+
+    /// When the run finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completion_time: Option<Time>,
+
+    /// Figures of the whole load; while the load runs, of what has come in so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<RunSummary>,
+
+    /// The same figures per stage, in the order of the stages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageResult>,
+
+    /// The same figures per request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<RequestResult>,
+
+    /// Checks made by `expect`, with how often they passed and failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<CheckCount>,
+
+    /// Each threshold with what was observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdResult>,
+
+    /// What the autoscaler did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaling: Option<AutoscalingResult>,
+
+    /// Prometheus checks with what was observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<PrometheusCheckResult>,
+
+    /// Whether the generator did what was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorResult>,
+
+    /// Each runner and how it ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runners: Vec<RunnerResult>,
+
+    /// State in the form that `kubectl wait`, Flux and Argo CD read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+}

@@ -1,0 +1,109 @@
+//! The pods that generate the load, the deadlines of a run, and how many old runs are kept.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::TimeSpan;
+
+/// The runner pods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunnerSpec {
+    /// Number of runner pods that share the load. Default: 1.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub parallelism: i32,
+
+    /// Resources of each runner. A CPU request of whole cores keeps the pacing true; a CPU limit
+    /// throttles it. Default: 500m CPU and 128Mi requested, 512Mi memory limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+
+    /// Labels of the nodes that runners may be scheduled to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_selector: BTreeMap<String, String>,
+
+    /// Taints that runners tolerate.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub tolerations: Vec<Toleration>,
+
+    /// Image of the runners instead of the operator's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+}
+
+impl Default for RunnerSpec {
+    fn default() -> Self {
+        Self { parallelism: 1, resources: None, node_selector: BTreeMap::new(), tolerations: Vec::new(), image: None }
+    }
+}
+
+fn one() -> i32 {
+    1
+}
+
+/// Longest times of the phases of a run. A run that exceeds one ends with verdict Error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Deadlines {
+    /// From the creation of the runner pods until all of them run. Default: 5m.
+    #[serde(default = "five_minutes")]
+    pub prepare: TimeSpan,
+
+    /// From then until all runners are ready to start (data loaded, `before` done). Default: 1m.
+    #[serde(default = "one_minute")]
+    pub start: TimeSpan,
+
+    /// From the start of the load until all results are in. Default: length of the load, its
+    /// `gracefulStop` and two minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<TimeSpan>,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self { prepare: five_minutes(), start: one_minute(), run: None }
+    }
+}
+
+fn five_minutes() -> TimeSpan {
+    TimeSpan::from_secs(300)
+}
+
+fn one_minute() -> TimeSpan {
+    TimeSpan::from_secs(60)
+}
+
+/// How many finished runs are kept; older ones are deleted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryLimit {
+    /// Runs with verdict Passed. Default: 5.
+    #[serde(default = "five")]
+    #[schemars(range(min = 0, max = 100))]
+    pub passed: i32,
+
+    /// Runs with any other verdict. Default: 10.
+    #[serde(default = "ten")]
+    #[schemars(range(min = 0, max = 100))]
+    pub failed: i32,
+}
+
+impl Default for HistoryLimit {
+    fn default() -> Self {
+        Self { passed: five(), failed: ten() }
+    }
+}
+
+fn five() -> i32 {
+    5
+}
+
+fn ten() -> i32 {
+    10
+}

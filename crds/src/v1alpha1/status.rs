@@ -1,0 +1,317 @@
+//! The figures that a run ends with.
+//!
+//! Times are decimal milliseconds with their unit (`182.4ms`), shares are percentages (`0.13%`),
+//! rates are decimal numbers per second. Fixed-point text instead of floats keeps server-side apply
+//! free of rounding conflicts.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Seen, not begun.
+    Pending,
+    /// Runner pods are being created.
+    Preparing,
+    /// Runners are up and agree on a start time.
+    Starting,
+    /// Load is being generated.
+    Running,
+    /// Asked to stop; runners drain.
+    Stopping,
+    /// Load has ended; results and the scale-down come in.
+    Collecting,
+    /// Done; the verdict is set.
+    Finished,
+}
+
+/// The outcome of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Verdict {
+    /// Everything that was asked for held.
+    Passed,
+    /// A threshold, check or expectation was not met.
+    Failed,
+    /// The test system broke, or the target could not be reached at all.
+    Error,
+    /// The data can't carry a verdict.
+    Inconclusive,
+    /// Somebody stopped the run.
+    Aborted,
+}
+
+/// The main figures of a run, stage or request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunSummary {
+    /// Requests finished.
+    pub requests: i64,
+
+    /// Requests finished per second of load.
+    pub requests_per_second: String,
+
+    /// Share of requests that failed (`http_req_failed`).
+    pub error_rate: String,
+
+    /// Iterations finished.
+    pub iterations: i64,
+
+    /// Planned iterations that could not be started.
+    pub dropped_iterations: i64,
+
+    /// Service time of requests (`http_req_duration`): sending, waiting and receiving.
+    pub latency: LatencySummary,
+
+    /// Time of requests from their intended start (`http_req_response_time`). With an open model it
+    /// holds what users would have waited when the target stalls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_time: Option<LatencySummary>,
+}
+
+/// A distribution of times, each as `182.4ms`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LatencySummary {
+    /// Shortest.
+    pub min: String,
+    /// Arithmetic mean.
+    pub mean: String,
+    /// Median.
+    pub p50: String,
+    /// 90th percentile.
+    pub p90: String,
+    /// 95th percentile.
+    pub p95: String,
+    /// 99th percentile.
+    pub p99: String,
+    /// 99.9th percentile.
+    pub p999: String,
+    /// Longest.
+    pub max: String,
+}
+
+/// The figures of one stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StageResult {
+    /// Name of the stage.
+    pub name: String,
+    /// Start, in seconds from the start of the load.
+    pub start_seconds: f64,
+    /// Length in seconds.
+    pub duration_seconds: f64,
+    /// The figures.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+}
+
+/// The figures of one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestResult {
+    /// Name of the request.
+    pub name: String,
+    /// Scenario it belongs to.
+    pub scenario: String,
+    /// The figures.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+}
+
+/// How often a check passed and failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckCount {
+    /// Name of the check.
+    pub name: String,
+    /// Request it belongs to.
+    pub request: String,
+    /// Times it held.
+    pub passes: i64,
+    /// Times it did not.
+    pub fails: i64,
+}
+
+/// A threshold and what was observed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ThresholdResult {
+    /// The metric, with its selector as `metric{stage:hold}`.
+    pub metric: String,
+    /// The condition as written.
+    pub condition: String,
+    /// What was measured, in the metric's unit.
+    pub observed: String,
+    /// Whether the condition held.
+    pub passed: bool,
+}
+
+/// A Prometheus check and what was observed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusCheckResult {
+    /// Name of the check.
+    pub name: String,
+    /// The condition as written.
+    pub condition: String,
+    /// The aggregated value, or absent when the server did not give one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+    /// Whether the condition held.
+    pub passed: bool,
+    /// What went wrong, when there is no value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// What the autoscaler did, in short.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoscalingDigest {
+    /// Ready replicas at start, peak and end. Example: `1→4→1`.
+    pub replicas: String,
+    /// What kept the workload from growing further, if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<String>,
+}
+
+/// What the autoscaler did.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AutoscalingResult {
+    /// The autoscaler, as `HorizontalPodAutoscaler/NAME`; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaler: Option<String>,
+    /// Ready replicas at start, peak and end. Example: `1→4→1`.
+    pub replicas: String,
+    /// Ready replicas when the load started.
+    pub start_replicas: i32,
+    /// Most ready replicas.
+    pub peak_replicas: i32,
+    /// Ready replicas at the end of the observation.
+    pub end_replicas: i32,
+    /// The autoscaler's lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_replicas: Option<i32>,
+    /// The autoscaler's upper bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_replicas: Option<i32>,
+    /// Each change of desired, current or ready replicas; thinned when there are more than 200.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<ReplicaPoint>,
+    /// Each increase of ready replicas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scale_ups: Vec<ScaleEvent>,
+    /// Each decrease of ready replicas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scale_downs: Vec<ScaleEvent>,
+    /// Seconds from the rise of the load until enough replicas were ready; absent if they never were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_up_seconds: Option<f64>,
+    /// Seconds from the fall of the load until the replicas were back; absent if they never were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_down_seconds: Option<f64>,
+    /// What kept the workload from growing further: `maxReplicas`, `policy`, `nodes` or `metrics`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited_by: Option<String>,
+    /// Conditions of the autoscaler that were out of order during the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// Each expectation with what was observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expectations: Vec<ExpectationResult>,
+}
+
+/// Replicas at an instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplicaPoint {
+    /// The instant.
+    pub at: Time,
+    /// Seconds from the start of the load; negative before it.
+    pub seconds: f64,
+    /// What the autoscaler wants (`status.desiredReplicas`), or the workload's spec without one.
+    pub desired: i32,
+    /// Replicas that exist.
+    pub current: i32,
+    /// Replicas that are ready to serve.
+    pub ready: i32,
+}
+
+/// A change of ready replicas.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScaleEvent {
+    /// The instant.
+    pub at: Time,
+    /// Seconds from the start of the load.
+    pub seconds: f64,
+    /// Ready replicas before.
+    pub from: i32,
+    /// Ready replicas after.
+    pub to: i32,
+}
+
+/// An expectation and what was observed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectationResult {
+    /// Name of the field, for example `scaleUpWithin`.
+    pub name: String,
+    /// The value asked for.
+    pub expected: String,
+    /// The value observed.
+    pub observed: String,
+    /// Whether the expectation held.
+    pub passed: bool,
+    /// Why it did not, when that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// Whether the generator did what was asked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneratorResult {
+    /// Whether the figures can be trusted as far as the generator goes.
+    pub healthy: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// 99th percentile of the delay between the intended and the actual start of iterations.
+    pub lag_p99: String,
+    /// Iterations that the schedule asked for; absent with `unit: Users`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_iterations: Option<i64>,
+    /// Iterations started.
+    pub started_iterations: i64,
+    /// CPU time that all runners used, in seconds.
+    pub cpu_seconds: f64,
+    /// Share of CPU scheduling periods in which a runner was throttled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled: Option<String>,
+    /// Time between the first and the last runner's start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_spread: Option<String>,
+}
+
+/// One runner and how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunnerResult {
+    /// Index of the runner, from 0.
+    pub index: i32,
+    /// Name of its pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
+    /// When it started its load, by the operator's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<MicroTime>,
+    /// `Waiting`, `Running`, `Completed` or the reason why it ended early.
+    pub state: String,
+    /// Details of an early end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}

@@ -1,0 +1,97 @@
+//! What is tested, and how it is spoken to.
+
+use std::collections::BTreeMap;
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::TimeSpan;
+
+/// The system under test.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// Scheme, host and optional port and path prefix that relative request URLs are joined to.
+    /// Example: `http://checkout.shop.svc:8080`.
+    #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s/]+"))]
+    pub base_url: String,
+
+    /// The workload behind the URL, anything with a scale subresource. When it is set, its replicas,
+    /// pods and autoscaler are watched during the run. It must live in the test's own namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<WorkloadReference>,
+}
+
+/// Names a workload in the namespace of the test.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadReference {
+    /// API group and version of the workload. Default: `apps/v1`.
+    #[serde(default = "apps_v1")]
+    #[schemars(length(min = 1, max = 253))]
+    pub api_version: String,
+
+    /// Kind of the workload, for example `Deployment` or `StatefulSet`. Default: `Deployment`.
+    #[serde(default = "deployment")]
+    #[schemars(length(min = 1, max = 63))]
+    pub kind: String,
+
+    /// Name of the workload.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+fn apps_v1() -> String {
+    "apps/v1".into()
+}
+
+fn deployment() -> String {
+    "Deployment".into()
+}
+
+/// Defaults of every HTTP request of the test.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpOptions {
+    /// Time that a request may take from asking for a connection to the last byte of the body.
+    /// A request that takes longer counts as failed, with the timeout as its duration. Default: 60s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+
+    /// Headers sent with every request; values may hold templates. A request's own header of the
+    /// same name wins. Example: `Accept: application/json`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+
+    /// Accepts any server certificate. Only for test systems with self-signed certificates.
+    /// Default: false.
+    #[serde(default)]
+    pub insecure_skip_tls_verify: bool,
+}
+
+/// A secret value that steps use as `{{ secrets.NAME }}`. It reaches the runners as an environment
+/// variable from the Secret; the operator never reads it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretVariable {
+    /// Name by which templates refer to the value. Letters, digits and underscores.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
+    pub name: String,
+
+    /// Key of a Secret in the namespace of the test.
+    pub secret_key_ref: SecretKeyRef,
+}
+
+/// A key of a Secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyRef {
+    /// Name of the Secret.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+
+    /// Key within the Secret's data.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
