@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Shows the main job: installs the chart, deploys a target with an autoscaler, applies a spike test,
+# follows it and prints the verdict. Called by `make demo` on a cluster that is up, with KUBECONFIG set
+# and kubectl and helm on PATH; everything it makes is in the namespaces upsurge-system and shop.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+deadline=${DEMO_TIMEOUT:-420} # seconds for the test itself
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+field() { kubectl -n shop get loadtest checkout-spike -o jsonpath="{$1}"; }
+
+say "Installing Upsurge with Helm"
+helm upgrade --install upsurge charts/upsurge --namespace upsurge-system --create-namespace --wait --timeout 3m >/dev/null
+kubectl -n upsurge-system get deployments
+
+say "Deploying the target: a service and its HorizontalPodAutoscaler"
+kubectl create namespace shop --dry-run=client -o yaml | kubectl apply -f - >/dev/null
+kubectl apply -f docs/examples/checkout.yaml
+kubectl -n shop rollout status deployment/checkout --timeout=2m
+echo "Waiting until the autoscaler reads its metrics …"
+kubectl -n shop wait --for=condition=ScalingActive --timeout=3m hpa/checkout
+
+say "Applying docs/examples/checkout-spike.yaml"
+last=$(field .status.lastRun 2>/dev/null || true)
+kubectl apply -f docs/examples/checkout-spike.yaml
+if [ -n "$last" ]; then # a demo that is run again asks for one more run of the same test
+  kubectl -n shop annotate loadtest checkout-spike upsurge.dev/rerun="$(date +%s)" --overwrite >/dev/null
+fi
+
+end=$((SECONDS + deadline)) shown=
+until run=$(field .status.lastRun) && [ -n "$run" ] && [ "$run" != "$last" ] &&
+  [ "$(kubectl -n shop get loadtestrun "$run" -o jsonpath='{.status.phase}')" = Finished ]; do
+  if [ -n "$run" ] && [ "$run" != "$last" ]; then
+    now=$(kubectl -n shop get loadtestrun "$run" -o go-template='{{with .status}}{{.phase}}{{with .summary}} · {{.requests}} requests · {{.requestsPerSecond}}/s · p95 {{.latency.p95}} · errors {{.errorRate}}{{end}}{{end}}' 2>/dev/null || true)
+    replicas=$(kubectl -n shop get hpa checkout -o jsonpath='{.status.currentReplicas} → {.status.desiredReplicas} replicas')
+    line="$now · $replicas"
+    [ "$line" = "$shown" ] || printf '%4ds  %s\n' $((SECONDS + deadline - end)) "$line"
+    shown=$line
+  fi
+  if ((SECONDS >= end)); then
+    echo "demo: the test did not finish within ${deadline} s; look at: kubectl -n shop describe loadtest checkout-spike" >&2
+    exit 1
+  fi
+  sleep 1
+done
+
+say "The verdict"
+kubectl -n shop get loadtests
+kubectl -n shop get loadtestrun "$run" -o go-template-file=e2e/demo.tmpl
+[ "$(field .status.verdict)" = Passed ]
