@@ -1,0 +1,101 @@
+# Everything that is done with this project. `make help` lists it.
+# Each target installs what it needs; a machine with Debian, Rust and Go is enough.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+with := e2e/cluster/with
+nextest = PATH="$$(tools/build nextest):$$PATH" cargo nextest run
+images := target/images/upsurge-operator.tar target/images/upsurge-runner.tar target/images/prometheus.tar
+
+# What the end-to-end tests and the demo need to know.
+export UPSURGE_IMAGES_DIR := $(CURDIR)/target/images
+export UPSURGE_CHART_DIR := $(CURDIR)/charts/upsurge
+
+.PHONY: help
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+
+.PHONY: build
+build: ## Compile everything for development
+	cargo build --workspace --all-targets
+
+.PHONY: fmt
+fmt: ## Format the code
+	cargo fmt --all
+
+.PHONY: lint
+lint: ## Check format, clippy and the documentation; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+
+.PHONY: unit
+unit: ## Tests that need no cluster
+	$(nextest) --workspace --exclude upsurge-e2e
+	cargo test --quiet --doc --workspace --exclude upsurge-e2e
+
+.PHONY: generate
+generate: ## Write the CRD manifests from the types
+	cargo run --quiet -p upsurge-crds --bin crdgen -- crds/manifests charts/upsurge/files/crds
+
+.PHONY: check-generated
+check-generated: ## Fail when a generated file is not what the types say
+	@rm -rf target/generated
+	cargo run --quiet -p upsurge-crds --bin crdgen -- target/generated
+	diff -ru --exclude=kustomization.yaml crds/manifests target/generated || { echo 'run: make generate' >&2; exit 1; }
+	diff -ru charts/upsurge/files/crds target/generated || { echo 'run: make generate' >&2; exit 1; }
+
+.PHONY: chart
+chart: ## Lint, render, validate and unit-test the Helm chart
+	tools/check-chart
+
+.PHONY: images
+images: ## Static binaries and the image archives in target/images
+	build/images
+
+.PHONY: cluster-up
+cluster-up: ## Start the cluster that CLUSTER names (bundled, kind or current)
+	$(with) up
+
+.PHONY: cluster-down
+cluster-down: ## Take it down
+	$(with) down
+
+# The tests are compiled outside the cluster's network, which has no way out. Leaves the cluster up.
+.PHONY: e2e
+e2e: images cluster-up ## Tests on a real cluster
+	$(with) load $(images)
+	$(nextest) -p upsurge-e2e --profile e2e --no-run
+	PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
+	  cargo nextest run --offline -p upsurge-e2e --profile e2e $(TESTS)
+
+.PHONY: test
+test: lint unit check-generated chart ## Everything above, then the end-to-end tests on a cluster of their own
+	@result=0; $(MAKE) e2e || result=$$?; $(with) down || result=$$?; exit $$result
+
+.PHONY: demo
+demo: images cluster-up ## A spike on a sample service: watch its autoscaler work, then read the verdict
+	$(with) load $(images)
+	PATH="$$(tools/build go):$$PATH" $(with) exec e2e/demo.sh
+
+.PHONY: bench
+bench: images cluster-up ## Measure how fast runs start and what the operator costs
+	$(with) load $(images)
+	PATH="$$(tools/build go):$$PATH" $(with) exec bench/run
+
+.PHONY: deny
+deny: ## Check the dependencies' licences and sources, and for duplicates and bans
+	PATH="$$(tools/build deny):$$PATH" cargo deny check bans licenses sources
+
+.PHONY: tools
+tools: ## Build helm, kubeconform, kind, nextest and Kubernetes' schemas
+	@tools/build go
+	@tools/build nextest
+	@tools/build schemas
+
+.PHONY: clean
+clean: ## Remove what was built here (caches outside the checkout stay)
+	cargo clean
