@@ -10,7 +10,7 @@ use super::duration::TimeSpan;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
-    validation = ("[has(self.constant), has(self.stages), has(self.spike)].filter(given, given).size() == 1",
+    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) == 1",
         "spec.load needs exactly one pattern: constant, stages or spike")
 )]
 #[serde(rename_all = "camelCase")]
