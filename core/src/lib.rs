@@ -3,7 +3,12 @@
 //! No I/O, no clock, no Kubernetes client and no async in here; everything is a function of its
 //! arguments, so that runner, operator and command line can't disagree.
 
+pub mod expression;
+pub mod field_error;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;
+pub mod scenario;
 pub mod schedule;
+pub mod template;
+pub mod validate;

@@ -1,0 +1,150 @@
+//! CEL expressions: the conditions of `if` and `while`.
+//!
+//! Compiled once, with every name checked; evaluated against slots. A variable that has no value yet is
+//! the empty text, as in templates, so that `token != ''` asks whether it was captured.
+
+mod names;
+
+use std::{fmt, sync::{Arc, LazyLock}};
+
+use cel::{Context, Env, Program, Value as CelValue, objects::Key};
+use serde_json::Value;
+
+use crate::template::Names;
+
+/// Built once: the standard library has hundreds of overloads.
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// A compiled expression.
+#[derive(Clone)]
+pub struct Expression {
+    source: String,
+    program: Arc<Program>,
+    variables: Vec<(String, usize)>,
+}
+
+/// Why an expression can't be compiled or evaluated.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ExpressionError {
+    /// Not CEL.
+    #[error("not a CEL expression: {0}")]
+    Syntax(String),
+    /// A variable is not known here.
+    #[error("unknown variable {name:?}; known here: {known}")]
+    UnknownVariable {
+        /// The name.
+        name: String,
+        /// Known names.
+        known: String,
+    },
+    /// A function does not exist.
+    #[error("unknown function {name:?}")]
+    UnknownFunction {
+        /// The name.
+        name: String,
+    },
+    /// Evaluation failed.
+    #[error("{source_text:?} can't be evaluated: {message}")]
+    Evaluation {
+        /// The expression.
+        source_text: String,
+        /// What CEL says.
+        message: String,
+    },
+    /// The value is neither true nor false.
+    #[error("{source_text:?} is {found}, not true or false")]
+    NotBoolean {
+        /// The expression.
+        source_text: String,
+        /// Type of its value.
+        found: String,
+    },
+}
+
+impl Expression {
+    /// Compiles an expression whose variables are among `names`.
+    ///
+    /// # Errors
+    /// When it is not CEL, or uses a variable or function that does not exist.
+    pub fn compile(source: &str, names: &Names) -> Result<Self, ExpressionError> {
+        let program = ENVIRONMENT.compile(source).map_err(|errors| {
+            // CEL draws the place of an error over several lines; conditions hold one.
+            let text = errors.to_string();
+            ExpressionError::Syntax(text.lines().next().unwrap_or_default().trim().into())
+        })?;
+        let used = names::used(program.expression());
+        let variables = used.variables.iter().map(|name| match names.slot(name) {
+            Some(slot) => Ok((name.clone(), slot)),
+            None => Err(ExpressionError::UnknownVariable {
+                name: name.clone(),
+                known: names.variables().collect::<Vec<_>>().join(", "),
+            }),
+        });
+        let variables = variables.collect::<Result<_, _>>()?;
+        match used.unknown_function {
+            Some(name) => Err(ExpressionError::UnknownFunction { name }),
+            None => Ok(Self { source: source.into(), program: Arc::new(program), variables }),
+        }
+    }
+
+    /// The expression as written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The variables it uses, each with its slot.
+    pub fn variables(&self) -> &[(String, usize)] {
+        &self.variables
+    }
+
+    /// Evaluates the expression; `value` gives the value in a slot.
+    ///
+    /// # Errors
+    /// When the values don't fit the expression, or it is neither true nor false.
+    pub fn evaluate<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<bool, ExpressionError> {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        for (name, slot) in &self.variables {
+            let value = value(*slot).map_or_else(|| CelValue::String(Arc::default()), to_cel);
+            context.add_variable_from_value(name.as_str(), value);
+        }
+        match self.program.execute(&context) {
+            Ok(CelValue::Bool(answer)) => Ok(answer),
+            Ok(other) => Err(ExpressionError::NotBoolean {
+                source_text: self.source.clone(),
+                found: other.type_of().to_string(),
+            }),
+            Err(error) => Err(ExpressionError::Evaluation { source_text: self.source.clone(), message: error.to_string() }),
+        }
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Expression").field(&self.source).finish()
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.variables == other.variables
+    }
+}
+
+/// Whole numbers become `int` whatever their sign: CEL does not compute with `uint` and `int` together.
+fn to_cel(value: &Value) -> CelValue {
+    match value {
+        Value::Null => CelValue::Null,
+        Value::Bool(value) => CelValue::Bool(*value),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => CelValue::Int(number),
+            (None, Some(number)) => CelValue::UInt(number),
+            (None, None) => CelValue::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => CelValue::String(Arc::new(text.clone())),
+        Value::Array(items) => CelValue::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, field)| (Key::from(name.clone()), to_cel(field)));
+            CelValue::Map(cel::objects::Map { map: Arc::new(fields.collect()) })
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The variables and functions that an expression uses.
+//!
+//! The `cel` crate's own list counts the variables that macros bind (`x` in `list.exists(x, x > 1)`)
+//! as free ones; this walk keeps track of them.
+
+use std::collections::BTreeSet;
+
+use cel::{
+    IdedExpr,
+    common::ast::{EntryExpr, Expr},
+};
+
+/// Names that stand for types.
+const TYPES: [&str; 10] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
+/// Functions of the standard library; operators have names that no user can write.
+const FUNCTIONS: [&str; 20] = [
+    "size", "contains", "startsWith", "endsWith", "matches", "string", "int", "uint", "double", "bool", "bytes", "dyn",
+    "type", "has", "all", "exists", "exists_one", "map", "filter", "in",
+];
+
+#[derive(Default)]
+pub(super) struct Used {
+    pub(super) variables: BTreeSet<String>,
+    pub(super) unknown_function: Option<String>,
+}
+
+pub(super) fn used(expression: &IdedExpr) -> Used {
+    let mut used = Used::default();
+    walk(expression, &mut Vec::new(), &mut used);
+    used
+}
+
+fn walk<'a>(expression: &'a IdedExpr, bound: &mut Vec<&'a str>, used: &mut Used) {
+    match &expression.expr {
+        Expr::Unspecified | Expr::Literal(_) => {}
+        Expr::Ident(name) => {
+            if !name.starts_with('@') && !bound.contains(&name.as_str()) && !TYPES.contains(&name.as_str()) {
+                used.variables.insert(name.clone());
+            }
+        }
+        Expr::Select(select) => walk(&select.operand, bound, used),
+        Expr::Call(call) => {
+            let word = call.func_name.starts_with(|first: char| first.is_ascii_alphabetic());
+            if word && !FUNCTIONS.contains(&call.func_name.as_str()) {
+                used.unknown_function.get_or_insert_with(|| call.func_name.clone());
+            }
+            call.target.iter().for_each(|target| walk(target, bound, used));
+            call.args.iter().for_each(|argument| walk(argument, bound, used));
+        }
+        Expr::List(list) => list.elements.iter().for_each(|element| walk(element, bound, used)),
+        Expr::Map(map) => map.entries.iter().for_each(|entry| walk_entry(&entry.expr, bound, used)),
+        Expr::Struct(value) => value.entries.iter().for_each(|entry| walk_entry(&entry.expr, bound, used)),
+        Expr::Comprehension(comprehension) => {
+            walk(&comprehension.iter_range, bound, used);
+            walk(&comprehension.accu_init, bound, used);
+            let outer = bound.len();
+            bound.extend([comprehension.iter_var.as_str(), comprehension.accu_var.as_str()]);
+            bound.extend(comprehension.iter_var2.as_deref());
+            walk(&comprehension.loop_cond, bound, used);
+            walk(&comprehension.loop_step, bound, used);
+            walk(&comprehension.result, bound, used);
+            bound.truncate(outer);
+        }
+    }
+}
+
+fn walk_entry<'a>(entry: &'a EntryExpr, bound: &mut Vec<&'a str>, used: &mut Used) {
+    match entry {
+        EntryExpr::StructField(field) => walk(&field.value, bound, used),
+        EntryExpr::MapEntry(entry) => {
+            walk(&entry.key, bound, used);
+            walk(&entry.value, bound, used);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! From the steps of a spec to the step tree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use upsurge_crds::v1alpha1::{self as api, LoadTestSpec};
+
+use super::{
+    Scenario, ScenarioSet, Step,
+    names::{self, Table},
+    request,
+};
+use crate::{
+    expression::Expression,
+    field_error::{Errors, FieldError},
+    template::Names,
+};
+
+/// Deepest nesting of steps: enough for any test, and far from what a stack bears.
+pub(crate) const DEEPEST_NESTING: usize = 16;
+
+pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<FieldError>> {
+    let mut errors = Errors::default();
+    let mut table = Table::new(spec, &mut errors);
+    let variables = names::variables(spec, &table, &mut errors);
+    let secrets = spec.secrets.iter().map(|secret| secret.name.clone()).collect();
+
+    let common = table.common();
+    let before = Compiler { spec, names: &common, errors: &mut errors }.steps(&spec.before, "spec.before", 0);
+
+    let mut scenarios = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (index, scenario) in spec.scenarios.iter().flatten().enumerate() {
+        let path = format!("spec.scenarios[{index}]");
+        if !seen.insert(&scenario.name) {
+            errors.add(format_args!("{path}.name"), format_args!("another scenario is named {:?} too: results could not tell them apart", scenario.name));
+        }
+        let weight = errors.check(format_args!("{path}.weight"), u32::try_from(scenario.weight).map_err(|_| "must not be negative"));
+        let names = table.scenario(&scenario.steps);
+        let steps = Compiler { spec, names: &names, errors: &mut errors }.steps(&scenario.steps, &format!("{path}.steps"), 0);
+        scenarios.push(Scenario { name: scenario.name.clone(), weight: weight.unwrap_or_default(), steps });
+    }
+    if !scenarios.is_empty() && scenarios.iter().all(|scenario| scenario.weight == 0) {
+        errors.add("spec.scenarios", "all weights are 0: there is nothing to do");
+    }
+    errors.finish(ScenarioSet { names: table.names, variables, secrets, before, scenarios })
+}
+
+/// Compiles the steps of one scenario.
+pub(super) struct Compiler<'a> {
+    pub(super) spec: &'a LoadTestSpec,
+    pub(super) names: &'a Names,
+    pub(super) errors: &'a mut Errors,
+}
+
+impl Compiler<'_> {
+    fn steps(&mut self, steps: &[api::Step], path: &str, depth: usize) -> Vec<Step> {
+        let steps = steps.iter().enumerate();
+        steps.filter_map(|(index, step)| self.step(step, &format!("{path}[{index}]"), depth)).collect()
+    }
+
+    fn nested(&mut self, steps: &api::scenario::NestedSteps, path: &str, depth: usize) -> Vec<Step> {
+        if depth >= DEEPEST_NESTING {
+            self.errors.add(path, format_args!("steps are nested more than {DEEPEST_NESTING} levels deep"));
+            return Vec::new();
+        }
+        let mut compiled = Vec::with_capacity(steps.0.len());
+        for (index, raw) in steps.0.iter().enumerate() {
+            let path = format!("{path}[{index}]");
+            if let Some(step) = self.parse(raw, &path) {
+                compiled.extend(self.step(&step, &path, depth + 1));
+            }
+        }
+        compiled
+    }
+
+    fn parse(&mut self, raw: &Value, path: &str) -> Option<api::Step> {
+        let mut unknown = Vec::new();
+        let mut track = serde_path_to_error::Track::new();
+        let deserializer = serde_path_to_error::Deserializer::new(raw, &mut track);
+        let parsed = serde_ignored::deserialize(deserializer, |field| unknown.push(ignored_path(&field)));
+        for field in &unknown {
+            self.errors.add(format_args!("{path}{field}"), "unknown field");
+        }
+        match parsed {
+            Ok(step) => Some(step),
+            Err(error) => {
+                let place = track.path().to_string();
+                let place = if place == "." { String::new() } else { format!(".{place}") };
+                self.errors.add(format_args!("{path}{place}"), error);
+                None
+            }
+        }
+    }
+
+    fn step(&mut self, step: &api::Step, path: &str, depth: usize) -> Option<Step> {
+        match (&step.request, &step.think, &step.if_step, &step.loop_step, &step.group) {
+            (Some(request), None, None, None, None) => {
+                request::compile(self, request, &format!("{path}.request")).map(|request| Step::Request(Box::new(request)))
+            }
+            (None, Some(think), None, None, None) => self.think(think, &format!("{path}.think")),
+            (None, None, Some(step), None, None) => self.choice(step, &format!("{path}.if"), depth),
+            (None, None, None, Some(step), None) => self.repetition(step, &format!("{path}.loop"), depth),
+            (None, None, None, None, Some(group)) => {
+                let steps = self.nested(&group.steps, &format!("{path}.group.steps"), depth);
+                Some(Step::Group { name: group.name.clone(), steps })
+            }
+            _ => {
+                self.errors.add(path, "a step is exactly one of request, think, if, loop, group");
+                None
+            }
+        }
+    }
+
+    fn think(&mut self, think: &api::ThinkStep, path: &str) -> Option<Step> {
+        let (min, max) = (think.min.0, think.max.map_or(think.min.0, |max| max.0));
+        if max < min {
+            self.errors.add(format_args!("{path}.max"), format_args!("{} is shorter than min {}", api::TimeSpan(max), think.min));
+            return None;
+        }
+        Some(Step::Think { min, max })
+    }
+
+    fn choice(&mut self, step: &api::IfStep, path: &str, depth: usize) -> Option<Step> {
+        let condition = self.expression(&step.condition, &format!("{path}.condition"));
+        let then = self.nested(&step.then, &format!("{path}.then"), depth);
+        let otherwise = self.nested(&step.otherwise, &format!("{path}.else"), depth);
+        Some(Step::If { condition: condition?, then, otherwise })
+    }
+
+    fn repetition(&mut self, step: &api::LoopStep, path: &str, depth: usize) -> Option<Step> {
+        let count = step.count.and_then(|count| {
+            self.errors.check(format_args!("{path}.count"), u64::try_from(count).map_err(|_| "must not be negative"))
+        });
+        let condition = step.condition.as_ref().map(|condition| self.expression(condition, &format!("{path}.while")));
+        let steps = self.nested(&step.steps, &format!("{path}.steps"), depth);
+        if step.count.is_none() && step.condition.is_none() {
+            self.errors.add(path, "a loop needs count or while");
+        }
+        if step.count.is_none() && !takes_time(&steps) {
+            self.errors.add(format_args!("{path}.steps"), "a loop without count needs a request, or a think of some length, in every way through it: it would spin for ever without time passing");
+        }
+        let condition = match condition {
+            Some(condition) => Some(condition?),
+            None => None,
+        };
+        Some(Step::Loop { count, condition, steps })
+    }
+
+    fn expression(&mut self, source: &str, path: &str) -> Option<Expression> {
+        self.errors.check(path, Expression::compile(source, self.names))
+    }
+
+    /// Header-like pairs of templates.
+    pub(super) fn templates(&mut self, fields: &BTreeMap<String, String>, path: &str) -> Vec<(String, crate::template::Template)> {
+        let fields = fields.iter();
+        fields.filter_map(|(name, text)| Some((name.clone(), self.template(text, &format!("{path}.{name}"))?))).collect()
+    }
+
+    pub(super) fn template(&mut self, text: &str, path: &str) -> Option<crate::template::Template> {
+        self.errors.check(path, crate::template::Template::parse(text, self.names))
+    }
+}
+
+/// Whether each way through the steps sends a request or pauses.
+fn takes_time(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Request(_) => true,
+        Step::Think { min, max } => !min.is_zero() || !max.is_zero(),
+        Step::If { then, otherwise, .. } => takes_time(then) && takes_time(otherwise),
+        Step::Loop { count, steps, .. } => *count != Some(0) && takes_time(steps),
+        Step::Group { steps, .. } => takes_time(steps),
+    })
+}
+
+/// Path of a field that nothing reads, in the notation of [`FieldError`].
+fn ignored_path(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", ignored_path(parent)),
+        Path::Map { parent, key } => format!("{}.{key}", ignored_path(parent)),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => ignored_path(parent),
+    }
+}

@@ -1,0 +1,119 @@
+//! Which variables there are, and where each may be used.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use upsurge_crds::v1alpha1::{LoadTestSpec, Step};
+
+use super::{BUILT_INS, Variable};
+use crate::{field_error::Errors, template::{Names, is_name}};
+
+/// Slots of all variables of a test.
+pub(super) struct Table {
+    /// Names by slot.
+    pub(super) names: Vec<String>,
+    slots: BTreeMap<String, usize>,
+    /// What may be used everywhere: built-ins, variables, secrets and captures of `before`.
+    common: Names,
+}
+
+impl Table {
+    pub(super) fn new(spec: &LoadTestSpec, errors: &mut Errors) -> Self {
+        let mut table = Self { names: Vec::new(), slots: BTreeMap::new(), common: Names::default() };
+        for name in BUILT_INS {
+            table.share(name);
+        }
+        for name in spec.variables.keys() {
+            check_name(name, format_args!("spec.variables.{name}"), errors);
+            table.share(name);
+        }
+        for name in captured(&spec.before) {
+            table.share(&name);
+        }
+        let secrets: Vec<String> = spec.secrets.iter().map(|secret| secret.name.clone()).collect();
+        table.common = std::mem::take(&mut table.common).with_secrets(secrets);
+        table
+    }
+
+    /// The names that may be used in `before`.
+    pub(super) fn common(&self) -> Names {
+        self.common.clone()
+    }
+
+    /// The names that may be used in a scenario.
+    pub(super) fn scenario(&mut self, steps: &[Step]) -> Names {
+        let mut names = self.common.clone();
+        for name in captured(steps) {
+            names.insert(&name, self.slot(&name));
+        }
+        names
+    }
+
+    fn share(&mut self, name: &str) {
+        let slot = self.slot(name);
+        self.common.insert(name, slot);
+    }
+
+    fn slot(&mut self, name: &str) -> usize {
+        if let Some(slot) = self.slots.get(name) {
+            return *slot;
+        }
+        let slot = self.names.len();
+        self.names.push(name.into());
+        self.slots.insert(name.into(), slot);
+        slot
+    }
+}
+
+/// Notes names that can't be used, or stand for something else.
+pub(super) fn check_name(name: &str, path: impl std::fmt::Display, errors: &mut Errors) {
+    if !is_name(name) {
+        errors.add(path, format_args!("{name:?} can't be a variable: use letters, digits and underscores, not starting with a digit"));
+    } else if BUILT_INS.contains(&name) || name == "secrets" {
+        errors.add(path, format_args!("{name:?} is a built-in variable: choose another name"));
+    }
+}
+
+/// The variables of the spec, with their possible values.
+pub(super) fn variables(spec: &LoadTestSpec, table: &Table, errors: &mut Errors) -> Vec<Variable> {
+    let mut variables = Vec::with_capacity(spec.variables.len());
+    for (name, value) in &spec.variables {
+        let values = match value {
+            Value::Array(values) => values.clone(),
+            other => vec![other.clone()],
+        };
+        if values.is_empty() {
+            errors.add(format_args!("spec.variables.{name}"), "the list is empty: there is no value to take");
+        }
+        for (index, value) in values.iter().enumerate() {
+            if matches!(value, Value::Null | Value::Array(_)) {
+                let place = if matches!(spec.variables[name], Value::Array(_)) { format!("[{index}]") } else { String::new() };
+                errors.add(format_args!("spec.variables.{name}{place}"), "a variable is text, a number, true, false, an object, or a list of those");
+            }
+        }
+        if let Some(slot) = table.slots.get(name) {
+            variables.push(Variable { name: name.clone(), slot: *slot, values });
+        }
+    }
+    variables
+}
+
+/// Names that requests capture, nested steps included. Raw, because names must be known before any
+/// template can be parsed.
+fn captured(steps: &[Step]) -> Vec<String> {
+    let mut names = Vec::new();
+    for step in steps {
+        // A step that was read can be written.
+        collect(&serde_json::to_value(step).unwrap_or_default(), &mut names);
+    }
+    names
+}
+
+fn collect(step: &Value, names: &mut Vec<String>) {
+    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+    let captures = list(step.pointer("/request/capture"));
+    names.extend(captures.iter().filter_map(|capture| capture.get("name")?.as_str().map(String::from)));
+    for nested in ["/if/then", "/if/else", "/loop/steps", "/group/steps"] {
+        list(step.pointer(nested)).iter().for_each(|step| collect(step, names));
+    }
+}

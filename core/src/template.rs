@@ -1,0 +1,112 @@
+//! Text with `{{ … }}` in it, parsed once and filled in often.
+//!
+//! A place holds a variable with an optional path (`{{ user.address[0].city }}`), a secret
+//! (`{{ secrets.password }}`), a function call (`{{ randomInt(1, 6) }}`) or a quoted text (`{{ '{{' }}`).
+//! Names are bound to slots while parsing, so that filling in looks nothing up by name. Where values,
+//! random numbers and the time come from is the caller's business ([`Scope`]).
+
+mod function;
+mod json;
+mod names;
+mod parse;
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use function::Function;
+pub use json::JsonTemplate;
+pub use names::{Names, Reference, Segment};
+pub(crate) use parse::is_name;
+pub use parse::TemplateError;
+
+/// A parsed text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Template {
+    /// Its parts, in order.
+    pub pieces: Vec<Piece>,
+}
+
+/// A part of a template.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Piece {
+    /// Text as it stands.
+    Text(String),
+    /// The value of a variable, or a part of it.
+    Variable(Reference),
+    /// The value of the secret of that name.
+    Secret(String),
+    /// The result of a function.
+    Call(Function),
+}
+
+/// Where the values of a template come from.
+pub trait Scope {
+    /// Value of the variable in that slot; `None` when it has none yet.
+    fn variable(&self, slot: usize) -> Option<&Value>;
+    /// Value of the secret of that name.
+    fn secret(&self, name: &str) -> Option<&str>;
+    /// A random number, evenly distributed over all of `u64`.
+    fn random(&mut self) -> u64;
+    /// The time.
+    fn now(&self) -> Timestamp;
+}
+
+impl Template {
+    /// Parses a text whose variables and secrets are among `names`.
+    ///
+    /// # Errors
+    /// When a place is not closed, can't be understood, or names something unknown.
+    pub fn parse(text: &str, names: &Names) -> Result<Self, TemplateError> {
+        parse::template(text, names)
+    }
+
+    /// The text, when there is nothing to fill in.
+    pub fn literal(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Appends the filled-in text. A variable without a value, and a part that a value does not have,
+    /// is the empty text; lists and objects are written as JSON.
+    pub fn render_into(&self, scope: &mut dyn Scope, text: &mut String) {
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(literal) => text.push_str(literal),
+                Piece::Variable(reference) => write_value(reference.get(scope), text),
+                Piece::Secret(name) => text.push_str(scope.secret(name).unwrap_or_default()),
+                Piece::Call(function) => write_value(Some(&function.call(scope)), text),
+            }
+        }
+    }
+
+    /// The filled-in text.
+    pub fn render(&self, scope: &mut dyn Scope) -> String {
+        let mut text = String::new();
+        self.render_into(scope, &mut text);
+        text
+    }
+
+    /// The filled-in value: that of the only place with its own type, if the text is nothing but one
+    /// place, else a text.
+    pub fn value(&self, scope: &mut dyn Scope) -> Value {
+        match self.pieces.as_slice() {
+            [Piece::Variable(reference)] => reference.get(scope).cloned().unwrap_or_else(|| Value::String(String::new())),
+            [Piece::Call(function)] => function.call(scope),
+            _ => Value::String(self.render(scope)),
+        }
+    }
+}
+
+fn write_value(value: Option<&Value>, text: &mut String) {
+    match value {
+        None | Some(Value::Null) => {}
+        Some(Value::String(value)) => text.push_str(value),
+        // Writing to a text can't fail.
+        Some(other) => drop(write!(text, "{other}")),
+    }
+}

@@ -1,0 +1,88 @@
+//! The names a template may use, each bound to a slot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Scope;
+
+/// Variables with their slots, and secrets.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Names {
+    slots: BTreeMap<String, usize>,
+    secrets: BTreeSet<String>,
+}
+
+impl Names {
+    /// Variables in the given order: the first has slot 0.
+    pub fn new<'a>(variables: impl IntoIterator<Item = &'a str>) -> Self {
+        let slots = variables.into_iter().enumerate().map(|(slot, name)| (name.into(), slot)).collect();
+        Self { slots, secrets: BTreeSet::new() }
+    }
+
+    /// The same variables, and secrets.
+    pub fn with_secrets(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
+        self.secrets.extend(secrets);
+        self
+    }
+
+    /// Adds a variable with a slot of the caller's choice.
+    pub fn insert(&mut self, name: &str, slot: usize) {
+        self.slots.insert(name.into(), slot);
+    }
+
+    /// Slot of a variable.
+    pub fn slot(&self, name: &str) -> Option<usize> {
+        self.slots.get(name).copied()
+    }
+
+    /// Whether there is a secret of that name.
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.secrets.contains(name)
+    }
+
+    /// The variables, for messages.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.slots.keys().map(String::as_str)
+    }
+
+    /// The secrets, for messages.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str)
+    }
+}
+
+/// A variable, or a part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Name of the variable.
+    pub name: String,
+    /// Its slot.
+    pub slot: usize,
+    /// Way into its value.
+    pub path: Vec<Segment>,
+}
+
+/// A step into a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// A field of an object.
+    Field(String),
+    /// An element of a list, from 0.
+    Index(usize),
+}
+
+impl Reference {
+    /// The value, if there is one.
+    pub fn get<'a>(&self, scope: &'a dyn Scope) -> Option<&'a Value> {
+        self.follow(scope.variable(self.slot)?)
+    }
+
+    /// The part of a value that the path leads to.
+    pub fn follow<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        self.path.iter().try_fold(value, |value, segment| match segment {
+            Segment::Field(name) => value.get(name),
+            Segment::Index(index) => value.get(index),
+        })
+    }
+}

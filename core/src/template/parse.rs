@@ -1,0 +1,252 @@
+//! The grammar of templates.
+
+use serde_json::Value;
+
+use super::{
+    Function, Names, Piece, Template,
+    function::LONGEST_STRING,
+    names::{Reference, Segment},
+};
+
+/// Functions as messages list them.
+const FUNCTIONS: &str = "randomInt(min, max), randomString(length), randomEmail(), uuid(), now(), timestamp(), pick(…)";
+
+/// Why a text is no template.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum TemplateError {
+    /// A place is not closed.
+    #[error("\"{{{{\" is not closed by \"}}}}\"; write {{{{ '{{{{' }}}} for the braces themselves")]
+    NotClosed,
+    /// A place holds something that is no variable, secret, call or quoted text.
+    #[error("\"{{{{ {place} }}}}\" can't be understood: write a variable, secrets.NAME, a function call or a quoted text")]
+    NotUnderstood {
+        /// What stands between the braces.
+        place: String,
+    },
+    /// A variable is not known here.
+    #[error("unknown variable {name:?}; known here: {known}")]
+    UnknownVariable {
+        /// The name.
+        name: String,
+        /// Known names.
+        known: String,
+    },
+    /// A secret is not declared.
+    #[error("unknown secret {name:?}: declare it in spec.secrets{known}")]
+    UnknownSecret {
+        /// The name.
+        name: String,
+        /// Declared names.
+        known: String,
+    },
+    /// A function does not exist.
+    #[error("unknown function {name:?}; there are {FUNCTIONS}")]
+    UnknownFunction {
+        /// The name.
+        name: String,
+    },
+    /// A function's arguments are not what it takes.
+    #[error("{function} takes {takes}")]
+    WrongArguments {
+        /// The function.
+        function: &'static str,
+        /// What it takes.
+        takes: &'static str,
+    },
+}
+
+pub(super) fn template(text: &str, names: &Names) -> Result<Template, TemplateError> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(open) = rest.find("{{") {
+        push_text(&mut pieces, &rest[..open]);
+        let inner = &rest[open + 2..];
+        let close = end_of_place(inner).ok_or(TemplateError::NotClosed)?;
+        match place(inner[..close].trim(), names)? {
+            Piece::Text(literal) => push_text(&mut pieces, &literal),
+            piece => pieces.push(piece),
+        }
+        rest = &inner[close + 2..];
+    }
+    push_text(&mut pieces, rest);
+    Ok(Template { pieces })
+}
+
+fn push_text(pieces: &mut Vec<Piece>, text: &str) {
+    match pieces.last_mut() {
+        _ if text.is_empty() => {}
+        Some(Piece::Text(last)) => last.push_str(text),
+        _ => pieces.push(Piece::Text(text.into())),
+    }
+}
+
+/// Where the closing braces are, outside of quotes.
+fn end_of_place(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, character) in text.char_indices() {
+        match quote {
+            Some(open) if open == character => quote = None,
+            Some(_) => {}
+            None if character == '\'' || character == '"' => quote = Some(character),
+            None if text[at..].starts_with("}}") => return Some(at),
+            None => {}
+        }
+    }
+    None
+}
+
+fn place(text: &str, names: &Names) -> Result<Piece, TemplateError> {
+    let wrong = || TemplateError::NotUnderstood { place: text.into() };
+    if let Some(literal) = quoted(text) {
+        return Ok(Piece::Text(literal.into()));
+    }
+    if let Some((name, arguments)) = text.strip_suffix(')').and_then(|call| call.split_once('(')) {
+        let name = name.trim();
+        if !is_name(name) {
+            return Err(wrong());
+        }
+        return function(name, arguments, names, &wrong).map(Piece::Call);
+    }
+    let (name, path) = path(text).ok_or_else(wrong)?;
+    match (name, path.as_slice()) {
+        ("secrets", [Segment::Field(secret)]) if names.has_secret(secret) => Ok(Piece::Secret(secret.clone())),
+        ("secrets", [Segment::Field(secret)]) => {
+            let known = names.secrets().collect::<Vec<_>>().join(", ");
+            let known = if known.is_empty() { String::new() } else { format!("; declared: {known}") };
+            Err(TemplateError::UnknownSecret { name: secret.clone(), known })
+        }
+        ("secrets", _) => Err(wrong()),
+        _ => reference(name, path, names).map(Piece::Variable),
+    }
+}
+
+fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result<Reference, TemplateError> {
+    match names.slot(name) {
+        Some(slot) => Ok(Reference { name: name.into(), slot, path }),
+        None => Err(TemplateError::UnknownVariable {
+            name: name.into(),
+            known: names.variables().collect::<Vec<_>>().join(", "),
+        }),
+    }
+}
+
+fn function(
+    name: &str,
+    arguments: &str,
+    names: &Names,
+    wrong: &dyn Fn() -> TemplateError,
+) -> Result<Function, TemplateError> {
+    let arguments = split_arguments(arguments).ok_or_else(wrong)?;
+    let literals = || arguments.iter().map(|argument| literal(argument)).collect::<Option<Vec<Value>>>();
+    let none = |function, value| match arguments.as_slice() {
+        [] => Ok(value),
+        _ => Err(TemplateError::WrongArguments { function, takes: "no arguments" }),
+    };
+    match name {
+        "randomInt" => match literals().as_deref() {
+            Some([min, max]) => match (min.as_i64(), max.as_i64()) {
+                (Some(min), Some(max)) if min <= max => Some(Function::RandomInt { min, max }),
+                _ => None,
+            },
+            _ => None,
+        }
+        .ok_or(TemplateError::WrongArguments { function: "randomInt", takes: "two whole numbers, the lower one first" }),
+        "randomString" => match literals().as_deref() {
+            Some([length]) => length
+                .as_i64()
+                .filter(|length| (0..=LONGEST_STRING).contains(length))
+                .map(|length| Function::RandomString { length: length as usize }),
+            _ => None,
+        }
+        .ok_or(TemplateError::WrongArguments { function: "randomString", takes: "a length from 0 to 65536" }),
+        "randomEmail" => none("randomEmail", Function::RandomEmail),
+        "uuid" => none("uuid", Function::Uuid),
+        "now" => none("now", Function::Now),
+        "timestamp" => none("timestamp", Function::Timestamp),
+        "pick" => match (arguments.as_slice(), literals()) {
+            ([], _) => Err(TemplateError::WrongArguments { function: "pick", takes: "values, or a variable that holds a list" }),
+            (_, Some(values)) => Ok(Function::Pick(values)),
+            ([argument], None) => {
+                let (name, path) = path(argument).ok_or_else(wrong)?;
+                reference(name, path, names).map(Function::PickFrom)
+            }
+            _ => Err(TemplateError::WrongArguments { function: "pick", takes: "values, or a variable that holds a list" }),
+        },
+        _ => Err(TemplateError::UnknownFunction { name: name.into() }),
+    }
+}
+
+/// Splits at commas outside of quotes.
+fn split_arguments(text: &str) -> Option<Vec<&str>> {
+    if text.trim().is_empty() {
+        return Some(Vec::new());
+    }
+    let (mut arguments, mut start, mut quote) = (Vec::new(), 0, None);
+    for (at, character) in text.char_indices() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, ',') => {
+                arguments.push(text[start..at].trim());
+                start = at + 1;
+            }
+            (None, _) => {}
+        }
+    }
+    arguments.push(text[start..].trim());
+    (quote.is_none() && arguments.iter().all(|argument| !argument.is_empty())).then_some(arguments)
+}
+
+fn literal(text: &str) -> Option<Value> {
+    match quoted(text) {
+        Some(inner) => Some(inner.into()),
+        None => serde_json::from_str(text).ok().filter(|value: &Value| value.is_number() || value.is_boolean()),
+    }
+}
+
+/// The text between a pair of quotes that is the whole of `text`.
+fn quoted(text: &str) -> Option<&str> {
+    ['\'', '"'].into_iter().find_map(|quote| {
+        let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+        (!inner.contains(quote)).then_some(inner)
+    })
+}
+
+/// `name.field[0].other` as name and way into it.
+fn path(text: &str) -> Option<(&str, Vec<Segment>)> {
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    let (name, mut rest) = text.split_at(end);
+    let mut segments = Vec::new();
+    while !rest.is_empty() {
+        if let Some(field) = rest.strip_prefix('.') {
+            let end = field.find(['.', '[']).unwrap_or(field.len());
+            if !is_field(&field[..end]) {
+                return None;
+            }
+            segments.push(Segment::Field(field[..end].into()));
+            rest = &field[end..];
+        } else {
+            let (inner, after) = rest.strip_prefix('[')?.split_once(']')?;
+            let segment = match quoted(inner.trim()) {
+                Some(field) => Segment::Field(field.into()),
+                None => Segment::Index(inner.trim().parse().ok()?),
+            };
+            segments.push(segment);
+            rest = after;
+        }
+    }
+    is_name(name).then_some((name, segments))
+}
+
+/// Whether a text can name a variable.
+pub(crate) fn is_name(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
+        && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+/// Fields of JSON objects and headers may also have a hyphen.
+fn is_field(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|character| character.is_alphanumeric() || character == '_' || character == '-')
+}
