@@ -20,7 +20,8 @@ pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use prometheus::{PrometheusCheck, PrometheusSpec};
 pub use runner::{Deadlines, HistoryLimit, RunnerSpec};
 pub use scenario::{
-    Capture, Expectation, GroupStep, HttpMethod, IfStep, LoopStep, RequestStep, Scenario, Script, Step, ThinkStep,
+    Capture, Expectation, GroupStep, HttpMethod, IfStep, LoopStep, RequestStep, Scenario, Script, Step,
+    ThinkStep,
 };
 pub use status::*;
 pub use target::{HttpOptions, SecretKeyRef, SecretVariable, Target, WorkloadReference};

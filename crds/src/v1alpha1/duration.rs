@@ -16,8 +16,14 @@ const PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$";
 /// The longest span accepted, so that sums of spans stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-const UNITS: [(&str, u64); 6] =
-    [("d", 86_400_000_000), ("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1)];
+const UNITS: [(&str, u64); 6] = [
+    ("d", 86_400_000_000),
+    ("h", 3_600_000_000),
+    ("m", 60_000_000),
+    ("s", 1_000_000),
+    ("ms", 1_000),
+    ("us", 1),
+];
 
 impl TimeSpan {
     /// A span of whole seconds.
@@ -40,7 +46,11 @@ impl FromStr for TimeSpan {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("{text:?} is not a duration: write numbers with units us, ms, s, m, h or d, for example 90s or 1h30m");
+        let wrong = || {
+            format!(
+                "{text:?} is not a duration: write numbers with units us, ms, s, m, h or d, for example 90s or 1h30m"
+            )
+        };
         let mut rest = text.trim();
         if rest.is_empty() {
             return Err(wrong());
@@ -51,10 +61,15 @@ impl FromStr for TimeSpan {
             let number: f64 = rest[..digits].parse().map_err(|_| wrong())?;
             rest = &rest[digits..];
             let letters = rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len());
-            let (_, microseconds) = UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or_else(wrong)?;
+            let (_, microseconds) =
+                UNITS.iter().find(|(unit, _)| *unit == &rest[..letters]).ok_or_else(wrong)?;
             rest = &rest[letters..];
-            let part = Duration::try_from_secs_f64(number * *microseconds as f64 / 1e6).map_err(|_| wrong())?;
-            total = total.checked_add(part).filter(|sum| *sum <= LONGEST).ok_or_else(|| format!("{text:?} is longer than 366 days"))?;
+            let part =
+                Duration::try_from_secs_f64(number * *microseconds as f64 / 1e6).map_err(|_| wrong())?;
+            total = total
+                .checked_add(part)
+                .filter(|sum| *sum <= LONGEST)
+                .ok_or_else(|| format!("{text:?} is longer than 366 days"))?;
         }
         Ok(Self(total))
     }

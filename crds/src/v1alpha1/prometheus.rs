@@ -39,7 +39,10 @@ pub struct PrometheusCheck {
     pub aggregate: String,
 
     /// Operator and limit. Example: `< 0.1`.
-    #[schemars(length(min = 2, max = 64), regex(pattern = r"^\s*(<=?|>=?|==|!=)\s*-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?\s*$"))]
+    #[schemars(
+        length(min = 2, max = 64),
+        regex(pattern = r"^\s*(<=?|>=?|==|!=)\s*-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?\s*$")
+    )]
     pub condition: String,
 }
 

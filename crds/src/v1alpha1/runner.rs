@@ -39,7 +39,13 @@ pub struct RunnerSpec {
 
 impl Default for RunnerSpec {
     fn default() -> Self {
-        Self { parallelism: 1, resources: None, node_selector: BTreeMap::new(), tolerations: Vec::new(), image: None }
+        Self {
+            parallelism: 1,
+            resources: None,
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            image: None,
+        }
     }
 }
 

@@ -120,11 +120,7 @@ pub struct IfStep {
     pub then: NestedSteps,
 
     /// Steps when it is not. Default: none.
-    #[serde(
-        default,
-        skip_serializing_if = "NestedSteps::is_empty",
-        rename = "else"
-    )]
+    #[serde(default, skip_serializing_if = "NestedSteps::is_empty", rename = "else")]
     pub otherwise: NestedSteps,
 }
 
@@ -281,10 +277,7 @@ impl HttpMethod {
 #[serde(rename_all = "camelCase")]
 pub struct Capture {
     /// Variable that takes the value.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
     pub name: String,
 
     /// JSONPath (RFC 9535) into a JSON body; the first match is taken. Example: `$.token`.

@@ -25,7 +25,9 @@ pub struct Threshold {
     /// `s`, `m`); a rate's limit is a share from 0 to 1, or with `%`. Examples: `p(95) < 200ms`, `rate < 0.1%`.
     #[schemars(
         length(min = 3, max = 128),
-        regex(pattern = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|count|rate|value)\s*(<=?|>=?|===?|!=)\s*-?[0-9]+(\.[0-9]+)?\s*(us|ms|s|m|h|%)?\s*$")
+        regex(
+            pattern = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|count|rate|value)\s*(<=?|>=?|===?|!=)\s*-?[0-9]+(\.[0-9]+)?\s*(us|ms|s|m|h|%)?\s*$"
+        )
     )]
     pub condition: String,
 
