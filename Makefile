@@ -73,8 +73,8 @@ e2e: images cluster-up ## Tests on a real cluster
 	  cargo nextest run --offline -p upsurge-e2e --profile e2e $(TESTS)
 
 .PHONY: test
-test: lint unit check-generated chart ## Everything above, then the end-to-end tests on a cluster of their own
-	@result=0; $(MAKE) e2e || result=$$?; $(with) down || result=$$?; exit $$result
+test: ## Everything: lint, unit, check-generated, chart, images, then e2e on a cluster of its own
+	tools/test
 
 .PHONY: demo
 demo: images cluster-up ## A spike on a sample service: watch its autoscaler work, then read the verdict
