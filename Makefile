@@ -27,7 +27,8 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: lint
-lint: ## Check format, clippy and the documentation; warnings are errors
+lint: ## Check scripts, format, clippy and the documentation; warnings are errors
+	tools/check-scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items

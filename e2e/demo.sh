@@ -10,7 +10,8 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 field() { kubectl -n shop get loadtest checkout-spike -o jsonpath="{$1}"; }
 
 say "Installing Upsurge with Helm"
-helm upgrade --install upsurge charts/upsurge --namespace upsurge-system --create-namespace --wait --timeout 3m >/dev/null
+helm upgrade --install upsurge charts/upsurge --namespace upsurge-system --create-namespace \
+  --set operator.image.tag=dev --set runner.image.tag=dev --wait --timeout 3m >/dev/null
 kubectl -n upsurge-system get deployments
 
 say "Deploying the target: a service and its HorizontalPodAutoscaler"
