@@ -5,7 +5,10 @@
 
 mod names;
 
-use std::{fmt, sync::{Arc, LazyLock}};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use cel::{Context, Env, Program, Value as CelValue, objects::Key};
 use serde_json::Value;
@@ -113,7 +116,10 @@ impl Expression {
                 source_text: self.source.clone(),
                 found: other.type_of().to_string(),
             }),
-            Err(error) => Err(ExpressionError::Evaluation { source_text: self.source.clone(), message: error.to_string() }),
+            Err(error) => Err(ExpressionError::Evaluation {
+                source_text: self.source.clone(),
+                message: error.to_string(),
+            }),
         }
     }
 }

@@ -23,7 +23,11 @@ impl Errors {
     }
 
     /// Notes the error of a result and gives its value, if there is one.
-    pub(crate) fn check<T, E: fmt::Display>(&mut self, path: impl fmt::Display, result: Result<T, E>) -> Option<T> {
+    pub(crate) fn check<T, E: fmt::Display>(
+        &mut self,
+        path: impl fmt::Display,
+        result: Result<T, E>,
+    ) -> Option<T> {
         result.map_err(|error| self.add(path, error)).ok()
     }
 
@@ -46,10 +50,5 @@ impl Errors {
     /// Takes over what was found elsewhere.
     pub(crate) fn extend(&mut self, errors: impl IntoIterator<Item = FieldError>) {
         self.0.extend(errors);
-    }
-
-    /// Whether nothing was wrong so far.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }

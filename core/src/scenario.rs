@@ -16,6 +16,7 @@ use serde_json::Value;
 use serde_json_path::JsonPath;
 use upsurge_crds::v1alpha1::{HttpMethod, LoadTestSpec};
 
+pub(crate) use self::compile::DEEPEST_NESTING;
 use crate::{
     expression::Expression,
     field_error::FieldError,
@@ -146,7 +147,10 @@ impl Request {
     /// Whether the body of the response is needed, and not only its length.
     pub fn needs_body(&self) -> bool {
         self.capture.iter().any(|capture| !matches!(capture.source, CaptureSource::Header(_)))
-            || self.expect.iter().any(|expect| matches!(expect.matcher, Matcher::JsonPath { .. } | Matcher::BodyContains(_)))
+            || self
+                .expect
+                .iter()
+                .any(|expect| matches!(expect.matcher, Matcher::JsonPath { .. } | Matcher::BodyContains(_)))
     }
 }
 
@@ -256,17 +260,21 @@ impl ScenarioSet {
 
     /// All requests of all scenarios, with the scenario they belong to and its groups, innermost last.
     pub fn requests(&self) -> impl Iterator<Item = (&Scenario, &Request)> {
-        self.scenarios.iter().flat_map(|scenario| requests(&scenario.steps).into_iter().map(move |request| (scenario, request)))
+        self.scenarios.iter().flat_map(|scenario| {
+            requests(&scenario.steps).into_iter().map(move |request| (scenario, request))
+        })
     }
 
     /// Names of all groups of all scenarios.
     pub fn groups(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        self.scenarios.iter().for_each(|scenario| visit(&scenario.steps, &mut |step| {
-            if let Step::Group { name, .. } = step {
-                names.push(name.as_str());
-            }
-        }));
+        self.scenarios.iter().for_each(|scenario| {
+            visit(&scenario.steps, &mut |step| {
+                if let Step::Group { name, .. } = step {
+                    names.push(name.as_str());
+                }
+            })
+        });
         names
     }
 }

@@ -18,8 +18,8 @@ use serde_json::Value;
 pub use function::Function;
 pub use json::JsonTemplate;
 pub use names::{Names, Reference, Segment};
-pub(crate) use parse::is_name;
 pub use parse::TemplateError;
+pub(crate) use parse::is_name;
 
 /// A parsed text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,7 +95,9 @@ impl Template {
     /// place, else a text.
     pub fn value(&self, scope: &mut dyn Scope) -> Value {
         match self.pieces.as_slice() {
-            [Piece::Variable(reference)] => reference.get(scope).cloned().unwrap_or_else(|| Value::String(String::new())),
+            [Piece::Variable(reference)] => {
+                reference.get(scope).cloned().unwrap_or_else(|| Value::String(String::new()))
+            }
             [Piece::Call(function)] => function.call(scope),
             _ => Value::String(self.render(scope)),
         }

@@ -3,8 +3,14 @@
 //! The schema checks of the API server are repeated on a spec that never went through it (a file, or
 //! steps inside of steps, which schemas can't describe), so a test is accepted here exactly if it can run.
 
+mod references;
+mod schema;
+
+use http::Uri;
+use serde_json::Value;
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
+pub use self::schema::check_spec;
 use crate::{
     field_error::{Errors, FieldError},
     plan::{PlanError, Timeline},
@@ -26,11 +32,88 @@ pub struct Valid {
 /// All that is wrong, each with the path of its field.
 pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
     let mut errors = Errors::default();
+    match serde_json::to_value(spec) {
+        Ok(raw) => errors.extend(check_spec(&raw)),
+        Err(error) => errors.add("spec", error),
+    }
+    check_whole(spec, &mut errors);
     let timeline = Timeline::compile(&spec.load).map_err(|error| errors.extend([plan_error(&error)])).ok();
     let scenarios = ScenarioSet::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
-    match (timeline, scenarios) {
-        (Some(timeline), Some(scenarios)) => errors.finish(Valid { timeline, scenarios }),
-        _ => Err(errors.into_list()),
+    let (Some(timeline), Some(scenarios)) = (timeline, scenarios) else {
+        return Err(errors.into_list());
+    };
+    references::check(spec, &timeline, &scenarios, &mut errors);
+    errors.finish(Valid { timeline, scenarios })
+}
+
+/// Reads a raw spec strictly: unknown fields are errors wherever they are.
+///
+/// # Errors
+/// All that the schema refuses, or what can't be read, with the path of the field.
+pub fn read_spec(raw: &Value) -> Result<LoadTestSpec, Vec<FieldError>> {
+    let errors = check_spec(raw);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    serde_path_to_error::deserialize(raw).map_err(|error| {
+        let path = match error.path().to_string() {
+            root if root == "." => "spec".into(),
+            path => format!("spec.{path}"),
+        };
+        vec![FieldError { path, message: error.into_inner().to_string() }]
+    })
+}
+
+fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
+    match (&spec.scenarios, &spec.script) {
+        (_, Some(_)) => errors
+            .add("spec.script", "this version runs scenarios only: write spec.scenarios instead of a script"),
+        (None, None) => errors.add("spec", "spec needs scenarios or script, and not both"),
+        (Some(_), None) => {}
+    }
+    let base = spec.target.base_url.parse::<Uri>();
+    let valid = base.as_ref().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https"))
+            && uri.host().is_some_and(|host| !host.is_empty())
+            && uri.query().is_none()
+    });
+    if !valid {
+        let why = base.err().map_or_else(
+            || "it needs http:// or https://, a host and no query".into(),
+            |error| error.to_string(),
+        );
+        errors.add(
+            "spec.target.baseUrl",
+            format_args!("{:?} can't be used as base URL: {why}", spec.target.base_url),
+        );
+    }
+    for (index, secret) in spec.secrets.iter().enumerate() {
+        let earlier = spec.secrets.iter().take(index);
+        if earlier.into_iter().any(|other| other.name == secret.name) {
+            errors.add(
+                format_args!("spec.secrets[{index}].name"),
+                format_args!("another secret is named {:?} too", secret.name),
+            );
+        }
+    }
+    if spec.http.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
+        errors.add("spec.http.timeout", "0s leaves no time for any response");
+    }
+    if let Some(expected) = spec.autoscaling.as_ref().and_then(|autoscaling| autoscaling.expect.as_ref()) {
+        if spec.target.workload.is_none() {
+            errors.add(
+                "spec.autoscaling.expect",
+                "needs spec.target.workload: it says whose replicas are watched",
+            );
+        }
+        if let (Some(fewest), Some(most)) = (expected.min_peak_replicas, expected.max_peak_replicas)
+            && fewest > most
+        {
+            errors.add(
+                "spec.autoscaling.expect.minPeakReplicas",
+                format_args!("{fewest} is more than maxPeakReplicas {most}"),
+            );
+        }
     }
 }
 

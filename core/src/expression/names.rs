@@ -11,11 +11,30 @@ use cel::{
 };
 
 /// Names that stand for types.
-const TYPES: [&str; 10] = ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
+const TYPES: [&str; 10] =
+    ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
 /// Functions of the standard library; operators have names that no user can write.
 const FUNCTIONS: [&str; 20] = [
-    "size", "contains", "startsWith", "endsWith", "matches", "string", "int", "uint", "double", "bool", "bytes", "dyn",
-    "type", "has", "all", "exists", "exists_one", "map", "filter", "in",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "string",
+    "int",
+    "uint",
+    "double",
+    "bool",
+    "bytes",
+    "dyn",
+    "type",
+    "has",
+    "all",
+    "exists",
+    "exists_one",
+    "map",
+    "filter",
+    "in",
 ];
 
 #[derive(Default)]

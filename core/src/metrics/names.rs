@@ -45,6 +45,32 @@ pub const SCHEDULE_LAG: &str = "schedule_lag";
 /// Counter: transport errors and timeouts, tagged by kind in `check`'s place of the key.
 pub const REQUEST_ERRORS: &str = "request_errors";
 
+/// All built-in metrics.
+pub const ALL: [&str; 22] = [
+    HTTP_REQ_DURATION,
+    HTTP_REQ_RESPONSE_TIME,
+    HTTP_REQ_BLOCKED,
+    HTTP_REQ_CONNECTING,
+    HTTP_REQ_TLS_HANDSHAKING,
+    HTTP_REQ_SENDING,
+    HTTP_REQ_WAITING,
+    HTTP_REQ_RECEIVING,
+    HTTP_REQ_FAILED,
+    HTTP_REQS,
+    ITERATIONS,
+    ITERATION_DURATION,
+    DROPPED_ITERATIONS,
+    STARTED_ITERATIONS,
+    GROUP_DURATION,
+    CHECKS,
+    DATA_SENT,
+    DATA_RECEIVED,
+    VUS,
+    VUS_MAX,
+    SCHEDULE_LAG,
+    REQUEST_ERRORS,
+];
+
 /// Kind of value that a metric holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

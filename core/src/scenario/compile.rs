@@ -33,11 +33,24 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
     for (index, scenario) in spec.scenarios.iter().flatten().enumerate() {
         let path = format!("spec.scenarios[{index}]");
         if !seen.insert(&scenario.name) {
-            errors.add(format_args!("{path}.name"), format_args!("another scenario is named {:?} too: results could not tell them apart", scenario.name));
+            errors.add(
+                format_args!("{path}.name"),
+                format_args!(
+                    "another scenario is named {:?} too: results could not tell them apart",
+                    scenario.name
+                ),
+            );
         }
-        let weight = errors.check(format_args!("{path}.weight"), u32::try_from(scenario.weight).map_err(|_| "must not be negative"));
+        let weight = errors.check(
+            format_args!("{path}.weight"),
+            u32::try_from(scenario.weight).map_err(|_| "must not be negative"),
+        );
         let names = table.scenario(&scenario.steps);
-        let steps = Compiler { spec, names: &names, errors: &mut errors }.steps(&scenario.steps, &format!("{path}.steps"), 0);
+        let steps = Compiler { spec, names: &names, errors: &mut errors }.steps(
+            &scenario.steps,
+            &format!("{path}.steps"),
+            0,
+        );
         scenarios.push(Scenario { name: scenario.name.clone(), weight: weight.unwrap_or_default(), steps });
     }
     if !scenarios.is_empty() && scenarios.iter().all(|scenario| scenario.weight == 0) {
@@ -96,7 +109,8 @@ impl Compiler<'_> {
     fn step(&mut self, step: &api::Step, path: &str, depth: usize) -> Option<Step> {
         match (&step.request, &step.think, &step.if_step, &step.loop_step, &step.group) {
             (Some(request), None, None, None, None) => {
-                request::compile(self, request, &format!("{path}.request")).map(|request| Step::Request(Box::new(request)))
+                request::compile(self, request, &format!("{path}.request"))
+                    .map(|request| Step::Request(Box::new(request)))
             }
             (None, Some(think), None, None, None) => self.think(think, &format!("{path}.think")),
             (None, None, Some(step), None, None) => self.choice(step, &format!("{path}.if"), depth),
@@ -115,7 +129,10 @@ impl Compiler<'_> {
     fn think(&mut self, think: &api::ThinkStep, path: &str) -> Option<Step> {
         let (min, max) = (think.min.0, think.max.map_or(think.min.0, |max| max.0));
         if max < min {
-            self.errors.add(format_args!("{path}.max"), format_args!("{} is shorter than min {}", api::TimeSpan(max), think.min));
+            self.errors.add(
+                format_args!("{path}.max"),
+                format_args!("{} is shorter than min {}", api::TimeSpan(max), think.min),
+            );
             return None;
         }
         Some(Step::Think { min, max })
@@ -130,9 +147,11 @@ impl Compiler<'_> {
 
     fn repetition(&mut self, step: &api::LoopStep, path: &str, depth: usize) -> Option<Step> {
         let count = step.count.and_then(|count| {
-            self.errors.check(format_args!("{path}.count"), u64::try_from(count).map_err(|_| "must not be negative"))
+            self.errors
+                .check(format_args!("{path}.count"), u64::try_from(count).map_err(|_| "must not be negative"))
         });
-        let condition = step.condition.as_ref().map(|condition| self.expression(condition, &format!("{path}.while")));
+        let condition =
+            step.condition.as_ref().map(|condition| self.expression(condition, &format!("{path}.while")));
         let steps = self.nested(&step.steps, &format!("{path}.steps"), depth);
         if step.count.is_none() && step.condition.is_none() {
             self.errors.add(path, "a loop needs count or while");
@@ -152,9 +171,15 @@ impl Compiler<'_> {
     }
 
     /// Header-like pairs of templates.
-    pub(super) fn templates(&mut self, fields: &BTreeMap<String, String>, path: &str) -> Vec<(String, crate::template::Template)> {
+    pub(super) fn templates(
+        &mut self,
+        fields: &BTreeMap<String, String>,
+        path: &str,
+    ) -> Vec<(String, crate::template::Template)> {
         let fields = fields.iter();
-        fields.filter_map(|(name, text)| Some((name.clone(), self.template(text, &format!("{path}.{name}"))?))).collect()
+        fields
+            .filter_map(|(name, text)| Some((name.clone(), self.template(text, &format!("{path}.{name}"))?)))
+            .collect()
     }
 
     pub(super) fn template(&mut self, text: &str, path: &str) -> Option<crate::template::Template> {
@@ -180,6 +205,8 @@ fn ignored_path(path: &serde_ignored::Path<'_>) -> String {
         Path::Root => String::new(),
         Path::Seq { parent, index } => format!("{}[{index}]", ignored_path(parent)),
         Path::Map { parent, key } => format!("{}.{key}", ignored_path(parent)),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => ignored_path(parent),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            ignored_path(parent)
+        }
     }
 }

@@ -9,7 +9,11 @@ use super::{
 };
 use crate::template::JsonTemplate;
 
-pub(super) fn compile(compiler: &mut Compiler<'_>, expected: &api::Expectation, path: &str) -> Option<Expectation> {
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    expected: &api::Expectation,
+    path: &str,
+) -> Option<Expectation> {
     let given = [
         expected.status.is_some(),
         expected.content_type.is_some(),
@@ -34,15 +38,25 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, expected: &api::Expectation, 
     Some(Expectation { name: expected.name.clone().unwrap_or(words), matcher })
 }
 
-fn matcher(compiler: &mut Compiler<'_>, expected: &api::Expectation, path: &str) -> Option<(Matcher, String)> {
+fn matcher(
+    compiler: &mut Compiler<'_>,
+    expected: &api::Expectation,
+    path: &str,
+) -> Option<(Matcher, String)> {
     if let Some(codes) = &expected.status {
         return status(compiler, codes, &format!("{path}.status"));
     }
     if let Some(media_type) = &expected.content_type {
         if media_type.contains(';') {
-            compiler.errors.add(format_args!("{path}.contentType"), "write the media type without parameters, as application/json");
+            compiler.errors.add(
+                format_args!("{path}.contentType"),
+                "write the media type without parameters, as application/json",
+            );
         }
-        return Some((Matcher::ContentType(media_type.to_ascii_lowercase()), format!("content type is {media_type}")));
+        return Some((
+            Matcher::ContentType(media_type.to_ascii_lowercase()),
+            format!("content type is {media_type}"),
+        ));
     }
     if let Some(text) = &expected.json_path {
         let json_path = json_path(compiler, text, &format!("{path}.jsonPath"));
@@ -62,7 +76,10 @@ fn matcher(compiler: &mut Compiler<'_>, expected: &api::Expectation, path: &str)
 }
 
 fn status(compiler: &mut Compiler<'_>, codes: &[i32], path: &str) -> Option<(Matcher, String)> {
-    let valid: Vec<u16> = codes.iter().filter_map(|code| u16::try_from(*code).ok().filter(|code| (100..600).contains(code))).collect();
+    let valid: Vec<u16> = codes
+        .iter()
+        .filter_map(|code| u16::try_from(*code).ok().filter(|code| (100..600).contains(code)))
+        .collect();
     if valid.len() != codes.len() || valid.is_empty() {
         compiler.errors.add(path, "needs at least one status code, each from 100 to 599");
         return None;
@@ -80,7 +97,9 @@ fn wanted(compiler: &mut Compiler<'_>, expected: &api::Expectation, path: &str) 
         (Some(value), _) => match JsonTemplate::parse(value, compiler.names) {
             Ok(template) => Some((Wanted::Equals(template), format!("equals {value}"))),
             Err(errors) => {
-                errors.iter().for_each(|(place, error)| compiler.errors.add(format_args!("{path}.equals{place}"), error));
+                errors.iter().for_each(|(place, error)| {
+                    compiler.errors.add(format_args!("{path}.equals{place}"), error)
+                });
                 None
             }
         },

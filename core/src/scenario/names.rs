@@ -6,7 +6,10 @@ use serde_json::Value;
 use upsurge_crds::v1alpha1::{LoadTestSpec, Step};
 
 use super::{BUILT_INS, Variable};
-use crate::{field_error::Errors, template::{Names, is_name}};
+use crate::{
+    field_error::Errors,
+    template::{Names, is_name},
+};
 
 /// Slots of all variables of a test.
 pub(super) struct Table {
@@ -68,7 +71,12 @@ impl Table {
 /// Notes names that can't be used, or stand for something else.
 pub(super) fn check_name(name: &str, path: impl std::fmt::Display, errors: &mut Errors) {
     if !is_name(name) {
-        errors.add(path, format_args!("{name:?} can't be a variable: use letters, digits and underscores, not starting with a digit"));
+        errors.add(
+            path,
+            format_args!(
+                "{name:?} can't be a variable: use letters, digits and underscores, not starting with a digit"
+            ),
+        );
     } else if BUILT_INS.contains(&name) || name == "secrets" {
         errors.add(path, format_args!("{name:?} is a built-in variable: choose another name"));
     }
@@ -87,8 +95,15 @@ pub(super) fn variables(spec: &LoadTestSpec, table: &Table, errors: &mut Errors)
         }
         for (index, value) in values.iter().enumerate() {
             if matches!(value, Value::Null | Value::Array(_)) {
-                let place = if matches!(spec.variables[name], Value::Array(_)) { format!("[{index}]") } else { String::new() };
-                errors.add(format_args!("spec.variables.{name}{place}"), "a variable is text, a number, true, false, an object, or a list of those");
+                let place = if matches!(spec.variables[name], Value::Array(_)) {
+                    format!("[{index}]")
+                } else {
+                    String::new()
+                };
+                errors.add(
+                    format_args!("spec.variables.{name}{place}"),
+                    "a variable is text, a number, true, false, an object, or a list of those",
+                );
             }
         }
         if let Some(slot) = table.slots.get(name) {

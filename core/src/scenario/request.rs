@@ -15,7 +15,11 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Longest name of a request in results.
 const LONGEST_NAME: usize = 256;
 
-pub(super) fn compile(compiler: &mut Compiler<'_>, request: &api::RequestStep, path: &str) -> Option<Request> {
+pub(super) fn compile(
+    compiler: &mut Compiler<'_>,
+    request: &api::RequestStep,
+    path: &str,
+) -> Option<Request> {
     let url = compiler.template(&request.url, &format!("{path}.url"));
     if let Some(url) = &url {
         check_url(compiler, url, &format!("{path}.url"));
@@ -24,10 +28,14 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, request: &api::RequestStep, p
     let body = body(compiler, request, path);
     let headers = headers(compiler, request, &body, path);
     let captures = request.capture.iter().enumerate();
-    let capture = captures.filter_map(|(index, capture)| self::capture(compiler, capture, &format!("{path}.capture[{index}]"))).collect();
+    let capture = captures
+        .filter_map(|(index, capture)| self::capture(compiler, capture, &format!("{path}.capture[{index}]")))
+        .collect();
     let expectations = request.expect.iter().enumerate();
     let expect: Vec<_> = expectations
-        .filter_map(|(index, expected)| expectation::compile(compiler, expected, &format!("{path}.expect[{index}]")))
+        .filter_map(|(index, expected)| {
+            expectation::compile(compiler, expected, &format!("{path}.expect[{index}]"))
+        })
         .collect();
     let expected_status = expect.iter().find_map(|expected| match &expected.matcher {
         Matcher::Status(codes) => Some(codes.clone()),
@@ -59,15 +67,25 @@ fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
     let Some(literal) = url.literal() else { return };
     let whole = literal.starts_with("http://") || literal.starts_with("https://");
     if !whole && literal.contains("://") {
-        compiler.errors.add(path, format_args!("{literal:?} is neither a path nor an http:// or https:// URL"));
+        compiler
+            .errors
+            .add(path, format_args!("{literal:?} is neither a path nor an http:// or https:// URL"));
     } else if whole {
         let parsed = literal.parse::<Uri>();
         let with_host = parsed.as_ref().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
         if !with_host {
-            compiler.errors.add(path, format_args!("{literal:?} is not a valid URL{}", parsed.err().map(|error| format!(": {error}")).unwrap_or_default()));
+            compiler.errors.add(
+                path,
+                format_args!(
+                    "{literal:?} is not a valid URL{}",
+                    parsed.err().map(|error| format!(": {error}")).unwrap_or_default()
+                ),
+            );
         }
     } else if literal.chars().any(|character| character.is_control() || character == ' ') {
-        compiler.errors.add(path, format_args!("{literal:?} holds spaces or control characters: percent-encode them"));
+        compiler
+            .errors
+            .add(path, format_args!("{literal:?} holds spaces or control characters: percent-encode them"));
     }
 }
 
@@ -77,11 +95,15 @@ fn body(compiler: &mut Compiler<'_>, request: &api::RequestStep, path: &str) -> 
         (Some(json), None, None) => match JsonTemplate::parse(json, compiler.names) {
             Ok(json) => Body::Json(json),
             Err(errors) => {
-                errors.iter().for_each(|(place, error)| compiler.errors.add(format_args!("{path}.json{place}"), error));
+                errors.iter().for_each(|(place, error)| {
+                    compiler.errors.add(format_args!("{path}.json{place}"), error)
+                });
                 Body::Empty
             }
         },
-        (None, Some(text), None) => compiler.template(text, &format!("{path}.body")).map_or(Body::Empty, Body::Text),
+        (None, Some(text), None) => {
+            compiler.template(text, &format!("{path}.body")).map_or(Body::Empty, Body::Text)
+        }
         (None, None, Some(form)) => Body::Form(compiler.templates(form, &format!("{path}.form"))),
         _ => {
             compiler.errors.add(path, "a request has at most one of json, body and form");
@@ -91,11 +113,20 @@ fn body(compiler: &mut Compiler<'_>, request: &api::RequestStep, path: &str) -> 
 }
 
 /// The request's own headers, then the test's, then what the body implies; the first of a name wins.
-fn headers(compiler: &mut Compiler<'_>, request: &api::RequestStep, body: &Body, path: &str) -> Vec<(String, Template)> {
+fn headers(
+    compiler: &mut Compiler<'_>,
+    request: &api::RequestStep,
+    body: &Body,
+    path: &str,
+) -> Vec<(String, Template)> {
     let mut headers: Vec<(String, Template)> = Vec::new();
     let own = compiler.templates(&request.headers, &format!("{path}.headers"));
     let common = compiler.templates(&compiler.spec.http.headers, "spec.http.headers");
-    for (from, name, value) in own.into_iter().map(|(name, value)| (format!("{path}.headers"), name, value)).chain(common.into_iter().map(|(name, value)| ("spec.http.headers".into(), name, value))) {
+    for (from, name, value) in own
+        .into_iter()
+        .map(|(name, value)| (format!("{path}.headers"), name, value))
+        .chain(common.into_iter().map(|(name, value)| ("spec.http.headers".into(), name, value)))
+    {
         check_header(compiler, &format!("{from}.{name}"), &name, &value);
         let name = name.to_ascii_lowercase();
         if headers.iter().all(|(known, _)| *known != name) {
@@ -108,7 +139,10 @@ fn headers(compiler: &mut Compiler<'_>, request: &api::RequestStep, body: &Body,
         Body::Empty | Body::Text(_) => return headers,
     };
     if headers.iter().all(|(known, _)| known != "content-type") {
-        headers.push(("content-type".into(), Template { pieces: vec![crate::template::Piece::Text(implied.into())] }));
+        headers.push((
+            "content-type".into(),
+            Template { pieces: vec![crate::template::Piece::Text(implied.into())] },
+        ));
     }
     headers
 }
@@ -116,7 +150,10 @@ fn headers(compiler: &mut Compiler<'_>, request: &api::RequestStep, body: &Body,
 fn check_header(compiler: &mut Compiler<'_>, path: &str, name: &str, value: &Template) {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         compiler.errors.add(path, format_args!("{name:?} can't be the name of a header"));
-    } else if ["content-length", "transfer-encoding", "connection"].iter().any(|own| name.eq_ignore_ascii_case(own)) {
+    } else if ["content-length", "transfer-encoding", "connection"]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own))
+    {
         compiler.errors.add(path, "this header is set by the runner itself");
     }
     if value.literal().is_some_and(|literal| HeaderValue::from_str(literal).is_err()) {
@@ -127,10 +164,15 @@ fn check_header(compiler: &mut Compiler<'_>, path: &str, name: &str, value: &Tem
 fn capture(compiler: &mut Compiler<'_>, capture: &api::Capture, path: &str) -> Option<Capture> {
     names::check_name(&capture.name, format_args!("{path}.name"), compiler.errors);
     let source = match (&capture.json_path, &capture.header, &capture.regex) {
-        (Some(text), None, None) => CaptureSource::JsonPath(json_path(compiler, text, &format!("{path}.jsonPath"))?),
-        (None, Some(name), None) => CaptureSource::Header(header_name(compiler, name, &format!("{path}.header"))?),
+        (Some(text), None, None) => {
+            CaptureSource::JsonPath(json_path(compiler, text, &format!("{path}.jsonPath"))?)
+        }
+        (None, Some(name), None) => {
+            CaptureSource::Header(header_name(compiler, name, &format!("{path}.header"))?)
+        }
         (None, None, Some(text)) => {
-            let compiled = Regex::new(text).map_err(|error| format!("not a regular expression: {}", last_line(&error.to_string())));
+            let compiled = Regex::new(text)
+                .map_err(|error| format!("not a regular expression: {}", last_line(&error.to_string())));
             CaptureSource::Regex(compiler.errors.check(format_args!("{path}.regex"), compiled)?)
         }
         _ => {
@@ -144,7 +186,9 @@ fn capture(compiler: &mut Compiler<'_>, capture: &api::Capture, path: &str) -> O
 }
 
 pub(super) fn json_path(compiler: &mut Compiler<'_>, text: &str, path: &str) -> Option<JsonPath> {
-    compiler.errors.check(path, JsonPath::parse(text).map_err(|error| format!("not a JSONPath (RFC 9535): {error}")))
+    compiler
+        .errors
+        .check(path, JsonPath::parse(text).map_err(|error| format!("not a JSONPath (RFC 9535): {error}")))
 }
 
 pub(super) fn header_name(compiler: &mut Compiler<'_>, name: &str, path: &str) -> Option<String> {

@@ -44,7 +44,9 @@ impl Function {
         match self {
             Self::RandomInt { min, max } => random_int(scope, *min, *max).into(),
             Self::RandomString { length } => random_string(scope, *length).into(),
-            Self::RandomEmail => format!("user-{}@example.com", random_string(scope, 10).to_lowercase()).into(),
+            Self::RandomEmail => {
+                format!("user-{}@example.com", random_string(scope, 10).to_lowercase()).into()
+            }
             Self::Uuid => uuid(scope.random(), scope.random()).into(),
             Self::Now => format!("{:.3}", scope.now()).into(),
             Self::Timestamp => scope.now().as_millisecond().into(),

@@ -35,14 +35,19 @@ impl JsonTemplate {
             Self::Literal(value) => value.clone(),
             Self::Text(template) => template.value(scope),
             Self::Array(items) => items.iter().map(|item| item.render(scope)).collect(),
-            Self::Object(fields) => {
-                Value::Object(fields.iter().map(|(name, value)| (name.clone(), value.render(scope))).collect::<Map<_, _>>())
-            }
+            Self::Object(fields) => Value::Object(
+                fields.iter().map(|(name, value)| (name.clone(), value.render(scope))).collect::<Map<_, _>>(),
+            ),
         }
     }
 }
 
-fn parse(value: &Value, names: &Names, path: &mut String, errors: &mut Vec<(String, TemplateError)>) -> JsonTemplate {
+fn parse(
+    value: &Value,
+    names: &Names,
+    path: &mut String,
+    errors: &mut Vec<(String, TemplateError)>,
+) -> JsonTemplate {
     let length = path.len();
     match value {
         Value::String(text) => match Template::parse(text, names) {

@@ -9,7 +9,8 @@ use super::{
 };
 
 /// Functions as messages list them.
-const FUNCTIONS: &str = "randomInt(min, max), randomString(length), randomEmail(), uuid(), now(), timestamp(), pick(…)";
+const FUNCTIONS: &str =
+    "randomInt(min, max), randomString(length), randomEmail(), uuid(), now(), timestamp(), pick(…)";
 
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -18,7 +19,9 @@ pub enum TemplateError {
     #[error("\"{{{{\" is not closed by \"}}}}\"; write {{{{ '{{{{' }}}} for the braces themselves")]
     NotClosed,
     /// A place holds something that is no variable, secret, call or quoted text.
-    #[error("\"{{{{ {place} }}}}\" can't be understood: write a variable, secrets.NAME, a function call or a quoted text")]
+    #[error(
+        "\"{{{{ {place} }}}}\" can't be understood: write a variable, secrets.NAME, a function call or a quoted text"
+    )]
     NotUnderstood {
         /// What stands between the braces.
         place: String,
@@ -109,7 +112,9 @@ fn place(text: &str, names: &Names) -> Result<Piece, TemplateError> {
     }
     let (name, path) = path(text).ok_or_else(wrong)?;
     match (name, path.as_slice()) {
-        ("secrets", [Segment::Field(secret)]) if names.has_secret(secret) => Ok(Piece::Secret(secret.clone())),
+        ("secrets", [Segment::Field(secret)]) if names.has_secret(secret) => {
+            Ok(Piece::Secret(secret.clone()))
+        }
         ("secrets", [Segment::Field(secret)]) => {
             let known = names.secrets().collect::<Vec<_>>().join(", ");
             let known = if known.is_empty() { String::new() } else { format!("; declared: {known}") };
@@ -150,7 +155,10 @@ fn function(
             },
             _ => None,
         }
-        .ok_or(TemplateError::WrongArguments { function: "randomInt", takes: "two whole numbers, the lower one first" }),
+        .ok_or(TemplateError::WrongArguments {
+            function: "randomInt",
+            takes: "two whole numbers, the lower one first",
+        }),
         "randomString" => match literals().as_deref() {
             Some([length]) => length
                 .as_i64()
@@ -164,13 +172,19 @@ fn function(
         "now" => none("now", Function::Now),
         "timestamp" => none("timestamp", Function::Timestamp),
         "pick" => match (arguments.as_slice(), literals()) {
-            ([], _) => Err(TemplateError::WrongArguments { function: "pick", takes: "values, or a variable that holds a list" }),
+            ([], _) => Err(TemplateError::WrongArguments {
+                function: "pick",
+                takes: "values, or a variable that holds a list",
+            }),
             (_, Some(values)) => Ok(Function::Pick(values)),
             ([argument], None) => {
                 let (name, path) = path(argument).ok_or_else(wrong)?;
                 reference(name, path, names).map(Function::PickFrom)
             }
-            _ => Err(TemplateError::WrongArguments { function: "pick", takes: "values, or a variable that holds a list" }),
+            _ => Err(TemplateError::WrongArguments {
+                function: "pick",
+                takes: "values, or a variable that holds a list",
+            }),
         },
         _ => Err(TemplateError::UnknownFunction { name: name.into() }),
     }
@@ -201,7 +215,9 @@ fn split_arguments(text: &str) -> Option<Vec<&str>> {
 fn literal(text: &str) -> Option<Value> {
     match quoted(text) {
         Some(inner) => Some(inner.into()),
-        None => serde_json::from_str(text).ok().filter(|value: &Value| value.is_number() || value.is_boolean()),
+        None => {
+            serde_json::from_str(text).ok().filter(|value: &Value| value.is_number() || value.is_boolean())
+        }
     }
 }
 
@@ -248,5 +264,6 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 /// Fields of JSON objects and headers may also have a hyphen.
 fn is_field(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|character| character.is_alphanumeric() || character == '_' || character == '-')
+    !text.is_empty()
+        && text.chars().all(|character| character.is_alphanumeric() || character == '_' || character == '-')
 }

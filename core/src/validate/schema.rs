@@ -1,0 +1,158 @@
+//! The API server's schema checks, for specs that never went through it.
+//!
+//! Reads the generated schema of the resource itself, so there is one source of truth, and goes on into
+//! the steps inside of steps, which a Kubernetes schema can't describe. CEL rules are not evaluated here.
+
+mod node;
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use self::node::{Kind, Node};
+use crate::{
+    field_error::{Errors, FieldError},
+    scenario::DEEPEST_NESTING,
+};
+
+/// Schemas of a spec and of one step.
+struct Schemas {
+    spec: Node,
+    step: Node,
+}
+
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+    let definitions = upsurge_crds::manifests::all().into_iter();
+    let definition = definitions.map(|definition| serde_json::to_value(definition).unwrap_or_default());
+    let test = definition
+        .into_iter()
+        .find(|definition| definition["spec"]["names"]["kind"] == "LoadTest")
+        .unwrap_or_default();
+    let spec = &test["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    Schemas { spec: Node::compile(spec), step: Node::compile(&spec["properties"]["before"]["items"]) }
+});
+
+/// Checks a raw spec, whose path is `spec`: types, ranges, lengths, patterns, required and unknown fields.
+pub fn check_spec(spec: &Value) -> Vec<FieldError> {
+    let mut errors = Errors::default();
+    check(&SCHEMAS.spec, spec, "spec", 0, &mut errors);
+    errors.into_list()
+}
+
+fn check(node: &Node, value: &Value, path: &str, depth: usize, errors: &mut Errors) {
+    if value.is_null() && node.nullable {
+        return;
+    }
+    if !node.kind.admits(value) {
+        errors.add(path, format_args!("must be {}, not {}", node.kind.name(), found(value)));
+        return;
+    }
+    if !node.choices.is_empty() && !node.choices.contains(value) {
+        let choices = node.choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
+        errors.add(path, format_args!("must be one of {choices}, not {value}"));
+    }
+    match value {
+        Value::Object(fields) => check_object(node, fields, path, depth, errors),
+        Value::Array(items) => check_list(node, items, path, depth, errors),
+        Value::String(text) => check_text(node, text, path, errors),
+        Value::Number(number) => check_number(node, number.as_f64().unwrap_or(f64::NAN), path, errors),
+        Value::Null | Value::Bool(_) => {}
+    }
+}
+
+fn check_object(
+    node: &Node,
+    fields: &serde_json::Map<String, Value>,
+    path: &str,
+    depth: usize,
+    errors: &mut Errors,
+) {
+    for name in &node.required {
+        if !fields.contains_key(name) {
+            errors.add(format_args!("{path}.{name}"), "is required");
+        }
+    }
+    if let Some(limit) = node.most_properties.filter(|limit| fields.len() as u64 > *limit) {
+        errors.add(path, format_args!("has {} entries; at most {limit} are allowed", fields.len()));
+    }
+    for (name, value) in fields {
+        let path = format!("{path}.{name}");
+        match (node.properties.get(name), &node.additional) {
+            (Some(node), _) => check(node, value, &path, depth, errors),
+            (None, Some(node)) => check(node, value, &path, depth, errors),
+            (None, None) if node.keeps_unknown => {}
+            (None, None) => errors.add(path, unknown(name, node)),
+        }
+    }
+}
+
+fn check_list(node: &Node, items: &[Value], path: &str, depth: usize, errors: &mut Errors) {
+    let length = items.len() as u64;
+    if let Some(limit) = node.fewest_items.filter(|limit| length < *limit) {
+        errors.add(path, format_args!("has {length} entries; at least {limit} needed"));
+    }
+    if let Some(limit) = node.most_items.filter(|limit| length > *limit) {
+        errors.add(path, format_args!("has {length} entries; at most {limit} are allowed"));
+    }
+    let Some(item_node) = node.items.as_deref() else { return };
+    // The only lists of kept raw objects are the steps inside of steps.
+    let steps = item_node.keeps_unknown && item_node.kind == Kind::Object;
+    if steps && depth >= DEEPEST_NESTING {
+        errors.add(path, format_args!("steps are nested more than {DEEPEST_NESTING} levels deep"));
+        return;
+    }
+    let (item_node, depth) = if steps { (&SCHEMAS.step, depth + 1) } else { (item_node, depth) };
+    for (index, item) in items.iter().enumerate() {
+        check(item_node, item, &format!("{path}[{index}]"), depth, errors);
+    }
+}
+
+fn check_text(node: &Node, text: &str, path: &str, errors: &mut Errors) {
+    let length = text.chars().count() as u64;
+    if let Some(limit) = node.shortest.filter(|limit| length < *limit) {
+        let message = if length == 0 {
+            "must not be empty".into()
+        } else {
+            format!("must have at least {limit} characters")
+        };
+        errors.add(path, message);
+        return;
+    }
+    if let Some(limit) = node.longest.filter(|limit| length > *limit) {
+        errors.add(path, format_args!("has {length} characters; at most {limit} are allowed"));
+    } else if let Some(pattern) = node.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
+        errors.add(path, format_args!("{text:?} does not match {pattern}"));
+    }
+}
+
+fn check_number(node: &Node, number: f64, path: &str, errors: &mut Errors) {
+    if let Some(limit) = node.lowest.filter(|limit| number < *limit) {
+        errors.add(path, format_args!("must be at least {limit}, not {number}"));
+    }
+    if let Some(limit) = node.highest.filter(|limit| number > *limit) {
+        errors.add(path, format_args!("must be at most {limit}, not {number}"));
+    }
+}
+
+fn unknown(name: &str, node: &Node) -> String {
+    let alike = node.properties.keys().find(|known| known.eq_ignore_ascii_case(name));
+    match alike {
+        Some(known) => format!("unknown field; did you mean {known}?"),
+        None if node.properties.is_empty() => "unknown field".into(),
+        None => {
+            let known = node.properties.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            format!("unknown field; there are {known}")
+        }
+    }
+}
+
+fn found(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "empty",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
