@@ -76,14 +76,17 @@ impl Expression {
             ExpressionError::Syntax(text.lines().next().unwrap_or_default().trim().into())
         })?;
         let used = names::used(program.expression());
-        let variables = used.variables.iter().map(|name| match names.slot(name) {
-            Some(slot) => Ok((name.clone(), slot)),
-            None => Err(ExpressionError::UnknownVariable {
-                name: name.clone(),
-                known: names.variables().collect::<Vec<_>>().join(", "),
-            }),
-        });
-        let variables = variables.collect::<Result<_, _>>()?;
+        let mut variables = Vec::with_capacity(used.variables.len());
+        for name in used.variables {
+            match names.slot(&name) {
+                Some(slot) => variables.push((name, slot)),
+                None if names::TYPES.contains(&name.as_str()) => {}
+                None => {
+                    let known = names.variables().collect::<Vec<_>>().join(", ");
+                    return Err(ExpressionError::UnknownVariable { name, known });
+                }
+            }
+        }
         match used.unknown_function {
             Some(name) => Err(ExpressionError::UnknownFunction { name }),
             None => Ok(Self { source: source.into(), program: Arc::new(program), variables }),

@@ -10,8 +10,8 @@ use cel::{
     common::ast::{EntryExpr, Expr},
 };
 
-/// Names that stand for types.
-const TYPES: [&str; 10] =
+/// Names that stand for types, unless there is a variable of that name.
+pub(super) const TYPES: [&str; 10] =
     ["bool", "int", "uint", "double", "string", "bytes", "list", "map", "null_type", "type"];
 /// Functions of the standard library; operators have names that no user can write.
 const FUNCTIONS: [&str; 20] = [
@@ -53,7 +53,7 @@ fn walk<'a>(expression: &'a IdedExpr, bound: &mut Vec<&'a str>, used: &mut Used)
     match &expression.expr {
         Expr::Unspecified | Expr::Literal(_) => {}
         Expr::Ident(name) => {
-            if !name.starts_with('@') && !bound.contains(&name.as_str()) && !TYPES.contains(&name.as_str()) {
+            if !name.starts_with('@') && !bound.contains(&name.as_str()) {
                 used.variables.insert(name.clone());
             }
         }

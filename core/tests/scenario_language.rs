@@ -1,0 +1,360 @@
+//! The scenario language: what is accepted, what it means, and what is said about the rest.
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+use upsurge_core::{
+    expression::Expression,
+    scenario::{BUILT_INS, Body, Matcher, Step},
+    template::{JsonTemplate, Names, Scope, Template},
+    validate::{Valid, check_spec, read_spec, validate},
+};
+
+/// Values by slot, and numbers that count up from a seed.
+struct Values {
+    slots: Vec<Option<Value>>,
+    seed: u64,
+}
+
+impl Scope for Values {
+    fn variable(&self, slot: usize) -> Option<&Value> {
+        self.slots.get(slot)?.as_ref()
+    }
+
+    fn secret(&self, name: &str) -> Option<&str> {
+        (name == "password").then_some("hunter2")
+    }
+
+    fn random(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn now(&self) -> Timestamp {
+        "2026-01-02T03:04:05.006Z".parse().unwrap()
+    }
+}
+
+fn names() -> Names {
+    Names::new(["name", "user", "list", "unset"]).with_secrets(["password".to_owned()])
+}
+
+fn values() -> Values {
+    let user = json!({"address": [{"city": "Oslo"}], "x-id": 7});
+    Values { slots: vec![Some("Ada".into()), Some(user), Some(json!(["a", "b"])), None], seed: 1 }
+}
+
+fn fill(text: &str) -> String {
+    Template::parse(text, &names()).unwrap().render(&mut values())
+}
+
+#[rstest]
+#[case::plain("no places", "no places")]
+#[case::variable("Hello {{ name }}!", "Hello Ada!")]
+#[case::tight("{{name}}{{name}}", "AdaAda")]
+#[case::path("{{ user.address[0].city }}", "Oslo")]
+#[case::hyphenated_field("{{ user.x-id }}/{{ user['x-id'] }}", "7/7")]
+#[case::object("{{ user.address }}", r#"[{"city":"Oslo"}]"#)]
+#[case::absent_part("<{{ user.address[4].city }}>", "<>")]
+#[case::without_value("<{{ unset }}>", "<>")]
+#[case::secret("{{ secrets.password }}", "hunter2")]
+#[case::quoted("{{ '{{' }} and {{ \"}}\" }}", "{{ and }}")]
+#[case::time("{{ now() }}", "2026-01-02T03:04:05.006Z")]
+#[case::milliseconds("{{ timestamp() }}", "1767323045006")]
+#[case::single_range("{{ randomInt(4, 4) }}", "4")]
+#[case::pick_literal("{{ pick('x') }}", "x")]
+fn a_template_is_filled_in(#[case] text: &str, #[case] expected: &str) {
+    assert_eq!(fill(text), expected);
+}
+
+#[rstest]
+#[case::unknown_variable("{{ nmae }}", "unknown variable \"nmae\"; known here: list, name, unset, user")]
+#[case::unknown_secret(
+    "{{ secrets.pasword }}",
+    "unknown secret \"pasword\": declare it in spec.secrets; declared: password"
+)]
+#[case::unknown_function("{{ rnd() }}", "unknown function \"rnd\"")]
+#[case::wrong_arguments("{{ randomInt(5) }}", "randomInt takes two whole numbers")]
+#[case::reversed_range("{{ randomInt(5, 1) }}", "randomInt takes two whole numbers, the lower one first")]
+#[case::not_closed("a {{ name", "is not closed")]
+#[case::empty("{{ }}", "can't be understood")]
+#[case::sum("{{ 1 + 1 }}", "can't be understood")]
+fn a_wrong_template_is_refused_with_a_reason(#[case] text: &str, #[case] reason: &str) {
+    let error = Template::parse(text, &names()).unwrap_err().to_string();
+    assert!(error.contains(reason), "{error}");
+}
+
+#[test]
+fn functions_stay_within_what_they_promise() {
+    let mut scope = values();
+    let mut seen = std::collections::BTreeSet::new();
+    for _ in 0..500 {
+        let number: i64 =
+            Template::parse("{{ randomInt(-2, 2) }}", &names()).unwrap().render(&mut scope).parse().unwrap();
+        assert!((-2..=2).contains(&number));
+        seen.insert(number);
+        let uuid = Template::parse("{{ uuid() }}", &names()).unwrap().render(&mut scope);
+        assert_eq!((uuid.len(), &uuid[14..15]), (36, "4"));
+        assert!("89ab".contains(&uuid[19..20]), "{uuid}");
+        let text = Template::parse("{{ randomString(25) }}", &names()).unwrap().render(&mut scope);
+        assert!(text.len() == 25 && text.chars().all(|c| c.is_ascii_alphanumeric()));
+        let element = Template::parse("{{ pick(list) }}", &names()).unwrap().render(&mut scope);
+        assert!(["a", "b"].contains(&element.as_str()));
+    }
+    assert_eq!(seen.len(), 5, "all of -2..=2 come up");
+}
+
+#[test]
+fn a_json_string_that_is_one_place_keeps_its_type() {
+    let body = json!({"user": "{{ user }}", "id": "{{ randomInt(3, 3) }}", "text": "n{{ randomInt(3, 3) }}", "fixed": [1, null]});
+    let template = JsonTemplate::parse(&body, &names()).unwrap();
+    let expected = json!({"user": {"address": [{"city": "Oslo"}], "x-id": 7}, "id": 3, "text": "n3", "fixed": [1, null]});
+    assert_eq!(template.render(&mut values()), expected);
+}
+
+#[rstest]
+#[case::text("name == 'Ada'", true)]
+#[case::without_value("unset != ''", false)]
+#[case::number("user['x-id'] + 1 == 8", true)]
+#[case::comparison_of_numbers("user['x-id'] > 6.5", true)]
+#[case::list("list.exists(x, x == 'b') && size(list) == 2", true)]
+#[case::membership("'a' in list", true)]
+#[case::field("user.address[0].city.startsWith('O')", true)]
+fn an_expression_is_evaluated(#[case] source: &str, #[case] expected: bool) {
+    let values = values();
+    let expression = Expression::compile(source, &names()).unwrap();
+    assert_eq!(expression.evaluate(|slot| values.variable(slot)), Ok(expected));
+}
+
+#[rstest]
+#[case::syntax("name ==", "not a CEL expression")]
+#[case::variable("nmae == 'x'", "unknown variable \"nmae\"")]
+#[case::bound_elsewhere("list.exists(x, x == 'b') && x == 'c'", "unknown variable \"x\"")]
+#[case::function("upper(name) == 'ADA'", "unknown function \"upper\"")]
+fn a_wrong_expression_is_refused_with_a_reason(#[case] source: &str, #[case] reason: &str) {
+    let error = Expression::compile(source, &names()).unwrap_err().to_string();
+    assert!(error.contains(reason), "{error}");
+}
+
+#[test]
+fn an_expression_that_is_not_true_or_false_says_so() {
+    let error = Expression::compile("1 + 1", &names()).unwrap().evaluate(|_| None).unwrap_err();
+    assert_eq!(error.to_string(), "\"1 + 1\" is int, not true or false");
+}
+
+fn spec() -> Value {
+    json!({
+        "target": {"baseUrl": "http://shop.test:8080"},
+        "variables": {"currency": "USD", "emails": ["a@example.com", "b@example.com"]},
+        "secrets": [{"name": "password", "secretKeyRef": {"name": "login", "key": "password"}}],
+        "http": {"timeout": "5s", "headers": {"Accept": "application/json", "X-Test": "common"}},
+        "before": [{"request": {"url": "/setup", "capture": [{"name": "session", "jsonPath": "$.id"}]}}],
+        "scenarios": [{
+            "name": "pay",
+            "steps": [
+                {"request": {
+                    "method": "POST", "url": "/login/{{ session }}",
+                    "headers": {"x-test": "own"},
+                    "json": {"email": "{{ emails }}", "password": "{{ secrets.password }}"},
+                    "capture": [{"name": "token", "regex": "token=(\\w+)", "default": ""}],
+                    "expect": [{"status": [200, 201]}, {"responseTime": "500ms"}, {"jsonPath": "$.ok", "equals": true}]
+                }},
+                {"think": {"min": "1s", "max": "3s"}},
+                {"if": {"condition": "token != ''", "then": [
+                    {"group": {"name": "checkout", "steps": [{"request": {"name": "pay", "url": "/pay?c={{ currency }}&n={{ loopCount }}"}}]}}
+                ], "else": [{"think": {"min": "1s"}}]}},
+                {"loop": {"count": 3, "while": "iteration >= 0", "steps": [{"request": {"url": "/poll", "timeout": "1s"}}]}}
+            ]
+        }],
+        "load": {"constant": {"level": 5, "duration": "1m"}},
+        "thresholds": [{"metric": "http_req_duration", "selector": {"request": "pay", "stage": "constant"}, "condition": "p(95) < 200ms"}]
+    })
+}
+
+fn compile(raw: &Value) -> Result<Valid, Vec<String>> {
+    let text = |errors: Vec<upsurge_core::field_error::FieldError>| {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    read_spec(raw).and_then(|spec| validate(&spec)).map_err(text)
+}
+
+#[test]
+fn a_spec_compiles_to_a_tree_with_all_defaults_filled_in() {
+    let valid = compile(&spec()).unwrap();
+    let set = valid.scenarios;
+    assert_eq!(set.names[..4], BUILT_INS);
+    assert_eq!(set.names[4..], ["currency", "emails", "session", "token"]);
+    assert_eq!(set.variables[1].values.len(), 2);
+    let Step::Request(login) = &set.scenarios[0].steps[0] else { panic!("a request") };
+    assert_eq!(login.name, "POST /login/{{ session }}");
+    assert_eq!(login.timeout.as_secs(), 5);
+    let headers: Vec<_> =
+        login.headers.iter().map(|(name, value)| (name.as_str(), value.literal().unwrap())).collect();
+    assert_eq!(
+        headers,
+        [("x-test", "own"), ("accept", "application/json"), ("content-type", "application/json")]
+    );
+    assert!(matches!(&login.body, Body::Json(JsonTemplate::Object(fields)) if fields.len() == 2));
+    assert_eq!(login.expect[0].name, "status is 200 or 201");
+    assert_eq!(login.expect[1].name, "response time is at most 500ms");
+    assert_eq!(login.expect[2].name, "$.ok equals true");
+    assert!(matches!(login.expect[0].matcher, Matcher::Status(_)) && login.needs_body());
+    assert!(!login.is_failure(201) && login.is_failure(204));
+    assert_eq!(set.groups(), ["checkout"]);
+    assert_eq!(set.requests().count(), 3);
+}
+
+fn with(pointer: &str, value: Value) -> Value {
+    let mut raw = spec();
+    let (parent, last) = pointer.rsplit_once('/').unwrap();
+    match raw.pointer_mut(parent).unwrap() {
+        Value::Object(fields) => drop(fields.insert(last.into(), value)),
+        Value::Array(items) => items[last.parse::<usize>().unwrap()] = value,
+        _ => panic!("{pointer}"),
+    }
+    raw
+}
+
+const FIRST: &str = "/scenarios/0/steps/0/request";
+const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
+
+#[rstest]
+#[case::template_in_url(with(&format!("{FIRST}/url"), json!("/{{ nope }}")), "spec.scenarios[0].steps[0].request.url: unknown variable \"nope\"")]
+#[case::template_in_json(with(&format!("{FIRST}/json"), json!({"a": [{"b": "{{ nope }}"}]})), "spec.scenarios[0].steps[0].request.json.a[0].b: unknown variable")]
+#[case::undeclared_secret(with(&format!("{FIRST}/body"), json!("x")), "at most one of json, body and form")]
+#[case::json_path(with(&format!("{FIRST}/capture/0"), json!({"name": "x", "jsonPath": "token"})), "spec.scenarios[0].steps[0].request.capture[0].jsonPath: not a JSONPath")]
+#[case::regex(with(&format!("{FIRST}/capture/0"), json!({"name": "token", "regex": "("})), "request.capture[0].regex: not a regular expression: unclosed group")]
+#[case::built_in(with(&format!("{FIRST}/capture/0/name"), json!("user")), "capture[0].name: \"user\" is a built-in variable")]
+#[case::status_code(with(&format!("{FIRST}/expect/0/status"), json!([20])), "request.expect[0].status[0]: must be at least 100")]
+#[case::nested_unknown_field(with(&format!("{NESTED}/group/stpes"), json!([])), "spec.scenarios[0].steps[2].if.then[0].group.stpes: unknown field")]
+#[case::nested_case(with(NESTED, json!({"request": {"URL": "/x"}})), "spec.scenarios[0].steps[2].if.then[0].request.URL: unknown field; did you mean url?")]
+#[case::nested_range(with(NESTED, json!({"loop": {"count": -1, "steps": []}})), "spec.scenarios[0].steps[2].if.then[0].loop.count: must be at least 0")]
+#[case::nested_empty_url(with(NESTED, json!({"request": {"url": ""}})), "if.then[0].request.url: must not be empty")]
+#[case::nested_two_kinds(with(NESTED, json!({"request": {"url": "/"}, "think": {"min": "1s"}})), "if.then[0]: a step is exactly one of")]
+#[case::nested_method(with(NESTED, json!({"request": {"url": "/", "method": "FETCH"}})), "if.then[0].request.method: must be one of GET, POST")]
+#[case::nested_type(with(NESTED, json!({"think": {"min": 5}})), "if.then[0].think.min: must be text")]
+#[case::nested_duration(with(NESTED, json!({"think": {"min": "5 seconds"}})), "if.then[0].think.min: \"5 seconds\" does not match")]
+#[case::nested_template(with(NESTED, json!({"request": {"url": "/{{ nope }}"}})), "spec.scenarios[0].steps[2].if.then[0].request.url: unknown variable")]
+#[case::condition(with("/scenarios/0/steps/2/if/condition", json!("tokn != ''")), "spec.scenarios[0].steps[2].if.condition: unknown variable \"tokn\"")]
+#[case::think(with("/scenarios/0/steps/1/think/max", json!("500ms")), "steps[1].think.max: 500ms is shorter than min 1s")]
+#[case::spinning_loop(with("/scenarios/0/steps/3/loop", json!({"while": "true", "steps": [{"if": {"condition": "true", "then": [{"think": {"min": "1s"}}]}}]})), "loop.steps: a loop without count needs")]
+#[case::url_scheme(with(&format!("{FIRST}/url"), json!("ftp://x/")), "request.url: \"ftp://x/\" is neither")]
+#[case::header_name(with("/http/headers", json!({"a b": "c"})), "spec.http.headers.a b: \"a b\" can't be the name of a header")]
+#[case::base_url(with("/target/baseUrl", json!("http://[x")), "spec.target.baseUrl:")]
+#[case::no_load(with("/load", json!({"constant": {"level": 0, "duration": "1s"}})), "spec.load.constant: ")]
+#[case::script(with("/script", json!({"k6": {"configMapKeyRef": {"name": "a", "key": "b"}}})), "spec.script: this version runs scenarios only")]
+#[case::metric(with("/thresholds/0/metric", json!("http_req_durations")), "spec.thresholds[0].metric: unknown metric")]
+#[case::stage(with("/thresholds/0/selector/stage", json!("hold")), "spec.thresholds[0].selector.stage: no stage is named \"hold\"; there are constant")]
+#[case::request(with("/thresholds/0/selector/request", json!("pey")), "selector.request: no request is named \"pey\"; there are GET /poll")]
+#[case::prometheus(with("/prometheus", json!({"url": "http://p", "checks": [{"name": "n", "query": "q", "stage": "s", "condition": "< 1"}]})), "spec.prometheus.checks[0].stage: no stage")]
+#[case::weights(with("/scenarios/0/weight", json!(0)), "spec.scenarios: all weights are 0")]
+#[case::top_level_field(with("/lod", json!({})), "spec.lod: unknown field")]
+#[case::variable(with("/variables/user", json!("x")), "spec.variables.user: \"user\" is a built-in variable")]
+#[case::empty_list(with("/variables/emails", json!([])), "spec.variables.emails: the list is empty")]
+#[case::expectation_without_workload(with("/autoscaling", json!({"expect": {"minPeakReplicas": 2}})), "spec.autoscaling.expect: needs spec.target.workload")]
+fn what_is_wrong_is_named_with_its_path(#[case] raw: Value, #[case] expected: &str) {
+    let errors = compile(&raw).map(|_| ()).unwrap_err();
+    assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");
+}
+
+#[test]
+fn two_scenarios_of_one_name_are_refused() {
+    let mut raw = spec();
+    let scenario = raw["scenarios"][0].clone();
+    raw["scenarios"].as_array_mut().unwrap().push(scenario);
+    let errors = compile(&raw).map(|_| ()).unwrap_err();
+    assert!(
+        errors[0].starts_with("spec.scenarios[1].name: another scenario is named \"pay\" too"),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn steps_nested_without_end_are_refused() {
+    let mut step = json!({"think": {"min": "1s"}});
+    for _ in 0..60 {
+        step = json!({"group": {"name": "g", "steps": [step]}});
+    }
+    let errors = compile(&with("/scenarios/0/steps/0", step)).map(|_| ()).unwrap_err();
+    assert!(errors[0].contains("nested more than 16 levels deep"), "{errors:?}");
+}
+
+/// Any JSON, with the words of the language mixed in so that it gets far.
+fn any_json() -> impl Strategy<Value = Value> {
+    let word = prop::sample::select(vec![
+        "request",
+        "think",
+        "if",
+        "then",
+        "else",
+        "loop",
+        "while",
+        "steps",
+        "group",
+        "name",
+        "url",
+        "json",
+        "condition",
+        "count",
+        "min",
+        "capture",
+        "expect",
+        "status",
+        "jsonPath",
+        "{{ x }}",
+        "{{ randomInt(1, 2) }}",
+        "{{",
+        "1s",
+        "$.a",
+        "a == 1",
+        "(((",
+        "$[?@.a]",
+    ]);
+    let text = prop_oneof![word.clone().prop_map(String::from), ".{0,12}"];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.clone().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(text.clone(), inner, 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_the_schema_check_or_the_reader_panic(raw in any_json()) {
+        let _ = check_spec(&raw);
+        let _ = compile(&raw);
+    }
+
+    #[test]
+    fn no_step_makes_validation_panic(step in any_json(), nested in any_json()) {
+        let _ = compile(&with(NESTED, nested.clone()));
+        // Also past the schema check, as an API server with an older schema might let it through.
+        if let Ok(mut spec) = read_spec(&spec()) {
+            for step in [step, nested] {
+                if let Ok(step) = serde_json::from_value(json!({"loop": {"count": 1, "steps": [step]}}))
+                    && let Some(scenarios) = &mut spec.scenarios {
+                    scenarios[0].steps.push(step);
+                }
+            }
+            let _ = validate(&spec);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_a_template_or_expression_panic(text in "\\PC{0,60}") {
+        let _ = Template::parse(&format!("a{{{{{text}}}}}b"), &names());
+        let _ = Template::parse(&text, &names());
+        let _ = Expression::compile(&text, &names());
+    }
+}
