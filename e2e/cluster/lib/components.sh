@@ -7,7 +7,8 @@ start() { # NAME COMMAND…
   (
     exec 9>&-
     echo $BASHPID >"$(cgroup_of_processes)/system/cgroup.procs"
-    exec setsid nsenter --net="/run/netns/$namespace" "$@"
+    # A clean environment: a proxy or a KUBECONFIG of the caller's is not meant for the components.
+    exec env -i PATH="$PATH" HOME="$HOME" setsid nsenter --net="/run/netns/$namespace" "$@"
   ) >"$state/log/$component.log" 2>&1 </dev/null &
   echo $! >"$run/pid/$component"
   disown
