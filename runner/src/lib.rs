@@ -1,1 +1,4 @@
-//! placeholder
+//! The load engine of Upsurge, as a library, and the parts of the `upsurge` command.
+
+pub mod agent;
+pub mod engine;
