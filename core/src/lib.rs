@@ -3,12 +3,19 @@
 //! No I/O, no clock, no Kubernetes client and no async in here; everything is a function of its
 //! arguments, so that runner, operator and command line can't disagree.
 
+pub mod autoscaling;
+pub mod checks;
+pub mod comparison;
+pub mod contract;
 pub mod expression;
 pub mod field_error;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;
+pub mod results;
 pub mod scenario;
 pub mod schedule;
 pub mod template;
+pub mod thresholds;
 pub mod validate;
+pub mod verdict;

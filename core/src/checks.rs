@@ -1,0 +1,131 @@
+//! Judging the values that a Prometheus server gave for a check.
+
+use upsurge_crds::v1alpha1::{PrometheusCheck, PrometheusCheckResult};
+
+use crate::comparison::Comparison;
+
+/// How the values over time become one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aggregate {
+    /// Arithmetic mean.
+    Average,
+    /// Lowest value.
+    Minimum,
+    /// Highest value.
+    Maximum,
+    /// Last value.
+    Last,
+    /// A percentile, 0 to 100, with linear interpolation between neighbours.
+    Percentile(f64),
+}
+
+/// An operator and a limit, as in `< 0.1`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// The operator.
+    pub comparison: Comparison,
+    /// The limit.
+    pub value: f64,
+}
+
+/// Why a check can't be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// No known aggregate.
+    #[error("{0:?} is no aggregate: use avg, min, max, last or a percentile as p95")]
+    Aggregate(String),
+    /// No operator and number.
+    #[error("{0:?} is no limit: write an operator and a number, for example < 0.1")]
+    Limit(String),
+}
+
+impl Aggregate {
+    /// Reads `avg`, `min`, `max`, `last` or `p95`.
+    ///
+    /// # Errors
+    /// For anything else.
+    pub fn parse(text: &str) -> Result<Self, CheckError> {
+        match text.trim() {
+            "avg" => Ok(Self::Average),
+            "min" => Ok(Self::Minimum),
+            "max" => Ok(Self::Maximum),
+            "last" => Ok(Self::Last),
+            other => other
+                .strip_prefix('p')
+                .and_then(|percent| percent.parse().ok())
+                .filter(|percent| (0.0..=100.0).contains(percent))
+                .map(Self::Percentile)
+                .ok_or_else(|| CheckError::Aggregate(text.into())),
+        }
+    }
+
+    /// The one value of many; values that are not numbers (gaps, 0/0) are left out. `None` when none is left.
+    pub fn of(self, values: &[f64]) -> Option<f64> {
+        let numbers: Vec<f64> = values.iter().copied().filter(|value| !value.is_nan()).collect();
+        match self {
+            _ if numbers.is_empty() => None,
+            Self::Average => Some(numbers.iter().sum::<f64>() / numbers.len() as f64),
+            Self::Minimum => numbers.into_iter().reduce(f64::min),
+            Self::Maximum => numbers.into_iter().reduce(f64::max),
+            Self::Last => numbers.last().copied(),
+            Self::Percentile(percent) => Some(percentile(numbers, percent)),
+        }
+    }
+}
+
+fn percentile(mut numbers: Vec<f64>, percent: f64) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let place = percent / 100.0 * (numbers.len() - 1) as f64;
+    let (below, above) = (numbers[place.floor() as usize], numbers[place.ceil() as usize]);
+    // Equal neighbours may be infinite, and their difference no number.
+    if below == above { below } else { below + (above - below) * place.fract() }
+}
+
+impl Limit {
+    /// Reads `< 0.1`.
+    ///
+    /// # Errors
+    /// Without an operator or a number.
+    pub fn parse(text: &str) -> Result<Self, CheckError> {
+        let wrong = || CheckError::Limit(text.into());
+        let (comparison, rest) = Comparison::split(text.trim()).ok_or_else(wrong)?;
+        let value: f64 = rest.trim().parse().map_err(|_| wrong())?;
+        if value.is_finite() { Ok(Self { comparison, value }) } else { Err(wrong()) }
+    }
+
+    /// Whether a value keeps the limit.
+    pub fn holds(self, observed: f64) -> bool {
+        self.comparison.holds(observed, self.value)
+    }
+}
+
+/// Judges a check by the values that the server gave, or by why it gave none.
+pub fn judge(check: &PrometheusCheck, answer: Result<Vec<f64>, String>) -> PrometheusCheckResult {
+    let observed = answer.and_then(|values| {
+        let aggregate = Aggregate::parse(&check.aggregate).map_err(|error| error.to_string())?;
+        let limit = Limit::parse(&check.condition).map_err(|error| error.to_string())?;
+        let value = aggregate.of(&values).ok_or("the query gave no values in the time that was asked for")?;
+        Ok((value, limit.holds(value)))
+    });
+    let (observed, passed, message) = match observed {
+        Ok((value, passed)) => (Some(number(value)), passed, None),
+        Err(message) => (None, false, Some(message)),
+    };
+    PrometheusCheckResult {
+        name: check.name.clone(),
+        condition: check.condition.clone(),
+        observed,
+        passed,
+        message,
+    }
+}
+
+/// A number in up to six significant digits.
+fn number(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let places = (5 - value.abs().log10().floor() as i32).clamp(0, 15) as usize;
+    let text = format!("{value:.places$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
+}
