@@ -1,0 +1,13 @@
+//! The collector: what runner pods speak to, and where their figures are merged and made durable.
+//!
+//! [`Sessions`] holds one session per run under way. The session itself ([`session`]) is a pure state
+//! machine; authentication, HTTP and the checkpoint are around it. Once opened, a session starts its runners by itself and
+//! needs no reconcile until something changed ([`Sessions::changes`]).
+
+mod points;
+mod sessions;
+mod view;
+
+pub use points::Point;
+pub use sessions::{SessionError, Sessions};
+pub use view::{RunKey, RunnerView, SessionConfig, SessionSnapshot};

@@ -1,0 +1,113 @@
+//! What the collector is told about a run, and what it tells about it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use upsurge_core::{
+    autoscaling::Observation,
+    metrics::Metrics,
+    protocol::{GeneratorDelta, Readiness, RunPlan, RunnerEnd},
+    validate::Valid,
+};
+use upsurge_crds::v1alpha1::ThresholdResult;
+
+use super::points::Point;
+
+/// Names a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey {
+    /// Namespace of the run.
+    pub namespace: String,
+    /// Name of the run.
+    pub name: String,
+}
+
+impl RunKey {
+    /// Names the run `namespace/name`.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl std::fmt::Display for RunKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// What the collector must know to serve the runners of a run.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// What the runners were given; names the run.
+    pub plan: Arc<RunPlan>,
+    /// The same, compiled.
+    pub valid: Arc<Valid>,
+    /// Name of the Job whose pods may speak for the run.
+    pub job: String,
+    /// Name of the ConfigMap that holds the checkpoint.
+    pub checkpoint: String,
+    /// Labels of that ConfigMap, besides its component.
+    pub labels: BTreeMap<String, String>,
+    /// The run, as owner of that ConfigMap.
+    pub owner: OwnerReference,
+}
+
+impl SessionConfig {
+    /// The run's key.
+    pub fn key(&self) -> RunKey {
+        RunKey::new(&self.plan.namespace, &self.plan.run)
+    }
+}
+
+/// A run as the collector knows it at this moment.
+#[derive(Clone, Debug)]
+pub struct SessionSnapshot {
+    /// When this operator opened the session; silence of a runner counts from here at the earliest.
+    pub opened_at: Timestamp,
+    /// Start of the load; absent until it is decided and durable.
+    pub t0: Option<Timestamp>,
+    /// Each runner, by index.
+    pub runners: Vec<RunnerView>,
+    /// All that was received, merged.
+    pub metrics: Metrics,
+    /// How much of the finest tags was folded away to keep the checkpoint small; 0 is nothing.
+    pub folded: u8,
+    /// CPU time and throttling of the generators, summed.
+    pub generator: GeneratorDelta,
+    /// Time from T0 that the received figures cover.
+    pub elapsed: Duration,
+    /// What was seen of the autoscaler and the target.
+    pub observation: Observation,
+    /// The figures over time, thinned.
+    pub points: Vec<Point>,
+    /// A threshold with `abortOnFail` that is breached.
+    pub abort_breach: Option<ThresholdResult>,
+    /// Why the session was told to stop.
+    pub stop: Option<String>,
+    /// Whether all runners have ended and nothing more will come.
+    pub all_done: bool,
+    /// Whether everything received is in a durable checkpoint.
+    pub durable: bool,
+}
+
+/// A runner as the collector knows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunnerView {
+    /// Index of the runner, from 0.
+    pub index: u32,
+    /// Name of its pod, once it has been heard.
+    pub pod: Option<String>,
+    /// How far it says it is; absent before its first word. A failed `before` shows as `Failed`.
+    pub readiness: Option<Readiness>,
+    /// When it really started, by the operator's clock.
+    pub started_at: Option<Timestamp>,
+    /// When this operator heard it last.
+    pub last_seen: Option<Timestamp>,
+    /// How it ended.
+    pub end: Option<RunnerEnd>,
+    /// Number of the last delta that was merged.
+    pub received: u64,
+    /// Number of the last delta that is durable.
+    pub acknowledged: u64,
+}
