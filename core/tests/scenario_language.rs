@@ -246,6 +246,7 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::no_load(with("/load", json!({"constant": {"level": 0, "duration": "1s"}})), "spec.load.constant: ")]
 #[case::script(with("/script", json!({"k6": {"configMapKeyRef": {"name": "a", "key": "b"}}})), "spec.script: this version runs scenarios only")]
 #[case::metric(with("/thresholds/0/metric", json!("http_req_durations")), "spec.thresholds[0].metric: unknown metric")]
+#[case::aggregation(with("/thresholds/0/condition", json!("count < 5")), "spec.thresholds[0].condition: http_req_duration is a trend")]
 #[case::stage(with("/thresholds/0/selector/stage", json!("hold")), "spec.thresholds[0].selector.stage: no stage is named \"hold\"; there are constant")]
 #[case::request(with("/thresholds/0/selector/request", json!("pey")), "selector.request: no request is named \"pey\"; there are GET /poll")]
 #[case::prometheus(with("/prometheus", json!({"url": "http://p", "checks": [{"name": "n", "query": "q", "stage": "s", "condition": "< 1"}]})), "spec.prometheus.checks[0].stage: no stage")]

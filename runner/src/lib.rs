@@ -1,4 +1,8 @@
 //! The load engine of Upsurge, as a library, and the parts of the `upsurge` command.
 
 pub mod agent;
+pub mod cli;
 pub mod engine;
+mod http;
+mod program;
+pub mod target;

@@ -1,2 +1,7 @@
-//! placeholder
-fn main() {}
+//! The `upsurge` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    upsurge::cli::main()
+}

@@ -9,6 +9,7 @@ use crate::{
     metrics::names,
     plan::Timeline,
     scenario::{self, ScenarioSet},
+    thresholds::Condition,
 };
 
 pub(super) fn check(spec: &LoadTestSpec, timeline: &Timeline, scenarios: &ScenarioSet, errors: &mut Errors) {
@@ -16,11 +17,12 @@ pub(super) fn check(spec: &LoadTestSpec, timeline: &Timeline, scenarios: &Scenar
     for (index, threshold) in spec.thresholds.iter().enumerate() {
         let path = format!("spec.thresholds[{index}]");
         if names::kind_of(&threshold.metric).is_none() {
-            let metrics = names::ALL.join(", ");
-            errors.add(
-                format_args!("{path}.metric"),
-                format_args!("unknown metric {:?}; there are {metrics}", threshold.metric),
-            );
+            let message =
+                format_args!("unknown metric {:?}; there are {}", threshold.metric, names::ALL.join(", "));
+            errors.add(format_args!("{path}.metric"), message);
+        } else {
+            let condition = Condition::for_metric(&threshold.condition, &threshold.metric);
+            errors.check(format_args!("{path}.condition"), condition);
         }
         if let Some(selector) = &threshold.selector {
             known.check_selector(selector, &threshold.metric, &format!("{path}.selector"), errors);

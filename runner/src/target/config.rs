@@ -178,7 +178,9 @@ impl std::str::FromStr for Bytes {
             _ => return Err(format!("{text:?} is no amount of memory: write for example 512, 1KiB or 4MiB")),
         };
         let number = text[..digits].parse::<usize>().ok().and_then(|number| number.checked_mul(unit));
-        number.map(Self).ok_or_else(|| format!("{text:?} is no amount of memory: write for example 512, 1KiB or 4MiB"))
+        number
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is no amount of memory: write for example 512, 1KiB or 4MiB"))
     }
 }
 
@@ -228,13 +230,20 @@ impl TargetConfig {
     /// # Errors
     /// The first wrong field.
     pub fn check(&self) -> Result<(), String> {
-        let rates = self.routes.iter().enumerate().map(|(index, route)| (format!("routes[{index}].errorRate"), route.error_rate));
+        let rates = self
+            .routes
+            .iter()
+            .enumerate()
+            .map(|(index, route)| (format!("routes[{index}].errorRate"), route.error_rate));
         for (path, rate) in rates.chain([("errorRate".into(), Some(self.error_rate))]) {
             if rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
                 return Err(format!("{path}: must be from 0 to 1"));
             }
         }
-        let latencies = self.routes.iter().enumerate().filter_map(|(index, route)| Some((format!("routes[{index}].latency"), route.latency.as_ref()?)));
+        let latencies =
+            self.routes.iter().enumerate().filter_map(|(index, route)| {
+                Some((format!("routes[{index}].latency"), route.latency.as_ref()?))
+            });
         for (path, latency) in latencies.chain([("latency".into(), &self.latency)]) {
             latency.check().map_err(|message| format!("{path}: {message}"))?;
         }
@@ -248,7 +257,9 @@ impl TargetConfig {
         }
         for (index, freeze) in self.freezes.iter().enumerate() {
             if freeze.every.is_some_and(|every| every <= freeze.lasts) {
-                return Err(format!("freezes[{index}].every: must be longer than the freeze itself, or nothing ever leaves"));
+                return Err(format!(
+                    "freezes[{index}].every: must be longer than the freeze itself, or nothing ever leaves"
+                ));
             }
         }
         match self.concurrency_limit {
@@ -262,11 +273,17 @@ impl Latency {
     fn check(&self) -> Result<(), String> {
         match self {
             Self::Uniform { min, max } if max < min => Err(format!("max {max} is less than min {min}")),
-            Self::Percentiles(points) if points.is_empty() => Err("percentiles needs at least one point".into()),
+            Self::Percentiles(points) if points.is_empty() => {
+                Err("percentiles needs at least one point".into())
+            }
             Self::Percentiles(points) => {
                 let ordered = points.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
                 let within = points.iter().all(|(at, _)| (0.0..=100.0).contains(at));
-                if ordered && within { Ok(()) } else { Err("percentiles must rise from 0 to 100, with latencies that don't fall".into()) }
+                if ordered && within {
+                    Ok(())
+                } else {
+                    Err("percentiles must rise from 0 to 100, with latencies that don't fall".into())
+                }
             }
             _ => Ok(()),
         }

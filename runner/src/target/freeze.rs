@@ -44,14 +44,20 @@ mod tests {
     #[test]
     fn a_response_waits_for_the_end_of_a_freeze() {
         let once = [freeze(1_000, 500, None)];
-        assert_eq!([leaves(&once, 999), leaves(&once, 1_000), leaves(&once, 1_499), leaves(&once, 1_500)], [999, 1_500, 1_500, 1_500]);
+        assert_eq!(
+            [leaves(&once, 999), leaves(&once, 1_000), leaves(&once, 1_499), leaves(&once, 1_500)],
+            [999, 1_500, 1_500, 1_500]
+        );
         assert_eq!(leaves(&once, 9_000), 9_000);
     }
 
     #[test]
     fn a_freeze_comes_back() {
         let again = [freeze(1_000, 500, Some(2_000))];
-        assert_eq!([leaves(&again, 3_100), leaves(&again, 2_900), leaves(&again, 5_499)], [3_500, 2_900, 5_500]);
+        assert_eq!(
+            [leaves(&again, 3_100), leaves(&again, 2_900), leaves(&again, 5_499)],
+            [3_500, 2_900, 5_500]
+        );
     }
 
     #[test]

@@ -53,12 +53,15 @@ impl Service {
         if let Some(last) = names.last_mut() {
             *last = "default".into();
         }
-        let limit = config.concurrency_limit.map(|ConcurrencyLimit { max, overflow }| (Semaphore::new(max), overflow));
+        let limit = config
+            .concurrency_limit
+            .map(|ConcurrencyLimit { max, overflow }| (Semaphore::new(max), overflow));
         Ok(Self {
             routes,
             freezes: config.freezes.clone(),
             limit,
-            error_status: StatusCode::from_u16(config.error_status).map_err(|error| format!("errorStatus: {error}"))?,
+            error_status: StatusCode::from_u16(config.error_status)
+                .map_err(|error| format!("errorStatus: {error}"))?,
             numbers: Numbers::new(config.seed),
             timer: Timer::start().map_err(|error| format!("can't start the timer thread: {error}"))?,
             work: Work::new(),
@@ -111,7 +114,11 @@ impl Service {
         let in_flight = self.stats.received(index);
         let Ok(body) = Limited::new(body, LONGEST_BODY).collect().await else {
             in_flight.answered(413, received.elapsed());
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "application/json", r#"{"error":"body can't be read or is longer than 16 MiB"}"#);
+            return plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "application/json",
+                r#"{"error":"body can't be read or is longer than 16 MiB"}"#,
+            );
         };
         let (_permit, begin) = match &self.limit {
             None => (None, received),
@@ -123,7 +130,11 @@ impl Service {
                 Ok(permit) => (Some(permit), received),
                 Err(_) => {
                     in_flight.answered(503, received.elapsed());
-                    return plain(StatusCode::SERVICE_UNAVAILABLE, "application/json", r#"{"error":"too many requests in work"}"#);
+                    return plain(
+                        StatusCode::SERVICE_UNAVAILABLE,
+                        "application/json",
+                        r#"{"error":"too many requests in work"}"#,
+                    );
                 }
             },
         };
@@ -154,7 +165,8 @@ impl Service {
     fn route(&self, parts: &http::request::Parts) -> (usize, Map<String, serde_json::Value>) {
         let last = self.routes.len() - 1;
         let mut fitting = self.routes[..last].iter().enumerate();
-        let found = fitting.find_map(|(index, route)| Some((index, route.matches(&parts.method, parts.uri.path())?)));
+        let found =
+            fitting.find_map(|(index, route)| Some((index, route.matches(&parts.method, parts.uri.path())?)));
         found.unwrap_or((last, Map::new()))
     }
 }

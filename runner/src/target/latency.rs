@@ -58,7 +58,9 @@ impl Latency {
                 let after = points.partition_point(|(at, _)| *at < percent);
                 let point = |index: usize| points.get(index).map(|(at, span)| (*at, span.as_secs_f64()));
                 match (after.checked_sub(1).and_then(point), point(after)) {
-                    (Some((low, from)), Some((high, to))) => between(from, to, (percent - low) / (high - low)),
+                    (Some((low, from)), Some((high, to))) => {
+                        between(from, to, (percent - low) / (high - low))
+                    }
                     (None, Some((_, only))) | (Some((_, only)), None) => only,
                     (None, None) => 0.0,
                 }
@@ -85,7 +87,9 @@ mod tests {
 
     #[test]
     fn percentiles_lie_on_straight_lines_between_the_points() {
-        for (share, milliseconds) in [(0.0, 10.0), (0.25, 15.0), (0.5, 20.0), (0.95, 80.0), (0.975, 140.0), (1.0, 200.0)] {
+        for (share, milliseconds) in
+            [(0.0, 10.0), (0.25, 15.0), (0.5, 20.0), (0.95, 80.0), (0.975, 140.0), (1.0, 200.0)]
+        {
             assert!((points().quantile(share).as_secs_f64() * 1e3 - milliseconds).abs() < 1e-6, "{share}");
         }
     }

@@ -59,7 +59,12 @@ pub(super) struct Answer {
 
 impl Route {
     /// Compiles a route; `path` names it in messages.
-    pub(super) fn compile(config: &RouteConfig, service: &TargetConfig, index: usize, path: &str) -> Result<Self, String> {
+    pub(super) fn compile(
+        config: &RouteConfig,
+        service: &TargetConfig,
+        index: usize,
+        path: &str,
+    ) -> Result<Self, String> {
         let wrong = |field: &str, error: &dyn std::fmt::Display| format!("{path}.{field}: {error}");
         let method = config.method.as_ref().map(|method| method.to_ascii_uppercase().parse::<Method>());
         let method = method.transpose().map_err(|error| wrong("method", &error))?;
@@ -88,9 +93,16 @@ impl Route {
             }
             (None, None) => Body::Echo,
         };
-        let implied = if matches!(&body, Body::Text(_)) || config.body.is_some() { "text/plain" } else { "application/json" };
+        let implied = if matches!(&body, Body::Text(_)) || config.body.is_some() {
+            "text/plain"
+        } else {
+            "application/json"
+        };
         if !headers.iter().any(|(name, _)| *name == http::header::CONTENT_TYPE) {
-            headers.push((http::header::CONTENT_TYPE, Template::parse(implied, &names).map_err(|error| error.to_string())?));
+            headers.push((
+                http::header::CONTENT_TYPE,
+                Template::parse(implied, &names).map_err(|error| error.to_string())?,
+            ));
         }
         let latency = config.latency.as_ref().unwrap_or(&service.latency).clone();
         Ok(Self {
@@ -139,7 +151,8 @@ impl Route {
 
     /// Whether an answer holds anything of the request.
     pub(super) fn is_fixed(&self) -> bool {
-        !matches!(self.body, Body::Json(_) | Body::Text(_)) && self.headers.iter().all(|(_, value)| value.literal().is_some())
+        !matches!(self.body, Body::Json(_) | Body::Text(_))
+            && self.headers.iter().all(|(_, value)| value.literal().is_some())
     }
 
     /// The answer to a request.
@@ -150,9 +163,9 @@ impl Route {
         });
         let headers = headers.collect();
         let body = match &self.body {
-            Body::Echo => {
-                serde_json::json!({"method": parts.method.as_str(), "path": parts.uri.path()}).to_string().into()
-            }
+            Body::Echo => serde_json::json!({"method": parts.method.as_str(), "path": parts.uri.path()})
+                .to_string()
+                .into(),
             Body::Fixed(bytes) => bytes.clone(),
             Body::Json(template) => template.render(scope).to_string().into(),
             Body::Text(template) => template.render(scope).into(),
@@ -185,14 +198,18 @@ mod tests {
         let route = route("/items/{id}/parts", 0.0);
         let names = route.matches(&Method::GET, "/items/a%20b/parts/").unwrap();
         assert_eq!(names["id"], "a b");
-        for (method, path) in [(Method::POST, "/items/1/parts"), (Method::GET, "/items/1"), (Method::GET, "/items/1/parts/2")] {
+        for (method, path) in
+            [(Method::POST, "/items/1/parts"), (Method::GET, "/items/1"), (Method::GET, "/items/1/parts/2")]
+        {
             assert!(route.matches(&method, path).is_none(), "{method} {path}");
         }
     }
 
     #[test]
     fn errors_come_exactly_as_often_as_asked_for() {
-        for (rate, requests, errors) in [(0.01, 1_000, 10), (1.0 / 3.0, 300, 100), (0.0, 100, 0), (1.0, 100, 100), (0.25, 7, 1)] {
+        for (rate, requests, errors) in
+            [(0.01, 1_000, 10), (1.0 / 3.0, 300, 100), (0.0, 100, 0), (1.0, 100, 100), (0.25, 7, 1)]
+        {
             let route = route("/", rate);
             assert_eq!((0..requests).filter(|_| route.fails()).count(), errors, "{rate}");
         }
@@ -200,7 +217,8 @@ mod tests {
 
     #[test]
     fn a_wrong_template_is_named() {
-        let config = RouteConfig { json: Some(serde_json::json!({"a": ["{{ pth.id }}"]})), ..RouteConfig::default() };
+        let config =
+            RouteConfig { json: Some(serde_json::json!({"a": ["{{ pth.id }}"]})), ..RouteConfig::default() };
         let error = Route::compile(&config, &TargetConfig::default(), 0, "routes[3]").unwrap_err();
         assert!(error.starts_with("routes[3].json.a[0]: unknown variable \"pth\""), "{error}");
     }

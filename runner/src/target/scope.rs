@@ -28,11 +28,13 @@ impl<'a> RequestScope<'a> {
         numbers: &'a Numbers,
     ) -> Self {
         let query = parts.uri.query().unwrap_or_default().as_bytes();
-        let query = url::form_urlencoded::parse(query).map(|(name, value)| (name.into_owned(), Value::from(value)));
+        let query =
+            url::form_urlencoded::parse(query).map(|(name, value)| (name.into_owned(), Value::from(value)));
         let headers = parts.headers.iter().map(|(name, value)| {
             (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes())))
         });
-        let body = serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body)));
+        let body =
+            serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body)));
         let values = [
             Value::Object(path),
             Value::Object(query.collect()),

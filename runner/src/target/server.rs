@@ -61,7 +61,10 @@ pub struct Server {
 ///
 /// # Errors
 /// When the configuration is wrong, or the address or certificate can't be used.
-pub async fn start(config: &TargetConfig, identity: Option<(PathBuf, PathBuf)>) -> Result<Server, TargetError> {
+pub async fn start(
+    config: &TargetConfig,
+    identity: Option<(PathBuf, PathBuf)>,
+) -> Result<Server, TargetError> {
     let service = Arc::new(Service::new(config).map_err(TargetError::Config)?);
     let acceptor = identity.map(|(certificate, key)| tls::acceptor(&certificate, &key)).transpose();
     let acceptor = acceptor.map_err(TargetError::Tls)?;
@@ -109,7 +112,8 @@ async fn accept(
         match accepted {
             Ok((stream, _)) => {
                 service.stats.connected();
-                let (service, acceptor, stopped, alive) = (Arc::clone(&service), acceptor.clone(), stopped.clone(), alive.clone());
+                let (service, acceptor, stopped, alive) =
+                    (Arc::clone(&service), acceptor.clone(), stopped.clone(), alive.clone());
                 tokio::spawn(async move {
                     connection(stream, service, acceptor, stopped).await;
                     drop(alive);
@@ -123,7 +127,12 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, service: Arc<Service>, acceptor: Option<TlsAcceptor>, stopped: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    service: Arc<Service>,
+    acceptor: Option<TlsAcceptor>,
+    stopped: watch::Receiver<bool>,
+) {
     // Answers are small: waiting for more to send would falsify their time.
     let _ = stream.set_nodelay(true);
     match acceptor {
@@ -136,7 +145,11 @@ async fn connection(stream: TcpStream, service: Arc<Service>, acceptor: Option<T
     }
 }
 
-async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, service: Arc<Service>, mut stopped: watch::Receiver<bool>) {
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    service: Arc<Service>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let answer = service_fn(|request: Request<Incoming>| {
         let service = Arc::clone(&service);
         async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }

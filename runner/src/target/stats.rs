@@ -17,7 +17,8 @@ use prometheus_client::{
 use serde::Serialize;
 
 /// Bounds of the latency histogram, in seconds.
-const BOUNDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+const BOUNDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -85,7 +86,8 @@ impl Stats {
         let durations = Histogram::new(BOUNDS);
         let help = "Time from a request received to its answer written";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
-        let route = |name| RouteStats { name, received: AtomicU64::new(0), statuses: Mutex::new(BTreeMap::new()) };
+        let route =
+            |name| RouteStats { name, received: AtomicU64::new(0), statuses: Mutex::new(BTreeMap::new()) };
         Self {
             registry,
             requests,
@@ -158,7 +160,8 @@ impl InFlight<'_> {
     pub(super) fn answered(mut self, status: u16, took: Duration) {
         self.answered = true;
         let route = &self.stats.routes[self.route];
-        *route.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).entry(status).or_default() += 1;
+        *route.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).entry(status).or_default() +=
+            1;
         let labels = Labels { route: route.name.clone(), status: status.to_string() };
         self.stats.requests.get_or_create(&labels).inc();
         self.stats.durations.observe(took.as_secs_f64());

@@ -1,11 +1,6 @@
 //! Work that costs something: CPU time and memory.
 
-use std::{
-    hint::black_box,
-    sync::Mutex,
-    thread::available_parallelism,
-    time::Duration,
-};
+use std::{hint::black_box, sync::Mutex, thread::available_parallelism, time::Duration};
 
 use tokio::sync::Semaphore;
 
@@ -19,7 +14,10 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn new() -> Self {
-        Self { cpus: Semaphore::new(available_parallelism().map_or(1, usize::from)), kept: Mutex::new(Vec::new()) }
+        Self {
+            cpus: Semaphore::new(available_parallelism().map_or(1, usize::from)),
+            kept: Mutex::new(Vec::new()),
+        }
     }
 
     /// Uses that much CPU time of a thread of its own, so that connections are still served.
@@ -56,7 +54,10 @@ fn burn(time: Duration) {
 #[cfg(target_os = "linux")]
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or_default(),
+        u32::try_from(time.tv_nsec).unwrap_or_default(),
+    )
 }
 
 /// Elsewhere time on the clock has to do.
