@@ -1,0 +1,25 @@
+//! Puts what never changes during a run into templates as text: secrets.
+
+use std::collections::BTreeMap;
+
+use upsurge_core::template::{Piece, Template};
+
+/// A template with its secrets filled in and neighbouring texts joined.
+pub(super) fn fold(template: &Template, secrets: &BTreeMap<String, String>) -> Template {
+    let mut pieces: Vec<Piece> = Vec::with_capacity(template.pieces.len());
+    for piece in &template.pieces {
+        let text = match piece {
+            Piece::Text(text) => text.as_str(),
+            Piece::Secret(name) => secrets.get(name).map_or("", String::as_str),
+            Piece::Variable(_) | Piece::Call(_) => {
+                pieces.push(piece.clone());
+                continue;
+            }
+        };
+        match pieces.last_mut() {
+            Some(Piece::Text(last)) => last.push_str(text),
+            _ => pieces.push(Piece::Text(text.to_owned())),
+        }
+    }
+    Template { pieces }
+}

@@ -1,0 +1,178 @@
+//! A request, ready to be filled in and sent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use upsurge_core::{
+    scenario::{self, Capture, CaptureSource, Expectation, Matcher, Wanted},
+    template::{JsonTemplate, Scope, Template},
+};
+use upsurge_crds::v1alpha1::HttpMethod;
+
+use super::{
+    address::{Address, Base, Destination},
+    body::Body,
+    fold::fold,
+};
+
+/// Sent unless the test has a `User-Agent` of its own.
+const USER_AGENT: &str = concat!("upsurge/", env!("CARGO_PKG_VERSION"));
+
+/// A request of a scenario.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Its name in results.
+    pub(crate) name: String,
+    /// The scenario it belongs to.
+    pub(crate) scenario: usize,
+    /// The innermost group it belongs to.
+    pub(crate) group: Option<usize>,
+    /// Its method.
+    pub(crate) method: Method,
+    /// Where it goes.
+    pub(crate) address: Address,
+    /// Its body.
+    pub(crate) body: Body,
+    /// Longest time.
+    pub(crate) timeout: Duration,
+    /// What is taken from the response.
+    pub(crate) captures: Vec<Capture>,
+    /// What the response must be like.
+    pub(crate) expectations: Vec<Expectation>,
+    /// Whether the body of the response is wanted.
+    pub(crate) needs_body: bool,
+    /// Status codes that don't count as failed; `None` means 200 to 399.
+    expected_status: Option<Vec<u16>>,
+    headers: HeaderMap,
+    changing_headers: Vec<(HeaderName, Template)>,
+}
+
+impl Request {
+    pub(super) fn compile(
+        request: &scenario::Request,
+        base: &Base,
+        secrets: &BTreeMap<String, String>,
+        scenario: usize,
+        group: Option<usize>,
+    ) -> Result<Self, String> {
+        let (headers, changing_headers) = split_headers(&request.headers, secrets)?;
+        let expectations = request.expect.iter().map(|expectation| reveal(expectation, secrets)).collect();
+        Ok(Self {
+            name: request.name.clone(),
+            scenario,
+            group,
+            method: method(request.method),
+            address: Address::compile(base, &request.url, &request.query, secrets)?,
+            body: Body::compile(&request.body, secrets),
+            timeout: request.timeout,
+            captures: request.capture.clone(),
+            expectations,
+            needs_body: request.needs_body(),
+            expected_status: request.expected_status.clone(),
+            headers,
+            changing_headers,
+        })
+    }
+
+    /// The headers for a user and a destination.
+    pub(crate) fn headers(&self, destination: &Destination, scope: &mut dyn Scope) -> Result<HeaderMap, String> {
+        let mut headers = self.headers.clone();
+        for (name, value) in &self.changing_headers {
+            let text = value.render(scope);
+            let value = HeaderValue::from_str(&text)
+                .map_err(|_| format!("the value of header {name} holds characters that a header can't carry"))?;
+            headers.insert(name, value);
+        }
+        headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());
+        Ok(headers)
+    }
+
+    /// Whether a response with that status counts as failed.
+    pub(crate) fn is_failure(&self, status: u16) -> bool {
+        match &self.expected_status {
+            Some(expected) => !expected.contains(&status),
+            None => !(200..400).contains(&status),
+        }
+    }
+
+    /// Whether a redirect is what the test wants to see, and so is not to be followed.
+    pub(crate) fn wants_redirect(&self, status: u16) -> bool {
+        self.expected_status.as_ref().is_some_and(|expected| expected.contains(&status))
+    }
+
+    /// Whether the JSON of the response is looked at.
+    pub(crate) fn needs_json(&self) -> bool {
+        self.captures.iter().any(|capture| matches!(capture.source, CaptureSource::JsonPath(_)))
+            || self.expectations.iter().any(|expected| matches!(expected.matcher, Matcher::JsonPath { .. }))
+    }
+}
+
+fn split_headers(
+    headers: &[(String, Template)],
+    secrets: &BTreeMap<String, String>,
+) -> Result<(HeaderMap, Vec<(HeaderName, Template)>), String> {
+    let mut fixed = HeaderMap::new();
+    let mut changing = Vec::new();
+    fixed.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
+    for (name, value) in headers {
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("{name:?} can't be the name of a header"))?;
+        let value = fold(value, secrets);
+        match value.literal() {
+            Some(literal) => {
+                let literal = HeaderValue::from_str(literal).map_err(|_| {
+                    format!("the value of header {name} holds characters that a header can't carry")
+                })?;
+                fixed.insert(header, literal);
+            }
+            None => {
+                fixed.remove(&header);
+                changing.push((header, value));
+            }
+        }
+    }
+    Ok((fixed, changing))
+}
+
+fn method(method: HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Options => Method::OPTIONS,
+    }
+}
+
+/// An expectation with its secrets filled in.
+fn reveal(expectation: &Expectation, secrets: &BTreeMap<String, String>) -> Expectation {
+    let wanted = |wanted: &Wanted| match wanted {
+        Wanted::Exists(exists) => Wanted::Exists(*exists),
+        Wanted::Equals(json) => Wanted::Equals(reveal_json(json, secrets)),
+    };
+    let matcher = match &expectation.matcher {
+        Matcher::JsonPath { path, wanted: value } => {
+            Matcher::JsonPath { path: path.clone(), wanted: wanted(value) }
+        }
+        Matcher::Header { name, wanted: value } => {
+            Matcher::Header { name: name.clone(), wanted: wanted(value) }
+        }
+        other => other.clone(),
+    };
+    Expectation { name: expectation.name.clone(), matcher }
+}
+
+fn reveal_json(json: &JsonTemplate, secrets: &BTreeMap<String, String>) -> JsonTemplate {
+    match json {
+        JsonTemplate::Literal(value) => JsonTemplate::Literal(value.clone()),
+        JsonTemplate::Text(template) => JsonTemplate::Text(fold(template, secrets)),
+        JsonTemplate::Array(items) => {
+            JsonTemplate::Array(items.iter().map(|item| reveal_json(item, secrets)).collect())
+        }
+        JsonTemplate::Object(fields) => JsonTemplate::Object(
+            fields.iter().map(|(name, field)| (name.clone(), reveal_json(field, secrets))).collect(),
+        ),
+    }
+}
