@@ -1,14 +1,19 @@
 //! What the autoscaler did, from what was observed of it.
 //!
-//! The samplers write an [`Observation`]; [`analyse`] turns it into the result in the status. Nothing is
-//! concluded from `desiredReplicas` about demand: it is clamped to the autoscaler's own bounds.
+//! The samplers write an [`Observation`]; [`analyse`] turns it into the result in the status, and
+//! [`doubts`] says why it can't carry a verdict. Nothing is concluded about demand from
+//! `desiredReplicas`: it is clamped to the autoscaler's own bounds.
 
 mod analyse;
+mod course;
 mod doubts;
 mod expectations;
+mod limits;
 mod observation;
+mod outages;
 mod replicas;
 
 pub use analyse::{analyse, digest, watch_until};
+pub use course::{fall, rise};
 pub use doubts::{Doubt, doubts};
 pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample};

@@ -129,3 +129,86 @@ fn number(value: f64) -> String {
     let text = format!("{value:.places$}");
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const VALUES: [f64; 5] = [4.0, 1.0, f64::NAN, 3.0, 2.0];
+
+    #[rstest]
+    #[case("avg", 2.5)]
+    #[case("min", 1.0)]
+    #[case("max", 4.0)]
+    #[case("last", 2.0)]
+    #[case("p50", 2.5)]
+    #[case("p95", 3.85)] // place 0.95 · 3 = 2.85 of 1, 2, 3, 4
+    #[case("p99.9", 3.997)]
+    #[case("p0", 1.0)]
+    fn values_over_time_become_one(#[case] aggregate: &str, #[case] expected: f64) {
+        let value = Aggregate::parse(aggregate).unwrap().of(&VALUES).unwrap();
+        assert!((value - expected).abs() < 1e-12, "{value}");
+    }
+
+    #[test]
+    fn no_numbers_have_no_aggregate() {
+        for aggregate in ["avg", "min", "max", "last", "p95"] {
+            assert_eq!(Aggregate::parse(aggregate).unwrap().of(&[f64::NAN]), None);
+        }
+        assert_eq!(Aggregate::parse("p95").unwrap().of(&[f64::INFINITY, f64::INFINITY]), Some(f64::INFINITY));
+    }
+
+    #[rstest]
+    #[case("< 0.1", 0.05, true)]
+    #[case("<0.1", 0.1, false)]
+    #[case("<= 0.1", 0.1, true)]
+    #[case("> -1e3", 0.0, true)]
+    #[case("== 2", 2.0, true)]
+    #[case("!= 2", 2.0, false)]
+    #[case(">= 1E2", 99.0, false)]
+    #[case("< 1", f64::NAN, false)]
+    #[case("< 1", f64::INFINITY, false)]
+    fn limits_hold_or_not(#[case] limit: &str, #[case] value: f64, #[case] holds: bool) {
+        assert_eq!(Limit::parse(limit).unwrap().holds(value), holds);
+    }
+
+    #[rstest]
+    #[case("p")]
+    #[case("p101")]
+    #[case("sum")]
+    fn unknown_aggregates_are_refused(#[case] text: &str) {
+        assert!(Aggregate::parse(text).unwrap_err().to_string().contains(text));
+    }
+
+    #[rstest]
+    #[case("0.1")]
+    #[case("< ")]
+    #[case("< fast")]
+    #[case("< inf")]
+    #[case("~ 1")]
+    fn what_is_no_limit_is_refused(#[case] text: &str) {
+        assert!(Limit::parse(text).unwrap_err().to_string().contains("write an operator and a number"));
+    }
+
+    #[test]
+    fn a_check_shows_its_value_or_why_there_is_none() {
+        let check = PrometheusCheck {
+            name: "db p95".into(),
+            query: "up".into(),
+            stage: None,
+            aggregate: "max".into(),
+            condition: "< 0.1".into(),
+        };
+        let held = judge(&check, Ok(vec![0.012_345_678, 0.01]));
+        assert_eq!((held.observed.as_deref(), held.passed, held.message), (Some("0.0123457"), true, None));
+        let breached = judge(&check, Ok(vec![1_234_567.0]));
+        assert_eq!((breached.observed.as_deref(), breached.passed), (Some("1234567"), false));
+        let empty = judge(&check, Ok(vec![]));
+        assert!(!empty.passed && empty.observed.is_none());
+        assert!(empty.message.unwrap().contains("no values"));
+        let unanswered = judge(&check, Err("connection refused".into()));
+        assert_eq!(unanswered.message.as_deref(), Some("connection refused"));
+    }
+}

@@ -101,3 +101,74 @@ fn wanted<'a>(state: &State<'a>) -> Vec<Wanted<'a>> {
 
 /// Reason by which Flux knows that work goes on after an error.
 const PROGRESSING_WITH_RETRY: &str = "ProgressingWithRetry";
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const WORKING: State<'_> = State::Working { reason: "Running", message: "50 % done" };
+
+    fn passed() -> State<'static> {
+        State::Finished { verdict: Verdict::Passed, reason: "ThresholdsMet", message: "" }
+    }
+
+    fn finished(verdict: Verdict) -> State<'static> {
+        State::Finished { verdict, reason: "ThresholdsBreached", message: "p95" }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn shown(conditions: &[Condition]) -> Vec<String> {
+        let mut shown: Vec<_> =
+            conditions.iter().map(|c| format!("{}={}:{}", c.type_, c.status, c.reason)).collect();
+        shown.sort();
+        shown
+    }
+
+    #[rstest]
+    #[case::working(WORKING, &["Ready=False:Running", "Reconciling=True:Running"])]
+    #[case::retrying(State::Retrying { message: "conflict" },
+        &["Ready=False:Retrying", "Reconciling=True:ProgressingWithRetry"])]
+    #[case::suspended(State::Suspended { message: "" }, &["Ready=False:Suspended"])]
+    #[case::refused(State::Refused { reason: "InvalidSpec", message: "spec.load" },
+        &["Ready=False:InvalidSpec", "Stalled=True:InvalidSpec"])]
+    #[case::passed(passed(), &["Complete=True:ThresholdsMet", "Ready=True:ThresholdsMet"])]
+    #[case::failed(finished(Verdict::Failed), &["Complete=True:ThresholdsBreached", "Failed=True:ThresholdsBreached",
+        "Ready=False:ThresholdsBreached", "Stalled=True:ThresholdsBreached"])]
+    fn each_state_has_its_conditions_whatever_was_before(
+        #[case] state: State<'_>,
+        #[case] expected: &[&str],
+    ) {
+        for before in [None, Some(WORKING), Some(passed()), Some(finished(Verdict::Error))] {
+            let mut conditions = Vec::new();
+            if let Some(before) = before {
+                apply(&mut conditions, &before, Some(1), at(0));
+            }
+            apply(&mut conditions, &state, Some(2), at(1));
+            assert_eq!(shown(&conditions), expected);
+            assert!(conditions.iter().all(|condition| condition.observed_generation == Some(2)));
+        }
+    }
+
+    #[rstest]
+    fn every_verdict_but_passed_is_stalled_and_failed(
+        #[values(Verdict::Failed, Verdict::Error, Verdict::Inconclusive, Verdict::Aborted)] verdict: Verdict,
+    ) {
+        let mut conditions = Vec::new();
+        apply(&mut conditions, &finished(verdict), None, at(0));
+        assert_eq!(conditions.iter().filter(|condition| condition.status == "True").count(), 3);
+    }
+
+    #[test]
+    fn the_same_state_again_changes_nothing() {
+        let mut conditions = Vec::new();
+        apply(&mut conditions, &finished(Verdict::Failed), Some(1), at(0));
+        let before = conditions.clone();
+        apply(&mut conditions, &finished(Verdict::Failed), Some(1), at(9));
+        assert_eq!(conditions, before);
+    }
+}

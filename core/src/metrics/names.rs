@@ -87,9 +87,17 @@ pub enum Kind {
 /// Kind of a built-in metric; `None` for names that are not built in.
 pub fn kind_of(metric: &str) -> Option<Kind> {
     Some(match metric {
-        HTTP_REQ_DURATION | HTTP_REQ_RESPONSE_TIME | HTTP_REQ_BLOCKED | HTTP_REQ_CONNECTING
-        | HTTP_REQ_TLS_HANDSHAKING | HTTP_REQ_SENDING | HTTP_REQ_WAITING | HTTP_REQ_RECEIVING | ITERATION_DURATION
-        | GROUP_DURATION | SCHEDULE_LAG => Kind::Trend,
+        HTTP_REQ_DURATION
+        | HTTP_REQ_RESPONSE_TIME
+        | HTTP_REQ_BLOCKED
+        | HTTP_REQ_CONNECTING
+        | HTTP_REQ_TLS_HANDSHAKING
+        | HTTP_REQ_SENDING
+        | HTTP_REQ_WAITING
+        | HTTP_REQ_RECEIVING
+        | ITERATION_DURATION
+        | GROUP_DURATION
+        | SCHEDULE_LAG => Kind::Trend,
         HTTP_REQS | ITERATIONS | DROPPED_ITERATIONS | STARTED_ITERATIONS | DATA_SENT | DATA_RECEIVED
         | REQUEST_ERRORS => Kind::Counter,
         HTTP_REQ_FAILED | CHECKS => Kind::Rate,

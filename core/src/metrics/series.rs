@@ -55,9 +55,10 @@ pub enum Sink {
         /// All events.
         total: u64,
     },
-    /// A current value. Merging adds the current values: each runner reports its own users.
+    /// A current value. Merging adds the values: each runner reports its own users, and what a recorder
+    /// gives for an interval is the change within it, so that intervals add up to the current value.
     Gauge {
-        /// Latest value.
+        /// Latest value; in an interval, its change.
         value: f64,
         /// Lowest value.
         min: f64,
@@ -103,6 +104,21 @@ impl Metrics {
         }
     }
 
+    /// Puts a sink in the place of what a series held.
+    pub fn set(&mut self, key: SeriesKey, sink: Sink) {
+        self.series.insert(key, sink);
+    }
+
+    /// What a series holds.
+    pub fn get(&self, key: &SeriesKey) -> Option<&Sink> {
+        self.series.get(key)
+    }
+
+    /// How many series there are.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
     /// Adds all that another recorder saw.
     pub fn merge(&mut self, other: &Self) {
         for (key, sink) in &other.series {
@@ -111,7 +127,11 @@ impl Metrics {
     }
 
     /// The series of a metric that match a selector, with their tags.
-    pub fn select<'a>(&'a self, metric: &'a str, selector: &'a Selector) -> impl Iterator<Item = (&'a Tags, &'a Sink)> {
+    pub fn select<'a>(
+        &'a self,
+        metric: &'a str,
+        selector: &'a Selector,
+    ) -> impl Iterator<Item = (&'a Tags, &'a Sink)> {
         let first = SeriesKey { metric: metric.into(), tags: Tags::default() };
         self.series
             .range(first..)

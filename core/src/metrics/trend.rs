@@ -46,7 +46,8 @@ impl Default for Trend {
 /// A histogram that grows on demand: buckets are at the same places whatever its size, so growing
 /// never changes a result and unused range costs no memory.
 fn empty() -> Histogram<u64> {
-    let mut histogram = Histogram::new(DIGITS).unwrap_or_else(|error| unreachable!("{DIGITS} digits are valid: {error}"));
+    let mut histogram =
+        Histogram::new(DIGITS).unwrap_or_else(|error| unreachable!("{DIGITS} digits are valid: {error}"));
     histogram.auto(true);
     histogram
 }
@@ -54,9 +55,19 @@ fn empty() -> Histogram<u64> {
 impl Trend {
     /// Records one time; times beyond an hour count as an hour in percentiles.
     pub fn record(&mut self, time: Duration) {
+        self.record_many(time, 1);
+    }
+
+    /// Records one time that came `count` times.
+    pub fn record_many(&mut self, time: Duration, count: u64) {
+        if count == 0 {
+            return;
+        }
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.histogram.saturating_record(microseconds.min(HIGHEST));
-        self.sum_microseconds += time.as_secs_f64() * 1e6;
+        // Not `saturating_record_n`: it clamps to the histogram's present range instead of growing it.
+        let recorded = self.histogram.record_n(microseconds.min(HIGHEST), count);
+        debug_assert!(recorded.is_ok());
+        self.sum_microseconds += time.as_secs_f64() * 1e6 * count as f64;
         self.min_microseconds = self.min_microseconds.min(microseconds);
         self.max_microseconds = self.max_microseconds.max(microseconds);
     }

@@ -1,0 +1,93 @@
+//! When the load rises and when it falls: the instants that an autoscaler's delays count from.
+
+use std::time::Duration;
+
+use crate::plan::Timeline;
+
+/// The first instant at which the level rises above the level at the start; the start itself if it
+/// never does, as a load that begins at its peak asks for replicas at once.
+pub fn rise(timeline: &Timeline) -> Duration {
+    let Some(base) = timeline.stages.first().map(|stage| stage.from) else { return Duration::ZERO };
+    let Some(stage) = timeline.stages.iter().find(|stage| stage.from.max(stage.to) > base) else {
+        return Duration::ZERO;
+    };
+    if stage.from >= base {
+        return stage.start;
+    }
+    let share = (base - stage.from) / (stage.to - stage.from);
+    stage.start + stage.duration.mul_f64(share)
+}
+
+/// The first instant from which the level drops and never rises again; the end of the load at the latest.
+pub fn fall(timeline: &Timeline) -> Duration {
+    let mut fall = timeline.duration();
+    let mut level = 0.0;
+    for stage in timeline.stages.iter().rev() {
+        if stage.to < level {
+            break;
+        }
+        if stage.to > level {
+            fall = stage.end();
+        }
+        if stage.from < stage.to {
+            break;
+        }
+        if stage.from > stage.to {
+            fall = stage.start;
+        }
+        level = stage.from;
+    }
+    fall
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use upsurge_crds::v1alpha1::LoadUnit;
+
+    use super::*;
+    use crate::plan::Stage;
+
+    /// Stages as (seconds, from, to).
+    fn timeline(stages: &[(u64, f64, f64)]) -> Timeline {
+        let mut start = Duration::ZERO;
+        let stages = stages
+            .iter()
+            .enumerate()
+            .map(|(index, (seconds, from, to))| {
+                let stage = Stage {
+                    name: format!("stage-{index}"),
+                    start,
+                    duration: Duration::from_secs(*seconds),
+                    from: *from,
+                    to: *to,
+                };
+                start = stage.end();
+                stage
+            })
+            .collect();
+        Timeline { unit: LoadUnit::Users, stages, graceful_stop: Duration::ZERO, max_users: 100 }
+    }
+
+    #[rstest]
+    #[case::constant(&[(60, 10.0, 10.0)], 0, 60)]
+    #[case::spike(&[(10, 5.0, 5.0), (20, 50.0, 50.0), (30, 5.0, 5.0)], 10, 30)]
+    #[case::ramps(&[(10, 5.0, 5.0), (10, 5.0, 50.0), (20, 50.0, 50.0), (10, 50.0, 5.0), (5, 5.0, 5.0)], 10, 40)]
+    #[case::from_nothing(&[(60, 0.0, 10.0)], 0, 60)]
+    #[case::to_nothing(&[(10, 0.0, 10.0), (10, 10.0, 0.0)], 0, 10)]
+    #[case::two_peaks(&[(10, 9.0, 9.0), (10, 1.0, 1.0), (10, 8.0, 8.0), (10, 1.0, 1.0)], 0, 30)]
+    #[case::stairs_down(&[(10, 1.0, 1.0), (10, 9.0, 9.0), (10, 5.0, 5.0), (10, 2.0, 2.0)], 10, 20)]
+    #[case::dip_first(&[(10, 4.0, 0.0), (10, 0.0, 8.0), (10, 8.0, 8.0)], 15, 30)]
+    #[case::peak_at_start(&[(10, 9.0, 9.0), (10, 1.0, 1.0)], 0, 10)]
+    fn the_load_rises_and_falls_when_it_leaves_its_level(
+        #[case] stages: &[(u64, f64, f64)],
+        #[case] rises: u64,
+        #[case] falls: u64,
+    ) {
+        let timeline = timeline(stages);
+        assert_eq!(
+            (rise(&timeline).as_secs_f64(), fall(&timeline).as_secs_f64()),
+            (rises as f64, falls as f64)
+        );
+    }
+}

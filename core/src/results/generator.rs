@@ -1,0 +1,83 @@
+//! Whether the generator did what was asked. If it did not, its figures speak of the generator and not
+//! of the target, and carry no verdict.
+
+use std::time::Duration;
+
+use upsurge_crds::v1alpha1::{GeneratorResult, LoadUnit};
+
+use super::{decimal, milliseconds, percent};
+use crate::{
+    metrics::{Metrics, Selector, names},
+    plan::Timeline,
+    protocol::GeneratorDelta,
+    schedule::Arrivals,
+};
+
+/// Highest 99th percentile, in milliseconds, of the delay between the intended and the actual start of iterations.
+const LAG_LIMIT: f64 = 100.0;
+/// Highest share of CPU scheduling periods in which a runner may be throttled.
+const THROTTLED_LIMIT: f64 = 0.1;
+/// Lowest share of the planned iterations that must have been started or dropped for want of users.
+const ACHIEVED_LIMIT: f64 = 0.99;
+/// Iterations on the edge of the measured time that may be missing all the same.
+const ACHIEVED_SLACK: u64 = 2;
+/// Longest time between the starts of the first and the last runner.
+const SPREAD_LIMIT: Duration = Duration::from_secs(1);
+
+/// How the generator fared: `usage` is the sum over all runners, `starts` their true starts in
+/// nanoseconds by the operator's clock, `runners` how many there should be, `elapsed` the time of load.
+pub fn generator(
+    metrics: &Metrics,
+    timeline: &Timeline,
+    usage: &GeneratorDelta,
+    starts: &[i64],
+    runners: u32,
+    elapsed: Duration,
+) -> GeneratorResult {
+    let all = Selector::default();
+    let started = metrics.count(names::STARTED_ITERATIONS, &all);
+    let dropped = metrics.count(names::DROPPED_ITERATIONS, &all);
+    let lag = metrics.trend(names::SCHEDULE_LAG, &all).percentile(99.0);
+    let planned = (timeline.unit == LoadUnit::IterationsPerSecond)
+        .then(|| Arrivals::new(timeline).due_before(elapsed.min(timeline.duration())));
+    let throttled = (usage.periods > 0).then(|| usage.throttled_periods as f64 / usage.periods as f64);
+    let spread =
+        starts.iter().max().zip(starts.iter().min()).map(|(last, first)| last.saturating_sub(*first));
+
+    let mut problems = Vec::new();
+    if lag > LAG_LIMIT {
+        problems.push(format!(
+            "iterations started late: 99th percentile {} (at most {} is sound)",
+            milliseconds(lag),
+            milliseconds(LAG_LIMIT)
+        ));
+    }
+    if let Some(planned) = planned
+        && started + dropped + (ACHIEVED_SLACK as f64) < planned as f64 * ACHIEVED_LIMIT
+    {
+        problems.push(format!("only {} of {planned} planned iterations were started", started + dropped));
+    }
+    if let Some(share) = throttled.filter(|share| *share > THROTTLED_LIMIT) {
+        problems.push(format!(
+            "runners were throttled in {} of their CPU periods: raise spec.runner.resources or \
+             spec.runner.parallelism",
+            percent(share)
+        ));
+    }
+    if (starts.len() as u64) < u64::from(runners) {
+        problems.push(format!("only {} of {runners} runners started", starts.len()));
+    }
+    if let Some(apart) = spread.filter(|apart| i128::from(*apart) > SPREAD_LIMIT.as_nanos() as i128) {
+        problems.push(format!("the runners started {} apart", milliseconds(apart as f64 / 1e6)));
+    }
+    GeneratorResult {
+        healthy: problems.is_empty(),
+        problems,
+        lag_p99: milliseconds(lag),
+        planned_iterations: planned.map(|planned| planned as i64),
+        started_iterations: started as i64,
+        cpu_seconds: decimal(usage.cpu_seconds, 3).parse().unwrap_or_default(),
+        throttled: throttled.map(percent),
+        start_spread: spread.map(|apart| milliseconds(apart as f64 / 1e6)),
+    }
+}
