@@ -1,1 +1,21 @@
-//! End-to-end tests of Upsurge on a real cluster.
+//! Harness of the end-to-end tests: they see the API, the chart and the images, as users do.
+//!
+//! A test is a function of [`namespace::with_temp_namespace`], which gives it a namespace of its own on the
+//! cluster of `KUBECONFIG`, with the operator installed, and tidies up. Nothing here sleeps for a fixed time: all
+//! waits are for a named condition, with a deadline ([`wait`]).
+
+pub mod api;
+pub mod cluster;
+pub mod collector;
+pub mod diagnostics;
+pub mod fixtures;
+pub mod install;
+pub mod kstatus;
+pub mod namespace;
+pub mod operator;
+pub mod prometheus;
+pub mod target;
+pub mod wait;
+pub mod watcher;
+
+pub use namespace::{Context, with_temp_namespace};

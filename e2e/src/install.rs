@@ -1,0 +1,101 @@
+//! The operator, installed by its chart as users do it.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::{Api, Client};
+
+use crate::cluster::command;
+
+/// Namespace of the release.
+pub const NAMESPACE: &str = "upsurge-system";
+/// Name of the release, and so of the Deployment.
+pub const RELEASE: &str = "upsurge";
+/// Annotation of the operator's pods that tells which build they are of: all have the tag `dev`.
+const BUILD: &str = "upsurge.dev/e2e-build";
+
+/// Installs the chart, or brings it up to date; nothing if that is done already. Tests in other processes wait.
+///
+/// # Errors
+/// Those of helm.
+pub async fn ensure(client: &Client) -> Result<()> {
+    let _lock = tokio::task::spawn_blocking(lock).await??;
+    let build = build()?;
+    if installed(client).await?.as_deref() != Some(build.as_str()) {
+        upgrade(&[]).await?;
+    }
+    Ok(())
+}
+
+/// `helm upgrade --install` with further arguments; without any, the installation of all tests.
+///
+/// # Errors
+/// Those of helm.
+pub async fn upgrade(further: &[&str]) -> Result<()> {
+    let (chart, build) = (chart()?, build()?);
+    let annotation = format!("operator.podAnnotations.{}={build}", BUILD.replace('.', "\\."));
+    let mut arguments = vec![
+        "upgrade", "--install", RELEASE, &chart, "--namespace", NAMESPACE, "--create-namespace",
+        "--set", "operator.image.tag=dev", "--set", "runner.image.tag=dev",
+        "--set", "operator.logFilter=info\\,upsurge_operator=debug",
+        "--set-string", &annotation, "--wait", "--timeout", "3m",
+    ];
+    arguments.extend(further);
+    command("helm", &arguments).await.context("the chart can't be installed")?;
+    Ok(())
+}
+
+/// The build that is installed and available.
+async fn installed(client: &Client) -> Result<Option<String>> {
+    let deployments = Api::<Deployment>::namespaced(client.clone(), NAMESPACE);
+    Ok(deployments.get_opt(RELEASE).await?.and_then(|deployment| {
+        let status = deployment.status?;
+        let complete = status.observed_generation == deployment.metadata.generation
+            && status.updated_replicas == status.replicas
+            && status.available_replicas.unwrap_or(0) > 0;
+        let annotations = deployment.spec?.template.metadata?.annotations?;
+        complete.then(|| annotations.get(BUILD).cloned()).flatten()
+    }))
+}
+
+/// The chart's folder.
+fn chart() -> Result<String> {
+    let chart = env::var("UPSURGE_CHART_DIR").map_or_else(|_| root().join("charts/upsurge"), PathBuf::from);
+    Ok(chart.to_str().context("the path of the chart is not UTF-8")?.into())
+}
+
+/// Tells builds apart: when the images and the chart were written.
+fn build() -> Result<String> {
+    let images = env::var("UPSURGE_IMAGES_DIR").map_or_else(|_| root().join("target/images"), PathBuf::from);
+    let newest = [images.join("upsurge-operator.tar"), images.join("upsurge-runner.tar"), chart()?.into()]
+        .iter()
+        .map(|path| newest(path))
+        .max()
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    Ok(newest.duration_since(SystemTime::UNIX_EPOCH)?.as_millis().to_string())
+}
+
+/// The latest change of a file, or in a folder.
+fn newest(path: &Path) -> SystemTime {
+    let own = fs::metadata(path).and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let within = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| newest(&entry.path()));
+    within.chain([own]).max().unwrap_or(own)
+}
+
+/// One installation at a time; released when the file is dropped.
+fn lock() -> Result<fs::File> {
+    let folder = root().join("target/e2e");
+    fs::create_dir_all(&folder)?;
+    let file = fs::File::create(folder.join("install.lock"))?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
