@@ -4,15 +4,49 @@
 //! nothing while they work. Once per interval [`Engine::collect`] swaps each core's recorder for an
 //! empty one and merges what it finds. The engine knows nothing of Kubernetes, verdicts or output.
 
+mod arrivals;
+mod before;
+mod collector;
+mod context;
+mod iteration;
+mod preflight;
+mod response;
+mod timer;
+mod user;
+mod users;
+mod work;
+mod worker;
+
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    io,
+    sync::{Arc, atomic::Ordering, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Map, Value};
-use upsurge_core::{metrics::Metrics, schedule::Share, validate::Valid};
-use upsurge_crds::v1alpha1::LoadTestSpec;
+use tokio::sync::{mpsc::UnboundedSender, watch};
+use upsurge_core::{
+    metrics::Metrics,
+    schedule::{Share, Users},
+    validate::Valid,
+};
+use upsurge_crds::v1alpha1::{LoadTestSpec, LoadUnit};
+
+pub use self::{
+    before::run_before,
+    preflight::{Unready, preflight},
+};
+use self::{
+    collector::Collector,
+    context::Counts,
+    worker::{Command, Job, Line},
+};
+use crate::{
+    http::tls,
+    program::{Program, Sources},
+};
 
 /// What an engine is to do.
 #[derive(Clone, Debug)]
@@ -65,24 +99,30 @@ pub enum EngineError {
     /// The steps can't be made into a program.
     #[error("{0}")]
     Program(String),
+    /// TLS can't be set up.
+    #[error("can't set TLS up: {0}")]
+    Tls(#[source] rustls::Error),
     /// The operating system gives no thread or no event loop.
     #[error("can't start a load thread: {0}")]
     Thread(#[source] std::io::Error),
 }
 
-/// Why a test can't start against its target.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Unready {
-    /// One of `upsurge_crds::names::reasons`.
-    pub reason: &'static str,
-    /// What, where, and what to do.
-    pub message: String,
-}
-
 /// A running engine. Dropping it stops the load at once.
 #[derive(Debug)]
-pub struct Engine {}
+pub struct Engine {
+    workers: Vec<Worker>,
+    collector: Collector,
+    done: watch::Receiver<usize>,
+}
+
+/// The engine's end of a load thread.
+#[derive(Debug)]
+struct Worker {
+    /// Dropped to end the thread.
+    commands: Option<UnboundedSender<Command>>,
+    counts: Arc<Counts>,
+    thread: Option<thread::JoinHandle<()>>,
+}
 
 impl Engine {
     /// Compiles the program and starts the threads, which wait for the start of the load.
@@ -90,58 +130,114 @@ impl Engine {
     /// # Errors
     /// When the program can't be compiled or the system gives no threads.
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
-        let _ = config;
-        Err(EngineError::Program("not written yet".into()))
+        let EngineConfig { valid, test, share, threads, variables, secrets, start } = config;
+        let sources = Sources { valid: &valid, test: &test, secrets: &secrets, variables: &variables };
+        let program =
+            Program::scenarios(&sources).map_err(|error| EngineError::Program(error.to_string()))?;
+        let program = Arc::new(program);
+        let timeline = Arc::new(valid.timeline.clone());
+        let roots = Arc::new(tls::roots());
+        let threads = useful_threads(threads, share, &valid);
+        let (done_sender, done) = watch::channel(0);
+        let done_sender = Arc::new(done_sender);
+        let (ready_sender, ready) = mpsc::channel();
+        let mut workers = Vec::with_capacity(threads as usize);
+        let mut lines = Vec::with_capacity(threads as usize);
+        for index in 0..threads {
+            let tls =
+                tls::client_config(&roots, test.http.insecure_skip_tls_verify).map_err(EngineError::Tls)?;
+            let counts = Arc::<Counts>::default();
+            let job = Job {
+                program: Arc::clone(&program),
+                timeline: Arc::clone(&timeline),
+                share: share.split(index, threads),
+                start,
+                tls: Arc::new(tls),
+                counts: Arc::clone(&counts),
+            };
+            let (commands, receiver) = tokio::sync::mpsc::unbounded_channel();
+            let (collected_sender, collected) = mpsc::channel();
+            let line =
+                Line { commands: receiver, collected: collected_sender, done: Arc::clone(&done_sender) };
+            let thread = worker::spawn(format!("load-{index}"), job, line, ready_sender.clone());
+            let thread = Some(thread.map_err(EngineError::Thread)?);
+            lines.push(collector::Source::new(commands.clone(), collected, &program));
+            workers.push(Worker { commands: Some(commands), counts, thread });
+        }
+        drop(ready_sender);
+        let collector = Collector::new(lines, start);
+        let engine = Self { workers, collector, done };
+        for _ in 0..threads {
+            // A thread that ended without a word has dropped its sender.
+            let up = ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended while starting")));
+            up.map_err(EngineError::Thread)?;
+        }
+        Ok(engine)
     }
 
     /// Takes what was recorded since the last call. Blocks until each core has handed over its
     /// recorder, usually for less than a millisecond.
     pub fn collect(&self) -> Interval {
-        Interval::default()
+        self.collector.collect()
     }
 
     /// How far the engine is, without waiting for anything.
     pub fn progress(&self) -> Progress {
-        Progress::default()
+        let mut progress = Progress::default();
+        for Worker { counts, .. } in &self.workers {
+            progress.users += counts.users.load(Ordering::Relaxed);
+            progress.started += counts.started.load(Ordering::Relaxed);
+            progress.finished += counts.finished.load(Ordering::Relaxed);
+            progress.dropped += counts.dropped.load(Ordering::Relaxed);
+        }
+        progress
     }
 
     /// Stops the load: with `graceful`, iterations under way get `gracefulStop` to end; else they are cut.
     pub fn stop(&self, graceful: bool) {
-        let _ = graceful;
+        for commands in self.workers.iter().filter_map(|worker| worker.commands.as_ref()) {
+            // A thread that is gone has stopped already.
+            let _ = commands.send(Command::Stop { graceful });
+        }
     }
 
     /// Whether all of the share is done, or was stopped. What was recorded last is still to be collected.
     pub fn finished(&self) -> bool {
-        false
+        *self.done.borrow() == self.workers.len()
     }
 
     /// Waits until [`Self::finished`].
-    pub async fn wait(&self) {}
+    pub async fn wait(&self) {
+        let mut done = self.done.clone();
+        // An error means that all threads are gone, which is finished too.
+        let _ = done.wait_for(|done| *done == self.workers.len()).await;
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop(false);
+        self.collector.close();
+        self.workers.iter_mut().for_each(|worker| worker.commands = None);
+        for thread in self.workers.iter_mut().filter_map(|worker| worker.thread.take()) {
+            if thread.join().is_err() {
+                tracing::error!("a load thread panicked");
+            }
+        }
+    }
+}
+
+/// No more threads than there are users: a thread without users could only drop iterations.
+fn useful_threads(threads: usize, share: Share, valid: &Valid) -> u32 {
+    let users = match valid.timeline.unit {
+        LoadUnit::Users => Users::new(&valid.timeline).total(),
+        LoadUnit::IterationsPerSecond => valid.timeline.max_users,
+    };
+    let useful = share.size(users.into()).clamp(1, u64::from(u16::MAX));
+    u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, useful as u32)
 }
 
 /// Load threads for this machine: one per core that the process may use, by affinity and cgroup quota.
 pub fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// Looks whether the target can be reached at all: its name resolves and it accepts a connection.
-///
-/// # Errors
-/// `TargetUnresolved` or `TargetUnreachable`, with what to do.
-pub async fn preflight(test: &LoadTestSpec) -> Result<(), Unready> {
-    let _ = test;
-    Ok(())
-}
-
-/// Does the steps of `before` once and gives the variables that they captured.
-///
-/// # Errors
-/// The step that failed, and why.
-pub async fn run_before(
-    valid: &Arc<Valid>,
-    test: &Arc<LoadTestSpec>,
-    secrets: &BTreeMap<String, String>,
-) -> Result<Map<String, Value>, String> {
-    let _ = (valid, test, secrets);
-    Ok(Map::new())
+    thread::available_parallelism().map_or(1, usize::from)
 }

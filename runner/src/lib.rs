@@ -5,4 +5,5 @@ pub mod cli;
 pub mod engine;
 mod http;
 mod program;
+mod recorder;
 pub mod target;

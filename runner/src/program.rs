@@ -16,9 +16,8 @@ use serde_json::Value;
 use upsurge_core::{expression::Expression, scenario::Variable, schedule::WeightedChoice};
 
 pub(crate) use self::{
-    address::{Address, Destination, join},
-    body::Body,
-    compile::{ProgramError, Sources},
+    address::{Destination, join},
+    compile::Sources,
     request::Request,
 };
 

@@ -91,7 +91,8 @@ pub(crate) struct Timings {
 }
 
 impl Timings {
-    fn begin() -> Self {
+    /// Begins now, with everything still to come.
+    pub(crate) fn begin() -> Self {
         let now = Instant::now();
         Self {
             begun: now,
@@ -186,8 +187,7 @@ impl Client {
                 result => return connections.keep(connection, result),
             }
         }
-        let mut connection =
-            self.connect(outgoing.origin, Rc::clone(&connections.traffic), timings).await?;
+        let mut connection = self.connect(outgoing.origin, Rc::clone(&connections.traffic), timings).await?;
         let result = attempt(connections, &mut connection, (outgoing.message)(), outgoing.keep_body, timings);
         let result = result.await;
         connections.keep(connection, result)
@@ -297,9 +297,10 @@ fn is_repeatable(method: &Method) -> bool {
 impl Connections {
     /// An open connection to an origin that is young enough.
     async fn take(&mut self, origin: &Arc<Origin>) -> Option<Connection> {
-        let at = self.idle.iter().position(|connection| {
-            Arc::ptr_eq(&connection.origin, origin) || connection.origin == *origin
-        })?;
+        let at = self
+            .idle
+            .iter()
+            .position(|connection| Arc::ptr_eq(&connection.origin, origin) || connection.origin == *origin)?;
         let mut connection = self.idle.swap_remove(at);
         let usable = connection.expires > Instant::now() && connection.ready().await.is_ok();
         usable.then_some(connection)

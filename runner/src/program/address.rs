@@ -70,11 +70,15 @@ impl Base {
         if is_whole(text) {
             let destination = whole(text)?;
             // The same server as the base: its connections are found by pointer, without comparing names.
-            let origin =
-                if *destination.origin == *self.origin { Arc::clone(&self.origin) } else { destination.origin };
+            let origin = if *destination.origin == *self.origin {
+                Arc::clone(&self.origin)
+            } else {
+                destination.origin
+            };
             return Ok(Destination { origin, target: destination.target });
         }
-        let separator = if text.starts_with('/') || text.starts_with('?') || text.is_empty() { "" } else { "/" };
+        let separator =
+            if text.starts_with('/') || text.starts_with('?') || text.is_empty() { "" } else { "/" };
         let target = target(&format!("{}{separator}{text}", self.prefix))?;
         Ok(Destination { origin: Arc::clone(&self.origin), target })
     }
@@ -87,8 +91,11 @@ impl Address {
         query: &[(String, Template)],
         secrets: &BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        let address =
-            Self::Filled { base: base.clone(), url: fold(url, secrets), query: encoded_parts(query, secrets) };
+        let address = Self::Filled {
+            base: base.clone(),
+            url: fold(url, secrets),
+            query: encoded_parts(query, secrets),
+        };
         match &address {
             Self::Filled { url, query, .. }
                 if url.literal().is_some() && query.iter().all(|part| matches!(part, Part::Text(_))) =>

@@ -55,7 +55,8 @@ impl Program {
     /// Compiles the scenarios of a test.
     pub(crate) fn scenarios(sources: &Sources<'_>) -> Result<Self, ProgramError> {
         let set = &sources.valid.scenarios;
-        let journeys = set.scenarios.iter().map(|scenario| (scenario.name.as_str(), scenario.steps.as_slice()));
+        let journeys =
+            set.scenarios.iter().map(|scenario| (scenario.name.as_str(), scenario.steps.as_slice()));
         let weights: Vec<u32> = set.scenarios.iter().map(|scenario| scenario.weight).collect();
         compile(sources, journeys.collect(), &weights)
     }
@@ -177,7 +178,12 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn choice(&mut self, condition: &Expression, then: &[Step], otherwise: &[Step]) -> Result<(), ProgramError> {
+    fn choice(
+        &mut self,
+        condition: &Expression,
+        then: &[Step],
+        otherwise: &[Step],
+    ) -> Result<(), ProgramError> {
         let condition = self.condition(condition);
         let fork = self.reserve();
         self.steps(then)?;

@@ -75,12 +75,17 @@ impl Request {
     }
 
     /// The headers for a user and a destination.
-    pub(crate) fn headers(&self, destination: &Destination, scope: &mut dyn Scope) -> Result<HeaderMap, String> {
+    pub(crate) fn headers(
+        &self,
+        destination: &Destination,
+        scope: &mut dyn Scope,
+    ) -> Result<HeaderMap, String> {
         let mut headers = self.headers.clone();
         for (name, value) in &self.changing_headers {
             let text = value.render(scope);
-            let value = HeaderValue::from_str(&text)
-                .map_err(|_| format!("the value of header {name} holds characters that a header can't carry"))?;
+            let value = HeaderValue::from_str(&text).map_err(|_| {
+                format!("the value of header {name} holds characters that a header can't carry")
+            })?;
             headers.insert(name, value);
         }
         headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());

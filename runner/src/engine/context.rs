@@ -1,0 +1,165 @@
+//! What the users of one core have in common: the program, the client, the clock and the recorder.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rustls::ClientConfig;
+use tokio::sync::Notify;
+use upsurge_core::plan::Timeline;
+
+use super::timer::Timer;
+use crate::{
+    http::{client::Client, error::TransportError},
+    program::Program,
+    recorder::Recorder,
+};
+
+/// The surroundings of a core's users. Lives on the core's thread.
+pub(crate) struct Context {
+    /// What they do.
+    pub(crate) program: Arc<Program>,
+    /// The load over time.
+    pub(crate) timeline: Arc<Timeline>,
+    /// Start of the load.
+    pub(crate) start: Instant,
+    /// How they speak.
+    pub(crate) client: Client,
+    /// How they wait.
+    pub(crate) timer: Timer,
+    /// What happened to them.
+    pub(crate) recorder: RefCell<Box<Recorder>>,
+    /// Figures for [`super::Progress`].
+    pub(crate) counts: Arc<Counts>,
+    /// Users at work.
+    pub(crate) users: Level,
+    /// Users that exist.
+    pub(crate) users_max: Level,
+    stopping: Cell<bool>,
+    stop: Notify,
+    /// Kinds of errors that were logged already.
+    logged: Cell<u32>,
+}
+
+/// Figures that other threads may read. Each core writes its own, so no two cores share a cache line.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Counts {
+    pub(crate) users: AtomicU64,
+    pub(crate) started: AtomicU64,
+    pub(crate) finished: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+}
+
+/// Adds to a figure that only this thread writes: no locked instruction is needed.
+pub(crate) fn count(figure: &AtomicU64, by: u64) {
+    figure.store(figure.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+}
+
+/// A level that goes up and down, with its extremes since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Level {
+    value: Cell<u64>,
+    min: Cell<u64>,
+    max: Cell<u64>,
+}
+
+impl Level {
+    /// Moves the level.
+    pub(crate) fn set(&self, value: u64) {
+        self.value.set(value);
+        self.min.set(self.min.get().min(value));
+        self.max.set(self.max.get().max(value));
+    }
+
+    /// The level.
+    pub(crate) fn get(&self) -> u64 {
+        self.value.get()
+    }
+
+    /// Level, minimum and maximum; the extremes begin anew.
+    pub(crate) fn take(&self) -> [u64; 3] {
+        let value = self.value.get();
+        [value, self.min.replace(value), self.max.replace(value)]
+    }
+}
+
+impl Context {
+    pub(crate) fn new(
+        program: Arc<Program>,
+        timeline: Arc<Timeline>,
+        start: Instant,
+        tls: Arc<ClientConfig>,
+        counts: Arc<Counts>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            recorder: RefCell::new(Box::new(Recorder::new(&program))),
+            program,
+            timeline,
+            start,
+            client: Client::new(tls),
+            timer: Timer::new()?,
+            counts,
+            users: Level::default(),
+            users_max: Level::default(),
+            stopping: Cell::new(false),
+            stop: Notify::new(),
+            logged: Cell::new(0),
+        })
+    }
+
+    /// Stage at an instant.
+    pub(crate) fn stage_at(&self, at: Instant) -> usize {
+        self.timeline.stage_at(at.saturating_duration_since(self.start))
+    }
+
+    /// The instant that lies so far from the start of the load.
+    pub(crate) fn instant(&self, offset: Duration) -> Instant {
+        self.start + offset
+    }
+
+    /// Lets no iteration start any more.
+    pub(crate) fn stop(&self) {
+        self.stopping.set(true);
+        self.stop.notify_waiters();
+    }
+
+    /// Whether no iteration may start any more.
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    /// Waits until an instant, or less long when the load is stopped.
+    pub(crate) async fn wait_to_start(&self, at: Instant) {
+        if self.stopping() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            () = self.timer.wait_until(at) => {}
+            () = self.stop.notified() => {}
+        }
+    }
+
+    /// Notes that a user began or ended to work.
+    pub(crate) fn set_users(&self, users: u64) {
+        self.users.set(users);
+        self.counts.users.store(users, Ordering::Relaxed);
+    }
+
+    /// Logs the first error of each kind: a server that is down would fill the log else.
+    pub(crate) fn log(&self, request: &str, error: &TransportError) {
+        let bit = 1 << error.kind() as u32;
+        if self.logged.get() & bit == 0 {
+            self.logged.set(self.logged.get() | bit);
+            let kind = error.kind().as_str();
+            tracing::warn!(request, kind, %error, "request failed; further errors of this kind are only counted");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! One iteration: a user goes through the operations of a scenario.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, StatusCode, header};
+use http_body_util::Full;
+use upsurge_core::{scenario::LOOP_COUNT_SLOT, template::Scope};
+
+use super::{context::Context, response::Seen, user::User};
+use crate::{
+    http::{
+        client::{Incoming, Outgoing},
+        error::TransportError,
+    },
+    program::{Destination, Operation, Request, join},
+    recorder::Sample,
+};
+
+/// Most redirects that are followed.
+const MOST_REDIRECTS: usize = 10;
+
+/// An iteration under way.
+pub(crate) struct Iteration<'a> {
+    context: &'a Context,
+    user: &'a mut User,
+    scenario: usize,
+    /// Stage of all that is recorded; `None` takes the stage of the moment.
+    stage: Option<usize>,
+    /// When the next request should start: the schedule's instant, the planned end of a pause, or the
+    /// end of the request before.
+    intended: Instant,
+    /// Ends at the first thing that goes wrong, with words for it.
+    strict: bool,
+    /// Whether time passed: a response came, or a pause was made.
+    rested: bool,
+    loops: Vec<Repetition>,
+    groups: Vec<Instant>,
+}
+
+struct Repetition {
+    done: u64,
+    outer: Option<serde_json::Value>,
+}
+
+/// Why an iteration ends before its last operation.
+pub(crate) struct Ended {
+    /// What went wrong, if anybody wants to know.
+    pub(crate) message: String,
+}
+
+impl<'a> Iteration<'a> {
+    /// An iteration that is intended to start at `intended`.
+    pub(crate) fn new(
+        context: &'a Context,
+        user: &'a mut User,
+        scenario: usize,
+        stage: Option<usize>,
+        intended: Instant,
+    ) -> Self {
+        let (loops, groups) = (Vec::new(), Vec::new());
+        Self { context, user, scenario, stage, intended, strict: false, rested: false, loops, groups }
+    }
+
+    /// Ends at the first request, check or capture that fails.
+    pub(crate) fn strictly(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Whether the iteration did anything that takes time; one that does not, repeated, would keep
+    /// the core from everything else.
+    pub(crate) fn rested(&self) -> bool {
+        self.rested
+    }
+
+    /// Goes through all operations.
+    pub(crate) async fn run(&mut self) -> Result<(), Ended> {
+        let context = self.context;
+        let Some(journey) = context.program.scenarios.get(self.scenario) else { return Ok(()) };
+        let mut at = 0;
+        while let Some(operation) = journey.operations.get(at) {
+            at += 1;
+            match operation {
+                Operation::Request(request) => self.request(*request).await?,
+                Operation::Think { min, max } => self.think(*min, *max).await,
+                Operation::Jump(to) => at = *to,
+                Operation::JumpUnless { condition, to } => {
+                    if !self.holds(*condition)? {
+                        at = *to;
+                    }
+                }
+                Operation::EnterLoop => {
+                    let outer = self.user.variables.variable(LOOP_COUNT_SLOT).cloned();
+                    self.loops.push(Repetition { done: 0, outer });
+                }
+                Operation::NextRepetition { count, condition, exit } => {
+                    if !self.repeat(*count, *condition)? {
+                        at = *exit;
+                    }
+                    // Long loops without requests let the others have their turn.
+                    tokio::task::consume_budget().await;
+                }
+                Operation::EnterGroup => self.groups.push(Instant::now()),
+                Operation::LeaveGroup(group) => {
+                    if let Some(begun) = self.groups.pop() {
+                        let stage = self.stage();
+                        context.recorder.borrow_mut().group(stage, *group, begun.elapsed());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn stage(&self) -> usize {
+        self.stage.unwrap_or_else(|| self.context.stage_at(Instant::now()))
+    }
+
+    async fn think(&mut self, min: Duration, max: Duration) {
+        let pause = min + (max - min).mul_f64(self.user.variables.fraction());
+        self.rested |= !pause.is_zero();
+        self.intended = Instant::now() + pause;
+        self.context.timer.wait_until(self.intended).await;
+    }
+
+    fn holds(&mut self, condition: usize) -> Result<bool, Ended> {
+        let Some(known) = self.context.program.conditions.get(condition) else { return Ok(false) };
+        let variables = &self.user.variables;
+        known.expression.evaluate(|slot| variables.variable(slot)).map_err(|error| {
+            let stage = self.stage();
+            self.context.recorder.borrow_mut().condition_failed(stage, condition);
+            Ended { message: error.to_string() }
+        })
+    }
+
+    /// Begins the next repetition of the innermost loop, or leaves the loop.
+    fn repeat(&mut self, count: Option<u64>, condition: Option<usize>) -> Result<bool, Ended> {
+        let Some(repetition) = self.loops.last_mut() else { return Ok(false) };
+        let mut again = count.is_none_or(|count| repetition.done < count);
+        if again {
+            repetition.done += 1;
+            let number = repetition.done;
+            self.user.variables.set(LOOP_COUNT_SLOT, number.into());
+            if let Some(condition) = condition {
+                again = self.holds(condition)?;
+            }
+        }
+        if !again && let Some(repetition) = self.loops.pop() {
+            self.user.variables.set(LOOP_COUNT_SLOT, repetition.outer.unwrap_or_default());
+        }
+        Ok(again)
+    }
+
+    async fn request(&mut self, index: usize) -> Result<(), Ended> {
+        let context = self.context;
+        let Some(request) = context.program.requests.get(index) else { return Ok(()) };
+        let stage = self.stage();
+        let (response, duration) = self.exchange(stage, index, request).await?;
+        if response.is_some() {
+            self.rested = true;
+        } else {
+            // A connection that is refused at once takes no time: without this, a user who tries again
+            // and again would never let go of the core.
+            tokio::task::yield_now().await;
+        }
+        self.intended = Instant::now();
+        self.judge(stage, index, request, response.as_ref(), duration)
+    }
+
+    /// Sends a request, follows redirects, and records each message.
+    async fn exchange(
+        &mut self,
+        stage: usize,
+        index: usize,
+        request: &Request,
+    ) -> Result<(Option<Incoming>, Duration), Ended> {
+        let mut hop = match self.first_hop(request) {
+            Ok(hop) => hop,
+            Err(message) => return self.invalid(stage, index, request, message),
+        };
+        for redirects in 0..=MOST_REDIRECTS {
+            let (timings, result) = self.send(&hop, request).await;
+            let next = match &result {
+                Ok(response) if redirects < MOST_REDIRECTS => hop.redirected(response, request),
+                _ => None,
+            };
+            let failed = match &result {
+                Ok(response) => next.is_none() && request.is_failure(response.status.as_u16()),
+                Err(_) => true,
+            };
+            let duration = match &result {
+                Err(TransportError::Timeout) => request.timeout,
+                _ => timings.service(),
+            };
+            let sample = Sample {
+                timings,
+                duration,
+                response_time: timings.ended.saturating_duration_since(self.intended.min(timings.begun)),
+                failed,
+                error: result.as_ref().err().map(TransportError::kind),
+                traffic: self.user.connections.traffic.take(),
+            };
+            self.context.recorder.borrow_mut().request(stage, index, &sample);
+            match (result, next) {
+                (Ok(response), Some(next)) => {
+                    self.user.cookies.keep(&response.headers, &hop.destination);
+                    self.intended = timings.ended;
+                    match next {
+                        Ok(next) => hop = next,
+                        Err(message) => return self.invalid(stage, index, request, message),
+                    }
+                }
+                (Ok(response), None) => {
+                    self.user.cookies.keep(&response.headers, &hop.destination);
+                    return Ok((Some(response), duration));
+                }
+                (Err(error), _) => {
+                    self.context.log(&request.name, &error);
+                    return self.complain(request, error.to_string()).map(|()| (None, duration));
+                }
+            }
+        }
+        Ok((None, Duration::ZERO))
+    }
+
+    fn first_hop(&mut self, request: &Request) -> Result<Hop, String> {
+        let scope = &mut self.user.variables;
+        let destination = request.address.fill(scope)?;
+        let headers = request.headers(&destination, scope)?;
+        Ok(Hop { method: request.method.clone(), destination, headers, body: request.body.render(scope) })
+    }
+
+    async fn send(
+        &mut self,
+        hop: &Hop,
+        request: &Request,
+    ) -> (crate::http::client::Timings, Result<Incoming, TransportError>) {
+        let mut headers = hop.headers.clone();
+        self.user.cookies.add_to(&mut headers, &hop.destination);
+        let message = || {
+            let mut message = http::Request::new(Full::new(hop.body.clone()));
+            *message.method_mut() = hop.method.clone();
+            *message.uri_mut() = hop.destination.target.clone();
+            *message.headers_mut() = headers.clone();
+            message
+        };
+        let outgoing = Outgoing {
+            origin: &hop.destination.origin,
+            message: &message,
+            timeout: request.timeout,
+            keep_body: request.needs_body,
+        };
+        self.context.client.send(&mut self.user.connections, &outgoing).await
+    }
+
+    /// Counts a request that could not even be put together.
+    fn invalid(
+        &mut self,
+        stage: usize,
+        index: usize,
+        request: &Request,
+        message: String,
+    ) -> Result<(Option<Incoming>, Duration), Ended> {
+        let error = TransportError::Invalid(message);
+        self.context.log(&request.name, &error);
+        let sample = Sample::unsent(self.intended, error.kind());
+        self.context.recorder.borrow_mut().request(stage, index, &sample);
+        self.complain(request, error.to_string())?;
+        Ok((None, Duration::ZERO))
+    }
+
+    /// Checks the response and takes values from it.
+    fn judge(
+        &mut self,
+        stage: usize,
+        index: usize,
+        request: &Request,
+        response: Option<&Incoming>,
+        duration: Duration,
+    ) -> Result<(), Ended> {
+        let seen = Seen::new(response, request.needs_json(), duration);
+        let mut failed_check = None;
+        for (check, expectation) in request.expectations.iter().enumerate() {
+            let passed = seen.meets(&expectation.matcher, &mut self.user.variables);
+            self.context.recorder.borrow_mut().check(stage, index, check, passed);
+            if !passed && failed_check.is_none() {
+                failed_check = Some(&expectation.name);
+            }
+        }
+        if self.strict {
+            let status = response.map(|response| response.status.as_u16());
+            if let Some(status) = status.filter(|status| request.is_failure(*status)) {
+                self.complain(request, format!("status {status}"))?;
+            }
+            if let Some(name) = failed_check {
+                self.complain(request, format!("expected that {name}"))?;
+            }
+        }
+        for (number, capture) in request.captures.iter().enumerate() {
+            let check = request.expectations.len() + number;
+            match seen.capture(capture) {
+                Some(value) => self.user.variables.set(capture.slot, value),
+                None => {
+                    self.context.recorder.borrow_mut().check(stage, index, check, false);
+                    let message = format!("nothing found to capture as {:?}", capture.name);
+                    self.complain(request, message.clone())?;
+                    return Err(Ended { message });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn complain(&self, request: &Request, message: String) -> Result<(), Ended> {
+        if self.strict {
+            return Err(Ended { message: format!("request {:?}: {message}", request.name) });
+        }
+        Ok(())
+    }
+}
+
+/// A message on its way, the first one or after a redirect.
+struct Hop {
+    method: Method,
+    destination: Destination,
+    headers: HeaderMap,
+    body: bytes::Bytes,
+}
+
+impl Hop {
+    /// Where a response redirects to, in the manner of browsers: 301, 302 and 303 turn everything but
+    /// HEAD into GET, 307 and 308 repeat the request.
+    fn redirected(&self, response: &Incoming, request: &Request) -> Option<Result<Self, String>> {
+        let repeats = match response.status {
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => false,
+            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
+            _ => return None,
+        };
+        if request.wants_redirect(response.status.as_u16()) {
+            return None;
+        }
+        let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
+        Some(join(&self.destination, location).map(|destination| self.to(destination, repeats)))
+    }
+
+    fn to(&self, destination: Destination, repeats: bool) -> Self {
+        let mut headers = self.headers.clone();
+        headers.insert(header::HOST, destination.origin.header.clone());
+        if destination.origin != self.destination.origin {
+            // Credentials are for the server they were written for.
+            headers.remove(header::AUTHORIZATION);
+            headers.remove(header::COOKIE);
+        }
+        if repeats {
+            return Self { method: self.method.clone(), destination, headers, body: self.body.clone() };
+        }
+        headers.remove(header::CONTENT_TYPE);
+        let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
+        Self { method, destination, headers, body: bytes::Bytes::new() }
+    }
+}

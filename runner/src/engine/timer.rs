@@ -1,0 +1,186 @@
+//! Waiting to the microsecond: one kernel timer per core that wakes the event loop.
+//!
+//! The runtime's own timers tick once per millisecond and fire late by one on average; a generator
+//! that paces with those measures its own clock. Waiters stand in a heap, the kernel timer is set to
+//! the earliest. On systems without timerfd the runtime's timer is used.
+
+use std::{
+    cell::RefCell,
+    cmp::Reverse,
+    collections::BinaryHeap,
+    future::poll_fn,
+    io,
+    task::{Poll, Waker},
+    time::Instant,
+};
+
+/// The timer of one core.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    waiting: RefCell<BinaryHeap<Reverse<Waiter>>>,
+    alarm: alarm::Alarm,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    until: Instant,
+    waker: Waker,
+}
+
+impl PartialEq for Waiter {
+    fn eq(&self, other: &Self) -> bool {
+        self.until == other.until
+    }
+}
+
+impl Eq for Waiter {}
+
+impl PartialOrd for Waiter {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiter {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.until.cmp(&other.until)
+    }
+}
+
+impl Timer {
+    /// A timer of the current runtime.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self { waiting: RefCell::default(), alarm: alarm::Alarm::new()? })
+    }
+
+    /// Waits until an instant; not at all if it has passed.
+    pub(crate) async fn wait_until(&self, until: Instant) {
+        let mut registered: Option<Waker> = None;
+        poll_fn(|context| {
+            if Instant::now() >= until {
+                return Poll::Ready(());
+            }
+            // Polled again for another reason: the place in the heap stays good unless the task moved.
+            if registered.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
+                registered = Some(context.waker().clone());
+                self.register(until, context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn register(&self, until: Instant, waker: Waker) {
+        let mut waiting = self.waiting.borrow_mut();
+        let earliest = waiting.peek().is_none_or(|Reverse(first)| until < first.until);
+        waiting.push(Reverse(Waiter { until, waker }));
+        if earliest {
+            self.alarm.set(until);
+        }
+    }
+
+    /// Wakes waiters when their time has come; runs as long as the core does.
+    pub(crate) async fn run(&self) -> io::Result<()> {
+        loop {
+            self.alarm.ring().await?;
+            let now = Instant::now();
+            let mut waiting = self.waiting.borrow_mut();
+            while let Some(Reverse(first)) = waiting.peek() {
+                if first.until > now {
+                    self.alarm.set(first.until);
+                    break;
+                }
+                if let Some(Reverse(due)) = waiting.pop() {
+                    due.waker.wake();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod alarm {
+    use std::{io, os::fd::OwnedFd, time::Instant};
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use tokio::io::{Interest, unix::AsyncFd};
+
+    /// A kernel timer.
+    #[derive(Debug)]
+    pub(super) struct Alarm(AsyncFd<OwnedFd>);
+
+    impl Alarm {
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            Ok(Self(AsyncFd::register_with_interest(timer, Interest::READABLE)?))
+        }
+
+        /// Rings once at that instant, instead of what was set before.
+        pub(super) fn set(&self, at: Instant) {
+            // Zero would turn the timer off.
+            let wait = at.saturating_duration_since(Instant::now()).max(std::time::Duration::from_nanos(1));
+            let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+            let once = Timespec { tv_sec: wait.as_secs() as _, tv_nsec: wait.subsec_nanos().into() };
+            let setting = Itimerspec { it_interval: zero, it_value: once };
+            if let Err(error) = timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &setting) {
+                tracing::error!(%error, "can't set the pacing timer");
+            }
+        }
+
+        pub(super) async fn ring(&self) -> io::Result<()> {
+            loop {
+                let mut guard = self.0.readable().await?;
+                let mut count = [0_u8; 8];
+                match guard.try_io(|timer| Ok(rustix::io::read(timer, &mut count)?)) {
+                    Ok(read) => return read.map(drop),
+                    Err(_would_block) => {}
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod alarm {
+    use std::{cell::Cell, io, time::Instant};
+
+    use tokio::sync::Notify;
+
+    /// The runtime's timer.
+    #[derive(Debug, Default)]
+    pub(super) struct Alarm {
+        at: Cell<Option<Instant>>,
+        changed: Notify,
+    }
+
+    impl Alarm {
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self::default())
+        }
+
+        pub(super) fn set(&self, at: Instant) {
+            self.at.set(Some(at));
+            self.changed.notify_one();
+        }
+
+        pub(super) async fn ring(&self) -> io::Result<()> {
+            loop {
+                let Some(at) = self.at.get() else {
+                    self.changed.notified().await;
+                    continue;
+                };
+                tokio::select! {
+                    () = tokio::time::sleep_until(at.into()) => {
+                        self.at.set(None);
+                        return Ok(());
+                    }
+                    () = self.changed.notified() => {}
+                }
+            }
+        }
+    }
+}

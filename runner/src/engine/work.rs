@@ -1,0 +1,84 @@
+//! A user at work: one iteration with everything that is counted around it.
+
+use std::{
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    context::{Context, count},
+    iteration::Iteration,
+    user::User,
+};
+use crate::http::meter::Traffic;
+
+/// Pause after an iteration that took no time at all.
+const SHORTEST_ITERATION: Duration = Duration::from_millis(1);
+
+/// What is to be done.
+pub(crate) struct Task {
+    /// Global index of the iteration.
+    pub(crate) index: u64,
+    /// When it is intended to start.
+    pub(crate) intended: Instant,
+    /// Whether that instant comes from the schedule, so that being late for it is the generator's fault.
+    pub(crate) scheduled: bool,
+    /// Scenario to do.
+    pub(crate) scenario: usize,
+    /// Stage it belongs to; `None` takes the stage at each request's start.
+    pub(crate) stage: Option<usize>,
+}
+
+/// Does one iteration. Dropped before its end, it leaves no trace but that it was started.
+pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) {
+    let begun = Instant::now();
+    let stage = task.stage.unwrap_or_else(|| context.stage_at(begun));
+    let lag = task.scheduled.then(|| begun.saturating_duration_since(task.intended));
+    context.recorder.borrow_mut().started(stage, task.scenario, lag);
+    count(&context.counts.started, 1);
+    user.begin(&context.program, task.index, task.scenario);
+    let traffic = Rc::clone(&user.connections.traffic);
+    let _rest = RestOfTraffic { context: Rc::clone(context), traffic, stage, scenario: task.scenario };
+    let intended = if task.scheduled { task.intended } else { begun };
+    let mut iteration = Iteration::new(context, user, task.scenario, task.stage, intended);
+    if let Err(ended) = iteration.run().await {
+        tracing::trace!(message = ended.message, "iteration ended early");
+    }
+    let duration = begun.elapsed();
+    context.recorder.borrow_mut().finished(stage, task.scenario, duration);
+    count(&context.counts.finished, 1);
+    if !iteration.rested() {
+        context.timer.wait_until(begun + SHORTEST_ITERATION).await;
+    }
+}
+
+/// Counts, at its end, bytes that belong to no finished request.
+struct RestOfTraffic {
+    context: Rc<Context>,
+    traffic: Rc<Traffic>,
+    stage: usize,
+    scenario: usize,
+}
+
+impl Drop for RestOfTraffic {
+    fn drop(&mut self) {
+        let (sent, received) = self.traffic.take();
+        self.context.recorder.borrow_mut().traffic(self.stage, self.scenario, sent, received);
+    }
+}
+
+/// Counts a user as present while it exists.
+pub(crate) struct Present(Rc<Context>);
+
+impl Present {
+    pub(crate) fn new(context: &Rc<Context>) -> Self {
+        context.set_users(context.users.get() + 1);
+        Self(Rc::clone(context))
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        self.0.set_users(self.0.users.get().saturating_sub(1));
+    }
+}

@@ -1,0 +1,158 @@
+//! The thread of one core.
+//!
+//! Its life: set up, tell that it is ready, carry out the load while answering collections, let go of
+//! everything under way, and answer collections until the engine is dropped.
+
+use std::{
+    io,
+    rc::Rc,
+    sync::{Arc, mpsc},
+    thread,
+    time::Instant,
+};
+
+use rustls::ClientConfig;
+use tokio::{
+    runtime::{Builder, LocalOptions, LocalRuntime},
+    sync::{mpsc::UnboundedReceiver, watch},
+    task::spawn_local,
+};
+use upsurge_core::{plan::Timeline, schedule::Share};
+use upsurge_crds::v1alpha1::LoadUnit;
+
+use super::{
+    arrivals,
+    context::{Context, Counts},
+    users,
+};
+use crate::{program::Program, recorder::Recorder};
+
+/// Threads for name resolution, per core.
+const RESOLVER_THREADS: usize = 4;
+
+/// What a core is to do.
+pub(crate) struct Job {
+    pub(crate) program: Arc<Program>,
+    pub(crate) timeline: Arc<Timeline>,
+    pub(crate) share: Share,
+    pub(crate) start: Instant,
+    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) counts: Arc<Counts>,
+}
+
+/// What the engine says to a core.
+pub(crate) enum Command {
+    /// Hand over the recorder and go on with this empty one.
+    Collect(Box<Recorder>),
+    /// Let no iteration start any more; with `false` cut those under way too.
+    Stop { graceful: bool },
+}
+
+/// What a core hands over.
+pub(crate) struct Collected {
+    /// What it recorded.
+    pub(crate) recorder: Box<Recorder>,
+    /// Users at work: number, minimum and maximum.
+    pub(crate) users: [u64; 3],
+    /// Users that exist: the same.
+    pub(crate) users_max: [u64; 3],
+}
+
+/// The core's ends of the channels.
+pub(crate) struct Line {
+    pub(crate) commands: UnboundedReceiver<Command>,
+    pub(crate) collected: mpsc::Sender<Collected>,
+    /// How many cores are done.
+    pub(crate) done: Arc<watch::Sender<usize>>,
+}
+
+/// Starts the thread; what comes out of `ready` tells whether it is up.
+pub(crate) fn spawn(
+    name: String,
+    job: Job,
+    line: Line,
+    ready: mpsc::Sender<io::Result<()>>,
+) -> io::Result<thread::JoinHandle<()>> {
+    thread::Builder::new().name(name).spawn(move || live(job, line, &ready))
+}
+
+fn live(job: Job, mut line: Line, ready: &mpsc::Sender<io::Result<()>>) {
+    let (runtime, context) = match set_up(&job) {
+        Ok(up) => up,
+        Err(error) => {
+            // Nobody listens any more when the engine has given up for another core's sake.
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    let _ = ready.send(Ok(()));
+    runtime.block_on(work(&context, job.share, &mut line));
+    // Drops all that is under way, without waiting for a resolver that may hang.
+    runtime.shutdown_background();
+    line.done.send_modify(|done| *done += 1);
+    while let Some(command) = line.commands.blocking_recv() {
+        if let Command::Collect(empty) = command {
+            hand_over(&context, empty, &line);
+        }
+    }
+}
+
+fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(RESOLVER_THREADS)
+        .build_local(LocalOptions::default())?;
+    let context = {
+        let _entered = runtime.enter();
+        Context::new(
+            Arc::clone(&job.program),
+            Arc::clone(&job.timeline),
+            job.start,
+            Arc::clone(&job.tls),
+            Arc::clone(&job.counts),
+        )?
+    };
+    Ok((runtime, Rc::new(context)))
+}
+
+async fn work(context: &Rc<Context>, share: Share, line: &mut Line) {
+    let clock = Rc::clone(context);
+    let mut clock = spawn_local(async move { clock.timer.run().await });
+    let mut load = match context.timeline.unit {
+        LoadUnit::IterationsPerSecond => spawn_local(arrivals::run(Rc::clone(context), share)),
+        LoadUnit::Users => spawn_local(users::run(Rc::clone(context), share)),
+    };
+    let graceful_stop = context.timeline.graceful_stop;
+    let mut cut = context.instant(context.timeline.duration() + graceful_stop);
+    loop {
+        tokio::select! {
+            biased;
+            command = line.commands.recv() => match command {
+                Some(Command::Collect(empty)) => hand_over(context, empty, line),
+                Some(Command::Stop { graceful: true }) => {
+                    context.stop();
+                    cut = cut.min(Instant::now() + graceful_stop);
+                }
+                Some(Command::Stop { graceful: false }) | None => return,
+            },
+            ended = &mut clock => {
+                tracing::error!(?ended, "the pacing timer broke: the load ends here");
+                return;
+            }
+            ended = &mut load => {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "the load ended abnormally");
+                }
+                return;
+            }
+            () = tokio::time::sleep_until(cut.into()) => return,
+        }
+    }
+}
+
+fn hand_over(context: &Context, empty: Box<Recorder>, line: &Line) {
+    let recorder = context.recorder.replace(empty);
+    let (users, users_max) = (context.users.take(), context.users_max.take());
+    // The engine hears it, or is gone.
+    let _ = line.collected.send(Collected { recorder, users, users_max });
+}
