@@ -113,10 +113,14 @@ mod alarm {
     pub(super) struct Alarm(AsyncFd<OwnedFd>);
 
     impl Alarm {
+        #[expect(
+            deprecated,
+            reason = "its successor must be called as unsafe; an `OwnedFd` keeps what that asks for: it stays the same open file"
+        )]
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            Ok(Self(AsyncFd::register_with_interest(timer, Interest::READABLE)?))
+            AsyncFd::with_interest(timer, Interest::READABLE).map(Self)
         }
 
         /// Rings once at that instant, instead of what was set before.
