@@ -1,0 +1,156 @@
+//! The definitions as they are installed: what the API server and its users rely on.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+use upsurge_crds::{
+    LoadTestRunSpec, LoadTestSpec, manifests,
+    v1alpha1::{LoadUnit, TimeSpan},
+};
+
+fn definitions() -> Vec<Value> {
+    manifests::all().iter().map(|definition| serde_json::to_value(definition).unwrap()).collect()
+}
+
+/// Calls a function for every value in a tree, with its path.
+fn visit(value: &Value, path: &str, see: &mut impl FnMut(&str, &Value)) {
+    see(path, value);
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| visit(value, &format!("{path}.{key}"), see))
+        }
+        Value::Array(items) => {
+            items
+                .iter()
+                .enumerate()
+                .for_each(|(index, value)| visit(value, &format!("{path}[{index}]"), see));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_committed_manifests_are_what_the_types_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (definition, value) in manifests::all().iter().zip(definitions()) {
+        let name = format!("{}.yaml", definition.metadata.name.as_deref().unwrap());
+        for folder in ["manifests", "../charts/upsurge/files/crds"] {
+            let text = fs::read_to_string(root.join(folder).join(&name)).unwrap();
+            let committed: Value = serde_saphyr::from_str(&text).unwrap();
+            assert!(committed == value, "{folder}/{name} is out of date: run `make generate`");
+        }
+    }
+}
+
+#[test]
+fn the_kustomization_lists_every_manifest() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let text = fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+    let kustomization: Value = serde_saphyr::from_str(&text).unwrap();
+    let names: Vec<String> =
+        manifests::all().into_iter().map(|one| format!("{}.yaml", one.metadata.name.unwrap())).collect();
+    assert_eq!(kustomization["resources"], json!(names));
+}
+
+#[test]
+fn no_format_is_unknown_to_the_api_server() {
+    for definition in definitions() {
+        visit(&definition, "", &mut |path, value| {
+            let format = value.get("format").and_then(Value::as_str);
+            assert!(
+                format.is_none_or(|format| ["int32", "int64", "double", "date-time"].contains(&format)),
+                "{path} has format {format:?}"
+            );
+        });
+    }
+}
+
+#[test]
+fn every_field_says_what_it_is() {
+    for definition in definitions() {
+        for part in ["spec", "status"] {
+            let pointer = format!("/spec/versions/0/schema/openAPIV3Schema/properties/{part}");
+            visit(definition.pointer(&pointer).unwrap(), part, &mut |path, value| {
+                let Some(fields) = value.get("properties").and_then(Value::as_object) else { return };
+                for (name, field) in fields {
+                    let described = field.get("description").is_some();
+                    assert!(described, "{path}.properties.{name} has no description");
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn lists_and_texts_of_a_test_are_bounded() {
+    let test = &definitions()[0];
+    let spec = test.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap();
+    visit(spec, "spec", &mut |path, value| {
+        // Taken over from Kubernetes, which bounds them when the pod is made.
+        let foreign = ["resources", "tolerations", "limits", "requests", "claims"];
+        if foreign.iter().any(|name| path.contains(&format!(".{name}"))) {
+            return;
+        }
+        if value.get("type") == Some(&json!("array")) {
+            assert!(value.get("maxItems").is_some(), "{path} has no maxItems");
+        }
+    });
+}
+
+#[test]
+fn both_kinds_have_the_names_and_columns_that_users_type() {
+    let shown: Vec<Value> = definitions()
+        .iter()
+        .map(|definition| {
+            let version = definition.pointer("/spec/versions/0").unwrap();
+            let columns = version["additionalPrinterColumns"].as_array().unwrap();
+            json!({
+                "names": definition["spec"]["names"],
+                "scope": definition["spec"]["scope"],
+                "subresources": version["subresources"],
+                "columns": columns.iter().map(|column| column["name"].clone()).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    insta::assert_yaml_snapshot!(shown);
+}
+
+#[test]
+fn the_status_of_a_new_object_is_unobserved() {
+    for definition in definitions() {
+        let status = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status").unwrap();
+        assert_eq!(status["default"], json!({"observedGeneration": -1}));
+        assert_eq!(status.get("nullable"), None, "null would defeat the default");
+    }
+}
+
+#[test]
+fn conditions_merge_by_type() {
+    for definition in definitions() {
+        let pointer = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/conditions";
+        let conditions = definition.pointer(pointer).unwrap();
+        assert_eq!(conditions["x-kubernetes-list-type"], "map");
+        assert_eq!(conditions["x-kubernetes-list-map-keys"], json!(["type"]));
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_test_has_its_default() {
+    let spec: LoadTestSpec = serde_json::from_value(json!({
+        "target": {"baseUrl": "http://checkout"},
+        "load": {"constant": {"level": 1, "duration": "1m"}},
+        "prometheus": {"url": "http://p:9090", "checks": [{"name": "a", "query": "up", "condition": "> 0"}]}
+    }))
+    .unwrap();
+    assert_eq!(spec.load.unit, LoadUnit::Users);
+    assert_eq!((spec.load.start_level, spec.load.graceful_stop, spec.load.max_users), (0.0, None, None));
+    assert_eq!((spec.runner.parallelism, spec.suspend), (1, false));
+    assert_eq!(
+        (spec.deadlines.prepare, spec.deadlines.start),
+        (TimeSpan::from_secs(300), TimeSpan::from_secs(60))
+    );
+    assert_eq!((spec.history_limit.passed, spec.history_limit.failed), (5, 10));
+    assert_eq!(spec.prometheus.unwrap().checks[0].aggregate, "avg");
+    let run: LoadTestRunSpec = serde_json::from_value(json!({"loadTestRef": {"name": "a"}})).unwrap();
+    assert!(!run.abort && run.test.is_none());
+}

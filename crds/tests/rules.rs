@@ -1,0 +1,161 @@
+//! Every CEL rule of the schemas: what it lets pass, what it refuses, and with what words.
+
+use kube::core::cel::{validate_cel, validate_cel_update};
+use rstest::rstest;
+use serde_json::{Value, json};
+use upsurge_crds::{LoadTest, LoadTestRun};
+
+/// A test that is right in every way.
+fn test() -> Value {
+    json!({
+        "apiVersion": "upsurge.dev/v1alpha1",
+        "kind": "LoadTest",
+        "metadata": {"name": "checkout", "namespace": "shop"},
+        "spec": {
+            "target": {"baseUrl": "http://checkout"},
+            "scenarios": [{"name": "pay", "steps": [{"request": {"url": "/pay"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}}
+        }
+    })
+}
+
+/// The right test with a value put at a JSON pointer below its spec.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut test = test();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let place = test.pointer_mut(&format!("/spec{parent}")).unwrap();
+    match (place, value) {
+        (Value::Object(fields), Value::Null) => drop(fields.remove(key)),
+        (Value::Object(fields), value) => drop(fields.insert(key.into(), value)),
+        (place, value) => *place.pointer_mut(&format!("/{key}")).unwrap() = value,
+    }
+    test
+}
+
+/// What the rules say about a test; empty if they let it pass.
+fn objections(test: Value) -> String {
+    let test: LoadTest = serde_json::from_value(test).unwrap();
+    validate_cel(&test).err().map(|errors| errors.to_string()).unwrap_or_default()
+}
+
+fn step(step: Value) -> Value {
+    with("/scenarios/0/steps/0", step)
+}
+
+fn request(fields: Value) -> Value {
+    let mut request = json!({"url": "/pay"});
+    if let (Some(all), Value::Object(fields)) = (request.as_object_mut(), fields) {
+        all.extend(fields);
+    }
+    step(json!({"request": request}))
+}
+
+fn expectation(expectation: Value) -> Value {
+    request(json!({"expect": [expectation]}))
+}
+
+fn capture(fields: Value) -> Value {
+    let mut capture = json!({"name": "token"});
+    if let (Some(all), Value::Object(fields)) = (capture.as_object_mut(), fields) {
+        all.extend(fields);
+    }
+    request(json!({"capture": [capture]}))
+}
+
+#[rstest]
+#[case::minimal(test())]
+#[case::spike(with("/load", json!({"spike": {"baseline": 1, "peak": 9, "hold": "1m"}})))]
+#[case::stages(with("/load", json!({"stages": [{"duration": "1m", "target": 5}]})))]
+#[case::think(step(json!({"think": {"min": "1s", "max": "2s"}})))]
+#[case::branch(step(json!({"if": {"condition": "a == 1", "then": [{"request": {"url": "/"}}]}})))]
+#[case::loop_by_count(step(json!({"loop": {"count": 3, "steps": [{"request": {"url": "/"}}]}})))]
+#[case::loop_by_condition(step(json!({"loop": {"while": "a == 1", "steps": [{"request": {"url": "/"}}]}})))]
+#[case::group(step(json!({"group": {"name": "g", "steps": [{"request": {"url": "/"}}]}})))]
+#[case::body(request(json!({"body": "a"})))]
+#[case::form(request(json!({"form": {"a": "1"}})))]
+#[case::capture_of_json(capture(json!({"jsonPath": "$.token"})))]
+#[case::capture_of_header(capture(json!({"header": "Location"})))]
+#[case::capture_by_regex(capture(json!({"regex": "a(.)"})))]
+#[case::expect_status(expectation(json!({"status": [200]})))]
+#[case::expect_type(expectation(json!({"contentType": "application/json"})))]
+#[case::expect_json(expectation(json!({"jsonPath": "$.a", "exists": true})))]
+#[case::expect_header(expectation(json!({"header": "Location", "exists": true})))]
+#[case::expect_text(expectation(json!({"bodyContains": "ok"})))]
+#[case::expect_time(expectation(json!({"responseTime": "1s"})))]
+fn what_is_right_passes(#[case] test: Value) {
+    assert_eq!(objections(test), "");
+}
+
+const ONE_PATTERN: &str = "spec.load needs exactly one pattern: constant, stages or spike";
+const SCENARIOS_OR_SCRIPT: &str = "spec needs scenarios or script, and not both";
+const ONE_STEP: &str = "a step is exactly one of request, think, if, loop, group";
+const ONE_CAPTURE: &str = "a capture has exactly one of jsonPath, header and regex";
+const ONE_EXPECTATION: &str =
+    "an expectation is exactly one of status, contentType, jsonPath, header, bodyContains and responseTime";
+
+#[rstest]
+#[case::no_pattern(with("/load", json!({})), ONE_PATTERN)]
+#[case::two_patterns(
+    with("/load/spike", json!({"baseline": 1, "peak": 9, "hold": "1m"})), ONE_PATTERN)]
+#[case::no_scenarios(with("/scenarios", Value::Null), SCENARIOS_OR_SCRIPT)]
+#[case::scenarios_and_script(
+    with("/script", json!({"k6": {"configMapKeyRef": {"name": "s", "key": "k"}}})), SCENARIOS_OR_SCRIPT)]
+#[case::expectations_of_nothing(
+    with("/autoscaling", json!({"expect": {"minPeakReplicas": 2}})),
+    "spec.autoscaling.expect needs spec.target.workload")]
+#[case::empty_step(step(json!({})), ONE_STEP)]
+#[case::double_step(
+    step(json!({"request": {"url": "/"}, "think": {"min": "1s"}})), ONE_STEP)]
+#[case::endless_loop(step(json!({"loop": {"steps": [{"request": {"url": "/"}}]}})), "a loop needs count or while")]
+#[case::two_bodies(
+    request(json!({"body": "a", "form": {"a": "1"}})), "a request has at most one of json, body and form")]
+#[case::empty_capture(capture(json!({})), ONE_CAPTURE)]
+#[case::double_capture(capture(json!({"jsonPath": "$.a", "header": "b"})), ONE_CAPTURE)]
+#[case::empty_expectation(expectation(json!({})), ONE_EXPECTATION)]
+#[case::double_expectation(expectation(json!({"status": [200], "bodyContains": "ok"})), ONE_EXPECTATION)]
+#[case::existence_of_nothing(
+    expectation(json!({"status": [200], "exists": true})), "equals and exists belong to jsonPath or header")]
+fn what_is_wrong_is_refused_in_words(#[case] test: Value, #[case] message: &str) {
+    let said = objections(test);
+    assert!(said.contains(message), "said {said:?}");
+}
+
+#[rstest]
+#[case::none(json!({}), false)]
+#[case::one(json!({"jmeter": {"configMapKeyRef": {"name": "s", "key": "k"}}}), true)]
+#[case::two(json!({
+    "k6": {"configMapKeyRef": {"name": "s", "key": "k"}},
+    "artillery": {"configMapKeyRef": {"name": "s", "key": "k"}}
+}), false)]
+fn a_script_is_in_exactly_one_language(#[case] script: Value, #[case] right: bool) {
+    let mut test = with("/scenarios", Value::Null);
+    test["spec"]["script"] = script;
+    let said = objections(test);
+    assert_eq!(said.contains("a script is exactly one of k6, artillery and jmeter"), !right, "said {said:?}");
+    assert_eq!(said.is_empty(), right);
+}
+
+fn run(test: &str, abort: bool) -> LoadTestRun {
+    serde_json::from_value(json!({
+        "apiVersion": "upsurge.dev/v1alpha1",
+        "kind": "LoadTestRun",
+        "metadata": {"name": "checkout-1"},
+        "spec": {"loadTestRef": {"name": test}, "abort": abort}
+    }))
+    .unwrap()
+}
+
+#[rstest]
+#[case::unchanged(run("a", false), run("a", false), "")]
+#[case::aborted(run("a", false), run("a", true), "")]
+#[case::still_aborted(run("a", true), run("a", true), "")]
+#[case::taken_back(run("a", true), run("a", false), "spec.abort can't be taken back")]
+#[case::other_test(run("a", false), run("b", false), "spec.loadTestRef can't be changed; create another run")]
+fn a_run_keeps_its_test_and_its_abort(
+    #[case] old: LoadTestRun,
+    #[case] new: LoadTestRun,
+    #[case] message: &str,
+) {
+    let said = validate_cel_update(&new, &old).err().map(|errors| errors.to_string()).unwrap_or_default();
+    assert!(said.contains(message) && said.is_empty() == message.is_empty(), "said {said:?}");
+}
