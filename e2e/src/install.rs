@@ -58,7 +58,7 @@ async fn installed(client: &Client) -> Result<Option<String>> {
         let complete = status.observed_generation == deployment.metadata.generation
             && status.updated_replicas == status.replicas
             && status.available_replicas.unwrap_or(0) > 0;
-        let annotations = deployment.spec?.template.metadata?.annotations?;
+        let annotations = deployment.spec.template.metadata?.annotations?;
         complete.then(|| annotations.get(BUILD).cloned()).flatten()
     }))
 }

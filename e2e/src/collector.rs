@@ -1,0 +1,71 @@
+//! The operator's collector, spoken to as an impostor would.
+
+use anyhow::{Context as _, Result};
+use http::{Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use k8s_openapi::api::{
+    authentication::v1::TokenRequest,
+    core::v1::{Pod, ServiceAccount},
+};
+use kube::{ResourceExt, api::PostParams};
+use serde_json::{Value, json};
+
+use crate::{Context, operator};
+
+/// Port of the collector in the operator's pod.
+const PORT: u16 = 8080;
+
+/// Sends a request to the collector and gives the status and body of its answer. It goes through the API server,
+/// as runners' addresses can't be reached from everywhere.
+///
+/// # Errors
+/// When there is no answer at all.
+pub async fn post(context: &Context, path: &str, token: Option<&str>, body: &Value) -> Result<(u16, String)> {
+    let pod = operator::ready(&context.client).await?;
+    let mut forwarded = operator::pods(&context.client).portforward(&pod.name_any(), &[PORT]).await?;
+    let stream = forwarded.take_stream(PORT).context("the port is not forwarded")?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let mut request = Request::post(path)
+        .header(header::HOST, "upsurge-collector")
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let response = sender.send_request(request.body(Full::new(Bytes::from(body.to_string())))?).await?;
+    let status = response.status().as_u16();
+    let text = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// A token of a pod's service account, made by the API server.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn token(context: &Context, pod: &Pod, audience: Option<&str>, bound: bool) -> Result<String> {
+    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+    account_token(context, account, audience, bound.then_some(pod)).await
+}
+
+/// A token of a service account, bound to a pod or not.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn account_token(
+    context: &Context,
+    account: &str,
+    audience: Option<&str>,
+    pod: Option<&Pod>,
+) -> Result<String> {
+    let bound = pod.map(|pod| json!({"apiVersion": "v1", "kind": "Pod", "name": pod.name_any(), "uid": pod.uid()}));
+    let audiences: Vec<_> = audience.into_iter().collect();
+    let request: TokenRequest = serde_json::from_value(
+        json!({"spec": {"audiences": audiences, "boundObjectRef": bound, "expirationSeconds": 600}}),
+    )?;
+    let accounts = context.api::<ServiceAccount>();
+    let made = accounts.create_token_request(account, &PostParams::default(), &request).await?;
+    made.status.and_then(|status| status.token).context("no token was made")
+}

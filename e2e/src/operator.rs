@@ -1,0 +1,86 @@
+//! The operator's pod, and ways to end it.
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context as _, Result};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams},
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{install, wait};
+
+/// How to end the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kill {
+    /// SIGKILL to the process, as when it runs out of memory; the kubelet starts it again in the same pod. Where the
+    /// nodes are other machines, the same as [`Kill::Pod`].
+    Process,
+    /// The pod is taken away without grace, as when its node is lost; another one takes its place.
+    Pod,
+}
+
+/// The pods of the operator.
+pub fn pods(client: &Client) -> Api<Pod> {
+    Api::namespaced(client.clone(), install::NAMESPACE)
+}
+
+/// The operator's pod that is ready.
+///
+/// # Errors
+/// When there is none in time.
+pub async fn ready(client: &Client) -> Result<Pod> {
+    let pods = pods(client);
+    let selected = ListParams::default().labels("app.kubernetes.io/name=upsurge,app.kubernetes.io/component=operator");
+    wait::eventually("an operator is ready", wait::seconds(60), async || {
+        let found = pods.list(&selected).await?.items;
+        Ok(found.into_iter().find(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)))
+    })
+    .await
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Ends the operator without any warning, and makes sure that it has happened.
+///
+/// # Errors
+/// When it can't be ended.
+pub async fn kill(client: &Client, pod: &Pod, how: Kill) -> Result<()> {
+    let (name, uid) = (pod.name_any(), pod.uid().context("a pod without UID")?);
+    match (how, process(&uid)) {
+        (Kill::Process, Some(process)) => {
+            kill_process(process, Signal::KILL)?;
+            let gone = || process_is_gone(process);
+            wait::eventually("the process is gone", Duration::from_secs(5), async || Ok(gone().then_some(()))).await
+        }
+        _ => {
+            pods(client).delete(&name, &DeleteParams::default().grace_period(0)).await?;
+            let gone = async || {
+                let now = pods(client).get_opt(&name).await?;
+                Ok(now.is_none_or(|now| now.uid().as_ref() != Some(&uid)).then_some(()))
+            };
+            wait::eventually("the operator's pod is gone", wait::seconds(20), gone).await
+        }
+    }
+}
+
+/// The operator's process, if it runs on this machine: the one in the control group of the pod.
+fn process(uid: &str) -> Option<Pid> {
+    let names = [format!("pod{uid}"), format!("pod{}", uid.replace('-', "_"))];
+    let numbers = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Pid::from_raw).find(|process| {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", process.as_raw_nonzero()));
+        // The kernel cuts names after 15 characters.
+        read("comm").is_ok_and(|comm| comm.trim() == "upsurge-operato")
+            && read("cgroup").is_ok_and(|groups| names.iter().any(|name| groups.contains(name)))
+    })
+}
+
+fn process_is_gone(process: Pid) -> bool {
+    !fs::exists(format!("/proc/{}", process.as_raw_nonzero())).unwrap_or(true)
+}

@@ -1,0 +1,216 @@
+//! A service to test against: `upsurge target` with scripted behaviour, which counts what it sees.
+
+use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    autoscaling::v2::HorizontalPodAutoscaler,
+    core::v1::{ConfigMap, Pod, Service},
+};
+use kube::{
+    Api, ResourceExt,
+    api::{ListParams, Patch, PatchParams},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::{Context, fixtures::merged, wait};
+
+/// A target in a test's namespace.
+#[derive(Clone)]
+pub struct Target {
+    context: Context,
+    name: String,
+}
+
+/// What the pods of a target have counted.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Stats {
+    /// Requests that came in.
+    pub received: u64,
+    /// Answers that were made.
+    pub answered: u64,
+    /// Counts by route.
+    pub routes: Vec<RouteStats>,
+}
+
+/// What a route has counted.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct RouteStats {
+    /// Method and path.
+    pub route: String,
+    /// Requests that came in.
+    pub received: u64,
+}
+
+impl Target {
+    /// Deploys a target named `target` and waits until it serves. `behaviour` is its configuration.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn deploy(context: &Context, behaviour: Value) -> Result<Self> {
+        Self::deploy_as(context, "target", behaviour).await
+    }
+
+    /// The same under another name.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn deploy_as(context: &Context, name: &str, behaviour: Value) -> Result<Self> {
+        let target = Self { context: context.clone(), name: name.into() };
+        let behaviour = merged(json!({"listen": "0.0.0.0:8080", "drain": "3s"}), behaviour);
+        let labels = json!({"app": name});
+        target.apply::<ConfigMap>(json!({"data": {"target.yaml": behaviour.to_string()}})).await?;
+        target
+            .apply::<Service>(json!({"spec": {"selector": labels, "ports": [{"port": 8080, "targetPort": 8080}]}}))
+            .await?;
+        target
+            .apply::<Deployment>(json!({"spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {
+                    "securityContext": restricted_pod(),
+                    "containers": [{
+                        "name": "target", "image": "upsurge/runner:dev", "imagePullPolicy": "IfNotPresent",
+                        "args": ["target", "/etc/target/target.yaml"],
+                        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+                        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
+                        "securityContext": restricted_container(),
+                        "volumeMounts": [{"name": "behaviour", "mountPath": "/etc/target"}],
+                    }],
+                    "volumes": [{"name": "behaviour", "configMap": {"name": name}}],
+                }},
+            }}))
+            .await?;
+        let ready = |deployment: &Deployment| {
+            deployment.status.as_ref().is_some_and(|status| status.ready_replicas.unwrap_or(0) > 0)
+        };
+        wait::until(&context.api::<Deployment>(), name, "serves", wait::seconds(60), ready).await?;
+        Ok(target)
+    }
+
+    /// Gives the target a HorizontalPodAutoscaler at 60 % of the requested CPU and waits until it reads its metrics.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn autoscale(&self, max_replicas: i32) -> Result<()> {
+        let cpu = json!({"type": "Resource", "resource": {
+            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60},
+        }});
+        self.autoscale_by(cpu, max_replicas).await?;
+        self.autoscaler("ScalingActive", "True").await
+    }
+
+    /// Gives the target a HorizontalPodAutoscaler with that metric.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn autoscale_by(&self, metric: Value, max_replicas: i32) -> Result<()> {
+        self.apply::<HorizontalPodAutoscaler>(json!({"spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
+            "minReplicas": 1, "maxReplicas": max_replicas, "metrics": [metric],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 15}},
+        }}))
+        .await
+    }
+
+    /// Waits until a condition of the autoscaler has a status.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub async fn autoscaler(&self, type_: &str, status: &str) -> Result<()> {
+        let holds = |autoscaler: &HorizontalPodAutoscaler| {
+            let conditions = autoscaler.status.as_ref().and_then(|status| status.conditions.as_ref());
+            conditions
+                .into_iter()
+                .flatten()
+                .any(|condition| condition.type_ == type_ && condition.status == status)
+        };
+        let what = format!("has {type_}={status}");
+        wait::until(&self.context.api::<HorizontalPodAutoscaler>(), &self.name, &what, wait::seconds(90), holds)
+            .await?;
+        Ok(())
+    }
+
+    /// Merges a patch into the target's Deployment.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn patch(&self, patch: Value) -> Result<()> {
+        let deployments: Api<Deployment> = self.context.api();
+        deployments.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    /// What the target's one pod has counted, asked through the API server.
+    ///
+    /// # Errors
+    /// When there is not exactly one pod, or it does not answer.
+    pub async fn stats(&self) -> Result<Stats> {
+        let pods: Api<Pod> = self.context.api();
+        let pods = pods.list(&ListParams::default().labels(&format!("app={}", self.name))).await?.items;
+        ensure!(pods.len() == 1, "{} has {} pods, and the counts of those gone are lost", self.name, pods.len());
+        let pod = pods.first().context("no pod")?.name_any();
+        let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/__stats", self.context.namespace);
+        let text = self.context.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+
+    /// Waits until the target has had no request for two seconds; gives its counts.
+    ///
+    /// # Errors
+    /// When requests keep coming until the limit.
+    pub async fn quiet(&self, limit: std::time::Duration) -> Result<Stats> {
+        let mut last = (self.stats().await?.received, std::time::Instant::now());
+        let end = std::time::Instant::now() + limit;
+        let mut ticks = tokio::time::interval(std::time::Duration::from_millis(200));
+        loop {
+            ticks.tick().await;
+            let stats = self.stats().await?;
+            if stats.received != last.0 {
+                last = (stats.received, std::time::Instant::now());
+                ensure!(last.1 < end, "load still came in after {} s", limit.as_secs());
+            } else if last.1.elapsed() > std::time::Duration::from_secs(2) {
+                return Ok(stats);
+            }
+        }
+    }
+
+    async fn apply<K>(&self, body: Value) -> Result<()>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + std::fmt::Debug
+            + Serialize
+            + DeserializeOwned,
+    {
+        apply::<K>(&self.context, &self.name, body).await
+    }
+}
+
+/// Applies an object with that name and body.
+///
+/// # Errors
+/// When the API server refuses it.
+pub async fn apply<K>(context: &Context, name: &str, body: Value) -> Result<()>
+where
+    K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + Serialize
+        + DeserializeOwned,
+{
+    let identity = json!({"apiVersion": K::api_version(&()), "kind": K::kind(&()), "metadata": {"name": name}});
+    let object = merged(identity, body);
+    context.api::<K>().patch(name, &PatchParams::apply("upsurge-e2e").force(), &Patch::Apply(object)).await?;
+    Ok(())
+}
+
+/// Security context of a pod under the *restricted* standard.
+pub fn restricted_pod() -> Value {
+    json!({"runAsNonRoot": true, "runAsUser": 65532, "fsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}})
+}
+
+/// The same of a container.
+pub fn restricted_container() -> Value {
+    json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
+}

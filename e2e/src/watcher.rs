@@ -1,0 +1,128 @@
+//! A record of replicas that knows nothing of the operator, to compare its timeline with.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::{Result, ensure};
+use futures::StreamExt;
+use k8s_openapi::{
+    api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler},
+    jiff::Timestamp,
+};
+use kube::runtime::{WatchStreamExt, watcher};
+use tokio::task::JoinSet;
+
+use crate::Context;
+
+/// A number from each instant on.
+pub type Steps = Vec<(Timestamp, i32)>;
+
+/// Replicas of a Deployment with a HorizontalPodAutoscaler of the same name.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// Replicas that the autoscaler wants.
+    pub desired: Steps,
+    /// Replicas that exist.
+    pub current: Steps,
+    /// Replicas that are ready.
+    pub ready: Steps,
+}
+
+/// Watches until it is dropped.
+pub struct ReplicaWatcher {
+    record: Arc<Mutex<Record>>,
+    _tasks: JoinSet<()>,
+}
+
+impl ReplicaWatcher {
+    /// Begins to watch.
+    pub fn start(context: &Context, name: &str) -> Self {
+        let record = Arc::new(Mutex::new(Record::default()));
+        let mut tasks = JoinSet::new();
+        let deployments = watcher::watch_object(context.api::<Deployment>(), name).default_backoff();
+        let noted = Arc::clone(&record);
+        tasks.spawn(deployments.for_each(move |seen| {
+            if let (Ok(Some(deployment)), Ok(mut record)) = (seen, noted.lock()) {
+                let status = deployment.status.unwrap_or_default();
+                note(&mut record.current, status.replicas.unwrap_or(0));
+                note(&mut record.ready, status.ready_replicas.unwrap_or(0));
+            }
+            std::future::ready(())
+        }));
+        let autoscalers = watcher::watch_object(context.api::<HorizontalPodAutoscaler>(), name).default_backoff();
+        let noted = Arc::clone(&record);
+        tasks.spawn(autoscalers.for_each(move |seen| {
+            if let (Ok(Some(autoscaler)), Ok(mut record)) = (seen, noted.lock()) {
+                note(&mut record.desired, autoscaler.status.map_or(0, |status| status.desired_replicas));
+            }
+            std::future::ready(())
+        }));
+        Self { record, _tasks: tasks }
+    }
+
+    /// What was seen so far.
+    pub fn record(&self) -> Record {
+        self.record.lock().map(|record| record.clone()).unwrap_or_default()
+    }
+}
+
+fn note(steps: &mut Steps, value: i32) {
+    if steps.last().is_none_or(|(_, last)| *last != value) {
+        steps.push((Timestamp::now(), value));
+    }
+}
+
+/// Checks that two records are of the same course between two instants: whatever one says at any time, the other
+/// says too, at most `slack` earlier or later.
+///
+/// # Errors
+/// With the first instant at which they differ.
+pub fn ensure_same(
+    what: &str,
+    one: &Steps,
+    other: &Steps,
+    (from, to): (Timestamp, Timestamp),
+    slack: Duration,
+) -> Result<()> {
+    let step = Duration::from_millis(50);
+    let reach = slack.as_millis().div_ceil(step.as_millis()) as i32;
+    for (this, that) in [(one, other), (other, one)] {
+        let mut at = from;
+        while at < to {
+            let value = value_at(this, at);
+            let near = (-reach..=reach)
+                .any(|steps| value_at(that, at + k8s_openapi::jiff::SignedDuration::from_millis(50) * steps) == value);
+            ensure!(near, "{what} at {at} was {value:?} by one record only:\n{one:?}\n{other:?}");
+            at += step;
+        }
+    }
+    Ok(())
+}
+
+fn value_at(steps: &Steps, at: Timestamp) -> Option<i32> {
+    // Before the first step the first value holds: a watch begins with what is.
+    steps.iter().rev().find(|(since, _)| *since <= at).or(steps.first()).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steps(steps: &[(i64, i32)]) -> Steps {
+        steps.iter().map(|(at, value)| (Timestamp::from_millisecond(*at).unwrap(), *value)).collect()
+    }
+
+    #[test]
+    fn a_missing_a_late_and_an_additional_step_are_told() {
+        let period = (Timestamp::from_millisecond(0).unwrap(), Timestamp::from_millisecond(10_000).unwrap());
+        let slack = Duration::from_millis(300);
+        let one = steps(&[(0, 1), (2_000, 3), (6_000, 1)]);
+        let same = |other: &[(i64, i32)]| ensure_same("ready", &one, &steps(other), period, slack).is_ok();
+        assert!(same(&[(0, 1), (2_200, 3), (5_900, 1)]));
+        assert!(!same(&[(0, 1), (2_900, 3), (6_000, 1)]), "late");
+        assert!(!same(&[(0, 1), (6_000, 3)]), "missing");
+        assert!(!same(&[(0, 1), (2_000, 3), (3_000, 4), (4_000, 3), (6_000, 1)]), "additional");
+    }
+}
