@@ -12,6 +12,7 @@ pub mod field_error;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;
+pub mod report;
 pub mod results;
 pub mod scenario;
 pub mod schedule;

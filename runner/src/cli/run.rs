@@ -1,11 +1,118 @@
-//! `upsurge run`.
-use std::process::ExitCode;
+//! `upsurge run`: a whole test from one process, without a cluster.
 
-use super::{arguments::RunArguments, exit, manifest};
+mod progress;
+mod result;
+mod session;
 
+use std::{collections::BTreeMap, env, process::ExitCode, sync::Arc};
+
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
+use upsurge_core::{protocol::SECRET_ENV_PREFIX, verdict::Breakdown};
+use upsurge_crds::{LoadTestSpec, names::reasons};
+
+use self::{result::Ended, session::Session};
+use super::{
+    arguments::RunArguments,
+    exit,
+    manifest::{self, Manifest},
+};
+use crate::engine::{self, default_threads};
+
+/// Runs a test and prints its result.
 pub(super) fn run(arguments: &RunArguments) -> ExitCode {
-    match manifest::read(&arguments.manifest, arguments.target.as_deref()) {
-        Ok(_) => exit::of(upsurge_crds::v1alpha1::Verdict::Error),
-        Err(error) => exit::error(error),
+    let manifest = match manifest::read(&arguments.manifest, arguments.target.as_deref()) {
+        Ok(manifest) => manifest,
+        Err(error) => return exit::error(error),
+    };
+    manifest.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let secrets = match secrets(&manifest.spec) {
+        Ok(secrets) => secrets,
+        Err(message) => return exit::error(message),
+    };
+    // Only waits and prints: the engine has threads of its own.
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::error(format_args!("can't start: {error}")),
+    };
+    runtime.block_on(carry_out(arguments, manifest, secrets))
+}
+
+async fn carry_out(arguments: &RunArguments, manifest: Manifest, secrets: BTreeMap<String, String>) -> ExitCode {
+    let mut interrupts = match Interrupts::listen() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return exit::error(format_args!("can't listen to signals: {error}")),
+    };
+    let Manifest { name, spec, valid, .. } = manifest;
+    let (test, valid) = (Arc::new(spec), Arc::new(valid));
+    let prepared = tokio::select! {
+        prepared = prepare(&valid, &test, &secrets) => prepared,
+        () = interrupts.next() => return ExitCode::from(exit::INTERRUPTED),
+    };
+    let ended = match prepared {
+        Ok(variables) => {
+            let threads = arguments.threads.map_or_else(default_threads, usize::from);
+            let session = Session { name: &name, test: &test, valid: &valid, threads, variables, secrets, quiet: arguments.quiet };
+            match session.run(&mut interrupts).await {
+                Some(ended) => ended,
+                None => return ExitCode::from(exit::INTERRUPTED),
+            }
+        }
+        Err(breakdown) => Ended::broken(breakdown),
+    };
+    result::show(&name, &test, &valid.timeline, &ended, arguments.summary.as_deref())
+}
+
+/// Looks whether the target is there, and does the steps of `before`.
+async fn prepare(
+    valid: &Arc<upsurge_core::validate::Valid>,
+    test: &Arc<LoadTestSpec>,
+    secrets: &BTreeMap<String, String>,
+) -> Result<serde_json::Map<String, serde_json::Value>, Breakdown> {
+    engine::preflight(test)
+        .await
+        .map_err(|unready| Breakdown { reason: unready.reason.into(), message: unready.message })?;
+    engine::run_before(valid, test, secrets)
+        .await
+        .map_err(|message| Breakdown { reason: reasons::BEFORE_FAILED.into(), message })
+}
+
+/// Values of the declared secrets, from the environment.
+fn secrets(spec: &LoadTestSpec) -> Result<BTreeMap<String, String>, String> {
+    let mut values = BTreeMap::new();
+    for (index, secret) in spec.secrets.iter().enumerate() {
+        let variable = format!("{SECRET_ENV_PREFIX}{}", secret.name);
+        let value = env::var(&variable).map_err(|_| {
+            let (secret, key) = (&secret.name, &secret.secret_key_ref);
+            format!(
+                "spec.secrets[{index}]: secret {secret:?} has no value here: set the environment variable {variable} to \
+                 what key {:?} of Secret {:?} holds",
+                key.key, key.name
+            )
+        })?;
+        values.insert(secret.name.clone(), value);
+    }
+    Ok(values)
+}
+
+/// Ctrl-C and SIGTERM.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

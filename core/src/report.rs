@@ -1,0 +1,49 @@
+//! The outcome of a run for people (text) and for programs (JSON in k6's handleSummary form).
+
+mod k6;
+mod text;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use upsurge_crds::v1alpha1::{GeneratorResult, LoadTestSpec, ThresholdResult};
+
+use crate::{metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
+
+/// All that is shown of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// Name of the test.
+    pub name: &'a str,
+    /// Its spec.
+    pub test: &'a LoadTestSpec,
+    /// Its load over time.
+    pub timeline: &'a Timeline,
+    /// All that was recorded.
+    pub metrics: &'a Metrics,
+    /// The figures made of it.
+    pub figures: &'a Figures,
+    /// Thresholds, evaluated at the end.
+    pub thresholds: &'a [ThresholdResult],
+    /// How the generator fared.
+    pub generator: &'a GeneratorResult,
+    /// The verdict.
+    pub outcome: &'a Outcome,
+    /// How long the load lasted.
+    pub elapsed: Duration,
+    /// Parts of the test that could not be judged, each with the reason.
+    pub not_judged: &'a [String],
+}
+
+impl Report<'_> {
+    /// A summary to read.
+    pub fn text(&self) -> String {
+        text::render(self)
+    }
+
+    /// A summary in the form that k6 gives to `handleSummary`, with `verdict`, `reason`, `message`, `stages`,
+    /// `requests`, `thresholds` and `generator` beside it.
+    pub fn k6_summary(&self) -> Value {
+        k6::summary(self)
+    }
+}

@@ -1,0 +1,134 @@
+//! The summary to read, at the end of a run.
+
+use std::fmt::Write as _;
+
+use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
+
+use super::Report;
+
+/// Longest name in the table; longer ones are cut.
+const NAME_WIDTH: usize = 32;
+
+pub(super) fn render(report: &Report<'_>) -> String {
+    let mut text = String::new();
+    // Writing to a text can't fail.
+    let _ = write(report, &mut text);
+    text
+}
+
+fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    let seconds = TimeSpan(std::time::Duration::from_millis(report.elapsed.as_millis() as u64));
+    writeln!(text, "LoadTest {} · {} · {seconds}\n", report.name, report.test.target.base_url)?;
+    table(report, text)?;
+    thresholds(report, text)?;
+    checks(report, text)?;
+    generator(report, text)?;
+    for part in report.not_judged {
+        writeln!(text, "not judged: {part}")?;
+    }
+    if !report.not_judged.is_empty() {
+        writeln!(text)?;
+    }
+    let sign = if report.outcome.verdict == Verdict::Passed { '✓' } else { '✗' };
+    writeln!(
+        text,
+        "{sign} {:?} ({}): {}",
+        report.outcome.verdict, report.outcome.reason, report.outcome.message
+    )
+}
+
+fn table(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    writeln!(
+        text,
+        "{:<NAME_WIDTH$} {:>9} {:>9} {:>8} {:>10} {:>10} {:>10} {:>10}",
+        "", "requests", "per s", "errors", "p50", "p95", "p99", "max"
+    )?;
+    row(text, "all", &report.figures.summary)?;
+    if report.figures.stages.len() > 1 {
+        writeln!(text, "stages")?;
+        for stage in &report.figures.stages {
+            row(text, &format!("  {}", stage.name), &stage.summary)?;
+        }
+    }
+    if !report.figures.requests.is_empty() {
+        writeln!(text, "requests")?;
+    }
+    for request in &report.figures.requests {
+        row(text, &format!("  {}", request.name), &request.summary)?;
+    }
+    let summary = &report.figures.summary;
+    write!(text, "\niterations: {}", summary.iterations)?;
+    if summary.dropped_iterations > 0 {
+        write!(text, ", {} dropped for want of free users", summary.dropped_iterations)?;
+    }
+    if let Some(response_time) = &summary.response_time {
+        write!(
+            text,
+            "; response time from the intended start: p95 {}, p99 {}",
+            response_time.p95, response_time.p99
+        )?;
+    }
+    writeln!(text, "\n")
+}
+
+fn row(text: &mut String, name: &str, summary: &RunSummary) -> std::fmt::Result {
+    let latency = &summary.latency;
+    writeln!(
+        text,
+        "{:<NAME_WIDTH$} {:>9} {:>9} {:>8} {:>10} {:>10} {:>10} {:>10}",
+        short(name),
+        summary.requests,
+        summary.requests_per_second,
+        summary.error_rate,
+        latency.p50,
+        latency.p95,
+        latency.p99,
+        latency.max
+    )
+}
+
+fn short(name: &str) -> String {
+    if name.chars().count() <= NAME_WIDTH {
+        return name.into();
+    }
+    name.chars().take(NAME_WIDTH - 1).chain(['…']).collect()
+}
+
+fn thresholds(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    if report.thresholds.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "thresholds")?;
+    for threshold in report.thresholds {
+        let sign = if threshold.passed { '✓' } else { '✗' };
+        writeln!(text, "  {sign} {} {}: {}", threshold.metric, threshold.condition, threshold.observed)?;
+    }
+    writeln!(text)
+}
+
+fn checks(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    if report.figures.expectations.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "checks")?;
+    for check in &report.figures.expectations {
+        let sign = if check.fails == 0 { '✓' } else { '✗' };
+        let total = check.passes + check.fails;
+        writeln!(text, "  {sign} {} · {}: {} of {total} held", check.request, check.name, check.passes)?;
+    }
+    writeln!(text)
+}
+
+fn generator(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    let generator = report.generator;
+    write!(text, "generator: {}", if generator.healthy { "healthy" } else { "NOT healthy" })?;
+    write!(text, ", started {} iterations", generator.started_iterations)?;
+    if let Some(planned) = generator.planned_iterations {
+        write!(text, " of {planned} planned")?;
+    }
+    writeln!(text, ", lag p99 {}, {:.1} s of CPU", generator.lag_p99, generator.cpu_seconds)?;
+    for problem in &generator.problems {
+        writeln!(text, "  ✗ {problem}")?;
+    }
+    writeln!(text)
+}

@@ -1,0 +1,110 @@
+//! From what was recorded to what is printed and returned.
+
+use std::{fs, path::Path, process::ExitCode, time::Duration};
+
+use upsurge_core::{
+    metrics::Metrics,
+    plan::Timeline,
+    protocol::GeneratorDelta,
+    report::Report,
+    results::{figures, generator},
+    thresholds::evaluate,
+    verdict::{Breakdown, Evidence, judge},
+};
+use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
+
+use super::super::exit;
+
+/// How the load ended.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// All that was recorded.
+    pub(super) metrics: Metrics,
+    /// How long the load lasted.
+    pub(super) elapsed: Duration,
+    /// When it was interrupted, if it was.
+    pub(super) interrupted: Option<Duration>,
+    /// What the generator used.
+    pub(super) usage: GeneratorDelta,
+    /// Why there was no load.
+    pub(super) breakdown: Option<Breakdown>,
+}
+
+impl Ended {
+    /// Without any load.
+    pub(super) fn broken(breakdown: Breakdown) -> Self {
+        Self { breakdown: Some(breakdown), ..Self::default() }
+    }
+}
+
+/// Judges, prints, writes the summary file, and gives the exit code.
+pub(super) fn show(
+    name: &str,
+    test: &LoadTestSpec,
+    timeline: &Timeline,
+    ended: &Ended,
+    summary: Option<&Path>,
+) -> ExitCode {
+    let Ended { metrics, elapsed, interrupted, usage, breakdown } = ended;
+    let ran = breakdown.is_none();
+    let figures = figures(metrics, timeline, *elapsed);
+    let starts: &[i64] = if ran { &[0] } else { &[] };
+    let generator = generator(metrics, timeline, usage, starts, u32::from(ran), *elapsed);
+    let thresholds = if ran { evaluate(&test.thresholds, metrics, timeline, *elapsed, true) } else { Vec::new() };
+    let aborted = interrupted.map(|at| {
+        format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
+    });
+    let outcome = judge(&Evidence {
+        test,
+        aborted: aborted.as_deref(),
+        breakdown: breakdown.as_ref(),
+        doubts: &[],
+        summary: ran.then_some(&figures.summary),
+        thresholds: &thresholds,
+        autoscaling: None,
+        checks: &[],
+        generator: ran.then_some(&generator),
+    });
+    let not_judged = not_judged(test);
+    let report = Report {
+        name,
+        test,
+        timeline,
+        metrics,
+        figures: &figures,
+        thresholds: &thresholds,
+        generator: &generator,
+        outcome: &outcome,
+        elapsed: *elapsed,
+        not_judged: &not_judged,
+    };
+    if ran {
+        print!("{}", report.text());
+    } else {
+        eprintln!("error: {} ({})", outcome.message, outcome.reason);
+    }
+    if let Some(path) = summary {
+        let text = format!("{:#}\n", report.k6_summary());
+        if let Err(error) = fs::write(path, text) {
+            return exit::error(format_args!("can't write the summary to {}: {error}", path.display()));
+        }
+    }
+    exit::of(outcome.verdict)
+}
+
+fn whole_seconds(time: Duration) -> TimeSpan {
+    TimeSpan::from_secs(time.as_secs())
+}
+
+/// What only a cluster can tell.
+fn not_judged(test: &LoadTestSpec) -> Vec<String> {
+    let mut parts = Vec::new();
+    if test.autoscaling.as_ref().is_some_and(|autoscaling| autoscaling.expect.is_some()) {
+        parts.push("spec.autoscaling.expect: replicas can only be watched by the operator, in a cluster".into());
+    }
+    if let Some(prometheus) = &test.prometheus {
+        let count = prometheus.checks.len();
+        parts.push(format!("spec.prometheus: its {count} checks are only asked for by the operator, in a cluster"));
+    }
+    parts
+}

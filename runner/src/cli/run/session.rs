@@ -1,0 +1,108 @@
+//! The load from its start to its end.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+use tokio::time::{MissedTickBehavior, interval};
+use upsurge_core::{
+    metrics::Metrics, protocol::GeneratorDelta, schedule::Share, thresholds::breached_abort, validate::Valid,
+    verdict::Breakdown,
+};
+use upsurge_crds::{LoadTestSpec, names::reasons};
+
+use super::{Interrupts, progress::Progress, result::Ended};
+use crate::engine::{Engine, EngineConfig};
+
+/// Time from the engine's creation to the start of the load, in which its threads come up.
+const START_AHEAD: Duration = Duration::from_millis(200);
+/// Time between two collections, and between two evaluations of thresholds that abort.
+const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What is run.
+pub(super) struct Session<'a> {
+    pub(super) name: &'a str,
+    pub(super) test: &'a Arc<LoadTestSpec>,
+    pub(super) valid: &'a Arc<Valid>,
+    pub(super) threads: usize,
+    /// Captured by `before`.
+    pub(super) variables: Map<String, Value>,
+    pub(super) secrets: BTreeMap<String, String>,
+    pub(super) quiet: bool,
+}
+
+impl Session<'_> {
+    /// Generates the load. `None` when it was interrupted twice.
+    pub(super) async fn run(self, interrupts: &mut Interrupts) -> Option<Ended> {
+        let cpu = cpu_time();
+        let start = Instant::now() + START_AHEAD;
+        let engine = Engine::start(EngineConfig {
+            valid: Arc::clone(self.valid),
+            test: Arc::clone(self.test),
+            share: Share::WHOLE,
+            threads: self.threads,
+            variables: self.variables,
+            secrets: self.secrets,
+            start,
+        });
+        let engine = match engine {
+            Ok(engine) => engine,
+            Err(error) => {
+                let reason = reasons::RUNNER_FAILED.into();
+                return Some(Ended::broken(Breakdown { reason, message: error.to_string() }));
+            }
+        };
+        let timeline = &self.valid.timeline;
+        let mut progress = Progress::new(self.name, timeline, self.quiet);
+        let mut metrics = Metrics::default();
+        let (mut interrupted, mut breached) = (None, None);
+        let mut ticks = interval(COLLECT_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = engine.wait() => break,
+                _ = ticks.tick() => {
+                    let elapsed = start.elapsed();
+                    metrics.merge(&engine.collect().metrics);
+                    progress.show(elapsed, engine.progress().users, &metrics);
+                    if breached.is_none() && interrupted.is_none() {
+                        breached = breached_abort(&self.test.thresholds, &metrics, timeline, elapsed);
+                        if let Some(result) = &breached {
+                            progress.say(&format!("{} {} is breached ({}): stopping", result.metric, result.condition, result.observed));
+                            engine.stop(false);
+                        }
+                    }
+                }
+                () = interrupts.next() => {
+                    if interrupted.is_some() {
+                        return None;
+                    }
+                    interrupted = Some(start.elapsed());
+                    progress.say("interrupted: letting iterations under way finish; interrupt again to end at once");
+                    engine.stop(true);
+                }
+            }
+        }
+        let elapsed = start.elapsed();
+        metrics.merge(&engine.collect().metrics);
+        progress.clear();
+        let usage = GeneratorDelta { cpu_seconds: (cpu_time().saturating_sub(cpu)).as_secs_f64(), ..GeneratorDelta::default() };
+        Some(Ended { metrics, elapsed, interrupted, usage, breakdown: None })
+    }
+}
+
+/// CPU time of this process.
+#[cfg(target_os = "linux")]
+fn cpu_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Not known elsewhere.
+#[cfg(not(target_os = "linux"))]
+fn cpu_time() -> Duration {
+    Duration::ZERO
+}
