@@ -27,6 +27,8 @@ pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
 pub const DELTA_INTERVAL: Duration = Duration::from_secs(1);
 /// Silence after which a runner counts as lost.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// Most bytes of a request to the collector; a runner with more to send sends it in several batches.
+pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// File, within the mounted plan, that holds a [`RunPlan`] as JSON.
 pub const PLAN_FILE: &str = "plan.json";

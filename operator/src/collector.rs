@@ -4,9 +4,20 @@
 //! machine; authentication, HTTP and the checkpoint are around it. Once opened, a session starts its runners by itself and
 //! needs no reconcile until something changed ([`Sessions::changes`]).
 
+mod authentication;
+mod binding;
+mod cell;
+mod checkpoint;
+mod folding;
 mod points;
+mod routes;
+mod session;
 mod sessions;
+mod start;
+mod store;
+mod totals;
 mod view;
+mod writer;
 
 pub use points::Point;
 pub use sessions::{SessionError, Sessions};

@@ -1,8 +1,22 @@
 //! The figures over time, thinned to a bounded number of points.
+//!
+//! Seconds stay open for a while, because the deltas of several runners make up one; then they become points. When
+//! there are too many points, each two become one that is twice as wide.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use upsurge_core::{
+    metrics::{Selector, Trend, names},
+    protocol::Delta,
+};
 
-/// The figures of some seconds.
+/// Most points that are kept.
+pub const MOST_POINTS: usize = 600;
+/// Stretches that wait for the deltas of slower runners.
+const MOST_OPEN: usize = 5;
+
+/// The figures of a stretch of time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Point {
     /// Begin, in seconds from T0.
@@ -11,7 +25,8 @@ pub struct Point {
     pub requests: u64,
     /// Those that failed.
     pub failed: u64,
-    /// Median service time in milliseconds.
+    /// Median service time in milliseconds. Of points that were made one, the larger figure stays, so
+    /// that peaks remain visible; the same goes for the percentiles and users.
     pub p50: f64,
     /// 95th percentile.
     pub p95: f64,
@@ -19,4 +34,161 @@ pub struct Point {
     pub p99: f64,
     /// Users at work.
     pub users: f64,
+}
+
+impl Point {
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.p50 = self.p50.max(other.p50);
+        self.p95 = self.p95.max(other.p95);
+        self.p99 = self.p99.max(other.p99);
+        self.users = self.users.max(other.users);
+    }
+}
+
+/// A stretch that is still being filled.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Open {
+    requests: u64,
+    failed: u64,
+    users: f64,
+    durations: Trend,
+}
+
+impl Open {
+    fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.failed += other.failed;
+        self.users = self.users.max(other.users);
+        self.durations.merge(&other.durations);
+    }
+
+    fn close(&self, t: u32) -> Point {
+        Point {
+            t,
+            requests: self.requests,
+            failed: self.failed,
+            p50: self.durations.percentile(50.0),
+            p95: self.durations.percentile(95.0),
+            p99: self.durations.percentile(99.0),
+            users: self.users,
+        }
+    }
+}
+
+/// All points of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Points {
+    /// Seconds that a point covers.
+    width: u32,
+    closed: BTreeMap<u32, Point>,
+    open: BTreeMap<u32, Open>,
+}
+
+impl Default for Points {
+    fn default() -> Self {
+        Self { width: 1, closed: BTreeMap::new(), open: BTreeMap::new() }
+    }
+}
+
+impl Points {
+    /// Adds a delta, at which `users` were at work over all runners.
+    pub fn add(&mut self, delta: &Delta, users: f64) {
+        let all = Selector::default();
+        let middle = delta.from_ms / 2 + delta.to_ms / 2;
+        let t = self.begin(u32::try_from(middle / 1_000).unwrap_or(u32::MAX));
+        let new = Open {
+            requests: delta.metrics.count(names::HTTP_REQS, &all) as u64,
+            failed: delta.metrics.rate(names::HTTP_REQ_FAILED, &all).0,
+            users,
+            durations: delta.metrics.trend(names::HTTP_REQ_DURATION, &all),
+        };
+        match self.closed.get_mut(&t) {
+            Some(point) => point.merge(&new.close(t)),
+            None => self.open.entry(t).or_default().merge(&new),
+        }
+        while self.open.len() > MOST_OPEN
+            && let Some((t, open)) = self.open.pop_first()
+        {
+            self.closed.insert(t, open.close(t));
+        }
+        while self.closed.len() + self.open.len() > MOST_POINTS {
+            self.widen();
+        }
+    }
+
+    /// All points in order of time.
+    pub fn list(&self) -> Vec<Point> {
+        let mut points = self.closed.clone();
+        for (t, open) in &self.open {
+            points.entry(*t).or_insert_with(|| Point { t: *t, ..Point::default() }).merge(&open.close(*t));
+        }
+        points.into_values().collect()
+    }
+
+    fn begin(&self, t: u32) -> u32 {
+        t / self.width * self.width
+    }
+
+    fn widen(&mut self) {
+        self.width = self.width.saturating_mul(2);
+        for point in std::mem::take(&mut self.closed).into_values() {
+            let t = self.begin(point.t);
+            self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&point);
+        }
+        for (t, open) in std::mem::take(&mut self.open) {
+            let t = self.begin(t);
+            self.open.entry(t).or_default().merge(&open);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use upsurge_core::metrics::{Metrics, SeriesKey, Sink, Tags};
+
+    use super::*;
+
+    fn delta(second: u64, requests: u32) -> Delta {
+        let key = |metric: &str| SeriesKey { metric: metric.into(), tags: Tags::default() };
+        let mut metrics = Metrics::default();
+        let mut durations = Trend::default();
+        (0..requests).for_each(|_| durations.record(Duration::from_millis(10 + second)));
+        metrics.add(key(names::HTTP_REQS), &Sink::Counter(f64::from(requests)));
+        metrics.add(key(names::HTTP_REQ_DURATION), &Sink::Trend(durations));
+        Delta { from_ms: second * 1_000, to_ms: second * 1_000 + 1_000, metrics, ..Delta::default() }
+    }
+
+    #[test]
+    fn deltas_of_one_second_make_one_point() {
+        let mut points = Points::default();
+        points.add(&delta(3, 5), 1.0);
+        points.add(&delta(3, 7), 2.0);
+        let list = points.list();
+        assert_eq!((list.len(), list[0].t, list[0].requests, list[0].users), (1, 3, 12, 2.0));
+        assert!((list[0].p95 - 13.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn however_long_the_run_points_stay_bounded_and_count_all() {
+        let mut points = Points::default();
+        for second in 0..5_000 {
+            points.add(&delta(second, 2), 1.0);
+        }
+        points.add(&delta(7, 3), 1.0);
+        let list = points.list();
+        assert!(list.len() <= MOST_POINTS && list.len() > MOST_POINTS / 4, "{} points", list.len());
+        assert_eq!(list.iter().map(|point| point.requests).sum::<u64>(), 10_003);
+        assert!(list.is_sorted_by(|one, next| one.t < next.t));
+    }
+
+    #[test]
+    fn an_absurd_instant_does_no_harm() {
+        let mut points = Points::default();
+        points.add(&Delta { from_ms: u64::MAX, to_ms: u64::MAX, ..Delta::default() }, 0.0);
+        assert_eq!(points.list().len(), 1);
+    }
 }

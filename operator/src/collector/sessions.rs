@@ -1,10 +1,37 @@
 //! All sessions of this operator.
 
-use axum::Router;
-use futures::Stream;
-use kube::Client;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
-use super::view::{RunKey, SessionConfig, SessionSnapshot};
+use axum::Router;
+use futures::{Stream, StreamExt as _, stream};
+use kube::{Api, Client};
+use tokio::sync::{Mutex, broadcast};
+use tracing::{info, warn};
+use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
+
+use super::{
+    authentication::{Authenticator, Denied},
+    cell::Cell,
+    checkpoint::unpack,
+    routes,
+    session::Session,
+    store::Store,
+    view::{RunKey, SessionConfig, SessionSnapshot},
+    writer,
+};
+use crate::sampling::{self, SharedObservation};
+
+/// Changes that a slow listener may lag behind before it is told of all runs instead.
+const CHANGES: usize = 1_024;
+/// How long it counts what was found out about a run without a session.
+const FATE_LASTS: Duration = Duration::from_secs(2);
 
 /// Why a session can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,51 +59,188 @@ pub enum SessionError {
     },
 }
 
+/// What is to be said to a runner of a run that has no session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The run is there and not finished: its session will open.
+    NotOpen,
+    /// The run is finished or deleted.
+    Gone,
+}
+
 /// The sessions of all runs under way; clones share them.
 #[derive(Clone)]
 pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     client: Client,
+    authenticator: Authenticator,
+    serving: AtomicBool,
+    cells: RwLock<HashMap<RunKey, Arc<Cell>>>,
+    opening: Mutex<()>,
+    fates: Mutex<HashMap<RunKey, (Instant, Fate)>>,
+    changes: broadcast::Sender<RunKey>,
 }
 
 impl Sessions {
     /// No sessions yet; runners are told to try again until [`Self::set_serving`].
     pub fn new(client: Client) -> Self {
-        Self { client }
+        let shared = Shared {
+            authenticator: Authenticator::new(client.clone()),
+            client,
+            serving: AtomicBool::new(false),
+            cells: RwLock::default(),
+            opening: Mutex::default(),
+            fates: Mutex::default(),
+            changes: broadcast::channel(CHANGES).0,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Whether this operator leads: only then are runners served, all others answer 503.
-    pub fn set_serving(&self, _serving: bool) {}
+    pub fn set_serving(&self, serving: bool) {
+        self.shared.serving.store(serving, Ordering::SeqCst);
+    }
 
     /// Opens the session of a run, from its checkpoint if there is one, and starts to watch the target's
     /// autoscaler. Nothing happens if it is open already.
     ///
     /// # Errors
     /// When the checkpoint can't be read; try again.
-    pub async fn open(&self, _config: SessionConfig) -> Result<(), SessionError> {
-        let _ = &self.client;
+    pub async fn open(&self, config: SessionConfig) -> Result<(), SessionError> {
+        let key = config.key();
+        if self.is_open(&key, &config.plan.uid) {
+            return Ok(());
+        }
+        // One at a time: two sessions of a run would write over each other.
+        let _alone = self.shared.opening.lock().await;
+        if self.is_open(&key, &config.plan.uid) {
+            return Ok(());
+        }
+        self.close(&key).await;
+        let mut store = Store::new(self.shared.client.clone(), &config);
+        let place = || (key.namespace.clone(), config.checkpoint.clone());
+        let bytes = store.load().await.map_err(|source| {
+            let (namespace, name) = place();
+            SessionError::Read { namespace, name, source: Box::new(source) }
+        })?;
+        let restored = bytes.map(|bytes| unpack(&bytes)).transpose().map_err(|error| {
+            let (namespace, name) = place();
+            SessionError::Damaged { namespace, name, message: error.to_string() }
+        })?;
+        info!(run = %key, restored = restored.is_some(), "session is open");
+        let (session, observation) = restored.unzip();
+        let observation = SharedObservation::new(observation.unwrap_or_default());
+        let session = Session::new(&config.plan, session);
+        let cell = Arc::new(Cell::new(config, session, observation, self.shared.changes.clone()));
+        cell.keep(tokio::spawn(writer::write(cell.clone(), store)).abort_handle());
+        cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
+        if let Some(workload) = cell.config.plan.test.target.workload.clone() {
+            let client = self.shared.client.clone();
+            let sampler =
+                sampling::spawn(client, key.namespace.clone(), workload, cell.observation.clone());
+            cell.keep(sampler.abort_handle());
+        }
+        self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
         Ok(())
     }
 
     /// The session's state; `None` if it is not open.
-    pub fn snapshot(&self, _run: &RunKey) -> Option<SessionSnapshot> {
-        None
+    pub fn snapshot(&self, run: &RunKey) -> Option<SessionSnapshot> {
+        self.cell(run).map(|cell| cell.snapshot())
+    }
+
+    /// What is observed of the run's target; `None` if the session is not open.
+    pub fn observation(&self, run: &RunKey) -> Option<SharedObservation> {
+        self.cell(run).map(|cell| cell.observation.clone())
     }
 
     /// Tells the runners of a run to stop; the first reason stays.
-    pub fn stop(&self, _run: &RunKey, _reason: &str) {}
+    pub fn stop(&self, run: &RunKey, reason: &str) {
+        if let Some(cell) = self.cell(run) {
+            cell.stop(reason);
+        }
+    }
 
-    /// Ends a session and frees what it held; its runners are answered 410 from now on. The checkpoint stays, it goes
-    /// with the run.
-    pub async fn close(&self, _run: &RunKey) {}
+    /// Ends a session and frees what it held; its runners are answered 410 once the run is finished or
+    /// deleted. The checkpoint stays, it goes with the run.
+    pub async fn close(&self, run: &RunKey) {
+        let cell = self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).remove(run);
+        if let Some(cell) = cell {
+            cell.end();
+            self.shared.fates.lock().await.remove(run);
+            info!(run = %run, "session is closed");
+        }
+    }
 
     /// Runs whose state changed in a way that a controller should look at: a runner is ready, failed or
-    /// ended, the load started, a threshold stops the run. Never lossy: a slow reader is told of every open run.
+    /// ended, the load started, a threshold stops the run. Never lossy: a slow
+    /// reader is told of every open run.
     pub fn changes(&self) -> impl Stream<Item = RunKey> + Send + use<> {
-        futures::stream::empty()
+        let sessions = self.clone();
+        let changes = self.shared.changes.subscribe();
+        stream::unfold((sessions, changes), |(sessions, mut changes)| async move {
+            let runs = match changes.recv().await {
+                Ok(run) => vec![run],
+                Err(broadcast::error::RecvError::Lagged(_)) => sessions.runs(),
+                Err(broadcast::error::RecvError::Closed) => return None,
+            };
+            Some((stream::iter(runs), (sessions, changes)))
+        })
+        .flatten()
     }
 
     /// The routes for the collector's port.
     pub fn router(&self) -> Router {
-        Router::new()
+        routes::router(self.clone())
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        self.shared.serving.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn authenticator(&self) -> &Authenticator {
+        &self.shared.authenticator
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.shared.client
+    }
+
+    pub(super) fn cell(&self, run: &RunKey) -> Option<Arc<Cell>> {
+        self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).get(run).cloned()
+    }
+
+    /// What became of a run without a session. Asked of the API server: a session that is not open *yet* must not
+    /// stop the load of a run that goes on.
+    pub(super) async fn fate(&self, run: &RunKey) -> Result<Fate, Denied> {
+        let mut fates = self.shared.fates.lock().await;
+        let now = Instant::now();
+        fates.retain(|_, (until, _)| now < *until);
+        if let Some((_, fate)) = fates.get(run) {
+            return Ok(*fate);
+        }
+        let runs: Api<LoadTestRun> = Api::namespaced(self.shared.client.clone(), &run.namespace);
+        let found = runs.get_opt(&run.name).await.map_err(|error| {
+            warn!(%run, %error, "run can't be looked up");
+            Denied::Unavailable(format!("run {run} can't be looked up at the moment: try again"))
+        })?;
+        let phase = found.map(|run| run.status.and_then(|status| status.phase));
+        let fate = match phase {
+            None | Some(Some(Phase::Finished)) => Fate::Gone,
+            Some(_) => Fate::NotOpen,
+        };
+        fates.insert(run.clone(), (now + FATE_LASTS, fate));
+        Ok(fate)
+    }
+
+    fn is_open(&self, run: &RunKey, uid: &str) -> bool {
+        self.cell(run).is_some_and(|cell| cell.config.plan.uid == uid)
+    }
+
+    fn runs(&self) -> Vec<RunKey> {
+        self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 }

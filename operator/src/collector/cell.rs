@@ -1,0 +1,208 @@
+//! An open session: the state machine behind its lock, with what wakes those who wait on it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{Notify, broadcast},
+    task::AbortHandle,
+};
+use upsurge_core::thresholds;
+
+use super::{
+    session::{Mark, Session},
+    view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
+};
+use crate::sampling::SharedObservation;
+
+/// An open session.
+pub struct Cell {
+    /// What it was opened with.
+    pub config: SessionConfig,
+    /// The run's key.
+    pub key: RunKey,
+    /// What was observed of the target.
+    pub observation: SharedObservation,
+    /// Indices of the runners by the UIDs of their pods, as far as they were looked up.
+    pub bound: Mutex<BTreeMap<String, u32>>,
+    /// Told when there is something to write.
+    pub dirty: Notify,
+    session: Mutex<Session>,
+    saved: Notify,
+    opened_at: Timestamp,
+    changes: broadcast::Sender<RunKey>,
+    tasks: Mutex<Vec<AbortHandle>>,
+}
+
+impl Cell {
+    /// A session that was just opened.
+    pub fn new(
+        config: SessionConfig,
+        session: Session,
+        observation: SharedObservation,
+        changes: broadcast::Sender<RunKey>,
+    ) -> Self {
+        Self {
+            key: config.key(),
+            config,
+            observation,
+            bound: Mutex::default(),
+            dirty: Notify::new(),
+            session: Mutex::new(session),
+            saved: Notify::new(),
+            opened_at: Timestamp::now(),
+            changes,
+            tasks: Mutex::default(),
+        }
+    }
+
+    /// The state machine. Never held over an await.
+    pub fn lock(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a runner speak to the state machine, and tells who should know what came of it.
+    pub fn speak<T>(&self, runner: u32, words: impl FnOnce(&mut Session) -> T) -> T {
+        let (answer, changed, dirty) = {
+            let mut session = self.lock();
+            let before = session.outline(runner);
+            let answer = words(&mut session);
+            (answer, session.outline(runner) != before, session.is_dirty())
+        };
+        if dirty {
+            self.dirty.notify_one();
+        }
+        if changed {
+            self.announce();
+        }
+        answer
+    }
+
+    /// Tells the runners to stop.
+    pub fn stop(&self, reason: &str) {
+        self.lock().stop(reason);
+        self.dirty.notify_one();
+        self.announce();
+    }
+
+    /// A checkpoint is durable: who waits for it is told.
+    pub fn saved(&self, mark: &Mark) {
+        let changed = {
+            let mut session = self.lock();
+            let before = (session.t0(), session.all_done());
+            session.saved(mark, now());
+            (session.t0(), session.all_done()) != before
+        };
+        self.saved.notify_waiters();
+        if changed {
+            self.announce();
+        }
+    }
+
+    /// Tells the controllers to look.
+    pub fn announce(&self) {
+        // Nobody listening is fine: a controller looks at every run when it starts.
+        let _ = self.changes.send(self.key.clone());
+    }
+
+    /// Waits until a delta of a runner is acknowledged, at most for `longest`.
+    pub async fn acknowledged(&self, runner: u32, number: u64, longest: Duration) {
+        let durable = async {
+            loop {
+                let saved = self.saved.notified();
+                let acknowledged =
+                    self.lock().presence().get(runner as usize).map(|presence| presence.acknowledged);
+                if acknowledged.is_none_or(|acknowledged| acknowledged >= number) {
+                    return;
+                }
+                saved.await;
+            }
+        };
+        // Unacknowledged after that, the runner asks again.
+        let _ = tokio::time::timeout(longest, durable).await;
+    }
+
+    /// Evaluates the thresholds that stop the run.
+    pub fn evaluate(&self) {
+        let test = &self.config.plan.test;
+        let breached = {
+            let mut session = self.lock();
+            let state = session.state();
+            if state.stop.is_some() || state.totals.elapsed_ms == 0 {
+                return;
+            }
+            let (totals, timeline) = (&state.totals, &self.config.valid.timeline);
+            let breached =
+                thresholds::breached_abort(&test.thresholds, &totals.metrics, timeline, totals.elapsed());
+            breached.map(|threshold| session.breach(threshold)).is_some()
+        };
+        if breached {
+            self.dirty.notify_one();
+            self.announce();
+        }
+    }
+
+    /// The session's state.
+    pub fn snapshot(&self) -> SessionSnapshot {
+        let observation = self.observation.get();
+        let session = self.lock();
+        let state = session.state();
+        let runners = state.runners.iter().zip(session.presence()).enumerate();
+        SessionSnapshot {
+            opened_at: self.opened_at,
+            t0: session.t0().and_then(instant),
+            runners: runners
+                .map(|(index, (runner, presence))| RunnerView {
+                    index: index as u32,
+                    pod: runner.pod.as_ref().map(|pod| pod.name.clone()),
+                    readiness: presence.readiness.clone(),
+                    started_at: runner.started_at.and_then(instant),
+                    last_seen: presence.last_seen.and_then(instant),
+                    end: runner.end.clone(),
+                    received: runner.received,
+                    acknowledged: presence.acknowledged,
+                })
+                .collect(),
+            metrics: state.totals.metrics.clone(),
+            folded: state.totals.folded,
+            generator: state.totals.generator.clone(),
+            elapsed: state.totals.elapsed(),
+            observation,
+            points: state.totals.points.list(),
+            abort_breach: state.abort_breach.clone(),
+            stop: state.stop.clone(),
+            all_done: session.all_done(),
+            durable: runners_durable(&session),
+        }
+    }
+
+    /// Keeps a task that ends with the session.
+    pub fn keep(&self, task: AbortHandle) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Ends the session's tasks.
+    pub fn end(&self) {
+        for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            task.abort();
+        }
+    }
+}
+
+fn runners_durable(session: &Session) -> bool {
+    let runners = session.state().runners.iter().zip(session.presence());
+    runners.into_iter().all(|(runner, presence)| runner.received == presence.acknowledged)
+}
+
+fn instant(nanoseconds: i64) -> Option<Timestamp> {
+    Timestamp::from_nanosecond(i128::from(nanoseconds)).ok()
+}
+
+/// Now, in nanoseconds since the Unix epoch.
+pub fn now() -> i64 {
+    i64::try_from(Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,166 @@
+//! Which tags are given up when the checkpoint gets too large.
+//!
+//! Folding moves samples to a series with fewer tags, so sums over the whole run or a stage stay exact. It holds for all
+//! that comes later, too: a series is never split between two grains. Metrics that a threshold selects
+//! parts of keep their tags as long as possible.
+
+use std::collections::BTreeSet;
+
+use upsurge_core::metrics::{Metrics, SeriesKey, Tags, names};
+use upsurge_crds::v1alpha1::Threshold;
+
+/// The coarsest level: whole-run figures only.
+pub const COARSEST: u8 = 5;
+/// Most series that are kept apart.
+const MOST_SERIES: usize = 5_000;
+
+/// The phases of a request: the finest and least asked for.
+const PHASES: [&str; 6] = [
+    names::HTTP_REQ_BLOCKED,
+    names::HTTP_REQ_CONNECTING,
+    names::HTTP_REQ_TLS_HANDSHAKING,
+    names::HTTP_REQ_SENDING,
+    names::HTTP_REQ_WAITING,
+    names::HTTP_REQ_RECEIVING,
+];
+/// What results per stage and request are made of.
+const MAIN: [&str; 4] =
+    [names::HTTP_REQ_DURATION, names::HTTP_REQ_RESPONSE_TIME, names::HTTP_REQ_FAILED, names::HTTP_REQS];
+
+/// How dear the tags of a metric are.
+enum Kind {
+    Spared,
+    Main,
+    Check,
+    Other,
+    Phase,
+}
+
+/// How tags are given up, level by level: 0 keeps all, [`COARSEST`] none.
+#[derive(Clone, Debug, Default)]
+pub struct Folding {
+    protected: BTreeSet<String>,
+}
+
+impl Folding {
+    /// Spares the metrics of which these thresholds select parts.
+    pub fn sparing(thresholds: &[Threshold]) -> Self {
+        let selective = thresholds.iter().filter(|threshold| threshold.selector.is_some());
+        Self { protected: selective.map(|threshold| threshold.metric.clone()).collect() }
+    }
+
+    /// The series that takes the samples of a series at a level.
+    pub fn key(&self, level: u8, key: &SeriesKey) -> SeriesKey {
+        let metric = key.metric.as_str();
+        let whole = Tags::default;
+        let stage = || Tags { stage: key.tags.stage.clone(), ..whole() };
+        let check = || Tags { request: key.tags.request.clone(), check: key.tags.check.clone(), ..whole() };
+        // Down each column, tags only ever go: what was folded before can't be told apart again.
+        let tags = match (self.kind(metric), level) {
+            (_, COARSEST..) => whole(),
+            (Kind::Spared | Kind::Main | Kind::Other | Kind::Check, 0 | 1) | (_, 0) => key.tags.clone(),
+            (Kind::Spared, 2 | 3) | (Kind::Main, 2) => key.tags.clone(),
+            (Kind::Phase, 1) | (Kind::Spared | Kind::Main | Kind::Other, _) => stage(),
+            (Kind::Check, 2 | 3) => check(),
+            (Kind::Phase | Kind::Check, _) => whole(),
+        };
+        SeriesKey { metric: key.metric.clone(), tags }
+    }
+
+    fn kind(&self, metric: &str) -> Kind {
+        match metric {
+            _ if self.protected.contains(metric) => Kind::Spared,
+            _ if PHASES.contains(&metric) => Kind::Phase,
+            _ if MAIN.contains(&metric) => Kind::Main,
+            names::CHECKS | names::REQUEST_ERRORS => Kind::Check,
+            _ => Kind::Other,
+        }
+    }
+
+    /// All series at a level.
+    pub fn fold(&self, level: u8, metrics: &Metrics) -> Metrics {
+        let mut folded = Metrics::default();
+        for (key, sink) in metrics.iter() {
+            folded.add(self.key(level, key), sink);
+        }
+        folded
+    }
+
+    /// Whether there are so many series that a coarser level is due.
+    pub fn is_due(&self, level: u8, metrics: &Metrics) -> bool {
+        metrics.len() > MOST_SERIES && level < COARSEST
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use upsurge_core::metrics::{Selector, Sink};
+    use upsurge_crds::v1alpha1::ThresholdSelector;
+
+    use super::*;
+
+    fn tagged(metric: &str, stage: &str, request: &str) -> SeriesKey {
+        let tags =
+            Tags { stage: Some(stage.into()), request: Some(request.into()), ..Tags::default() };
+        SeriesKey { metric: metric.into(), tags }
+    }
+
+    fn sample() -> Metrics {
+        let mut metrics = Metrics::default();
+        for metric in names::ALL {
+            for stage in ["warm-up", "hold"] {
+                for request in ["log in", "pay"] {
+                    metrics.add(tagged(metric, stage, request), &Sink::Counter(1.0));
+                }
+            }
+        }
+        metrics
+    }
+
+    #[test]
+    fn sums_over_the_run_are_the_same_at_every_level() {
+        let all = Selector::default();
+        for level in 0..=COARSEST {
+            let folded = Folding::default().fold(level, &sample());
+            for metric in names::ALL {
+                assert_eq!(folded.count(metric, &all), 4.0, "{metric} at level {level}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_level_has_fewer_series_than_the_one_before() {
+        let sizes: Vec<usize> =
+            (0..=COARSEST).map(|level| Folding::default().fold(level, &sample()).len()).collect();
+        assert!(sizes.is_sorted_by(|finer, coarser| finer > coarser), "{sizes:?}");
+    }
+
+    #[test]
+    fn folding_in_steps_and_at_once_gives_the_same_series() {
+        let folding = Folding::default();
+        let mut stepwise = sample();
+        for level in 1..=COARSEST {
+            stepwise = folding.fold(level, &stepwise);
+            assert_eq!(stepwise, folding.fold(level, &sample()), "level {level}");
+        }
+    }
+
+    #[test]
+    fn phases_go_first_and_stages_and_selected_metrics_stay_long() {
+        let first = Folding::default().fold(1, &sample());
+        let key = tagged(names::HTTP_REQ_DURATION, "hold", "pay");
+        assert!(first.get(&key).is_some());
+        assert!(first.get(&tagged(names::HTTP_REQ_WAITING, "hold", "pay")).is_none());
+        let selective = Threshold {
+            metric: names::HTTP_REQ_DURATION.into(),
+            selector: Some(ThresholdSelector { request: Some("pay".into()), ..ThresholdSelector::default() }),
+            condition: "p(95) < 1s".into(),
+            abort_on_fail: false,
+            delay_abort_eval: None,
+        };
+        assert!(Folding::default().fold(3, &sample()).get(&key).is_none());
+        assert!(Folding::sparing(&[selective]).fold(3, &sample()).get(&key).is_some());
+        let by_stage = ThresholdSelector { stage: Some("hold".into()), ..ThresholdSelector::default() };
+        assert_eq!(Folding::default().fold(4, &sample()).count(names::HTTP_REQS, &by_stage), 2.0);
+    }
+}

@@ -1,0 +1,422 @@
+//! The session of a run: a pure state machine of what runners say and what is durable.
+//!
+//! No I/O and no clock in here. What must survive an operator is in [`Durable`]; a session made from it behaves
+//! as the old one did when the checkpoint was taken, which is what makes deltas count exactly once: the sender keeps
+//! each delta until it is acknowledged, and only what a durable checkpoint holds is acknowledged.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use upsurge_core::protocol::{
+    DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd,
+};
+use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
+
+use super::{folding::Folding, start::Start, totals::Totals};
+
+/// Most bytes of the variables that `before` may capture.
+const MOST_VARIABLE_BYTES: usize = 64 * 1024;
+
+/// What of a session survives the operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Durable {
+    /// T0, nanoseconds since the Unix epoch, once chosen.
+    pub start: Option<i64>,
+    /// Variables captured by `before`, once it is done.
+    pub variables: Option<Map<String, Value>>,
+    /// Why the run was told to stop.
+    pub stop: Option<String>,
+    /// The threshold with `abortOnFail` that stopped the run.
+    #[serde(default)]
+    pub abort_breach: Option<ThresholdResult>,
+    /// Each runner, by index.
+    pub runners: Vec<DurableRunner>,
+    /// The merged figures.
+    pub totals: Totals,
+}
+
+/// What of a runner survives the operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DurableRunner {
+    /// The pod that speaks for it.
+    pub pod: Option<Pod>,
+    /// Number of the last delta merged.
+    pub received: u64,
+    /// When it really started, nanoseconds since the Unix epoch.
+    pub started_at: Option<i64>,
+    /// How it ended.
+    pub end: Option<RunnerEnd>,
+}
+
+/// Names a pod for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+/// What only this operator knows of a runner.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Presence {
+    /// How far it says it is.
+    pub readiness: Option<Readiness>,
+    /// When it was heard last.
+    pub last_seen: Option<i64>,
+    /// Number of the last durable delta.
+    pub acknowledged: u64,
+    /// Whether a durable checkpoint says how it ended.
+    pub end_durable: bool,
+}
+
+/// Why a runner is not listened to.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such runner.
+    #[error("there is no runner {runner}: the run has {runners}, from 0")]
+    Index {
+        /// Index that was claimed.
+        runner: u32,
+        /// Number of runners.
+        runners: usize,
+    },
+    /// Another pod already speaks for the runner and has begun its share.
+    #[error("pod {pod} has begun the share of runner {runner} already; it is not done twice")]
+    Taken {
+        /// Index that was claimed.
+        runner: u32,
+        /// The pod that holds it.
+        pod: String,
+    },
+    /// The runner started by a T0 that is not the run's.
+    #[error("runner {runner} started at {theirs} ns, but the run starts at {ours} ns")]
+    OtherStart {
+        /// Index of the runner.
+        runner: u32,
+        /// T0 of the runner.
+        theirs: i64,
+        /// T0 of the run.
+        ours: i64,
+    },
+    /// Deltas are missing.
+    #[error("a delta is missing after {}", .0.received)]
+    Gap(DeltaReply),
+}
+
+/// What of a runner a controller should look at when it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outline {
+    t0: Option<i64>,
+    readiness: Option<Readiness>,
+    started: bool,
+    ended: bool,
+}
+
+/// What a checkpoint was taken of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mark {
+    revision: u64,
+    start: Option<i64>,
+    received: Vec<u64>,
+    ended: Vec<bool>,
+}
+
+/// The session of a run.
+#[derive(Clone, Debug)]
+pub struct Session {
+    state: Durable,
+    presence: Vec<Presence>,
+    start: Start,
+    before: bool,
+    folding: Folding,
+    revision: u64,
+    durable: u64,
+}
+
+impl Session {
+    /// A session of a plan, from what a checkpoint held.
+    pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
+        let restarted = restored.is_some();
+        let mut state = restored.unwrap_or_default();
+        state.runners.resize_with(plan.runners as usize, DurableRunner::default);
+        let presence = state
+            .runners
+            .iter()
+            .map(|runner| Presence {
+                acknowledged: runner.received,
+                end_durable: runner.end.is_some(),
+                ..Presence::default()
+            })
+            .collect();
+        let started = state.runners.iter().any(|runner| runner.started_at.is_some());
+        let start = match state.start {
+            Some(at) if started => Start::Given { at },
+            _ => Start::Gathering,
+        };
+        Self {
+            presence,
+            start,
+            before: !plan.test.before.is_empty(),
+            folding: Folding::sparing(&plan.test.thresholds),
+            revision: 1,
+            durable: u64::from(restarted),
+            state,
+        }
+    }
+
+    /// What survives the operator.
+    pub fn state(&self) -> &Durable {
+        &self.state
+    }
+
+    /// What is known of the runners' presence, by index.
+    pub fn presence(&self) -> &[Presence] {
+        &self.presence
+    }
+
+    /// T0, once it is settled.
+    pub fn t0(&self) -> Option<i64> {
+        self.start.given()
+    }
+
+    /// Whether the next checkpoint should not wait: T0 or the end of the run depends on it.
+    pub fn is_urgent(&self) -> bool {
+        let ending = self.all_ended() && !self.all_done();
+        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || ending)
+    }
+
+    /// Whether there is anything that no durable checkpoint holds.
+    pub fn is_dirty(&self) -> bool {
+        self.durable < self.revision
+    }
+
+    /// Whether all runners have ended, durably.
+    pub fn all_done(&self) -> bool {
+        self.all_ended() && self.presence.iter().all(|presence| presence.end_durable)
+    }
+
+    /// A runner says hello.
+    ///
+    /// # Errors
+    /// When it can't be one of this run's runners.
+    pub fn hello(&mut self, hello: &Hello, pod: &Pod, now: i64) -> Result<HelloCommand, Refusal> {
+        let index = self.hear(hello.runner, pod, now)?;
+        self.presence[index].readiness = Some(hello.readiness.clone());
+        if let Some(at) = hello.accepted_start {
+            self.accepted(hello.runner, at)?;
+        }
+        if let Some(before) = &hello.before {
+            self.before_done(index, &before.result);
+        }
+        if let Some(reason) = self.state.stop.clone() {
+            let runner = &mut self.state.runners[index];
+            if runner.started_at.is_none() && runner.end.is_none() {
+                runner.end = Some(RunnerEnd::Stopped { reason: reason.clone() });
+                self.revision += 1;
+            }
+            return Ok(HelloCommand::Stop { reason });
+        }
+        self.settle(now);
+        Ok(match self.start {
+            Start::Given { at } => {
+                HelloCommand::Start { at, variables: self.state.variables.clone().unwrap_or_default() }
+            }
+            Start::Gathering if index == 0 && self.waits_for_before() && self.all_ready() => {
+                HelloCommand::RunBefore
+            }
+            Start::Gathering | Start::Chosen { .. } => HelloCommand::Wait,
+        })
+    }
+
+    /// A runner reports deltas.
+    ///
+    /// # Errors
+    /// When it can't be one of this run's runners, or a delta is missing; those before it are merged.
+    pub fn deltas(&mut self, batch: &DeltaBatch, pod: &Pod, now: i64) -> Result<DeltaReply, Refusal> {
+        let index = self.hear(batch.runner, pod, now)?;
+        self.accepted(batch.runner, batch.start)?;
+        if self.state.runners[index].started_at.is_none() {
+            self.state.runners[index].started_at = Some(batch.started_at);
+            self.revision += 1;
+        }
+        for delta in &batch.deltas {
+            let runner = &mut self.state.runners[index];
+            if delta.number <= runner.received {
+                continue;
+            }
+            if delta.number != runner.received + 1 {
+                return Err(Refusal::Gap(self.reply(index)));
+            }
+            runner.received = delta.number;
+            if delta.done.is_some() {
+                runner.end.clone_from(&delta.done);
+                self.presence[index].end_durable = false;
+            }
+            self.state.totals.add(batch.runner, delta, &self.folding);
+            self.revision += 1;
+        }
+        Ok(self.reply(index))
+    }
+
+    /// Tells the runners to stop; the first reason stays.
+    pub fn stop(&mut self, reason: &str) {
+        if self.state.stop.is_none() {
+            self.state.stop = Some(reason.into());
+            self.revision += 1;
+        }
+    }
+
+    /// A threshold with `abortOnFail` is breached: stops the run; the first one stays.
+    pub fn breach(&mut self, threshold: ThresholdResult) {
+        self.stop(&format!(
+            "threshold {} {} is breached: observed {}",
+            threshold.metric, threshold.condition, threshold.observed
+        ));
+        self.state.abort_breach.get_or_insert(threshold);
+    }
+
+    /// What of a runner a controller should look at when it changes.
+    pub fn outline(&self, runner: u32) -> Outline {
+        let index = runner as usize;
+        let presence = self.presence.get(index);
+        let known = self.state.runners.get(index);
+        Outline {
+            t0: self.start.given(),
+            readiness: presence.and_then(|presence| presence.readiness.clone()),
+            started: known.is_some_and(|runner| runner.started_at.is_some()),
+            ended: presence.is_some_and(|presence| presence.end_durable),
+        }
+    }
+
+    /// Notes that something beside the session, which the checkpoint also holds, has changed.
+    pub fn touch(&mut self) {
+        self.revision += 1;
+    }
+
+    /// What a checkpoint taken now holds.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            revision: self.revision,
+            start: self.state.start,
+            received: self.state.runners.iter().map(|runner| runner.received).collect(),
+            ended: self.state.runners.iter().map(|runner| runner.end.is_some()).collect(),
+        }
+    }
+
+    /// A checkpoint has become durable.
+    pub fn saved(&mut self, mark: &Mark, now: i64) {
+        self.durable = self.durable.max(mark.revision);
+        let marked = mark.received.iter().zip(&mark.ended);
+        for ((presence, runner), (received, ended)) in
+            self.presence.iter_mut().zip(&self.state.runners).zip(marked)
+        {
+            presence.acknowledged = presence.acknowledged.max(*received);
+            presence.end_durable |= *ended && runner.received == *received;
+        }
+        let settled = self.start.saved(mark.start, now);
+        if settled.chosen() != self.start.chosen() {
+            self.revision += 1;
+        }
+        self.set_start(settled);
+    }
+
+    /// Makes the checkpoint smaller; false if it can't be made any smaller.
+    pub fn fold(&mut self) -> bool {
+        self.revision += 1;
+        self.state.totals.fold(&self.folding)
+    }
+
+    fn reply(&self, index: usize) -> DeltaReply {
+        DeltaReply {
+            acknowledged: self.presence[index].acknowledged,
+            received: self.state.runners[index].received,
+            command: match &self.state.stop {
+                Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
+                None => DeltaCommand::Continue,
+            },
+        }
+    }
+
+    /// Binds the runner to its pod. A pod that came in the place of another may speak for a share that
+    /// nobody has begun; a share that has been begun is never done again.
+    fn hear(&mut self, runner: u32, pod: &Pod, now: i64) -> Result<usize, Refusal> {
+        let (index, runners) = (runner as usize, self.state.runners.len());
+        let known = self.state.runners.get_mut(index).ok_or(Refusal::Index { runner, runners })?;
+        match &known.pod {
+            Some(bound) if bound == pod => {}
+            Some(bound) if known.started_at.is_some() => {
+                return Err(Refusal::Taken { runner, pod: bound.name.clone() });
+            }
+            _ => {
+                known.pod = Some(pod.clone());
+                self.presence[index] = Presence::default();
+                self.revision += 1;
+            }
+        }
+        self.presence[index].last_seen = Some(now);
+        Ok(index)
+    }
+
+    /// A runner has accepted a T0, from this operator or an earlier one: it is the run's.
+    fn accepted(&mut self, runner: u32, theirs: i64) -> Result<(), Refusal> {
+        match self.start {
+            Start::Given { at } if at == theirs => Ok(()),
+            Start::Given { at } => Err(Refusal::OtherStart { runner, theirs, ours: at }),
+            Start::Gathering | Start::Chosen { .. } => {
+                self.set_start(Start::Given { at: theirs });
+                self.revision += 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn before_done(&mut self, index: usize, result: &Result<Map<String, Value>, String>) {
+        let failure = match result {
+            Ok(_) if self.state.variables.is_some() => return,
+            Ok(variables) => {
+                let bytes = serde_json::to_vec(variables).map_or(usize::MAX, |json| json.len());
+                if bytes <= MOST_VARIABLE_BYTES {
+                    self.state.variables = Some(variables.clone());
+                    self.revision += 1;
+                    return;
+                }
+                format!(
+                    "spec.before captured {bytes} bytes of variables, more than {MOST_VARIABLE_BYTES}: capture less"
+                )
+            }
+            Err(message) => message.clone(),
+        };
+        self.presence[index].readiness =
+            Some(Readiness::Failed { reason: reasons::BEFORE_FAILED.into(), message: failure });
+    }
+
+    /// Chooses T0 if all are ready.
+    fn settle(&mut self, now: i64) {
+        if self.start == Start::Gathering && self.all_ready() && !self.waits_for_before() {
+            self.set_start(Start::choose(now));
+            self.revision += 1;
+        }
+    }
+
+    fn set_start(&mut self, start: Start) {
+        self.start = start;
+        self.state.start = start.chosen();
+    }
+
+    fn waits_for_before(&self) -> bool {
+        self.before && self.state.variables.is_none()
+    }
+
+    fn all_ready(&self) -> bool {
+        self.presence.iter().all(|presence| presence.readiness == Some(Readiness::Ready))
+    }
+
+    fn all_ended(&self) -> bool {
+        self.state.runners.iter().all(|runner| runner.end.is_some())
+    }
+}
+
+#[cfg(test)]
+mod exactly_once;
+#[cfg(test)]
+mod tests;

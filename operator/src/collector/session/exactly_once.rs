@@ -1,0 +1,213 @@
+//! Whatever is lost, comes twice or late, and whenever the operator dies: what runners recorded is
+//! counted exactly once.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use upsurge_core::{
+    autoscaling::Observation,
+    metrics::{Metrics, Selector, SeriesKey, Sink, Tags, Trend, names},
+    protocol::{Delta, GeneratorDelta},
+};
+
+use super::{
+    super::checkpoint::{pack, unpack},
+    tests::{plan, pod},
+    *,
+};
+
+const RUNNERS: u32 = 3;
+const T0: i64 = 42;
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Event {
+    /// A runner records something.
+    Record { runner: usize, requests: u16, microseconds: u64 },
+    /// A runner sends what is not acknowledged; request or reply may get lost.
+    Send { runner: usize, request_lost: bool, reply_lost: bool },
+    /// A request that was sent some time ago arrives once more.
+    Echo { which: usize },
+    /// The operator begins to write a checkpoint.
+    Write,
+    /// The checkpoint under way is durable.
+    Written,
+    /// The operator is killed. The checkpoint under way may have reached the API server all the same.
+    Kill { written: bool },
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let runner = 0..RUNNERS as usize;
+    prop_oneof![
+        6 => (runner.clone(), 0..50u16, 1..5_000_000u64)
+            .prop_map(|(runner, requests, microseconds)| Event::Record { runner, requests, microseconds }),
+        6 => (runner, any::<bool>(), any::<bool>())
+            .prop_map(|(runner, one, two)| Event::Send { runner, request_lost: one && two, reply_lost: one ^ two }),
+        2 => (0..64usize).prop_map(|which| Event::Echo { which }),
+        3 => Just(Event::Write),
+        3 => Just(Event::Written),
+        2 => any::<bool>().prop_map(|written| Event::Kill { written }),
+    ]
+}
+
+/// A runner as the protocol asks it to be: keeps every delta until it is acknowledged.
+#[derive(Default)]
+struct Runner {
+    recorded: u64,
+    kept: Vec<Delta>,
+    received: u64,
+}
+
+impl Runner {
+    fn record(&mut self, metrics: Metrics, done: bool) -> Delta {
+        self.recorded += 1;
+        let generator = GeneratorDelta { cpu_seconds: 0.25, periods: 10, throttled_periods: 1 };
+        let from_ms = self.recorded * 1_000;
+        let done = done.then_some(RunnerEnd::Completed);
+        let delta =
+            Delta { number: self.recorded, from_ms, to_ms: from_ms + 1_000, metrics, generator, done };
+        self.kept.push(delta.clone());
+        delta
+    }
+
+    fn batch(&self, runner: u32) -> DeltaBatch {
+        let deltas = self.kept.iter().filter(|delta| delta.number > self.received).cloned().collect();
+        DeltaBatch { runner, pod: pod(runner).name, start: T0, started_at: T0, deltas }
+    }
+
+    fn replied(&mut self, reply: &DeltaReply) {
+        self.kept.retain(|delta| delta.number > reply.acknowledged);
+        self.received = reply.received;
+    }
+}
+
+/// Operator, API server, network and runners.
+struct World {
+    plan: RunPlan,
+    session: Session,
+    stored: Option<Vec<u8>>,
+    writing: Option<(Mark, Vec<u8>)>,
+    runners: Vec<Runner>,
+    wire: Vec<DeltaBatch>,
+    truth: Totals,
+}
+
+impl World {
+    fn new() -> Self {
+        let plan = plan(RUNNERS, false);
+        Self {
+            session: Session::new(&plan, None),
+            plan,
+            stored: None,
+            writing: None,
+            runners: (0..RUNNERS).map(|_| Runner::default()).collect(),
+            wire: Vec::new(),
+            truth: Totals::default(),
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        match event {
+            Event::Record { runner, requests, microseconds } => {
+                self.record(*runner, recorded(*requests, *microseconds), false);
+            }
+            Event::Send { runner, request_lost, reply_lost } => self.send(*runner, *request_lost, *reply_lost),
+            Event::Echo { which } => {
+                if let Some(batch) = self.wire.get(which % self.wire.len().max(1)).cloned() {
+                    drop(self.session.deltas(&batch, &pod(batch.runner), 0));
+                }
+            }
+            Event::Write => {
+                let bytes = pack(self.session.state(), &Observation::default()).unwrap();
+                self.writing = Some((self.session.mark(), bytes));
+            }
+            Event::Written => {
+                if let Some((mark, bytes)) = self.writing.take() {
+                    self.stored = Some(bytes);
+                    self.session.saved(&mark, 0);
+                }
+            }
+            Event::Kill { written } => {
+                if let Some((_, bytes)) = self.writing.take().filter(|_| *written) {
+                    self.stored = Some(bytes);
+                }
+                let restored = self.stored.as_deref().map(|bytes| unpack(bytes).unwrap().0);
+                self.session = Session::new(&self.plan, restored);
+            }
+        }
+    }
+
+    fn record(&mut self, runner: usize, metrics: Metrics, done: bool) {
+        let delta = self.runners[runner].record(metrics, done);
+        self.truth.add(runner as u32, &delta, &Folding::default());
+    }
+
+    fn send(&mut self, runner: usize, request_lost: bool, reply_lost: bool) {
+        let batch = self.runners[runner].batch(runner as u32);
+        self.wire.push(batch.clone());
+        if request_lost {
+            return;
+        }
+        let reply = match self.session.deltas(&batch, &pod(runner as u32), 0) {
+            Ok(reply) | Err(Refusal::Gap(reply)) => reply,
+            Err(refusal) => panic!("{refusal}"),
+        };
+        if !reply_lost {
+            self.runners[runner].replied(&reply);
+        }
+    }
+
+    /// Every runner ends, and all that is still kept gets through.
+    fn finish(&mut self) {
+        for runner in 0..RUNNERS as usize {
+            self.record(runner, Metrics::default(), true);
+        }
+        for _ in 0..4 {
+            (0..RUNNERS as usize).for_each(|runner| self.send(runner, false, false));
+            self.happen(&Event::Write);
+            self.happen(&Event::Written);
+        }
+    }
+}
+
+fn recorded(requests: u16, microseconds: u64) -> Metrics {
+    let key = |metric: &str, stage: &str| SeriesKey {
+        metric: metric.into(),
+        tags: Tags { stage: Some(stage.into()), ..Tags::default() },
+    };
+    let stage = if microseconds % 2 == 0 { "ramp-up" } else { "hold" };
+    let mut durations = Trend::default();
+    (0..requests)
+        .for_each(|request| durations.record(Duration::from_micros(microseconds + u64::from(request) * 97)));
+    let total = u64::from(requests);
+    let mut metrics = Metrics::default();
+    metrics.add(key(names::HTTP_REQS, stage), &Sink::Counter(f64::from(requests)));
+    metrics.add(key(names::HTTP_REQ_DURATION, stage), &Sink::Trend(durations));
+    metrics.add(key(names::HTTP_REQ_FAILED, stage), &Sink::Rate { passes: total / 3, total });
+    metrics
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn what_runners_recorded_is_counted_exactly_once(events in prop::collection::vec(event(), 0..100)) {
+        let mut world = World::new();
+        for event in &events {
+            world.happen(event);
+            // Never more than the truth, at any moment.
+            let requests = |totals: &Totals| totals.metrics.count(names::HTTP_REQS, &Selector::default());
+            prop_assert!(requests(&world.session.state().totals) <= requests(&world.truth));
+        }
+        world.finish();
+        let totals = &world.session.state().totals;
+        prop_assert!(world.session.all_done() && !world.session.is_dirty());
+        prop_assert!(world.runners.iter().all(|runner| runner.kept.is_empty()), "all is acknowledged");
+        prop_assert_eq!(&totals.metrics, &world.truth.metrics);
+        prop_assert_eq!(&totals.generator, &world.truth.generator);
+        prop_assert_eq!(totals.elapsed_ms, world.truth.elapsed_ms);
+        let counted = |totals: &Totals| totals.points.list().iter().map(|point| point.requests).sum::<u64>();
+        prop_assert_eq!(counted(totals), counted(&world.truth));
+        let stored = unpack(world.stored.as_deref().unwrap()).unwrap().0;
+        prop_assert_eq!(&stored, world.session.state());
+    }
+}

@@ -1,0 +1,220 @@
+//! What the session answers.
+
+use serde_json::json;
+use upsurge_core::{
+    autoscaling::Observation,
+    protocol::{BeforeOutcome, Delta},
+};
+
+use super::{
+    super::{
+        checkpoint::{pack, unpack},
+        start::{LEAD, LEAST_LEAD},
+    },
+    *,
+};
+
+const SECOND: i64 = 1_000_000_000;
+
+pub(super) fn plan(runners: u32, before: bool) -> RunPlan {
+    let request = json!({"request": {"name": "seed", "url": "/"}});
+    let spec = json!({
+        "target": {"baseUrl": "http://checkout.shop.svc"},
+        "before": if before { vec![request.clone()] } else { vec![] },
+        "scenarios": [{"name": "browse", "steps": [request]}],
+        "load": {"unit": "Users", "constant": {"level": 1, "duration": "1m"}},
+    });
+    RunPlan {
+        namespace: "shop".into(),
+        run: "checkout-1".into(),
+        uid: "5d1c".into(),
+        runners,
+        test: serde_json::from_value(spec).unwrap(),
+    }
+}
+
+pub(super) fn pod(index: u32) -> Pod {
+    Pod { name: format!("checkout-1-{index}"), uid: format!("uid-{index}") }
+}
+
+fn hello(runner: u32) -> Hello {
+    Hello {
+        runner,
+        pod: pod(runner).name,
+        sent_at: 0,
+        readiness: Readiness::Ready,
+        accepted_start: None,
+        before: None,
+    }
+}
+
+fn says(session: &mut Session, hello: &Hello, now: i64) -> HelloCommand {
+    session.hello(hello, &pod(hello.runner), now).unwrap()
+}
+
+fn save(session: &mut Session, now: i64) {
+    let mark = session.mark();
+    session.saved(&mark, now);
+}
+
+/// What an operator that starts now makes of the last checkpoint.
+fn restarted(session: &Session, plan: &RunPlan) -> Session {
+    let bytes = pack(session.state(), &Observation::default()).unwrap();
+    Session::new(plan, Some(unpack(&bytes).unwrap().0))
+}
+
+fn batch(runner: u32, start: i64, numbers: &[u64]) -> DeltaBatch {
+    let deltas = numbers.iter().map(|number| Delta { number: *number, ..Delta::default() }).collect();
+    DeltaBatch { runner, pod: pod(runner).name, start, started_at: start + 5, deltas }
+}
+
+#[test]
+fn load_starts_at_one_durable_instant_when_all_are_ready() {
+    let mut session = Session::new(&plan(2, false), None);
+    assert_eq!(says(&mut session, &hello(0), SECOND), HelloCommand::Wait);
+    assert_eq!(says(&mut session, &hello(1), 2 * SECOND), HelloCommand::Wait);
+    assert!(session.is_urgent());
+    assert_eq!(says(&mut session, &hello(0), 2 * SECOND), HelloCommand::Wait, "it is not durable yet");
+    save(&mut session, 2 * SECOND + LEAST_LEAD);
+    let start = HelloCommand::Start { at: 2 * SECOND + LEAD, variables: Map::new() };
+    for runner in [0, 1, 1] {
+        assert_eq!(says(&mut session, &hello(runner), 2 * SECOND + LEAST_LEAD), start);
+    }
+    assert_eq!(session.t0(), Some(2 * SECOND + LEAD));
+}
+
+#[test]
+fn runners_that_prepare_or_fail_hold_the_start() {
+    let mut session = Session::new(&plan(2, false), None);
+    says(&mut session, &hello(0), 0);
+    let failed = Readiness::Failed { reason: "TargetUnresolved".into(), message: "no such host".into() };
+    for readiness in [Readiness::Preparing, failed] {
+        assert_eq!(says(&mut session, &Hello { readiness, ..hello(1) }, 1), HelloCommand::Wait);
+        assert!(!session.is_urgent());
+    }
+}
+
+#[test]
+fn before_is_done_by_one_runner_and_its_variables_reach_all() {
+    let mut session = Session::new(&plan(2, true), None);
+    assert_eq!(says(&mut session, &hello(0), 0), HelloCommand::Wait);
+    assert_eq!(says(&mut session, &hello(1), 1), HelloCommand::Wait);
+    assert_eq!(says(&mut session, &hello(0), 2), HelloCommand::RunBefore);
+    let variables = json!({"token": "abc"}).as_object().unwrap().clone();
+    let before = Some(BeforeOutcome { result: Ok(variables.clone()) });
+    assert_eq!(says(&mut session, &Hello { before, ..hello(0) }, 3), HelloCommand::Wait);
+    save(&mut session, 4);
+    assert_eq!(says(&mut session, &hello(1), 5), HelloCommand::Start { at: 3 + LEAD, variables });
+}
+
+#[test]
+fn a_failed_before_shows_as_the_failure_of_its_runner() {
+    let mut session = Session::new(&plan(1, true), None);
+    let before = Some(BeforeOutcome { result: Err("request \"seed\" got 503".into()) });
+    assert_eq!(says(&mut session, &Hello { before, ..hello(0) }, 0), HelloCommand::Wait);
+    let failed = Readiness::Failed {
+        reason: reasons::BEFORE_FAILED.into(),
+        message: "request \"seed\" got 503".into(),
+    };
+    assert_eq!(session.presence()[0].readiness, Some(failed));
+}
+
+#[test]
+fn a_start_that_nobody_accepted_is_chosen_anew_after_a_restart() {
+    let plan = plan(2, false);
+    let mut session = Session::new(&plan, None);
+    (0..2).for_each(|runner| drop(says(&mut session, &hello(runner), 0)));
+    save(&mut session, 0);
+    let mut session = restarted(&session, &plan);
+    assert_eq!(says(&mut session, &hello(0), 60 * SECOND), HelloCommand::Wait);
+    assert_eq!(says(&mut session, &hello(1), 60 * SECOND), HelloCommand::Wait);
+    save(&mut session, 60 * SECOND);
+    assert_eq!(session.t0(), Some(60 * SECOND + LEAD));
+}
+
+#[test]
+fn a_start_that_somebody_accepted_is_everybodys_after_a_restart() {
+    let plan = plan(3, false);
+    let mut session = Session::new(&plan, None);
+    (0..3).for_each(|runner| drop(says(&mut session, &hello(runner), 0)));
+    save(&mut session, 0);
+    let same = HelloCommand::Start { at: LEAD, variables: Map::new() };
+    let mut heard_by_hello = restarted(&session, &plan);
+    assert_eq!(says(&mut heard_by_hello, &hello(0), SECOND), HelloCommand::Wait);
+    says(&mut heard_by_hello, &Hello { accepted_start: Some(LEAD), ..hello(1) }, SECOND);
+    assert_eq!(says(&mut heard_by_hello, &hello(2), SECOND), same);
+    let mut heard_by_deltas = restarted(&session, &plan);
+    heard_by_deltas.deltas(&batch(1, LEAD, &[1]), &pod(1), SECOND).unwrap();
+    assert_eq!(says(&mut heard_by_deltas, &hello(0), SECOND), same);
+    save(&mut heard_by_deltas, SECOND);
+    let mut again = restarted(&heard_by_deltas, &plan);
+    assert_eq!(says(&mut again, &hello(0), 2 * SECOND), same);
+}
+
+#[test]
+fn deltas_are_acknowledged_once_they_are_durable() {
+    let mut session = Session::new(&plan(1, false), None);
+    let reply = session.deltas(&batch(0, 0, &[1, 2]), &pod(0), 0).unwrap();
+    assert_eq!((reply.received, reply.acknowledged), (2, 0));
+    let mark = session.mark();
+    session.deltas(&batch(0, 0, &[2, 3]), &pod(0), 0).unwrap();
+    session.saved(&mark, 0);
+    let reply = session.deltas(&batch(0, 0, &[]), &pod(0), 0).unwrap();
+    assert_eq!((reply.received, reply.acknowledged), (3, 2));
+    assert!(session.is_dirty());
+    assert_eq!(session.state().runners[0].started_at, Some(5));
+}
+
+#[test]
+fn a_gap_is_refused_with_what_was_received() {
+    let mut session = Session::new(&plan(1, false), None);
+    let refusal = session.deltas(&batch(0, 0, &[1, 2, 4]), &pod(0), 0).unwrap_err();
+    let reply = DeltaReply { acknowledged: 0, received: 2, command: DeltaCommand::Continue };
+    assert_eq!(refusal, Refusal::Gap(reply));
+}
+
+#[test]
+fn stop_reaches_runners_that_wait_and_runners_that_run() {
+    let mut session = Session::new(&plan(2, false), None);
+    session.deltas(&batch(1, 0, &[1]), &pod(1), 0).unwrap();
+    session.stop("aborted by spec.abort");
+    session.stop("something else");
+    let reason = "aborted by spec.abort".to_owned();
+    assert_eq!(says(&mut session, &hello(0), 0), HelloCommand::Stop { reason: reason.clone() });
+    assert_eq!(session.state().runners[0].end, Some(RunnerEnd::Stopped { reason: reason.clone() }));
+    let mut last = batch(1, 0, &[2]);
+    last.deltas[0].done = Some(RunnerEnd::Stopped { reason: reason.clone() });
+    let reply = session.deltas(&last, &pod(1), 0).unwrap();
+    assert_eq!(reply.command, DeltaCommand::Stop { reason });
+    assert!(session.is_urgent() && !session.all_done());
+    save(&mut session, 0);
+    assert!(session.all_done());
+}
+
+#[test]
+fn a_share_that_was_begun_is_not_given_to_another_pod() {
+    let mut session = Session::new(&plan(2, false), None);
+    let other = Pod { name: "checkout-1-0-again".into(), uid: "other".into() };
+    assert!(session.hello(&hello(0), &pod(0), 0).is_ok());
+    assert!(session.hello(&hello(0), &other, 0).is_ok(), "nothing was begun");
+    session.deltas(&batch(0, 0, &[1]), &other, 0).unwrap();
+    let refusal = session.hello(&hello(0), &pod(0), 0).unwrap_err();
+    assert_eq!(refusal, Refusal::Taken { runner: 0, pod: other.name });
+    assert!(matches!(session.hello(&hello(2), &pod(2), 0), Err(Refusal::Index { runner: 2, runners: 2 })));
+    let refusal = session.deltas(&batch(1, 77, &[1]), &pod(1), 0).unwrap_err();
+    assert_eq!(refusal, Refusal::OtherStart { runner: 1, theirs: 77, ours: 0 });
+}
+
+#[test]
+fn a_restored_session_knows_all_that_was_durable() {
+    let plan = plan(2, true);
+    let mut session = Session::new(&plan, None);
+    let mut last = batch(0, 9, &[1]);
+    last.deltas[0].done = Some(RunnerEnd::Completed);
+    session.deltas(&last, &pod(0), 0).unwrap();
+    session.stop("deadline");
+    let restored = restarted(&session, &plan);
+    assert_eq!(restored.state(), session.state());
+    assert_eq!((restored.t0(), restored.presence()[0].acknowledged), (Some(9), 1));
+    assert!(restored.presence()[0].end_durable);
+}
