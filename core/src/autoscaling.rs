@@ -12,6 +12,8 @@ mod limits;
 mod observation;
 mod outages;
 mod replicas;
+#[cfg(test)]
+mod tests;
 
 pub use analyse::{analyse, digest, watch_until};
 pub use course::{fall, rise};

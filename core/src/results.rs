@@ -5,6 +5,8 @@
 
 mod format;
 mod generator;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -91,6 +91,8 @@ pub mod reasons {
     pub const TEST_NOT_FOUND: &str = "TestNotFound";
     /// The target workload does not exist or has no scale subresource.
     pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
+    /// The target did not come to rest before the load.
+    pub const TARGET_NOT_IDLE: &str = "TargetNotIdle";
     /// The host name of the target does not resolve.
     pub const TARGET_UNRESOLVED: &str = "TargetUnresolved";
     /// The target can't be reached.
@@ -111,6 +113,8 @@ pub mod reasons {
     pub const RUNNER_FAILED: &str = "RunnerFailed";
     /// A runner vanished or fell silent.
     pub const RUNNER_LOST: &str = "RunnerLost";
+    /// What was received so far can't be read back after a restart of the operator.
+    pub const CHECKPOINT_DAMAGED: &str = "CheckpointDamaged";
     /// A phase lasted longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
     /// The generator could not produce the load as asked.

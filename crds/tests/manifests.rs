@@ -1,5 +1,7 @@
 //! The definitions as they are installed: what the API server and its users rely on.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use std::{fs, path::Path};
 
 use serde_json::{Value, json};

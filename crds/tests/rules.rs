@@ -1,5 +1,7 @@
 //! Every CEL rule of the schemas: what it lets pass, what it refuses, and with what words.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 use kube::core::cel::{validate_cel, validate_cel_update};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,5 +1,8 @@
 //! What the samplers saw: changes of replicas, of the autoscaler's conditions, and the lives of pods.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -108,18 +111,13 @@ impl Observation {
     /// Notes the replicas at an instant; nothing if they are what they were.
     pub fn record_replicas(&mut self, at: Timestamp, desired: i32, current: i32, ready: i32) {
         let sample = ReplicaSample { at, desired, current, ready };
-        if let Some(last) = self.samples.last() {
-            if (last.desired, last.current, last.ready) == (desired, current, ready) {
-                return;
-            }
-            // Several watches write here: their instants may come a little out of order.
-            if at < last.at {
-                let place = self.samples.partition_point(|earlier| earlier.at <= at);
-                self.samples.insert(place, sample);
-                return;
-            }
+        // Several watches write here: their instants may come a little out of order.
+        let place = self.samples.partition_point(|earlier| earlier.at <= at);
+        let before = place.checked_sub(1).and_then(|index| self.samples.get(index));
+        if before.is_some_and(|before| ReplicaSample { at, ..*before } == sample) {
+            return;
         }
-        self.samples.push(sample);
+        self.samples.insert(place, sample);
         if self.samples.len() > MOST_SAMPLES {
             thin(&mut self.samples);
         }

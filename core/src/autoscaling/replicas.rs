@@ -77,7 +77,7 @@ impl Replicas {
         let step = self.samples.len().div_ceil(MOST_POINTS).max(1);
         let last = self.samples.len().saturating_sub(1);
         let peak = self.samples.iter().position(|sample| sample.ready == self.peak());
-        let kept = |index: &usize| index % step == 0 || *index == last || Some(*index) == peak;
+        let kept = |index: &usize| index.is_multiple_of(step) || *index == last || Some(*index) == peak;
         (0..self.samples.len())
             .filter(|index| step == 1 || kept(index))
             .filter_map(|index| self.samples.get(index))

@@ -1,5 +1,7 @@
 //! `LoadTest`: the test that a team keeps in Git.
 
+#![allow(clippy::duplicated_attributes, reason = "each column states its type")]
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, apimachinery::pkg::apis::meta::v1::Time};

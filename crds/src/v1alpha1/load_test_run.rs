@@ -1,5 +1,7 @@
 //! `LoadTestRun`: one execution of a test, with its full result.
 
+#![allow(clippy::duplicated_attributes, reason = "each column states its type")]
+
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;

@@ -1,0 +1,346 @@
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rstest::rstest;
+use upsurge_crds::v1alpha1::{
+    AutoscalingExpectations, AutoscalingResult, AutoscalingSpec, ConstantLoad, Load, SpikeLoad, TimeSpan,
+};
+
+use super::*;
+use crate::plan::Timeline;
+
+/// Ten seconds at 5, twenty at 50, thirty at 5: rises at 10 s, falls at 30 s, ends at 60 s.
+fn spike() -> Timeline {
+    let spike = SpikeLoad {
+        baseline: 5.0,
+        peak: 50.0,
+        warm_up: TimeSpan::from_secs(10),
+        ramp_up: TimeSpan::default(),
+        hold: TimeSpan::from_secs(20),
+        ramp_down: TimeSpan::default(),
+        recovery: TimeSpan::from_secs(30),
+    };
+    Timeline::compile(&load(None, Some(spike))).unwrap()
+}
+
+fn load(constant: Option<ConstantLoad>, spike: Option<SpikeLoad>) -> Load {
+    Load {
+        unit: Default::default(),
+        constant,
+        stages: None,
+        spike,
+        start_level: 0.0,
+        max_users: None,
+        graceful_stop: None,
+    }
+}
+
+fn at(second: f64) -> Timestamp {
+    Timestamp::from_millisecond(1_700_000_000_000 + (second * 1e3) as i64).unwrap()
+}
+
+fn observed(max: i32, samples: &[(f64, i32, i32, i32)]) -> Observation {
+    let mut observation = Observation {
+        autoscaler: Some(Autoscaler {
+            kind: "HorizontalPodAutoscaler".into(),
+            name: "checkout".into(),
+            min_replicas: 1,
+            max_replicas: max,
+        }),
+        ..Observation::default()
+    };
+    for (second, desired, current, ready) in samples {
+        observation.record_replicas(at(*second), *desired, *current, *ready);
+    }
+    observation.record_condition(at(-60.0), "ScalingActive", "True", "ValidMetricFound", "");
+    observation
+}
+
+/// 1 → 4 in two steps (18.5 s: 2, 22 s: 4), back to 1 in two steps (50 s: 3, 72.25 s: 1).
+fn good() -> Observation {
+    observed(
+        6,
+        &[
+            (-30.0, 1, 1, 1),
+            (16.0, 2, 1, 1),
+            (16.5, 2, 2, 1),
+            (18.5, 2, 2, 2),
+            (20.0, 4, 2, 2),
+            (22.0, 4, 4, 4),
+            (49.0, 3, 4, 4),
+            (50.0, 3, 3, 3),
+            (72.0, 1, 3, 3),
+            (72.25, 1, 1, 1),
+        ],
+    )
+}
+
+fn expecting(up: Option<u64>, fewest: Option<i32>, most: Option<i32>, down: Option<u64>) -> AutoscalingSpec {
+    AutoscalingSpec {
+        capacity_per_replica: None,
+        expect: Some(AutoscalingExpectations {
+            scale_up_within: up.map(TimeSpan::from_secs),
+            min_peak_replicas: fewest,
+            max_peak_replicas: most,
+            scale_down_within: down.map(TimeSpan::from_secs),
+        }),
+        wait_for_idle: None,
+    }
+}
+
+fn analysed(observation: &Observation, end: f64, spec: &AutoscalingSpec) -> AutoscalingResult {
+    analyse(observation, &spike(), at(0.0), at(end), spec)
+}
+
+fn outcomes(result: &AutoscalingResult) -> Vec<(&str, &str, bool)> {
+    let outcomes = result.expectations.iter();
+    outcomes.map(|one| (one.name.as_str(), one.observed.as_str(), one.passed)).collect()
+}
+
+#[test]
+fn a_spike_that_is_followed_up_and_down_meets_its_expectations() {
+    let spec = expecting(Some(15), Some(4), Some(6), Some(45));
+    let result = analysed(&good(), 80.0, &spec);
+    assert_eq!(result.autoscaler.as_deref(), Some("HorizontalPodAutoscaler/checkout"));
+    assert_eq!(result.replicas, "1→4→1");
+    assert_eq!((result.start_replicas, result.peak_replicas, result.end_replicas), (1, 4, 1));
+    assert_eq!((result.min_replicas, result.max_replicas), (Some(1), Some(6)));
+    // From the rise at 10 s to 4 ready at 22 s; from the fall at 30 s to 1 ready at 72.25 s.
+    assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(12.0), Some(42.25)));
+    assert_eq!(result.limited_by, None);
+    assert_eq!(
+        outcomes(&result),
+        [
+            ("scaleUpWithin", "12s", true),
+            ("minPeakReplicas", "4", true),
+            ("maxPeakReplicas", "4", true),
+            ("scaleDownWithin", "42.25s", true)
+        ]
+    );
+    let steps = |events: &[upsurge_crds::v1alpha1::ScaleEvent]| -> Vec<(f64, i32, i32)> {
+        events.iter().map(|event| (event.seconds, event.from, event.to)).collect()
+    };
+    assert_eq!(steps(&result.scale_ups), [(18.5, 1, 2), (22.0, 2, 4)]);
+    assert_eq!(steps(&result.scale_downs), [(50.0, 4, 3), (72.25, 3, 1)]);
+    let points: Vec<_> = result.timeline.iter().map(|p| (p.seconds, p.desired, p.current, p.ready)).collect();
+    assert_eq!(points.first(), Some(&(0.0, 1, 1, 1)), "the timeline begins with the state at the start");
+    assert_eq!(points.get(1..4), Some(&[(16.0, 2, 1, 1), (16.5, 2, 2, 1), (18.5, 2, 2, 2)][..]));
+    assert_eq!(points.len(), 10);
+    let short = digest(&result);
+    assert_eq!((short.replicas.as_str(), short.limited_by), ("1→4→1", None));
+}
+
+#[rstest]
+#[case::too_late(
+    expecting(Some(11), Some(4), None, None),
+    "scaleUpWithin",
+    "11s",
+    "12s",
+    "4 replicas were ready only after 12s"
+)]
+#[case::too_few(expecting(None, Some(5), None, None), "minPeakReplicas", "5", "4", "peak was 4")]
+#[case::too_many(expecting(None, None, Some(3), None), "maxPeakReplicas", "3", "4", "peak was 4")]
+#[case::too_slow_down(
+    expecting(None, None, None, Some(42)),
+    "scaleDownWithin",
+    "42s",
+    "42.25s",
+    "back at 1 only 42.25s after the fall of the load"
+)]
+#[case::never_there(
+    expecting(Some(60), Some(9), None, None),
+    "scaleUpWithin",
+    "1m",
+    "4 of 9 replicas",
+    "9 replicas were never ready: peak was 4 in 70s from the rise of the load"
+)]
+fn a_missed_expectation_says_what_was_observed(
+    #[case] spec: AutoscalingSpec,
+    #[case] name: &str,
+    #[case] expected: &str,
+    #[case] observed: &str,
+    #[case] message: &str,
+) {
+    let result = analysed(&good(), 80.0, &spec);
+    let missed = result.expectations.iter().find(|one| !one.passed).unwrap();
+    assert_eq!((missed.name.as_str(), missed.expected.as_str()), (name, expected));
+    assert_eq!((missed.observed.as_str(), missed.message.as_deref()), (observed, Some(message)));
+}
+
+#[test]
+fn replicas_that_are_not_back_at_the_end_of_the_observation_miss_scale_down_within() {
+    let result = analysed(&good(), 60.0, &expecting(None, None, None, Some(60)));
+    assert_eq!(result.scale_down_seconds, None);
+    let missed = result.expectations.first().unwrap();
+    assert_eq!(
+        missed.message.as_deref(),
+        Some("still 3 replicas 30s after the fall of the load, 1 at the start")
+    );
+    assert_eq!((result.replicas.as_str(), missed.passed), ("1→4→3", false));
+}
+
+#[test]
+fn an_upper_bound_that_is_too_low_is_named_with_its_owner() {
+    let mut observation = observed(2, &[(-30.0, 1, 1, 1), (16.0, 2, 1, 1), (18.0, 2, 2, 2)]);
+    observation.record_condition(at(17.0), "ScalingLimited", "True", "TooManyReplicas", "");
+    let result = analysed(&observation, 60.0, &expecting(Some(30), Some(4), None, None));
+    assert_eq!(result.limited_by.as_deref(), Some("maxReplicas"));
+    let messages: Vec<_> = result.expectations.iter().filter_map(|one| one.message.as_deref()).collect();
+    assert_eq!(
+        messages,
+        [
+            "4 replicas were never ready: peak was 2 in 50s from the rise of the load, limited by maxReplicas 2 of \
+             HorizontalPodAutoscaler/checkout",
+            "peak was 2, limited by maxReplicas 2 of HorizontalPodAutoscaler/checkout"
+        ]
+    );
+}
+
+#[rstest]
+#[case::at_the_bound_and_more_needed(4, &[], false, Some("maxReplicas"))]
+#[case::below_the_bound(9, &[], false, None)]
+#[case::by_policy(9, &[("ScalingLimited", "True", "ScaleUpLimit")], false, Some("policy"))]
+#[case::by_its_condition(9, &[("ScalingLimited", "True", "TooManyReplicas")], false, Some("maxReplicas"))]
+#[case::at_the_lower_bound(9, &[("ScalingLimited", "True", "TooFewReplicas")], false, None)]
+#[case::by_nodes(4, &[], true, Some("nodes"))]
+#[case::by_metrics(4, &[("ScalingActive", "False", "FailedGetResourceMetric")], true, Some("metrics"))]
+fn what_limited_the_workload_is_found(
+    #[case] max: i32,
+    #[case] conditions: &[(&str, &str, &str)],
+    #[case] unschedulable: bool,
+    #[case] limited_by: Option<&str>,
+) {
+    let mut observation = observed(max, &[(-30.0, 1, 1, 1), (16.0, 4, 4, 1), (18.0, 4, 4, 3)]);
+    observation.unschedulable = unschedulable;
+    for (type_, status, reason) in conditions {
+        observation.record_condition(at(12.0), type_, status, reason, "");
+    }
+    let result = analysed(&observation, 60.0, &expecting(Some(30), Some(5), None, None));
+    assert_eq!(result.limited_by.as_deref(), limited_by);
+}
+
+#[rstest]
+#[case::one_more_than_at_the_start(None, None, Some(8.5))]
+#[case::what_the_load_needs(Some(12.5), None, Some(12.0))] // 50 / 12.5 = 4
+#[case::what_is_asked_for(Some(1.0), Some(2), Some(8.5))]
+#[case::more_than_ever_ready(Some(10.0), None, None)] // 50 / 10 = 5
+#[case::enough_from_the_start(Some(50.0), None, Some(0.0))]
+fn the_replicas_that_were_needed_decide_when_the_scale_up_is_done(
+    #[case] capacity: Option<f64>,
+    #[case] fewest: Option<i32>,
+    #[case] seconds: Option<f64>,
+) {
+    let mut spec = expecting(None, fewest, None, None);
+    spec.capacity_per_replica = capacity;
+    assert_eq!(analysed(&good(), 80.0, &spec).scale_up_seconds, seconds);
+}
+
+#[test]
+fn without_expectations_replicas_are_only_reported() {
+    let result = analysed(&good(), 80.0, &AutoscalingSpec::default());
+    assert_eq!((result.expectations.len(), result.replicas.as_str()), (0, "1→4→1"));
+    assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(8.5), Some(42.25)));
+    assert_eq!(watch_until(&good(), &spike(), at(0.0), &AutoscalingSpec::default(), at(5.0)), None);
+}
+
+#[test]
+fn nothing_observed_meets_no_expectation() {
+    let result = analysed(&Observation::default(), 60.0, &expecting(Some(30), Some(1), None, Some(30)));
+    assert!(result.expectations.iter().all(|one| !one.passed), "{result:?}");
+    assert_eq!((result.scale_up_seconds, result.scale_down_seconds, result.autoscaler), (None, None, None));
+}
+
+#[rstest]
+#[case::up_not_reached(Some(30), None, 15.0, Some(40.0))]
+#[case::up_reached(Some(30), None, 19.0, None)]
+#[case::up_too_late(Some(8), None, 18.2, None)]
+#[case::down_during_the_load(None, Some(60), 40.0, Some(90.0))]
+#[case::down_not_yet(None, Some(60), 71.0, Some(90.0))]
+#[case::down_is_back(None, Some(60), 73.0, None)]
+#[case::down_too_late(None, Some(20), 60.0, None)]
+#[case::both(Some(200), Some(60), 15.0, Some(210.0))]
+fn the_observation_goes_on_until_expectations_are_decided(
+    #[case] up: Option<u64>,
+    #[case] down: Option<u64>,
+    #[case] now: f64,
+    #[case] until: Option<f64>,
+) {
+    let mut observation = good();
+    observation.samples.retain(|sample| sample.at <= at(now));
+    let spec = expecting(up, None, None, down);
+    assert_eq!(watch_until(&observation, &spike(), at(0.0), &spec, at(now)), until.map(at));
+}
+
+#[test]
+fn replicas_that_the_autoscaler_still_wants_are_waited_for() {
+    let observation = observed(4, &[(-30.0, 1, 1, 1), (58.0, 3, 1, 1)]);
+    let spec = expecting(None, None, None, Some(60));
+    assert_eq!(watch_until(&observation, &spike(), at(0.0), &spec, at(61.0)), Some(at(90.0)));
+}
+
+#[test]
+fn a_constant_load_rises_at_its_start_and_falls_at_its_end() {
+    let constant = ConstantLoad { level: 50.0, duration: TimeSpan::from_secs(60) };
+    let timeline = Timeline::compile(&load(Some(constant), None)).unwrap();
+    let result = analyse(&good(), &timeline, at(0.0), at(80.0), &AutoscalingSpec::default());
+    assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(18.5), Some(12.25)));
+    assert_eq!((rise(&timeline), fall(&timeline)), (Duration::ZERO, Duration::from_secs(60)));
+}
+
+fn doubted(observation: &Observation, spec: Option<&AutoscalingSpec>) -> Vec<(&'static str, String)> {
+    let doubts = doubts(observation, &spike(), at(0.0), at(80.0), spec);
+    doubts.into_iter().map(|doubt| (doubt.reason, doubt.message)).collect()
+}
+
+#[test]
+fn an_autoscaler_that_is_blind_for_long_can_not_be_judged() {
+    let spec = expecting(None, Some(2), None, None);
+    let mut blind = good();
+    blind.record_condition(at(5.0), "ScalingActive", "False", "FailedGetResourceMetric", "no metrics known");
+    let doubts = doubted(&blind, Some(&spec));
+    assert_eq!(
+        doubts,
+        [(
+            "MetricsUnavailable",
+            "HorizontalPodAutoscaler/checkout could not read its metrics for 25 s of 30 s of load \
+             (FailedGetResourceMetric: no metrics known); see to the metrics API and run the test again"
+                .to_owned()
+        )]
+    );
+    assert_eq!(doubted(&blind, None), [], "nothing was expected of it");
+    assert_eq!(doubted(&blind, Some(&AutoscalingSpec::default())), []);
+    let problems = analysed(&blind, 80.0, &spec).problems;
+    assert_eq!(
+        problems,
+        ["ScalingActive=False from 5 s to 80 s of the run: FailedGetResourceMetric: no metrics known"]
+    );
+    blind.record_condition(at(10.0), "ScalingActive", "True", "ValidMetricFound", "");
+    assert_eq!(doubted(&blind, Some(&spec)), [], "5 s of 30 s are a hiccup");
+}
+
+#[test]
+fn a_missing_autoscaler_or_no_observation_can_not_be_judged() {
+    let spec = expecting(None, Some(2), None, None);
+    let mut nothing = Observation::default();
+    nothing.record_problem("horizontalpodautoscalers is forbidden");
+    let (reason, message) = doubted(&nothing, Some(&spec)).remove(0);
+    assert_eq!(reason, "AutoscalerNotFound");
+    assert!(message.ends_with("spec.target.workload: horizontalpodautoscalers is forbidden"), "{message}");
+    assert_eq!(doubted(&observed(4, &[]), Some(&spec)).remove(0).0, "MetricsUnavailable");
+    assert_eq!(doubted(&nothing, None), []);
+}
+
+#[rstest]
+#[case::before_the_load(-1.0, true, false)]
+#[case::during_the_load(40.0, false, true)]
+#[case::while_scale_down_is_watched(70.0, true, true)]
+#[case::after_the_load_when_nothing_is_expected(70.0, false, false)]
+#[case::after_the_run(90.0, true, false)]
+fn a_rollout_during_the_run_spoils_it(#[case] second: f64, #[case] judged: bool, #[case] doubt: bool) {
+    let spec = judged.then(|| expecting(None, Some(2), None, Some(60)));
+    let mut observation = good();
+    observation.record_rollout(at(second));
+    let reasons: Vec<_> =
+        doubted(&observation, spec.as_ref()).into_iter().map(|(reason, _)| reason).collect();
+    assert_eq!(reasons.contains(&"RolloutDuringRun"), doubt);
+}

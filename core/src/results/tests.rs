@@ -1,0 +1,205 @@
+use rstest::rstest;
+use upsurge_crds::v1alpha1::Load;
+
+use super::*;
+use crate::{
+    metrics::{SeriesKey, Tags},
+    protocol::GeneratorDelta,
+};
+
+/// Ten iterations per second for ten seconds, then fifty for twenty.
+fn timeline(unit: &str) -> Timeline {
+    let load: Load = serde_json::from_value(serde_json::json!({
+        "unit": unit,
+        "stages": [
+            {"name": "low", "duration": "10s", "target": 10, "jump": true},
+            {"name": "high", "duration": "20s", "target": 50, "jump": true}
+        ],
+        "gracefulStop": "5s"
+    }))
+    .unwrap();
+    Timeline::compile(&load).unwrap()
+}
+
+fn key(metric: &str, stage: &str, request: Option<&str>, check: Option<&str>) -> SeriesKey {
+    let tags = Tags {
+        stage: Some(stage.into()),
+        scenario: Some("pay".into()),
+        request: request.map(Into::into),
+        check: check.map(Into::into),
+        ..Tags::default()
+    };
+    SeriesKey { metric: metric.into(), tags }
+}
+
+/// Per iteration a request "log in" of 10 ms and a request "buy" of 30 ms, of which every tenth fails.
+fn recorded(counts: &[(&str, u64)]) -> Metrics {
+    let mut metrics = Metrics::default();
+    for (stage, count) in counts {
+        for (request, time, failed) in [("log in", 10, 0), ("buy", 30, count / 10)] {
+            let mut trend = Trend::default();
+            trend.record_many(Duration::from_millis(time), *count);
+            let mut add = |metric, check, sink| metrics.add(key(metric, stage, Some(request), check), &sink);
+            add("http_req_duration", None, Sink::Trend(trend));
+            add("http_reqs", None, Sink::Counter(*count as f64));
+            add("http_req_failed", None, Sink::Rate { passes: failed, total: *count });
+            add("checks", Some("status is 200"), Sink::Rate { passes: count - failed, total: *count });
+        }
+        for metric in ["iterations", "started_iterations"] {
+            metrics.add(key(metric, stage, None, None), &Sink::Counter(*count as f64));
+        }
+    }
+    metrics
+}
+
+#[test]
+fn figures_are_those_of_the_whole_of_each_stage_and_of_each_request() {
+    let metrics = recorded(&[("low", 100), ("high", 1000)]);
+    let figures = figures(&metrics, &timeline("IterationsPerSecond"), Duration::from_secs(30));
+    let summary = &figures.summary;
+    // 2200 requests in 30 s; (10 + 100) failed; half of them 10 ms, half 30 ms.
+    assert_eq!((summary.requests, summary.iterations, summary.dropped_iterations), (2200, 1100, 0));
+    assert_eq!((summary.requests_per_second.as_str(), summary.error_rate.as_str()), ("73.33", "5%"));
+    let latency = &summary.latency;
+    assert_eq!((latency.min.as_str(), latency.mean.as_str(), latency.max.as_str()), ("10ms", "20ms", "30ms"));
+    assert_eq!((latency.p50.as_str(), latency.p999.as_str()), ("10.01ms", "30ms"));
+    assert_eq!(summary.response_time, None, "nothing was recorded of it");
+    let stages: Vec<_> = figures
+        .stages
+        .iter()
+        .map(|stage| {
+            let summary = &stage.summary;
+            (
+                stage.name.as_str(),
+                stage.start_seconds,
+                stage.duration_seconds,
+                summary.requests_per_second.as_str(),
+            )
+        })
+        .collect();
+    // 200 requests in 10 s, 2000 in 20 s.
+    assert_eq!(stages, [("low", 0.0, 10.0, "20"), ("high", 10.0, 20.0, "100")]);
+    let requests: Vec<_> = figures
+        .requests
+        .iter()
+        .map(|request| {
+            (request.scenario.as_str(), request.name.as_str(), request.summary.error_rate.as_str())
+        })
+        .collect();
+    assert_eq!(requests, [("pay", "buy", "10%"), ("pay", "log in", "0%")]);
+    let checks: Vec<_> = figures
+        .expectations
+        .iter()
+        .map(|check| (check.request.as_str(), check.passes, check.fails))
+        .collect();
+    assert_eq!(checks, [("buy", 990, 110), ("log in", 1100, 0)]);
+}
+
+#[test]
+fn figures_of_three_recorders_are_those_of_one() {
+    let timeline = timeline("Users");
+    let mut merged = Metrics::default();
+    for part in [[("low", 20), ("high", 300)], [("low", 30), ("high", 100)], [("low", 50), ("high", 600)]] {
+        merged.merge(&recorded(&part));
+    }
+    let whole = recorded(&[("low", 100), ("high", 1000)]);
+    let time = Duration::from_secs(30);
+    assert_eq!(figures(&merged, &timeline, time), figures(&whole, &timeline, time));
+}
+
+#[test]
+fn while_the_load_runs_only_stages_that_have_begun_are_shown_and_rates_use_their_time() {
+    let timeline = timeline("Users");
+    let early = figures(&recorded(&[("low", 40)]), &timeline, Duration::from_secs(4));
+    assert_eq!(early.stages.len(), 1);
+    assert_eq!(early.stages.first().unwrap().summary.requests_per_second, "20");
+    let nothing = figures(&Metrics::default(), &timeline, Duration::ZERO);
+    assert_eq!((nothing.stages.len(), nothing.summary.requests_per_second.as_str()), (0, "0"));
+    assert_eq!(nothing.summary.latency.p95, "0ms");
+}
+
+#[test]
+fn lists_stay_bounded_and_keep_what_matters() {
+    let mut metrics = Metrics::default();
+    for index in 0..500_u64 {
+        let request = format!("request {index:03}");
+        metrics.add(key("http_reqs", "low", Some(&request), None), &Sink::Counter(index as f64));
+        let checks = Sink::Rate { passes: 1000 - index, total: 1000 };
+        metrics.add(key("checks", "low", Some(&request), Some("status")), &checks);
+    }
+    let figures = figures(&metrics, &timeline("Users"), Duration::from_secs(1));
+    let names: Vec<_> = figures.requests.iter().map(|request| request.name.as_str()).collect();
+    assert_eq!((names.len(), names.first(), names.last()), (100, Some(&"request 400"), Some(&"request 499")));
+    assert_eq!(figures.expectations.len(), 100);
+    assert!(figures.expectations.iter().all(|check| check.fails >= 400));
+}
+
+fn usage(periods: u64, throttled_periods: u64) -> GeneratorDelta {
+    GeneratorDelta { cpu_seconds: 1.234_567, periods, throttled_periods }
+}
+
+/// 1100 planned iterations, lag as given, and as many dropped as given.
+fn loaded(started: u64, dropped: u64, lag_milliseconds: u64) -> Metrics {
+    let mut metrics = Metrics::default();
+    metrics.add(key("started_iterations", "low", None, None), &Sink::Counter(started as f64));
+    metrics.add(key("dropped_iterations", "low", None, None), &Sink::Counter(dropped as f64));
+    let mut lag = Trend::default();
+    lag.record_many(Duration::from_micros(50), 980);
+    lag.record_many(Duration::from_millis(lag_milliseconds), 20);
+    metrics.add(key("schedule_lag", "low", None, None), &Sink::Trend(lag));
+    metrics
+}
+
+const STARTS: [i64; 3] = [1_000_000_000, 1_004_500_000, 1_002_000_000];
+
+#[test]
+fn a_generator_that_did_what_was_asked_is_healthy() {
+    let timeline = timeline("IterationsPerSecond");
+    let result =
+        generator(&loaded(1100, 0, 2), &timeline, &usage(1000, 20), &STARTS, 3, Duration::from_secs(31));
+    assert_eq!((result.healthy, result.problems.len()), (true, 0), "{result:?}");
+    assert_eq!((result.planned_iterations, result.started_iterations), (Some(1100), 1100));
+    assert_eq!((result.start_spread.as_deref(), result.throttled.as_deref()), (Some("4.5ms"), Some("2%")));
+    assert_eq!((result.lag_p99.as_str(), result.cpu_seconds), ("2ms", 1.235));
+}
+
+#[rstest]
+#[case::late(loaded(1100, 0, 150), usage(0, 0), &STARTS, "iterations started late: 99th percentile 150")]
+#[case::too_few(loaded(1000, 50, 1), usage(0, 0), &STARTS, "only 1050 of 1100 planned iterations")]
+#[case::throttled(loaded(1100, 0, 1), usage(100, 11), &STARTS, "throttled in 11% of their CPU periods")]
+#[case::missing(loaded(1100, 0, 1), usage(0, 0), &[1, 2], "only 2 of 3 runners started")]
+#[case::apart(loaded(1100, 0, 1), usage(0, 0), &[0, 5, 1_500_000_000], "the runners started 1500ms apart")]
+fn a_generator_that_did_not_is_not(
+    #[case] metrics: Metrics,
+    #[case] usage: GeneratorDelta,
+    #[case] starts: &[i64],
+    #[case] problem: &str,
+) {
+    let timeline = timeline("IterationsPerSecond");
+    let result = generator(&metrics, &timeline, &usage, starts, 3, Duration::from_secs(30));
+    assert!(!result.healthy);
+    assert_eq!(result.problems.len(), 1);
+    assert!(result.problems.first().unwrap().contains(problem), "{:?}", result.problems);
+}
+
+#[test]
+fn iterations_dropped_for_want_of_users_are_not_the_generators_fault() {
+    let timeline = timeline("IterationsPerSecond");
+    let metrics = loaded(700, 400, 1);
+    assert!(generator(&metrics, &timeline, &usage(0, 0), &STARTS, 3, Duration::from_secs(30)).healthy);
+}
+
+#[test]
+fn a_run_that_was_stopped_is_held_to_the_time_it_had() {
+    let timeline = timeline("IterationsPerSecond");
+    // 100 in the first 10 s and 250 in the next 5.
+    let result = generator(&loaded(350, 0, 1), &timeline, &usage(0, 0), &STARTS, 3, Duration::from_secs(15));
+    assert_eq!((result.planned_iterations, result.healthy), (Some(350), true));
+}
+
+#[test]
+fn users_have_no_plan_of_iterations() {
+    let result =
+        generator(&loaded(7, 0, 1), &timeline("Users"), &usage(0, 0), &STARTS, 3, Duration::from_secs(30));
+    assert_eq!((result.planned_iterations, result.throttled, result.healthy), (None, None, true));
+}
