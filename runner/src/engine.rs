@@ -193,6 +193,12 @@ impl Engine {
         progress
     }
 
+    /// How late the first core was to start the load; `None` before it has started.
+    pub fn start_lag(&self) -> Option<Duration> {
+        let lags = self.workers.iter().map(|worker| worker.counts.start_lag.load(Ordering::Relaxed));
+        lags.filter_map(|lag| lag.checked_sub(1)).min().map(Duration::from_nanos)
+    }
+
     /// Stops the load: with `graceful`, iterations under way get `gracefulStop` to end; else they are cut.
     pub fn stop(&self, graceful: bool) {
         for commands in self.workers.iter().filter_map(|worker| worker.commands.as_ref()) {
@@ -225,6 +231,21 @@ impl Drop for Engine {
             }
         }
     }
+}
+
+/// Compiles a test's program, to find out before the start what can't be compiled.
+///
+/// # Errors
+/// When a secret has no value, or a URL or header is wrong once secrets are filled in.
+pub fn check(
+    valid: &Valid,
+    test: &LoadTestSpec,
+    secrets: &BTreeMap<String, String>,
+) -> Result<(), EngineError> {
+    let sources = Sources { valid, test, secrets, variables: &Map::new() };
+    let programs = [Program::scenarios(&sources), Program::before(&sources)];
+    let compiled: Result<Vec<_>, _> = programs.into_iter().collect();
+    compiled.map(drop).map_err(|error| EngineError::Program(error.to_string()))
 }
 
 /// No more threads than there are users: a thread without users could only drop iterations.

@@ -55,6 +55,8 @@ pub(crate) struct Counts {
     pub(crate) started: AtomicU64,
     pub(crate) finished: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    /// How late the load started, in nanoseconds, plus one; 0 before it has.
+    pub(crate) start_lag: AtomicU64,
 }
 
 /// Adds to a figure that only this thread writes: no locked instruction is needed.

@@ -6,7 +6,7 @@
 use std::{
     io,
     rc::Rc,
-    sync::{Arc, mpsc},
+    sync::{Arc, atomic::Ordering, mpsc},
     thread,
     time::Instant,
 };
@@ -118,6 +118,12 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
 async fn work(context: &Rc<Context>, share: Share, line: &mut Line) {
     let clock = Rc::clone(context);
     let mut clock = spawn_local(async move { clock.timer.run().await });
+    let first = Rc::clone(context);
+    spawn_local(async move {
+        first.timer.wait_until(first.start).await;
+        let lag = first.start.elapsed().as_nanos().min(u128::from(u64::MAX - 1)) as u64;
+        first.counts.start_lag.store(lag + 1, Ordering::Relaxed);
+    });
     let mut load = match context.timeline.unit {
         LoadUnit::IterationsPerSecond => spawn_local(arrivals::run(Rc::clone(context), share)),
         LoadUnit::Users => spawn_local(users::run(Rc::clone(context), share)),

@@ -1,0 +1,240 @@
+//! The agent during the load: one delta per second, sent until it is acknowledged.
+
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant as TokioInstant, sleep, sleep_until, timeout},
+};
+use upsurge_core::{
+    protocol::{DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, RunnerEnd},
+    schedule::Share,
+};
+use upsurge_crds::names::reasons;
+
+use super::{
+    Ending,
+    clock::Clock,
+    config::AgentConfig,
+    link::{Link, LinkError},
+    pending::Pending,
+    prepare::Prepared,
+};
+use crate::{
+    engine::{Engine, EngineConfig},
+    generator::GeneratorProbe,
+};
+
+/// Time between two messages when only an acknowledgement is waited for.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+/// First pause after a message that failed; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause after a message that failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Time for the last words after SIGTERM.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Longest wait for the acknowledgement of the last delta. The collector may be away for an upgrade.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(600);
+
+/// What the collector said when it told to start.
+pub(super) struct Start {
+    /// T0 by the operator's clock.
+    pub(super) at: i64,
+    /// Variables captured by `before`.
+    pub(super) variables: Map<String, Value>,
+    /// The operator's clock.
+    pub(super) clock: Clock,
+}
+
+/// Carries out the load and reports it.
+pub(super) async fn run(
+    config: &AgentConfig,
+    link: Link,
+    prepared: Prepared,
+    start: Start,
+    mut terminate: watch::Receiver<bool>,
+) -> Ending {
+    let begin = start.clock.instant_of(start.at);
+    let uncertainty_us = start.clock.uncertainty().map_or(0, |span| span.as_micros() as u64);
+    let in_ms = begin.saturating_duration_since(Instant::now()).as_millis() as u64;
+    tracing::info!(in_ms, uncertainty_us, "starting");
+    let engine = Engine::start(EngineConfig {
+        valid: prepared.valid,
+        test: prepared.test,
+        share: Share::new(config.runner, prepared.runners),
+        threads: config.threads,
+        variables: start.variables,
+        secrets: config.secrets.clone(),
+        start: begin,
+    });
+    let (engine, problem) = match engine {
+        Ok(engine) => (Some(engine), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let report = Report {
+        link,
+        runner: config.runner,
+        pod: config.pod.clone(),
+        start: start.at,
+        begin,
+        engine,
+        probe: RefCell::default(),
+        pending: RefCell::default(),
+        end: RefCell::default(),
+        stopped: RefCell::default(),
+        news: Notify::new(),
+    };
+    if let Some(message) = problem {
+        report.record(Some(RunnerEnd::Failed { reason: reasons::RUNNER_FAILED.to_owned(), message }));
+    }
+    tokio::select! {
+        ending = report.send_all() => return ending,
+        () = report.record_all() => {}
+        _ = terminate.wait_for(|terminate| *terminate) => {}
+    }
+    tracing::info!("terminated: the load stops, the rest is reported");
+    report.stop("SIGTERM".to_owned());
+    if report.end.borrow().is_none() {
+        // All cores let go at once; what they recorded is collected after that.
+        if let Some(engine) = &report.engine {
+            let _ = timeout(LAST_WORDS, engine.wait()).await;
+        }
+        report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
+    }
+    let _ = timeout(LAST_WORDS, report.send_all()).await;
+    Ending::Terminated
+}
+
+/// What has been recorded and is still to be told. Recording and sending go on side by side, on one
+/// thread: a collector that takes long to answer delays no delta.
+struct Report {
+    link: Link,
+    runner: u32,
+    pod: String,
+    start: i64,
+    begin: Instant,
+    /// `None` if it could not start.
+    engine: Option<Engine>,
+    probe: RefCell<GeneratorProbe>,
+    pending: RefCell<Pending>,
+    /// How the runner ended; set with its last delta.
+    end: RefCell<Option<RunnerEnd>>,
+    /// Why it was stopped early.
+    stopped: RefCell<Option<String>>,
+    news: Notify,
+}
+
+impl Report {
+    /// Records a delta each second, and the last one when the engine has finished. Never returns.
+    async fn record_all(&self) {
+        let Some(engine) = &self.engine else { return std::future::pending().await };
+        let mut next = TokioInstant::from_std(self.begin) + DELTA_INTERVAL;
+        loop {
+            tokio::select! {
+                biased;
+                () = engine.wait() => break,
+                () = sleep_until(next) => {
+                    self.record(None);
+                    next += DELTA_INTERVAL;
+                }
+            }
+        }
+        let stopped = self.stopped.borrow().clone();
+        let end = stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason });
+        self.record(Some(end));
+        std::future::pending().await
+    }
+
+    /// Adds what was recorded since the last time to what is pending.
+    fn record(&self, done: Option<RunnerEnd>) {
+        let interval = self.engine.as_ref().map(Engine::collect).unwrap_or_default();
+        self.pending.borrow_mut().push(Delta {
+            number: 0,
+            from_ms: interval.from.as_millis() as u64,
+            to_ms: interval.to.as_millis() as u64,
+            metrics: interval.metrics,
+            generator: self.probe.borrow_mut().take(),
+            done: done.clone(),
+        });
+        if done.is_some() {
+            self.end.replace(done);
+        }
+        self.news.notify_one();
+    }
+
+    /// Sends what is pending, again and again, until the last delta is acknowledged.
+    async fn send_all(&self) -> Ending {
+        let mut pause = FIRST_PAUSE;
+        let mut farewell = None;
+        loop {
+            let (more, ended) = (self.pending.borrow().has_more(), self.end.borrow().is_some());
+            if self.pending.borrow().is_done(&self.end.borrow()) {
+                return self.ending();
+            }
+            if ended && farewell.get_or_insert_with(Instant::now).elapsed() > LONGEST_FAREWELL {
+                return Ending::Failed("the collector never acknowledged the last figures".to_owned());
+            }
+            match (more, ended) {
+                (true, _) => {}
+                // Only the acknowledgement of the last one is still to come.
+                (false, true) => sleep(ASK_AGAIN).await,
+                (false, false) => {
+                    self.news.notified().await;
+                    continue;
+                }
+            }
+            match self.send().await {
+                Ok(()) => pause = FIRST_PAUSE,
+                Err(error @ LinkError::Refused { .. }) => {
+                    self.stop(error.to_string());
+                    return Ending::Failed(error.to_string());
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "deltas were not taken, trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn send(&self) -> Result<(), LinkError> {
+        let lag = self.engine.as_ref().and_then(Engine::start_lag).unwrap_or_default();
+        let batch = DeltaBatch {
+            runner: self.runner,
+            pod: self.pod.clone(),
+            start: self.start,
+            started_at: self.start.saturating_add(i64::try_from(lag.as_nanos()).unwrap_or(i64::MAX)),
+            deltas: self.pending.borrow_mut().batch(),
+        };
+        let reply = self.link.deltas(&batch).await?;
+        self.pending.borrow_mut().settle(&reply);
+        if let DeltaCommand::Stop { reason } = reply.command {
+            self.stop(reason);
+        }
+        Ok(())
+    }
+
+    /// Stops the load at once; told again, the first reason stays.
+    fn stop(&self, reason: String) {
+        if self.stopped.borrow().is_some() || self.end.borrow().is_some() {
+            return;
+        }
+        tracing::info!(reason, "the load is stopped");
+        self.stopped.replace(Some(reason));
+        if let Some(engine) = &self.engine {
+            engine.stop(false);
+        }
+    }
+
+    fn ending(&self) -> Ending {
+        match &*self.end.borrow() {
+            Some(RunnerEnd::Failed { reason, message }) => Ending::Failed(format!("{reason}: {message}")),
+            _ => Ending::Done,
+        }
+    }
+}
