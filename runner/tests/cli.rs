@@ -1,0 +1,220 @@
+//! The command line as its users have it: the real binary, against the real target, on loopback.
+
+#[path = "processes/processes.rs"]
+mod processes;
+
+use std::time::{Duration, Instant};
+
+use processes::{Upsurge, scratch, signal, start_target, wait_until};
+use serde_json::Value;
+
+/// A LoadTest with the given load and thresholds, of one request to one route.
+fn manifest(load: &str, thresholds: &str) -> String {
+    format!(
+        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
+         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  \
+         scenarios: [{{name: browse, steps: [{{request: {{name: item, url: \"/items/{{{{ iteration }}}}\", expect: [{{status: [200]}}]}}}}]}}]\n  \
+         load: {load}\n  thresholds: [{thresholds}]\n"
+    )
+}
+
+const FEW: &str = "{unit: IterationsPerSecond, constant: {level: 50, duration: 1s}}";
+const LONG: &str = "{unit: IterationsPerSecond, constant: {level: 50, duration: 60s}}";
+
+fn summary(path: &std::path::Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_whose_limits_hold_passes_with_the_targets_own_counts_and_percentiles() {
+    let script =
+        "latency: {percentiles: [[0, 50ms], [50, 100ms], [95, 200ms], [100, 400ms]]}\nerrorRate: 0.02\n";
+    let target = start_target(Some(script), &[]);
+    // A block of the target's draws, so that the percentiles are the script's own.
+    let load = "{unit: IterationsPerSecond, constant: {level: 250, duration: 4s}}";
+    let file = scratch("passed.yaml", &manifest(load, "{metric: http_req_failed, condition: \"rate < 3%\"}"));
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).args(["--summary"]).arg(&json).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("✓ http_req_failed rate < 3%: 2%"), "{ended:?}");
+    assert!(ended.stdout.contains("✓ Passed"), "{ended:?}");
+
+    let stats = target.stats();
+    let summary = summary(&json);
+    let metrics = &summary["metrics"];
+    assert_eq!(metrics["http_reqs"]["values"]["count"].as_f64(), stats["received"].as_f64());
+    assert_eq!(stats["received"], 1_000);
+    assert_eq!(stats["statuses"], serde_json::json!({"200": 980, "503": 20}));
+    assert_eq!(metrics["http_req_failed"]["values"]["passes"], 20);
+    assert_eq!(metrics["checks"]["values"], serde_json::json!({"passes": 980, "fails": 20, "rate": 0.98}));
+    assert_eq!(metrics["http_req_failed"]["thresholds"]["rate < 3%"]["ok"], true);
+    assert_eq!(summary["root_group"]["checks"][0]["passes"], 980);
+    assert_eq!((&summary["verdict"], &summary["stages"][0]["requests"]), (&"Passed".into(), &1_000.into()));
+    for (percentile, milliseconds) in [("med", 100.0), ("p(90)", 188.9), ("p(95)", 200.0), ("p(99)", 360.0)] {
+        let measured = metrics["http_req_duration"]["values"][percentile].as_f64().unwrap();
+        let off = (measured - milliseconds).abs() / milliseconds;
+        assert!(off < 0.05, "{percentile}: measured {measured} ms, scripted {milliseconds} ms");
+    }
+}
+
+#[test]
+fn a_breached_threshold_fails_the_run_and_is_told_with_its_figure() {
+    let target = start_target(None, &["--latency", "20ms"]);
+    let file =
+        scratch("failed.yaml", &manifest(FEW, "{metric: http_req_duration, condition: \"p(95) < 10ms\"}"));
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.stdout.contains("✗ Failed (ThresholdsBreached): http_req_duration p(95) < 10ms: observed 2"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_threshold_that_aborts_ends_the_load_early() {
+    let target = start_target(None, &["--error-rate", "1"]);
+    let threshold = "{metric: http_req_failed, condition: \"rate < 10%\", abortOnFail: true}";
+    let file = scratch("abort.yaml", &manifest(LONG, threshold));
+    let begin = Instant::now();
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    assert!(ended.stderr.contains("http_req_failed rate < 10% is breached (100%): stopping"), "{ended:?}");
+}
+
+#[test]
+fn a_target_out_of_reach_is_an_error_with_a_hint() {
+    let file = scratch("unreachable.yaml", &manifest(FEW, ""));
+    for (url, words) in
+        [("http://shop.invalid:80", "does not resolve"), ("http://127.0.0.1:1", "can't be reached")]
+    {
+        let json = file.with_extension("json");
+        let ended = Upsurge::run(&file).args(["--target", url, "--summary"]).arg(&json).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.stderr.contains(words) && ended.stderr.contains(url), "{ended:?}");
+        assert_eq!(summary(&json)["verdict"], "Error");
+    }
+}
+
+#[test]
+fn an_interrupted_run_shows_what_was_measured() {
+    let target = start_target(None, &["--latency", "5ms"]);
+    let file = scratch("interrupted.yaml", &manifest(LONG, ""));
+    let json = file.with_extension("json");
+    let running = Upsurge::run(&file).args(["--target", target.url(), "--summary"]).arg(&json).start();
+    wait_until("some requests are answered", || target.stats()["answered"].as_u64() >= Some(20));
+    signal(running.id(), "INT");
+    let ended = running.end();
+    assert_eq!(ended.code, 130, "{ended:?}");
+    assert!(ended.stdout.contains("✗ Aborted (Aborted): interrupted after"), "{ended:?}");
+    let summary = summary(&json);
+    assert_eq!(
+        summary["metrics"]["http_reqs"]["values"]["count"].as_f64(),
+        target.stats()["received"].as_f64()
+    );
+    assert_eq!(summary["verdict"], "Aborted");
+}
+
+#[test]
+fn a_second_interrupt_ends_the_run_at_once() {
+    let target = start_target(None, &["--latency", "40s"]);
+    let file = scratch("twice.yaml", &manifest(LONG, ""));
+    let running = Upsurge::run(&file).args(["--target", target.url()]).start();
+    wait_until("some requests are in work", || target.stats()["inFlight"].as_u64() >= Some(5));
+    signal(running.id(), "INT");
+    running.wait_for_stderr("interrupt again to end at once");
+    let begin = Instant::now();
+    signal(running.id(), "INT");
+    assert_eq!(running.end().code, 130);
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_generator_that_was_held_up_makes_the_run_inconclusive() {
+    let target = start_target(None, &[]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 100, duration: 4s}}";
+    let file = scratch("inconclusive.yaml", &manifest(load, ""));
+    let running = Upsurge::run(&file).args(["--target", target.url()]).start();
+    wait_until("the load runs", || target.stats()["answered"].as_u64() >= Some(20));
+    signal(running.id(), "STOP");
+    // What is tested is a stall of this length, so there is nothing to wait for but time.
+    std::thread::sleep(Duration::from_millis(1_500));
+    signal(running.id(), "CONT");
+    let ended = running.end();
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.stdout.contains("✗ Inconclusive (GeneratorLimited): "), "{ended:?}");
+}
+
+#[test]
+fn a_wrong_field_is_named_with_its_path() {
+    let text = manifest(FEW, "").replace("url:", "URL:");
+    for command in ["run", "validate"] {
+        let ended = Upsurge::command(command).arg(scratch("wrong.yaml", &text)).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.stderr.contains("spec.scenarios[0].steps[0].request.URL: unknown field; did you mean url?"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn of_several_tests_one_is_chosen_by_name_and_other_documents_are_left_out() {
+    let test = manifest(FEW, "");
+    let text = format!(
+        "kind: ConfigMap\nmetadata: {{name: data}}\n---\n{test}---\n{}",
+        test.replace("name: shop", "name: bar")
+    );
+    let file = scratch("several.yaml", &text);
+    let ended = Upsurge::command("validate").arg(&file).end();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("holds 2 LoadTests: choose one with --name (shop, bar)"), "{ended:?}");
+    let ended = Upsurge::command("validate").arg(&file).args(["--name", "bar"]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended.stdout.starts_with("LoadTest bar is valid.") && ended.stdout.contains("50 iterations in all"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("left out ConfigMap data"), "{ended:?}");
+    let ended = Upsurge::command("validate").arg(&file).args(["--name", "baz"]).end();
+    assert!(
+        ended.code == 2 && ended.stderr.contains("no LoadTest named \"baz\"; there are shop, bar"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn secrets_come_from_the_environment() {
+    let target =
+        start_target(Some("routes: [{path: /login, json: {got: \"{{ headers.authorization }}\"}}]"), &[]);
+    let text = manifest(FEW, "{metric: checks, condition: \"rate == 1\"}")
+        .replace("  load:", "  secrets: [{name: key, secretKeyRef: {name: login, key: pass}}]\n  load:")
+        .replace(
+            "url: \"/items/{{ iteration }}\", expect: [{status: [200]}]",
+            "url: /login, headers: {authorization: \"Bearer {{ secrets.key }}\"}, expect: [{jsonPath: $.got, equals: Bearer s3cret}]",
+        );
+    let file = scratch("secrets.yaml", &text);
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.stderr.contains(
+            "set the environment variable UPSURGE_SECRET_key to what key \"pass\" of Secret \"login\" holds"
+        ),
+        "{ended:?}"
+    );
+    let ended =
+        Upsurge::run(&file).args(["--target", target.url()]).env("UPSURGE_SECRET_key", "s3cret").end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!format!("{ended:?}").contains("s3cret"), "a secret is never printed");
+}
+
+#[test]
+fn what_only_a_cluster_can_judge_is_said_not_to_be_judged() {
+    let target = start_target(None, &[]);
+    let text = manifest(FEW, "")
+        .replace("baseUrl: \"http://127.0.0.1:9\"", "baseUrl: \"http://127.0.0.1:9\", workload: {name: shop}")
+        .replace("  load:", "  autoscaling: {expect: {minPeakReplicas: 2}}\n  load:");
+    let ended = Upsurge::run(&scratch("cluster.yaml", &text)).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("not judged: spec.autoscaling.expect"), "{ended:?}");
+}
