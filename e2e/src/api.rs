@@ -54,7 +54,8 @@ impl Context {
     pub async fn next_run(&self, test: &str, known: Option<&str>) -> Result<String> {
         let last = |test: &LoadTest| test.status.as_ref().and_then(|status| status.last_run.clone());
         let new = |test: &LoadTest| last(test).is_some_and(|run| Some(run.as_str()) != known);
-        let test = wait::until(&self.api::<LoadTest>(), test, "has a new run", wait::seconds(20), new).await?;
+        let test =
+            wait::until(&self.api::<LoadTest>(), test, "has a new run", wait::seconds(20), new).await?;
         last(&test).context("the run is gone")
     }
 
@@ -169,14 +170,21 @@ pub fn ensure_conditions(found: &[Condition], verdict: Verdict, reason: &str) ->
     let passed = verdict == Verdict::Passed;
     let shown: Vec<_> =
         found.iter().map(|condition| (&condition.type_, &condition.status, &condition.reason)).collect();
-    for (type_, expected) in
-        [("Ready", passed), ("Stalled", !passed), ("Complete", true), ("Failed", !passed), ("Reconciling", false)]
-    {
+    for (type_, expected) in [
+        ("Ready", passed),
+        ("Stalled", !passed),
+        ("Complete", true),
+        ("Failed", !passed),
+        ("Reconciling", false),
+    ] {
         ensure!(conditions::is_true(found, type_) == expected, "{type_} is not {expected}: {shown:?}");
     }
     // Abnormal-true: absent instead of False.
     for type_ in ["Reconciling", "Stalled"] {
-        ensure!(conditions::find(found, type_).is_none_or(|condition| condition.status == "True"), "{shown:?}");
+        ensure!(
+            conditions::find(found, type_).is_none_or(|condition| condition.status == "True"),
+            "{shown:?}"
+        );
     }
     let ready = conditions::find(found, "Ready");
     ensure!(ready.is_some_and(|ready| ready.reason == reason), "Ready does not say {reason}: {shown:?}");
@@ -188,5 +196,7 @@ pub fn ensure_conditions(found: &[Condition], verdict: Verdict, reason: &str) ->
 /// # Errors
 /// When it is not of that form.
 pub fn milliseconds(text: &str) -> Result<f64> {
-    text.strip_suffix("ms").and_then(|number| number.parse().ok()).with_context(|| format!("{text:?} is no time in ms"))
+    text.strip_suffix("ms")
+        .and_then(|number| number.parse().ok())
+        .with_context(|| format!("{text:?} is no time in ms"))
 }

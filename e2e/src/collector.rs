@@ -46,7 +46,8 @@ pub async fn post(context: &Context, path: &str, token: Option<&str>, body: &Val
 /// # Errors
 /// When the API server refuses.
 pub async fn token(context: &Context, pod: &Pod, audience: Option<&str>, bound: bool) -> Result<String> {
-    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+    let account =
+        pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
     account_token(context, account, audience, bound.then_some(pod)).await
 }
 
@@ -60,7 +61,8 @@ pub async fn account_token(
     audience: Option<&str>,
     pod: Option<&Pod>,
 ) -> Result<String> {
-    let bound = pod.map(|pod| json!({"apiVersion": "v1", "kind": "Pod", "name": pod.name_any(), "uid": pod.uid()}));
+    let bound =
+        pod.map(|pod| json!({"apiVersion": "v1", "kind": "Pod", "name": pod.name_any(), "uid": pod.uid()}));
     let audiences: Vec<_> = audience.into_iter().collect();
     let request: TokenRequest = serde_json::from_value(
         json!({"spec": {"audiences": audiences, "boundObjectRef": bound, "expirationSeconds": 600}}),

@@ -28,7 +28,8 @@ pub async fn write(context: &Context, test: &str) {
 }
 
 async fn try_write(context: &Context, test: &str) -> Result<()> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/e2e").join(test.replace("::", "."));
+    let folder =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/e2e").join(test.replace("::", "."));
     // Of this failure alone, not mixed with an earlier one.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -85,12 +86,16 @@ async fn try_write(context: &Context, test: &str) -> Result<()> {
 }
 
 fn yaml<K: Serialize>(folder: &std::path::Path, name: &str, items: &[K]) -> Result<()> {
-    Ok(fs::write(folder.join(format!("{name}.yaml")), serde_saphyr::to_string(&serde_json::to_value(items)?)?)?)
+    Ok(fs::write(
+        folder.join(format!("{name}.yaml")),
+        serde_saphyr::to_string(&serde_json::to_value(items)?)?,
+    )?)
 }
 
 async fn logs(api: &Api<Pod>, pods: &[Pod], folder: &std::path::Path) -> Result<()> {
     for (pod, previous) in pods.iter().flat_map(|pod| [(pod, false), (pod, true)]) {
-        let parameters = LogParams { tail_lines: Some(LINES), previous, timestamps: true, ..LogParams::default() };
+        let parameters =
+            LogParams { tail_lines: Some(LINES), previous, timestamps: true, ..LogParams::default() };
         // A container that never started has no log, and most have no previous one.
         if let Ok(text) = api.logs(&pod.name_any(), &parameters).await {
             let name = format!("{}{}.log", pod.name_any(), if previous { ".previous" } else { "" });

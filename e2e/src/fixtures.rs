@@ -12,7 +12,9 @@ pub fn runner(parallelism: i32) -> Value {
 
 /// A spec with that many requests per second, for that many seconds, to `target`.
 pub fn constant(rate: u32, seconds: u32) -> Value {
-    spec(json!({"unit": "IterationsPerSecond", "constant": {"level": rate, "duration": format!("{seconds}s")}}))
+    spec(
+        json!({"unit": "IterationsPerSecond", "constant": {"level": rate, "duration": format!("{seconds}s")}}),
+    )
 }
 
 /// A spec with that load of single requests to `target`.

@@ -32,18 +32,36 @@ pub async fn ensure(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// `helm upgrade --install` with further arguments; without any, the installation of all tests.
+/// `helm upgrade --install` with further arguments; without any, the installation of all tests. One with further
+/// arguments is undone by the next [`ensure`].
 ///
 /// # Errors
 /// Those of helm.
 pub async fn upgrade(further: &[&str]) -> Result<()> {
-    let (chart, build) = (chart()?, build()?);
+    let (chart, mut build) = (chart()?, build()?);
+    if !further.is_empty() {
+        build.push_str("-altered");
+    }
     let annotation = format!("operator.podAnnotations.{}={build}", BUILD.replace('.', "\\."));
     let mut arguments = vec![
-        "upgrade", "--install", RELEASE, &chart, "--namespace", NAMESPACE, "--create-namespace",
-        "--set", "operator.image.tag=dev", "--set", "runner.image.tag=dev",
-        "--set", "operator.logFilter=info\\,upsurge_operator=debug",
-        "--set-string", &annotation, "--wait", "--timeout", "3m",
+        "upgrade",
+        "--install",
+        RELEASE,
+        &chart,
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--set",
+        "operator.image.tag=dev",
+        "--set",
+        "runner.image.tag=dev",
+        "--set",
+        "operator.logFilter=info\\,upsurge_operator=debug",
+        "--set-string",
+        &annotation,
+        "--wait",
+        "--timeout",
+        "3m",
     ];
     arguments.extend(further);
     command("helm", &arguments).await.context("the chart can't be installed")?;

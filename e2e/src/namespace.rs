@@ -85,7 +85,10 @@ async fn create(client: &Client, test: &str) -> Result<String> {
         },
         ..Namespace::default()
     };
-    Api::all(client.clone()).create(&PostParams::default(), &namespace).await.context("can't make a namespace")?;
+    Api::all(client.clone())
+        .create(&PostParams::default(), &namespace)
+        .await
+        .context("can't make a namespace")?;
     let accounts = Api::<ServiceAccount>::namespaced(client.clone(), &name);
     wait::until(&accounts, "default", "exists", wait::seconds(30), |_| true).await?;
     Ok(name)

@@ -33,7 +33,8 @@ pub fn pods(client: &Client) -> Api<Pod> {
 /// When there is none in time.
 pub async fn ready(client: &Client) -> Result<Pod> {
     let pods = pods(client);
-    let selected = ListParams::default().labels("app.kubernetes.io/name=upsurge,app.kubernetes.io/component=operator");
+    let selected =
+        ListParams::default().labels("app.kubernetes.io/name=upsurge,app.kubernetes.io/component=operator");
     wait::eventually("an operator is ready", wait::seconds(60), async || {
         let found = pods.list(&selected).await?.items;
         Ok(found.into_iter().find(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)))
@@ -56,7 +57,8 @@ pub async fn kill(client: &Client, pod: &Pod, how: Kill) -> Result<()> {
         (Kill::Process, Some(process)) => {
             kill_process(process, Signal::KILL)?;
             let gone = || process_is_gone(process);
-            wait::eventually("the process is gone", Duration::from_secs(5), async || Ok(gone().then_some(()))).await
+            wait::eventually("the process is gone", Duration::from_secs(5), async || Ok(gone().then_some(())))
+                .await
         }
         _ => {
             pods(client).delete(&name, &DeleteParams::default().grace_period(0)).await?;
@@ -72,7 +74,8 @@ pub async fn kill(client: &Client, pod: &Pod, how: Kill) -> Result<()> {
 /// The operator's process, if it runs on this machine: the one in the control group of the pod.
 fn process(uid: &str) -> Option<Pid> {
     let names = [format!("pod{uid}"), format!("pod{}", uid.replace('-', "_"))];
-    let numbers = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let numbers =
+        fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter_map(Pid::from_raw).find(|process| {
         let read = |file: &str| fs::read_to_string(format!("/proc/{}/{file}", process.as_raw_nonzero()));
         // The kernel cuts names after 15 characters.

@@ -28,8 +28,10 @@ pub async fn deploy(context: &Context) -> Result<()> {
         "scrape_configs": [{"job_name": "target", "static_configs": [{"targets": ["target:8080"]}]}],
     });
     let labels = json!({"app": "prometheus"});
-    apply::<ConfigMap>(context, "prometheus", json!({"data": {"prometheus.yml": configuration.to_string()}})).await?;
-    apply::<Service>(context, "prometheus", json!({"spec": {"selector": labels, "ports": [{"port": 9090}]}})).await?;
+    apply::<ConfigMap>(context, "prometheus", json!({"data": {"prometheus.yml": configuration.to_string()}}))
+        .await?;
+    apply::<Service>(context, "prometheus", json!({"spec": {"selector": labels, "ports": [{"port": 9090}]}}))
+        .await?;
     let container = json!({
         "name": "prometheus", "image": "upsurge-test/prometheus:dev", "imagePullPolicy": "IfNotPresent",
         "readinessProbe": {"httpGet": {"path": "/-/ready", "port": 9090}, "periodSeconds": 1},

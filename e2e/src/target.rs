@@ -62,7 +62,9 @@ impl Target {
         let labels = json!({"app": name});
         target.apply::<ConfigMap>(json!({"data": {"target.yaml": behaviour.to_string()}})).await?;
         target
-            .apply::<Service>(json!({"spec": {"selector": labels, "ports": [{"port": 8080, "targetPort": 8080}]}}))
+            .apply::<Service>(
+                json!({"spec": {"selector": labels, "ports": [{"port": 8080, "targetPort": 8080}]}}),
+            )
             .await?;
         target
             .apply::<Deployment>(json!({"spec": {
@@ -126,8 +128,14 @@ impl Target {
                 .any(|condition| condition.type_ == type_ && condition.status == status)
         };
         let what = format!("has {type_}={status}");
-        wait::until(&self.context.api::<HorizontalPodAutoscaler>(), &self.name, &what, wait::seconds(90), holds)
-            .await?;
+        wait::until(
+            &self.context.api::<HorizontalPodAutoscaler>(),
+            &self.name,
+            &what,
+            wait::seconds(90),
+            holds,
+        )
+        .await?;
         Ok(())
     }
 
@@ -148,7 +156,12 @@ impl Target {
     pub async fn stats(&self) -> Result<Stats> {
         let pods: Api<Pod> = self.context.api();
         let pods = pods.list(&ListParams::default().labels(&format!("app={}", self.name))).await?.items;
-        ensure!(pods.len() == 1, "{} has {} pods, and the counts of those gone are lost", self.name, pods.len());
+        ensure!(
+            pods.len() == 1,
+            "{} has {} pods, and the counts of those gone are lost",
+            self.name,
+            pods.len()
+        );
         let pod = pods.first().context("no pod")?.name_any();
         let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/__stats", self.context.namespace);
         let text = self.context.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
@@ -199,7 +212,8 @@ where
         + Serialize
         + DeserializeOwned,
 {
-    let identity = json!({"apiVersion": K::api_version(&()), "kind": K::kind(&()), "metadata": {"name": name}});
+    let identity =
+        json!({"apiVersion": K::api_version(&()), "kind": K::kind(&()), "metadata": {"name": name}});
     let object = merged(identity, body);
     context.api::<K>().patch(name, &PatchParams::apply("upsurge-e2e").force(), &Patch::Apply(object)).await?;
     Ok(())

@@ -69,8 +69,10 @@ pub async fn until_gone<K>(api: &Api<K>, name: &str, limit: Duration) -> Result<
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    eventually(&format!("{name} is gone"), limit, async || Ok(api.get_metadata_opt(name).await?.is_none().then_some(())))
-        .await
+    eventually(&format!("{name} is gone"), limit, async || {
+        Ok(api.get_metadata_opt(name).await?.is_none().then_some(()))
+    })
+    .await
 }
 
 /// Looks again and again until there is a value.

@@ -51,7 +51,8 @@ impl ReplicaWatcher {
             }
             std::future::ready(())
         }));
-        let autoscalers = watcher::watch_object(context.api::<HorizontalPodAutoscaler>(), name).default_backoff();
+        let autoscalers =
+            watcher::watch_object(context.api::<HorizontalPodAutoscaler>(), name).default_backoff();
         let noted = Arc::clone(&record);
         tasks.spawn(autoscalers.for_each(move |seen| {
             if let (Ok(Some(autoscaler)), Ok(mut record)) = (seen, noted.lock()) {
@@ -92,8 +93,9 @@ pub fn ensure_same(
         let mut at = from;
         while at < to {
             let value = value_at(this, at);
-            let near = (-reach..=reach)
-                .any(|steps| value_at(that, at + k8s_openapi::jiff::SignedDuration::from_millis(50) * steps) == value);
+            let near = (-reach..=reach).any(|steps| {
+                value_at(that, at + k8s_openapi::jiff::SignedDuration::from_millis(50) * steps) == value
+            });
             ensure!(near, "{what} at {at} was {value:?} by one record only:\n{one:?}\n{other:?}");
             at += step;
         }

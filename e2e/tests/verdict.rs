@@ -1,0 +1,240 @@
+//! Runs that pass, and whether their figures are true.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{LatencySummary, ReplicaPoint, Verdict},
+};
+use upsurge_e2e::{
+    api::{ensure_verdict, milliseconds, status},
+    fixtures::{TARGET, constant, merged, runner, spec},
+    target::Target,
+    wait::seconds,
+    watcher::{ReplicaWatcher, Steps, ensure_same},
+    with_temp_namespace,
+};
+
+/// Largest status, in bytes.
+const LARGEST_STATUS: usize = 256 << 10;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
+    with_temp_namespace(async |context| {
+        // At the peak 40 × 5 ms of CPU per second: at 60 % of 100m per pod, that takes four pods.
+        let target = Target::deploy(&context, json!({
+            "cpuPerRequest": "5ms",
+            "latency": {"percentiles": [[0, "60ms"], [50, "100ms"], [95, "200ms"], [99, "300ms"], [100, "400ms"]]},
+        }))
+        .await?;
+        target.autoscale(5).await?;
+        let watcher = ReplicaWatcher::start(&context, "target");
+        let load = json!({
+            "unit": "IterationsPerSecond",
+            "spike": {"baseline": 2, "peak": 40, "warmUp": "10s", "hold": "50s", "recovery": "10s"},
+        });
+        let test = merged(spec(load), json!({
+            "target": {"workload": {"kind": "Deployment", "name": "target"}},
+            "thresholds": [
+                {"metric": "http_req_failed", "condition": "rate < 1%"},
+                {"metric": "http_req_duration", "selector": {"stage": "warm-up"}, "condition": "p(95) < 300ms"},
+            ],
+            "autoscaling": {
+                "expect": {
+                    "scaleUpWithin": "60s", "minPeakReplicas": 3, "maxPeakReplicas": 5, "scaleDownWithin": "2m",
+                },
+                "waitForIdle": {"timeout": "2m"},
+            },
+        }));
+        let run = context.run("spike", test, seconds(300)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        let status = status(&run);
+
+        // Baseline, hold and recovery, by hand: 2 × 10 + 40 × 50 + 2 × 10.
+        let planned = 2_040.0;
+        let summary = status.summary.clone().context("no summary")?;
+        ensure!((summary.requests as f64 / planned - 1.0).abs() <= 0.01, "{} requests of {planned}", summary.requests);
+        ensure!(summary.dropped_iterations == 0, "{} dropped", summary.dropped_iterations);
+        ensure_latency(&summary.latency, &[("p50", 100.0), ("p95", 200.0), ("p99", 300.0)])?;
+        let stages: Vec<_> = status.stages.iter().map(|stage| (stage.name.as_str(), stage.summary.requests)).collect();
+        ensure!(stages.iter().map(|(name, _)| *name).eq(["warm-up", "hold", "recovery"]), "{stages:?}");
+        ensure!(stages.iter().map(|(_, requests)| requests).sum::<i64>() == summary.requests, "{stages:?}");
+
+        let autoscaling = status.autoscaling.clone().context("nothing about the autoscaler")?;
+        ensure!(autoscaling.autoscaler.as_deref() == Some("HorizontalPodAutoscaler/target"));
+        ensure!(autoscaling.start_replicas == 1 && autoscaling.end_replicas == 1, "{}", autoscaling.replicas);
+        ensure!((3..=5).contains(&autoscaling.peak_replicas), "{}", autoscaling.replicas);
+        ensure!(autoscaling.expectations.len() == 4 && autoscaling.expectations.iter().all(|one| one.passed));
+        let up = autoscaling.scale_up_seconds.context("no time to scale up")?;
+        let down = autoscaling.scale_down_seconds.context("no time to scale down")?;
+        ensure!(up > 0.0 && up <= 60.0 && down > 0.0 && down <= 120.0, "up {up} s, down {down} s");
+        ensure_timeline(&run, &autoscaling.timeline, &watcher)?;
+
+        let size = serde_json::to_vec(&status)?.len();
+        ensure!(size < LARGEST_STATUS, "the status has {size} bytes");
+        Ok(())
+    })
+    .await
+}
+
+/// The timeline of the status is what an independent watcher saw.
+fn ensure_timeline(run: &LoadTestRun, timeline: &[ReplicaPoint], watcher: &ReplicaWatcher) -> Result<()> {
+    let status = status(run);
+    // With microseconds, which `status.startTime` does not have.
+    let starts = status.runners.iter().filter_map(|runner| runner.start_time.as_ref().map(|time| time.0));
+    let start = starts.min().context("no runner has started")?;
+    let steps = |value: fn(&ReplicaPoint) -> i32| -> Steps {
+        let at = |point: &ReplicaPoint| start + SignedDuration::from_secs_f64(point.seconds);
+        timeline.iter().map(|point| (at(point), value(point))).collect()
+    };
+    let end: Timestamp = status.completion_time.context("not completed")?.0;
+    let period = (start, end - SignedDuration::from_secs(1));
+    let seen = watcher.record();
+    let slack = Duration::from_millis(600);
+    ensure_same("ready", &steps(|point| point.ready), &seen.ready, period, slack)?;
+    ensure_same("current", &steps(|point| point.current), &seen.current, period, slack)?;
+    ensure_same("desired", &steps(|point| point.desired), &seen.desired, period, slack)
+}
+
+fn ensure_latency(latency: &LatencySummary, expected: &[(&str, f64)]) -> Result<()> {
+    for (name, expected) in expected {
+        let text = match *name {
+            "p50" => &latency.p50,
+            "p95" => &latency.p95,
+            "p99" => &latency.p99,
+            "max" => &latency.max,
+            _ => anyhow::bail!("no percentile {name}"),
+        };
+        let observed = milliseconds(text)?;
+        ensure!(
+            (observed / expected - 1.0).abs() <= 0.05,
+            "{name} is {observed} ms, scripted was {expected} ms"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_runners_start_together_and_give_the_totals_of_one() -> Result<()> {
+    with_temp_namespace(async |context| {
+        // Draws come in blocks of 1,000 that hold each thousandth once. So of 1,000 requests exactly 20 are slow,
+        // whichever runner they come from: the union of all samples is known.
+        let behaviour =
+            json!({"latency": {"percentiles": [[0, "40ms"], [97.99, "40ms"], [98, "400ms"], [100, "400ms"]]}});
+        let (one, three) = tokio::try_join!(
+            Target::deploy_as(&context, "one", behaviour.clone()),
+            Target::deploy_as(&context, "three", behaviour),
+        )?;
+        let test = |parallelism: i32, host: &str| {
+            let expect = json!([{"name": "fast", "responseTime": "200ms"}]);
+            merged(constant(50, 20), json!({
+                "target": {"baseUrl": format!("http://{host}:8080")},
+                "scenarios": [
+                    {"name": "read", "weight": 3, "steps": [{"request": {"name": "read", "url": "/r", "expect": expect}}]},
+                    {"name": "write", "weight": 1, "steps": [{"request": {"name": "write", "url": "/w", "expect": expect}}]},
+                ],
+                "runner": runner(parallelism),
+            }))
+        };
+        let (run_of_one, run_of_three) = tokio::try_join!(
+            context.run("one", test(1, "one"), seconds(120)),
+            context.run("three", test(3, "three"), seconds(120)),
+        )?;
+        let mut counts = Vec::new();
+        for (run, target, runners) in [(&run_of_one, &one, 1), (&run_of_three, &three, 3)] {
+            ensure_verdict(run, Verdict::Passed, "ThresholdsMet")?;
+            let status = status(run);
+            let summary = status.summary.clone().context("no summary")?;
+            ensure!(summary.requests == 1_000 && summary.iterations == 1_000, "{} requests", summary.requests);
+            ensure!(target.stats().await?.received == 1_000, "the target has seen {:?}", target.stats().await?);
+            let slow: i64 = status.expectations.iter().map(|check| check.fails).sum();
+            ensure!(slow == 20, "{slow} slow requests of 20");
+            // The percentiles of the union: p95 is of the fast ones, p99 of the slow ones.
+            ensure_latency(&summary.latency, &[("p50", 40.0), ("p95", 40.0), ("p99", 400.0), ("max", 400.0)])?;
+            ensure!(status.runners.len() == runners, "{} runners", status.runners.len());
+            ensure!(status.runners.iter().all(|runner| runner.state == "Completed"), "{:?}", status.runners);
+            let requests = status.requests.iter().map(|one| (one.name.clone(), one.summary.requests));
+            counts.push(requests.collect::<Vec<_>>());
+        }
+        ensure!(counts.first() == counts.last() && counts.iter().all(|counts| counts.len() == 2), "{counts:?}");
+
+        let status = status(&run_of_three);
+        let starts: Vec<_> =
+            status.runners.iter().filter_map(|runner| Some(runner.start_time.as_ref()?.0.as_microsecond())).collect();
+        ensure!(starts.len() == 3, "{:?}", status.runners);
+        let spread = (starts.iter().max().unwrap_or(&0) - starts.iter().min().unwrap_or(&0)) as f64 / 1e3;
+        let reported = status.generator.and_then(|generator| generator.start_spread).context("no spread")?;
+        ensure!((milliseconds(&reported)? - spread).abs() < 1.0, "reported {reported}, starts differ by {spread} ms");
+        ensure!(spread < 50.0, "starts differ by {spread} ms");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_step_is_done_as_written() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, json!({"routes": [
+            {"method": "POST", "path": "/login", "status": 201, "json": {"token": "t-{{ body.user }}"}},
+            {"method": "GET", "path": "/items/{id}", "json": {"id": "{{ path.id }}"}},
+            {"method": "GET", "path": "/setup", "json": {"shop": "s1"}},
+            {"method": "GET", "path": "/shops/s1", "json": {"secret": "{{ headers.x-key }}"}},
+        ]}))
+        .await?;
+        upsurge_e2e::target::apply::<k8s_openapi::api::core::v1::Secret>(
+            &context, "keys", json!({"stringData": {"key": "sesame"}}),
+        )
+        .await?;
+        let test = merged(constant(10, 5), json!({
+            "variables": {"user": ["ann", "bob"]},
+            "secrets": [{"name": "key", "secretKeyRef": {"name": "keys", "key": "key"}}],
+            "before": [{"request": {"url": "/setup", "capture": [{"name": "shop", "jsonPath": "$.shop"}]}}],
+            "scenarios": [{"name": "all", "steps": [
+                {"request": {
+                    "name": "login", "method": "POST", "url": "/login", "json": {"user": "{{ user }}"},
+                    "capture": [{"name": "token", "jsonPath": "$.token"}], "expect": [{"status": [201]}],
+                }},
+                {"if": {
+                    "condition": "token.startsWith('t-')",
+                    "then": [{"loop": {"count": 2, "steps": [{"request": {
+                        "name": "item", "url": "/items/{{ loopCount }}",
+                        "expect": [{"jsonPath": "$.id", "equals": "{{ loopCount }}"}, {"responseTime": "1s"}],
+                    }}]}}],
+                    "else": [{"request": {"name": "never", "url": "/never"}}],
+                }},
+                {"group": {"name": "shop", "steps": [
+                    {"think": {"min": "10ms", "max": "20ms"}},
+                    {"request": {
+                        "name": "shop", "url": "/shops/{{ shop }}", "headers": {"x-key": "{{ secrets.key }}"},
+                        "expect": [{"jsonPath": "$.secret", "equals": "{{ secrets.key }}"}],
+                    }},
+                ]}},
+            ]}],
+            "thresholds": [
+                {"metric": "checks", "condition": "rate == 1"},
+                {"metric": "group_duration", "selector": {"group": "shop"}, "condition": "min > 9ms"},
+            ],
+            "runner": runner(2),
+        }));
+        let run = context.run("steps", test, seconds(60)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        let stats = target.stats().await?;
+        let received = |route: &str| stats.routes.iter().find(|one| one.route == route).map(|one| one.received);
+        // `before` once, though there are two runners; of 50 iterations everything else.
+        for (route, count) in
+            [("GET /setup", 1), ("POST /login", 50), ("GET /items/{id}", 100), ("GET /shops/s1", 50), ("default", 0)]
+        {
+            ensure!(received(route) == Some(count), "{route}: {stats:?}");
+        }
+        // Nobody may learn a secret from the objects that the operator makes or writes.
+        let maps = context.api::<k8s_openapi::api::core::v1::ConfigMap>().list(&Default::default()).await?;
+        let visible = format!("{}{}", serde_json::to_string(&maps.items)?, serde_json::to_string(&run)?);
+        ensure!(!visible.contains("sesame"), "the secret is visible");
+        ensure!(run.spec.test.as_ref().is_some_and(|test| test.target.base_url == TARGET), "no snapshot of the spec");
+        Ok(())
+    })
+    .await
+}
