@@ -137,27 +137,37 @@ fn a_script_is_in_exactly_one_language(#[case] script: Value, #[case] right: boo
     assert_eq!(said.is_empty(), right);
 }
 
-fn run(test: &str, abort: bool) -> LoadTestRun {
-    serde_json::from_value(json!({
+fn run(name: &str, abort: bool) -> Value {
+    json!({
         "apiVersion": "upsurge.dev/v1alpha1",
         "kind": "LoadTestRun",
         "metadata": {"name": "checkout-1"},
-        "spec": {"loadTestRef": {"name": test}, "abort": abort}
-    }))
-    .unwrap()
+        "spec": {"loadTestRef": {"name": name}, "abort": abort}
+    })
+}
+
+/// A run with the snapshot of a test of that level.
+fn snapshot(level: i32) -> Value {
+    let mut run = run("a", false);
+    run["spec"]["test"] = with("/load/constant/level", json!(level))["spec"].take();
+    run
 }
 
 #[rstest]
 #[case::unchanged(run("a", false), run("a", false), "")]
 #[case::aborted(run("a", false), run("a", true), "")]
 #[case::still_aborted(run("a", true), run("a", true), "")]
-#[case::taken_back(run("a", true), run("a", false), "spec.abort can't be taken back")]
+#[case::filled_in(run("a", false), snapshot(1), "")]
+#[case::kept(snapshot(1), snapshot(1), "")]
+#[case::abort_taken_back(run("a", true), run("a", false), "spec.abort can't be taken back")]
 #[case::other_test(run("a", false), run("b", false), "spec.loadTestRef can't be changed; create another run")]
-fn a_run_keeps_its_test_and_its_abort(
-    #[case] old: LoadTestRun,
-    #[case] new: LoadTestRun,
-    #[case] message: &str,
-) {
-    let said = validate_cel_update(&new, &old).err().map(|errors| errors.to_string()).unwrap_or_default();
+#[case::other_snapshot(snapshot(1), snapshot(2), "spec.test can't be changed; create another run")]
+#[case::snapshot_removed(snapshot(1), run("a", false), "spec.test can't be changed; create another run")]
+fn a_run_keeps_its_test_and_its_abort(#[case] old: Value, #[case] new: Value, #[case] message: &str) {
+    let read = |run| serde_json::from_value::<LoadTestRun>(run).unwrap();
+    let said = validate_cel_update(&read(new), &read(old))
+        .err()
+        .map(|errors| errors.to_string())
+        .unwrap_or_default();
     assert!(said.contains(message) && said.is_empty() == message.is_empty(), "said {said:?}");
 }

@@ -34,6 +34,14 @@ use super::{load_test::LoadTestSpec, status::*};
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[x_kube(
+    cel,
+    validation = (
+        // CEL sees only what the schema knows; what runs is the operator's own snapshot in any case.
+        "!has(oldSelf.test) || (has(self.test) && self.test == oldSelf.test)",
+        "spec.test can't be changed; create another run"
+    )
+)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadTestRunSpec {
     /// The test that is run, in the same namespace. Can't be changed.
@@ -41,8 +49,7 @@ pub struct LoadTestRunSpec {
     pub load_test_ref: LoadTestReference,
 
     /// The test's spec as it was when the run was made. Left out in a run made by hand: the operator
-    /// then fills in the spec that the test has at that moment. What runs is the snapshot that the operator takes at
-    /// the start; later changes have no effect.
+    /// then fills in the spec that the test has at that moment. Can't be changed after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<LoadTestSpec>,
 
