@@ -136,7 +136,7 @@ impl Engine {
             Program::scenarios(&sources).map_err(|error| EngineError::Program(error.to_string()))?;
         let program = Arc::new(program);
         let timeline = Arc::new(valid.timeline.clone());
-        let roots = Arc::new(tls::roots());
+        let roots = tls::roots();
         let threads = useful_threads(threads, share, &valid);
         let (done_sender, done) = watch::channel(0);
         let done_sender = Arc::new(done_sender);
@@ -145,7 +145,7 @@ impl Engine {
         let mut lines = Vec::with_capacity(threads as usize);
         for index in 0..threads {
             let tls =
-                tls::client_config(&roots, test.http.insecure_skip_tls_verify).map_err(EngineError::Tls)?;
+                tls::client_config(roots, test.http.insecure_skip_tls_verify).map_err(EngineError::Tls)?;
             let counts = Arc::<Counts>::default();
             let job = Job {
                 program: Arc::clone(&program),
@@ -233,7 +233,8 @@ impl Drop for Engine {
     }
 }
 
-/// Compiles a test's program, to find out before the start what can't be compiled.
+/// Compiles a test's program, to find out before the start what can't be compiled, and reads what
+/// is read once per process.
 ///
 /// # Errors
 /// When a secret has no value, or a URL or header is wrong once secrets are filled in.
@@ -243,6 +244,7 @@ pub fn check(
     secrets: &BTreeMap<String, String>,
 ) -> Result<(), EngineError> {
     let sources = Sources { valid, test, secrets, variables: &Map::new() };
+    tls::roots();
     let programs = [Program::scenarios(&sources), Program::before(&sources)];
     let compiled: Result<Vec<_>, _> = programs.into_iter().collect();
     compiled.map(drop).map_err(|error| EngineError::Program(error.to_string()))

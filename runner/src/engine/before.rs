@@ -50,7 +50,7 @@ pub async fn run_before(
 
 fn run(program: Arc<Program>, valid: &Valid, insecure: bool) -> Result<Map<String, Value>, String> {
     let system = |error: io::Error| format!("can't set the steps up: {error}");
-    let tls = tls::client_config(&Arc::new(tls::roots()), insecure).map_err(|error| error.to_string())?;
+    let tls = tls::client_config(tls::roots(), insecure).map_err(|error| error.to_string())?;
     let runtime =
         Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(system)?;
     let result = runtime.block_on(async {

@@ -1,6 +1,6 @@
 //! TLS settings of the load engine: the system's and Mozilla's roots, or no verification at all.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -25,15 +25,19 @@ pub(crate) fn client_config(roots: &Arc<RootCertStore>, insecure: bool) -> Resul
 }
 
 /// Roots that come with the program, and those of the system: a company's own authority is found
-/// there or by `SSL_CERT_FILE`, and an image made from scratch has none.
-pub(crate) fn roots() -> RootCertStore {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let native = rustls_native_certs::load_native_certs();
-    let (_, ignored) = roots.add_parsable_certificates(native.certs);
-    if ignored > 0 {
-        tracing::debug!(ignored, "some root certificates of the system can't be used");
-    }
-    roots
+/// there or by `SSL_CERT_FILE`, and an image made from scratch has none. Read once, when first asked
+/// for: reading takes long enough to be late for a start.
+pub(crate) fn roots() -> &'static Arc<RootCertStore> {
+    static ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let native = rustls_native_certs::load_native_certs();
+        let (_, ignored) = roots.add_parsable_certificates(native.certs);
+        if ignored > 0 {
+            tracing::debug!(ignored, "some root certificates of the system can't be used");
+        }
+        Arc::new(roots)
+    });
+    &ROOTS
 }
 
 /// Takes any certificate, but still checks that the server holds its key.
