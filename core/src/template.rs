@@ -1,6 +1,6 @@
 //! Text with `{{ … }}` in it, parsed once and filled in often.
 //!
-//! A place holds a variable with an optional path (`{{ user.address[0].city }}`), a secret
+//! A place holds a variable with an optional path (`{{ account.address[0].city }}`), a secret
 //! (`{{ secrets.password }}`), a function call (`{{ randomInt(1, 6) }}`) or a quoted text (`{{ '{{' }}`).
 //! Names are bound to slots while parsing, so that filling in looks nothing up by name. Where values,
 //! random numbers and the time come from is the caller's business ([`Scope`]).

@@ -40,7 +40,11 @@ pub(super) fn run(arguments: &RunArguments) -> ExitCode {
     runtime.block_on(carry_out(arguments, manifest, secrets))
 }
 
-async fn carry_out(arguments: &RunArguments, manifest: Manifest, secrets: BTreeMap<String, String>) -> ExitCode {
+async fn carry_out(
+    arguments: &RunArguments,
+    manifest: Manifest,
+    secrets: BTreeMap<String, String>,
+) -> ExitCode {
     let mut interrupts = match Interrupts::listen() {
         Ok(interrupts) => interrupts,
         Err(error) => return exit::error(format_args!("can't listen to signals: {error}")),
@@ -54,7 +58,15 @@ async fn carry_out(arguments: &RunArguments, manifest: Manifest, secrets: BTreeM
     let ended = match prepared {
         Ok(variables) => {
             let threads = arguments.threads.map_or_else(default_threads, usize::from);
-            let session = Session { name: &name, test: &test, valid: &valid, threads, variables, secrets, quiet: arguments.quiet };
+            let session = Session {
+                name: &name,
+                test: &test,
+                valid: &valid,
+                threads,
+                variables,
+                secrets,
+                quiet: arguments.quiet,
+            };
             match session.run(&mut interrupts).await {
                 Some(ended) => ended,
                 None => return ExitCode::from(exit::INTERRUPTED),

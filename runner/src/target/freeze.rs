@@ -19,8 +19,9 @@ fn end_of(freeze: &Freeze, at: Duration) -> Option<Duration> {
     let mut start = freeze.at.0;
     let since = at.checked_sub(start)?;
     if let Some(every) = freeze.every.map(|span| span.0).filter(|every| !every.is_zero()) {
-        let rounds = since.as_nanos() / every.as_nanos();
-        start += Duration::from_nanos_u128(every.as_nanos() * rounds);
+        // Whole nanoseconds: a float would shift freezes of a long-lived service.
+        let into_round = since.as_nanos() % every.as_nanos();
+        start = at.saturating_sub(Duration::from_nanos(u64::try_from(into_round).unwrap_or(u64::MAX)));
     }
     let end = start + freeze.lasts.0;
     (at < end).then_some(end)

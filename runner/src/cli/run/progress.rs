@@ -48,7 +48,10 @@ impl<'a> Progress<'a> {
     /// Shows how far the load is.
     pub(super) fn show(&mut self, elapsed: Duration, users: u64, metrics: &Metrics) {
         let since = elapsed.saturating_sub(self.last.0);
-        if self.style == Style::Quiet || (self.style == Style::Lines && since < LINE_INTERVAL) || since.is_zero() {
+        if self.style == Style::Quiet
+            || (self.style == Style::Lines && since < LINE_INTERVAL)
+            || since.is_zero()
+        {
             return;
         }
         let everything = Selector::default();
@@ -88,7 +91,9 @@ impl<'a> Progress<'a> {
 
     fn place(&self, elapsed: Duration) -> String {
         let total = TimeSpan(self.timeline.duration());
-        let Some(stage) = self.timeline.stages.get(self.timeline.stage_at(elapsed)) else { return String::new() };
+        let Some(stage) = self.timeline.stages.get(self.timeline.stage_at(elapsed)) else {
+            return String::new();
+        };
         if elapsed >= self.timeline.duration() {
             return format!("load has ended after {total}, iterations under way finish");
         }
@@ -97,7 +102,11 @@ impl<'a> Progress<'a> {
             LoadUnit::IterationsPerSecond => "iterations/s",
         };
         let level = self.timeline.level_at(elapsed);
-        format!("{} of {total}, stage {} at {level:.0} {unit}", TimeSpan::from_secs(elapsed.as_secs()), stage.name)
+        format!(
+            "{} of {total}, stage {} at {level:.0} {unit}",
+            TimeSpan::from_secs(elapsed.as_secs()),
+            stage.name
+        )
     }
 
     fn bar(&self, elapsed: Duration) -> String {

@@ -50,7 +50,8 @@ pub(super) fn show(
     let figures = figures(metrics, timeline, *elapsed);
     let starts: &[i64] = if ran { &[0] } else { &[] };
     let generator = generator(metrics, timeline, usage, starts, u32::from(ran), *elapsed);
-    let thresholds = if ran { evaluate(&test.thresholds, metrics, timeline, *elapsed, true) } else { Vec::new() };
+    let thresholds =
+        if ran { evaluate(&test.thresholds, metrics, timeline, *elapsed, true) } else { Vec::new() };
     let aborted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
     });
@@ -100,11 +101,15 @@ fn whole_seconds(time: Duration) -> TimeSpan {
 fn not_judged(test: &LoadTestSpec) -> Vec<String> {
     let mut parts = Vec::new();
     if test.autoscaling.as_ref().is_some_and(|autoscaling| autoscaling.expect.is_some()) {
-        parts.push("spec.autoscaling.expect: replicas can only be watched by the operator, in a cluster".into());
+        parts.push(
+            "spec.autoscaling.expect: replicas can only be watched by the operator, in a cluster".into(),
+        );
     }
     if let Some(prometheus) = &test.prometheus {
         let count = prometheus.checks.len();
-        parts.push(format!("spec.prometheus: its {count} checks are only asked for by the operator, in a cluster"));
+        parts.push(format!(
+            "spec.prometheus: its {count} checks are only asked for by the operator, in a cluster"
+        ));
     }
     parts
 }

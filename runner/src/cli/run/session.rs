@@ -9,13 +9,15 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::time::{MissedTickBehavior, interval};
 use upsurge_core::{
-    metrics::Metrics, protocol::GeneratorDelta, schedule::Share, thresholds::breached_abort, validate::Valid,
-    verdict::Breakdown,
+    metrics::Metrics, schedule::Share, thresholds::breached_abort, validate::Valid, verdict::Breakdown,
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
 use super::{Interrupts, progress::Progress, result::Ended};
-use crate::engine::{Engine, EngineConfig};
+use crate::{
+    engine::{Engine, EngineConfig},
+    generator::GeneratorProbe,
+};
 
 /// Time from the engine's creation to the start of the load, in which its threads come up.
 const START_AHEAD: Duration = Duration::from_millis(200);
@@ -37,7 +39,8 @@ pub(super) struct Session<'a> {
 impl Session<'_> {
     /// Generates the load. `None` when it was interrupted twice.
     pub(super) async fn run(self, interrupts: &mut Interrupts) -> Option<Ended> {
-        let cpu = cpu_time();
+        // What was used before is not the load's.
+        let mut probe = GeneratorProbe::default();
         let start = Instant::now() + START_AHEAD;
         let engine = Engine::start(EngineConfig {
             valid: Arc::clone(self.valid),
@@ -89,20 +92,7 @@ impl Session<'_> {
         let elapsed = start.elapsed();
         metrics.merge(&engine.collect().metrics);
         progress.clear();
-        let usage = GeneratorDelta { cpu_seconds: (cpu_time().saturating_sub(cpu)).as_secs_f64(), ..GeneratorDelta::default() };
+        let usage = probe.take();
         Some(Ended { metrics, elapsed, interrupted, usage, breakdown: None })
     }
-}
-
-/// CPU time of this process.
-#[cfg(target_os = "linux")]
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// Not known elsewhere.
-#[cfg(not(target_os = "linux"))]
-fn cpu_time() -> Duration {
-    Duration::ZERO
 }

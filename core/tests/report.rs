@@ -1,0 +1,142 @@
+//! The summaries of a run hold its figures in the promised form.
+
+use std::time::Duration;
+
+use serde_json::json;
+use upsurge_core::{
+    metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
+    plan::Timeline,
+    report::Report,
+    results::{figures, generator},
+    thresholds::evaluate,
+    verdict::{Evidence, judge},
+};
+use upsurge_crds::LoadTestSpec;
+
+fn spec() -> LoadTestSpec {
+    serde_json::from_value(json!({
+        "target": {"baseUrl": "http://shop.test"},
+        "scenarios": [{"name": "s", "steps": [{"request": {"name": "item", "url": "/"}}]}],
+        "load": {"unit": "IterationsPerSecond", "stages": [
+            {"name": "low", "duration": "1s", "target": 1, "jump": true},
+            {"name": "high", "duration": "1s", "target": 3, "jump": true}
+        ]},
+        "thresholds": [
+            {"metric": "http_req_duration", "condition": "p(95) < 50ms"},
+            {"metric": "http_req_duration", "selector": {"stage": "high"}, "condition": "max < 30ms"},
+            {"metric": "checks", "selector": {"check": "never"}, "condition": "rate > 90%"}
+        ]
+    }))
+    .unwrap()
+}
+
+/// One request in `low`, three in `high`, one of which failed its check, in a group.
+fn metrics() -> Metrics {
+    let mut metrics = Metrics::default();
+    for (stage, milliseconds, group) in
+        [("low", 10, None), ("high", 20, None), ("high", 30, Some("g")), ("high", 40, Some("g"))]
+    {
+        let tags = Tags {
+            stage: Some(stage.into()),
+            scenario: Some("s".into()),
+            group: group.map(String::from),
+            request: Some("item".into()),
+            check: None,
+        };
+        let mut trend = Trend::default();
+        trend.record(Duration::from_millis(milliseconds));
+        let mut add =
+            |metric: &str, sink| metrics.add(SeriesKey { metric: metric.into(), tags: tags.clone() }, &sink);
+        add("http_req_duration", Sink::Trend(trend));
+        add("http_reqs", Sink::Counter(1.0));
+        add("iterations", Sink::Counter(1.0));
+        add("started_iterations", Sink::Counter(1.0));
+        add("http_req_failed", Sink::Rate { passes: 0, total: 1 });
+        let tags = Tags { check: Some("is ok".into()), ..tags };
+        let passes = u64::from(milliseconds != 40);
+        metrics.add(SeriesKey { metric: "checks".into(), tags }, &Sink::Rate { passes, total: 1 });
+    }
+    metrics
+}
+
+fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
+    let (test, metrics, elapsed) = (spec(), metrics(), Duration::from_secs(2));
+    let timeline = Timeline::compile(&test.load).unwrap();
+    let figures = figures(&metrics, &timeline, elapsed);
+    let thresholds = evaluate(&test.thresholds, &metrics, &timeline, elapsed, true);
+    let generator = generator(&metrics, &timeline, &Default::default(), &[0], 1, elapsed);
+    let outcome = judge(&Evidence {
+        test: &test,
+        aborted: None,
+        breakdown: None,
+        doubts: &[],
+        summary: Some(&figures.summary),
+        thresholds: &thresholds,
+        autoscaling: None,
+        checks: &[],
+        generator: Some(&generator),
+    });
+    look(&Report {
+        name: "shop",
+        test: &test,
+        timeline: &timeline,
+        metrics: &metrics,
+        figures: &figures,
+        thresholds: &thresholds,
+        generator: &generator,
+        outcome: &outcome,
+        elapsed,
+        not_judged: &["spec.prometheus: not asked".into()],
+    })
+}
+
+#[test]
+fn the_json_has_the_form_of_k6s_summary() {
+    let summary = with_report(|report| report.k6_summary());
+    let metrics = &summary["metrics"];
+    assert_eq!(
+        metrics["http_reqs"],
+        json!({"type": "counter", "contains": "default", "values": {"count": 4.0, "rate": 2.0}})
+    );
+    assert_eq!(metrics["checks"]["values"], json!({"rate": 0.75, "passes": 3, "fails": 1}));
+    let duration = &metrics["http_req_duration"];
+    assert_eq!((&duration["type"], &duration["contains"]), (&json!("trend"), &json!("time")));
+    assert_eq!(duration["values"]["avg"], 25.0);
+    assert_eq!(duration["values"].as_object().unwrap().len(), 7);
+    assert_eq!(duration["thresholds"], json!({"p(95) < 50ms": {"ok": true}}));
+    let high = &metrics["http_req_duration{stage:high}"];
+    assert_eq!(
+        (&high["values"]["min"], &high["thresholds"]),
+        (&json!(20.0), &json!({"max < 30ms": {"ok": false}}))
+    );
+    assert_eq!(metrics["checks{check:never}"]["values"], json!({}));
+    assert_eq!(summary["state"]["testRunDurationMs"], 2_000.0);
+    let root = &summary["root_group"];
+    assert_eq!(
+        root["checks"][0],
+        json!({"name": "is ok", "path": "::is ok", "id": "::is ok", "passes": 2, "fails": 0})
+    );
+    assert_eq!(
+        (&root["groups"][0]["path"], &root["groups"][0]["checks"][0]["fails"]),
+        (&json!("::g"), &json!(1))
+    );
+    assert_eq!((&summary["verdict"], &summary["stages"][1]["requests"]), (&json!("Failed"), &json!(3)));
+    assert_eq!(summary["thresholds"][1]["passed"], false);
+}
+
+#[test]
+fn the_text_tells_figures_thresholds_checks_and_verdict() {
+    let text = with_report(|report| report.text());
+    for words in [
+        "LoadTest shop · http://shop.test · 2s",
+        "  high ",
+        "  ✓ http_req_duration p(95) < 50ms: 40ms",
+        "  ✗ http_req_duration{stage:high} max < 30ms: 40ms",
+        "  ✗ item · is ok: 3 of 4 held",
+        "generator: healthy, started 4 iterations of 4 planned",
+        "not judged: spec.prometheus: not asked",
+        "✗ Failed (ThresholdsBreached): http_req_duration{stage:high} max < 30ms: observed 40ms",
+    ] {
+        assert!(text.contains(words), "{words:?} is missing in:\n{text}");
+    }
+}
