@@ -41,32 +41,19 @@ pub async fn post(context: &Context, path: &str, token: Option<&str>, body: &Val
     Ok((status, String::from_utf8_lossy(&text).into_owned()))
 }
 
-/// A token of a pod's service account, made by the API server.
+/// A token of a pod's service account, made by the API server; bound to the pod or not.
 ///
 /// # Errors
 /// When the API server refuses.
 pub async fn token(context: &Context, pod: &Pod, audience: Option<&str>, bound: bool) -> Result<String> {
     let account =
         pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
-    account_token(context, account, audience, bound.then_some(pod)).await
-}
-
-/// A token of a service account, bound to a pod or not.
-///
-/// # Errors
-/// When the API server refuses.
-pub async fn account_token(
-    context: &Context,
-    account: &str,
-    audience: Option<&str>,
-    pod: Option<&Pod>,
-) -> Result<String> {
-    let bound =
-        pod.map(|pod| json!({"apiVersion": "v1", "kind": "Pod", "name": pod.name_any(), "uid": pod.uid()}));
-    let audiences: Vec<_> = audience.into_iter().collect();
-    let request: TokenRequest = serde_json::from_value(
-        json!({"spec": {"audiences": audiences, "boundObjectRef": bound, "expirationSeconds": 600}}),
-    )?;
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "name": pod.name_any(), "uid": pod.uid()});
+    let request: TokenRequest = serde_json::from_value(json!({"spec": {
+        "audiences": audience.into_iter().collect::<Vec<_>>(),
+        "boundObjectRef": bound.then_some(pod),
+        "expirationSeconds": 600,
+    }}))?;
     let accounts = context.api::<ServiceAccount>();
     let made = accounts.create_token_request(account, &PostParams::default(), &request).await?;
     made.status.and_then(|status| status.token).context("no token was made")

@@ -17,7 +17,7 @@ use upsurge_crds::{names::labels, v1alpha1::Verdict};
 use upsurge_e2e::{
     Context,
     api::{ensure_verdict, status},
-    collector::{account_token, post, token},
+    collector::{post, token},
     fixtures::{constant, merged},
     install,
     target::Target,
@@ -38,7 +38,7 @@ fn hello(index: i32, pod: &Pod) -> Value {
     json!({"runner": index, "pod": pod.name_any(), "sentAt": now as i64, "readiness": "ready"})
 }
 
-/// A batch that would count ten thousand requests if it were believed.
+/// A batch that changes nothing even if it is believed.
 fn forged(index: i32, pod: &Pod) -> Value {
     json!({"runner": index, "pod": pod.name_any(), "start": 0, "startedAt": 0, "deltas": []})
 }
@@ -60,10 +60,10 @@ async fn a_runner_speaks_for_itself_only() -> Result<()> {
             post(&context, &path(&one, "hello"), Some(&right), &hello(0, &mine)).await?;
         ensure!(status_code == 200, "the runner itself is refused: {status_code} {body}");
 
-        let account =
-            mine.spec.as_ref().and_then(|spec| spec.service_account_name.clone()).unwrap_or_default();
-        let of_default = account_token(&context, "default", AUDIENCE, None).await?;
-        let unbound = account_token(&context, &account, AUDIENCE, None).await?;
+        let selected = ListParams::default().labels("app=target");
+        let targets = context.api::<Pod>().list(&selected).await?.items;
+        let no_runner = token(&context, targets.first().context("no target")?, AUDIENCE, true).await?;
+        let unbound = token(&context, &mine, AUDIENCE, false).await?;
         let for_the_api = token(&context, &mine, None, true).await?;
         let for_another = token(&context, &mine, Some("vault"), true).await?;
         let of_theirs = token(&context, &theirs, AUDIENCE, true).await?;
@@ -75,7 +75,7 @@ async fn a_runner_speaks_for_itself_only() -> Result<()> {
             ("a token with a wrong signature", Some(cut), &one, 0, &mine),
             ("a token for the API server", Some(for_the_api), &one, 0, &mine),
             ("a token for another audience", Some(for_another), &one, 0, &mine),
-            ("a token of another account", Some(of_default), &one, 0, &mine),
+            ("a token of a pod that is no runner", Some(no_runner), &one, 0, &mine),
             ("a token that is bound to no pod", Some(unbound), &one, 0, &mine),
             ("a token of another run's pod", Some(of_theirs), &one, 0, &mine),
             ("a token of another runner", Some(of_sibling), &one, 0, &mine),
