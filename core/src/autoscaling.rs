@@ -18,4 +18,4 @@ mod tests;
 pub use analyse::{analyse, digest, watch_until};
 pub use course::{fall, rise};
 pub use doubts::{Doubt, doubts};
-pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample};
+pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample, UsageSample};

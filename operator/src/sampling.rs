@@ -1,11 +1,20 @@
 //! Observation of the target and its autoscaler while a run lasts.
 //!
-//! By watch where the API can be watched, so that the recorded instants are those of the changes. Everything
-//! goes into a [`SharedObservation`]; conclusions are drawn elsewhere, by `upsurge_core::autoscaling`.
+//! By watch where the API can be watched, so that the recorded instants are those at which a change was seen.
+//! Everything goes into a [`SharedObservation`]; conclusions are drawn elsewhere, by `upsurge_core::autoscaling`.
+//!
+//! Supply is what can serve: pods that are ready and not about to go, and, as soon as any Service selects them,
+//! ready in an EndpointSlice too.
 
 mod autoscaler;
+mod endpoints;
+mod observer;
+mod picture;
+mod pods;
 mod scale;
 mod shared;
+mod usage;
+mod watches;
 
 use kube::Client;
 use tokio::task::JoinHandle;
@@ -45,6 +54,21 @@ pub enum SamplingError {
     },
 }
 
+impl SamplingError {
+    /// Sorts an error of the API server by what to do about it.
+    fn of(what: String, error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.code == 404 => {
+                Self::NotFound { what, message: status.message }
+            }
+            kube::Error::Api(status) if status.code == 403 => {
+                Self::Forbidden { what, message: status.message }
+            }
+            error => Self::Api { what, source: Box::new(error) },
+        }
+    }
+}
+
 /// Observes a workload of a namespace until the handle is aborted.
 pub fn spawn(
     client: Client,
@@ -52,7 +76,5 @@ pub fn spawn(
     workload: WorkloadReference,
     sink: SharedObservation,
 ) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let _ = (client, namespace, workload, sink);
-    })
+    tokio::spawn(observer::observe(client, namespace, workload, sink))
 }

@@ -12,6 +12,8 @@ const MOST_SAMPLES: usize = 1_000;
 const MOST_CONDITIONS: usize = 200;
 /// Most pods whose times are kept.
 const MOST_PODS: usize = 500;
+/// Most samples of use that are kept.
+const MOST_USAGE: usize = 240;
 /// Most rollouts and problems that are kept.
 const MOST_NOTES: usize = 50;
 
@@ -36,6 +38,9 @@ pub struct Observation {
     pub rollouts: Vec<Timestamp>,
     /// Whether a pod of the target found no node.
     pub unschedulable: bool,
+    /// Use of CPU and memory by the target's pods.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub usage: Vec<UsageSample>,
     /// What could not be observed, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
@@ -66,6 +71,20 @@ pub struct ReplicaSample {
     pub current: i32,
     /// Replicas that are ready to serve.
     pub ready: i32,
+}
+
+/// What all pods of the target use at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageSample {
+    /// The instant.
+    pub at: Timestamp,
+    /// Pods that it was told of.
+    pub pods: i32,
+    /// CPU cores.
+    pub cpu_cores: f64,
+    /// Bytes of memory.
+    pub memory_bytes: f64,
 }
 
 /// A condition of the autoscaler from an instant on.
@@ -169,6 +188,18 @@ impl Observation {
     pub fn record_rollout(&mut self, at: Timestamp) {
         if self.rollouts.len() < MOST_NOTES && !self.rollouts.contains(&at) {
             self.rollouts.push(at);
+        }
+    }
+
+    /// Notes what the pods use; of many samples every second one is kept.
+    pub fn record_usage(&mut self, sample: UsageSample) {
+        self.usage.push(sample);
+        if self.usage.len() > MOST_USAGE {
+            let mut keep = false;
+            self.usage.retain(|_| {
+                keep = !keep;
+                keep
+            });
         }
     }
 
