@@ -1,6 +1,19 @@
 //! The Upsurge operator: controllers, the collector that runners report to, and the samplers that
 //! watch the target. `main.rs` only reads arguments and starts what is here.
 
+pub mod admin;
+pub mod args;
+pub mod backoff;
 pub mod collector;
+pub mod context;
+pub mod events;
+pub mod lease;
+pub mod load_test;
+pub mod load_test_run;
+pub mod metrics;
+pub mod naming;
 pub mod prometheus_checks;
+pub mod run;
 pub mod sampling;
+pub mod status;
+pub mod telemetry;

@@ -1,2 +1,19 @@
-//! placeholder
-fn main() {}
+//! The `upsurge-operator` command: reads its arguments and runs until it is told to stop.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use upsurge_operator::{args::Args, run, telemetry};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    telemetry::start(args.log_format);
+    match run::run(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "operator ended");
+            ExitCode::FAILURE
+        }
+    }
+}

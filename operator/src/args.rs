@@ -1,0 +1,101 @@
+//! What the operator is told at its start: flags, each with an environment variable, as the chart sets them.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, ValueEnum};
+
+/// Runs load tests and validates autoscaling, as Kubernetes resources ask for it.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "upsurge-operator", version)]
+pub struct Args {
+    /// Namespaces to watch, separated by commas. Default: all of them.
+    #[arg(
+        long,
+        env = "UPSURGE_WATCH_NAMESPACES",
+        value_delimiter = ',',
+        default_value = "",
+        hide_default_value = true
+    )]
+    watch_namespaces: Vec<String>,
+
+    /// Namespace of the operator itself, where its lease lives.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
+    pub namespace: String,
+
+    /// Name of the operator's pod, by which it holds its lease. Default: a name made from the process id.
+    #[arg(long, env = "POD_NAME")]
+    pod_name: Option<String>,
+
+    /// Image of the runner pods.
+    #[arg(long, env = "UPSURGE_RUNNER_IMAGE", default_value = "upsurge/runner:dev")]
+    pub runner_image: String,
+
+    /// When runner images are pulled: Always, IfNotPresent or Never.
+    #[arg(long, env = "UPSURGE_RUNNER_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
+    pub runner_image_pull_policy: String,
+
+    /// Address on which runners are served.
+    #[arg(long, env = "UPSURGE_COLLECTOR_LISTEN", default_value = "0.0.0.0:8080")]
+    pub collector_listen: SocketAddr,
+
+    /// URL under which runner pods reach that address.
+    #[arg(
+        long,
+        env = "UPSURGE_COLLECTOR_URL",
+        default_value = "http://upsurge-collector.upsurge-system.svc:8080"
+    )]
+    pub collector_url: String,
+
+    /// Address for /livez, /readyz and /metrics.
+    #[arg(long, env = "UPSURGE_ADMIN_LISTEN", default_value = "0.0.0.0:9090")]
+    pub admin_listen: SocketAddr,
+
+    /// Form of the log on standard error.
+    #[arg(long, env = "UPSURGE_LOG_FORMAT", value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+
+    /// Name of the lease by which one of several operators is elected.
+    #[arg(long, env = "UPSURGE_LEASE_NAME", default_value = "upsurge")]
+    pub lease_name: String,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text per event.
+    Text,
+    /// One JSON object per event.
+    Json,
+}
+
+impl Args {
+    /// Namespaces to watch; none means all of them.
+    pub fn watched(&self) -> Vec<&str> {
+        let names = self.watch_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+        let mut names: Vec<&str> = names.collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Name by which this operator holds the lease.
+    pub fn identity(&self) -> String {
+        self.pod_name.clone().unwrap_or_else(|| format!("upsurge-operator-{}", std::process::id()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::none("", &[])]
+    #[case::one("shop", &["shop"])]
+    #[case::spaced_and_doubled("shop, cart,,shop", &["cart", "shop"])]
+    fn watched_namespaces_are_read_from_one_list(#[case] given: &str, #[case] expected: &[&str]) {
+        let args = Args::parse_from(["upsurge-operator", "--watch-namespaces", given]);
+        assert_eq!(args.watched(), expected);
+    }
+}

@@ -1,0 +1,155 @@
+//! The test's status: the newest run in short, and the conditions.
+
+use jiff::Timestamp;
+use kube::{Api, Resource, ResourceExt};
+use upsurge_core::{autoscaling, contract};
+use upsurge_crds::{
+    LoadTest, LoadTestRun,
+    conditions::find,
+    names::{conditions, reasons},
+    v1alpha1::{LoadTestStatus, Phase, Verdict},
+};
+
+use super::{
+    Error,
+    decide::{Decision, age_key, is_active, rerun},
+};
+use crate::{context::Context, status};
+
+/// The status that a test should have. Pure.
+pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: Timestamp) -> LoadTestStatus {
+    let mut status = test.status.clone().unwrap_or_default();
+    let generation = test.metadata.generation;
+    status.observed_generation = generation;
+    if let Decision::Start(start) = decision {
+        status.last_run_generation = generation;
+        status.last_run_digest = Some(start.digest.clone());
+        if let Some(value) = rerun(test) {
+            status.last_rerun = Some(value.into());
+        }
+    }
+    let shown = shown(decision, runs);
+    let message = match shown {
+        Some(run) => mirror(&mut status, run),
+        None => without_run(&mut status),
+    };
+    let refused = if let Decision::Refuse { message } = decision { Some(message) } else { None };
+    if refused.is_some() {
+        (status.phase, status.verdict) = (None, None);
+        status.reason = Some(reasons::INVALID_SPEC.into());
+    }
+    let held = matches!(decision, Decision::Suspended { .. }) && !shown.is_some_and(is_active);
+    let reason = status.reason.clone().unwrap_or_else(|| reasons::PENDING.into());
+    let phase = status.phase.map(|phase| format!("{phase:?}")).unwrap_or_else(|| reasons::PENDING.into());
+    let waiting;
+    let state = match (refused, held, status.phase, status.verdict) {
+        (Some(message), ..) => contract::State::Refused { reason: reasons::INVALID_SPEC, message },
+        (None, true, ..) => contract::State::Suspended { message: suspended(decision) },
+        (None, false, Some(Phase::Finished), Some(verdict)) => {
+            contract::State::Finished { verdict, reason: &reason, message: &message }
+        }
+        (None, false, ..) => {
+            waiting = match decision {
+                Decision::Wait { active } => {
+                    format!("{message}; the next run starts when {active} has ended")
+                }
+                _ => message,
+            };
+            contract::State::Working { reason: &phase, message: &waiting }
+        }
+    };
+    contract::apply(&mut status.conditions, &state, generation, now);
+    status
+}
+
+fn suspended(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Suspended { due: true } => "spec.suspend holds the next run; set it to false to start it",
+        _ => "spec.suspend holds new runs",
+    }
+}
+
+/// The run that the status shows: the one just made, one that is active, or else the newest.
+fn shown<'a>(decision: &Decision, runs: &'a [LoadTestRun]) -> Option<&'a LoadTestRun> {
+    if let Decision::Start(start) = decision
+        && let Some(run) = runs.iter().find(|run| run.name_any() == start.name)
+    {
+        return Some(run);
+    }
+    let newest_active = runs.iter().filter(|run| is_active(run)).max_by_key(|run| age_key(run));
+    newest_active.or_else(|| runs.iter().max_by_key(|run| age_key(run)))
+}
+
+/// Takes over what a run shows; gives its message.
+fn mirror(status: &mut LoadTestStatus, run: &LoadTestRun) -> String {
+    let theirs = run.status.clone().unwrap_or_default();
+    let phase = theirs.phase.unwrap_or(Phase::Pending);
+    status.last_run = Some(run.name_any());
+    status.phase = Some(phase);
+    status.verdict = theirs.verdict;
+    status.reason = Some(theirs.reason.unwrap_or_else(|| format!("{phase:?}")));
+    status.start_time = theirs.start_time;
+    status.completion_time = theirs.completion_time;
+    status.summary = theirs.summary;
+    status.autoscaling = theirs.autoscaling.as_ref().map(autoscaling::digest);
+    theirs.message.unwrap_or_else(|| format!("run {} was created", run.name_any()))
+}
+
+/// What a test shows that has no run any more: what it showed before. A run that was deleted before its end was
+/// stopped by that.
+fn without_run(status: &mut LoadTestStatus) -> String {
+    let Some(last_run) = status.last_run.clone() else {
+        return "no run was made yet".into();
+    };
+    if status.phase != Some(Phase::Finished) {
+        status.phase = Some(Phase::Finished);
+        status.verdict = Some(Verdict::Aborted);
+        status.reason = Some(reasons::ABORTED.into());
+        return format!("run {last_run} was deleted before it ended");
+    }
+    let ready = find(&status.conditions, conditions::READY).map(|condition| condition.message.clone());
+    ready.unwrap_or_else(|| format!("run {last_run} has ended"))
+}
+
+/// Writes the status and tells of what changed in it.
+///
+/// # Errors
+/// When the API server refuses it.
+pub async fn update(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) -> Result<bool, Error> {
+    let api: Api<LoadTest> = Api::namespaced(context.client.clone(), &test.namespace().unwrap_or_default());
+    let observed = test.status.as_ref();
+    let written = status::write(&api, &test.name_any(), observed, wanted)
+        .await
+        .map_err(|source| Error::UpdateStatus(Box::new(source)))?;
+    if written {
+        tell(context, test, wanted).await;
+    }
+    Ok(written)
+}
+
+async fn tell(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) {
+    let old = test.status.clone().unwrap_or_default();
+    let about = test.object_ref(&());
+    let message = |status: &LoadTestStatus| {
+        find(&status.conditions, conditions::READY)
+            .map(|condition| condition.message.clone())
+            .unwrap_or_default()
+    };
+    let reason = wanted.reason.as_deref().unwrap_or_default();
+    if reason == reasons::INVALID_SPEC && message(&old) != message(wanted) {
+        context.events.warning(&about, reasons::INVALID_SPEC, "Validate", &message(wanted)).await;
+    }
+    if let (Some(Phase::Finished), Some(verdict)) = (wanted.phase, wanted.verdict)
+        && (old.phase != Some(Phase::Finished) || old.last_run != wanted.last_run)
+    {
+        let run = wanted.last_run.as_deref().unwrap_or_default();
+        let note = format!("run {run} ended with {verdict:?} ({reason}): {}", message(wanted));
+        match verdict {
+            Verdict::Passed => context.events.normal(&about, "Passed", "Judge", &note).await,
+            other => context.events.warning(&about, &format!("{other:?}"), "Judge", &note).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Writing a run's objects: completing the run itself, applying what it consists of, and clearing up after it.
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ConfigMap, ServiceAccount},
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{DeleteParams, Patch, PatchParams},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use upsurge_core::protocol::{PLAN_FILE, RunPlan};
+use upsurge_crds::{LoadTest, LoadTestRun, names::FIELD_MANAGER};
+
+use super::{build::Objects, plan::Plan};
+use crate::{load_test::run_labels, naming, status::parameters};
+
+/// Something of a run can't be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or did not answer.
+    #[error("failed to {verb} {what}")]
+    Api {
+        /// What was tried.
+        verb: &'static str,
+        /// With what.
+        what: String,
+        /// What went wrong.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// The plan that runners were given can't be read.
+    #[error("plan {name} is damaged")]
+    Plan {
+        /// Name of the ConfigMap.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// The test of a run, if it exists.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn test_of(client: &Client, run: &LoadTestRun) -> Result<Option<LoadTest>, Error> {
+    let api: Api<LoadTest> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let name = &run.spec.load_test_ref.name;
+    api.get_opt(name).await.map_err(|source| failed("read", format!("LoadTest {name}"), source))
+}
+
+/// What a run lacks that was made by hand: the test's spec, its owner, the labels by which it is found. Pure.
+pub fn completion(run: &LoadTestRun, test: &LoadTest) -> Option<Value> {
+    let owner = test.controller_owner_ref(&())?;
+    let owned = run.owner_references().iter().any(|known| known.uid == owner.uid);
+    let labels = run_labels(&test.name_any());
+    let labelled = labels.iter().all(|(key, value)| run.labels().get(key) == Some(value));
+    if run.spec.test.is_some() && owned && labelled {
+        return None;
+    }
+    // Only one owner may be the controller; a run that belongs to a pipeline keeps that one.
+    let controlled =
+        run.owner_references().iter().any(|known| known.controller == Some(true) && known.uid != owner.uid);
+    let mut metadata = json!({"labels": labels});
+    if !controlled {
+        metadata["ownerReferences"] = json!([owner]);
+    }
+    // Always the whole of what this manager has in the run: what is left out of an apply is taken away.
+    let spec = run.spec.test.clone().unwrap_or_else(|| test.spec.clone());
+    Some(json!({
+        "apiVersion": LoadTestRun::api_version(&()),
+        "kind": LoadTestRun::kind(&()),
+        "metadata": metadata,
+        "spec": {"test": spec},
+    }))
+}
+
+/// Writes what a run lacked; gives the run as it is then.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn complete(client: &Client, run: &LoadTestRun, body: &Value) -> Result<LoadTestRun, Error> {
+    let api: Api<LoadTestRun> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let name = run.name_any();
+    let patched = api.patch(&name, &parameters(), &Patch::Apply(body)).await;
+    patched.map_err(|source| failed("complete", format!("run {name}"), source))
+}
+
+/// Applies the plan and the identity of the runners.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn groundwork(client: &Client, objects: &Objects) -> Result<(), Error> {
+    let Objects { service_account, plan, job: _ } = objects;
+    futures::try_join!(
+        apply::<ServiceAccount>(client, service_account, "ServiceAccount"),
+        apply::<ConfigMap>(client, plan, "ConfigMap"),
+    )?;
+    Ok(())
+}
+
+/// Applies the Job. From here on there are pods.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn job(client: &Client, objects: &Objects) -> Result<(), Error> {
+    apply::<Job>(client, &objects.job, "Job").await
+}
+
+async fn apply<K>(client: &Client, object: &K, kind: &'static str) -> Result<(), Error>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Clone
+        + Serialize
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
+    let name = object.name_any();
+    let applied = api.patch(&name, &parameters(), &Patch::Apply(object)).await;
+    applied.map(|_| ()).map_err(|source| failed("apply", format!("{kind} {name}"), source))
+}
+
+/// Reads the plan that runners were given; `None` if it is gone.
+///
+/// # Errors
+/// When the API server does not answer, or the plan is not what this operator writes.
+pub async fn read_plan(client: &Client, run: &LoadTestRun) -> Result<Option<RunPlan>, Error> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let name = naming::plan(&naming::base(&run.name_any(), &run.uid().unwrap_or_default()));
+    let found =
+        api.get_opt(&name).await.map_err(|source| failed("read", format!("ConfigMap {name}"), source))?;
+    let text = found.and_then(|map| map.data).and_then(|mut data| data.remove(PLAN_FILE));
+    text.map(|text| serde_json::from_str(&text).map_err(|source| Error::Plan { name, source })).transpose()
+}
+
+/// Ends pods that are still there: a suspended Job has none. Those that ended keep their logs.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn quench(client: &Client, plan: &Plan) -> Result<(), Error> {
+    let api: Api<Job> = Api::namespaced(client.clone(), &plan.content.namespace);
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    // A merge: an apply would have to repeat the pod template, which an operator of another version builds differently.
+    let patched = api.patch(plan.job(), &parameters, &Patch::Merge(json!({"spec": {"suspend": true}}))).await;
+    ignore_missing(patched.map(|_| ()), "suspend", format!("Job {}", plan.job()))
+}
+
+/// Deletes the checkpoint of a run whose result is in its status.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn drop_checkpoint(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let name = naming::checkpoint(&naming::base(&run.name_any(), &run.uid().unwrap_or_default()));
+    let deleted = api.delete(&name, &DeleteParams::background()).await;
+    ignore_missing(deleted.map(|_| ()), "delete", format!("ConfigMap {name}"))
+}
+
+fn ignore_missing(result: Result<(), kube::Error>, verb: &'static str, what: String) -> Result<(), Error> {
+    match result {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        result => result.map_err(|source| failed(verb, what, source)),
+    }
+}
+
+fn failed(verb: &'static str, what: String, source: kube::Error) -> Error {
+    Error::Api { verb, what, source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! The objects that a run consists of. Pure.
+
+mod config_map;
+mod job;
+mod service_account;
+
+use k8s_openapi::api::{
+    batch::v1::Job,
+    core::v1::{ConfigMap, ServiceAccount},
+};
+use kube::api::ObjectMeta;
+
+use super::plan::Plan;
+use crate::context::RunnerDefaults;
+
+/// Everything that is applied for a run, in the order in which it is applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objects {
+    /// Identity of the runner pods; it has no rights.
+    pub service_account: ServiceAccount,
+    /// The plan.
+    pub plan: ConfigMap,
+    /// The runner pods. Last, because its pods need the others.
+    pub job: Job,
+}
+
+/// Why the objects can't be built.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The plan can't be written as JSON.
+    #[error("failed to write the plan as JSON")]
+    Plan(#[from] serde_json::Error),
+    /// The plan is too large for a ConfigMap.
+    #[error(
+        "the test is too large to be given to runners: {size} bytes, at most {most}; shorten its bodies or lists"
+    )]
+    TooLarge {
+        /// Size of the plan.
+        size: usize,
+        /// Largest size.
+        most: usize,
+    },
+}
+
+/// Builds the objects of a run of a test.
+///
+/// # Errors
+/// When the plan does not fit a ConfigMap.
+pub fn objects(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Result<Objects, Error> {
+    Ok(Objects {
+        service_account: service_account::build(plan, test),
+        plan: config_map::build(plan, test)?,
+        job: job::build(plan, test, defaults),
+    })
+}
+
+fn metadata(plan: &Plan, name: String, test: &str, component: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(plan.content.namespace.clone()),
+        labels: Some(plan.labels(test, component)),
+        owner_references: Some(vec![plan.owner.clone()]),
+        ..ObjectMeta::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! The Indexed Job whose pods generate the load. A pod that fails is never replaced: load is not run
+//! again silently.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use k8s_openapi::{
+    api::{
+        batch::v1::{Job, JobSpec},
+        core::v1::{
+            Capabilities, ConfigMapVolumeSource, Container, EnvVar, EnvVarSource, ObjectFieldSelector,
+            PodSecurityContext, PodSpec, PodTemplateSpec, ProjectedVolumeSource, ResourceRequirements,
+            SeccompProfile, SecretKeySelector, SecurityContext, ServiceAccountTokenProjection, Volume,
+            VolumeMount, VolumeProjection,
+        },
+    },
+    apimachinery::pkg::api::resource::Quantity,
+};
+use kube::api::ObjectMeta;
+use upsurge_core::protocol::SECRET_ENV_PREFIX;
+use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
+
+use super::metadata;
+use crate::{context::RunnerDefaults, load_test_run::plan::Plan, naming};
+
+const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
+const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";
+const TOKEN_FILE: &str = "token";
+const TOKEN_SECONDS: i64 = 3_600;
+/// User and group of the runner image.
+const NOBODY: i64 = 65_532;
+/// Time that runners get to report after they were told to end.
+const GRACE_SECONDS: i64 = 5;
+/// Time beyond all deadlines after which Kubernetes ends the pods even if there is no operator any more.
+const LAST_RESORT: Duration = Duration::from_secs(600);
+
+/// Builds the Job.
+pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Job {
+    let runners = i32::try_from(plan.content.runners).unwrap_or(i32::MAX);
+    let deadlines = &plan.test().deadlines;
+    let longest = deadlines.prepare.0 + deadlines.start.0 + plan.run_deadline() + LAST_RESORT;
+    Job {
+        metadata: metadata(plan, plan.job().into(), test, "runner"),
+        spec: Some(JobSpec {
+            completion_mode: Some("Indexed".into()),
+            completions: Some(runners),
+            parallelism: Some(runners),
+            backoff_limit: Some(0),
+            pod_replacement_policy: Some("Failed".into()),
+            active_deadline_seconds: i64::try_from(longest.as_secs()).ok(),
+            template: template(plan, test, defaults),
+            ..JobSpec::default()
+        }),
+        status: None,
+    }
+}
+
+fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSpec {
+    let runner = &plan.test().runner;
+    PodTemplateSpec {
+        metadata: Some(ObjectMeta {
+            labels: Some(plan.labels(test, "runner")),
+            // The label may be shortened; this is how a pod is mapped to its run.
+            annotations: Some(BTreeMap::from([(labels::RUN.into(), plan.content.run.clone())])),
+            ..ObjectMeta::default()
+        }),
+        spec: Some(PodSpec {
+            restart_policy: Some("Never".into()),
+            service_account_name: Some(naming::service_account(&plan.base)),
+            automount_service_account_token: Some(false),
+            enable_service_links: Some(false),
+            termination_grace_period_seconds: Some(GRACE_SECONDS),
+            security_context: Some(PodSecurityContext {
+                run_as_non_root: Some(true),
+                run_as_user: Some(NOBODY),
+                run_as_group: Some(NOBODY),
+                fs_group: Some(NOBODY),
+                seccomp_profile: Some(SeccompProfile {
+                    type_: "RuntimeDefault".into(),
+                    ..SeccompProfile::default()
+                }),
+                ..PodSecurityContext::default()
+            }),
+            node_selector: Some(runner.node_selector.clone()).filter(|selector| !selector.is_empty()),
+            tolerations: Some(runner.tolerations.clone()).filter(|list| !list.is_empty()),
+            containers: vec![container(plan, defaults)],
+            volumes: Some(volumes(plan)),
+            ..PodSpec::default()
+        }),
+    }
+}
+
+fn container(plan: &Plan, defaults: &RunnerDefaults) -> Container {
+    let runner = &plan.test().runner;
+    let mount = |name: &str, path: &str| VolumeMount {
+        name: name.into(),
+        mount_path: path.into(),
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    Container {
+        name: "runner".into(),
+        image: Some(runner.image.clone().unwrap_or_else(|| defaults.image.clone())),
+        image_pull_policy: Some(defaults.image_pull_policy.clone()),
+        args: Some(vec!["agent".into()]),
+        env: Some(environment(plan, defaults)),
+        resources: Some(runner.resources.clone().unwrap_or_else(default_resources)),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            ..SecurityContext::default()
+        }),
+        // The last line that a failed runner prints is its reason; this makes it part of the pod's status.
+        termination_message_policy: Some("FallbackToLogsOnError".into()),
+        volume_mounts: Some(vec![mount("plan", PLAN_DIRECTORY), mount("token", TOKEN_DIRECTORY)]),
+        ..Container::default()
+    }
+}
+
+fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
+    let value =
+        |name: &str, value: &str| EnvVar { name: name.into(), value: Some(value.into()), value_from: None };
+    let pod = ObjectFieldSelector { field_path: "metadata.name".into(), api_version: None };
+    let mut variables = vec![
+        value("UPSURGE_COLLECTOR_URL", &defaults.collector_url),
+        value("UPSURGE_NAMESPACE", &plan.content.namespace),
+        value("UPSURGE_RUN", &plan.content.run),
+        value("UPSURGE_PLAN_DIR", PLAN_DIRECTORY),
+        value("UPSURGE_TOKEN_FILE", &format!("{TOKEN_DIRECTORY}/{TOKEN_FILE}")),
+        EnvVar {
+            name: "UPSURGE_POD".into(),
+            value: None,
+            value_from: Some(EnvVarSource { field_ref: Some(pod), ..EnvVarSource::default() }),
+        },
+    ];
+    for secret in &plan.test().secrets {
+        let key = SecretKeySelector {
+            name: secret.secret_key_ref.name.clone(),
+            key: secret.secret_key_ref.key.clone(),
+            optional: Some(false),
+        };
+        variables.push(EnvVar {
+            name: format!("{SECRET_ENV_PREFIX}{}", secret.name),
+            value: None,
+            value_from: Some(EnvVarSource { secret_key_ref: Some(key), ..EnvVarSource::default() }),
+        });
+    }
+    variables
+}
+
+/// Requests that any node has room for. There is no CPU limit: throttling would distort the pacing.
+fn default_resources() -> ResourceRequirements {
+    let quantities = |list: &[(&str, &str)]| {
+        Some(list.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).into()))).collect())
+    };
+    ResourceRequirements {
+        requests: quantities(&[("cpu", "500m"), ("memory", "128Mi")]),
+        limits: quantities(&[("memory", "512Mi")]),
+        claims: None,
+    }
+}
+
+fn volumes(plan: &Plan) -> Vec<Volume> {
+    let token = ServiceAccountTokenProjection {
+        audience: Some(TOKEN_AUDIENCE.into()),
+        expiration_seconds: Some(TOKEN_SECONDS),
+        path: TOKEN_FILE.into(),
+        ..ServiceAccountTokenProjection::default()
+    };
+    vec![
+        Volume {
+            name: "plan".into(),
+            config_map: Some(ConfigMapVolumeSource {
+                name: naming::plan(&plan.base),
+                ..ConfigMapVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+        Volume {
+            name: "token".into(),
+            projected: Some(ProjectedVolumeSource {
+                sources: Some(vec![VolumeProjection {
+                    service_account_token: Some(token),
+                    ..VolumeProjection::default()
+                }]),
+                ..ProjectedVolumeSource::default()
+            }),
+            ..Volume::default()
+        },
+    ]
+}

@@ -1,0 +1,300 @@
+//! One step of a run that is under way: asks the pure parts what comes next, and does it.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+use upsurge_core::{autoscaling, verdict::Outcome};
+use upsurge_crds::{
+    LoadTestRun,
+    names::reasons,
+    v1alpha1::{Phase, Verdict},
+};
+
+use super::{
+    Done, Error, apply, build,
+    observe::{self, Observed},
+    plan::{self, Plan},
+    progress::{self, Cause, Facts, Transition},
+    results, update_status,
+    validate::{self, Obstacle},
+};
+use crate::{
+    collector::{SessionError, SessionSnapshot},
+    context::Context,
+};
+
+/// Time between two looks at a target that is not quiet.
+const QUIET_LOOK: Duration = Duration::from_secs(1);
+/// Time until the first look after a phase began.
+const NEXT_LOOK: Duration = Duration::from_millis(50);
+/// Time between two updates of the figures in the status while the load runs.
+const LIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Takes a run one step further.
+pub async fn step(run: &LoadTestRun, context: &Context) -> Result<Done, Error> {
+    match run.status.as_ref().and_then(|status| status.phase) {
+        None | Some(Phase::Pending) => match begin(run, context).await? {
+            Ok(done) => Ok(done),
+            Err((run, Obstacle::Wait(message))) => wait(&run, context, &message).await,
+            Err((run, Obstacle::End(outcome))) => end(&run, context, outcome).await,
+        },
+        Some(_) => proceed(run, context).await,
+    }
+}
+
+/// What keeps a run from beginning, and the run as it was then.
+type Held = (Box<LoadTestRun>, Obstacle);
+
+/// From the first look to the creation of the runner pods.
+async fn begin(run: &LoadTestRun, context: &Context) -> Result<Result<Done, Held>, Error> {
+    if run.spec.abort {
+        let outcome = results::without_load(Some(&Cause::Aborted));
+        return Ok(Err((Box::new(run.clone()), Obstacle::End(outcome))));
+    }
+    let run = match completed(run, context).await? {
+        Ok(run) => run,
+        Err(obstacle) => return Ok(Err((Box::new(run.clone()), obstacle))),
+    };
+    match prepare(&run, context).await? {
+        Ok(()) => Ok(Ok(Done::Again(NEXT_LOOK))),
+        Err(obstacle) => Ok(Err((Box::new(run), obstacle))),
+    }
+}
+
+/// The run with all that it needs from its test.
+async fn completed(run: &LoadTestRun, context: &Context) -> Result<Result<LoadTestRun, Obstacle>, Error> {
+    let is_owned = run.owner_references().iter().any(|owner| owner.kind == "LoadTest");
+    if run.spec.test.is_some() && is_owned {
+        return Ok(Ok(run.clone()));
+    }
+    let Some(test) = apply::test_of(&context.client, run).await? else {
+        if run.spec.test.is_some() {
+            return Ok(Ok(run.clone()));
+        }
+        let message = format!(
+            "spec.loadTestRef: there is no LoadTest {} in namespace {}",
+            run.spec.load_test_ref.name,
+            run.namespace().unwrap_or_default()
+        );
+        return Ok(Err(Obstacle::error(reasons::TEST_NOT_FOUND, message)));
+    };
+    match apply::completion(run, &test) {
+        Some(body) => Ok(Ok(apply::complete(&context.client, run, &body).await?)),
+        None => Ok(Ok(run.clone())),
+    }
+}
+
+/// Checks what must be true before the load, and makes the runner pods.
+async fn prepare(run: &LoadTestRun, context: &Context) -> Result<Result<(), Obstacle>, Error> {
+    let now = Timestamp::now();
+    let Some(test) = &run.spec.test else {
+        let message = "spec.test was taken away while the run began; make another run";
+        return Ok(Err(Obstacle::error(reasons::INVALID_SPEC, message)));
+    };
+    let valid = match validate::spec(test) {
+        Ok(valid) => valid,
+        Err(obstacle) => return Ok(Err(obstacle)),
+    };
+    if let Some(workload) = &test.target.workload {
+        let namespace = run.namespace().unwrap_or_default();
+        let target = validate::look(&context.client, &namespace, workload).await?;
+        let since =
+            run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
+        let waited = since.map_or(Duration::ZERO, |since| validate::since(since, now));
+        if let Err(obstacle) = validate::target(test, &target, waited) {
+            return Ok(Err(obstacle));
+        }
+    }
+    let plan = Plan::new(run, test, valid).ok_or(Error::NoUid)?;
+    let name = &run.spec.load_test_ref.name;
+    let objects = match build::objects(&plan, name, &context.runner) {
+        Ok(objects) => objects,
+        Err(error) => return Ok(Err(Obstacle::error(reasons::INVALID_SPEC, error.to_string()))),
+    };
+    let plan = context.prepared.keep(plan);
+    let observed = observe::objects(&context.client, run, 0).await?;
+    // The session first: runners that come up find the collector waiting for them.
+    let (opened, written) = tokio::join!(
+        context.sessions.open(plan.session(name)),
+        apply::groundwork(&context.client, &objects),
+    );
+    written?;
+    if let Err(error) = opened {
+        return damaged(error).map(|cause| Err(Obstacle::End(results::without_load(Some(&cause)))));
+    }
+    if observed.job.is_none() {
+        let began = context.sessions.snapshot(&plan::key(run)).is_some_and(|snapshot| snapshot.t0.is_some());
+        if began {
+            // The operator died before it could note that the Job was made, and somebody deleted the Job.
+            let message =
+                format!("Job {} vanished: somebody deleted it; all of the load is missing", plan.job());
+            return Ok(Err(Obstacle::error(reasons::RUNNER_LOST, message)));
+        }
+        apply::job(&context.client, &objects).await?;
+    }
+    let mut status = update_status::base(run);
+    let message = format!("creating {} runner pods", plan.content.runners);
+    update_status::in_phase(&mut status, Phase::Preparing, None, &message, now);
+    update_status::update(context, run, status).await.map_err(Box::new)?;
+    Ok(Ok(()))
+}
+
+/// From the creation of the runner pods to the verdict.
+async fn proceed(run: &LoadTestRun, context: &Context) -> Result<Done, Error> {
+    let plan = match plan_of(run, context).await? {
+        Ok(plan) => plan,
+        Err(outcome) => return end(run, context, outcome).await,
+    };
+    let key = plan::key(run);
+    if let Err(error) = context.sessions.open(plan.session(&run.spec.load_test_ref.name)).await {
+        let cause = damaged(error)?;
+        apply::quench(&context.client, &plan).await?;
+        return end(run, context, results::without_load(Some(&cause))).await;
+    }
+    let observed = observe::objects(&context.client, run, plan.content.runners).await?;
+    // Looked at after the pods: a runner's last words come before its pod's end.
+    let Some(snapshot) = context.sessions.snapshot(&key) else {
+        return Ok(Done::Again(QUIET_LOOK));
+    };
+    let now = Timestamp::now();
+    let status = update_status::base(run);
+    let phase = status.phase.unwrap_or(Phase::Preparing);
+    let cause = Cause::of(&status);
+    if let (Phase::Stopping, Some(cause)) = (phase, &cause) {
+        // Again after a restart of the operator; the first reason stays.
+        context.sessions.stop(&key, cause.message());
+    }
+    let facts = Facts {
+        phase,
+        since: status.phase_start_time.as_ref().map_or(now, |time| time.0),
+        cause: cause.as_ref(),
+        abort: run.spec.abort,
+        plan: &plan,
+        job: observed.job.as_ref(),
+        pods: &observed.pods,
+        forbidden: observed.forbidden.as_deref(),
+        session: &snapshot,
+        watch_until: watch_until(&plan, &snapshot, phase, now),
+    };
+    let transition = progress::next(&facts, now);
+    perform(run, context, Seen { plan, observed, snapshot, cause, phase }, transition, now).await
+}
+
+struct Seen {
+    plan: Arc<Plan>,
+    observed: Observed,
+    snapshot: SessionSnapshot,
+    cause: Option<Cause>,
+    phase: Phase,
+}
+
+async fn perform(
+    run: &LoadTestRun,
+    context: &Context,
+    seen: Seen,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<Done, Error> {
+    let Seen { plan, observed, snapshot, cause, phase } = &seen;
+    let mut status = update_status::base(run);
+    let again = match transition {
+        Transition::Stay { message, wake } => {
+            update_status::in_phase(&mut status, *phase, cause.as_ref(), &message, now);
+            if *phase == Phase::Running && plan.is_showing_due(LIVE_INTERVAL) {
+                results::show(&mut status, plan, snapshot, &observed.pods);
+            }
+            wake
+        }
+        Transition::Enter { phase: next, message } => {
+            if *phase == Phase::Stopping {
+                quench_if_needed(context, &seen).await?;
+            }
+            update_status::in_phase(&mut status, next, cause.as_ref(), &message, now);
+            results::show(&mut status, plan, snapshot, &observed.pods);
+            NEXT_LOOK
+        }
+        Transition::Stop(cause) => {
+            context.sessions.stop(&plan::key(run), cause.message());
+            update_status::in_phase(&mut status, Phase::Stopping, Some(&cause), "", now);
+            results::show(&mut status, plan, snapshot, &observed.pods);
+            NEXT_LOOK
+        }
+        Transition::Conclude => {
+            quench_if_needed(context, &seen).await?;
+            let outcome =
+                results::conclude(&mut status, plan, snapshot, &observed.pods, cause.as_ref(), now).await;
+            update_status::finished(&mut status, &outcome, Timestamp::now());
+            NEXT_LOOK
+        }
+    };
+    update_status::update(context, run, status).await.map_err(Box::new)?;
+    Ok(Done::Again(again))
+}
+
+/// Ends pods that are still there although the run is not.
+async fn quench_if_needed(context: &Context, seen: &Seen) -> Result<(), Error> {
+    let Some(job) = &seen.observed.job else { return Ok(()) };
+    let is_over = job.finished || job.failure.is_some() || job.deleting;
+    let all_ended = seen.observed.pods.iter().all(|pod| pod.end.is_some());
+    if !is_over && (!all_ended || seen.observed.pods.len() < seen.plan.content.runners as usize) {
+        apply::quench(&context.client, &seen.plan).await?;
+    }
+    Ok(())
+}
+
+fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Timestamp) -> Option<Timestamp> {
+    let test = plan.test();
+    let (true, Some(_), Some(spec)) = (phase == Phase::Collecting, &test.target.workload, &test.autoscaling)
+    else {
+        return None;
+    };
+    autoscaling::watch_until(&snapshot.observation, plan.timeline(), snapshot.t0?, spec, now)
+}
+
+/// The plan that the runners of a run were given; or how the run ends, because there is none.
+async fn plan_of(run: &LoadTestRun, context: &Context) -> Result<Result<Arc<Plan>, Outcome>, Error> {
+    if let Some(plan) = context.prepared.get(run) {
+        return Ok(Ok(plan));
+    }
+    let Some(content) = apply::read_plan(&context.client, run).await? else {
+        let message =
+            "the ConfigMap with the run's plan was deleted by somebody; the run can't be taken up again";
+        return Ok(Err(results::without_load(Some(&Cause::breakdown(reasons::RUNNER_LOST, message)))));
+    };
+    let valid = match validate::spec(&content.test) {
+        Ok(valid) => valid,
+        Err(Obstacle::End(outcome)) => return Ok(Err(outcome)),
+        Err(Obstacle::Wait(message)) => {
+            return Ok(Err(Outcome {
+                verdict: Verdict::Error,
+                reason: reasons::INVALID_SPEC.into(),
+                message,
+            }));
+        }
+    };
+    let plan = Plan::from_content(run, content, valid).ok_or(Error::NoUid)?;
+    Ok(Ok(context.prepared.keep(plan)))
+}
+
+/// A checkpoint that can't be read back ends the run; anything else is worth another try.
+fn damaged(error: SessionError) -> Result<Cause, Error> {
+    match error {
+        SessionError::Damaged { .. } => Ok(Cause::breakdown(reasons::CHECKPOINT_DAMAGED, error.to_string())),
+        error => Err(error.into()),
+    }
+}
+
+async fn wait(run: &LoadTestRun, context: &Context, message: &str) -> Result<Done, Error> {
+    let mut status = update_status::base(run);
+    update_status::in_phase(&mut status, Phase::Pending, None, message, Timestamp::now());
+    update_status::update(context, run, status).await.map_err(Box::new)?;
+    Ok(Done::Again(QUIET_LOOK))
+}
+
+async fn end(run: &LoadTestRun, context: &Context, outcome: Outcome) -> Result<Done, Error> {
+    let mut status = update_status::base(run);
+    update_status::finished(&mut status, &outcome, Timestamp::now());
+    update_status::update(context, run, status).await.map_err(Box::new)?;
+    Ok(Done::Again(NEXT_LOOK))
+}

@@ -1,0 +1,314 @@
+//! The phases of a run whose Job was created, as a pure state machine.
+//!
+//! [`next`] looks at what was observed and says what comes next. What must outlive the operator is in the status:
+//! the phase, since when, and the cause of an early end (reason and message).
+
+mod breakdown;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use upsurge_core::protocol::Readiness;
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{LoadTestRunStatus, Phase},
+};
+
+use super::{
+    plan::Plan,
+    pods::{JobState, RunnerPod},
+};
+use crate::collector::{RunnerView, SessionSnapshot};
+
+/// Longest time that runners get to drain once they were told to stop.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// Longest time that results and pods get to settle once the load has ended.
+const SETTLE_LIMIT: Duration = Duration::from_secs(15);
+/// Time between two looks while nothing happens.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What was observed of a run.
+#[derive(Clone, Copy)]
+pub struct Facts<'a> {
+    /// Phase in the status.
+    pub phase: Phase,
+    /// When it began.
+    pub since: Timestamp,
+    /// Why the run ends early, if it does.
+    pub cause: Option<&'a Cause>,
+    /// Whether somebody asked to stop.
+    pub abort: bool,
+    /// What is run.
+    pub plan: &'a Plan,
+    /// The Job; absent if there is none.
+    pub job: Option<&'a JobState>,
+    /// Its pods.
+    pub pods: &'a [RunnerPod],
+    /// Why the Job can't create pods.
+    pub forbidden: Option<&'a str>,
+    /// The collector's session.
+    pub session: &'a SessionSnapshot,
+    /// Until when the autoscaler is watched after the load.
+    pub watch_until: Option<Timestamp>,
+}
+
+impl Facts<'_> {
+    fn runners(&self) -> u32 {
+        self.plan.content.runners
+    }
+
+    fn pod(&self, index: u32) -> Option<&RunnerPod> {
+        self.pods.iter().find(|pod| pod.index == index)
+    }
+
+    fn view(&self, index: u32) -> Option<&RunnerView> {
+        self.session.runners.iter().find(|runner| runner.index == index)
+    }
+
+    fn for_longer_than(&self, limit: Duration, now: Timestamp) -> bool {
+        passed(self.since, now) >= limit
+    }
+}
+
+/// Why a run ends before its load has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asked for it.
+    Aborted,
+    /// A threshold that stops the run is breached; which one, with numbers.
+    Breach(String),
+    /// Something broke.
+    Breakdown {
+        /// One of `upsurge_crds::names::reasons`.
+        reason: String,
+        /// What, where, and what to do.
+        message: String,
+    },
+}
+
+impl Cause {
+    /// Something broke.
+    pub fn breakdown(reason: &str, message: impl Into<String>) -> Self {
+        Self::Breakdown { reason: reason.into(), message: message.into() }
+    }
+
+    /// The cause that a status holds.
+    pub fn of(status: &LoadTestRunStatus) -> Option<Self> {
+        if !matches!(status.phase, Some(Phase::Stopping | Phase::Collecting)) {
+            return None;
+        }
+        let message = || status.message.clone().unwrap_or_default();
+        match status.reason.as_deref()? {
+            reasons::STOPPING | reasons::COLLECTING => None,
+            reasons::ABORTED => Some(Self::Aborted),
+            reasons::THRESHOLDS_BREACHED => Some(Self::Breach(message())),
+            reason => Some(Self::breakdown(reason, message())),
+        }
+    }
+
+    /// As it stands in the status.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Aborted => reasons::ABORTED,
+            Self::Breach(_) => reasons::THRESHOLDS_BREACHED,
+            Self::Breakdown { reason, .. } => reason,
+        }
+    }
+
+    /// As it stands in the status.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::Aborted => "spec.abort asked the run to stop",
+            Self::Breach(message) | Self::Breakdown { message, .. } => message,
+        }
+    }
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition {
+    /// The phase goes on.
+    Stay {
+        /// What is waited for.
+        message: String,
+        /// When to look again if nothing happens before.
+        wake: Duration,
+    },
+    /// Another phase begins.
+    Enter {
+        /// The phase.
+        phase: Phase,
+        /// What happens in it.
+        message: String,
+    },
+    /// The load ends now.
+    Stop(Cause),
+    /// The run ends: judge it.
+    Conclude,
+}
+
+/// What comes next for a run whose Job was created.
+pub fn next(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    match facts.phase {
+        Phase::Pending | Phase::Preparing | Phase::Starting | Phase::Running => under_way(facts, now),
+        Phase::Stopping => stopping(facts, now),
+        Phase::Collecting => collecting(facts, now),
+        Phase::Finished => Transition::Stay { message: String::new(), wake: LOOK },
+    }
+}
+
+fn under_way(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    if facts.session.all_done && facts.session.t0.is_some() {
+        return match breakdown::told(facts) {
+            Some(cause) => Transition::Stop(cause),
+            None if facts.phase != Phase::Running => running(facts),
+            None => collect(facts),
+        };
+    }
+    if facts.abort {
+        return Transition::Stop(Cause::Aborted);
+    }
+    if let Some(cause) = breakdown::find(facts, now) {
+        return Transition::Stop(cause);
+    }
+    match facts.phase {
+        Phase::Running => while_running(facts, now),
+        _ if facts.session.t0.is_some() => running(facts),
+        Phase::Starting => while_starting(facts, now),
+        _ => while_preparing(facts, now),
+    }
+}
+
+fn while_preparing(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    let runners = facts.runners();
+    let up = (0..runners).filter(|index| is_up(facts, *index)).count();
+    if up == runners as usize {
+        let message = format!("{} up; waiting until all are ready to start", counted(runners));
+        return Transition::Enter { phase: Phase::Starting, message };
+    }
+    let limit = facts.plan.test().deadlines.prepare;
+    let state = format!("{up} of {} up{}", counted(runners), breakdown::obstacle(facts));
+    if facts.for_longer_than(limit.0, now) {
+        return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.prepare", limit, &state));
+    }
+    stay(state)
+}
+
+fn while_starting(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    let runners = facts.runners();
+    let is_ready =
+        |index: &u32| facts.view(*index).is_some_and(|view| view.readiness == Some(Readiness::Ready));
+    let waited_for: Vec<String> =
+        (0..runners).filter(|index| !is_ready(index)).map(|index| breakdown::runner(facts, index)).collect();
+    let ready = runners as usize - waited_for.len();
+    let mut state = format!("{ready} of {} ready to start", counted(runners));
+    if let Some(first) = waited_for.first() {
+        state.push_str(&format!("; waiting for {first}"));
+    } else if !facts.plan.test().before.is_empty() {
+        state.push_str("; doing the steps of spec.before");
+    }
+    let limit = facts.plan.test().deadlines.start;
+    if facts.for_longer_than(limit.0, now) {
+        return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.start", limit, &state));
+    }
+    stay(state)
+}
+
+fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    if let Some(breach) = &facts.session.abort_breach {
+        let message = format!(
+            "{} {}: observed {}; abortOnFail stopped the run",
+            breach.metric, breach.condition, breach.observed
+        );
+        return Transition::Stop(Cause::Breach(message));
+    }
+    let limit = facts.plan.run_deadline();
+    let start = facts.session.t0.unwrap_or(facts.since);
+    if passed(start, now) >= limit {
+        let ended = facts.session.runners.iter().filter(|runner| runner.end.is_some()).count();
+        let state = format!("{ended} of {} have sent all their results", counted(facts.runners()));
+        return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.run", limit.into_span(), &state));
+    }
+    stay(running_message(facts))
+}
+
+fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    let is_quiet = |index: u32| {
+        let ended = facts.view(index).is_some_and(|view| view.end.is_some());
+        ended || facts.pod(index).is_none_or(RunnerPod::is_quiet)
+    };
+    let quiet = facts.session.all_done || (0..facts.runners()).all(is_quiet);
+    if !quiet && !facts.for_longer_than(DRAIN_LIMIT, now) {
+        return Transition::Stay { message: String::new(), wake: Duration::from_millis(500) };
+    }
+    match facts.session.t0 {
+        Some(_) => collect(facts),
+        None => Transition::Conclude,
+    }
+}
+
+fn collecting(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    // Runners leave once they know that their last figures are safe; only then may the session be closed.
+    let settled = facts.session.durable && facts.pods.iter().all(RunnerPod::is_quiet);
+    if !settled && !facts.for_longer_than(SETTLE_LIMIT, now) {
+        return Transition::Stay { message: String::new(), wake: Duration::from_millis(500) };
+    }
+    match facts.watch_until {
+        Some(until) if facts.cause.is_none() && until > now => {
+            let left = passed(now, until);
+            // The instant, not the time that is left: a status that counts down would be written each second.
+            let message = format!("load has ended; watching the autoscaler until {until:.0} at the latest");
+            Transition::Stay { message, wake: left.min(LOOK).max(Duration::from_millis(100)) }
+        }
+        _ => Transition::Conclude,
+    }
+}
+
+fn collect(facts: &Facts<'_>) -> Transition {
+    let message = match facts.cause {
+        Some(cause) => cause.message().to_owned(),
+        None => "load has ended; collecting results".into(),
+    };
+    Transition::Enter { phase: Phase::Collecting, message }
+}
+
+fn running(facts: &Facts<'_>) -> Transition {
+    Transition::Enter { phase: Phase::Running, message: running_message(facts) }
+}
+
+fn running_message(facts: &Facts<'_>) -> String {
+    let duration = facts.plan.timeline().duration().into_span();
+    format!("{} generating load for {duration}", counted(facts.runners()))
+}
+
+fn stay(message: String) -> Transition {
+    Transition::Stay { message, wake: LOOK }
+}
+
+/// Whether a runner's pod runs, or the runner was heard.
+fn is_up(facts: &Facts<'_>, index: u32) -> bool {
+    facts.view(index).is_some_and(|view| view.readiness.is_some())
+        || facts.pod(index).is_some_and(|pod| pod.running)
+}
+
+fn counted(runners: u32) -> String {
+    if runners == 1 { "1 runner".into() } else { format!("{runners} runners") }
+}
+
+fn passed(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or_default()
+}
+
+/// A duration in the form in which specs have it.
+trait IntoSpan {
+    fn into_span(self) -> upsurge_crds::v1alpha1::TimeSpan;
+}
+
+impl IntoSpan for Duration {
+    fn into_span(self) -> upsurge_crds::v1alpha1::TimeSpan {
+        upsurge_crds::v1alpha1::TimeSpan(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! From what the collector holds to figures and the verdict. Pure, but for asking Prometheus.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+use upsurge_core::{
+    autoscaling,
+    protocol::RunnerEnd,
+    results, thresholds,
+    verdict::{Breakdown, Evidence, Outcome, judge},
+};
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{
+        AutoscalingResult, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult, RunnerResult,
+        ThresholdResult, Verdict,
+    },
+};
+
+use super::{plan::Plan, pods::RunnerPod, progress::Cause};
+use crate::{collector::SessionSnapshot, prometheus_checks};
+
+/// Puts figures into the status that are shown while the load runs.
+pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
+    status.start_time = snapshot.t0.map(Time);
+    status.runners = runners(snapshot, pods);
+    if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
+        status.summary = Some(results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed).summary);
+        status.generator = Some(generator(plan, snapshot));
+    }
+}
+
+/// Puts the result of a run into the status and judges it. A run whose load never started has no figures, and its
+/// cause is the verdict.
+pub async fn conclude(
+    status: &mut LoadTestRunStatus,
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+    pods: &[RunnerPod],
+    cause: Option<&Cause>,
+    now: Timestamp,
+) -> Outcome {
+    status.start_time = snapshot.t0.map(Time);
+    status.runners = runners(snapshot, pods);
+    let Some(t0) = snapshot.t0 else {
+        return without_load(cause);
+    };
+    let test = plan.test();
+    let figures = results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
+    let evaluated =
+        thresholds::evaluate(&test.thresholds, &snapshot.metrics, plan.timeline(), snapshot.elapsed, true);
+    let generator = generator(plan, snapshot);
+    let autoscaling = autoscaler(plan, snapshot, t0, now);
+    let checks = match (&test.prometheus, cause) {
+        (Some(prometheus), None) => {
+            let end = t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now);
+            prometheus_checks::run_checks(prometheus, plan.timeline(), t0, end).await
+        }
+        _ => Vec::new(),
+    };
+    let outcome = outcome(
+        plan,
+        snapshot,
+        cause,
+        (t0, now),
+        &Measured {
+            summary: &figures.summary,
+            thresholds: &evaluated,
+            autoscaling: autoscaling.as_ref(),
+            checks: &checks,
+            generator: &generator,
+        },
+    );
+    status.summary = Some(figures.summary);
+    status.stages = figures.stages;
+    status.requests = figures.requests;
+    status.expectations = figures.expectations;
+    status.thresholds = evaluated;
+    status.autoscaling = autoscaling;
+    status.checks = checks;
+    status.generator = Some(generator);
+    outcome
+}
+
+struct Measured<'a> {
+    summary: &'a upsurge_crds::v1alpha1::RunSummary,
+    thresholds: &'a [ThresholdResult],
+    autoscaling: Option<&'a AutoscalingResult>,
+    checks: &'a [PrometheusCheckResult],
+    generator: &'a GeneratorResult,
+}
+
+fn outcome(
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+    cause: Option<&Cause>,
+    (start, end): (Timestamp, Timestamp),
+    measured: &Measured<'_>,
+) -> Outcome {
+    let test = plan.test();
+    let doubts = match cause {
+        // A load that was cut short says nothing about the autoscaler, and nobody asks.
+        Some(_) => Vec::new(),
+        None if test.target.workload.is_none() => Vec::new(),
+        None => {
+            autoscaling::doubts(&snapshot.observation, plan.timeline(), start, end, test.autoscaling.as_ref())
+        }
+    };
+    let breakdown = match cause {
+        Some(Cause::Breakdown { reason, message }) => {
+            Some(Breakdown { reason: reason.clone(), message: message.clone() })
+        }
+        _ => None,
+    };
+    let judged = judge(&Evidence {
+        test,
+        aborted: matches!(cause, Some(Cause::Aborted)).then_some(Cause::Aborted.message()),
+        breakdown: breakdown.as_ref(),
+        doubts: &doubts,
+        summary: Some(measured.summary),
+        thresholds: measured.thresholds,
+        // Of a load that was cut short, expectations on the autoscaler can't be asked.
+        autoscaling: measured.autoscaling.filter(|_| cause.is_none()),
+        checks: measured.checks,
+        generator: Some(measured.generator),
+    });
+    match cause {
+        // What came in after the breach may have mended the figure; the run was stopped for it all the same.
+        Some(Cause::Breach(message)) if judged.verdict == Verdict::Passed => Outcome {
+            verdict: Verdict::Failed,
+            reason: reasons::THRESHOLDS_BREACHED.into(),
+            message: message.clone(),
+        },
+        _ => judged,
+    }
+}
+
+/// The verdict of a run whose load never started.
+pub fn without_load(cause: Option<&Cause>) -> Outcome {
+    match cause {
+        Some(cause @ Cause::Aborted) => Outcome {
+            verdict: Verdict::Aborted,
+            reason: cause.reason().into(),
+            message: cause.message().into(),
+        },
+        Some(cause) => Outcome {
+            verdict: Verdict::Error,
+            reason: cause.reason().into(),
+            message: cause.message().into(),
+        },
+        None => Outcome {
+            verdict: Verdict::Error,
+            reason: reasons::NO_DATA.into(),
+            message: "the run ended before its load had started".into(),
+        },
+    }
+}
+
+fn autoscaler(
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+    start: Timestamp,
+    end: Timestamp,
+) -> Option<AutoscalingResult> {
+    let test = plan.test();
+    test.target.workload.as_ref()?;
+    let spec = test.autoscaling.clone().unwrap_or_default();
+    Some(autoscaling::analyse(&snapshot.observation, plan.timeline(), start, end, &spec))
+}
+
+fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {
+    let starts: Vec<i64> = snapshot
+        .runners
+        .iter()
+        .filter_map(|runner| runner.started_at)
+        .filter_map(|at| i64::try_from(at.as_nanosecond()).ok())
+        .collect();
+    results::generator(
+        &snapshot.metrics,
+        plan.timeline(),
+        &snapshot.generator,
+        &starts,
+        plan.content.runners,
+        snapshot.elapsed,
+    )
+}
+
+/// Each runner and how it fares.
+pub fn runners(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<RunnerResult> {
+    snapshot
+        .runners
+        .iter()
+        .map(|view| {
+            let pod = pods.iter().find(|pod| pod.index == view.index);
+            let (state, message) = match (&view.end, pod.and_then(|pod| pod.end.as_ref()), view.started_at) {
+                (Some(RunnerEnd::Completed), ..) => ("Completed".to_owned(), None),
+                (Some(RunnerEnd::Stopped { reason }), ..) => ("Stopped".to_owned(), Some(reason.clone())),
+                (Some(RunnerEnd::Failed { reason, message }), ..) => (reason.clone(), Some(message.clone())),
+                (None, Some(end), _) if !end.is_success() => {
+                    let reason = if end.reason.is_empty() { reasons::RUNNER_LOST } else { &end.reason };
+                    let code = end.exit_code.map(|code| format!("exit code {code}"));
+                    let said = Some(end.message.clone()).filter(|message| !message.is_empty());
+                    let parts: Vec<String> = code.into_iter().chain(said).collect();
+                    (reason.to_owned(), Some(parts.join(": ")))
+                }
+                (None, _, Some(_)) => ("Running".to_owned(), None),
+                (None, _, None) => ("Waiting".to_owned(), None),
+            };
+            RunnerResult {
+                index: i32::try_from(view.index).unwrap_or(i32::MAX),
+                pod: view.pod.clone().or_else(|| pod.map(|pod| pod.name.clone())),
+                start_time: view.started_at.map(MicroTime),
+                state,
+                message,
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! The run's status: putting it together, keeping it small, writing it, and telling of what changed.
+
+mod bounds;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{Api, Resource, ResourceExt};
+use tracing::info;
+use upsurge_core::{contract, verdict::Outcome};
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{LoadTestRunStatus, Phase, Verdict},
+};
+
+use self::bounds::bounded;
+use super::progress::Cause;
+use crate::{context::Context, status};
+
+/// The status that a run has, as a base for the next one.
+pub fn base(run: &LoadTestRun) -> LoadTestRunStatus {
+    run.status.clone().unwrap_or_default()
+}
+
+/// A phase begins, or goes on with another message.
+pub fn in_phase(
+    status: &mut LoadTestRunStatus,
+    phase: Phase,
+    cause: Option<&Cause>,
+    message: &str,
+    now: Timestamp,
+) {
+    if status.phase != Some(phase) {
+        status.phase = Some(phase);
+        status.phase_start_time = Some(Time(now));
+    }
+    status.reason = Some(cause.map_or_else(|| format!("{phase:?}"), |cause| cause.reason().to_owned()));
+    if let Some(cause) = cause {
+        status.message = Some(cause.message().to_owned());
+    } else if !message.is_empty() {
+        status.message = Some(message.to_owned());
+    }
+}
+
+/// The run ends with a verdict.
+pub fn finished(status: &mut LoadTestRunStatus, outcome: &Outcome, now: Timestamp) {
+    status.phase = Some(Phase::Finished);
+    status.phase_start_time = Some(Time(now));
+    status.completion_time = Some(Time(now));
+    status.verdict = Some(outcome.verdict);
+    status.reason = Some(outcome.reason.clone());
+    status.message = Some(outcome.message.clone());
+}
+
+/// Sets the conditions by what the status says.
+fn conditions(status: &mut LoadTestRunStatus, generation: Option<i64>, now: Timestamp) {
+    status.observed_generation = generation;
+    let reason = status.reason.clone().unwrap_or_default();
+    let message = status.message.clone().unwrap_or_default();
+    let (reason, message) = (reason.as_str(), message.as_str());
+    let state = match status.verdict {
+        Some(verdict) => contract::State::Finished { verdict, reason, message },
+        None => contract::State::Working { reason, message },
+    };
+    contract::apply(&mut status.conditions, &state, generation, now);
+}
+
+/// Writes a status, if it is new, and tells of what changed. Says whether it was written.
+///
+/// # Errors
+/// When the API server refuses it.
+pub async fn update(
+    context: &Context,
+    run: &LoadTestRun,
+    wanted: LoadTestRunStatus,
+) -> Result<bool, kube::Error> {
+    let mut wanted = bounded(wanted);
+    conditions(&mut wanted, run.metadata.generation, Timestamp::now());
+    let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    let written = status::write(&api, &run.name_any(), run.status.as_ref(), &wanted).await?;
+    if written {
+        tell(context, run, &wanted).await;
+    }
+    Ok(written)
+}
+
+/// Says in the conditions that a temporary error holds up the run; best effort.
+pub async fn retrying(context: &Context, run: &LoadTestRun, error: &str) {
+    let mut wanted = base(run);
+    wanted.observed_generation = run.metadata.generation;
+    let message = format!("{error}; trying again");
+    let state = contract::State::Retrying { message: &message };
+    contract::apply(&mut wanted.conditions, &state, run.metadata.generation, Timestamp::now());
+    let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    if let Err(error) = status::write(&api, &run.name_any(), run.status.as_ref(), &wanted).await {
+        info!(%error, "failed to say in the status that the run is being retried");
+    }
+}
+
+async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) {
+    let old = run.status.as_ref().and_then(|status| status.phase);
+    let (Some(phase), true) = (wanted.phase, old != wanted.phase) else { return };
+    let reason = wanted.reason.clone().unwrap_or_default();
+    let message = wanted.message.clone().unwrap_or_default();
+    info!(phase = ?phase, verdict = ?wanted.verdict, reason, message, "run entered a phase");
+    let about = run.object_ref(&());
+    let events = &context.events;
+    match (phase, wanted.verdict) {
+        (Phase::Finished, Some(verdict)) => {
+            let note = format!("{reason}: {message}");
+            match verdict {
+                Verdict::Passed => events.normal(&about, "Passed", "Judge", &note).await,
+                other => events.warning(&about, &format!("{other:?}"), "Judge", &note).await,
+            }
+        }
+        // A cause of its own: something stopped the run.
+        (Phase::Stopping, _) => events.warning(&about, &reason, "Stop", &message).await,
+        (phase, _) => events.normal(&about, &format!("{phase:?}"), "Proceed", &message).await,
+    }
+}

@@ -1,0 +1,166 @@
+//! The operator's own metrics, in the OpenMetrics form. Labels are from fixed sets: never names of objects.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+
+/// Controller of load tests, as a label.
+pub const LOAD_TEST: &str = "loadtest";
+/// Controller of runs, as a label.
+pub const LOAD_TEST_RUN: &str = "loadtestrun";
+
+/// How a reconciliation ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    controller: &'static str,
+    outcome: &'static str,
+}
+
+/// Kind of error.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Failure {
+    controller: &'static str,
+    category: &'static str,
+}
+
+/// Phase of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct InPhase {
+    phase: String,
+}
+
+/// Counts something at the moment of a scrape: runs by phase.
+type CountRuns = dyn Fn() -> BTreeMap<String, i64> + Send + Sync;
+
+/// All metrics; clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    reconciles: Family<Outcome, Counter>,
+    durations: Family<Outcome, Histogram, fn() -> Histogram>,
+    errors: Family<Failure, Counter>,
+    runs: Family<InPhase, Gauge>,
+    leader: Gauge,
+    counters: Arc<Mutex<Vec<Box<CountRuns>>>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("upsurge");
+        let reconciles = Family::<Outcome, Counter>::default();
+        let durations = Family::<Outcome, Histogram, fn() -> Histogram>::new_with_constructor(histogram);
+        let errors = Family::<Failure, Counter>::default();
+        let runs = Family::<InPhase, Gauge>::default();
+        let leader = Gauge::default();
+        registry.register("reconciles", "Reconciliations by outcome", reconciles.clone());
+        registry.register_with_unit(
+            "reconcile_duration",
+            "Time that reconciliations took",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register("reconcile_errors", "Failed reconciliations by kind of error", errors.clone());
+        registry.register("runs", "Runs by phase", runs.clone());
+        registry.register("leader", "Whether this operator holds the lease", leader.clone());
+        registry.register(
+            "build",
+            "Build of the operator",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        Self {
+            registry: Arc::new(registry),
+            reconciles,
+            durations,
+            errors,
+            runs,
+            leader,
+            counters: Arc::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// From a no-op of a millisecond to one that waited for a slow API server or Prometheus.
+fn histogram() -> Histogram {
+    Histogram::new([0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0])
+}
+
+impl Metrics {
+    /// Counts a reconciliation that began at an instant.
+    pub fn reconciled(&self, controller: &'static str, outcome: &'static str, began: Instant) {
+        let labels = Outcome { controller, outcome };
+        self.reconciles.get_or_create(&labels).inc();
+        self.durations.get_or_create(&labels).observe(began.elapsed().as_secs_f64());
+    }
+
+    /// Counts an error.
+    pub fn failed(&self, controller: &'static str, category: &'static str) {
+        self.errors.get_or_create(&Failure { controller, category }).inc();
+    }
+
+    /// Says whether this operator leads.
+    pub fn set_leader(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
+    }
+
+    /// Adds a source of runs by phase, asked at each scrape.
+    pub fn count_runs(&self, count: impl Fn() -> BTreeMap<String, i64> + Send + Sync + 'static) {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(count));
+    }
+
+    /// All metrics as text.
+    pub fn encode(&self) -> String {
+        self.runs.clear();
+        for count in self.counters.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            for (phase, number) in count() {
+                self.runs.get_or_create(&InPhase { phase }).inc_by(number);
+            }
+        }
+        let mut text = String::new();
+        // Writing to a string can't fail.
+        let _ = text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_in_the_text() {
+        let metrics = Metrics::default();
+        metrics.reconciled(LOAD_TEST_RUN, "Applied", Instant::now());
+        metrics.failed(LOAD_TEST, "Api");
+        metrics.set_leader(true);
+        for _ in 0..2 {
+            metrics.count_runs(|| BTreeMap::from([("Running".to_owned(), 2)]));
+        }
+        metrics.encode();
+        let text = metrics.encode();
+        for line in [
+            r#"upsurge_reconciles_total{controller="loadtestrun",outcome="Applied"} 1"#,
+            r#"upsurge_reconcile_errors_total{controller="loadtest",category="Api"} 1"#,
+            r#"upsurge_runs{phase="Running"} 4"#,
+            "upsurge_leader 1",
+            "upsurge_reconcile_duration_seconds_count",
+            "upsurge_build_info{version=",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}

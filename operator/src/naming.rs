@@ -1,0 +1,106 @@
+//! Names of the objects that the operator makes: the same ones each time, and never longer than allowed.
+//!
+//! A name that had to be shortened carries a digest of the whole, so that two long names stay different.
+
+use ring::digest::{SHA256, digest};
+
+/// Longest name of a run made by the operator: it is also a label's value.
+const LONGEST_RUN: usize = 63;
+/// Longest base name of a run's objects. A Job's pods are reached by `NAME-INDEX`, which must fit a DNS
+/// label of 63; ConfigMaps add `-checkpoint`.
+const LONGEST_BASE: usize = 50;
+/// Longest value of a label.
+const LONGEST_LABEL: usize = 63;
+
+/// The first `length` hexadecimal digits of a text's SHA-256.
+pub fn hash(text: &str, length: usize) -> String {
+    let digest = digest(&SHA256, text.as_bytes());
+    let mut hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    hex.truncate(length);
+    hex
+}
+
+/// Name of the run that a generation of a test makes; with `rerun`, of the one that a new value of the rerun
+/// annotation makes.
+pub fn run(test: &str, generation: i64, rerun: Option<&str>) -> String {
+    let suffix = match rerun {
+        Some(value) => format!("-g{generation}-{}", hash(value, 8)),
+        None => format!("-g{generation}"),
+    };
+    bounded(test, &suffix, LONGEST_RUN)
+}
+
+/// Base name of the objects that belong to a run; the UID makes it differ from that of an earlier run of the name.
+pub fn base(run: &str, uid: &str) -> String {
+    let suffix = format!("-{}", hash(uid, 8));
+    // A Job's name is part of host names, which have no dots.
+    cut(&run.replace('.', "-"), LONGEST_BASE - suffix.len()) + &suffix
+}
+
+/// Name of the ConfigMap that holds the plan.
+pub fn plan(base: &str) -> String {
+    format!("{base}-plan")
+}
+
+/// Name of the ConfigMap that holds the checkpoint.
+pub fn checkpoint(base: &str) -> String {
+    format!("{base}-checkpoint")
+}
+
+/// Name of the service account of the runner pods.
+pub fn service_account(base: &str) -> String {
+    format!("{base}-runner")
+}
+
+/// A name as the value of a label.
+pub fn label(name: &str) -> String {
+    bounded(name, "", LONGEST_LABEL)
+}
+
+fn bounded(name: &str, suffix: &str, longest: usize) -> String {
+    if name.len() + suffix.len() <= longest {
+        return format!("{name}{suffix}");
+    }
+    let suffix = format!("-{}{suffix}", hash(name, 8));
+    cut(name, longest.saturating_sub(suffix.len())) + &suffix
+}
+
+/// The beginning of a name, not ending in a character that a name may not have before a hyphen.
+fn cut(name: &str, length: usize) -> String {
+    name.chars().take(length).collect::<String>().trim_end_matches(['-', '.', '_']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_names_stay_readable() {
+        assert_eq!(run("checkout", 3, None), "checkout-g3");
+        let rerun = run("checkout", 3, Some("1700000000"));
+        assert!(rerun.starts_with("checkout-g3-") && rerun.len() == "checkout-g3-".len() + 8, "{rerun}");
+        assert_ne!(rerun, run("checkout", 3, Some("1700000001")));
+        assert_eq!(label("checkout-g3"), "checkout-g3");
+    }
+
+    #[test]
+    fn long_names_are_bounded_and_stay_different() {
+        let (one, two) = (format!("{}a", "x".repeat(250)), format!("{}b", "x".repeat(250)));
+        for name in [&one, &two] {
+            assert!(run(name, i64::MAX, Some("again")).len() <= 63);
+            assert!(label(name).len() <= 63);
+            let base = base(name, "uid");
+            assert!(format!("{base}-999").len() <= 63 && checkpoint(&base).len() <= 63, "{base}");
+        }
+        assert_ne!(run(&one, 1, None), run(&two, 1, None));
+        assert_ne!(label(&one), label(&two));
+    }
+
+    #[test]
+    fn the_base_name_differs_by_uid_and_has_no_dots() {
+        assert_ne!(base("checkout-g1", "a"), base("checkout-g1", "b"));
+        assert_eq!(base("checkout-g1", "a"), base("checkout-g1", "a"));
+        assert!(!base("check.out-g1", "a").contains('.'));
+        assert_ne!(base(&format!("{}.", "x".repeat(40)), "a").chars().rev().nth(9), Some('-'));
+    }
+}

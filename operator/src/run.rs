@@ -1,0 +1,173 @@
+//! From arguments to a working operator: clients, ports, leader election, controllers, and their end in order.
+//!
+//! Ports open first, so that probes and runners get answers; then the resource definitions are waited for, then the
+//! lease. Only its holder runs controllers and serves runners.
+
+mod controllers;
+mod definitions;
+
+use std::{future::Future, sync::Arc};
+
+use anyhow::Context as _;
+use axum::Router;
+use kube::Client;
+use tokio::{net::TcpListener, signal, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    admin::{self, Readiness},
+    args::Args,
+    backoff::Backoff,
+    collector::Sessions,
+    context::{Context, RunnerDefaults},
+    events::Events,
+    lease::Candidate,
+    load_test_run::Prepared,
+    metrics::Metrics,
+};
+
+/// Things that `/readyz` waits for.
+pub(crate) mod pending {
+    /// The API server knows our kinds.
+    pub const DEFINITIONS: &str = "resource definitions";
+    /// It is known who leads.
+    pub const LEASE: &str = "leader election";
+    /// The controllers know all objects.
+    pub const CACHES: &str = "caches";
+}
+
+/// Runs the operator until it is told to stop.
+///
+/// # Errors
+/// When it can't start, or when it lost its lease and must start anew.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    // One provider for all of TLS; with two of them rustls could not choose.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        warn!("a TLS provider was installed before");
+    }
+    let stop = CancellationToken::new();
+    stop_on_signal(stop.clone())?;
+    let client = Client::try_default().await.context("failed to find out how to reach the API server")?;
+    info!(version = env!("CARGO_PKG_VERSION"), identity = args.identity(), "operator starts");
+
+    let (readiness, metrics) = (Readiness::default(), Metrics::default());
+    readiness.await_(pending::DEFINITIONS);
+    readiness.await_(pending::LEASE);
+    let sessions = Sessions::new(client.clone());
+    // Ports close last: runners report, and probes ask, until the end.
+    let closing = CancellationToken::new();
+    let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;
+    let collector = serve(args.collector_listen, sessions.router(), &closing).await?;
+
+    let context = Arc::new(Context {
+        client: client.clone(),
+        sessions,
+        events: Events::new(client.clone(), args.identity()),
+        metrics,
+        backoff: Backoff::default(),
+        runner: RunnerDefaults {
+            image: args.runner_image.clone(),
+            image_pull_policy: args.runner_image_pull_policy.clone(),
+            collector_url: args.collector_url.clone(),
+        },
+        prepared: Prepared::default(),
+    });
+    let result = lead(&args, &context, &readiness, &stop).await;
+    closing.cancel();
+    for port in [admin, collector] {
+        if let Err(error) = port.await {
+            error!(%error, "a port did not close in order");
+        }
+    }
+    info!("operator has ended");
+    result
+}
+
+/// Waits for its turn, works as long as it holds the lease, and gives the lease back when all work is done.
+async fn lead(
+    args: &Args,
+    context: &Arc<Context>,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    if !definitions::wait(&context.client, stop).await {
+        return Ok(());
+    }
+    readiness.reached(pending::DEFINITIONS);
+    // Standing by is being ready.
+    readiness.reached(pending::LEASE);
+    let mut candidate =
+        Candidate::new(context.client.clone(), &args.namespace, &args.lease_name, args.identity());
+    if !candidate.acquire(stop).await {
+        return Ok(());
+    }
+    readiness.await_(pending::CACHES);
+    context.metrics.set_leader(true);
+    let giving_back = CancellationToken::new();
+    let lost = CancellationToken::new();
+    let holding = tokio::spawn({
+        let (giving_back, lost) = (giving_back.clone(), lost.clone());
+        async move {
+            let result = candidate.hold(&giving_back).await;
+            lost.cancel();
+            result
+        }
+    });
+    context.sessions.set_serving(true);
+    info!("leading");
+    let working = CancellationToken::new();
+    let watched = args.watched();
+    let work = controllers::run(context.clone(), &watched, readiness.clone(), working.clone());
+    tokio::pin!(work);
+    tokio::select! {
+        () = &mut work => warn!("controllers ended by themselves"),
+        () = stop.cancelled() => info!("told to stop"),
+        () = lost.cancelled() => error!("lease lost; stopping at once"),
+    }
+    if lost.is_cancelled() {
+        // Another operator may be at work already: not one more write, not one more word to runners.
+        context.sessions.set_serving(false);
+        context.metrics.set_leader(false);
+    } else {
+        working.cancel();
+        work.await;
+        context.sessions.set_serving(false);
+        context.metrics.set_leader(false);
+        giving_back.cancel();
+    }
+    holding.await.context("the lease's task ended unexpectedly")?.context("this operator can't work on")
+}
+
+async fn serve(
+    address: std::net::SocketAddr,
+    router: Router,
+    closing: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
+    let closing = closing.clone().cancelled_owned();
+    Ok(tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(closing).await {
+            error!(%error, %address, "failed to serve");
+        }
+    }))
+}
+
+/// Cancels the token at SIGTERM or Ctrl+C.
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut terminate =
+        signal::unix::signal(signal::unix::SignalKind::terminate()).context("failed to wait for SIGTERM")?;
+    spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = signal::ctrl_c() => {}
+        }
+        stop.cancel();
+    });
+    Ok(())
+}
+
+fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    drop(tokio::spawn(future));
+}

@@ -1,0 +1,47 @@
+//! Waiting until the API server knows our kinds, so that operator and definitions can be installed in any order.
+
+use std::time::Duration;
+
+use kube::{Client, Resource};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+use upsurge_crds::{LoadTest, LoadTestRun};
+
+/// Time between two looks.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Waits until all definitions are there; `false` if told to stop before.
+pub async fn wait(client: &Client, stop: &CancellationToken) -> bool {
+    let mut told = String::new();
+    loop {
+        let missing = match missing(client).await {
+            Ok(missing) if missing.is_empty() => return true,
+            Ok(missing) => format!("waiting for the definitions of {}; install the CRDs", missing.join(", ")),
+            Err(error) => format!("waiting for the API server: {error}"),
+        };
+        if missing != told {
+            warn!("{missing}");
+            told = missing;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = sleep(LOOK) => {}
+        }
+    }
+}
+
+/// By discovery, which everybody may use; reading the definitions themselves would need a right of its own.
+async fn missing(client: &Client) -> Result<Vec<&'static str>, kube::Error> {
+    let known = match client.list_api_group_resources(&LoadTest::api_version(&())).await {
+        Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect(),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let wanted = [("LoadTest", LoadTest::kind(&())), ("LoadTestRun", LoadTestRun::kind(&()))];
+    Ok(wanted
+        .into_iter()
+        .filter(|(_, kind)| !known.iter().any(|k| k == kind))
+        .map(|(name, _)| name)
+        .collect())
+}
