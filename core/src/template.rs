@@ -5,6 +5,7 @@
 //! Names are bound to slots while parsing, so that filling in looks nothing up by name. Where values,
 //! random numbers and the time come from is the caller's business ([`Scope`]).
 
+mod error;
 mod function;
 mod json;
 mod names;
@@ -15,10 +16,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use error::TemplateError;
 pub use function::Function;
 pub use json::JsonTemplate;
 pub use names::{Names, Reference, Segment};
-pub use parse::TemplateError;
 pub(crate) use parse::is_name;
 
 /// A parsed text.

@@ -1,5 +1,7 @@
 //! The summaries of a run hold its figures in the promised form.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -1,5 +1,7 @@
 //! The scenario language: what is accepted, what it means, and what is said about the rest.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rstest::rstest;

@@ -1,5 +1,7 @@
 //! The command line as its users have it: the real binary, against the real target, on loopback.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
+
 #[path = "processes/processes.rs"]
 mod processes;
 

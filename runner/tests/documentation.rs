@@ -1,5 +1,7 @@
 //! What the documentation shows is accepted.
 
+#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
 use std::{fs, path::PathBuf, process::Command};
 
 use upsurge::target::TargetConfig;

@@ -1,5 +1,7 @@
 //! Measured percentiles are those that the target was scripted with.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
+
 #[path = "processes/processes.rs"]
 mod processes;
 

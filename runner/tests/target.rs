@@ -1,5 +1,7 @@
 //! The target does what its script says, also while it stops.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
+
 #[path = "processes/processes.rs"]
 mod processes;
 

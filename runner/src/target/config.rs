@@ -1,5 +1,7 @@
 //! The configuration of the target, as its YAML file has it.
 
+mod check;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -207,85 +209,6 @@ impl<'de> Deserialize<'de> for Bytes {
         match NumberOrText::deserialize(deserializer)? {
             NumberOrText::Number(bytes) => Ok(Self(bytes)),
             NumberOrText::Text(text) => text.parse().map_err(de::Error::custom),
-        }
-    }
-}
-
-impl TargetConfig {
-    /// Reads a YAML file's text.
-    ///
-    /// # Errors
-    /// What is wrong and where.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-            return Ok(Self::default());
-        }
-        let config: Self = serde_saphyr::from_str(text).map_err(|error| error.to_string())?;
-        config.check()?;
-        Ok(config)
-    }
-
-    /// What the types can't say.
-    ///
-    /// # Errors
-    /// The first wrong field.
-    pub fn check(&self) -> Result<(), String> {
-        let rates = self
-            .routes
-            .iter()
-            .enumerate()
-            .map(|(index, route)| (format!("routes[{index}].errorRate"), route.error_rate));
-        for (path, rate) in rates.chain([("errorRate".into(), Some(self.error_rate))]) {
-            if rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
-                return Err(format!("{path}: must be from 0 to 1"));
-            }
-        }
-        let latencies =
-            self.routes.iter().enumerate().filter_map(|(index, route)| {
-                Some((format!("routes[{index}].latency"), route.latency.as_ref()?))
-            });
-        for (path, latency) in latencies.chain([("latency".into(), &self.latency)]) {
-            latency.check().map_err(|message| format!("{path}: {message}"))?;
-        }
-        for (index, route) in self.routes.iter().enumerate() {
-            if !route.path.starts_with('/') {
-                return Err(format!("routes[{index}].path: {:?} must start with /", route.path));
-            }
-            if route.json.is_some() && route.body.is_some() {
-                return Err(format!("routes[{index}]: has json and body; at most one of them"));
-            }
-        }
-        for (index, freeze) in self.freezes.iter().enumerate() {
-            if freeze.every.is_some_and(|every| every <= freeze.lasts) {
-                return Err(format!(
-                    "freezes[{index}].every: must be longer than the freeze itself, or nothing ever leaves"
-                ));
-            }
-        }
-        match self.concurrency_limit {
-            Some(ConcurrencyLimit { max: 0, .. }) => Err("concurrencyLimit.max: must be at least 1".into()),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Latency {
-    fn check(&self) -> Result<(), String> {
-        match self {
-            Self::Uniform { min, max } if max < min => Err(format!("max {max} is less than min {min}")),
-            Self::Percentiles(points) if points.is_empty() => {
-                Err("percentiles needs at least one point".into())
-            }
-            Self::Percentiles(points) => {
-                let ordered = points.windows(2).all(|pair| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1);
-                let within = points.iter().all(|(at, _)| (0.0..=100.0).contains(at));
-                if ordered && within {
-                    Ok(())
-                } else {
-                    Err("percentiles must rise from 0 to 100, with latencies that don't fall".into())
-                }
-            }
-            _ => Ok(()),
         }
     }
 }

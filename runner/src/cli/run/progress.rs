@@ -16,6 +16,8 @@ use upsurge_crds::v1alpha1::{LoadUnit, TimeSpan};
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 /// Characters of the bar.
 const BAR_WIDTH: usize = 30;
+/// Most characters of the test's name.
+const NAME_WIDTH: usize = 40;
 
 /// Where the progress stands on the screen.
 pub(super) struct Progress<'a> {
@@ -68,7 +70,9 @@ impl<'a> Progress<'a> {
             Style::Lines => eprintln!("{place}: {figures}"),
             Style::Block => {
                 self.clear();
-                eprintln!("{}  {}\n{place}\n{figures}", self.name, self.bar(elapsed));
+                // Cut, because a line that wraps would count as two.
+                let name: String = self.name.chars().take(NAME_WIDTH).collect();
+                eprintln!("{name}  {}\n{place}\n{figures}", self.bar(elapsed));
                 self.shown = 3;
             }
         }

@@ -1,0 +1,143 @@
+//! A request and what becomes of its response.
+
+use std::time::Duration;
+
+use regex::Regex;
+use serde_json_path::JsonPath;
+use upsurge_crds::v1alpha1::HttpMethod;
+
+use crate::template::{JsonTemplate, Template};
+
+/// An HTTP request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Name that results use.
+    pub name: String,
+    /// Method.
+    pub method: HttpMethod,
+    /// A whole URL if it starts with `http://` or `https://` once filled in, else joined to `target.baseUrl`.
+    pub url: Template,
+    /// Query parameters, to be percent-encoded and added to the URL.
+    pub query: Vec<(String, Template)>,
+    /// Headers with those of `spec.http.headers` and the content type that the body implies; names in lower case, each once.
+    pub headers: Vec<(String, Template)>,
+    /// Body.
+    pub body: Body,
+    /// Longest time.
+    pub timeout: Duration,
+    /// What is taken from the response.
+    pub capture: Vec<Capture>,
+    /// What the response must be like; each is a check.
+    pub expect: Vec<Expectation>,
+    /// Status codes that don't count as failed; `None` means 200 to 399.
+    pub expected_status: Option<Vec<u16>>,
+}
+
+impl Request {
+    /// Whether a response with that status counts as failed in `http_req_failed`.
+    pub fn is_failure(&self, status: u16) -> bool {
+        match &self.expected_status {
+            Some(expected) => !expected.contains(&status),
+            None => !(200..400).contains(&status),
+        }
+    }
+
+    /// Whether the body of the response is needed, and not only its length.
+    pub fn needs_body(&self) -> bool {
+        self.capture.iter().any(|capture| !matches!(capture.source, CaptureSource::Header(_)))
+            || self
+                .expect
+                .iter()
+                .any(|expect| matches!(expect.matcher, Matcher::JsonPath { .. } | Matcher::BodyContains(_)))
+    }
+}
+
+/// Body of a request.
+#[derive(Clone, Debug, Default)]
+pub enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// JSON.
+    Json(JsonTemplate),
+    /// Text as it stands.
+    Text(Template),
+    /// Fields to be URL-encoded.
+    Form(Vec<(String, Template)>),
+}
+
+/// A value taken from a response.
+#[derive(Clone, Debug)]
+pub struct Capture {
+    /// Variable that takes it.
+    pub name: String,
+    /// Its slot.
+    pub slot: usize,
+    /// Where the value is.
+    pub source: CaptureSource,
+    /// Value when there is none; without it the iteration ends there and the check [`Capture::check_name`] fails.
+    pub default: Option<String>,
+}
+
+impl Capture {
+    /// Name of the check that counts captures that found nothing.
+    pub fn check_name(&self) -> String {
+        format!("capture {}", self.name)
+    }
+}
+
+/// Where a captured value is.
+#[derive(Clone, Debug)]
+pub enum CaptureSource {
+    /// First match in a JSON body.
+    JsonPath(JsonPath),
+    /// A header, in lower case.
+    Header(String),
+    /// First group of a match in the body, or the whole match.
+    Regex(Regex),
+}
+
+/// Something a response must be like.
+#[derive(Clone, Debug)]
+pub struct Expectation {
+    /// Name of the check.
+    pub name: String,
+    /// What must hold.
+    pub matcher: Matcher,
+}
+
+/// What must hold of a response.
+#[derive(Clone, Debug)]
+pub enum Matcher {
+    /// The status is one of these.
+    Status(Vec<u16>),
+    /// The media type, without parameters, compared without regard to case.
+    ContentType(String),
+    /// The first match in a JSON body.
+    JsonPath {
+        /// Where.
+        path: JsonPath,
+        /// What.
+        wanted: Wanted,
+    },
+    /// A header.
+    Header {
+        /// Its name in lower case.
+        name: String,
+        /// What.
+        wanted: Wanted,
+    },
+    /// The body holds this text.
+    BodyContains(String),
+    /// From the first byte sent to the last byte received it took at most this long.
+    ResponseTime(Duration),
+}
+
+/// What is wanted of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// That it is there, or is not.
+    Exists(bool),
+    /// That it equals this. Numbers are equal by value; a header equals its text.
+    Equals(JsonTemplate),
+}
