@@ -100,8 +100,7 @@ impl Authenticator {
     }
 
     async fn review(&self, token: &str) -> Reviewed {
-        let spec =
-            TokenReviewSpec { token: token.into(), audiences: Some(vec![TOKEN_AUDIENCE.into()]) };
+        let spec = TokenReviewSpec { token: token.into(), audiences: Some(vec![TOKEN_AUDIENCE.into()]) };
         let review = TokenReview { spec, ..TokenReview::default() };
         let answer = self.reviews.create(&PostParams::default(), &review).await.map_err(|error| {
             warn!(%error, "token can't be reviewed");

@@ -18,7 +18,13 @@ use super::{
 ///
 /// # Errors
 /// When it is not, or that can't be told at the moment.
-pub async fn check(client: &Client, cell: &Cell, who: &Identity, runner: u32, pod: &str) -> Result<(), Denied> {
+pub async fn check(
+    client: &Client,
+    cell: &Cell,
+    who: &Identity,
+    runner: u32,
+    pod: &str,
+) -> Result<(), Denied> {
     let name = &who.pod.name;
     if who.namespace != cell.key.namespace {
         return Err(Denied::Forbidden(format!(

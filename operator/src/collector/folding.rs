@@ -100,8 +100,7 @@ mod tests {
     use super::*;
 
     fn tagged(metric: &str, stage: &str, request: &str) -> SeriesKey {
-        let tags =
-            Tags { stage: Some(stage.into()), request: Some(request.into()), ..Tags::default() };
+        let tags = Tags { stage: Some(stage.into()), request: Some(request.into()), ..Tags::default() };
         SeriesKey { metric: metric.into(), tags }
     }
 

@@ -139,8 +139,7 @@ impl Sessions {
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload.clone() {
             let client = self.shared.client.clone();
-            let sampler =
-                sampling::spawn(client, key.namespace.clone(), workload, cell.observation.clone());
+            let sampler = sampling::spawn(client, key.namespace.clone(), workload, cell.observation.clone());
             cell.keep(sampler.abort_handle());
         }
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);

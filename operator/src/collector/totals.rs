@@ -99,10 +99,9 @@ impl Totals {
 /// Adds up gauges of different runners at the same time: their ranges add up, too.
 fn add_gauges(sum: Option<Sink>, gauge: &Sink) -> Option<Sink> {
     match (sum, gauge) {
-        (
-            Some(Sink::Gauge { value, min, max }),
-            Sink::Gauge { value: other, min: lower, max: upper },
-        ) => Some(Sink::Gauge { value: value + other, min: min + lower, max: max + upper }),
+        (Some(Sink::Gauge { value, min, max }), Sink::Gauge { value: other, min: lower, max: upper }) => {
+            Some(Sink::Gauge { value: value + other, min: min + lower, max: max + upper })
+        }
         (None, gauge) => Some(gauge.clone()),
         (sum, _) => sum,
     }

@@ -141,7 +141,10 @@ mod tests {
         assert!(targets(&hpa("apps/v1beta2", None), &workload("apps/v1")));
         assert!(!targets(&hpa("argoproj.io/v1", None), &workload("apps/v1")));
         assert!(!targets(&hpa("v1", None), &workload("apps/v1")));
-        assert!(!targets(&hpa("apps/v1", None), &WorkloadReference { name: "cart".into(), ..workload("apps/v1") }));
+        assert!(!targets(
+            &hpa("apps/v1", None),
+            &WorkloadReference { name: "cart".into(), ..workload("apps/v1") }
+        ));
     }
 
     #[test]

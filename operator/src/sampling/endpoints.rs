@@ -8,7 +8,8 @@ use k8s_openapi::api::discovery::v1::EndpointSlice;
 pub fn pods_of(slice: &EndpointSlice) -> BTreeMap<String, bool> {
     let mut pods = BTreeMap::new();
     for endpoint in slice.endpoints.iter().flatten() {
-        let Some(target) = endpoint.target_ref.as_ref().filter(|target| target.kind.as_deref() == Some("Pod"))
+        let Some(target) =
+            endpoint.target_ref.as_ref().filter(|target| target.kind.as_deref() == Some("Pod"))
         else {
             continue;
         };

@@ -25,7 +25,12 @@ use super::{
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Observes a workload, without an end.
-pub async fn observe(client: Client, namespace: String, workload: WorkloadReference, sink: SharedObservation) {
+pub async fn observe(
+    client: Client,
+    namespace: String,
+    workload: WorkloadReference,
+    sink: SharedObservation,
+) {
     let (api, found) = found(&client, &namespace, &workload, &sink).await;
     let mut seen = stream::select_all([
         watches::autoscalers(&client, &namespace).boxed(),

@@ -123,8 +123,7 @@ mod tests {
     }
 
     fn picture(pods: Vec<SeenPod>, observation: &mut Observation) -> Picture {
-        let mut picture =
-            Picture { workload: Some((2, 2)), autoscaler_known: true, ..Picture::default() };
+        let mut picture = Picture { workload: Some((2, 2)), autoscaler_known: true, ..Picture::default() };
         picture.list_pods(pods, NOW, observation);
         picture
     }

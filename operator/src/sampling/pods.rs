@@ -28,11 +28,13 @@ impl SeenPod {
         let status = pod.status.as_ref();
         let conditions = || status.iter().flat_map(|status| status.conditions.iter().flatten());
         let since = |type_: &str| {
-            let condition = conditions().find(|condition| condition.type_ == type_ && condition.status == "True");
+            let condition =
+                conditions().find(|condition| condition.type_ == type_ && condition.status == "True");
             condition.map(|condition| condition.last_transition_time.as_ref().map_or(now, |time| time.0))
         };
         let containers = status.iter().flat_map(|status| status.container_statuses.iter().flatten());
-        let running = containers.filter_map(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref());
+        let running = containers
+            .filter_map(|container| container.state.as_ref()?.running.as_ref()?.started_at.as_ref());
         let going = pod.metadata.deletion_timestamp.is_some();
         let ended = status
             .and_then(|status| status.phase.as_deref())
@@ -106,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_pod_without_a_node_is_noticed() {
-        let seen = pod(&json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]), &json!({}));
+        let seen =
+            pod(&json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}]), &json!({}));
         assert!(seen.unschedulable && !seen.ready && seen.alive);
         assert_eq!(seen.times.scheduled, None);
     }

@@ -69,13 +69,15 @@ pub(super) async fn scale(
     workload: &WorkloadReference,
 ) -> Result<Scale, SamplingError> {
     let what = || name(namespace, workload);
-    let scale = api.get_scale(&workload.name).await.map_err(|error| match SamplingError::of(what(), error) {
-        SamplingError::NotFound { what, message } => {
-            let message = format!("{message}; spec.target.workload must name a workload that can be scaled");
-            SamplingError::NotFound { what, message }
-        }
-        error => error,
-    })?;
+    let scale =
+        api.get_scale(&workload.name).await.map_err(|error| match SamplingError::of(what(), error) {
+            SamplingError::NotFound { what, message } => {
+                let message =
+                    format!("{message}; spec.target.workload must name a workload that can be scaled");
+                SamplingError::NotFound { what, message }
+            }
+            error => error,
+        })?;
     let status = scale.status.unwrap_or_default();
     Ok(Scale {
         desired: scale.spec.and_then(|spec| spec.replicas).unwrap_or_default(),

@@ -40,7 +40,8 @@ fn sum(list: &Value, at: Timestamp) -> Option<UsageSample> {
     let containers = pods.iter().filter_map(|pod| pod.get("containers")?.as_array()).flatten();
     let (mut cores, mut bytes) = (0.0, 0.0);
     for container in containers {
-        let usage = |resource: &str| container.pointer(&format!("/usage/{resource}"))?.as_str().and_then(quantity);
+        let usage =
+            |resource: &str| container.pointer(&format!("/usage/{resource}"))?.as_str().and_then(quantity);
         cores += usage("cpu").unwrap_or_default();
         bytes += usage("memory").unwrap_or_default();
     }

@@ -78,7 +78,9 @@ pub fn workload(
         && ["Deployment", "StatefulSet", "ReplicaSet"].contains(&workload.kind.as_str());
     if !watched {
         let looks = stream::unfold((api, namespace, workload), |(api, namespace, workload)| async {
-            let seen = scale(&api, &namespace, &workload).await.map(|Scale { desired, current, .. }| (desired, current));
+            let seen = scale(&api, &namespace, &workload)
+                .await
+                .map(|Scale { desired, current, .. }| (desired, current));
             sleep(POLL).await;
             Some((Seen::Workload(seen), (api, namespace, workload)))
         });
@@ -101,7 +103,9 @@ pub fn workload(
 /// Replicas that an object of group `apps` asks for and has.
 fn replicas(object: &DynamicObject) -> (i32, i32) {
     let at = |pointer: &str| object.data.pointer(pointer).and_then(serde_json::Value::as_i64);
-    let number = |value: Option<i64>, otherwise| value.and_then(|value| i32::try_from(value).ok()).unwrap_or(otherwise);
+    let number = |value: Option<i64>, otherwise| {
+        value.and_then(|value| i32::try_from(value).ok()).unwrap_or(otherwise)
+    };
     (number(at("/spec/replicas"), 1), number(at("/status/replicas"), 0))
 }
 
@@ -132,7 +136,10 @@ where
                         continue;
                     }
                     let kind = K::plural(&());
-                    return Some((Change::Broken(format!("{kind} can't be watched: {error}")), (events, listing, failures)));
+                    return Some((
+                        Change::Broken(format!("{kind} can't be watched: {error}")),
+                        (events, listing, failures),
+                    ));
                 }
             };
             return Some((change, (events, listing, 0)));

@@ -111,7 +111,9 @@ impl World {
             Event::Record { runner, requests, microseconds } => {
                 self.record(*runner, recorded(*requests, *microseconds), false);
             }
-            Event::Send { runner, request_lost, reply_lost } => self.send(*runner, *request_lost, *reply_lost),
+            Event::Send { runner, request_lost, reply_lost } => {
+                self.send(*runner, *request_lost, *reply_lost)
+            }
             Event::Echo { which } => {
                 if let Some(batch) = self.wire.get(which % self.wire.len().max(1)).cloned() {
                     drop(self.session.deltas(&batch, &pod(batch.runner), 0));
