@@ -21,6 +21,8 @@ const THROTTLED_LIMIT: f64 = 0.1;
 const ACHIEVED_LIMIT: f64 = 0.99;
 /// Iterations on the edge of the measured time that may be missing all the same.
 const ACHIEVED_SLACK: u64 = 2;
+/// Time by which the last reports of runners may be apart while the load runs, or when it is cut short.
+const REPORTS_APART: Duration = Duration::from_secs(2);
 /// Longest time between the starts of the first and the last runner.
 const SPREAD_LIMIT: Duration = Duration::from_secs(1);
 
@@ -38,8 +40,11 @@ pub fn generator(
     let started = metrics.count(names::STARTED_ITERATIONS, &all);
     let dropped = metrics.count(names::DROPPED_ITERATIONS, &all);
     let lag = metrics.trend(names::SCHEDULE_LAG, &all).percentile(99.0);
-    let planned = (timeline.unit == LoadUnit::IterationsPerSecond)
-        .then(|| Arrivals::new(timeline).due_before(elapsed.min(timeline.duration())));
+    let arrivals = (timeline.unit == LoadUnit::IterationsPerSecond).then(|| Arrivals::new(timeline));
+    let planned = arrivals.as_ref().map(|arrivals| arrivals.due_before(elapsed.min(timeline.duration())));
+    let reported =
+        if elapsed < timeline.duration() { elapsed.saturating_sub(REPORTS_APART) } else { elapsed };
+    let due = arrivals.as_ref().map(|arrivals| arrivals.due_before(reported));
     let throttled = (usage.periods > 0).then(|| usage.throttled_periods as f64 / usage.periods as f64);
     let spread =
         starts.iter().max().zip(starts.iter().min()).map(|(last, first)| last.saturating_sub(*first));
@@ -52,10 +57,10 @@ pub fn generator(
             milliseconds(LAG_LIMIT)
         ));
     }
-    if let Some(planned) = planned
-        && started + dropped + (ACHIEVED_SLACK as f64) < planned as f64 * ACHIEVED_LIMIT
+    if let Some(due) = due
+        && started + dropped + (ACHIEVED_SLACK as f64) < due as f64 * ACHIEVED_LIMIT
     {
-        problems.push(format!("only {} of {planned} planned iterations were started", started + dropped));
+        problems.push(format!("only {} of {due} iterations that were due were started", started + dropped));
     }
     if let Some(share) = throttled.filter(|share| *share > THROTTLED_LIMIT) {
         problems.push(format!(
