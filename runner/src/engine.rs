@@ -8,6 +8,7 @@ mod arrivals;
 mod before;
 mod collector;
 mod context;
+mod hop;
 mod iteration;
 mod preflight;
 mod response;

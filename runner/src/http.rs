@@ -10,4 +10,5 @@ pub(crate) mod error;
 pub(crate) mod meter;
 pub(crate) mod origin;
 pub(crate) mod resolver;
+pub(crate) mod timings;
 pub(crate) mod tls;

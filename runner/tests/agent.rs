@@ -1,6 +1,9 @@
 //! The agent against a small collector that speaks `upsurge_core::protocol`: a stand-in for the
 //! operator's side, which the end-to-end tests use as it is.
 
+// Clippy sees helpers of tests as production code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "support/load.rs"]
 #[allow(dead_code)]
 mod load;
@@ -371,7 +374,8 @@ async fn an_agent_waits_for_a_collector_that_comes_late_and_ends_when_stopped() 
     let seen = Arc::clone(&collector.seen);
     let ready = || seen.lock().unwrap().hellos.iter().any(|hello| hello.readiness == Readiness::Ready);
     let ending = run_while(config, async {
-        std::fs::write(path, "t0ken").unwrap();
+        // Whole at once, as the kubelet does it.
+        std::fs::rename(&scratch.0.join("token"), path).unwrap();
         wait_until("a ready runner", ready).await;
         seen.lock().unwrap().stop = Some("aborted".into());
     });

@@ -1,5 +1,8 @@
 //! The load engine against servers whose answers are scripted.
 
+// Clippy sees helpers of tests as production code.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 #[path = "support/load.rs"]
 mod load;
 #[path = "support/server.rs"]

@@ -66,6 +66,9 @@ impl Link {
         let token = token.map_err(|error| {
             LinkError::Unreachable(format!("token file {}: {error}", self.token_file.display()))
         })?;
+        if token.trim().is_empty() {
+            return Err(LinkError::Unreachable(format!("token file {} is empty", self.token_file.display())));
+        }
         let request = self.client.post(format!("{}/{path}", self.base)).timeout(timeout);
         let response = request.bearer_auth(token.trim()).json(body).send().await.map_err(unreachable)?;
         match response.status() {

@@ -2,17 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::Full;
 use upsurge_core::{scenario::LOOP_COUNT_SLOT, template::Scope};
 
-use super::{context::Context, response::Seen, user::User};
+use super::{context::Context, hop::Hop, response::Seen, user::User};
 use crate::{
     http::{
         client::{Incoming, Outgoing},
         error::TransportError,
+        timings::Timings,
     },
-    program::{Destination, Operation, Request, join},
+    program::{Operation, Request},
     recorder::Sample,
 };
 
@@ -230,11 +230,7 @@ impl<'a> Iteration<'a> {
         Ok(Hop { method: request.method.clone(), destination, headers, body: request.body.render(scope) })
     }
 
-    async fn send(
-        &mut self,
-        hop: &Hop,
-        request: &Request,
-    ) -> (crate::http::client::Timings, Result<Incoming, TransportError>) {
+    async fn send(&mut self, hop: &Hop, request: &Request) -> (Timings, Result<Incoming, TransportError>) {
         let mut headers = hop.headers.clone();
         self.user.cookies.add_to(&mut headers, &hop.destination);
         let message = || {
@@ -316,46 +312,5 @@ impl<'a> Iteration<'a> {
             return Err(Ended { message: format!("request {:?}: {message}", request.name) });
         }
         Ok(())
-    }
-}
-
-/// A message on its way, the first one or after a redirect.
-struct Hop {
-    method: Method,
-    destination: Destination,
-    headers: HeaderMap,
-    body: bytes::Bytes,
-}
-
-impl Hop {
-    /// Where a response redirects to, in the manner of browsers: 301, 302 and 303 turn everything but
-    /// HEAD into GET, 307 and 308 repeat the request.
-    fn redirected(&self, response: &Incoming, request: &Request) -> Option<Result<Self, String>> {
-        let repeats = match response.status {
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => false,
-            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
-            _ => return None,
-        };
-        if request.wants_redirect(response.status.as_u16()) {
-            return None;
-        }
-        let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
-        Some(join(&self.destination, location).map(|destination| self.to(destination, repeats)))
-    }
-
-    fn to(&self, destination: Destination, repeats: bool) -> Self {
-        let mut headers = self.headers.clone();
-        headers.insert(header::HOST, destination.origin.header.clone());
-        if destination.origin != self.destination.origin {
-            // Credentials are for the server they were written for.
-            headers.remove(header::AUTHORIZATION);
-            headers.remove(header::COOKIE);
-        }
-        if repeats {
-            return Self { method: self.method.clone(), destination, headers, body: self.body.clone() };
-        }
-        headers.remove(header::CONTENT_TYPE);
-        let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
-        Self { method, destination, headers, body: bytes::Bytes::new() }
     }
 }

@@ -44,10 +44,13 @@ impl<'a> Seen<'a> {
                 let found = header_text(&response.headers, name);
                 match wanted {
                     Wanted::Exists(exists) => found.is_some() == *exists,
-                    Wanted::Equals(json) => found.is_some_and(|found| match json.render(scope) {
-                        Value::String(text) => found == text,
-                        other => found == other.to_string(),
-                    }),
+                    Wanted::Equals(json) => {
+                        let text = match json.render(scope) {
+                            Value::String(text) => text,
+                            other => other.to_string(),
+                        };
+                        found.is_some_and(|found| found == text)
+                    }
                 }
             }
             Matcher::BodyContains(text) => contains(&response.body, text.as_bytes()),

@@ -6,7 +6,7 @@ use upsurge_core::metrics::{Metrics, Sink, Tags, Trend, names};
 
 use super::key;
 use crate::{
-    http::{client::Timings, error::ErrorKind},
+    http::{error::ErrorKind, timings::Timings},
     program::Request,
 };
 
