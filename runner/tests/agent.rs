@@ -375,7 +375,7 @@ async fn an_agent_waits_for_a_collector_that_comes_late_and_ends_when_stopped() 
     let ready = || seen.lock().unwrap().hellos.iter().any(|hello| hello.readiness == Readiness::Ready);
     let ending = run_while(config, async {
         // Whole at once, as the kubelet does it.
-        std::fs::rename(&scratch.0.join("token"), path).unwrap();
+        std::fs::rename(scratch.0.join("token"), path).unwrap();
         wait_until("a ready runner", ready).await;
         seen.lock().unwrap().stop = Some("aborted".into());
     });
