@@ -1,5 +1,7 @@
 //! Every LoadTest under `docs/examples/`, and every one shown in the README, is one that can run.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::{fs, path::PathBuf};
 
 use serde_json::Value;
