@@ -81,7 +81,8 @@ fn a_server_that_closes_idle_connections_makes_no_failures() {
 #[test]
 fn a_request_that_meets_a_closing_connection_is_sent_again_only_if_that_is_safe() {
     // Every second request of a connection is read and answered with the end of the connection.
-    let closing = |number: usize| if number % 2 == 0 { (OK.to_vec(), true) } else { (Vec::new(), false) };
+    let closing =
+        |number: usize| if number.is_multiple_of(2) { (OK.to_vec(), true) } else { (Vec::new(), false) };
     let address = raw(closing);
     let outcome: Outcome =
         run(config(spec(&format!("http://{address}"), users(1, "500ms"), request("GET", "10ms"))));
