@@ -28,12 +28,11 @@ pub fn analyse(
     let (rise, fall) = (after(start, course::rise(timeline)), after(start, course::fall(timeline)));
     let needed = needed(spec, timeline, replicas.at_start());
     let known = !observation.samples.is_empty();
-    let scale_up =
-        replicas.reaches(needed, rise).filter(|_| known).map(|at| seconds_between(rise, at).max(0.0));
+    let scale_up = replicas.reaches(needed, rise).filter(|_| known).map(|at| seconds_between(rise, at));
     let scale_down = replicas
         .settles(replicas.at_start(), fall)
         .filter(|_| known && end >= fall)
-        .map(|at| seconds_between(fall, at).max(0.0));
+        .map(|at| seconds_between(fall, at));
     let within = spec.expect.as_ref().and_then(|expect| expect.scale_up_within);
     let in_time = scale_up.is_some_and(|seconds| within.is_none_or(|within| seconds <= within.as_secs_f64()));
     let limit = Limit::find(observation, &replicas, (start, fall.min(end)), needed, in_time);

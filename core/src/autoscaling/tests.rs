@@ -244,6 +244,15 @@ fn without_expectations_replicas_are_only_reported() {
 }
 
 #[test]
+fn replicas_that_are_there_before_the_load_asks_for_them_take_no_time() {
+    // Up before the rise at 10 s, back before the fall at 30 s.
+    let observation = observed(4, &[(-30.0, 1, 1, 1), (5.0, 3, 3, 3), (25.0, 1, 1, 1)]);
+    let result = analysed(&observation, 60.0, &expecting(Some(1), Some(3), None, Some(1)));
+    assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(0.0), Some(0.0)));
+    assert!(result.expectations.iter().all(|one| one.passed), "{result:?}");
+}
+
+#[test]
 fn nothing_observed_meets_no_expectation() {
     let result = analysed(&Observation::default(), 60.0, &expecting(Some(30), Some(1), None, Some(30)));
     assert!(result.expectations.iter().all(|one| !one.passed), "{result:?}");
