@@ -49,6 +49,9 @@ pub(crate) async fn run(context: Rc<Context>, share: Share) {
         next += 1;
         start(&context, &users, index, due);
     }
+    // The load lasts as long as planned, so that rates are those of the plan, also if the last iteration is
+    // over before the last stage is.
+    context.wait_to_start(context.instant(context.timeline.duration())).await;
     users.wait_until_idle().await;
 }
 
