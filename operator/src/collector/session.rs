@@ -136,7 +136,6 @@ pub struct Session {
 impl Session {
     /// A session of a plan, from what a checkpoint held.
     pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
-        let restarted = restored.is_some();
         let mut state = restored.unwrap_or_default();
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
         let presence = state
@@ -158,8 +157,8 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             folding: Folding::sparing(&plan.test.thresholds),
-            revision: 1,
-            durable: u64::from(restarted),
+            revision: 0,
+            durable: 0,
             state,
         }
     }
@@ -419,4 +418,4 @@ impl Session {
 #[cfg(test)]
 mod exactly_once;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

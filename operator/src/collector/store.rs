@@ -3,16 +3,19 @@
 //! The lock makes a second writer (an operator that lost its lease and does not know yet) harmless: whoever
 //! finds the ConfigMap changed by another must start again from what is in it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::{ByteString, api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{Api, Client, api::PostParams};
+use tokio::time::timeout;
 use upsurge_crds::names::{FIELD_MANAGER, labels};
 
 use super::view::SessionConfig;
 
 /// Key of the checkpoint within its ConfigMap.
 const KEY: &str = "checkpoint";
+/// Longest time for a write. Whether it was carried out all the same, the optimistic lock tells.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// Value of the component label.
 const COMPONENT: &str = "checkpoint";
 
@@ -33,6 +36,9 @@ pub enum SaveError {
     /// The API server did not answer as it should; try again.
     #[error("the checkpoint can't be written: {0}")]
     Api(#[from] kube::Error),
+    /// The API server did not answer in time; try again.
+    #[error("the checkpoint was not written within {} s", LONGEST_WRITE.as_secs())]
+    Timeout,
 }
 
 impl Store {
@@ -89,11 +95,13 @@ impl Store {
             ..ConfigMap::default()
         };
         let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        let written = match self.resource_version {
-            Some(_) => self.api.replace(&name, &parameters, &checkpoint).await,
-            None => self.api.create(&parameters, &checkpoint).await,
+        let write = async {
+            match self.resource_version {
+                Some(_) => self.api.replace(&name, &parameters, &checkpoint).await,
+                None => self.api.create(&parameters, &checkpoint).await,
+            }
         };
-        match written {
+        match timeout(LONGEST_WRITE, write).await.map_err(|_| SaveError::Timeout)? {
             Ok(written) => {
                 self.resource_version = written.metadata.resource_version;
                 Ok(())

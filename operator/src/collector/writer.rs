@@ -85,8 +85,8 @@ async fn save(cell: &Cell, store: &mut Store) -> Result<Mark, CheckpointError> {
                 warn!(run = %cell.key, "another operator wrote the checkpoint; going on from what it holds");
                 reload(cell, store).await;
             }
-            Err(SaveError::Api(error)) => {
-                warn!(run = %cell.key, %error, ?retry, "checkpoint can't be written; runners keep what is not durable");
+            Err(error @ (SaveError::Api(_) | SaveError::Timeout)) => {
+                warn!(run = %cell.key, %error, ?retry, "checkpoint is not durable; runners keep what it does not hold");
                 sleep(retry).await;
                 retry = (retry * 2).min(RETRY[1]);
             }
@@ -131,5 +131,88 @@ async fn reload(cell: &Cell, store: &mut Store) {
                 retry = (retry * 2).min(RETRY[1]);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use upsurge_core::{
+        metrics::{Selector, SeriesKey, Sink, Tags, Trend, names},
+        protocol::{Delta, DeltaBatch},
+        validate::validate,
+    };
+
+    use super::*;
+    use crate::{
+        collector::{
+            session::tests::{plan, pod},
+            view::SessionConfig,
+        },
+        sampling::SharedObservation,
+    };
+
+    const REQUESTS: u64 = 150;
+    const RECORDS: u64 = 600;
+
+    fn cell() -> Cell {
+        let plan = plan(1, false);
+        let valid = Arc::new(validate(&plan.test).unwrap());
+        let session = Session::new(&plan, None);
+        let config = SessionConfig {
+            plan: Arc::new(plan),
+            valid,
+            job: "checkout-1".into(),
+            checkpoint: "checkout-1-checkpoint".into(),
+            labels: Default::default(),
+            owner: Default::default(),
+        };
+        Cell::new(config, session, SharedObservation::default(), tokio::sync::broadcast::channel(1).0)
+    }
+
+    /// Times without any order, so that they don't compress well.
+    fn noise(seed: &mut u64) -> Trend {
+        let mut trend = Trend::default();
+        for _ in 0..RECORDS {
+            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            trend.record(Duration::from_micros((*seed >> 40) % 900_000));
+        }
+        trend
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_that_grows_too_large_gives_up_the_finest_tags_and_no_request() {
+        let cell = cell();
+        let (mut seed, mut delta) = (7, Delta { number: 1, to_ms: 1_000, ..Delta::default() });
+        for stage in ["warm-up", "ramp-up", "hold"] {
+            for request in 0..REQUESTS {
+                let tags = Tags {
+                    stage: Some(stage.into()),
+                    request: Some(format!("request {request}")),
+                    ..Tags::default()
+                };
+                for metric in [
+                    names::HTTP_REQ_DURATION,
+                    names::HTTP_REQ_BLOCKED,
+                    names::HTTP_REQ_WAITING,
+                    names::HTTP_REQ_RECEIVING,
+                    names::HTTP_REQ_SENDING,
+                ] {
+                    let key = SeriesKey { metric: metric.into(), tags: tags.clone() };
+                    delta.metrics.add(key, &Sink::Trend(noise(&mut seed)));
+                }
+            }
+        }
+        let batch = DeltaBatch { runner: 0, pod: pod(0).name, start: 0, started_at: 0, deltas: vec![delta] };
+        cell.speak(0, |session| session.deltas(&batch, &pod(0), 0)).unwrap();
+        let before = cell.lock().state().totals.metrics.len();
+        let (mark, bytes) = packed(&cell).await.unwrap();
+        assert!(bytes.len() <= MOST_BYTES, "{} bytes", bytes.len());
+        assert!(cell.lock().mark() == mark, "what was packed is what there is");
+        let totals = unpack(&bytes).unwrap().0.totals;
+        assert!(totals.folded > 0 && totals.metrics.len() < before, "{} bytes without folding", bytes.len());
+        let requests = totals.metrics.trend(names::HTTP_REQ_DURATION, &Selector::default()).count();
+        assert_eq!(requests, 3 * REQUESTS * RECORDS);
+        let hold = Selector { stage: Some("hold".into()), ..Selector::default() };
+        assert_eq!(totals.metrics.trend(names::HTTP_REQ_DURATION, &hold).count(), REQUESTS * RECORDS);
     }
 }

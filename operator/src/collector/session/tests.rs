@@ -16,7 +16,7 @@ use super::{
 
 const SECOND: i64 = 1_000_000_000;
 
-pub(super) fn plan(runners: u32, before: bool) -> RunPlan {
+pub fn plan(runners: u32, before: bool) -> RunPlan {
     let request = json!({"request": {"name": "seed", "url": "/"}});
     let spec = json!({
         "target": {"baseUrl": "http://checkout.shop.svc"},
@@ -33,7 +33,7 @@ pub(super) fn plan(runners: u32, before: bool) -> RunPlan {
     }
 }
 
-pub(super) fn pod(index: u32) -> Pod {
+pub fn pod(index: u32) -> Pod {
     Pod { name: format!("checkout-1-{index}"), uid: format!("uid-{index}") }
 }
 
