@@ -7,6 +7,8 @@
 mod apply;
 mod build;
 mod carry_out;
+#[cfg(test)]
+mod fixtures;
 mod observe;
 mod plan;
 mod pods;

@@ -134,7 +134,8 @@ async fn prepare(run: &LoadTestRun, context: &Context) -> Result<Result<(), Obst
         apply::job(&context.client, &objects).await?;
     }
     let mut status = update_status::base(run);
-    let message = format!("creating {} runner pods", plan.content.runners);
+    let pods = if plan.content.runners == 1 { "pod" } else { "pods" };
+    let message = format!("creating {} runner {pods}", plan.content.runners);
     update_status::in_phase(&mut status, Phase::Preparing, None, &message, now);
     update_status::update(context, run, status).await.map_err(Box::new)?;
     Ok(Ok(()))

@@ -3,7 +3,7 @@
 //! [`next`] looks at what was observed and says what comes next. What must outlive the operator is in the status:
 //! the phase, since when, and the cause of an early end (reason and message).
 
-mod breakdown;
+pub(super) mod breakdown;
 
 use std::time::Duration;
 

@@ -16,7 +16,11 @@ use upsurge_crds::{
     },
 };
 
-use super::{plan::Plan, pods::RunnerPod, progress::Cause};
+use super::{
+    plan::Plan,
+    pods::RunnerPod,
+    progress::{Cause, breakdown::manner},
+};
 use crate::{collector::SessionSnapshot, prometheus_checks};
 
 /// Puts figures into the status that are shown while the load runs.
@@ -196,11 +200,8 @@ pub fn runners(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<RunnerResu
                 (Some(RunnerEnd::Stopped { reason }), ..) => ("Stopped".to_owned(), Some(reason.clone())),
                 (Some(RunnerEnd::Failed { reason, message }), ..) => (reason.clone(), Some(message.clone())),
                 (None, Some(end), _) if !end.is_success() => {
-                    let reason = if end.reason.is_empty() { reasons::RUNNER_LOST } else { &end.reason };
-                    let code = end.exit_code.map(|code| format!("exit code {code}"));
-                    let said = Some(end.message.clone()).filter(|message| !message.is_empty());
-                    let parts: Vec<String> = code.into_iter().chain(said).collect();
-                    (reason.to_owned(), Some(parts.join(": ")))
+                    let (reason, what) = manner(end);
+                    (reason.to_owned(), Some(what))
                 }
                 (None, _, Some(_)) => ("Running".to_owned(), None),
                 (None, _, None) => ("Waiting".to_owned(), None),

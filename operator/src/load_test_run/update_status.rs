@@ -101,7 +101,7 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
     let (Some(phase), true) = (wanted.phase, old != wanted.phase) else { return };
     let reason = wanted.reason.clone().unwrap_or_default();
     let message = wanted.message.clone().unwrap_or_default();
-    info!(phase = ?phase, verdict = ?wanted.verdict, reason, message, "run entered a phase");
+    info!(phase = ?phase, verdict = ?wanted.verdict, reason, detail = message, "run entered a phase");
     let about = run.object_ref(&());
     let events = &context.events;
     match (phase, wanted.verdict) {

@@ -1,1 +1,151 @@
-//! placeholder
+//! When a run is due, and which old ones go.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use rstest::rstest;
+use serde_json::json;
+use upsurge_crds::v1alpha1::{LoadTestRunStatus, LoadTestStatus};
+
+use super::*;
+use crate::load_test::build;
+
+fn test(generation: i64, level: u32) -> LoadTest {
+    serde_json::from_value(json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
+        "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid", "generation": generation},
+        "spec": {
+            "target": {"baseUrl": "http://checkout:8080"},
+            "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
+            "load": {"constant": {"level": level, "duration": "10s"}}
+        }
+    }))
+    .unwrap()
+}
+
+fn annotated(mut test: LoadTest, value: &str) -> LoadTest {
+    test.metadata.annotations.get_or_insert_default().insert(annotations::RERUN.into(), value.into());
+    test
+}
+
+/// A test whose newest run was made of `ran`, for this rerun annotation.
+fn after(mut test: LoadTest, ran: &LoadTest, rerun: Option<&str>) -> LoadTest {
+    test.status = Some(LoadTestStatus {
+        last_run: Some(format!("checkout-g{}", ran.metadata.generation.unwrap())),
+        last_run_generation: ran.metadata.generation,
+        last_run_digest: Some(digest(&ran.spec)),
+        last_rerun: rerun.map(Into::into),
+        ..LoadTestStatus::default()
+    });
+    test
+}
+
+fn suspended(mut test: LoadTest) -> LoadTest {
+    test.spec.suspend = true;
+    test
+}
+
+fn run(test: &LoadTest, phase: Phase, verdict: Option<Verdict>) -> LoadTestRun {
+    let generation = test.metadata.generation.unwrap();
+    let start = Start {
+        name: format!("checkout-g{generation}"),
+        trigger: Trigger::SpecChanged,
+        digest: digest(&test.spec),
+    };
+    let mut run = build::run(test, &start);
+    run.metadata.creation_timestamp = Some(Time(jiff::Timestamp::from_second(generation).unwrap()));
+    run.status = Some(LoadTestRunStatus { phase: Some(phase), verdict, ..LoadTestRunStatus::default() });
+    run
+}
+
+fn started(decision: &Decision) -> Option<(&str, Trigger)> {
+    match decision {
+        Decision::Start(start) => Some((&start.name, start.trigger)),
+        _ => None,
+    }
+}
+
+#[rstest]
+#[case::a_new_test(test(1, 5), Some(("checkout-g1", Trigger::SpecChanged)))]
+#[case::nothing_changed(after(test(1, 5), &test(1, 5), None), None)]
+#[case::another_load(after(test(2, 6), &test(1, 5), None), Some(("checkout-g2", Trigger::SpecChanged)))]
+#[case::a_generation_that_matters_to_no_run(after(test(2, 5), &test(1, 5), None), None)]
+#[case::another_digest_of_the_same_generation(after(test(1, 6), &test(1, 5), None), None)]
+#[case::back_to_an_earlier_spec(after(test(3, 5), &test(2, 6), None), Some(("checkout-g3", Trigger::SpecChanged)))]
+#[case::the_same_annotation(after(annotated(test(1, 5), "a"), &test(1, 5), Some("a")), None)]
+#[case::an_empty_annotation(after(annotated(test(1, 5), ""), &test(1, 5), None), None)]
+#[case::an_annotation_taken_away(after(test(1, 5), &test(1, 5), Some("a")), None)]
+#[case::a_new_test_with_an_annotation(annotated(test(1, 5), "a"), Some(("checkout-g1", Trigger::SpecChanged)))]
+fn a_run_is_due_for_each_change_that_matters(
+    #[case] test: LoadTest,
+    #[case] expected: Option<(&str, Trigger)>,
+) {
+    assert_eq!(started(&decide(&test, &[])), expected);
+}
+
+#[test]
+fn a_new_value_of_the_annotation_makes_one_more_run_of_the_same_spec() {
+    let decision = decide(&after(annotated(test(1, 5), "b"), &test(1, 5), Some("a")), &[]);
+    let (name, trigger) = started(&decision).unwrap();
+    assert_eq!((name, trigger), (naming::run("checkout", 1, Some("b")).as_str(), Trigger::Rerun));
+}
+
+#[test]
+fn suspending_and_releasing_makes_no_run() {
+    let ran = test(1, 5);
+    assert_eq!(decide(&after(suspended(test(2, 5)), &ran, None), &[]), Decision::Suspended { due: false });
+    assert_eq!(decide(&after(test(3, 5), &ran, None), &[]), Decision::Nothing);
+    assert_eq!(decide(&suspended(test(1, 5)), &[]), Decision::Suspended { due: true });
+}
+
+#[test]
+fn a_digest_that_a_newer_operator_computes_differently_makes_no_run() {
+    let ran = test(1, 5);
+    let mut released = after(test(3, 5), &ran, None);
+    released.status.as_mut().unwrap().last_run_digest = Some("of an older operator".into());
+    let runs = [run(&ran, Phase::Finished, Some(Verdict::Passed))];
+    assert_eq!(decide(&released, &runs), Decision::Nothing);
+    released.spec.load.constant.as_mut().unwrap().level = 6.0;
+    assert!(started(&decide(&released, &runs)).is_some());
+}
+
+#[rstest]
+#[case(Phase::Pending)]
+#[case(Phase::Running)]
+#[case(Phase::Collecting)]
+fn a_run_waits_for_the_active_one(#[case] phase: Phase) {
+    let changed = after(test(2, 6), &test(1, 5), None);
+    let active = run(&test(1, 5), phase, None);
+    assert_eq!(decide(&changed, &[active]), Decision::Wait { active: "checkout-g1".into() });
+    let finished = run(&test(1, 5), Phase::Finished, Some(Verdict::Failed));
+    assert_eq!(started(&decide(&changed, &[finished])), Some(("checkout-g2", Trigger::SpecChanged)));
+}
+
+#[test]
+fn a_run_that_was_made_but_not_noted_is_found_again() {
+    let made = run(&test(1, 5), Phase::Running, None);
+    assert_eq!(started(&decide(&test(1, 5), &[made])), Some(("checkout-g1", Trigger::SpecChanged)));
+}
+
+#[test]
+fn a_spec_that_cannot_be_run_is_refused_with_every_field() {
+    let mut wrong = test(1, 0);
+    wrong.spec.target.base_url = "ftp://checkout".into();
+    let Decision::Refuse { message } = decide(&wrong, &[]) else { panic!("it was not refused") };
+    for part in ["spec.target.baseUrl", "spec.load.constant"] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+}
+
+#[rstest]
+#[case::within(2, 2, &[])]
+#[case::one_of_each(1, 1, &["checkout-g1", "checkout-g2"])]
+#[case::none_kept(0, 0, &["checkout-g1", "checkout-g3", "checkout-g2", "checkout-g4"])]
+fn the_oldest_runs_beyond_the_limits_go(#[case] passed: i32, #[case] failed: i32, #[case] expected: &[&str]) {
+    let runs = [
+        run(&test(4, 5), Phase::Finished, Some(Verdict::Failed)),
+        run(&test(1, 5), Phase::Finished, Some(Verdict::Passed)),
+        run(&test(5, 5), Phase::Running, None),
+        run(&test(3, 5), Phase::Finished, Some(Verdict::Passed)),
+        run(&test(2, 5), Phase::Finished, Some(Verdict::Error)),
+    ];
+    assert_eq!(outdated(&HistoryLimit { passed, failed }, &runs), expected);
+}

@@ -1,1 +1,122 @@
-//! placeholder
+//! What is made for a run.
+
+use serde_json::{Value, json};
+use upsurge_core::protocol::RunPlan;
+
+use super::*;
+use crate::load_test_run::fixtures::plan;
+
+fn defaults() -> RunnerDefaults {
+    RunnerDefaults {
+        image: "upsurge/runner:1".into(),
+        image_pull_policy: "IfNotPresent".into(),
+        collector_url: "http://collector:8080".into(),
+    }
+}
+
+fn built(more: &Value) -> Objects {
+    objects(&plan(more), "checkout", &defaults()).unwrap()
+}
+
+fn pod(job: &Job) -> Value {
+    serde_json::to_value(&job.spec.as_ref().unwrap().template).unwrap()
+}
+
+#[test]
+fn load_is_never_run_again_silently() {
+    let spec = built(&json!({})).job.spec.unwrap();
+    assert_eq!((spec.completions, spec.parallelism), (Some(3), Some(3)));
+    assert_eq!(spec.completion_mode.as_deref(), Some("Indexed"));
+    assert_eq!((spec.backoff_limit, spec.pod_replacement_policy.as_deref()), (Some(0), Some("Failed")));
+    // 5m to prepare, 1m to start, 1m of load with 30s and 2m to end, and ten minutes.
+    assert_eq!(spec.active_deadline_seconds, Some(300 + 60 + 60 + 30 + 120 + 600));
+    assert_eq!(spec.template.spec.unwrap().restart_policy.as_deref(), Some("Never"));
+}
+
+#[test]
+fn runner_pods_keep_to_the_restricted_profile() {
+    let pod = pod(&built(&json!({})).job);
+    assert_eq!(
+        pod["spec"]["securityContext"],
+        json!({"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532, "fsGroup": 65532,
+               "seccompProfile": {"type": "RuntimeDefault"}})
+    );
+    assert_eq!(
+        pod["spec"]["containers"][0]["securityContext"],
+        json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true,
+               "capabilities": {"drop": ["ALL"]}})
+    );
+    assert_eq!(pod["spec"]["automountServiceAccountToken"], json!(false));
+    assert_eq!(pod["spec"]["enableServiceLinks"], json!(false));
+}
+
+#[test]
+fn runners_are_told_all_that_they_need() {
+    let pod = pod(&built(&json!({})).job);
+    let container = &pod["spec"]["containers"][0];
+    let environment = container["env"].as_array().unwrap();
+    let variable = |name: &str| environment.iter().find(|variable| variable["name"] == name).unwrap();
+    assert_eq!(variable("UPSURGE_COLLECTOR_URL")["value"], "http://collector:8080");
+    assert_eq!(variable("UPSURGE_RUN")["value"], "checkout-g1");
+    assert_eq!(variable("UPSURGE_NAMESPACE")["value"], "shop");
+    assert_eq!(variable("UPSURGE_POD")["valueFrom"]["fieldRef"]["fieldPath"], "metadata.name");
+    assert_eq!(
+        variable("UPSURGE_SECRET_password")["valueFrom"]["secretKeyRef"],
+        json!({"name": "shop-login", "key": "password", "optional": false})
+    );
+    assert_eq!(container["args"], json!(["agent"]));
+    let token = &pod["spec"]["volumes"][1]["projected"]["sources"][0]["serviceAccountToken"];
+    assert_eq!(*token, json!({"audience": "upsurge.dev", "expirationSeconds": 3600, "path": "token"}));
+    assert_eq!(variable("UPSURGE_TOKEN_FILE")["value"], "/var/run/secrets/upsurge.dev/token");
+}
+
+#[test]
+fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
+    let modest = pod(&built(&json!({})).job);
+    assert_eq!(
+        modest["spec"]["containers"][0]["resources"],
+        json!({"requests": {"cpu": "500m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}})
+    );
+    assert_eq!(modest["spec"]["containers"][0]["image"], "upsurge/runner:1");
+    let runner = json!({"image": "mine:2", "resources": {"requests": {"cpu": "2"}}, "nodeSelector": {"pool": "load"},
+                        "tolerations": [{"key": "load", "operator": "Exists"}]});
+    let chosen = pod(&built(&json!({"runner": runner})).job);
+    assert_eq!(chosen["spec"]["containers"][0]["image"], "mine:2");
+    assert_eq!(chosen["spec"]["containers"][0]["resources"], json!({"requests": {"cpu": "2"}}));
+    assert_eq!(chosen["spec"]["nodeSelector"], json!({"pool": "load"}));
+    assert_eq!(chosen["spec"]["tolerations"][0]["key"], "load");
+}
+
+#[test]
+fn everything_belongs_to_the_run_and_is_found_by_its_labels() {
+    let Objects { service_account, plan, job } = built(&json!({}));
+    for metadata in [&service_account.metadata, &plan.metadata, &job.metadata] {
+        let owner = &metadata.owner_references.as_ref().unwrap()[0];
+        assert_eq!(
+            (owner.kind.as_str(), owner.uid.as_str(), owner.controller),
+            ("LoadTestRun", "run-uid", Some(true))
+        );
+        let labels = metadata.labels.as_ref().unwrap();
+        assert_eq!(labels["upsurge.dev/run"], "checkout-g1");
+        assert_eq!(labels["upsurge.dev/test"], "checkout");
+        assert_eq!(labels["app.kubernetes.io/managed-by"], "upsurge");
+    }
+    assert_eq!(pod(&job)["metadata"]["annotations"]["upsurge.dev/run"], "checkout-g1");
+    assert_eq!(service_account.automount_service_account_token, Some(false));
+}
+
+#[test]
+fn the_plan_is_immutable_and_reads_back() {
+    let map = built(&json!({})).plan;
+    assert_eq!(map.immutable, Some(true));
+    let read: RunPlan = serde_json::from_str(&map.data.unwrap()["plan.json"]).unwrap();
+    assert_eq!((read.run.as_str(), read.uid.as_str(), read.runners), ("checkout-g1", "run-uid", 3));
+    assert_eq!(read.test.secrets.len(), 1);
+}
+
+#[test]
+fn a_plan_that_fits_no_config_map_is_refused() {
+    let large = json!({"variables": {"text": "x".repeat(1_100_000)}});
+    let error = objects(&plan(&large), "checkout", &defaults()).unwrap_err();
+    assert!(error.to_string().contains("too large"), "{error}");
+}

@@ -68,11 +68,17 @@ fn ended(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
         (Some(t0), Some(at)) => format!(" at {} s", passed(t0, at).as_secs()),
         _ => String::new(),
     };
-    let said = if end.message.is_empty() { String::new() } else { format!(" ({})", last_line(&end.message)) };
+    // The last line of the log is the reason only if the runner itself had time to print it.
+    let said = if end.message.is_empty() || end.signal().is_some() {
+        String::new()
+    } else {
+        format!(" ({})", last_line(&end.message))
+    };
     Some(Cause::breakdown(reason, format!("{who} {what}{when}{said}; {}", missing(facts))))
 }
 
-fn manner(end: &PodEnd) -> (&'static str, String) {
+/// How a pod ended that should not have, as a reason of ours and in words.
+pub fn manner(end: &PodEnd) -> (&'static str, String) {
     if end.reason == "OOMKilled" {
         let what = "ran out of memory and was killed; raise spec.runner.resources or spec.runner.parallelism";
         return (reasons::RUNNER_OOM_KILLED, what.into());

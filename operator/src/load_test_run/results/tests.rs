@@ -1,1 +1,90 @@
-//! placeholder
+//! From what the collector holds to status and verdict.
+
+use rstest::rstest;
+use serde_json::json;
+use upsurge_core::metrics::{SeriesKey, Sink, Tags};
+
+use super::*;
+use crate::load_test_run::{
+    fixtures::{at, plan, pods, session},
+    pods::PodEnd,
+};
+use upsurge_core::protocol::Readiness;
+
+fn measured() -> SessionSnapshot {
+    let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
+    snapshot.elapsed = std::time::Duration::from_secs(60);
+    let key = |metric: &str| SeriesKey {
+        metric: metric.into(),
+        tags: Tags {
+            request: Some("pay".into()),
+            scenario: Some("pay".into()),
+            stage: Some("constant".into()),
+            ..Tags::default()
+        },
+    };
+    snapshot.metrics.add(key("http_reqs"), &Sink::Counter(360.0));
+    snapshot.metrics.add(key("http_req_failed"), &Sink::Rate { passes: 36, total: 360 });
+    snapshot
+}
+
+async fn concluded(
+    spec: serde_json::Value,
+    snapshot: &SessionSnapshot,
+    cause: Option<Cause>,
+) -> (LoadTestRunStatus, Outcome) {
+    let mut status = LoadTestRunStatus::default();
+    let outcome = conclude(&mut status, &plan(&spec), snapshot, &pods(), cause.as_ref(), at(61)).await;
+    (status, outcome)
+}
+
+fn threshold(condition: &str) -> serde_json::Value {
+    json!({"thresholds": [{"metric": "http_req_failed", "condition": condition}], "target": {"baseUrl": "http://checkout"}})
+}
+
+#[tokio::test]
+async fn a_breached_threshold_fails_the_run_with_its_figures() {
+    let (status, outcome) = concluded(threshold("rate < 1%"), &measured(), None).await;
+    assert_eq!(
+        (outcome.verdict, outcome.reason.as_str()),
+        (Verdict::Failed, reasons::THRESHOLDS_BREACHED),
+        "{outcome:?}"
+    );
+    assert_eq!(status.summary.unwrap().requests, 360);
+    assert_eq!((status.thresholds.len(), status.thresholds[0].passed), (1, false));
+    assert_eq!((status.start_time.unwrap().0, status.runners.len()), (at(0), 3));
+}
+
+#[tokio::test]
+async fn a_run_stopped_for_a_breach_stays_failed_even_if_the_figure_recovered() {
+    let cause = Cause::Breach("http_req_failed rate < 50%: observed 61%".into());
+    let (_, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause)).await;
+    assert_eq!(outcome.verdict, Verdict::Failed);
+    assert_eq!(outcome.message, "http_req_failed rate < 50%: observed 61%");
+}
+
+#[rstest]
+#[case(Cause::Aborted, Verdict::Aborted)]
+#[case(Cause::breakdown(reasons::RUNNER_OOM_KILLED, "runner 1 of 3"), Verdict::Error)]
+#[tokio::test]
+async fn what_was_measured_before_an_early_end_is_kept(#[case] cause: Cause, #[case] verdict: Verdict) {
+    let (status, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause.clone())).await;
+    assert_eq!((outcome.verdict, outcome.reason.as_str()), (verdict, cause.reason()));
+    assert_eq!(outcome.message, cause.message());
+    assert_eq!(status.summary.unwrap().requests, 360);
+    let (status, outcome) = concluded(threshold("rate < 50%"), &session(None, None), Some(cause)).await;
+    assert_eq!((outcome.verdict, status.summary), (verdict, None));
+}
+
+#[test]
+fn each_runner_shows_how_it_ended() {
+    let mut snapshot = measured();
+    snapshot.runners[0].end = Some(RunnerEnd::Completed);
+    let mut pods = pods();
+    pods[1].end = Some(PodEnd { exit_code: Some(137), reason: "OOMKilled".into(), ..PodEnd::default() });
+    let runners = runners(&snapshot, &pods);
+    let states: Vec<&str> = runners.iter().map(|runner| runner.state.as_str()).collect();
+    assert_eq!(states, ["Completed", reasons::RUNNER_OOM_KILLED, "Running"]);
+    assert!(runners[1].message.as_ref().unwrap().contains("out of memory"));
+    assert_eq!(runners[2].start_time.as_ref().map(|time| time.0), Some(at(0)));
+}
