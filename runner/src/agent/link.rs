@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use upsurge_core::protocol::{DeltaBatch, DeltaReply, Hello, HelloReply};
 
 use super::config::AgentConfig;
+use crate::http::tls;
 
 /// Longest time for a hello. Short: another one is due soon.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
@@ -37,10 +38,25 @@ pub(super) enum LinkError {
     },
 }
 
+/// Why there is no way to any collector.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SetupError {
+    /// TLS can't be set up.
+    #[error("can't set TLS up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client can't be.
+    #[error("can't set up an HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
 impl Link {
-    pub(super) fn new(config: &AgentConfig) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(config: &AgentConfig) -> Result<Self, SetupError> {
+        // Roots of our own: the client's default refuses to start where the system has none, as in an
+        // image made from scratch.
+        let tls = tls::client_config(tls::roots(), false)?;
         // The collector is reached directly, whatever proxy the environment names for other things.
-        let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build()?;
+        let client =
+            reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().tcp_nodelay(true).build()?;
         let base = format!("{}/v1/runs/{}/{}", config.collector_url, config.namespace, config.run);
         Ok(Self { client, base, token_file: config.token_file.clone() })
     }

@@ -31,7 +31,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool>) -> Ending {
     let link = match Link::new(&config) {
         Ok(link) => link,
-        Err(error) => return Ending::Failed(format!("can't set up an HTTP client: {error}")),
+        Err(error) => return Ending::Failed(error.to_string()),
     };
     let mut waiting = Waiting::new(&config);
     let told = tokio::select! {
