@@ -2,6 +2,8 @@
 //!
 //! `e2e/cluster/with exec cargo test -p upsurge-operator --test cluster -- --ignored`
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
 use axum::{

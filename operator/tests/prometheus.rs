@@ -2,6 +2,8 @@
 //!
 //! Without a `prometheus` on the PATH the tests say so and pass, unless `UPSURGE_REQUIRE_PROMETHEUS=1` asks for it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::{
     env, fs,
     net::TcpListener,

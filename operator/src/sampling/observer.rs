@@ -119,7 +119,7 @@ fn note_autoscaler(
 ) {
     let found = match change {
         Change::Listed(all) => all.into_iter().find(|hpa| autoscaler::targets(hpa, workload)),
-        Change::Applied(hpa) if autoscaler::targets(&hpa, workload) => Some(hpa),
+        Change::Applied(hpa) if autoscaler::targets(&hpa, workload) => Some(*hpa),
         Change::Deleted(hpa) if autoscaler::targets(&hpa, workload) => {
             observation.record_problem(&format!(
                 "HorizontalPodAutoscaler {} was deleted while it was observed",

@@ -42,9 +42,9 @@ pub enum Change<K> {
     /// All were listed, at first or after a gap.
     Listed(Vec<K>),
     /// One is new or changed.
-    Applied(K),
+    Applied(Box<K>),
     /// One is gone.
-    Deleted(K),
+    Deleted(Box<K>),
     /// They can't be watched.
     Broken(String),
 }
@@ -128,8 +128,8 @@ where
                     continue;
                 }
                 Ok(watcher::Event::InitDone) => Change::Listed(std::mem::take(&mut listing)),
-                Ok(watcher::Event::Apply(object)) => Change::Applied(object),
-                Ok(watcher::Event::Delete(object)) => Change::Deleted(object),
+                Ok(watcher::Event::Apply(object)) => Change::Applied(Box::new(object)),
+                Ok(watcher::Event::Delete(object)) => Change::Deleted(Box::new(object)),
                 Err(error) => {
                     failures += 1;
                     if !forbidden(&error) && failures != FAILURES {

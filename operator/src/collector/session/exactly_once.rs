@@ -177,7 +177,7 @@ fn recorded(requests: u16, microseconds: u64) -> Metrics {
         metric: metric.into(),
         tags: Tags { stage: Some(stage.into()), ..Tags::default() },
     };
-    let stage = if microseconds % 2 == 0 { "ramp-up" } else { "hold" };
+    let stage = if microseconds.is_multiple_of(2) { "ramp-up" } else { "hold" };
     let mut durations = Trend::default();
     (0..requests)
         .for_each(|request| durations.record(Duration::from_micros(microseconds + u64::from(request) * 97)));
