@@ -29,7 +29,7 @@ use crate::{context::Context, metrics};
 pub enum Error {
     /// The object can't be read.
     #[error("the object can't be read: {0}")]
-    Invalid(#[source] InvalidObject),
+    Invalid(#[source] Box<InvalidObject>),
     /// The test's runs can't be read.
     #[error("failed to observe")]
     Observe(#[from] observe::Error),
@@ -65,7 +65,7 @@ pub async fn reconcile(
         info_span!("load_test", namespace = test.namespace().unwrap_or_default(), name = test.name_any());
     let result = match &test.0 {
         Ok(test) => steps(test, &context).instrument(span).await,
-        Err(invalid) => Err(Error::Invalid(invalid.clone())),
+        Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
     let outcome = match &result {
         Ok(true) => "Applied",

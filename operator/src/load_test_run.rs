@@ -50,7 +50,7 @@ const CLEAR_UP_WINDOW: Duration = Duration::from_secs(600);
 pub enum Error {
     /// The object can't be read.
     #[error("the object can't be read: {0}")]
-    Invalid(#[source] InvalidObject),
+    Invalid(#[source] Box<InvalidObject>),
     /// The run, its Job or its pods can't be read.
     #[error("failed to observe")]
     Observe(#[from] observe::Error),
@@ -105,7 +105,7 @@ pub async fn reconcile(
     let span = info_span!("run", namespace = run.namespace().unwrap_or_default(), name = run.name_any());
     let result = match &run.0 {
         Ok(run) => steps(run, &context).instrument(span).await,
-        Err(invalid) => Err(Error::Invalid(invalid.clone())),
+        Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
     let (outcome, action) = match result {
         Ok(Done::Settled) => ("Settled", Ok(Action::await_change())),

@@ -11,7 +11,10 @@ use kube::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use upsurge_core::protocol::{PLAN_FILE, RunPlan};
-use upsurge_crds::{LoadTest, LoadTestRun, names::FIELD_MANAGER};
+use upsurge_crds::{
+    LoadTest, LoadTestRun,
+    names::{FIELD_MANAGER, reasons},
+};
 
 use super::{build::Objects, plan::Plan};
 use crate::{load_test::run_labels, naming, status::parameters};
@@ -39,6 +42,21 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+}
+
+impl Error {
+    /// Why trying again is of no use, as a reason of ours and in words: the API server understood what was asked for
+    /// and does not want it.
+    pub fn refusal(&self) -> Option<(&'static str, String)> {
+        let Self::Api { verb, what, source } = self else { return None };
+        let kube::Error::Api(status) = source.as_ref() else { return None };
+        let reason = match status.code {
+            400 | 422 => reasons::INVALID_SPEC,
+            403 => reasons::PODS_FORBIDDEN,
+            _ => return None,
+        };
+        Some((reason, format!("failed to {verb} {what}: {}", status.message)))
+    }
 }
 
 /// The test of a run, if it exists.

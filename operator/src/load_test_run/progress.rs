@@ -4,16 +4,15 @@
 //! the phase, since when, and the cause of an early end (reason and message).
 
 pub(super) mod breakdown;
+mod cause;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use upsurge_core::protocol::Readiness;
-use upsurge_crds::{
-    names::reasons,
-    v1alpha1::{LoadTestRunStatus, Phase},
-};
+use upsurge_crds::v1alpha1::Phase;
 
+pub use self::cause::Cause;
 use super::{
     plan::Plan,
     pods::{JobState, RunnerPod},
@@ -67,60 +66,6 @@ impl Facts<'_> {
 
     fn for_longer_than(&self, limit: Duration, now: Timestamp) -> bool {
         passed(self.since, now) >= limit
-    }
-}
-
-/// Why a run ends before its load has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// Somebody asked for it.
-    Aborted,
-    /// A threshold that stops the run is breached; which one, with numbers.
-    Breach(String),
-    /// Something broke.
-    Breakdown {
-        /// One of `upsurge_crds::names::reasons`.
-        reason: String,
-        /// What, where, and what to do.
-        message: String,
-    },
-}
-
-impl Cause {
-    /// Something broke.
-    pub fn breakdown(reason: &str, message: impl Into<String>) -> Self {
-        Self::Breakdown { reason: reason.into(), message: message.into() }
-    }
-
-    /// The cause that a status holds.
-    pub fn of(status: &LoadTestRunStatus) -> Option<Self> {
-        if !matches!(status.phase, Some(Phase::Stopping | Phase::Collecting)) {
-            return None;
-        }
-        let message = || status.message.clone().unwrap_or_default();
-        match status.reason.as_deref()? {
-            reasons::STOPPING | reasons::COLLECTING => None,
-            reasons::ABORTED => Some(Self::Aborted),
-            reasons::THRESHOLDS_BREACHED => Some(Self::Breach(message())),
-            reason => Some(Self::breakdown(reason, message())),
-        }
-    }
-
-    /// As it stands in the status.
-    pub fn reason(&self) -> &str {
-        match self {
-            Self::Aborted => reasons::ABORTED,
-            Self::Breach(_) => reasons::THRESHOLDS_BREACHED,
-            Self::Breakdown { reason, .. } => reason,
-        }
-    }
-
-    /// As it stands in the status.
-    pub fn message(&self) -> &str {
-        match self {
-            Self::Aborted => "spec.abort asked the run to stop",
-            Self::Breach(message) | Self::Breakdown { message, .. } => message,
-        }
     }
 }
 

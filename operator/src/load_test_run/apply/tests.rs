@@ -1,5 +1,7 @@
 //! What a run made by hand lacks.
 
+use kube::core::Status;
+use rstest::rstest;
 use serde_json::json;
 
 use super::*;
@@ -46,4 +48,17 @@ fn a_complete_run_is_left_alone() {
     complete.metadata.owner_references = test.controller_owner_ref(&()).map(|owner| vec![owner]);
     complete.metadata.labels = Some(run_labels("checkout"));
     assert_eq!(completion(&complete, &test), None);
+}
+
+#[rstest]
+#[case::a_wrong_quantity(422, Some(reasons::INVALID_SPEC))]
+#[case::a_quota_on_jobs(403, Some(reasons::PODS_FORBIDDEN))]
+#[case::overload(503, None)]
+#[case::a_conflict(409, None)]
+fn a_refusal_ends_the_run_and_a_hiccup_does_not(#[case] code: u16, #[case] reason: Option<&str>) {
+    let status = Status { code, message: "because".into(), ..Status::default() };
+    let error = failed("apply", "Job base".into(), kube::Error::Api(status.boxed()));
+    let refusal = error.refusal();
+    assert_eq!(refusal.as_ref().map(|(reason, _)| *reason), reason);
+    assert!(refusal.is_none_or(|(_, message)| message == "failed to apply Job base: because"));
 }

@@ -3,7 +3,10 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::protocol::RunnerEnd;
-use upsurge_crds::v1alpha1::ThresholdResult;
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{LoadTestRunStatus, ThresholdResult},
+};
 
 use super::*;
 use crate::load_test_run::{
