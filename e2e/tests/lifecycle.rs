@@ -256,7 +256,7 @@ async fn a_finished_run_says_so_on_the_test_and_in_events() -> Result<()> {
         wait::eventually("an event tells the verdict", seconds(10), async || {
             let about_run = events.list(&ListParams::default()).await?.items.into_iter().find(|event| {
                 event.regarding.as_ref().and_then(|object| object.name.as_ref()) == Some(&run.name_any())
-                    && event.note.as_ref().is_some_and(|note| note.contains("Passed"))
+                    && event.reason.as_deref() == Some("Passed")
             });
             Ok(about_run.map(drop))
         })

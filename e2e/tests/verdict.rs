@@ -27,7 +27,7 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
         // At the peak 40 × 5 ms of CPU per second: at 60 % of 100m per pod, that takes four pods.
         let target = Target::deploy(&context, json!({
             "cpuPerRequest": "5ms",
-            "latency": {"percentiles": [[0, "60ms"], [50, "100ms"], [95, "200ms"], [99, "300ms"], [100, "400ms"]]},
+            "latency": {"percentiles": [[0, "200ms"], [50, "300ms"], [95, "600ms"], [99, "900ms"], [100, "1s"]]},
         }))
         .await?;
         target.autoscale(5).await?;
@@ -40,7 +40,7 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
             "target": {"workload": {"kind": "Deployment", "name": "target"}},
             "thresholds": [
                 {"metric": "http_req_failed", "condition": "rate < 1%"},
-                {"metric": "http_req_duration", "selector": {"stage": "warm-up"}, "condition": "p(95) < 300ms"},
+                {"metric": "http_req_duration", "selector": {"stage": "warm-up"}, "condition": "p(95) < 800ms"},
             ],
             "autoscaling": {
                 "expect": {
@@ -58,7 +58,7 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
         let summary = status.summary.clone().context("no summary")?;
         ensure!((summary.requests as f64 / planned - 1.0).abs() <= 0.01, "{} requests of {planned}", summary.requests);
         ensure!(summary.dropped_iterations == 0, "{} dropped", summary.dropped_iterations);
-        ensure_latency(&summary.latency, &[("p50", 100.0), ("p95", 200.0), ("p99", 300.0)])?;
+        ensure_latency(&summary.latency, &[("p50", 300.0), ("p95", 600.0), ("p99", 900.0)])?;
         let stages: Vec<_> = status.stages.iter().map(|stage| (stage.name.as_str(), stage.summary.requests)).collect();
         ensure!(stages.iter().map(|(name, _)| *name).eq(["warm-up", "hold", "recovery"]), "{stages:?}");
         ensure!(stages.iter().map(|(_, requests)| requests).sum::<i64>() == summary.requests, "{stages:?}");
@@ -123,13 +123,13 @@ async fn three_runners_start_together_and_give_the_totals_of_one() -> Result<()>
         // Draws come in blocks of 1,000 that hold each thousandth once. So of 1,000 requests exactly 20 are slow,
         // whichever runner they come from: the union of all samples is known.
         let behaviour =
-            json!({"latency": {"percentiles": [[0, "40ms"], [97.99, "40ms"], [98, "400ms"], [100, "400ms"]]}});
+            json!({"latency": {"percentiles": [[0, "400ms"], [97.99, "400ms"], [98, "2s"], [100, "2s"]]}});
         let (one, three) = tokio::try_join!(
             Target::deploy_as(&context, "one", behaviour.clone()),
             Target::deploy_as(&context, "three", behaviour),
         )?;
         let test = |parallelism: i32, host: &str| {
-            let expect = json!([{"name": "fast", "responseTime": "200ms"}]);
+            let expect = json!([{"name": "fast", "responseTime": "1s"}]);
             merged(constant(50, 20), json!({
                 "target": {"baseUrl": format!("http://{host}:8080")},
                 "scenarios": [
@@ -153,7 +153,7 @@ async fn three_runners_start_together_and_give_the_totals_of_one() -> Result<()>
             let slow: i64 = status.expectations.iter().map(|check| check.fails).sum();
             ensure!(slow == 20, "{slow} slow requests of 20");
             // The percentiles of the union: p95 is of the fast ones, p99 of the slow ones.
-            ensure_latency(&summary.latency, &[("p50", 40.0), ("p95", 40.0), ("p99", 400.0), ("max", 400.0)])?;
+            ensure_latency(&summary.latency, &[("p50", 400.0), ("p95", 400.0), ("p99", 2_000.0), ("max", 2_000.0)])?;
             ensure!(status.runners.len() == runners, "{} runners", status.runners.len());
             ensure!(status.runners.iter().all(|runner| runner.state == "Completed"), "{:?}", status.runners);
             let requests = status.requests.iter().map(|one| (one.name.clone(), one.summary.requests));
@@ -189,12 +189,12 @@ async fn every_kind_of_step_is_done_as_written() -> Result<()> {
         )
         .await?;
         let test = merged(constant(10, 5), json!({
-            "variables": {"user": ["ann", "bob"]},
+            "variables": {"who": ["ann", "bob"]},
             "secrets": [{"name": "key", "secretKeyRef": {"name": "keys", "key": "key"}}],
             "before": [{"request": {"url": "/setup", "capture": [{"name": "shop", "jsonPath": "$.shop"}]}}],
             "scenarios": [{"name": "all", "steps": [
                 {"request": {
-                    "name": "login", "method": "POST", "url": "/login", "json": {"user": "{{ user }}"},
+                    "name": "login", "method": "POST", "url": "/login", "json": {"user": "{{ who }}"},
                     "capture": [{"name": "token", "jsonPath": "$.token"}], "expect": [{"status": [201]}],
                 }},
                 {"if": {
