@@ -84,7 +84,7 @@ impl<'a> Waiting<'a> {
     async fn wait_for_start(&mut self, link: &Link) -> Told {
         let mut pause = HELLO_INTERVAL;
         loop {
-            let next = TokioInstant::now() + pause;
+            let asked = TokioInstant::now();
             self.look();
             match self.exchange(link).await {
                 Ok(HelloCommand::Wait) => pause = HELLO_INTERVAL,
@@ -107,7 +107,9 @@ impl<'a> Waiting<'a> {
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
-            self.sleep_or_progress(next).await;
+            // By the pause as it is now: whoever waited for an operator to come back must ask at its usual
+            // pace again at once, or it would hear of the start too late.
+            self.sleep_or_progress(asked + pause).await;
         }
     }
 
