@@ -1,6 +1,7 @@
 //! A record of replicas that knows nothing of the operator, to compare its timeline with.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -8,10 +9,20 @@ use std::{
 use anyhow::{Result, ensure};
 use futures::StreamExt;
 use k8s_openapi::{
-    api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler},
+    api::{
+        apps::v1::Deployment,
+        autoscaling::v2::HorizontalPodAutoscaler,
+        discovery::v1::{Endpoint, EndpointSlice},
+    },
     jiff::Timestamp,
 };
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::{
+    ResourceExt,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event},
+    },
+};
 use tokio::task::JoinSet;
 
 use crate::Context;
@@ -19,14 +30,14 @@ use crate::Context;
 /// A number from each instant on.
 pub type Steps = Vec<(Timestamp, i32)>;
 
-/// Replicas of a Deployment with a HorizontalPodAutoscaler of the same name.
+/// Replicas of a Deployment with a HorizontalPodAutoscaler and a Service of the same name.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// Replicas that the autoscaler wants.
     pub desired: Steps,
     /// Replicas that exist.
     pub current: Steps,
-    /// Replicas that are ready.
+    /// Replicas that are ready to serve: endpoints of the Service that get requests.
     pub ready: Steps,
 }
 
@@ -47,7 +58,6 @@ impl ReplicaWatcher {
             if let (Ok(Some(deployment)), Ok(mut record)) = (seen, noted.lock()) {
                 let status = deployment.status.unwrap_or_default();
                 note(&mut record.current, status.replicas.unwrap_or(0));
-                note(&mut record.ready, status.ready_replicas.unwrap_or(0));
             }
             std::future::ready(())
         }));
@@ -60,6 +70,24 @@ impl ReplicaWatcher {
             }
             std::future::ready(())
         }));
+        let of_service = watcher::Config::default().labels(&format!("kubernetes.io/service-name={name}"));
+        let slices = watcher::watcher(context.api::<EndpointSlice>(), of_service).default_backoff();
+        let noted = Arc::clone(&record);
+        let mut ready = BTreeMap::new();
+        tasks.spawn(slices.for_each(move |seen| {
+            match seen {
+                Ok(Event::Init) => ready.clear(),
+                Ok(Event::Apply(slice) | Event::InitApply(slice)) => {
+                    ready.insert(slice.name_any(), ready_endpoints(&slice));
+                }
+                Ok(Event::Delete(slice)) => drop(ready.remove(&slice.name_any())),
+                Ok(Event::InitDone) | Err(_) => {}
+            }
+            if let Ok(mut record) = noted.lock() {
+                note(&mut record.ready, ready.values().sum());
+            }
+            std::future::ready(())
+        }));
         Self { record, _tasks: tasks }
     }
 
@@ -67,6 +95,13 @@ impl ReplicaWatcher {
     pub fn record(&self) -> Record {
         self.record.lock().map(|record| record.clone()).unwrap_or_default()
     }
+}
+
+fn ready_endpoints(slice: &EndpointSlice) -> i32 {
+    let ready = |endpoint: &&Endpoint| {
+        endpoint.conditions.as_ref().and_then(|conditions| conditions.ready) == Some(true)
+    };
+    slice.endpoints.iter().flatten().filter(ready).count() as i32
 }
 
 fn note(steps: &mut Steps, value: i32) {
