@@ -31,7 +31,7 @@ lint: ## Check scripts, format, clippy and the documentation; warnings are error
 	tools/check-scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' cargo doc --workspace --no-deps --document-private-items
 
 .PHONY: unit
 unit: ## Tests that need no cluster

@@ -1,7 +1,7 @@
 //! What the autoscaler did, from what was observed of it.
 //!
-//! The samplers write an [`Observation`]; [`analyse`] turns it into the result in the status, and
-//! [`doubts`] says why it can't carry a verdict. Nothing is concluded about demand from
+//! The samplers write an [`Observation`]; [`analyse()`] turns it into the result in the status, and
+//! [`doubts()`] says why it can't carry a verdict. Nothing is concluded about demand from
 //! `desiredReplicas`: it is clamped to the autoscaler's own bounds.
 
 mod analyse;
