@@ -13,6 +13,8 @@ images := target/images/upsurge-operator.tar target/images/upsurge-runner.tar ta
 # What the end-to-end tests and the demo need to know.
 export UPSURGE_IMAGES_DIR := $(CURDIR)/target/images
 export UPSURGE_CHART_DIR := $(CURDIR)/charts/upsurge
+# Deadlines of their waits are those of a quiet machine, times this.
+export E2E_TIMEOUT_FACTOR ?= 2
 
 .PHONY: help
 help: ## This list

@@ -10,8 +10,11 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 field() { kubectl -n shop get loadtest checkout-spike -o jsonpath="{$1}"; }
 
 say "Installing Upsurge with Helm"
+# All builds have the tag `dev`: the annotation has a newer one replace an older one that is running.
+build=$(stat -c %Y "${UPSURGE_IMAGES_DIR:-target/images}/upsurge-operator.tar")
 helm upgrade --install upsurge charts/upsurge --namespace upsurge-system --create-namespace \
-  --set operator.image.tag=dev --set runner.image.tag=dev --wait --timeout 3m >/dev/null
+  --set operator.image.tag=dev --set runner.image.tag=dev \
+  --set-string "operator.podAnnotations.upsurge\.dev/build=$build" --wait --timeout 3m >/dev/null
 kubectl -n upsurge-system get deployments
 
 say "Deploying the target: a service and its HorizontalPodAutoscaler"
