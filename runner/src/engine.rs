@@ -8,6 +8,7 @@ mod arrivals;
 mod before;
 mod collector;
 mod context;
+mod exchange;
 mod hop;
 mod iteration;
 mod preflight;
