@@ -1,0 +1,123 @@
+//! How an iteration sends a request: address, headers and body filled in, redirects followed, each
+//! message recorded.
+
+use std::time::Duration;
+
+use http_body_util::Full;
+
+use super::{
+    hop::Hop,
+    iteration::{Ended, Iteration},
+};
+use crate::{
+    http::{
+        client::{Incoming, Outgoing},
+        error::TransportError,
+        timings::Timings,
+    },
+    program::Request,
+    recorder::Sample,
+};
+
+/// Most redirects that are followed.
+const MOST_REDIRECTS: usize = 10;
+
+impl Iteration<'_> {
+    /// Sends a request, follows redirects, and records each message.
+    pub(super) async fn exchange(
+        &mut self,
+        stage: usize,
+        index: usize,
+        request: &Request,
+    ) -> Result<(Option<Incoming>, Duration), Ended> {
+        let mut hop = match self.first_hop(request) {
+            Ok(hop) => hop,
+            Err(message) => return self.invalid(stage, index, request, message),
+        };
+        for redirects in 0..=MOST_REDIRECTS {
+            let (timings, result) = self.send(&hop, request).await;
+            let next = match &result {
+                Ok(response) if redirects < MOST_REDIRECTS => hop.redirected(response, request),
+                _ => None,
+            };
+            let failed = match &result {
+                Ok(response) => next.is_none() && request.is_failure(response.status.as_u16()),
+                Err(_) => true,
+            };
+            let duration = match &result {
+                Err(TransportError::Timeout) => request.timeout,
+                _ => timings.service(),
+            };
+            let sample = Sample {
+                timings,
+                duration,
+                response_time: timings.ended.saturating_duration_since(self.intended.min(timings.begun)),
+                failed,
+                error: result.as_ref().err().map(TransportError::kind),
+                traffic: self.user.connections.traffic.take(),
+            };
+            self.context.recorder.borrow_mut().request(stage, index, &sample);
+            match (result, next) {
+                (Ok(response), Some(next)) => {
+                    self.user.cookies.keep(&response.headers, &hop.destination);
+                    self.intended = timings.ended;
+                    match next {
+                        Ok(next) => hop = next,
+                        Err(message) => return self.invalid(stage, index, request, message),
+                    }
+                }
+                (Ok(response), None) => {
+                    self.user.cookies.keep(&response.headers, &hop.destination);
+                    return Ok((Some(response), duration));
+                }
+                (Err(error), _) => {
+                    self.context.log(&request.name, &error);
+                    return self.complain(request, error.to_string()).map(|()| (None, duration));
+                }
+            }
+        }
+        Ok((None, Duration::ZERO))
+    }
+
+    fn first_hop(&mut self, request: &Request) -> Result<Hop, String> {
+        let scope = &mut self.user.variables;
+        let destination = request.address.fill(scope)?;
+        let headers = request.headers(&destination, scope)?;
+        Ok(Hop { method: request.method.clone(), destination, headers, body: request.body.render(scope) })
+    }
+
+    async fn send(&mut self, hop: &Hop, request: &Request) -> (Timings, Result<Incoming, TransportError>) {
+        let mut headers = hop.headers.clone();
+        self.user.cookies.add_to(&mut headers, &hop.destination);
+        let message = || {
+            let mut message = http::Request::new(Full::new(hop.body.clone()));
+            *message.method_mut() = hop.method.clone();
+            *message.uri_mut() = hop.destination.target.clone();
+            *message.headers_mut() = headers.clone();
+            message
+        };
+        let outgoing = Outgoing {
+            origin: &hop.destination.origin,
+            message: &message,
+            timeout: request.timeout,
+            keep_body: request.needs_body,
+        };
+        self.context.client.send(&mut self.user.connections, &outgoing).await
+    }
+
+    /// Counts a request that could not even be put together.
+    fn invalid(
+        &mut self,
+        stage: usize,
+        index: usize,
+        request: &Request,
+        message: String,
+    ) -> Result<(Option<Incoming>, Duration), Ended> {
+        let error = TransportError::Invalid(message);
+        self.context.log(&request.name, &error);
+        let sample = Sample::unsent(self.intended, error.kind());
+        self.context.recorder.borrow_mut().request(stage, index, &sample);
+        self.complain(request, error.to_string())?;
+        Ok((None, Duration::ZERO))
+    }
+}
