@@ -9,6 +9,7 @@ pub mod comparison;
 pub mod contract;
 pub mod expression;
 pub mod field_error;
+pub mod files;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;

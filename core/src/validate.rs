@@ -13,6 +13,7 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 pub use self::schema::check_spec;
 use crate::{
     field_error::{Errors, FieldError},
+    files,
     plan::{PlanError, Timeline},
     scenario::ScenarioSet,
 };
@@ -37,6 +38,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         Err(error) => errors.add("spec", error),
     }
     check_whole(spec, &mut errors);
+    files::check(spec, &mut errors);
     let timeline = Timeline::compile(&spec.load).map_err(|error| errors.extend([plan_error(&error)])).ok();
     let scenarios = ScenarioSet::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
     let (Some(timeline), Some(scenarios)) = (timeline, scenarios) else {

@@ -99,6 +99,8 @@ pub mod reasons {
     pub const TARGET_UNREACHABLE: &str = "TargetUnreachable";
     /// A step of `before` failed.
     pub const BEFORE_FAILED: &str = "BeforeFailed";
+    /// A ConfigMap or Secret that the test takes a file from, or its key, does not exist.
+    pub const FILE_NOT_FOUND: &str = "FileNotFound";
     /// A runner's image can't be pulled.
     pub const IMAGE_PULL_FAILED: &str = "ImagePullFailed";
     /// A runner's container can't be created, for example because a Secret is missing.

@@ -8,6 +8,7 @@ pub mod load_test_run;
 pub mod prometheus;
 pub mod runner;
 pub mod scenario;
+pub mod source;
 pub mod status;
 pub mod target;
 pub mod threshold;
@@ -23,6 +24,7 @@ pub use scenario::{
     Capture, Expectation, GroupStep, HttpMethod, IfStep, LoopStep, RequestStep, Scenario, Script, Step,
     ThinkStep,
 };
+pub use source::FileSource;
 pub use status::*;
 pub use target::{HttpOptions, SecretKeyRef, SecretVariable, Target, WorkloadReference};
 pub use threshold::{Threshold, ThresholdSelector};

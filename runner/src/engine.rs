@@ -46,6 +46,7 @@ use self::{
     worker::{Command, Job, Line},
 };
 use crate::{
+    files::Files,
     http::tls,
     program::{Program, Sources},
 };
@@ -65,6 +66,8 @@ pub struct EngineConfig {
     pub variables: Map<String, Value>,
     /// Values of the declared secrets.
     pub secrets: BTreeMap<String, String>,
+    /// Contents of the test's files.
+    pub files: Arc<Files>,
     /// Start of the load. Best some 100 ms ahead, so that all threads are ready by then; what was
     /// due more than a quarter of a second before the engine was up counts as dropped.
     pub start: Instant,
@@ -132,8 +135,9 @@ impl Engine {
     /// # Errors
     /// When the program can't be compiled or the system gives no threads.
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { valid, test, share, threads, variables, secrets, start } = config;
-        let sources = Sources { valid: &valid, test: &test, secrets: &secrets, variables: &variables };
+        let EngineConfig { valid, test, share, threads, variables, secrets, files, start } = config;
+        let sources =
+            Sources { valid: &valid, test: &test, secrets: &secrets, files: &files, variables: &variables };
         let program =
             Program::scenarios(&sources).map_err(|error| EngineError::Program(error.to_string()))?;
         let program = Arc::new(program);
@@ -244,8 +248,9 @@ pub fn check(
     valid: &Valid,
     test: &LoadTestSpec,
     secrets: &BTreeMap<String, String>,
+    files: &Files,
 ) -> Result<(), EngineError> {
-    let sources = Sources { valid, test, secrets, variables: &Map::new() };
+    let sources = Sources { valid, test, secrets, files, variables: &Map::new() };
     tls::roots();
     let programs = [Program::scenarios(&sources), Program::before(&sources)];
     let compiled: Result<Vec<_>, _> = programs.into_iter().collect();

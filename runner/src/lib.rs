@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod cli;
 pub mod engine;
+pub mod files;
 pub mod generator;
 mod http;
 mod program;

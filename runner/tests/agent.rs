@@ -197,6 +197,7 @@ fn agent(name: &str, collector_url: &str, test: Value) -> (AgentConfig, Scratch)
         runner: 0,
         plan_directory: directory.clone(),
         token_file: directory.join("token"),
+        files_directory: "/nonexistent".into(),
         secrets: BTreeMap::new(),
         threads: 1,
     };

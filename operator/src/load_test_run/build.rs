@@ -1,6 +1,7 @@
 //! The objects that a run consists of. Pure.
 
 mod config_map;
+mod files;
 mod job;
 mod service_account;
 

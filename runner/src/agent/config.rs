@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, env, path::PathBuf};
 
-use upsurge_core::protocol::SECRET_ENV_PREFIX;
+use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
 
 /// Where the plan is mounted, unless the environment says otherwise.
 const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
@@ -28,6 +28,8 @@ pub struct AgentConfig {
     pub token_file: PathBuf,
     /// Values of the secrets by name.
     pub secrets: BTreeMap<String, String>,
+    /// Directory that holds the files of ConfigMaps and Secrets.
+    pub files_directory: PathBuf,
     /// Load threads.
     pub threads: usize,
 }
@@ -67,6 +69,7 @@ impl AgentConfig {
             plan_directory: get("UPSURGE_PLAN_DIR").map_or_else(|_| PLAN_DIRECTORY.into(), Into::into),
             token_file: get("UPSURGE_TOKEN_FILE").map_or_else(|_| TOKEN_FILE.into(), Into::into),
             secrets: secrets.collect(),
+            files_directory: get("UPSURGE_FILES_DIR").map_or_else(|_| FILES_DIRECTORY.into(), Into::into),
             threads: crate::engine::default_threads(),
         })
     }

@@ -69,6 +69,7 @@ pub(super) async fn run(
         threads: config.threads,
         variables: start.variables,
         secrets: config.secrets.clone(),
+        files: prepared.files,
         start: begin,
     });
     let (engine, problem) = match engine {

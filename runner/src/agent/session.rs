@@ -180,7 +180,7 @@ impl<'a> Waiting<'a> {
         if let (Before::NotTold, State::Ready(prepared)) = (&self.before, &self.state) {
             let (prepared, secrets) = (prepared.clone(), self.config.secrets.clone());
             self.before = Before::Running(tokio::spawn(async move {
-                engine::run_before(&prepared.valid, &prepared.test, &secrets).await
+                engine::run_before(&prepared.valid, &prepared.test, &secrets, &prepared.files).await
             }));
         }
     }

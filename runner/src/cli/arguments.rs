@@ -55,6 +55,11 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) summary: Option<PathBuf>,
 
+    /// Directory with the files that the test takes from ConfigMaps and Secrets which are not in the
+    /// manifest: configmap/NAME/KEY and secret/NAME/KEY, or NAME/KEY, or just KEY.
+    #[arg(long, value_name = "DIR")]
+    pub(super) files: Option<PathBuf>,
+
     /// Threads that generate load. Default: one per CPU.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,

@@ -1,15 +1,18 @@
 //! Reads a LoadTest from a file of YAML documents.
 
-use std::{fs, io::Read, path::Path};
+use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
+use bytes::Bytes;
 use serde_json::Value;
 use upsurge_core::{
     field_error::FieldError,
+    files::FileId,
     validate::{Valid, read_spec, validate},
 };
 use upsurge_crds::{LoadTest, LoadTestSpec, names::GROUP};
 
 use super::arguments::ManifestArguments;
+use crate::files::of_documents;
 
 /// A test that can be run.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(super) struct Manifest {
     pub(super) spec: LoadTestSpec,
     /// Its spec, compiled.
     pub(super) valid: Valid,
+    /// Files of the ConfigMaps and Secrets beside it.
+    pub(super) objects: BTreeMap<FileId, Bytes>,
     /// Documents that were left out.
     pub(super) notes: Vec<String>,
 }
@@ -71,8 +76,11 @@ pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Resul
         name: name.clone(),
         errors,
     })?;
-    let notes = others.iter().map(|other| format!("{path}: left out {}", describe(other))).collect();
-    Ok(Manifest { name, spec, valid, notes })
+    let (objects, mut notes) = of_documents(&others);
+    let used = |document: &Value| matches!(document["kind"].as_str(), Some("ConfigMap" | "Secret"));
+    let unused = others.iter().filter(|document| !used(document));
+    notes.extend(unused.map(|other| format!("{path}: left out {}", describe(other))));
+    Ok(Manifest { name, spec, valid, objects, notes })
 }
 
 fn read_text(path: &Path) -> std::io::Result<String> {

@@ -10,7 +10,7 @@ use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
 };
-use upsurge_core::{protocol::SECRET_ENV_PREFIX, verdict::Breakdown};
+use upsurge_core::{files::references, protocol::SECRET_ENV_PREFIX, verdict::Breakdown};
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
 use self::{result::Ended, session::Session};
@@ -19,7 +19,10 @@ use super::{
     exit,
     manifest::{self, Manifest},
 };
-use crate::engine::{self, default_threads};
+use crate::{
+    engine::{self, default_threads},
+    files::{Files, Places},
+};
 
 /// Runs a test and prints its result.
 pub(super) fn run(arguments: &RunArguments) -> ExitCode {
@@ -32,18 +35,24 @@ pub(super) fn run(arguments: &RunArguments) -> ExitCode {
         Ok(secrets) => secrets,
         Err(message) => return exit::error(message),
     };
+    let places = Places { objects: manifest.objects.clone(), directory: arguments.files.clone() };
+    let files = match Files::load(&references(&manifest.spec), &places) {
+        Ok(files) => Arc::new(files),
+        Err(error) => return exit::error(error),
+    };
     // Only waits and prints: the engine has threads of its own.
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return exit::error(format_args!("can't start: {error}")),
     };
-    runtime.block_on(carry_out(arguments, manifest, secrets))
+    runtime.block_on(carry_out(arguments, manifest, secrets, files))
 }
 
 async fn carry_out(
     arguments: &RunArguments,
     manifest: Manifest,
     secrets: BTreeMap<String, String>,
+    files: Arc<Files>,
 ) -> ExitCode {
     let mut interrupts = match Interrupts::listen() {
         Ok(interrupts) => interrupts,
@@ -52,7 +61,7 @@ async fn carry_out(
     let Manifest { name, spec, valid, .. } = manifest;
     let (test, valid) = (Arc::new(spec), Arc::new(valid));
     let prepared = tokio::select! {
-        prepared = prepare(&valid, &test, &secrets) => prepared,
+        prepared = prepare(&valid, &test, &secrets, &files) => prepared,
         () = interrupts.next() => return ExitCode::from(exit::INTERRUPTED),
     };
     let ended = match prepared {
@@ -65,6 +74,7 @@ async fn carry_out(
                 threads,
                 variables,
                 secrets,
+                files,
                 quiet: arguments.quiet,
             };
             match session.run(&mut interrupts).await {
@@ -82,11 +92,12 @@ async fn prepare(
     valid: &Arc<upsurge_core::validate::Valid>,
     test: &Arc<LoadTestSpec>,
     secrets: &BTreeMap<String, String>,
+    files: &Files,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Breakdown> {
     engine::preflight(test)
         .await
         .map_err(|unready| Breakdown { reason: unready.reason.into(), message: unready.message })?;
-    engine::run_before(valid, test, secrets)
+    engine::run_before(valid, test, secrets, files)
         .await
         .map_err(|message| Breakdown { reason: reasons::BEFORE_FAILED.into(), message })
 }

@@ -16,6 +16,7 @@ use super::{
     user::User,
 };
 use crate::{
+    files::Files,
     http::tls,
     program::{Program, Sources},
 };
@@ -29,12 +30,13 @@ pub async fn run_before(
     valid: &Arc<Valid>,
     test: &Arc<LoadTestSpec>,
     secrets: &BTreeMap<String, String>,
+    files: &Files,
 ) -> Result<Map<String, Value>, String> {
     if valid.scenarios.before.is_empty() {
         return Ok(Map::new());
     }
     let variables = Map::new();
-    let sources = Sources { valid, test, secrets, variables: &variables };
+    let sources = Sources { valid, test, secrets, files, variables: &variables };
     let program = Program::before(&sources).map_err(|error| error.to_string())?;
     let insecure = test.http.insecure_skip_tls_verify;
     let valid = Arc::clone(valid);

@@ -11,6 +11,8 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
+use crate::files::Files;
+
 use super::{Condition, Group, Journey, Operation, Program, address::Base, request::Request};
 
 /// What a program is made from.
@@ -21,6 +23,9 @@ pub(crate) struct Sources<'a> {
     pub(crate) test: &'a LoadTestSpec,
     /// Values of its secrets.
     pub(crate) secrets: &'a BTreeMap<String, String>,
+    /// Contents of its files.
+    #[expect(dead_code, reason = "the first field that holds a file reads it")]
+    pub(crate) files: &'a Files,
     /// Variables captured by `before`.
     pub(crate) variables: &'a Map<String, Value>,
 }

@@ -208,7 +208,7 @@ async fn before_runs_once_and_gives_its_captures_to_all() {
     test["before"] =
         json!([{"request": {"url": "/setup", "capture": [{"name": "tenant", "jsonPath": "$.tenant"}]}}]);
     let mut engine = config(test.clone());
-    let variables = run_before(&engine.valid, &engine.test, &BTreeMap::new()).await.unwrap();
+    let variables = run_before(&engine.valid, &engine.test, &BTreeMap::new(), &engine.files).await.unwrap();
     assert_eq!(Value::Object(variables.clone()), json!({"tenant": {"id": 9}}));
     engine.variables = variables;
     let outcome = tokio::task::spawn_blocking(move || run(engine)).await.unwrap();
@@ -224,7 +224,8 @@ async fn before_runs_once_and_gives_its_captures_to_all() {
         test["before"] = steps;
         test["scenarios"][0]["steps"] = json!([{"request": {"url": "/"}}]);
         let engine = config(test.clone());
-        let error = run_before(&engine.valid, &engine.test, &BTreeMap::new()).await.unwrap_err();
+        let error =
+            run_before(&engine.valid, &engine.test, &BTreeMap::new(), &engine.files).await.unwrap_err();
         assert!(error.starts_with("spec.before: ") && error.contains(words), "{error}");
     }
 }

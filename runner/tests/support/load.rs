@@ -37,6 +37,7 @@ pub fn config(spec: Value) -> EngineConfig {
         threads: 2,
         variables: Map::new(),
         secrets: BTreeMap::new(),
+        files: Arc::default(),
         start: Instant::now() + Duration::from_millis(150),
     }
 }

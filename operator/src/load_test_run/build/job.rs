@@ -16,10 +16,10 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 use kube::api::ObjectMeta;
-use upsurge_core::protocol::SECRET_ENV_PREFIX;
+use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 
-use super::metadata;
+use super::{files, metadata};
 use crate::{context::RunnerDefaults, load_test_run::plan::Plan, naming};
 
 const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
@@ -113,7 +113,13 @@ fn container(plan: &Plan, defaults: &RunnerDefaults) -> Container {
         }),
         // The last line that a failed runner prints is its reason; this makes it part of the pod's status.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
-        volume_mounts: Some(vec![mount("plan", PLAN_DIRECTORY), mount("token", TOKEN_DIRECTORY)]),
+        volume_mounts: Some(
+            [("plan", PLAN_DIRECTORY), ("token", TOKEN_DIRECTORY)]
+                .into_iter()
+                .chain(files::volume(plan.test()).map(|_| (files::NAME, FILES_DIRECTORY)))
+                .map(|(name, path)| mount(name, path))
+                .collect(),
+        ),
         ..Container::default()
     }
 }
@@ -127,6 +133,7 @@ fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
         value("UPSURGE_NAMESPACE", &plan.content.namespace),
         value("UPSURGE_RUN", &plan.content.run),
         value("UPSURGE_PLAN_DIR", PLAN_DIRECTORY),
+        value("UPSURGE_FILES_DIR", FILES_DIRECTORY),
         value("UPSURGE_TOKEN_FILE", &format!("{TOKEN_DIRECTORY}/{TOKEN_FILE}")),
         EnvVar {
             name: "UPSURGE_POD".into(),
@@ -189,4 +196,7 @@ fn volumes(plan: &Plan) -> Vec<Volume> {
             ..Volume::default()
         },
     ]
+    .into_iter()
+    .chain(files::volume(plan.test()))
+    .collect()
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use upsurge_core::protocol::RunPlan;
+use upsurge_crds::LoadTestSpec;
 
 use super::*;
 use crate::load_test_run::fixtures::plan;
@@ -119,4 +120,32 @@ fn a_plan_that_fits_no_config_map_is_refused() {
     let large = json!({"variables": {"text": "x".repeat(1_100_000)}});
     let error = objects(&plan(&large), "checkout", &defaults()).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
+}
+
+#[test]
+fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
+    let without = pod(&built(&json!({})).job);
+    assert_eq!(without["spec"]["volumes"].as_array().unwrap().len(), 2);
+    let steps = json!([
+        {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "users", "key": "b.csv"}}}},
+        {"request": {"url": "/", "upload": {"secretKeyRef": {"name": "keys", "key": "tls.key"}}}},
+        {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "users", "key": "a.csv"}}}},
+    ]);
+    // No validation here: that fields hold files is the language's business.
+    let spec: LoadTestSpec = serde_json::from_value(json!({
+        "target": {"baseUrl": "http://shop"},
+        "load": {"constant": {"level": 1, "duration": "1s"}},
+        "scenarios": [{"name": "main", "steps": [{"group": {"name": "all", "steps": steps}}]}],
+    }))
+    .unwrap();
+    assert_eq!(
+        serde_json::to_value(files::volume(&spec)).unwrap(),
+        json!({"name": "files", "projected": {"sources": [
+            {"configMap": {"name": "users", "optional": true, "items": [
+                {"key": "b.csv", "path": "configmap/users/b.csv"},
+                {"key": "a.csv", "path": "configmap/users/a.csv"}]}},
+            {"secret": {"name": "keys", "optional": true, "items": [
+                {"key": "tls.key", "path": "secret/keys/tls.key"}]}},
+        ]}})
+    );
 }

@@ -16,6 +16,7 @@ use upsurge_crds::{LoadTestSpec, names::reasons};
 use super::{Interrupts, progress::Progress, result::Ended};
 use crate::{
     engine::{Engine, EngineConfig},
+    files::Files,
     generator::GeneratorProbe,
 };
 
@@ -33,6 +34,7 @@ pub(super) struct Session<'a> {
     /// Captured by `before`.
     pub(super) variables: Map<String, Value>,
     pub(super) secrets: BTreeMap<String, String>,
+    pub(super) files: Arc<Files>,
     pub(super) quiet: bool,
 }
 
@@ -49,6 +51,7 @@ impl Session<'_> {
             threads: self.threads,
             variables: self.variables,
             secrets: self.secrets,
+            files: self.files,
             start,
         });
         let engine = match engine {
