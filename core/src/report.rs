@@ -1,6 +1,7 @@
 //! The outcome of a run for people (text) and for programs (JSON in k6's handleSummary form).
 
 mod k6;
+mod quick;
 mod text;
 
 use std::time::Duration;
@@ -39,6 +40,11 @@ impl Report<'_> {
     /// A summary to read.
     pub fn text(&self) -> String {
         text::render(self)
+    }
+
+    /// A summary of a test of one request: latencies in detail, and what came back.
+    pub fn quick_text(&self) -> String {
+        quick::render(self)
     }
 
     /// A summary in the form that k6 gives to `handleSummary`, with `verdict`, `reason`, `message`, `stages`,

@@ -5,6 +5,7 @@
 mod arguments;
 mod exit;
 mod manifest;
+mod quick;
 mod run;
 mod target;
 mod validate;
@@ -25,6 +26,10 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => {
             log();
             run::run(&arguments)
+        }
+        Command::Quick(arguments) => {
+            log();
+            quick::run(&arguments)
         }
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Target(arguments) => {

@@ -29,6 +29,10 @@ fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     if !report.not_judged.is_empty() {
         writeln!(text)?;
     }
+    verdict(report, text)
+}
+
+pub(super) fn verdict(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     let sign = if report.outcome.verdict == Verdict::Passed { '✓' } else { '✗' };
     writeln!(
         text,
@@ -94,7 +98,7 @@ fn short(name: &str) -> String {
     name.chars().take(NAME_WIDTH - 1).chain(['…']).collect()
 }
 
-fn thresholds(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+pub(super) fn thresholds(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     if report.thresholds.is_empty() {
         return Ok(());
     }
@@ -119,7 +123,7 @@ fn checks(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     writeln!(text)
 }
 
-fn generator(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+pub(super) fn generator(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     let generator = report.generator;
     write!(text, "generator: {}", if generator.healthy { "healthy" } else { "NOT healthy" })?;
     write!(text, ", started {} iterations", generator.started_iterations)?;

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use upsurge_crds::v1alpha1::TimeSpan;
 
+mod quick;
+mod session;
+
+pub(super) use self::{quick::QuickArguments, session::SessionArguments};
 use crate::target::config::Bytes;
 
 /// Load tests and autoscaling validation, as Kubernetes resources.
@@ -22,6 +26,10 @@ pub(super) enum Command {
     /// Exit codes: 0 passed, 1 failed, 2 error, 3 inconclusive, 130 interrupted. Ctrl-C ends the load and
     /// shows what was measured; a second one ends at once.
     Run(RunArguments),
+    /// Request one URL over and over, without a manifest.
+    ///
+    /// By default 50 users for 10 s. Exit codes are those of `run`.
+    Quick(QuickArguments),
     /// Check a LoadTest manifest and say what it will do.
     Validate(ManifestArguments),
     /// Serve an HTTP service with scripted behaviour, to test against.
@@ -51,22 +59,17 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "URL")]
     pub(super) target: Option<String>,
 
-    /// File to write the summary to, as JSON in the form of k6's handleSummary.
-    #[arg(long, value_name = "FILE")]
-    pub(super) summary: Option<PathBuf>,
-
     /// Directory with the files that the test takes from ConfigMaps and Secrets which are not in the
     /// manifest: configmap/NAME/KEY and secret/NAME/KEY, or NAME/KEY, or just KEY.
     #[arg(long, value_name = "DIR")]
     pub(super) files: Option<PathBuf>,
 
-    /// Threads that generate load. Default: one per CPU.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(super) threads: Option<u16>,
-
     /// No progress, only the result.
     #[arg(long, short)]
     pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) session: SessionArguments,
 }
 
 /// How the target behaves; flags win over the file.

@@ -4,7 +4,7 @@ mod progress;
 mod result;
 mod session;
 
-use std::{collections::BTreeMap, env, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, env, path::Path, process::ExitCode, sync::Arc};
 
 use tokio::{
     runtime::Builder,
@@ -15,7 +15,7 @@ use upsurge_crds::{LoadTestSpec, names::reasons};
 
 use self::{result::Ended, session::Session};
 use super::{
-    arguments::RunArguments,
+    arguments::{RunArguments, SessionArguments},
     exit,
     manifest::{self, Manifest},
 };
@@ -24,18 +24,48 @@ use crate::{
     files::{Files, Places},
 };
 
-/// Runs a test and prints its result.
+/// How the result is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Of a whole test: stages, requests, checks.
+    Test,
+    /// Of one request: latencies in detail.
+    Quick,
+}
+
+/// Runs the test of a file and prints its result.
 pub(super) fn run(arguments: &RunArguments) -> ExitCode {
     let manifest = match manifest::read(&arguments.manifest, arguments.target.as_deref()) {
         Ok(manifest) => manifest,
         Err(error) => return exit::error(error),
     };
     manifest.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    let manner = Manner {
+        arguments: &arguments.session,
+        files: arguments.files.as_deref(),
+        quiet: arguments.quiet,
+        form: Form::Test,
+    };
+    conduct(manifest, &manner)
+}
+
+/// How a test is run and told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner<'a> {
+    pub(super) arguments: &'a SessionArguments,
+    /// Where files are that are not in the manifest.
+    pub(super) files: Option<&'a Path>,
+    pub(super) quiet: bool,
+    pub(super) form: Form,
+}
+
+/// Runs a test and prints its result.
+pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
     let secrets = match secrets(&manifest.spec) {
         Ok(secrets) => secrets,
         Err(message) => return exit::error(message),
     };
-    let places = Places { objects: manifest.objects.clone(), directory: arguments.files.clone() };
+    let places = Places { objects: manifest.objects.clone(), directory: manner.files.map(Path::to_path_buf) };
     let files = match Files::load(&references(&manifest.spec), &places) {
         Ok(files) => Arc::new(files),
         Err(error) => return exit::error(error),
@@ -45,14 +75,14 @@ pub(super) fn run(arguments: &RunArguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::error(format_args!("can't start: {error}")),
     };
-    runtime.block_on(carry_out(arguments, manifest, secrets, files))
+    runtime.block_on(carry_out(manifest, secrets, files, manner))
 }
 
 async fn carry_out(
-    arguments: &RunArguments,
     manifest: Manifest,
     secrets: BTreeMap<String, String>,
     files: Arc<Files>,
+    manner: &Manner<'_>,
 ) -> ExitCode {
     let mut interrupts = match Interrupts::listen() {
         Ok(interrupts) => interrupts,
@@ -66,7 +96,7 @@ async fn carry_out(
     };
     let ended = match prepared {
         Ok(variables) => {
-            let threads = arguments.threads.map_or_else(default_threads, usize::from);
+            let threads = manner.arguments.threads.map_or_else(default_threads, usize::from);
             let session = Session {
                 name: &name,
                 test: &test,
@@ -75,7 +105,7 @@ async fn carry_out(
                 variables,
                 secrets,
                 files,
-                quiet: arguments.quiet,
+                quiet: manner.quiet,
             };
             match session.run(&mut interrupts).await {
                 Some(ended) => ended,
@@ -84,7 +114,7 @@ async fn carry_out(
         }
         Err(breakdown) => Ended::broken(breakdown),
     };
-    result::show(&name, &test, &valid.timeline, &ended, arguments.summary.as_deref())
+    result::show(&name, &test, &valid.timeline, &ended, manner)
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

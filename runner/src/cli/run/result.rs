@@ -1,6 +1,6 @@
 //! From what was recorded to what is printed and returned.
 
-use std::{fs, path::Path, process::ExitCode, time::Duration};
+use std::{fs, process::ExitCode, time::Duration};
 
 use upsurge_core::{
     metrics::Metrics,
@@ -13,7 +13,7 @@ use upsurge_core::{
 };
 use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
 
-use super::super::exit;
+use super::{super::exit, Form, Manner};
 
 /// How the load ended.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ pub(super) fn show(
     test: &LoadTestSpec,
     timeline: &Timeline,
     ended: &Ended,
-    summary: Option<&Path>,
+    manner: &Manner<'_>,
 ) -> ExitCode {
     let Ended { metrics, elapsed, interrupted, usage, breakdown } = ended;
     let ran = breakdown.is_none();
@@ -79,12 +79,16 @@ pub(super) fn show(
         elapsed: *elapsed,
         not_judged: &not_judged,
     };
-    if ran {
-        print!("{}", report.text());
-    } else {
+    if !ran {
         eprintln!("error: {} ({})", outcome.message, outcome.reason);
     }
-    if let Some(path) = summary {
+    match (manner.arguments.json, manner.form) {
+        (true, _) => println!("{:#}", report.k6_summary()),
+        (false, _) if !ran => {}
+        (false, Form::Test) => print!("{}", report.text()),
+        (false, Form::Quick) => print!("{}", report.quick_text()),
+    }
+    if let Some(path) = &manner.arguments.summary {
         let text = format!("{:#}\n", report.k6_summary());
         if let Err(error) = fs::write(path, text) {
             return exit::error(format_args!("can't write the summary to {}: {error}", path.display()));

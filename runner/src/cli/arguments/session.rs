@@ -1,0 +1,21 @@
+//! Arguments of whatever runs a test: how it is run, and what is written of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The same for `run` and `quick`.
+#[derive(Debug, Args)]
+pub(crate) struct SessionArguments {
+    /// Threads that generate load. Default: one per CPU.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+
+    /// File to write the summary to, as JSON in the form of k6's handleSummary.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) summary: Option<PathBuf>,
+
+    /// Print the summary as JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
