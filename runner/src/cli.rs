@@ -7,6 +7,7 @@ mod exit;
 mod manifest;
 mod quick;
 mod run;
+mod screen;
 mod target;
 mod validate;
 
@@ -43,5 +44,5 @@ pub fn main() -> ExitCode {
 fn log() {
     let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     // Fails only if there is a subscriber already, which then does as well.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(screen::log).try_init();
 }

@@ -13,7 +13,7 @@ use tokio::{
 use upsurge_core::{files::references, protocol::SECRET_ENV_PREFIX, verdict::Breakdown};
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
-use self::{result::Ended, session::Session};
+use self::{progress::Style, result::Ended, session::Session};
 use super::{
     arguments::{RunArguments, SessionArguments},
     exit,
@@ -105,7 +105,7 @@ async fn carry_out(
                 variables,
                 secrets,
                 files,
-                quiet: manner.quiet,
+                style: Style::choose(manner.quiet, manner.arguments.plain),
             };
             match session.run(&mut interrupts).await {
                 Some(ended) => ended,

@@ -11,6 +11,11 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 
+    /// Progress as a line now and then, not as a view that is drawn anew in place. So it is too where
+    /// standard error is no terminal, with TERM=dumb, and where CI or NO_COLOR is set.
+    #[arg(long)]
+    pub(crate) plain: bool,
+
     /// File to write the summary to, as JSON in the form of k6's handleSummary.
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,

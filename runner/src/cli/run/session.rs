@@ -13,7 +13,11 @@ use upsurge_core::{
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
-use super::{Interrupts, progress::Progress, result::Ended};
+use super::{
+    Interrupts,
+    progress::{Progress, Style},
+    result::Ended,
+};
 use crate::{
     engine::{Engine, EngineConfig},
     files::Files,
@@ -35,7 +39,7 @@ pub(super) struct Session<'a> {
     pub(super) variables: Map<String, Value>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) files: Arc<Files>,
-    pub(super) quiet: bool,
+    pub(super) style: Style,
 }
 
 impl Session<'_> {
@@ -62,7 +66,7 @@ impl Session<'_> {
             }
         };
         let timeline = &self.valid.timeline;
-        let mut progress = Progress::new(self.name, timeline, self.quiet);
+        let mut progress = Progress::new(self.name, &self.test.target.base_url, timeline, self.style);
         let mut metrics = Metrics::default();
         let (mut interrupted, mut breached) = (None, None);
         let mut ticks = interval(COLLECT_INTERVAL);
@@ -72,8 +76,9 @@ impl Session<'_> {
                 () = engine.wait() => break,
                 _ = ticks.tick() => {
                     let elapsed = start.elapsed();
-                    metrics.merge(&engine.collect().metrics);
-                    progress.show(elapsed, engine.progress().users, &metrics);
+                    let interval = engine.collect();
+                    metrics.merge(&interval.metrics);
+                    progress.show(&interval, engine.progress().users, &metrics);
                     if breached.is_none() && interrupted.is_none() {
                         breached = breached_abort(&self.test.thresholds, &metrics, timeline, elapsed);
                         if let Some(result) = &breached {
@@ -94,7 +99,7 @@ impl Session<'_> {
         }
         let elapsed = start.elapsed();
         metrics.merge(&engine.collect().metrics);
-        progress.clear();
+        drop(progress);
         let usage = probe.take();
         Some(Ended { metrics, elapsed, interrupted, usage, breakdown: None })
     }
