@@ -72,7 +72,7 @@ impl Compiler<'_> {
         steps.filter_map(|(index, step)| self.step(step, &format!("{path}[{index}]"), depth)).collect()
     }
 
-    fn nested(&mut self, steps: &api::scenario::NestedSteps, path: &str, depth: usize) -> Vec<Step> {
+    fn nested(&mut self, steps: &api::step::NestedSteps, path: &str, depth: usize) -> Vec<Step> {
         if depth >= DEEPEST_NESTING {
             self.errors.add(path, format_args!("steps are nested more than {DEEPEST_NESTING} levels deep"));
             return Vec::new();

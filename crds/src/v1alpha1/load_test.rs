@@ -15,8 +15,10 @@ use super::{
     load::Load,
     prometheus::PrometheusSpec,
     runner::{Deadlines, HistoryLimit, RunnerSpec},
-    scenario::{Scenario, Script, Step},
+    scenario::Scenario,
+    script::Script,
     status::{AutoscalingDigest, Phase, RunSummary, Verdict},
+    step::Step,
     target::{HttpOptions, SecretVariable, Target},
     threshold::Threshold,
 };

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{scenario::ConfigMapKeyRef, target::SecretKeyRef};
+use super::{script::ConfigMapKeyRef, target::SecretKeyRef};
 
 /// The contents of a file. Exactly one of `configMapKeyRef`, `secretKeyRef` and `text` is given. Keys of
 /// ConfigMaps and Secrets are mounted into the runners; the operator never reads them. On the command

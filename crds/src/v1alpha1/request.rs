@@ -1,0 +1,117 @@
+//! The HTTP request that a step sends.
+
+use std::collections::BTreeMap;
+
+use kube::KubeSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{capture::Capture, duration::TimeSpan, expectation::Expectation};
+
+/// An HTTP request. At most one of `json`, `body` and `form` is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    validation = (
+        // `json` may be any value, and so CEL cannot see it: the operator looks at that one.
+        "!(has(self.body) && has(self.form))",
+        "a request has at most one of json, body and form"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestStep {
+    /// Name that thresholds and results use. Default: method and URL as written, before templates
+    /// are filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub name: Option<String>,
+
+    /// Method. Default: GET.
+    #[serde(default)]
+    pub method: HttpMethod,
+
+    /// Path that is joined to `target.baseUrl`, or a whole URL. May hold templates.
+    /// Example: `/api/v1/payments/{{ paymentId }}`.
+    #[schemars(length(min = 1, max = 4096))]
+    pub url: String,
+
+    /// Query parameters, added to the URL percent-encoded. Values may hold templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, String>,
+
+    /// Headers. Values may hold templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+
+    /// JSON body, any value; strings in it may hold templates. A string that is nothing but one
+    /// template takes the type of its value. Sets `Content-Type: application/json` unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "any_value")]
+    pub json: Option<Value>,
+
+    /// Body as text. May hold templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub body: Option<String>,
+
+    /// Body as a URL-encoded form. Values may hold templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<BTreeMap<String, String>>,
+
+    /// Timeout of this request instead of `http.timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<TimeSpan>,
+
+    /// Values taken from the response into variables of the user.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub capture: Vec<Capture>,
+
+    /// What the response must be like. Each is counted as a check; the first entry with `status` also
+    /// decides which responses count as failed in `http_req_failed`, instead of 200 to 399.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub expect: Vec<Expectation>,
+}
+
+/// Schema of a field that may hold any value.
+pub(super) fn any_value(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"x-kubernetes-preserve-unknown-fields": true})
+}
+
+/// HTTP methods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum HttpMethod {
+    /// GET
+    #[default]
+    Get,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+    /// HEAD
+    Head,
+    /// OPTIONS
+    Options,
+}
+
+impl HttpMethod {
+    /// The method as it stands in a request line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+        }
+    }
+}
