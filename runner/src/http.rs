@@ -1,4 +1,4 @@
-//! The HTTP client of the load engine: hyper's HTTP/1 connections, driven by the request that uses them.
+//! The HTTP client of the load engine: connections driven by the request that uses them.
 //!
 //! Connections belong to one user each and are never shared. They are polled inside of the user's own
 //! task, so a request costs no hand-over between tasks; dropping the request closes its connection.
@@ -6,7 +6,10 @@
 
 pub(crate) mod client;
 pub(crate) mod connection;
+mod deadline;
 pub(crate) mod error;
+pub(crate) mod h1;
+pub(crate) mod message;
 pub(crate) mod meter;
 pub(crate) mod origin;
 pub(crate) mod resolver;

@@ -1,9 +1,7 @@
 //! How an iteration sends a request: address, headers and body filled in, redirects followed, each
 //! message recorded.
 
-use std::time::Duration;
-
-use http_body_util::Full;
+use std::{borrow::Cow, time::Duration};
 
 use super::{
     hop::Hop,
@@ -11,8 +9,9 @@ use super::{
 };
 use crate::{
     http::{
-        client::{Incoming, Outgoing},
+        client::Outgoing,
         error::TransportError,
+        message::{Incoming, Message},
         timings::Timings,
     },
     program::Request,
@@ -79,28 +78,30 @@ impl Iteration<'_> {
         Ok((None, Duration::ZERO))
     }
 
-    fn first_hop(&mut self, request: &Request) -> Result<Hop, String> {
+    fn first_hop<'a>(&mut self, request: &'a Request) -> Result<Hop<'a>, String> {
         let scope = &mut self.user.variables;
         let destination = request.address.fill(scope)?;
         let headers = request.headers(&destination, scope)?;
         Ok(Hop { method: request.method.clone(), destination, headers, body: request.body.render(scope) })
     }
 
-    async fn send(&mut self, hop: &Hop, request: &Request) -> (Timings, Result<Incoming, TransportError>) {
-        let mut headers = hop.headers.clone();
+    async fn send(
+        &mut self,
+        hop: &Hop<'_>,
+        request: &Request,
+    ) -> (Timings, Result<Incoming, TransportError>) {
+        let mut headers = Cow::Borrowed(&*hop.headers);
         self.user.cookies.add_to(&mut headers, &hop.destination);
-        let message = || {
-            let mut message = http::Request::new(Full::new(hop.body.clone()));
-            *message.method_mut() = hop.method.clone();
-            *message.uri_mut() = hop.destination.target.clone();
-            *message.headers_mut() = headers.clone();
-            message
-        };
         let outgoing = Outgoing {
             origin: &hop.destination.origin,
-            message: &message,
+            message: Message {
+                method: &hop.method,
+                target: &hop.destination.target,
+                headers: &headers,
+                body: &hop.body,
+            },
             timeout: request.timeout,
-            keep_body: request.needs_body,
+            keep: request.keep(),
         };
         self.context.client.send(&mut self.user.connections, &outgoing).await
     }

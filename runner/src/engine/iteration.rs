@@ -6,7 +6,7 @@ use upsurge_core::{scenario::LOOP_COUNT_SLOT, template::Scope};
 
 use super::{context::Context, response::Seen, user::User};
 use crate::{
-    http::client::Incoming,
+    http::message::Incoming,
     program::{Operation, Request},
 };
 

@@ -9,7 +9,7 @@ use upsurge_core::{
     template::Scope,
 };
 
-use crate::http::client::Incoming;
+use crate::http::message::Incoming;
 
 /// A response as captures and checks see it. Its JSON is parsed when it is first asked for.
 pub(crate) struct Seen<'a> {

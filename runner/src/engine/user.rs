@@ -1,5 +1,7 @@
 //! A user: variables, connections, cookies, and a source of random numbers.
 
+use std::borrow::Cow;
+
 use cookie_store::CookieStore;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
@@ -111,7 +113,7 @@ pub(crate) struct Cookies(Option<Box<CookieStore>>);
 
 impl Cookies {
     /// Adds the cookies that belong to a request, unless the test sends its own.
-    pub(crate) fn add_to(&self, headers: &mut HeaderMap, destination: &Destination) {
+    pub(crate) fn add_to(&self, headers: &mut Cow<'_, HeaderMap>, destination: &Destination) {
         let Some(store) = &self.0 else { return };
         if headers.contains_key(header::COOKIE) {
             return;
@@ -122,7 +124,7 @@ impl Cookies {
         if !pairs.is_empty()
             && let Ok(value) = HeaderValue::from_str(&pairs.join("; "))
         {
-            headers.insert(header::COOKIE, value);
+            headers.to_mut().insert(header::COOKIE, value);
         }
     }
 

@@ -2,22 +2,23 @@
 
 use std::{
     cell::Cell,
-    io,
+    io, mem,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::Full;
+use http::Method;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::{
-    connection::{Connection, Transport},
+    connection::{Connection, Protocol, Transport},
+    deadline::Deadline,
     error::TransportError,
+    h1::{Buffers, H1Connection},
+    message::{Incoming, Keep, Message},
     meter::{Meter, Traffic},
     origin::Origin,
     resolver::Resolver,
@@ -38,6 +39,7 @@ pub(crate) const LARGEST_KEPT_BODY: usize = 64 << 20;
 pub(crate) struct Client {
     tls: TlsConnector,
     resolver: Resolver,
+    buffers: Rc<Buffers>,
     random: Cell<u64>,
 }
 
@@ -45,6 +47,7 @@ pub(crate) struct Client {
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     idle: Vec<Connection>,
+    deadline: Deadline,
     /// Bytes of all of them.
     pub(crate) traffic: Rc<Traffic>,
 }
@@ -53,23 +56,12 @@ pub(crate) struct Connections {
 pub(crate) struct Outgoing<'a> {
     /// Where to.
     pub(crate) origin: &'a Arc<Origin>,
-    /// Makes the message; called again if it has to be sent a second time.
-    pub(crate) message: &'a dyn Fn() -> Request<Full<Bytes>>,
+    /// What is sent.
+    pub(crate) message: Message<'a>,
     /// Longest time for all of it.
     pub(crate) timeout: Duration,
-    /// Whether the body of the response is wanted.
-    pub(crate) keep_body: bool,
-}
-
-/// A response.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    /// Its status.
-    pub(crate) status: StatusCode,
-    /// Its headers.
-    pub(crate) headers: HeaderMap,
-    /// Its body, if it was wanted.
-    pub(crate) body: Vec<u8>,
+    /// What of the response is wanted.
+    pub(crate) keep: Keep<'a>,
 }
 
 impl Client {
@@ -78,6 +70,7 @@ impl Client {
         Self {
             tls: TlsConnector::from(tls),
             resolver: Resolver::default(),
+            buffers: Rc::default(),
             random: Cell::new(fastrand::u64(..) | 1),
         }
     }
@@ -89,12 +82,15 @@ impl Client {
         outgoing: &Outgoing<'_>,
     ) -> (Timings, Result<Incoming, TransportError>) {
         let mut timings = Timings::begin();
+        let begun = timings.begun;
+        let mut deadline = mem::take(&mut connections.deadline);
         let exchange = self.exchange(connections, outgoing, &mut timings);
-        let result = match tokio::time::timeout(outgoing.timeout, exchange).await {
-            Ok(result) => result,
-            Err(_) => Err(TransportError::Timeout),
-        };
-        timings.ended = Instant::now();
+        let result = deadline.limit(begun, outgoing.timeout, exchange).await;
+        connections.deadline = deadline;
+        let result = result.unwrap_or(Err(TransportError::Timeout));
+        if result.is_err() {
+            timings.ended = Instant::now();
+        }
         if timings.sent.is_none() {
             // Failed or cut off while sending or waiting: what was written last is the best knowledge.
             timings.sent = timings.started.and(connections.traffic.last_write()).max(timings.started);
@@ -108,15 +104,17 @@ impl Client {
         outgoing: &Outgoing<'_>,
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
-        if let Some(mut connection) = connections.take(outgoing.origin).await {
+        if let Some(mut connection) = connections.take(outgoing.origin, timings.begun) {
             let received = connections.traffic.received();
-            let message = (outgoing.message)();
-            let repeatable = is_repeatable(message.method());
-            match attempt(connections, &mut connection, message, outgoing.keep_body, timings).await {
+            // Having a connection takes no time.
+            timings.started = Some(timings.begun);
+            match attempt(connections, &mut connection, outgoing, timings).await {
                 // The server closed the connection while the request was under way to it: the race
                 // that every keep-alive client has, and no fault of the server.
-                Err(TransportError::Http(error))
-                    if repeatable && !error.is_parse() && connections.traffic.received() == received =>
+                Err(error)
+                    if error.is_connection_loss()
+                        && is_repeatable(outgoing.message.method)
+                        && connections.traffic.received() == received =>
                 {
                     tracing::debug!(%error, "connection was stale, trying a new one");
                     timings.started = None;
@@ -124,9 +122,11 @@ impl Client {
                 result => return connections.keep(connection, result),
             }
         }
-        let mut connection = self.connect(outgoing.origin, Rc::clone(&connections.traffic), timings).await?;
-        let result = attempt(connections, &mut connection, (outgoing.message)(), outgoing.keep_body, timings);
-        let result = result.await;
+        let connect = self.connect(outgoing.origin, Rc::clone(&connections.traffic), timings);
+        // Connecting is rare, and its state is large: in memory of its own it does not weigh on each user.
+        let mut connection = Box::pin(connect).await?;
+        timings.started = Some(Instant::now());
+        let result = attempt(connections, &mut connection, outgoing, timings).await;
         connections.keep(connection, result)
     }
 
@@ -168,7 +168,8 @@ impl Client {
             Transport::Plain(stream)
         };
         let expires = Instant::now() + CONNECTION_MAX_AGE + CONNECTION_AGE_JITTER.mul_f64(self.fraction());
-        Connection::new(transport, Arc::clone(origin), expires).await.map_err(TransportError::Http)
+        let protocol = Protocol::H1(H1Connection::new(transport, Rc::clone(&self.buffers)));
+        Ok(Connection { origin: Arc::clone(origin), expires, protocol })
     }
 
     /// A random number from 0 to 1 (xorshift64).
@@ -185,45 +186,14 @@ impl Client {
 async fn attempt(
     connections: &Connections,
     connection: &mut Connection,
-    message: Request<Full<Bytes>>,
-    keep_body: bool,
+    outgoing: &Outgoing<'_>,
     timings: &mut Timings,
 ) -> Result<Incoming, TransportError> {
-    let started = Instant::now();
-    timings.started = Some(started);
-    let response = connection.send(message).await.map_err(TransportError::Http)?;
-    let answered = Instant::now();
-    timings.answered = Some(answered);
-    timings.sent = connections.traffic.last_write().map(|written| written.clamp(started, answered));
-    let (head, body) = response.into_parts();
-    let mut kept = Vec::new();
-    connection
-        .read(body, |part: &[u8]| -> Result<(), ReadError> {
-            if keep_body {
-                if kept.len() + part.len() > LARGEST_KEPT_BODY {
-                    return Err(ReadError::TooLarge);
-                }
-                kept.extend_from_slice(part);
-            }
-            Ok(())
-        })
-        .await
-        .map_err(|error| match error {
-            ReadError::Http(error) => TransportError::Http(error),
-            ReadError::TooLarge => TransportError::TooLarge { limit: LARGEST_KEPT_BODY },
-        })?;
-    Ok(Incoming { status: head.status, headers: head.headers, body: kept })
-}
-
-enum ReadError {
-    Http(hyper::Error),
-    TooLarge,
-}
-
-impl From<hyper::Error> for ReadError {
-    fn from(error: hyper::Error) -> Self {
-        Self::Http(error)
+    let result = connection.exchange(outgoing.message, outgoing.keep, timings).await;
+    if let (Some(started), Some(answered)) = (timings.started, timings.answered) {
+        timings.sent = connections.traffic.last_write().map(|written| written.clamp(started, answered));
     }
+    result
 }
 
 /// Whether sending a request twice has the same effect as once (RFC 9110 §9.2.2).
@@ -233,14 +203,13 @@ fn is_repeatable(method: &Method) -> bool {
 
 impl Connections {
     /// An open connection to an origin that is young enough.
-    async fn take(&mut self, origin: &Arc<Origin>) -> Option<Connection> {
+    fn take(&mut self, origin: &Arc<Origin>, now: Instant) -> Option<Connection> {
         let at = self
             .idle
             .iter()
             .position(|connection| Arc::ptr_eq(&connection.origin, origin) || connection.origin == *origin)?;
         let mut connection = self.idle.swap_remove(at);
-        let usable = connection.expires > Instant::now() && connection.ready().await.is_ok();
-        usable.then_some(connection)
+        (connection.expires > now && connection.is_usable()).then_some(connection)
     }
 
     /// Puts a connection back, if it can be used again.
@@ -249,7 +218,7 @@ impl Connections {
         connection: Connection,
         result: Result<Incoming, TransportError>,
     ) -> Result<Incoming, TransportError> {
-        if result.is_ok() && !connection.ended() {
+        if result.is_ok() && connection.is_reusable() {
             self.idle.push(connection);
         }
         result

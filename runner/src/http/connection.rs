@@ -1,26 +1,24 @@
-//! One connection: a socket, perhaps TLS on it, and hyper's HTTP/1 state, polled by whoever uses it.
+//! One connection: a socket, perhaps TLS on it, and HTTP on top.
 
 use std::{
-    future::{Future, poll_fn},
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::{
-    body::Incoming,
-    client::conn::http1::{self, SendRequest},
-};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::{meter::Meter, origin::Origin};
+use super::{
+    error::TransportError,
+    h1::H1Connection,
+    message::{Incoming, Keep, Message},
+    meter::Meter,
+    origin::Origin,
+    timings::Timings,
+};
 
 /// A connection of a user.
 #[derive(Debug)]
@@ -29,96 +27,44 @@ pub(crate) struct Connection {
     pub(crate) origin: Arc<Origin>,
     /// When it is to be replaced.
     pub(crate) expires: Instant,
-    sender: SendRequest<Full<Bytes>>,
-    driver: Driver,
+    /// What is spoken over it.
+    pub(crate) protocol: Protocol,
 }
 
-/// Hyper's half that reads and writes; `None` once the connection has ended.
-type Inner = Option<Pin<Box<http1::Connection<TokioIo<Transport>, Full<Bytes>>>>>;
-
+/// The version of HTTP that is spoken over a connection.
 #[derive(Debug)]
-struct Driver(Inner);
-
-impl Driver {
-    fn poll(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.0
-            && connection.as_mut().poll(context).is_ready()
-        {
-            // Whoever waits for a response is told the error through hyper's other half.
-            self.0 = None;
-        }
-    }
-
-    /// Waits for something that needs the connection to go on.
-    async fn drive<F: Future>(&mut self, future: F) -> F::Output {
-        let mut future = pin!(future);
-        poll_fn(|context| {
-            if let Poll::Ready(output) = future.as_mut().poll(context) {
-                return Poll::Ready(output);
-            }
-            self.poll(context);
-            future.as_mut().poll(context)
-        })
-        .await
-    }
+pub(crate) enum Protocol {
+    /// HTTP/1.1.
+    H1(H1Connection<Transport>),
 }
 
 impl Connection {
-    /// Sets HTTP/1 up on a socket.
-    pub(crate) async fn new(
-        transport: Transport,
-        origin: Arc<Origin>,
-        expires: Instant,
-    ) -> Result<Self, hyper::Error> {
-        let (sender, connection) = http1::handshake(TokioIo::new(transport)).await?;
-        Ok(Self { origin, expires, sender, driver: Driver(Some(Box::pin(connection))) })
+    /// Whether it can take a request; a connection that the server has closed can't.
+    pub(crate) fn is_usable(&mut self) -> bool {
+        match &mut self.protocol {
+            Protocol::H1(connection) => connection.is_usable(),
+        }
     }
 
-    /// Waits until the connection can take a request; an error means that it has ended.
-    pub(crate) async fn ready(&mut self) -> Result<(), hyper::Error> {
-        // Looks at the socket first: a server that has closed an idle connection is found out here.
-        poll_fn(|context| {
-            self.driver.poll(context);
-            Poll::Ready(())
-        })
-        .await;
-        self.driver.drive(self.sender.ready()).await
+    /// Whether it may be kept for another request, as far as is known without looking at the socket.
+    pub(crate) fn is_reusable(&self) -> bool {
+        match &self.protocol {
+            Protocol::H1(connection) => connection.is_reusable(),
+        }
     }
 
-    /// Sends a request and waits for the head of the response.
-    pub(crate) async fn send(
+    /// Sends a request and reads the whole response; notes when its head was there and when its end.
+    pub(crate) async fn exchange(
         &mut self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, hyper::Error> {
-        self.driver.drive(self.sender.send_request(request)).await
-    }
-
-    /// Reads a body to its end, handing each part to `part`, and lets hyper settle the connection.
-    pub(crate) async fn read<E: From<hyper::Error>>(
-        &mut self,
-        mut body: Incoming,
-        mut part: impl FnMut(&[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        use hyper::body::Body as _;
-        while !body.is_end_stream() {
-            let frame = poll_fn(|context| Pin::new(&mut body).poll_frame(context));
-            match self.driver.drive(frame).await {
-                Some(Ok(frame)) => frame.data_ref().map_or(Ok(()), |bytes| part(bytes))?,
-                Some(Err(error)) => return Err(error.into()),
-                None => break,
+        message: Message<'_>,
+        keep: Keep<'_>,
+        timings: &mut Timings,
+    ) -> Result<Incoming, TransportError> {
+        match &mut self.protocol {
+            Protocol::H1(connection) => {
+                connection.exchange(message, keep, timings).await.map_err(TransportError::H1)
             }
         }
-        poll_fn(|context| {
-            self.driver.poll(context);
-            Poll::Ready(())
-        })
-        .await;
-        Ok(())
-    }
-
-    /// Whether the connection has ended, as far as is known without looking at the socket.
-    pub(crate) fn ended(&self) -> bool {
-        self.driver.0.is_none() || self.sender.is_closed()
     }
 }
 

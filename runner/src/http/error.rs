@@ -1,6 +1,8 @@
 //! What goes wrong between a request and its response.
 
-use std::{error::Error as _, io};
+use std::io;
+
+use super::h1::H1Error;
 
 /// Kinds of errors, as `request_errors` counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,21 +109,23 @@ pub(crate) enum TransportError {
     /// No TLS session.
     #[error("TLS handshake failed: {0}")]
     Tls(#[source] io::Error),
-    /// Not HTTP, or cut off.
-    #[error("{}", with_cause(.0))]
-    Http(#[source] hyper::Error),
+    /// Not HTTP/1, or cut off.
+    #[error(transparent)]
+    H1(#[from] H1Error),
     /// Not a request that can be sent.
     #[error("{0}")]
     Invalid(String),
-    /// More than is kept.
-    #[error("the body is larger than {limit} bytes, the most that captures and checks can look at")]
-    TooLarge {
-        /// The limit.
-        limit: usize,
-    },
 }
 
 impl TransportError {
+    /// Whether the connection broke, or was closed, before anything came that is not HTTP.
+    pub(crate) fn is_connection_loss(&self) -> bool {
+        match self {
+            Self::H1(error) => !error.is_malformed(),
+            _ => false,
+        }
+    }
+
     /// What kind it is.
     pub(crate) fn kind(&self) -> ErrorKind {
         match self {
@@ -132,29 +136,17 @@ impl TransportError {
                 kind @ (ErrorKind::Reset | ErrorKind::Timeout) => kind,
                 _ => ErrorKind::Tls,
             },
-            Self::Http(error) => of_hyper(error),
+            Self::H1(error) => of_h1(error),
             Self::Invalid(_) => ErrorKind::Invalid,
-            Self::TooLarge { .. } => ErrorKind::TooLarge,
         }
     }
 }
 
-fn of_hyper(error: &hyper::Error) -> ErrorKind {
-    if let Some(cause) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
-        return ErrorKind::of_io(cause);
-    }
-    if error.is_parse() {
-        ErrorKind::Protocol
-    } else if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        ErrorKind::Reset
-    } else {
-        ErrorKind::Protocol
-    }
-}
-
-fn with_cause(error: &hyper::Error) -> String {
-    match error.source() {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
+fn of_h1(error: &H1Error) -> ErrorKind {
+    match error {
+        H1Error::Io(error) => ErrorKind::of_io(error),
+        H1Error::Closed => ErrorKind::Reset,
+        H1Error::TooLarge { .. } => ErrorKind::TooLarge,
+        _ => ErrorKind::Protocol,
     }
 }

@@ -1,6 +1,6 @@
 //! A request, ready to be filled in and sent.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use upsurge_core::{
@@ -13,6 +13,10 @@ use super::{
     address::{Address, Base, Destination},
     body::Body,
     fold::fold,
+};
+use crate::http::{
+    client::LARGEST_KEPT_BODY,
+    message::{Keep, WantedHeaders},
 };
 
 /// Sent unless the test has a `User-Agent` of its own.
@@ -45,6 +49,8 @@ pub(crate) struct Request {
     expected_status: Option<Vec<u16>>,
     headers: HeaderMap,
     changing_headers: Vec<(HeaderName, Template)>,
+    /// Headers of the response that captures and checks look at.
+    wanted_headers: Vec<HeaderName>,
 }
 
 impl Request {
@@ -55,14 +61,20 @@ impl Request {
         scenario: usize,
         group: Option<usize>,
     ) -> Result<Self, String> {
-        let (headers, changing_headers) = split_headers(&request.headers, secrets)?;
+        let (mut headers, changing_headers) = split_headers(&request.headers, secrets)?;
         let expectations = request.expect.iter().map(|expectation| reveal(expectation, secrets)).collect();
+        let address = Address::compile(base, &request.url, &request.query, secrets)?;
+        if let Address::Fixed(destination) = &address
+            && changing_headers.iter().all(|(name, _)| *name != header::HOST)
+        {
+            headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());
+        }
         Ok(Self {
             name: request.name.clone(),
             scenario,
             group,
             method: method(request.method),
-            address: Address::compile(base, &request.url, &request.query, secrets)?,
+            address,
             body: Body::compile(&request.body, secrets),
             timeout: request.timeout,
             captures: request.capture.clone(),
@@ -71,15 +83,19 @@ impl Request {
             expected_status: request.expected_status.clone(),
             headers,
             changing_headers,
+            wanted_headers: wanted_headers(request),
         })
     }
 
-    /// The headers for a user and a destination.
+    /// The headers for a user and a destination; those of the program itself if nothing about them changes.
     pub(crate) fn headers(
         &self,
         destination: &Destination,
         scope: &mut dyn Scope,
-    ) -> Result<HeaderMap, String> {
+    ) -> Result<Cow<'_, HeaderMap>, String> {
+        if self.changing_headers.is_empty() && self.headers.contains_key(header::HOST) {
+            return Ok(Cow::Borrowed(&self.headers));
+        }
         let mut headers = self.headers.clone();
         for (name, value) in &self.changing_headers {
             let text = value.render(scope);
@@ -89,7 +105,13 @@ impl Request {
             headers.insert(name, value);
         }
         headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());
-        Ok(headers)
+        Ok(Cow::Owned(headers))
+    }
+
+    /// What of a response is looked at.
+    pub(crate) fn keep(&self) -> Keep<'_> {
+        let body = self.needs_body.then_some(LARGEST_KEPT_BODY);
+        Keep { headers: WantedHeaders::Only(&self.wanted_headers), body }
     }
 
     /// Whether a response with that status counts as failed.
@@ -110,6 +132,20 @@ impl Request {
         self.captures.iter().any(|capture| matches!(capture.source, CaptureSource::JsonPath(_)))
             || self.expectations.iter().any(|expected| matches!(expected.matcher, Matcher::JsonPath { .. }))
     }
+}
+
+/// The headers of a response that captures and checks name.
+fn wanted_headers(request: &scenario::Request) -> Vec<HeaderName> {
+    let captured = request.capture.iter().filter_map(|capture| match &capture.source {
+        CaptureSource::Header(name) => HeaderName::from_bytes(name.as_bytes()).ok(),
+        _ => None,
+    });
+    let expected = request.expect.iter().filter_map(|expectation| match &expectation.matcher {
+        Matcher::ContentType(_) => Some(header::CONTENT_TYPE),
+        Matcher::Header { name, .. } => HeaderName::from_bytes(name.as_bytes()).ok(),
+        _ => None,
+    });
+    captured.chain(expected).collect()
 }
 
 fn split_headers(

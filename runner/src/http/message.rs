@@ -1,0 +1,48 @@
+//! A request and a response, whatever version of HTTP carries them.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+
+/// A request on its way.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a> {
+    /// How.
+    pub(crate) method: &'a Method,
+    /// What: path and query, or a whole URL when a proxy is asked.
+    pub(crate) target: &'a Uri,
+    /// With what headers; `Host` is among them.
+    pub(crate) headers: &'a HeaderMap,
+    /// And what body.
+    pub(crate) body: &'a Bytes,
+}
+
+/// What is to be made of a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keep<'a> {
+    /// Which headers.
+    pub(crate) headers: WantedHeaders<'a>,
+    /// The body up to that many bytes, beyond which it is an error; `None` throws it away.
+    pub(crate) body: Option<usize>,
+}
+
+/// Which headers of a response are kept, beside those that the client itself heeds: cookies, locations
+/// of redirects, challenges, and the coding of a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WantedHeaders<'a> {
+    /// All.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for scripts, which may ask for any header"))]
+    All,
+    /// These.
+    Only(&'a [HeaderName]),
+}
+
+/// A response.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Those of its headers that are kept.
+    pub(crate) headers: HeaderMap,
+    /// Its body, if that is kept.
+    pub(crate) body: Vec<u8>,
+}
