@@ -3,9 +3,11 @@
 //! Names and kinds of metrics are k6's ([`names`]). Everything is recorded at the finest grain (stage ×
 //! scenario × group × request) and added up on demand, so a figure of the whole run is the sum of its parts.
 
+mod catalog;
 pub mod names;
 mod series;
 mod trend;
 
+pub use catalog::{Catalog, Contains, Definition, kind};
 pub use series::{Metrics, Selector, SeriesKey, Sink, Tags};
 pub use trend::{Trend, TrendError};

@@ -52,12 +52,20 @@ pub fn breached_abort(
 /// The metric with its selector, as `http_req_duration{stage:hold,request:log in}`.
 pub fn display_name(threshold: &Threshold) -> String {
     let Some(selector) = &threshold.selector else { return threshold.metric.clone() };
-    let ThresholdSelector { stage, scenario, request, group, check } = selector;
-    let tags: Vec<String> =
-        [("stage", stage), ("scenario", scenario), ("group", group), ("request", request), ("check", check)]
-            .into_iter()
-            .filter_map(|(tag, value)| Some(format!("{tag}:{}", value.as_ref()?)))
-            .collect();
+    let ThresholdSelector { stage, scenario, request, group, check, status, method, expected_response, tags } =
+        selector;
+    let named = [
+        ("stage", stage.clone()),
+        ("scenario", scenario.clone()),
+        ("group", group.clone()),
+        ("request", request.clone()),
+        ("check", check.clone()),
+        ("status", status.map(|status| status.to_string())),
+        ("method", method.clone()),
+        ("expected_response", expected_response.map(|expected| expected.to_string())),
+    ];
+    let named = named.into_iter().filter_map(|(tag, value)| Some(format!("{tag}:{}", value?)));
+    let tags: Vec<String> = named.chain(tags.iter().map(|(tag, value)| format!("{tag}:{value}"))).collect();
     if tags.is_empty() {
         threshold.metric.clone()
     } else {
@@ -124,7 +132,7 @@ fn value(aggregation: Aggregation, sink: &Sink, time: Duration) -> f64 {
         (Aggregation::Count, Sink::Counter(count)) => *count,
         (Aggregation::Rate, Sink::Counter(count)) => results::rate_of(*count, time),
         (Aggregation::Rate, Sink::Rate { passes, total }) => *passes as f64 / *total as f64,
-        (Aggregation::Value, Sink::Gauge { value, .. }) => *value,
+        (Aggregation::Value, Sink::Gauge { value, .. } | Sink::Latest { value, .. }) => *value,
         // A series whose kind is not that of its metric: not a number, which keeps no limit.
         (_, _) => f64::NAN,
     }

@@ -43,7 +43,7 @@ fn metrics() -> Metrics {
             scenario: Some("s".into()),
             group: group.map(String::from),
             request: Some("item".into()),
-            check: None,
+            ..Tags::default()
         };
         let mut trend = Trend::default();
         trend.record(Duration::from_millis(milliseconds));

@@ -10,10 +10,12 @@ mod compile;
 mod fold;
 mod request;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
-use upsurge_core::{expression::Expression, scenario::Variable, schedule::WeightedChoice};
+use upsurge_core::{
+    expression::Expression, metrics::names::Kind, scenario::Variable, schedule::WeightedChoice,
+};
 
 pub(crate) use self::{
     address::{Destination, join},
@@ -26,6 +28,8 @@ pub(crate) use self::{
 pub(crate) struct Program {
     /// Names of the stages.
     pub(crate) stages: Vec<String>,
+    /// Tags of the load that a stage belongs to, by stage; stages without any may be left out at the end.
+    pub(crate) stage_tags: Vec<BTreeMap<String, String>>,
     /// What users do.
     pub(crate) scenarios: Vec<Journey>,
     /// Which scenario an iteration does.
@@ -36,6 +40,8 @@ pub(crate) struct Program {
     pub(crate) groups: Vec<Group>,
     /// All conditions of all scenarios.
     pub(crate) conditions: Vec<Condition>,
+    /// All places that record a custom metric.
+    pub(crate) points: Vec<Point>,
     /// Names of the variables by slot.
     pub(crate) names: Vec<String>,
     /// Values that every user has from the beginning, by slot.
@@ -51,6 +57,8 @@ pub(crate) struct Program {
 pub(crate) struct Journey {
     /// Name of the scenario.
     pub(crate) name: String,
+    /// Tags of all that it records: the test's and its own.
+    pub(crate) tags: BTreeMap<String, String>,
     /// Its operations.
     pub(crate) operations: Vec<Operation>,
 }
@@ -62,6 +70,21 @@ pub(crate) struct Group {
     pub(crate) name: String,
     /// The scenario it belongs to.
     pub(crate) scenario: usize,
+}
+
+/// A place that records a custom metric.
+#[derive(Debug)]
+pub(crate) struct Point {
+    /// Name of the metric.
+    pub(crate) metric: String,
+    /// What is made of the values.
+    pub(crate) kind: Kind,
+    /// The scenario it belongs to.
+    pub(crate) scenario: usize,
+    /// The innermost group it belongs to.
+    pub(crate) group: Option<usize>,
+    /// Its own tags, besides those of its scenario.
+    pub(crate) tags: BTreeMap<String, String>,
 }
 
 /// A condition of `if` or `while`.

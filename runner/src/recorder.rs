@@ -4,60 +4,31 @@
 //! places once per interval ([`Recorder::clear`] keeps the memory of series that are in use). Names
 //! come in only when an interval is turned into metrics.
 
+mod custom;
+mod places;
+mod request;
 mod series;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use upsurge_core::metrics::{Metrics, SeriesKey, Sink, Tags, Trend, names};
 
-pub(crate) use self::series::Sample;
-use self::series::{IterationSeries, RequestSeries};
+pub(crate) use self::request::Sample;
+use self::{custom::CustomSeries, places::Places, request::RequestSeries, series::IterationSeries};
 use crate::program::Program;
 
 /// The series of one core.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     program: Arc<Program>,
-    requests: Lazy<RequestSeries>,
-    iterations: Lazy<IterationSeries>,
-    groups: Lazy<Trend>,
-    failed_conditions: Lazy<u64>,
-}
-
-/// One place per stage and thing, filled when it is first written to.
-#[derive(Debug)]
-struct Lazy<T> {
-    width: usize,
-    places: Vec<Option<Box<T>>>,
-}
-
-impl<T: Default> Lazy<T> {
-    fn new(stages: usize, width: usize) -> Self {
-        let mut places = Vec::new();
-        places.resize_with(stages * width, || None);
-        Self { width, places }
-    }
-
-    fn at(&mut self, stage: usize, index: usize) -> Option<&mut T> {
-        self.places.get_mut(stage * self.width + index).map(|place| &mut **place.get_or_insert_default())
-    }
-
-    /// All places that are in use: stage, index, and what is there.
-    fn used(&self) -> impl Iterator<Item = (usize, usize, &T)> {
-        let width = self.width.max(1);
-        let places = self.places.iter().enumerate();
-        places.filter_map(move |(at, place)| Some((at / width, at % width, place.as_deref()?)))
-    }
-
-    /// Empties what was used since the last time, and frees what was not: stages pass.
-    fn clear(&mut self, was_used: impl Fn(&T) -> bool, clear: impl Fn(&mut T)) {
-        for place in &mut self.places {
-            match place {
-                Some(series) if was_used(series) => clear(series),
-                _ => *place = None,
-            }
-        }
-    }
+    requests: Places<RequestSeries>,
+    iterations: Places<IterationSeries>,
+    groups: Places<Trend>,
+    failed_conditions: Places<u64>,
+    custom: Places<CustomSeries>,
 }
 
 impl Recorder {
@@ -65,10 +36,11 @@ impl Recorder {
     pub(crate) fn new(program: &Arc<Program>) -> Self {
         let stages = program.stages.len().max(1);
         Self {
-            requests: Lazy::new(stages, program.requests.len()),
-            iterations: Lazy::new(stages, program.scenarios.len()),
-            groups: Lazy::new(stages, program.groups.len()),
-            failed_conditions: Lazy::new(stages, program.conditions.len()),
+            requests: Places::new(stages, program.requests.len()),
+            iterations: Places::new(stages, program.scenarios.len()),
+            groups: Places::new(stages, program.groups.len()),
+            failed_conditions: Places::new(stages, program.conditions.len()),
+            custom: Places::new(stages, program.points.len()),
             program: Arc::clone(program),
         }
     }
@@ -138,21 +110,34 @@ impl Recorder {
         }
     }
 
+    /// Records a value of a custom metric; values that are no numbers are left out.
+    #[allow(dead_code, reason = "steps that record are compiled apart from this")]
+    pub(crate) fn custom(&mut self, stage: usize, point: usize, value: f64) {
+        let Some(kind) = self.program.points.get(point).map(|point| point.kind) else { return };
+        if let Some(series) = self.custom.at(stage, point)
+            && value.is_finite()
+        {
+            series.record(kind, value);
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.requests.clear(|series| !series.is_empty(), RequestSeries::clear);
         self.iterations.clear(|series| !series.is_empty(), IterationSeries::clear);
         self.groups.clear(|trend| !trend.is_empty(), Trend::clear);
         self.failed_conditions.clear(|_| false, |_| {});
+        self.custom.clear(|series| !series.is_empty(), CustomSeries::clear);
     }
 
-    /// Adds everything to metrics, under its names.
-    pub(crate) fn fill(&self, metrics: &mut Metrics) {
+    /// Adds everything to metrics, under its names. `start` is the start of the load.
+    pub(crate) fn fill(&self, start: Instant, metrics: &mut Metrics) {
         let program = &*self.program;
         for (stage, index, series) in self.requests.used() {
             let Some(request) = program.requests.get(index) else { continue };
             let mut tags = self.tags(stage, request.scenario, request.group);
             tags.request = Some(request.name.clone());
+            tags.custom.extend(request.tags.clone());
             series.fill(request, &tags, metrics);
         }
         for (stage, index, series) in self.iterations.used() {
@@ -169,18 +154,31 @@ impl Recorder {
             tags.check = Some(condition.check_name());
             metrics.add(key(names::CHECKS, &tags), &Sink::Rate { passes: 0, total: *count });
         }
+        for (stage, index, series) in self.custom.used() {
+            let (Some(point), Some(sink)) = (program.points.get(index), series.sink(start)) else { continue };
+            let mut tags = self.tags(stage, point.scenario, point.group);
+            tags.custom.extend(point.tags.clone());
+            metrics.add(key(&point.metric, &tags), &sink);
+        }
     }
 
     fn tags(&self, stage: usize, scenario: usize, group: Option<usize>) -> Tags {
         let program = &*self.program;
+        let journey = program.scenarios.get(scenario);
+        let mut custom = program.stage_tags.get(stage).cloned().unwrap_or_default();
+        custom.extend(journey.map(|journey| journey.tags.clone()).unwrap_or_default());
         Tags {
             stage: program.stages.get(stage).cloned(),
-            scenario: program.scenarios.get(scenario).map(|scenario| scenario.name.clone()),
+            scenario: journey.map(|journey| journey.name.clone()),
             group: group.and_then(|group| program.groups.get(group)).map(|group| group.name.clone()),
+            custom,
             ..Tags::default()
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
 
 fn key(metric: &str, tags: &Tags) -> SeriesKey {
     SeriesKey { metric: metric.to_owned(), tags: tags.clone() }

@@ -14,6 +14,9 @@ pub const HTTP_REQ_TLS_HANDSHAKING: &str = "http_req_tls_handshaking";
 pub const HTTP_REQ_SENDING: &str = "http_req_sending";
 /// Trend: from the request written to the first byte of the response.
 pub const HTTP_REQ_WAITING: &str = "http_req_waiting";
+/// Trend: from asking for a connection to the first byte of the response, of requests that got one:
+/// blocked, sending and waiting, as browsers and curl count it.
+pub const HTTP_REQ_TTFB: &str = "http_req_ttfb";
 /// Trend: reading the response.
 pub const HTTP_REQ_RECEIVING: &str = "http_req_receiving";
 /// Rate: requests that failed.
@@ -46,7 +49,7 @@ pub const SCHEDULE_LAG: &str = "schedule_lag";
 pub const REQUEST_ERRORS: &str = "request_errors";
 
 /// All built-in metrics.
-pub const ALL: [&str; 22] = [
+pub const ALL: [&str; 23] = [
     HTTP_REQ_DURATION,
     HTTP_REQ_RESPONSE_TIME,
     HTTP_REQ_BLOCKED,
@@ -54,6 +57,7 @@ pub const ALL: [&str; 22] = [
     HTTP_REQ_TLS_HANDSHAKING,
     HTTP_REQ_SENDING,
     HTTP_REQ_WAITING,
+    HTTP_REQ_TTFB,
     HTTP_REQ_RECEIVING,
     HTTP_REQ_FAILED,
     HTTP_REQS,
@@ -94,6 +98,7 @@ pub fn kind_of(metric: &str) -> Option<Kind> {
         | HTTP_REQ_TLS_HANDSHAKING
         | HTTP_REQ_SENDING
         | HTTP_REQ_WAITING
+        | HTTP_REQ_TTFB
         | HTTP_REQ_RECEIVING
         | ITERATION_DURATION
         | GROUP_DURATION

@@ -28,6 +28,18 @@ pub struct Tags {
     /// Check, or kind of error for `request_errors`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<String>,
+    /// Status code of the response; 0 when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Method of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Whether the response was an expected one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_response: Option<bool>,
+    /// Tags that the test gave.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub custom: BTreeMap<String, String>,
 }
 
 /// Metric and tags.
@@ -65,6 +77,17 @@ pub enum Sink {
         /// Highest value.
         max: f64,
     },
+    /// A value that replaces the one before. Merging keeps the one that was recorded last.
+    Latest {
+        /// When it was recorded, in microseconds from the start of the load.
+        at: u64,
+        /// The value.
+        value: f64,
+        /// Lowest value.
+        min: f64,
+        /// Highest value.
+        max: f64,
+    },
 }
 
 impl Sink {
@@ -79,6 +102,17 @@ impl Sink {
             }
             (Self::Gauge { value, min, max }, Self::Gauge { value: other, min: lower, max: upper }) => {
                 *value += other;
+                *min = min.min(*lower);
+                *max = max.max(*upper);
+            }
+            (
+                Self::Latest { at, value, min, max },
+                Self::Latest { at: when, value: other, min: lower, max: upper },
+            ) => {
+                // Of two at the same time the higher one, so that the order of merging does not matter.
+                if (*when, *other) > (*at, *value) {
+                    (*at, *value) = (*when, *other);
+                }
                 *min = min.min(*lower);
                 *max = max.max(*upper);
             }
@@ -208,4 +242,8 @@ fn matches(selector: &Selector, tags: &Tags) -> bool {
         && fits(&selector.group, &tags.group)
         && fits(&selector.request, &tags.request)
         && fits(&selector.check, &tags.check)
+        && fits(&selector.method, &tags.method)
+        && selector.status.is_none_or(|wanted| tags.status.is_some_and(|status| wanted == i32::from(status)))
+        && (selector.expected_response.is_none() || selector.expected_response == tags.expected_response)
+        && selector.tags.iter().all(|(name, value)| tags.custom.get(name) == Some(value))
 }

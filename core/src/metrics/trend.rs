@@ -14,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 /// Highest time that is told apart from longer ones: 1 h in microseconds.
 const HIGHEST: u64 = 3_600_000_000;
+/// Highest value that is told apart from higher ones, of trends that hold no times: 10¹² in thousandths.
+const HIGHEST_VALUE: f64 = 1e15;
 /// Significant decimal digits of a recorded time.
 const DIGITS: u8 = 3;
 
@@ -70,6 +72,17 @@ impl Trend {
         self.sum_microseconds += time.as_secs_f64() * 1e6 * count as f64;
         self.min_microseconds = self.min_microseconds.min(microseconds);
         self.max_microseconds = self.max_microseconds.max(microseconds);
+    }
+
+    /// Records a value that is no time, in the unit in which [`Self::percentile`] gives it back. It is kept in
+    /// steps of 0.001; values below zero count as zero, and those beyond 10¹² as that.
+    pub fn record_value(&mut self, value: f64) {
+        let thousandths = (value * 1e3).round().clamp(0.0, HIGHEST_VALUE) as u64;
+        let recorded = self.histogram.record(thousandths);
+        debug_assert!(recorded.is_ok());
+        self.sum_microseconds += value * 1e3;
+        self.min_microseconds = self.min_microseconds.min(thousandths);
+        self.max_microseconds = self.max_microseconds.max(thousandths);
     }
 
     /// Adds another trend's records to this one's.

@@ -64,7 +64,9 @@ fn metrics(report: &Report<'_>) -> Value {
 fn metric(name: &str, sink: &Sink, time: Duration) -> Value {
     let values = match sink {
         Sink::Counter(count) => json!({"count": count, "rate": rate_of(*count, time)}),
-        Sink::Gauge { value, min, max } => json!({"value": value, "min": min, "max": max}),
+        Sink::Gauge { value, min, max } | Sink::Latest { value, min, max, .. } => {
+            json!({"value": value, "min": min, "max": max})
+        }
         Sink::Rate { passes, total } => {
             let rate = if *total == 0 { 0.0 } else { *passes as f64 / *total as f64 };
             json!({"rate": rate, "passes": passes, "fails": total.saturating_sub(*passes)})

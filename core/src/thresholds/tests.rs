@@ -50,6 +50,7 @@ fn threshold(metric: &str, stage: Option<&str>, condition: &str) -> Threshold {
         condition: condition.into(),
         abort_on_fail: false,
         delay_abort_eval: None,
+        ..Threshold::default()
     }
 }
 

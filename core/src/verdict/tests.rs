@@ -199,6 +199,7 @@ fn a_threshold_of_the_users_own_on_dropped_iterations_replaces_the_built_in_one(
             condition: "count < 100".into(),
             abort_on_fail: false,
             delay_abort_eval: None,
+            ..Threshold::default()
         }];
     });
     assert_eq!(run.judged().verdict, Verdict::Passed);

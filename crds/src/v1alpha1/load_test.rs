@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     autoscaling::AutoscalingSpec,
     load::Load,
+    metric::CustomMetric,
     prometheus::PrometheusSpec,
     runner::{Deadlines, HistoryLimit, RunnerSpec},
     scenario::Scenario,
@@ -92,6 +93,11 @@ pub struct LoadTestSpec {
 
     /// How much load, and when.
     pub load: Load,
+
+    /// Metrics of your own, recorded by steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50))]
+    pub metrics: Vec<CustomMetric>,
 
     /// Limits that the measured figures must keep.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

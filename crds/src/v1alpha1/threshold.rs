@@ -1,18 +1,21 @@
 //! Limits that the measured figures must keep.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::TimeSpan;
 
 /// A limit on a metric. A run passes only if every threshold holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Threshold {
     /// Metric by its k6 name, for example `http_req_duration`, `http_req_failed`, `checks`,
     /// `iterations`, `dropped_iterations`, or Upsurge's own `http_req_response_time` and
-    /// `schedule_lag`.
-    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
+    /// `schedule_lag`, or the name of one of `spec.metrics`. k6's form with a selector is understood,
+    /// too: `http_req_duration{scenario:pay,expected_response:true}`.
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*(\{[^{}]*\})?$"))]
     pub metric: String,
 
     /// Limits the threshold to a part of the run. Default: the whole run.
@@ -31,6 +34,18 @@ pub struct Threshold {
     )]
     pub condition: String,
 
+    /// Length of the windows in which the condition must hold: in each of the consecutive stretches of
+    /// that length, counted from the start of the load or of the selected stage. At least 1s. Default:
+    /// the condition is put to all samples at once, as in k6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<TimeSpan>,
+
+    /// Puts the condition to the ratio of the metric to another series: the value of the metric divided
+    /// by the value of that series under the same aggregation. The limit is a plain number or has `%`. Example:
+    /// `p(95) < 1.5` with selector `{stage: hold}` and ratioTo `{selector: {stage: baseline}}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio_to: Option<SeriesReference>,
+
     /// Stops the run as soon as the threshold is breached. Default: false.
     #[serde(default)]
     pub abort_on_fail: bool,
@@ -38,6 +53,20 @@ pub struct Threshold {
     /// Time from the start of the load in which `abortOnFail` does not act. Default: 0s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_abort_eval: Option<TimeSpan>,
+}
+
+/// The series that a threshold compares with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SeriesReference {
+    /// The metric. Default: that of the threshold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*(\{[^{}]*\})?$"))]
+    pub metric: Option<String>,
+
+    /// The part of the run. Default: the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<ThresholdSelector>,
 }
 
 /// A part of the run. All given fields must match.
@@ -68,4 +97,23 @@ pub struct ThresholdSelector {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub check: Option<String>,
+
+    /// Status code of the response, for metrics of requests; 0 stands for no response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 999))]
+    pub status: Option<i32>,
+
+    /// Method of the request, for metrics of requests. Example: `POST`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16))]
+    pub method: Option<String>,
+
+    /// Whether the response was an expected one (k6's `expected_response`), for metrics of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_response: Option<bool>,
+
+    /// Tags that the test gave to its load, scenarios, requests or records; all must match.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(length(max = 20))]
+    pub tags: BTreeMap<String, String>,
 }

@@ -156,6 +156,7 @@ mod tests {
             condition: "p(95) < 1s".into(),
             abort_on_fail: false,
             delay_abort_eval: None,
+            ..Threshold::default()
         };
         assert!(Folding::default().fold(3, &sample()).get(&key).is_none());
         assert!(Folding::sparing(&[selective]).fold(3, &sample()).get(&key).is_some());

@@ -109,7 +109,7 @@ impl Collector {
                 }
                 Err(RecvTimeoutError::Disconnected) => continue,
             };
-            collected.recorder.fill(&mut metrics);
+            collected.recorder.fill(self.start, &mut metrics);
             collected.recorder.clear();
             source.spare = Some(collected.recorder);
             let [at_work, existing] = &mut source.levels;

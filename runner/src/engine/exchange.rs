@@ -52,6 +52,7 @@ impl Iteration<'_> {
                 duration,
                 response_time: timings.ended.saturating_duration_since(self.intended.min(timings.begun)),
                 failed,
+                status: result.as_ref().map_or(0, |response| response.status.as_u16()),
                 error: result.as_ref().err().map(TransportError::kind),
                 traffic: self.user.connections.traffic.take(),
             };

@@ -51,6 +51,11 @@ impl Timings {
         between(self.sent, self.answered)
     }
 
+    /// From the begin to the head of the response; `None` without one.
+    pub(crate) fn first_byte(&self) -> Option<Duration> {
+        Some(self.answered?.saturating_duration_since(self.begun))
+    }
+
     /// Reading the body.
     pub(crate) fn receiving(&self) -> Duration {
         between(self.answered, Some(self.ended))

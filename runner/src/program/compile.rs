@@ -94,11 +94,13 @@ fn compile(
         operations: Vec::new(),
         program: Program {
             stages: sources.valid.timeline.stages.iter().map(|stage| stage.name.clone()).collect(),
+            stage_tags: Vec::new(),
             scenarios: Vec::new(),
             choice: WeightedChoice::new(weights),
             requests: Vec::new(),
             groups: Vec::new(),
             conditions: Vec::new(),
+            points: Vec::new(),
             names: set.names.clone(),
             constants,
             choices,
@@ -110,7 +112,7 @@ fn compile(
         compiler.scenario_name = name;
         compiler.steps(steps)?;
         let operations = std::mem::take(&mut compiler.operations);
-        compiler.program.scenarios.push(Journey { name: name.to_owned(), operations });
+        compiler.program.scenarios.push(Journey { name: name.to_owned(), tags: BTreeMap::new(), operations });
     }
     let mut captured: Vec<usize> = compiler
         .program

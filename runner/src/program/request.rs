@@ -31,6 +31,8 @@ pub(crate) struct Request {
     pub(crate) scenario: usize,
     /// The innermost group it belongs to.
     pub(crate) group: Option<usize>,
+    /// Its own tags, besides those of its scenario.
+    pub(crate) tags: BTreeMap<String, String>,
     /// Its method.
     pub(crate) method: Method,
     /// Where it goes.
@@ -73,6 +75,7 @@ impl Request {
             name: request.name.clone(),
             scenario,
             group,
+            tags: BTreeMap::new(),
             method: method(request.method),
             address,
             body: Body::compile(&request.body, secrets),

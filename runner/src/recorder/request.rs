@@ -1,0 +1,243 @@
+//! The series of one request within one stage: one set of figures per status code.
+//!
+//! Nearly all responses of a request have the same status, so the sets are a short list in the order in which
+//! statuses first came, and the first look finds the right one. The list is bounded: a server that makes up
+//! status codes can't make the generator grow.
+
+use std::time::{Duration, Instant};
+
+use upsurge_core::metrics::{Metrics, Sink, Tags, Trend, names};
+
+use super::key;
+use crate::{
+    http::{error::ErrorKind, timings::Timings},
+    program::Request,
+};
+
+/// Most statuses of a request that are told apart; what comes after them is counted without a status.
+const MOST_STATUSES: usize = 16;
+
+/// What is recorded of a request.
+pub(crate) struct Sample {
+    /// Its phases.
+    pub(crate) timings: Timings,
+    /// Service time; the timeout for a request that was not complete in time.
+    pub(crate) duration: Duration,
+    /// From its intended start to its end.
+    pub(crate) response_time: Duration,
+    /// Whether it counts as failed.
+    pub(crate) failed: bool,
+    /// Status of the response; 0 without one.
+    pub(crate) status: u16,
+    /// What went wrong on the way.
+    pub(crate) error: Option<ErrorKind>,
+    /// Bytes sent and received.
+    pub(crate) traffic: (u64, u64),
+}
+
+impl Sample {
+    /// A request that could not be put together, and so was never sent.
+    pub(crate) fn unsent(intended: Instant, error: ErrorKind) -> Self {
+        let timings = Timings::begin();
+        Self {
+            timings,
+            duration: Duration::ZERO,
+            response_time: timings.ended.saturating_duration_since(intended),
+            failed: true,
+            status: 0,
+            error: Some(error),
+            traffic: (0, 0),
+        }
+    }
+}
+
+/// Times that are nearly always zero: those are counted, the others recorded.
+#[derive(Debug, Default)]
+struct Rare {
+    zeros: u64,
+    others: Option<Box<Trend>>,
+}
+
+impl Rare {
+    fn record(&mut self, time: Duration) {
+        if time.is_zero() { self.zeros += 1 } else { self.others.get_or_insert_default().record(time) }
+    }
+
+    fn clear(&mut self) {
+        self.zeros = 0;
+        match &mut self.others {
+            Some(trend) if !trend.is_empty() => trend.clear(),
+            others => *others = None,
+        }
+    }
+
+    fn trend(&self) -> Trend {
+        let mut trend = self.others.as_deref().cloned().unwrap_or_default();
+        trend.record_many(Duration::ZERO, self.zeros);
+        trend
+    }
+}
+
+/// The figures of responses of one status.
+#[derive(Debug, Default)]
+struct StatusSeries {
+    /// `None` takes what is left over when there are too many.
+    status: Option<u16>,
+    failed: bool,
+    count: u64,
+    duration: Trend,
+    response_time: Trend,
+    blocked: Trend,
+    connecting: Rare,
+    handshaking: Rare,
+    sending: Trend,
+    waiting: Trend,
+    first_byte: Trend,
+    receiving: Trend,
+}
+
+impl StatusSeries {
+    fn record(&mut self, sample: &Sample) {
+        let timings = &sample.timings;
+        self.count += 1;
+        self.duration.record(sample.duration);
+        self.response_time.record(sample.response_time);
+        self.blocked.record(timings.blocked());
+        self.connecting.record(timings.connecting);
+        self.handshaking.record(timings.handshaking);
+        self.sending.record(timings.sending());
+        self.waiting.record(timings.waiting());
+        self.receiving.record(timings.receiving());
+        if let Some(first_byte) = timings.first_byte() {
+            self.first_byte.record(first_byte);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+        [&mut self.connecting, &mut self.handshaking].into_iter().for_each(Rare::clear);
+        let trends = [
+            &mut self.duration,
+            &mut self.response_time,
+            &mut self.blocked,
+            &mut self.sending,
+            &mut self.waiting,
+            &mut self.first_byte,
+            &mut self.receiving,
+        ];
+        trends.into_iter().for_each(Trend::clear);
+    }
+
+    fn fill(&self, tags: &Tags, metrics: &mut Metrics) {
+        let mut tags = tags.clone();
+        (tags.status, tags.expected_response) = (self.status, Some(!self.failed));
+        let tags = &tags;
+        let trends = [
+            (names::HTTP_REQ_DURATION, &self.duration),
+            (names::HTTP_REQ_RESPONSE_TIME, &self.response_time),
+            (names::HTTP_REQ_BLOCKED, &self.blocked),
+            (names::HTTP_REQ_SENDING, &self.sending),
+            (names::HTTP_REQ_WAITING, &self.waiting),
+            (names::HTTP_REQ_RECEIVING, &self.receiving),
+        ];
+        for (name, trend) in trends {
+            metrics.add(key(name, tags), &Sink::Trend(trend.clone()));
+        }
+        if !self.first_byte.is_empty() {
+            metrics.add(key(names::HTTP_REQ_TTFB, tags), &Sink::Trend(self.first_byte.clone()));
+        }
+        metrics.add(key(names::HTTP_REQ_CONNECTING, tags), &Sink::Trend(self.connecting.trend()));
+        metrics.add(key(names::HTTP_REQ_TLS_HANDSHAKING, tags), &Sink::Trend(self.handshaking.trend()));
+        metrics.add(key(names::HTTP_REQS, tags), &Sink::Counter(self.count as f64));
+        let failed = Sink::Rate { passes: if self.failed { self.count } else { 0 }, total: self.count };
+        metrics.add(key(names::HTTP_REQ_FAILED, tags), &failed);
+    }
+}
+
+/// The series of a request.
+#[derive(Debug, Default)]
+pub(super) struct RequestSeries {
+    statuses: Vec<Box<StatusSeries>>,
+    sent: u64,
+    received: u64,
+    errors: [u64; ErrorKind::COUNT],
+    /// Passes and all of each check.
+    checks: Vec<(u64, u64)>,
+}
+
+impl RequestSeries {
+    pub(super) fn record(&mut self, sample: &Sample) {
+        self.sent += sample.traffic.0;
+        self.received += sample.traffic.1;
+        if let Some(kind) = sample.error {
+            self.errors[kind as usize] += 1;
+        }
+        self.of_status(sample).record(sample);
+    }
+
+    /// The figures of the sample's status.
+    fn of_status(&mut self, sample: &Sample) -> &mut StatusSeries {
+        let found = |wanted: Option<u16>, statuses: &[Box<StatusSeries>]| {
+            statuses.iter().position(|one| one.status == wanted && one.failed == sample.failed)
+        };
+        let place = found(Some(sample.status), &self.statuses).unwrap_or_else(|| {
+            let status = (self.statuses.len() < MOST_STATUSES).then_some(sample.status);
+            found(status, &self.statuses).unwrap_or_else(|| {
+                self.statuses.push(Box::new(StatusSeries {
+                    status,
+                    failed: sample.failed,
+                    ..StatusSeries::default()
+                }));
+                self.statuses.len() - 1
+            })
+        });
+        &mut self.statuses[place]
+    }
+
+    pub(super) fn check(&mut self, checks: usize, check: usize, passed: bool) {
+        if self.checks.is_empty() {
+            self.checks.resize(checks, (0, 0));
+        }
+        if let Some((passes, total)) = self.checks.get_mut(check) {
+            *passes += u64::from(passed);
+            *total += 1;
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.statuses.iter().all(|status| status.count == 0)
+    }
+
+    pub(super) fn clear(&mut self) {
+        (self.sent, self.received) = (0, 0);
+        self.errors = [0; ErrorKind::COUNT];
+        self.checks.fill((0, 0));
+        // Those that did not come this time may not come again.
+        self.statuses.retain(|status| status.count > 0);
+        self.statuses.iter_mut().for_each(|status| status.clear());
+    }
+
+    pub(super) fn fill(&self, request: &Request, tags: &Tags, metrics: &mut Metrics) {
+        if self.is_empty() {
+            return;
+        }
+        metrics.add(key(names::DATA_SENT, tags), &Sink::Counter(self.sent as f64));
+        metrics.add(key(names::DATA_RECEIVED, tags), &Sink::Counter(self.received as f64));
+        let mut tags = tags.clone();
+        tags.method = Some(request.method.as_str().to_owned());
+        for status in self.statuses.iter().filter(|status| status.count > 0) {
+            status.fill(&tags, metrics);
+        }
+        for (kind, count) in ErrorKind::ALL.iter().zip(self.errors).filter(|(_, count)| *count > 0) {
+            tags.check = Some(kind.as_str().to_owned());
+            metrics.add(key(names::REQUEST_ERRORS, &tags), &Sink::Counter(count as f64));
+        }
+        tags.method = None;
+        let expectations = request.expectations.iter().map(|expectation| expectation.name.clone());
+        let names = expectations.chain(request.captures.iter().map(|capture| capture.check_name()));
+        for (name, (passes, total)) in names.zip(&self.checks).filter(|(_, (_, total))| *total > 0) {
+            tags.check = Some(name);
+            metrics.add(key(names::CHECKS, &tags), &Sink::Rate { passes: *passes, total: *total });
+        }
+    }
+}
