@@ -1,37 +1,111 @@
-//! From the load in a spec to a timeline: stages with a start, a length and a level at both ends.
+//! From the load in a spec to a timeline and to what the engine carries out.
 //!
-//! Everything that acts over time (pacing, thresholds per stage, the scaler's verdict) reads the
-//! timeline, never the pattern it came from.
+//! Everything that acts over time (thresholds per stage, results, the scaler's verdict) reads the
+//! [`Timeline`]: the named stages of all loads with a start, a length and a level at both ends. The
+//! engine carries out the [`LoadPlan`]s. Nobody else reads the pattern that they came from.
+
+mod course;
+mod executors;
+mod load_plan;
+mod patterns;
+mod shapes;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use upsurge_crds::v1alpha1::{Load, LoadUnit, SpikeLoad, StageSpec};
+use upsurge_crds::v1alpha1::{Load, LoadUnit};
+
+pub use self::{
+    course::Piece,
+    load_plan::{LoadPlan, Pool, Work},
+};
+use crate::field_error::{Errors, FieldError};
 
 /// Time for iterations under way at the end, unless the spec says otherwise.
 const DEFAULT_GRACEFUL_STOP: Duration = Duration::from_secs(30);
-/// Fewest users that an open model may use, unless the spec says otherwise.
-const FEWEST_MAX_USERS: u32 = 100;
 
-/// The load over time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Timeline {
-    /// What the levels count.
-    pub unit: LoadUnit,
-    /// Stages without gaps, in order; stages of no length are folded into the next one's start.
-    pub stages: Vec<Stage>,
-    /// Time for iterations under way at the end.
-    pub graceful_stop: Duration,
-    /// Most iterations under way at the same time, over all runners.
-    pub max_users: u32,
+/// A load, compiled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The course of all loads together.
+    pub timeline: Timeline,
+    /// Each load as the engine carries it out.
+    pub loads: Vec<LoadPlan>,
 }
 
-/// A stretch of time over which the level moves in a straight line.
+impl Plan {
+    /// Compiles the load of a spec; `scenarios` are the names that `exec` may refer to.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn compile(load: &Load, scenarios: &[&str]) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Errors::default();
+        let mut loads = match &load.executors {
+            Some(executors) => executors::compile(load, executors, scenarios, &mut errors),
+            None => patterns::compile(load, &mut errors).into_iter().collect(),
+        };
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut users = 0;
+        for plan in &mut loads {
+            plan.first_stage = stages.len();
+            plan.first_user = users;
+            users += plan.most_users();
+            stages.extend(plan.stages.iter().cloned());
+        }
+        for (index, stage) in stages.iter().enumerate() {
+            if stages[..index].iter().any(|other| other.name == stage.name) {
+                let message =
+                    format_args!("two stages are named {:?}: results could not tell them apart", stage.name);
+                errors.add(
+                    if load.executors.is_some() { "spec.load.executors" } else { "spec.load.stages" },
+                    message,
+                );
+            }
+        }
+        let end = loads.iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();
+        let mut timeline = Timeline { stages, graceful_stop: Duration::ZERO };
+        timeline.graceful_stop = end.saturating_sub(timeline.duration());
+        errors.finish(Self { timeline, loads })
+    }
+}
+
+/// Loads that are under way, or may still finish iterations, at the instant at which most users are
+/// needed from the start: k6 makes as many before the load begins.
+pub fn busiest(loads: &[LoadPlan]) -> Vec<usize> {
+    let at = |instant: Duration| {
+        let present = |load: &&(usize, &LoadPlan)| {
+            load.1.start() <= instant && instant < load.1.end() + load.1.graceful_stop
+        };
+        let loads: Vec<(usize, &LoadPlan)> = loads.iter().enumerate().filter(|load| present(&load)).collect();
+        let users: u64 = loads.iter().map(|(_, load)| load.ready_users()).sum();
+        (users, loads.iter().map(|(index, _)| *index).collect::<Vec<_>>())
+    };
+    loads
+        .iter()
+        .map(|load| at(load.start()))
+        .max_by_key(|(users, _)| *users)
+        .map(|found| found.1)
+        .unwrap_or_default()
+}
+
+/// The load over time. The stages of one load follow each other without gaps; those of several loads
+/// may overlap and leave gaps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timeline {
+    /// Stages of all loads, load by load; stages of no length are folded into the next one's start.
+    pub stages: Vec<Stage>,
+    /// Time after the end in which iterations under way may still finish.
+    pub graceful_stop: Duration,
+}
+
+/// A stretch of time over which the level of a load moves in a straight line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// Name, unique within the timeline.
     pub name: String,
-    /// Start, from the start of the load.
+    /// What the level counts.
+    pub unit: LoadUnit,
+    /// Start, from the start of the run's load.
     pub start: Duration,
     /// Length; never zero.
     pub duration: Duration,
@@ -54,136 +128,58 @@ impl Stage {
     }
 }
 
-/// Why a load makes no timeline.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum PlanError {
-    /// Not exactly one pattern is given.
-    #[error("spec.load needs exactly one pattern: constant, stages or spike")]
-    NotOnePattern,
-    /// All stages have no length.
-    #[error("{field} lasts no time at all: give at least one stage a duration")]
-    NoDuration {
-        /// Field to mend.
-        field: &'static str,
-    },
-    /// Two stages share a name.
-    #[error("spec.load.stages has two stages named {name:?}: results could not tell them apart")]
-    DuplicateStage {
-        /// The name.
-        name: String,
-    },
-    /// The load never rises above zero.
-    #[error("{field} never rises above 0: there is no load to generate")]
-    NoLoad {
-        /// Field to mend.
-        field: &'static str,
-    },
-}
-
 impl Timeline {
-    /// Compiles the load of a spec.
-    ///
-    /// # Errors
-    /// When the pattern is not exactly one, has no length, no load, or two stages of one name.
-    pub fn compile(load: &Load) -> Result<Self, PlanError> {
-        let (field, stages) = match (&load.constant, &load.stages, &load.spike) {
-            (Some(constant), None, None) => (
-                "spec.load.constant",
-                vec![piece("constant", constant.duration.0, constant.level, constant.level)],
-            ),
-            (None, Some(stages), None) => ("spec.load.stages", staged(load.start_level, stages)?),
-            (None, None, Some(spike)) => ("spec.load.spike", spiked(spike)),
-            _ => return Err(PlanError::NotOnePattern),
-        };
-        let stages = placed(stages);
-        if stages.is_empty() {
-            return Err(PlanError::NoDuration { field });
-        }
-        let peak = stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max);
-        if peak <= 0.0 {
-            return Err(PlanError::NoLoad { field });
-        }
-        let max_users = match load.unit {
-            LoadUnit::Users => peak.ceil() as u32,
-            LoadUnit::IterationsPerSecond => load
-                .max_users
-                .map_or(((peak * 10.0).ceil() as u32).max(FEWEST_MAX_USERS), |users| users.max(1) as u32),
-        };
-        Ok(Self {
-            unit: load.unit,
-            stages,
-            graceful_stop: load.graceful_stop.map_or(DEFAULT_GRACEFUL_STOP, |span| span.0),
-            max_users,
-        })
-    }
-
     /// Length of the whole load, without the graceful stop.
     pub fn duration(&self) -> Duration {
-        self.stages.last().map_or(Duration::ZERO, Stage::end)
+        self.stages.iter().map(Stage::end).max().unwrap_or_default()
     }
 
-    /// Index of the stage at a time from the start of the load; the last one after the end.
-    pub fn stage_at(&self, at: Duration) -> usize {
-        self.stages.partition_point(|stage| stage.end() <= at).min(self.stages.len().saturating_sub(1))
+    /// What the levels count; `None` if some loads count users and others iterations per second.
+    /// Levels of several loads add up all the same, each in its own unit.
+    pub fn unit(&self) -> Option<LoadUnit> {
+        let first = self.stages.first()?.unit;
+        self.stages.iter().all(|stage| stage.unit == first).then_some(first)
     }
 
-    /// Level at a time; 0 after the end.
-    pub fn level_at(&self, at: Duration) -> f64 {
-        if at >= self.duration() {
-            return 0.0;
+    /// The unit of levels in words.
+    pub fn unit_name(&self) -> &'static str {
+        match self.unit() {
+            Some(LoadUnit::Users) => "users",
+            Some(LoadUnit::IterationsPerSecond) => "iterations/s",
+            None => "users and iterations/s",
         }
-        self.stages.get(self.stage_at(at)).map_or(0.0, |stage| stage.level_at(at))
     }
 
-    /// Highest level.
+    /// Index of the stage under way that began last; between two loads and after the end, the one that
+    /// ended last.
+    pub fn stage_at(&self, at: Duration) -> usize {
+        let indices = 0..self.stages.len();
+        let key = |index: &usize| {
+            let stage = &self.stages[*index];
+            let begun = stage.start <= at;
+            let under_way = begun && at < stage.end();
+            (under_way, begun, if under_way { stage.start } else { stage.end() })
+        };
+        indices.max_by_key(key).unwrap_or_default()
+    }
+
+    /// Stages under way at a time, one of each load that is.
+    pub fn stages_at(&self, at: Duration) -> impl Iterator<Item = &Stage> {
+        self.stages.iter().filter(move |stage| stage.start <= at && at < stage.end())
+    }
+
+    /// Level of all loads together at a time; 0 after the end.
+    pub fn level_at(&self, at: Duration) -> f64 {
+        self.stages_at(at).map(|stage| stage.level_at(at)).sum()
+    }
+
+    /// Highest level of all loads together.
     pub fn peak(&self) -> f64 {
-        self.stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max)
+        self.course().iter().map(|piece| piece.from.max(piece.to)).fold(0.0, f64::max)
     }
 
     /// The stage of that name.
     pub fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == name)
     }
-}
-
-fn piece(name: &str, duration: Duration, from: f64, to: f64) -> Stage {
-    Stage { name: name.into(), start: Duration::ZERO, duration, from, to }
-}
-
-fn staged(start_level: f64, specs: &[StageSpec]) -> Result<Vec<Stage>, PlanError> {
-    let mut stages: Vec<Stage> = Vec::with_capacity(specs.len());
-    let mut level = start_level;
-    for (index, spec) in specs.iter().enumerate() {
-        let name = spec.name.clone().unwrap_or_else(|| format!("stage-{}", index + 1));
-        if stages.iter().any(|stage| stage.name == name) {
-            return Err(PlanError::DuplicateStage { name });
-        }
-        let from = if spec.jump { spec.target } else { level };
-        stages.push(piece(&name, spec.duration.0, from, spec.target));
-        level = spec.target;
-    }
-    Ok(stages)
-}
-
-fn spiked(spike: &SpikeLoad) -> Vec<Stage> {
-    let (low, high) = (spike.baseline, spike.peak);
-    vec![
-        piece("warm-up", spike.warm_up.0, low, low),
-        piece("ramp-up", spike.ramp_up.0, low, high),
-        piece("hold", spike.hold.0, high, high),
-        piece("ramp-down", spike.ramp_down.0, high, low),
-        piece("recovery", spike.recovery.0, low, low),
-    ]
-}
-
-/// Leaves out what has no length (a jump) and lines the rest up.
-fn placed(stages: Vec<Stage>) -> Vec<Stage> {
-    let mut start = Duration::ZERO;
-    let mut placed = Vec::with_capacity(stages.len());
-    for mut stage in stages.into_iter().filter(|stage| !stage.duration.is_zero()) {
-        stage.start = start;
-        start += stage.duration;
-        placed.push(stage);
-    }
-    placed
 }

@@ -14,15 +14,17 @@ pub use self::schema::check_spec;
 use crate::{
     field_error::{Errors, FieldError},
     files,
-    plan::{PlanError, Timeline},
+    plan::{LoadPlan, Plan, Timeline},
     scenario::ScenarioSet,
 };
 
 /// A spec that can be run, compiled.
 #[derive(Clone, Debug)]
 pub struct Valid {
-    /// The load over time.
+    /// The load over time: all loads together, as thresholds and results see them.
     pub timeline: Timeline,
+    /// Each load as the engine carries it out.
+    pub loads: Vec<LoadPlan>,
     /// What users do.
     pub scenarios: ScenarioSet,
 }
@@ -39,13 +41,15 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
     }
     check_whole(spec, &mut errors);
     files::check(spec, &mut errors);
-    let timeline = Timeline::compile(&spec.load).map_err(|error| errors.extend([plan_error(&error)])).ok();
+    let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
+    let names: Vec<&str> = names.collect();
+    let plan = Plan::compile(&spec.load, &names).map_err(|wrong| errors.extend(wrong)).ok();
     let scenarios = ScenarioSet::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
-    let (Some(timeline), Some(scenarios)) = (timeline, scenarios) else {
+    let (Some(Plan { timeline, loads }), Some(scenarios)) = (plan, scenarios) else {
         return Err(errors.into_list());
     };
     references::check(spec, &timeline, &scenarios, &mut errors);
-    errors.finish(Valid { timeline, scenarios })
+    errors.finish(Valid { timeline, loads, scenarios })
 }
 
 /// Reads a raw spec strictly: unknown fields are errors wherever they are.
@@ -117,13 +121,4 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             );
         }
     }
-}
-
-fn plan_error(error: &PlanError) -> FieldError {
-    let path = match error {
-        PlanError::NotOnePattern => "spec.load",
-        PlanError::DuplicateStage { .. } => "spec.load.stages",
-        PlanError::NoDuration { field } | PlanError::NoLoad { field } => field,
-    };
-    FieldError { path: path.into(), message: error.to_string() }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use upsurge_core::{
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
-    plan::Timeline,
+    plan::Plan,
     report::Report,
     results::{figures, generator},
     thresholds::evaluate,
@@ -63,10 +63,11 @@ fn metrics() -> Metrics {
 
 fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
     let (test, metrics, elapsed) = (spec(), metrics(), Duration::from_secs(2));
-    let timeline = Timeline::compile(&test.load).unwrap();
+    let timeline = Plan::compile(&test.load, &[]).unwrap();
+    let (timeline, loads) = (timeline.timeline, timeline.loads);
     let figures = figures(&metrics, &timeline, elapsed);
     let thresholds = evaluate(&test.thresholds, &metrics, &timeline, elapsed, true);
-    let generator = generator(&metrics, &timeline, &Default::default(), &[0], 1, elapsed);
+    let generator = generator(&metrics, &timeline, &loads, &Default::default(), &[0], 1, elapsed);
     let outcome = judge(&Evidence {
         test: &test,
         aborted: None,

@@ -7,13 +7,13 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 use upsurge_core::{
-    plan::{Stage, Timeline},
+    plan::{LoadPlan, Plan, Stage, Timeline},
     schedule::{Arrivals, Share, Users, WeightedChoice},
 };
 use upsurge_crds::v1alpha1::{Load, LoadUnit, StageSpec, TimeSpan};
 
 /// A load of up to six stages, straight or jumping, some without length.
-fn timelines(unit: LoadUnit, highest: u32) -> impl Strategy<Value = Timeline> {
+fn timelines(unit: LoadUnit, highest: u32) -> impl Strategy<Value = (Timeline, LoadPlan)> {
     let stage = (0_u64..8_000, 0..=highest, any::<bool>());
     (0..=highest, prop::collection::vec(stage, 1..6)).prop_filter_map("a load", move |(start, stages)| {
         let stages = stages
@@ -25,16 +25,9 @@ fn timelines(unit: LoadUnit, highest: u32) -> impl Strategy<Value = Timeline> {
                 jump,
             })
             .collect();
-        let load = Load {
-            unit,
-            constant: None,
-            stages: Some(stages),
-            spike: None,
-            start_level: f64::from(start),
-            max_users: None,
-            graceful_stop: None,
-        };
-        Timeline::compile(&load).ok()
+        let load = Load { unit, stages: Some(stages), start_level: f64::from(start), ..Load::default() };
+        let mut plan = Plan::compile(&load, &[]).ok()?;
+        Some((plan.timeline, plan.loads.pop()?))
     })
 }
 
@@ -75,9 +68,9 @@ proptest! {
 
     #[test]
     fn iteration_n_starts_when_the_integral_of_the_rate_reaches_n(
-        timeline in timelines(LoadUnit::IterationsPerSecond, 300)
+        (timeline, load) in timelines(LoadUnit::IterationsPerSecond, 300)
     ) {
-        let arrivals = Arrivals::new(&timeline);
+        let arrivals = Arrivals::new(&load);
         let area = integral(&timeline, timeline.duration());
         prop_assert!((arrivals.total() as f64 - area).abs() < 1.0, "{} of {area}", arrivals.total());
         let mut last = Duration::ZERO;
@@ -95,10 +88,10 @@ proptest! {
 
     #[test]
     fn what_is_due_before_a_time_is_what_starts_before_it(
-        timeline in timelines(LoadUnit::IterationsPerSecond, 100),
+        (_, load) in timelines(LoadUnit::IterationsPerSecond, 100),
         milliseconds in 0_u64..50_000,
     ) {
-        let arrivals = Arrivals::new(&timeline);
+        let arrivals = Arrivals::new(&load);
         let at = Duration::from_millis(milliseconds);
         let counted = (0..arrivals.total()).filter(|index| arrivals.time_of(*index).unwrap() < at).count();
         prop_assert_eq!(arrivals.due_before(at), counted as u64);
@@ -106,10 +99,10 @@ proptest! {
 
     #[test]
     fn as_many_users_are_at_work_as_the_level_asks_for(
-        timeline in timelines(LoadUnit::Users, 40),
+        (timeline, load) in timelines(LoadUnit::Users, 40),
         instants in prop::collection::vec(0_u64..48_000_000, 20),
     ) {
-        let users = Users::new(&timeline);
+        let users = Users::new(&load);
         let intervals: Vec<_> = (0..users.total()).map(|index| users.intervals(index)).collect();
         for of_user in &intervals {
             prop_assert!(of_user.iter().all(|(start, end)| start < end && *end <= timeline.duration()));
@@ -183,7 +176,7 @@ fn a_constant_rate_is_evenly_spaced_from_the_start() {
         "unit": "IterationsPerSecond", "constant": {"level": 100.0, "duration": "100ms"}
     }))
     .unwrap();
-    let arrivals = Arrivals::new(&Timeline::compile(&load).unwrap());
+    let arrivals = Arrivals::new(&Plan::compile(&load, &[]).unwrap().loads[0]);
     let times: Vec<_> =
         (0..arrivals.total()).map(|index| arrivals.time_of(index).unwrap().as_micros()).collect();
     assert_eq!(times, [0, 10_000, 20_000, 30_000, 40_000, 50_000, 60_000, 70_000, 80_000, 90_000]);

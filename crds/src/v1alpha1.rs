@@ -23,7 +23,10 @@ pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
 pub use capture::Capture;
 pub use duration::TimeSpan;
 pub use expectation::Expectation;
-pub use load::{ConstantLoad, Load, LoadUnit, SpikeLoad, StageSpec};
+pub use load::{
+    ArrivalProcess, BreakpointLoad, ConstantLoad, Executor, ExecutorKind, Load, LoadUnit, PatternLoad,
+    PatternName, SoakLoad, SpikeLoad, StageSpec, StressLoad, VolumeLoad, WhenBusy,
+};
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};

@@ -168,6 +168,7 @@ fn explain(url: &str, check: &PrometheusCheck, error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use upsurge_core::plan::Plan;
     use upsurge_crds::v1alpha1::Load;
 
     use super::*;
@@ -178,7 +179,7 @@ mod tests {
             "spike": {"baseline": 1, "peak": 5, "warmUp": "10s", "hold": "20s", "recovery": "10s"},
         }))
         .unwrap();
-        Timeline::compile(&load).unwrap()
+        Plan::compile(&load, &[]).unwrap().timeline
     }
 
     fn check(stage: Option<&str>) -> PrometheusCheck {

@@ -15,7 +15,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
-use upsurge_core::plan::Timeline;
+use upsurge_core::plan::Plan;
 use upsurge_crds::v1alpha1::{PrometheusCheckResult, PrometheusSpec};
 use upsurge_operator::prometheus_checks::run_checks;
 
@@ -58,7 +58,7 @@ impl Prometheus {
             serde_json::from_value(json!({"url": self.url, "checks": checks})).unwrap();
         let load = json!({"unit": "Users", "stages": [
             {"name": "rise", "duration": "2s", "target": 5}, {"name": "hold", "duration": "1h", "target": 5}]});
-        let timeline = Timeline::compile(&serde_json::from_value(load).unwrap()).unwrap();
+        let timeline = Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap().timeline;
         run_checks(&spec, &timeline, from, Timestamp::now()).await
     }
 
@@ -122,7 +122,7 @@ async fn a_server_that_does_not_answer_is_named_with_what_to_do() {
     let url = format!("http://127.0.0.1:{port}");
     let spec = json!({"url": url, "checks": [{"name": "up", "query": "up", "condition": "> 0"}]});
     let load = json!({"unit": "Users", "constant": {"level": 1, "duration": "1s"}});
-    let timeline = Timeline::compile(&serde_json::from_value(load).unwrap()).unwrap();
+    let timeline = Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap().timeline;
     let now = Timestamp::now();
     let results = run_checks(&serde_json::from_value(spec).unwrap(), &timeline, now, now).await;
     let message = results[0].message.clone().unwrap();

@@ -8,6 +8,8 @@ mod arrivals;
 mod before;
 mod collector;
 mod context;
+mod counted;
+mod crew;
 mod exchange;
 mod hop;
 mod iteration;
@@ -31,10 +33,11 @@ use serde_json::{Map, Value};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 use upsurge_core::{
     metrics::Metrics,
-    schedule::{Share, Users},
+    plan::Work,
+    schedule::{Part, Share},
     validate::Valid,
 };
-use upsurge_crds::v1alpha1::{LoadTestSpec, LoadUnit};
+use upsurge_crds::v1alpha1::LoadTestSpec;
 
 pub use self::{
     before::run_before,
@@ -43,6 +46,7 @@ pub use self::{
 use self::{
     collector::Collector,
     context::Counts,
+    counted::Shared,
     worker::{Command, Job, Line},
 };
 use crate::{
@@ -141,7 +145,7 @@ impl Engine {
         let program =
             Program::scenarios(&sources).map_err(|error| EngineError::Program(error.to_string()))?;
         let program = Arc::new(program);
-        let timeline = Arc::new(valid.timeline.clone());
+        let shared: Vec<Arc<Shared>> = valid.loads.iter().map(|_| Arc::default()).collect();
         let roots = tls::roots();
         let threads = useful_threads(threads, share, &valid);
         let (done_sender, done) = watch::channel(0);
@@ -155,8 +159,9 @@ impl Engine {
             let counts = Arc::<Counts>::default();
             let job = Job {
                 program: Arc::clone(&program),
-                timeline: Arc::clone(&timeline),
-                share: share.split(index, threads),
+                valid: Arc::clone(&valid),
+                part: Part::new(share, index, threads),
+                shared: shared.clone(),
                 start,
                 tls: Arc::new(tls),
                 counts: Arc::clone(&counts),
@@ -257,13 +262,13 @@ pub fn check(
     compiled.map(drop).map_err(|error| EngineError::Program(error.to_string()))
 }
 
-/// No more threads than there are users: a thread without users could only drop iterations.
+/// No more threads than have users: a thread without users has nothing to do.
 fn useful_threads(threads: usize, share: Share, valid: &Valid) -> u32 {
-    let users = match valid.timeline.unit {
-        LoadUnit::Users => Users::new(&valid.timeline).total(),
-        LoadUnit::IterationsPerSecond => valid.timeline.max_users,
-    };
-    let useful = share.size(users.into()).clamp(1, u64::from(u16::MAX));
+    let of_load = valid.loads.iter().map(|load| match &load.work {
+        Work::Arrivals { pool, .. } => crew::useful_cores(share, pool),
+        _ => share.narrowed(load.most_users()).map_or(1, |share| share.size(load.most_users())),
+    });
+    let useful = of_load.max().unwrap_or(1).clamp(1, u64::from(u16::MAX));
     u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, useful as u32)
 }
 

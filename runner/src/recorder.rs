@@ -80,9 +80,9 @@ impl Recorder {
     }
 
     /// Records iterations that found no free user.
-    pub(crate) fn dropped(&mut self, stage: usize, scenario: usize) {
+    pub(crate) fn dropped(&mut self, stage: usize, scenario: usize, number: u64) {
         if let Some(series) = self.iterations.at(stage, scenario) {
-            series.dropped += 1;
+            series.dropped += number;
         }
     }
 

@@ -7,35 +7,36 @@ use crate::plan::Timeline;
 /// The first instant at which the level rises above the level at the start; the start itself if it
 /// never does, as a load that begins at its peak asks for replicas at once.
 pub fn rise(timeline: &Timeline) -> Duration {
-    let Some(base) = timeline.stages.first().map(|stage| stage.from) else { return Duration::ZERO };
-    let Some(stage) = timeline.stages.iter().find(|stage| stage.from.max(stage.to) > base) else {
+    let course = timeline.course();
+    let Some(base) = course.first().map(|piece| piece.from) else { return Duration::ZERO };
+    let Some(piece) = course.iter().find(|piece| piece.from.max(piece.to) > base) else {
         return Duration::ZERO;
     };
-    if stage.from >= base {
-        return stage.start;
+    if piece.from >= base {
+        return piece.start;
     }
-    let share = (base - stage.from) / (stage.to - stage.from);
-    stage.start + stage.duration.mul_f64(share)
+    let share = (base - piece.from) / (piece.to - piece.from);
+    piece.start + (piece.end - piece.start).mul_f64(share)
 }
 
 /// The first instant from which the level drops and never rises again; the end of the load at the latest.
 pub fn fall(timeline: &Timeline) -> Duration {
     let mut fall = timeline.duration();
     let mut level = 0.0;
-    for stage in timeline.stages.iter().rev() {
-        if stage.to < level {
+    for piece in timeline.course().iter().rev() {
+        if piece.to < level {
             break;
         }
-        if stage.to > level {
-            fall = stage.end();
+        if piece.to > level {
+            fall = piece.end;
         }
-        if stage.from < stage.to {
+        if piece.from < piece.to {
             break;
         }
-        if stage.from > stage.to {
-            fall = stage.start;
+        if piece.from > piece.to {
+            fall = piece.start;
         }
-        level = stage.from;
+        level = piece.from;
     }
     fall
 }
@@ -57,6 +58,7 @@ mod tests {
             .map(|(index, (seconds, from, to))| {
                 let stage = Stage {
                     name: format!("stage-{index}"),
+                    unit: LoadUnit::Users,
                     start,
                     duration: Duration::from_secs(*seconds),
                     from: *from,
@@ -66,7 +68,7 @@ mod tests {
                 stage
             })
             .collect();
-        Timeline { unit: LoadUnit::Users, stages, graceful_stop: Duration::ZERO, max_users: 100 }
+        Timeline { stages, graceful_stop: Duration::ZERO }
     }
 
     #[rstest]

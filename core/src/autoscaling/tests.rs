@@ -7,7 +7,7 @@ use upsurge_crds::v1alpha1::{
 };
 
 use super::*;
-use crate::plan::Timeline;
+use crate::plan::{Plan, Timeline};
 
 /// Ten seconds at 5, twenty at 50, thirty at 5: rises at 10 s, falls at 30 s, ends at 60 s.
 fn spike() -> Timeline {
@@ -20,19 +20,11 @@ fn spike() -> Timeline {
         ramp_down: TimeSpan::default(),
         recovery: TimeSpan::from_secs(30),
     };
-    Timeline::compile(&load(None, Some(spike))).unwrap()
+    Plan::compile(&load(None, Some(spike)), &[]).unwrap().timeline
 }
 
 fn load(constant: Option<ConstantLoad>, spike: Option<SpikeLoad>) -> Load {
-    Load {
-        unit: Default::default(),
-        constant,
-        stages: None,
-        spike,
-        start_level: 0.0,
-        max_users: None,
-        graceful_stop: None,
-    }
+    Load { constant, spike, ..Load::default() }
 }
 
 fn at(second: f64) -> Timestamp {
@@ -290,7 +282,7 @@ fn replicas_that_the_autoscaler_still_wants_are_waited_for() {
 #[test]
 fn a_constant_load_rises_at_its_start_and_falls_at_its_end() {
     let constant = ConstantLoad { level: 50.0, duration: TimeSpan::from_secs(60) };
-    let timeline = Timeline::compile(&load(Some(constant), None)).unwrap();
+    let timeline = Plan::compile(&load(Some(constant), None), &[]).unwrap().timeline;
     let result = analyse(&good(), &timeline, at(0.0), at(80.0), &AutoscalingSpec::default());
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(18.5), Some(12.25)));
     assert_eq!((rise(&timeline), fall(&timeline)), (Duration::ZERO, Duration::from_secs(60)));

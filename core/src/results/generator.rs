@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use upsurge_crds::v1alpha1::{GeneratorResult, LoadUnit};
+use upsurge_crds::v1alpha1::GeneratorResult;
 
 use super::{decimal, milliseconds, percent};
 use crate::{
     metrics::{Metrics, Selector, names},
-    plan::Timeline,
+    plan::{LoadPlan, Timeline},
     protocol::GeneratorDelta,
     schedule::Arrivals,
 };
@@ -31,6 +31,7 @@ const SPREAD_LIMIT: Duration = Duration::from_secs(1);
 pub fn generator(
     metrics: &Metrics,
     timeline: &Timeline,
+    loads: &[LoadPlan],
     usage: &GeneratorDelta,
     starts: &[i64],
     runners: u32,
@@ -38,13 +39,13 @@ pub fn generator(
 ) -> GeneratorResult {
     let all = Selector::default();
     let started = metrics.count(names::STARTED_ITERATIONS, &all);
-    let dropped = metrics.count(names::DROPPED_ITERATIONS, &all);
     let lag = metrics.trend(names::SCHEDULE_LAG, &all).percentile(99.0);
-    let arrivals = (timeline.unit == LoadUnit::IterationsPerSecond).then(|| Arrivals::new(timeline));
-    let planned = arrivals.as_ref().map(|arrivals| arrivals.due_before(elapsed.min(timeline.duration())));
+    let scheduled = Scheduled::of(loads);
+    let planned = scheduled.as_ref().map(|scheduled| scheduled.due_before(elapsed.min(timeline.duration())));
     let reported =
         if elapsed < timeline.duration() { elapsed.saturating_sub(REPORTS_APART) } else { elapsed };
-    let due = arrivals.as_ref().map(|arrivals| arrivals.due_before(reported));
+    let due = scheduled.as_ref().map(|scheduled| scheduled.due_before(reported));
+    let done = scheduled.as_ref().map_or(0.0, |scheduled| scheduled.done(metrics));
     let throttled = (usage.periods > 0).then(|| usage.throttled_periods as f64 / usage.periods as f64);
     let spread =
         starts.iter().max().zip(starts.iter().min()).map(|(last, first)| last.saturating_sub(*first));
@@ -58,9 +59,9 @@ pub fn generator(
         ));
     }
     if let Some(due) = due
-        && started + dropped + (ACHIEVED_SLACK as f64) < due as f64 * ACHIEVED_LIMIT
+        && done + (ACHIEVED_SLACK as f64) < due as f64 * ACHIEVED_LIMIT
     {
-        problems.push(format!("only {} of {due} iterations that were due were started", started + dropped));
+        problems.push(format!("only {done} of {due} iterations that were due were started"));
     }
     if let Some(share) = throttled.filter(|share| *share > THROTTLED_LIMIT) {
         problems.push(format!(
@@ -84,5 +85,33 @@ pub fn generator(
         cpu_seconds: decimal(usage.cpu_seconds, 3).parse().unwrap_or_default(),
         throttled: throttled.map(percent),
         start_spread: spread.map(|apart| milliseconds(apart as f64 / 1e6)),
+    }
+}
+
+/// The loads whose iterations start by the clock, so that it is known how many there should be.
+struct Scheduled<'a> {
+    loads: Vec<(&'a LoadPlan, Arrivals)>,
+}
+
+impl<'a> Scheduled<'a> {
+    /// `None` if there are none.
+    fn of(loads: &'a [LoadPlan]) -> Option<Self> {
+        let loads: Vec<_> = loads.iter().filter_map(|load| Some((load, load.arrivals()?))).collect();
+        (!loads.is_empty()).then_some(Self { loads })
+    }
+
+    fn due_before(&self, at: Duration) -> u64 {
+        self.loads.iter().map(|(_, arrivals)| arrivals.due_before(at)).sum()
+    }
+
+    /// Iterations that were started, or dropped for want of a user.
+    fn done(&self, metrics: &Metrics) -> f64 {
+        let stages = self.loads.iter().flat_map(|(load, _)| &load.stages);
+        let of_stage = stages.map(|stage| {
+            let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
+            let count = |metric| metrics.count(metric, &selector);
+            count(names::STARTED_ITERATIONS) + count(names::DROPPED_ITERATIONS)
+        });
+        of_stage.sum()
     }
 }

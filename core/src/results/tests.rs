@@ -4,11 +4,12 @@ use upsurge_crds::v1alpha1::Load;
 use super::*;
 use crate::{
     metrics::{SeriesKey, Tags},
+    plan::Plan,
     protocol::GeneratorDelta,
 };
 
 /// Ten iterations per second for ten seconds, then fifty for twenty.
-fn timeline(unit: &str) -> Timeline {
+fn plan(unit: &str) -> Plan {
     let load: Load = serde_json::from_value(serde_json::json!({
         "unit": unit,
         "stages": [
@@ -18,7 +19,11 @@ fn timeline(unit: &str) -> Timeline {
         "gracefulStop": "5s"
     }))
     .unwrap();
-    Timeline::compile(&load).unwrap()
+    Plan::compile(&load, &[]).unwrap()
+}
+
+fn timeline(unit: &str) -> Timeline {
+    plan(unit).timeline
 }
 
 fn key(metric: &str, stage: &str, request: Option<&str>, check: Option<&str>) -> SeriesKey {
@@ -154,9 +159,16 @@ const STARTS: [i64; 3] = [1_000_000_000, 1_004_500_000, 1_002_000_000];
 
 #[test]
 fn a_generator_that_did_what_was_asked_is_healthy() {
-    let timeline = timeline("IterationsPerSecond");
-    let result =
-        generator(&loaded(1100, 0, 2), &timeline, &usage(1000, 20), &STARTS, 3, Duration::from_secs(31));
+    let plan = plan("IterationsPerSecond");
+    let result = generator(
+        &loaded(1100, 0, 2),
+        &plan.timeline,
+        &plan.loads,
+        &usage(1000, 20),
+        &STARTS,
+        3,
+        Duration::from_secs(31),
+    );
     assert_eq!((result.healthy, result.problems.len()), (true, 0), "{result:?}");
     assert_eq!((result.planned_iterations, result.started_iterations), (Some(1100), 1100));
     assert_eq!((result.start_spread.as_deref(), result.throttled.as_deref()), (Some("4.5ms"), Some("2%")));
@@ -175,8 +187,8 @@ fn a_generator_that_did_not_is_not(
     #[case] starts: &[i64],
     #[case] problem: &str,
 ) {
-    let timeline = timeline("IterationsPerSecond");
-    let result = generator(&metrics, &timeline, &usage, starts, 3, Duration::from_secs(30));
+    let plan = plan("IterationsPerSecond");
+    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage, starts, 3, Duration::from_secs(30));
     assert!(!result.healthy);
     assert_eq!(result.problems.len(), 1);
     assert!(result.problems.first().unwrap().contains(problem), "{:?}", result.problems);
@@ -184,27 +196,61 @@ fn a_generator_that_did_not_is_not(
 
 #[test]
 fn iterations_dropped_for_want_of_users_are_not_the_generators_fault() {
-    let timeline = timeline("IterationsPerSecond");
+    let plan = plan("IterationsPerSecond");
     let metrics = loaded(700, 400, 1);
-    assert!(generator(&metrics, &timeline, &usage(0, 0), &STARTS, 3, Duration::from_secs(30)).healthy);
+    assert!(
+        generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, Duration::from_secs(30))
+            .healthy
+    );
 }
 
 #[test]
 fn a_run_that_was_stopped_is_held_to_the_time_it_had() {
-    let timeline = timeline("IterationsPerSecond");
+    let plan = plan("IterationsPerSecond");
     // 100 in the first 10 s and 250 in the next 5.
-    let result = generator(&loaded(350, 0, 1), &timeline, &usage(0, 0), &STARTS, 3, Duration::from_secs(15));
+    let result = generator(
+        &loaded(350, 0, 1),
+        &plan.timeline,
+        &plan.loads,
+        &usage(0, 0),
+        &STARTS,
+        3,
+        Duration::from_secs(15),
+    );
     assert_eq!((result.planned_iterations, result.healthy), (Some(350), true));
     // The last reports of two of three runners were a second old when it stopped: 33 may be missing.
-    let result = generator(&loaded(317, 0, 1), &timeline, &usage(0, 0), &STARTS, 3, Duration::from_secs(15));
+    let result = generator(
+        &loaded(317, 0, 1),
+        &plan.timeline,
+        &plan.loads,
+        &usage(0, 0),
+        &STARTS,
+        3,
+        Duration::from_secs(15),
+    );
     assert!(result.healthy, "{:?}", result.problems);
-    let result = generator(&loaded(200, 0, 1), &timeline, &usage(0, 0), &STARTS, 3, Duration::from_secs(15));
+    let result = generator(
+        &loaded(200, 0, 1),
+        &plan.timeline,
+        &plan.loads,
+        &usage(0, 0),
+        &STARTS,
+        3,
+        Duration::from_secs(15),
+    );
     assert!(!result.healthy, "250 were due two seconds before");
 }
 
 #[test]
 fn users_have_no_plan_of_iterations() {
-    let result =
-        generator(&loaded(7, 0, 1), &timeline("Users"), &usage(0, 0), &STARTS, 3, Duration::from_secs(30));
+    let result = generator(
+        &loaded(7, 0, 1),
+        &plan("Users").timeline,
+        &plan("Users").loads,
+        &usage(0, 0),
+        &STARTS,
+        3,
+        Duration::from_secs(30),
+    );
     assert_eq!((result.planned_iterations, result.throttled, result.healthy), (None, None, true));
 }

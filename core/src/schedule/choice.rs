@@ -4,6 +4,8 @@
 //! often as its weight says; the order within a block is a fixed shuffle, so that neither scenarios
 //! nor the stripes of runners run in step.
 
+use super::random::mix;
+
 /// A weighted choice that is a pure function of an index.
 #[derive(Clone, Debug)]
 pub struct WeightedChoice {
@@ -42,6 +44,23 @@ impl WeightedChoice {
     }
 }
 
+impl WeightedChoice {
+    /// How often each thing comes among so many choices, to one more or less: as a list of thing and number.
+    pub fn spread(&self, count: u64) -> Vec<(usize, u64)> {
+        let length = (self.block.len() as u64).max(1);
+        let mut numbers: Vec<(usize, u64)> = Vec::new();
+        for (place, choice) in self.block.iter().enumerate() {
+            let choice = *choice as usize;
+            let times = count / length + u64::from((place as u64) < count % length);
+            match numbers.iter_mut().find(|(known, _)| *known == choice) {
+                Some((_, number)) => *number += times,
+                None => numbers.push((choice, times)),
+            }
+        }
+        numbers
+    }
+}
+
 fn greatest_common_divisor(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
@@ -52,12 +71,4 @@ fn shuffle(block: &mut [u32]) {
         let other = mix(last as u64 ^ 0x9e37_79b9_7f4a_7c15) % (last as u64 + 1);
         block.swap(last, other as usize);
     }
-}
-
-/// SplitMix64's output function (Steele, Lea, Flood 2014): a good mixer of counters.
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
 }

@@ -34,3 +34,52 @@ impl Share {
         if total <= self.index { 0 } else { (total - self.index - 1) / self.count + 1 }
     }
 }
+
+impl Share {
+    /// This share among only so many parts as there are things to have one: `None` for those that go
+    /// away empty-handed. What is shared out, such as the iterations of a few users, then has an owner.
+    pub fn narrowed(self, things: u64) -> Option<Self> {
+        (self.index < things).then(|| Self { index: self.index, count: self.count.min(things) })
+    }
+}
+
+/// What one core of one runner does of each load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    runner: Share,
+    core: u32,
+    cores: u32,
+}
+
+impl Part {
+    /// Core `core` of `cores` of a runner that has the share `runner`.
+    pub fn new(runner: Share, core: u32, cores: u32) -> Self {
+        let cores = cores.max(1);
+        Self { runner, core: core % cores, cores }
+    }
+
+    /// The share of a load with so many users over all runners, each core having at least `fewest` of
+    /// its runner's as far as there are so many; `None` if the core has none. All shares together are
+    /// the whole, of the users as well as of their iterations.
+    pub fn of(self, users: u64, fewest: u64) -> Option<Share> {
+        let runner = self.runner.narrowed(users)?;
+        let cores = self.busy_cores(users, fewest) as u32;
+        (self.core < cores).then(|| runner.split(self.core, cores))
+    }
+
+    /// How many cores of the runner have a share of such a load.
+    pub fn busy_cores(self, users: u64, fewest: u64) -> u64 {
+        let runner = self.runner.narrowed(users);
+        runner.map_or(0, |runner| Self::cores(runner.size(users), fewest).min(u64::from(self.cores)))
+    }
+
+    /// The runner's share of a load with so many users, all cores together.
+    pub fn of_runner(self, users: u64) -> Option<Share> {
+        self.runner.narrowed(users)
+    }
+
+    /// How many cores are of use for so many users of a runner.
+    pub fn cores(users: u64, fewest: u64) -> u64 {
+        (users / fewest.max(1)).max(1)
+    }
+}

@@ -2,7 +2,10 @@ use rstest::rstest;
 use upsurge_crds::v1alpha1::{Load, StageSpec, TimeSpan};
 
 use super::*;
-use crate::metrics::{SeriesKey, Tags};
+use crate::{
+    metrics::{SeriesKey, Tags},
+    plan::Plan,
+};
 
 fn timeline() -> Timeline {
     let stage = |name: &str, seconds, target| StageSpec {
@@ -12,15 +15,11 @@ fn timeline() -> Timeline {
         jump: true,
     };
     let load = Load {
-        unit: Default::default(),
-        constant: None,
         stages: Some(vec![stage("low", 10, 5.0), stage("hold", 20, 50.0)]),
-        spike: None,
-        start_level: 0.0,
-        max_users: None,
         graceful_stop: Some(TimeSpan::from_secs(5)),
+        ..Load::default()
     };
-    Timeline::compile(&load).unwrap()
+    Plan::compile(&load, &[]).unwrap().timeline
 }
 
 fn key(metric: &str, stage: &str, request: &str) -> SeriesKey {

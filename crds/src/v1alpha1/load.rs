@@ -1,23 +1,37 @@
-//! How much load, and when.
+//! How much load, and when: exactly one pattern, or several executors side by side.
+
+mod executor;
+mod pattern;
+
+use std::collections::BTreeMap;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    executor::{Executor, ExecutorKind},
+    pattern::{
+        BreakpointLoad, ConstantLoad, PatternLoad, PatternName, SoakLoad, SpikeLoad, StageSpec, StressLoad,
+        VolumeLoad,
+    },
+};
 use super::duration::TimeSpan;
 
-/// The load over time. Exactly one pattern is given: `constant`, `stages` or `spike`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+/// The load over time. Exactly one pattern is given: `constant`, `stages`, `spike`, `stress`, `soak`,
+/// `breakpoint`, `volume`, `pattern` or `executors`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
-    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) == 1",
-        "spec.load needs exactly one pattern: constant, stages or spike")
+    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.executors) ? 1 : 0) == 1",
+        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern and executors")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
     /// What the levels of the pattern count. `Users` (closed model): users at work at the same time,
     /// each starting its next iteration when the last one ended. `IterationsPerSecond` (open model):
-    /// iterations started per second, however long they take. Default: Users.
+    /// iterations started per second, however long they take. Not used by `volume` and `executors`,
+    /// which say so themselves. Default: Users.
     #[serde(default)]
     pub unit: LoadUnit,
 
@@ -34,17 +48,67 @@ pub struct Load {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spike: Option<SpikeLoad>,
 
+    /// A staircase: each step is higher than the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stress: Option<StressLoad>,
+
+    /// The same level for a long time, with a slow start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<SoakLoad>,
+
+    /// A straight ramp to a level that the target is not expected to stand; meant together with a
+    /// threshold that has `abortOnFail`, which ends the run where the target breaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakpoint: Option<BreakpointLoad>,
+
+    /// A fixed number of iterations, done by some users as fast as they can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeLoad>,
+
+    /// A course of load that is known from practice, by its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<PatternLoad>,
+
+    /// Loads side by side, by name, each with its executor as in k6's `scenarios` option: same names,
+    /// same fields, same behaviour. A name consists of letters, digits, `_` and `-`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 32))]
+    pub executors: Option<BTreeMap<String, Executor>>,
+
     /// Level from which the first of `stages` starts. Default: 0.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub start_level: f64,
 
     /// Most iterations that may be under way at the same time with `unit: IterationsPerSecond`, over
-    /// all runners. An iteration that finds no free user is dropped and counted as such; a test with
-    /// dropped iterations fails. Default: 10 times the highest level, at least 100.
+    /// all runners. An iteration that finds no free user is dropped and counted as such, unless
+    /// `whenBusy` says otherwise; a test with dropped iterations fails. Default: 10 times the highest
+    /// level, at least 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_users: Option<i32>,
+
+    /// How iterations are spread with `unit: IterationsPerSecond`: `Uniform`, evenly, or `Poisson`, at
+    /// random, as independent people come. Default: Uniform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<ArrivalProcess>,
+
+    /// Chooses among the random courses of `arrivals: Poisson`: the same seed gives the same instants
+    /// in every run. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub seed: Option<i64>,
+
+    /// What becomes of an iteration that is due while no user is free, with `unit:
+    /// IterationsPerSecond`. Default: Grow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_busy: Option<WhenBusy>,
+
+    /// Most iterations that may wait with `whenBusy: Queue`, over all runners; more are dropped.
+    /// Default: 10000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub queue_limit: Option<i32>,
 
     /// Time that iterations under way at the end get to finish before they are cut off. Default: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,69 +125,25 @@ pub enum LoadUnit {
     IterationsPerSecond,
 }
 
-/// The same level for a while.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConstantLoad {
-    /// Users or iterations per second.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub level: f64,
-
-    /// How long. Example: `5m`.
-    pub duration: TimeSpan,
+/// How the iterations of an open model are spread over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ArrivalProcess {
+    /// Evenly: at a constant rate all pauses are the same.
+    #[default]
+    Uniform,
+    /// At random and independent of each other; the rate is that of the load on average, and bursts
+    /// come as they do with many people who know nothing of each other.
+    Poisson,
 }
 
-/// One stage of a staged load.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StageSpec {
-    /// Name that thresholds and results use. Default: `stage-1`, `stage-2`, …
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
-    pub name: Option<String>,
-
-    /// How long the stage lasts. `0s` is a jump to the target.
-    pub duration: TimeSpan,
-
-    /// Level at the end of the stage, in users or iterations per second.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub target: f64,
-
-    /// Goes to the target at once and stays there for the duration, instead of moving to it in a
-    /// straight line. Default: false.
-    #[serde(default)]
-    pub jump: bool,
-}
-
-/// A baseline, a sudden peak, and a return to the baseline. Its stages are named `warm-up`,
-/// `ramp-up`, `hold`, `ramp-down` and `recovery`; those without duration are left out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SpikeLoad {
-    /// Level before and after the spike.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub baseline: f64,
-
-    /// Level of the spike.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub peak: f64,
-
-    /// Time at the baseline before the spike. Default: 0s.
-    #[serde(default)]
-    pub warm_up: TimeSpan,
-
-    /// Time in which the level rises from baseline to peak. Default: 0s, at once.
-    #[serde(default)]
-    pub ramp_up: TimeSpan,
-
-    /// Time at the peak.
-    pub hold: TimeSpan,
-
-    /// Time in which the level falls from peak to baseline. Default: 0s, at once.
-    #[serde(default)]
-    pub ramp_down: TimeSpan,
-
-    /// Time at the baseline after the spike. Default: 0s.
-    #[serde(default)]
-    pub recovery: TimeSpan,
+/// What becomes of an iteration of an open model that is due while no user is free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum WhenBusy {
+    /// It is dropped, as in k6; where users may still be added, one is added for later iterations.
+    Drop,
+    /// A user is added if there may be more, else it waits for the next free one. The wait counts as
+    /// lag and in the response time.
+    Queue,
+    /// A user is added for it; it is dropped if there may be no more users.
+    Grow,
 }

@@ -9,7 +9,11 @@ use std::{
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
-use upsurge_core::{plan::Timeline, protocol::RunPlan, validate::Valid};
+use upsurge_core::{
+    plan::{LoadPlan, Timeline},
+    protocol::RunPlan,
+    validate::Valid,
+};
 use upsurge_crds::{LoadTestRun, LoadTestSpec, names::labels};
 
 use crate::{
@@ -68,6 +72,11 @@ impl Plan {
     /// The load over time.
     pub fn timeline(&self) -> &Timeline {
         &self.valid.timeline
+    }
+
+    /// Each load as runners carry it out.
+    pub fn loads(&self) -> &[LoadPlan] {
+        &self.valid.loads
     }
 
     /// Name of the Job.

@@ -181,6 +181,7 @@ fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {
     results::generator(
         &snapshot.metrics,
         plan.timeline(),
+        plan.loads(),
         &snapshot.generator,
         &starts,
         plan.content.runners,

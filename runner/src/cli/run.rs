@@ -114,7 +114,7 @@ async fn carry_out(
         }
         Err(breakdown) => Ended::broken(breakdown),
     };
-    result::show(&name, &test, &valid.timeline, &ended, manner)
+    result::show(&name, &test, &valid, &ended, manner)
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

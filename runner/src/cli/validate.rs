@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use upsurge_core::schedule::Arrivals;
-use upsurge_crds::v1alpha1::{LoadUnit, TimeSpan};
+use upsurge_crds::v1alpha1::TimeSpan;
 
 use super::{
     arguments::ManifestArguments,
@@ -25,15 +24,14 @@ pub(super) fn run(arguments: &ManifestArguments) -> ExitCode {
 
 fn describe(manifest: &Manifest) -> String {
     let timeline = &manifest.valid.timeline;
-    let unit = match timeline.unit {
-        LoadUnit::Users => "users",
-        LoadUnit::IterationsPerSecond => "iterations/s",
-    };
+    let unit = timeline.unit_name();
     let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
     text += &format!("target     {}\n", manifest.spec.target.base_url);
     text += &format!("load       {} over {}", peak(timeline.peak(), unit), TimeSpan(timeline.duration()));
-    if timeline.unit == LoadUnit::IterationsPerSecond {
-        text += &format!(", {} iterations in all", Arrivals::new(timeline).total());
+    let planned: Vec<u64> =
+        manifest.valid.loads.iter().filter_map(|load| Some(load.arrivals()?.total())).collect();
+    if !planned.is_empty() {
+        text += &format!(", {} iterations in all", planned.iter().sum::<u64>());
     }
     text += "\n";
     for stage in &timeline.stages {

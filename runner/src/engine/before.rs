@@ -14,6 +14,7 @@ use super::{
     context::{Context, Counts},
     iteration::Iteration,
     user::User,
+    work::StageOf,
 };
 use crate::{
     files::Files,
@@ -44,28 +45,27 @@ pub async fn run_before(
     // Users live on one thread, as under load; it is not the caller's.
     let thread = thread::Builder::new().name("before".into()).spawn(move || {
         // Nobody waits any more when the caller was stopped.
-        let _ = sender.send(run(Arc::new(program), &valid, insecure));
+        let _ = sender.send(run(Arc::new(program), valid, insecure));
     });
     thread.map_err(|error| format!("can't start a thread: {error}"))?;
     receiver.await.map_err(|_| "the thread of the steps ended abnormally".to_owned())?
 }
 
-fn run(program: Arc<Program>, valid: &Valid, insecure: bool) -> Result<Map<String, Value>, String> {
+fn run(program: Arc<Program>, valid: Arc<Valid>, insecure: bool) -> Result<Map<String, Value>, String> {
     let system = |error: io::Error| format!("can't set the steps up: {error}");
     let tls = tls::client_config(tls::roots(), insecure).map_err(|error| error.to_string())?;
     let runtime =
         Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(system)?;
     let result = runtime.block_on(async {
-        let timeline = Arc::new(valid.timeline.clone());
         let start = Instant::now();
         let counts = Arc::<Counts>::default();
-        let context = Context::new(Arc::clone(&program), timeline, start, Arc::new(tls), counts);
+        let context = Context::new(Arc::clone(&program), valid, start, Arc::new(tls), counts);
         let context = Rc::new(context.map_err(system)?);
         let clock = Rc::clone(&context);
         tokio::task::spawn_local(async move { clock.timer.run().await });
         let mut user = User::new(&program, 1);
         user.begin(&program, 0, 0);
-        let outcome = Iteration::new(&context, &mut user, 0, Some(0), start).strictly().run().await;
+        let outcome = Iteration::new(&context, &mut user, 0, StageOf::Known(0), start).strictly().run().await;
         outcome.map_err(|ended| format!("spec.before: {}", ended.message))?;
         Ok(captured(&program, &user))
     });

@@ -12,7 +12,7 @@ use std::{
 
 use rustls::ClientConfig;
 use tokio::sync::Notify;
-use upsurge_core::plan::Timeline;
+use upsurge_core::{plan::LoadPlan, validate::Valid};
 
 use super::timer::Timer;
 use crate::{
@@ -25,8 +25,8 @@ use crate::{
 pub(crate) struct Context {
     /// What they do.
     pub(crate) program: Arc<Program>,
-    /// The load over time.
-    pub(crate) timeline: Arc<Timeline>,
+    /// The compiled test.
+    valid: Arc<Valid>,
     /// Start of the load.
     pub(crate) start: Instant,
     /// How they speak.
@@ -41,7 +41,8 @@ pub(crate) struct Context {
     pub(crate) users: Level,
     /// Users that exist.
     pub(crate) users_max: Level,
-    stopping: Cell<bool>,
+    /// Since when no iteration may start any more.
+    stopped: Cell<Option<Instant>>,
     stop: Notify,
     /// Kinds of errors that were logged already.
     logged: Cell<u32>,
@@ -95,7 +96,7 @@ impl Level {
 impl Context {
     pub(crate) fn new(
         program: Arc<Program>,
-        timeline: Arc<Timeline>,
+        valid: Arc<Valid>,
         start: Instant,
         tls: Arc<ClientConfig>,
         counts: Arc<Counts>,
@@ -103,22 +104,41 @@ impl Context {
         Ok(Self {
             recorder: RefCell::new(Box::new(Recorder::new(&program))),
             program,
-            timeline,
+            valid,
             start,
             client: Client::new(tls),
             timer: Timer::new()?,
             counts,
             users: Level::default(),
             users_max: Level::default(),
-            stopping: Cell::new(false),
+            stopped: Cell::new(None),
             stop: Notify::new(),
             logged: Cell::new(0),
         })
     }
 
-    /// Stage at an instant.
-    pub(crate) fn stage_at(&self, at: Instant) -> usize {
-        self.timeline.stage_at(at.saturating_duration_since(self.start))
+    /// The loads to carry out.
+    pub(crate) fn loads(&self) -> &[LoadPlan] {
+        &self.valid.loads
+    }
+
+    /// Stage of a load at an instant.
+    pub(crate) fn stage_at(&self, load: usize, at: Instant) -> usize {
+        let at = at.saturating_duration_since(self.start);
+        self.loads().get(load).map_or(0, |plan| plan.stage_at(at))
+    }
+
+    /// The number of an iteration over all loads, and the scenario it does.
+    pub(crate) fn choose(&self, load: usize, index: u64) -> Option<(u64, usize)> {
+        let plan = self.loads().get(load)?;
+        let scenario = plan.scenario.or_else(|| self.program.choice.pick(index))?;
+        Some((plan.iteration_number(index, load, self.loads().len()), scenario))
+    }
+
+    /// Counts iterations as dropped.
+    pub(crate) fn drop_iterations(&self, stage: usize, scenario: usize, number: u64) {
+        self.recorder.borrow_mut().dropped(stage, scenario, number);
+        count(&self.counts.dropped, number);
     }
 
     /// The instant that lies so far from the start of the load.
@@ -128,13 +148,23 @@ impl Context {
 
     /// Lets no iteration start any more.
     pub(crate) fn stop(&self) {
-        self.stopping.set(true);
-        self.stop.notify_waiters();
+        if !self.stopping() {
+            self.stopped.set(Some(Instant::now()));
+            self.stop.notify_waiters();
+        }
     }
 
     /// Whether no iteration may start any more.
     pub(crate) fn stopping(&self) -> bool {
-        self.stopping.get()
+        self.stopped.get().is_some()
+    }
+
+    /// Waits until iterations under way must be cut: at an instant, or some time after the load is stopped.
+    pub(crate) async fn wait_to_cut(&self, at: Instant, graceful_stop: Duration) {
+        self.wait_to_start(at).await;
+        if let Some(stopped) = self.stopped.get() {
+            self.timer.wait_until(at.min(stopped + graceful_stop)).await;
+        }
     }
 
     /// Waits until an instant, or less long when the load is stopped.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use upsurge_core::{scenario::LOOP_COUNT_SLOT, template::Scope};
 
-use super::{context::Context, response::Seen, user::User};
+use super::{context::Context, response::Seen, user::User, work::StageOf};
 use crate::{
     http::message::Incoming,
     program::{Operation, Request},
@@ -15,8 +15,8 @@ pub(crate) struct Iteration<'a> {
     pub(super) context: &'a Context,
     pub(super) user: &'a mut User,
     scenario: usize,
-    /// Stage of all that is recorded; `None` takes the stage of the moment.
-    stage: Option<usize>,
+    /// Stage of all that is recorded.
+    stage: StageOf,
     /// When the next request should start: the schedule's instant, the planned end of a pause, or the
     /// end of the request before.
     pub(super) intended: Instant,
@@ -45,7 +45,7 @@ impl<'a> Iteration<'a> {
         context: &'a Context,
         user: &'a mut User,
         scenario: usize,
-        stage: Option<usize>,
+        stage: StageOf,
         intended: Instant,
     ) -> Self {
         let (loops, groups) = (Vec::new(), Vec::new());
@@ -104,7 +104,7 @@ impl<'a> Iteration<'a> {
     }
 
     fn stage(&self) -> usize {
-        self.stage.unwrap_or_else(|| self.context.stage_at(Instant::now()))
+        self.stage.at(self.context, Instant::now())
     }
 
     async fn think(&mut self, min: Duration, max: Duration) {

@@ -6,52 +6,58 @@ use std::{
 };
 
 use tokio::task::spawn_local;
-use upsurge_core::schedule::{Share, Users};
+use upsurge_core::{
+    plan::{LoadPlan, Work},
+    schedule::{Part, Users},
+};
 
 use super::{
     context::Context,
     user::User,
-    work::{Present, Task, iterate},
+    work::{Present, StageOf, Task, iterate},
 };
 
 /// A stretch of time, from the start of the load.
 type Stretch = (Duration, Duration);
 
-/// Lets the users of a share work; returns when all are done.
-pub(crate) async fn run(context: Rc<Context>, share: Share) {
-    let schedule = Users::new(&context.timeline);
+/// Lets the users of a part work; returns when all are done and the load is over.
+pub(crate) async fn run(context: Rc<Context>, load: usize, part: Part) {
+    let Some(plan) = context.loads().get(load) else { return };
+    let schedule = Users::new(plan);
     let total = u64::from(schedule.total());
-    let mine = share.size(total);
-    context.users_max.set(mine);
-    let mut lives = Vec::with_capacity(mine as usize);
-    for number in 0..mine {
-        let index = share.nth(number);
-        let Ok(narrow) = u32::try_from(index) else { break };
-        let intervals = schedule.intervals(narrow);
-        lives.push(spawn_local(live(Rc::clone(&context), index, total, intervals)));
-    }
-    for life in lives {
-        if let Err(error) = life.await {
-            tracing::error!(%error, "a user ended abnormally");
+    if let Some(share) = part.of(total, 1) {
+        let mine = share.size(total);
+        let mut lives = Vec::with_capacity(mine as usize);
+        for number in 0..mine {
+            let index = share.nth(number);
+            let Ok(narrow) = u32::try_from(index) else { break };
+            let intervals = schedule.intervals(narrow);
+            lives.push(spawn_local(live(Rc::clone(&context), load, (index, total), intervals)));
+        }
+        for life in lives {
+            if let Err(error) = life.await {
+                tracing::error!(%error, "a user ended abnormally");
+            }
         }
     }
+    // The load lasts as long as planned, so that rates are those of the plan.
+    context.wait_to_start(context.instant(plan.end())).await;
 }
 
-async fn live(context: Rc<Context>, index: u64, total: u64, intervals: Vec<Stretch>) {
-    let graceful_stop = context.timeline.graceful_stop;
+async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), intervals: Vec<Stretch>) {
+    let Some(plan) = context.loads().get(load) else { return };
     let mut iterations = 0;
     let mut user = None;
-    for chain in chains(&intervals, graceful_stop) {
+    for chain in chains(plan, &intervals) {
         let (Some(first), Some(last)) = (chain.first(), chain.last()) else { continue };
         context.wait_to_start(context.instant(first.0)).await;
         if context.stopping() {
             return;
         }
-        let user = user.get_or_insert_with(|| User::new(&context.program, index + 1));
-        let cut = context.instant(last.1 + graceful_stop);
+        let user = user.get_or_insert_with(|| User::new(&context.program, plan.first_user + index + 1));
         tokio::select! {
-            () = work(&context, user, (index, total), &mut iterations, chain) => {}
-            () = context.timer.wait_until(cut) => {}
+            () = work(&context, user, (load, index, total), &mut iterations, chain) => {}
+            () = context.wait_to_cut(context.instant(cut(plan, last)), plan.graceful_stop) => {}
         }
         // A user who leaves hangs up.
         user.connections.close();
@@ -62,7 +68,7 @@ async fn live(context: Rc<Context>, index: u64, total: u64, intervals: Vec<Stret
 async fn work(
     context: &Rc<Context>,
     user: &mut User,
-    (index, total): (u64, u64),
+    (load, index, total): (usize, u64, u64),
     iterations: &mut u64,
     chain: &[Stretch],
 ) {
@@ -73,17 +79,26 @@ async fn work(
         context.wait_to_start(from).await;
         let _present = Present::new(context);
         while Instant::now() < to && !context.stopping() {
-            let unique = index + total * *iterations;
-            let Some(scenario) = context.program.choice.pick(unique) else { return };
+            let Some((unique, scenario)) = context.choose(load, index + total * *iterations) else { return };
             *iterations += 1;
-            let task = Task { index: unique, intended: from, scheduled, scenario, stage: None };
+            let task =
+                Task { index: unique, intended: from, scheduled, scenario, stage: StageOf::Load(load) };
             scheduled = false;
             iterate(context, user, task).await;
         }
     }
 }
 
+/// When a user must have finished that was asked to leave at the end of a stretch.
+fn cut(plan: &LoadPlan, (_, end): &Stretch) -> Duration {
+    let last = plan.end() + plan.graceful_stop;
+    match plan.work {
+        Work::Users { graceful_ramp_down, .. } if *end < plan.end() => (*end + graceful_ramp_down).min(last),
+        _ => last,
+    }
+}
+
 /// Splits stretches where the gap between them is longer than an iteration may last on.
-fn chains(intervals: &[Stretch], gap: Duration) -> impl Iterator<Item = &[Stretch]> {
-    intervals.chunk_by(move |one, next| next.0 <= one.1 + gap)
+fn chains<'a>(plan: &LoadPlan, intervals: &'a [Stretch]) -> impl Iterator<Item = &'a [Stretch]> {
+    intervals.chunk_by(move |one, next| next.0 <= cut(plan, one))
 }

@@ -25,14 +25,33 @@ pub(crate) struct Task {
     pub(crate) scheduled: bool,
     /// Scenario to do.
     pub(crate) scenario: usize,
-    /// Stage it belongs to; `None` takes the stage at each request's start.
-    pub(crate) stage: Option<usize>,
+    /// Stage it belongs to.
+    pub(crate) stage: StageOf,
+}
+
+/// The stage of what is recorded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StageOf {
+    /// That of the iteration's intended start.
+    Known(usize),
+    /// That in which the load is at the moment.
+    Load(usize),
+}
+
+impl StageOf {
+    /// The stage of something that begins at an instant.
+    pub(crate) fn at(self, context: &Context, instant: Instant) -> usize {
+        match self {
+            Self::Known(stage) => stage,
+            Self::Load(load) => context.stage_at(load, instant),
+        }
+    }
 }
 
 /// Does one iteration. Dropped before its end, it leaves no trace but that it was started.
 pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) {
     let begun = Instant::now();
-    let stage = task.stage.unwrap_or_else(|| context.stage_at(begun));
+    let stage = task.stage.at(context, begun);
     let lag = task.scheduled.then(|| begun.saturating_duration_since(task.intended));
     context.recorder.borrow_mut().started(stage, task.scenario, lag);
     count(&context.counts.started, 1);

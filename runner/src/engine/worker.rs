@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
     sync::{Arc, atomic::Ordering, mpsc},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rustls::ClientConfig;
@@ -17,24 +17,33 @@ use tokio::{
     sync::{mpsc::UnboundedReceiver, watch},
     task::spawn_local,
 };
-use upsurge_core::{plan::Timeline, schedule::Share};
-use upsurge_crds::v1alpha1::LoadUnit;
+use upsurge_core::{
+    plan::{self, Work},
+    schedule::Part,
+    validate::Valid,
+};
 
 use super::{
     arrivals,
     context::{Context, Counts},
-    users,
+    counted::{self, Shared},
+    crew, users,
 };
 use crate::{program::Program, recorder::Recorder};
 
 /// Threads for name resolution, per core.
 const RESOLVER_THREADS: usize = 4;
 
+/// Time that loads have, after their last iterations had to end, to count what became of them.
+const LETTING_GO: Duration = Duration::from_secs(2);
+
 /// What a core is to do.
 pub(crate) struct Job {
     pub(crate) program: Arc<Program>,
-    pub(crate) timeline: Arc<Timeline>,
-    pub(crate) share: Share,
+    pub(crate) valid: Arc<Valid>,
+    pub(crate) part: Part,
+    /// Of each load, what the cores share of its iterations.
+    pub(crate) shared: Vec<Arc<Shared>>,
     pub(crate) start: Instant,
     pub(crate) tls: Arc<ClientConfig>,
     pub(crate) counts: Arc<Counts>,
@@ -86,7 +95,7 @@ fn live(job: Job, mut line: Line, ready: &mpsc::Sender<io::Result<()>>) {
         }
     };
     let _ = ready.send(Ok(()));
-    runtime.block_on(work(&context, job.share, &mut line));
+    runtime.block_on(work(&context, &job, &mut line));
     // Drops all that is under way, without waiting for a resolver that may hang.
     runtime.shutdown_background();
     line.done.send_modify(|done| *done += 1);
@@ -106,7 +115,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
         let _entered = runtime.enter();
         Context::new(
             Arc::clone(&job.program),
-            Arc::clone(&job.timeline),
+            Arc::clone(&job.valid),
             job.start,
             Arc::clone(&job.tls),
             Arc::clone(&job.counts),
@@ -115,7 +124,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
     Ok((runtime, Rc::new(context)))
 }
 
-async fn work(context: &Rc<Context>, share: Share, line: &mut Line) {
+async fn work(context: &Rc<Context>, job: &Job, line: &mut Line) {
     let clock = Rc::clone(context);
     let mut clock = spawn_local(async move { clock.timer.run().await });
     let first = Rc::clone(context);
@@ -124,12 +133,10 @@ async fn work(context: &Rc<Context>, share: Share, line: &mut Line) {
         let lag = first.start.elapsed().as_nanos().min(u128::from(u64::MAX - 1)) as u64;
         first.counts.start_lag.store(lag + 1, Ordering::Relaxed);
     });
-    let mut load = match context.timeline.unit {
-        LoadUnit::IterationsPerSecond => spawn_local(arrivals::run(Rc::clone(context), share)),
-        LoadUnit::Users => spawn_local(users::run(Rc::clone(context), share)),
-    };
-    let graceful_stop = context.timeline.graceful_stop;
-    let mut cut = context.instant(context.timeline.duration() + graceful_stop);
+    let mut load = spawn_local(carry_out(Rc::clone(context), job.part, job.shared.clone()));
+    let timeline = &job.valid.timeline;
+    let graceful_stop = job.valid.loads.iter().map(|load| load.graceful_stop).max().unwrap_or_default();
+    let mut cut = context.instant(timeline.duration() + timeline.graceful_stop) + LETTING_GO;
     loop {
         tokio::select! {
             biased;
@@ -137,7 +144,7 @@ async fn work(context: &Rc<Context>, share: Share, line: &mut Line) {
                 Some(Command::Collect(empty)) => hand_over(context, empty, line),
                 Some(Command::Stop { graceful: true }) => {
                     context.stop();
-                    cut = cut.min(Instant::now() + graceful_stop);
+                    cut = cut.min(Instant::now() + graceful_stop + LETTING_GO);
                 }
                 Some(Command::Stop { graceful: false }) | None => return,
             },
@@ -152,6 +159,35 @@ async fn work(context: &Rc<Context>, share: Share, line: &mut Line) {
                 return;
             }
             () = tokio::time::sleep_until(cut.into()) => return,
+        }
+    }
+}
+
+/// Carries out all loads side by side.
+async fn carry_out(context: Rc<Context>, part: Part, shared: Vec<Arc<Shared>>) {
+    let ready = plan::busiest(context.loads()).into_iter().filter_map(|load| {
+        let plan = context.loads().get(load)?;
+        let share = match &plan.work {
+            Work::Arrivals { pool, .. } => crew::share(part, pool),
+            _ => part.of(plan.most_users(), 1),
+        };
+        share.map(|share| share.size(plan.ready_users()))
+    });
+    context.users_max.set(ready.sum());
+    let loads = context.loads().iter().zip(shared).enumerate().map(|(load, (plan, shared))| {
+        let context = Rc::clone(&context);
+        match plan.work {
+            Work::Users { .. } => spawn_local(users::run(context, load, part)),
+            Work::Arrivals { .. } => spawn_local(arrivals::run(context, load, part)),
+            Work::SharedIterations { .. } | Work::IterationsPerUser { .. } => {
+                spawn_local(counted::run(context, load, part, shared))
+            }
+        }
+    });
+    let loads: Vec<_> = loads.collect();
+    for load in loads {
+        if let Err(error) = load.await {
+            tracing::error!(%error, "the load ended abnormally");
         }
     }
 }

@@ -4,11 +4,11 @@ use std::{fs, process::ExitCode, time::Duration};
 
 use upsurge_core::{
     metrics::Metrics,
-    plan::Timeline,
     protocol::GeneratorDelta,
     report::Report,
     results::{figures, generator},
     thresholds::evaluate,
+    validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
 use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
@@ -41,15 +41,16 @@ impl Ended {
 pub(super) fn show(
     name: &str,
     test: &LoadTestSpec,
-    timeline: &Timeline,
+    valid: &Valid,
     ended: &Ended,
     manner: &Manner<'_>,
 ) -> ExitCode {
     let Ended { metrics, elapsed, interrupted, usage, breakdown } = ended;
+    let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let figures = figures(metrics, timeline, *elapsed);
     let starts: &[i64] = if ran { &[0] } else { &[] };
-    let generator = generator(metrics, timeline, usage, starts, u32::from(ran), *elapsed);
+    let generator = generator(metrics, timeline, &valid.loads, usage, starts, u32::from(ran), *elapsed);
     let thresholds =
         if ran { evaluate(&test.thresholds, metrics, timeline, *elapsed, true) } else { Vec::new() };
     let aborted = interrupted.map(|at| {

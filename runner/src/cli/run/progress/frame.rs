@@ -83,9 +83,9 @@ impl View<'_> {
     }
 
     fn rate(&self) -> String {
-        let started = match self.timeline.unit {
-            LoadUnit::Users => String::new(),
-            LoadUnit::IterationsPerSecond => {
+        let started = match self.timeline.unit() {
+            Some(LoadUnit::Users) => String::new(),
+            _ => {
                 format!(", started {} iterations/s", per_second(self.history.started()))
             }
         };
@@ -134,10 +134,7 @@ impl View<'_> {
     }
 
     fn asked(&self) -> String {
-        let unit = match self.timeline.unit {
-            LoadUnit::Users => "users",
-            LoadUnit::IterationsPerSecond => "iterations/s",
-        };
+        let unit = self.timeline.unit_name();
         format!("{} {unit}", decimal(self.timeline.level_at(self.elapsed), 1))
     }
 
@@ -217,7 +214,8 @@ mod tests {
     fn the_view_tells_where_the_load_is_and_how_it_fares() {
         let load = json!({"unit": "IterationsPerSecond", "stages": [
             {"name": "rise", "duration": "10s", "target": 50}, {"name": "hold", "duration": "30s", "target": 50}]});
-        let timeline = Timeline::compile(&serde_json::from_value(load).unwrap()).unwrap();
+        let timeline =
+            upsurge_core::plan::Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap().timeline;
         let metrics = recorded();
         let mut history = History::default();
         let (from, to) = (Duration::from_secs(18), Duration::from_secs(20));

@@ -1,0 +1,159 @@
+//! One pattern of `spec.load` as one load.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use upsurge_crds::v1alpha1::{Load, LoadUnit, WhenBusy};
+
+use super::{
+    DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
+    shapes::{self, Shape},
+};
+use crate::{
+    field_error::Errors,
+    schedule::{Crossing, First},
+};
+
+/// Fewest users that an open model may use, unless the spec says otherwise.
+const FEWEST_MAX_USERS: u64 = 100;
+/// Most iterations that may wait, unless the spec says otherwise.
+pub(super) const DEFAULT_QUEUE: u64 = 10_000;
+/// Random course, unless the spec says otherwise.
+pub(super) const DEFAULT_SEED: u64 = 1;
+/// Longest time for a number of iterations, unless the spec says otherwise.
+pub(super) const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(600);
+/// Most steps of a staircase.
+const MOST_STEPS: usize = 100;
+
+/// The pattern of a load that has no executors.
+pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
+    let (name, shapes) = shapes_of(load, errors)?;
+    let path = format!("spec.load.{name}");
+    let unit = if load.volume.is_some() { LoadUnit::Users } else { load.unit };
+    let stages = shapes::place(shapes, Duration::ZERO, unit, 1.0);
+    check_stages(&stages, &path, errors);
+    check_open_only(load, unit, errors);
+    let peak = stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max);
+    let work = match (&load.volume, unit) {
+        (Some(volume), _) => Work::SharedIterations {
+            users: volume.users.max(1) as u64,
+            iterations: volume.iterations.max(1) as u64,
+        },
+        (None, LoadUnit::Users) => {
+            Work::Users { crossing: Crossing::Above, graceful_ramp_down: graceful_stop(load) }
+        }
+        (None, LoadUnit::IterationsPerSecond) => Work::Arrivals {
+            first: First::AtOnce,
+            process: load.arrivals.unwrap_or_default(),
+            seed: load.seed.map_or(DEFAULT_SEED, |seed| seed.unsigned_abs()),
+            pool: pool(load, peak),
+        },
+    };
+    Some(LoadPlan {
+        name: name.to_owned(),
+        scenario: None,
+        tags: BTreeMap::new(),
+        stages,
+        first_stage: 0,
+        first_user: 0,
+        graceful_stop: graceful_stop(load),
+        work,
+    })
+}
+
+fn graceful_stop(load: &Load) -> Duration {
+    load.graceful_stop.map_or(DEFAULT_GRACEFUL_STOP, |span| span.0)
+}
+
+fn pool(load: &Load, peak: f64) -> Pool {
+    let tenfold = ((peak * 10.0).ceil() as u64).max(FEWEST_MAX_USERS);
+    let most = load.max_users.map_or(tenfold, |users| users.max(1) as u64);
+    let when_busy = load.when_busy.unwrap_or(WhenBusy::Grow);
+    Pool {
+        ready: if when_busy == WhenBusy::Drop { most } else { 0 },
+        most,
+        in_turn: 0,
+        when_busy,
+        queue: load.queue_limit.map_or(DEFAULT_QUEUE, |limit| limit.max(1) as u64),
+    }
+}
+
+fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shape>)> {
+    let mut given: Vec<(&'static str, Vec<Shape>)> = Vec::new();
+    if let Some(constant) = &load.constant {
+        given.push(("constant", vec![Shape::level("constant", constant.duration.0, constant.level)]));
+    }
+    if let Some(stages) = &load.stages {
+        given.push(("stages", shapes::staged(load.start_level, stages)));
+    }
+    if let Some(spike) = &load.spike {
+        given.push(("spike", shapes::spiked(spike)));
+    }
+    if let Some(stress) = &load.stress {
+        let stairs = shapes::stairs(stress, MOST_STEPS);
+        if stress.max < stress.start {
+            errors.add("spec.load.stress.max", "is less than start: a staircase only rises");
+        } else if stairs.is_none() {
+            let message = format_args!("makes more than {MOST_STEPS} steps from start to max: raise it");
+            errors.add("spec.load.stress.increment", message);
+            return None;
+        }
+        given.push(("stress", stairs.unwrap_or_default()));
+    }
+    if let Some(soak) = &load.soak {
+        let shapes = vec![
+            Shape::new("ramp-up", soak.ramp_up.0, 0.0, soak.level),
+            Shape::level("soak", soak.duration.0, soak.level),
+            Shape::new("ramp-down", soak.ramp_down.0, soak.level, 0.0),
+        ];
+        given.push(("soak", shapes));
+    }
+    if let Some(ramp) = &load.breakpoint {
+        given.push(("breakpoint", vec![Shape::new("breakpoint", ramp.duration.0, ramp.start, ramp.max)]));
+    }
+    if let Some(volume) = &load.volume {
+        let longest = volume.max_duration.map_or(DEFAULT_MAX_DURATION, |span| span.0);
+        given.push(("volume", vec![Shape::level("volume", longest, f64::from(volume.users))]));
+        if volume.iterations < i64::from(volume.users) {
+            errors.add("spec.load.volume.iterations", "is less than users: some would have nothing to do");
+        }
+    }
+    if let Some(pattern) = &load.pattern {
+        given.push(("pattern", shapes::named(pattern.name, pattern.peak, pattern.duration.0)));
+    }
+    if given.len() != 1 {
+        errors.add(
+            "spec.load",
+            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern and executors",
+        );
+        return None;
+    }
+    given.pop()
+}
+
+/// A load has a length and rises above nothing.
+pub(super) fn check_stages(stages: &[Stage], path: &str, errors: &mut Errors) {
+    if stages.is_empty() {
+        errors.add(path, "lasts no time at all: give at least one stage a duration");
+    } else if stages.iter().all(|stage| stage.from.max(stage.to) <= 0.0) {
+        errors.add(path, "never rises above 0: there is no load to generate");
+    }
+}
+
+/// Fields that only say something of an open model.
+fn check_open_only(load: &Load, unit: LoadUnit, errors: &mut Errors) {
+    if unit == LoadUnit::IterationsPerSecond {
+        return;
+    }
+    let given = [
+        ("arrivals", load.arrivals.is_some()),
+        ("seed", load.seed.is_some()),
+        ("whenBusy", load.when_busy.is_some()),
+        ("queueLimit", load.queue_limit.is_some()),
+    ];
+    for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+        errors.add(
+            format_args!("spec.load.{field}"),
+            "says something only with unit: IterationsPerSecond: users start their next iteration when the last one ended",
+        );
+    }
+}

@@ -1,0 +1,206 @@
+//! The users of one core who do the iterations of an open model, and the iterations that wait for one.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::Rc,
+    time::Duration,
+};
+
+use tokio::{
+    sync::Notify,
+    task::{JoinHandle, spawn_local},
+};
+use upsurge_core::{
+    plan::Pool,
+    schedule::{Part, Share},
+};
+use upsurge_crds::v1alpha1::WhenBusy;
+
+use super::{
+    context::Context,
+    user::User,
+    work::{Present, StageOf, Task, iterate},
+};
+
+/// A core keeps at least so many users in turn, each with its own connection: behind a Service that
+/// chooses a pod per connection, a single one would lead all load to one pod.
+const FEWEST_IN_TURN: u64 = 8;
+/// Fewest users per core: with fewer, a core could be out of users while another one has some.
+const FEWEST_PER_CORE: u64 = 8;
+
+/// An iteration that is due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due {
+    /// Its global index.
+    pub(crate) index: u64,
+    /// Its intended start, from the start of the load.
+    pub(crate) at: Duration,
+}
+
+/// The users of one load on one core.
+pub(crate) struct Crew {
+    context: Rc<Context>,
+    load: usize,
+    share: Share,
+    /// What becomes of iterations without a user.
+    when_busy: WhenBusy,
+    in_turn: u64,
+    most: u64,
+    queue: u64,
+    /// Users that may be asked, made or not.
+    existing: Cell<u64>,
+    made: Cell<u64>,
+    busy: Cell<u64>,
+    free: RefCell<VecDeque<Member>>,
+    waiting: RefCell<VecDeque<Due>>,
+    /// What each member is doing, or did last.
+    tasks: RefCell<Vec<Option<JoinHandle<()>>>>,
+    returned: Notify,
+}
+
+struct Member {
+    place: usize,
+    user: User,
+}
+
+/// The share of a part in a load whose users are such a pool.
+pub(crate) fn share(part: Part, pool: &Pool) -> Option<Share> {
+    part.of(spread(pool), FEWEST_PER_CORE)
+}
+
+/// How many cores are of use for a runner's share of such a pool.
+pub(crate) fn useful_cores(runner: Share, pool: &Pool) -> u64 {
+    let users = spread(pool);
+    runner.narrowed(users).map_or(1, |runner| Part::cores(runner.size(users), FEWEST_PER_CORE))
+}
+
+/// The users that must suffice for each core to have some.
+fn spread(pool: &Pool) -> u64 {
+    if pool.ready > 0 { pool.ready } else { pool.most }
+}
+
+impl Crew {
+    pub(crate) fn new(context: &Rc<Context>, load: usize, share: Share, pool: &Pool) -> Rc<Self> {
+        Rc::new(Self {
+            context: Rc::clone(context),
+            load,
+            share,
+            when_busy: pool.when_busy,
+            in_turn: share.size(pool.in_turn).max(FEWEST_IN_TURN),
+            most: share.size(pool.most).max(1),
+            queue: share.size(pool.queue),
+            existing: Cell::new(share.size(pool.ready)),
+            made: Cell::new(0),
+            busy: Cell::new(0),
+            free: RefCell::default(),
+            waiting: RefCell::default(),
+            tasks: RefCell::default(),
+            returned: Notify::new(),
+        })
+    }
+
+    /// Lets somebody do an iteration now; without anybody free, does what is to be done then.
+    pub(crate) fn start(self: &Rc<Self>, due: Due) {
+        if let Some(member) = self.take() {
+            self.send(member, due);
+            return;
+        }
+        let grown = self.existing.get() < self.most && self.grow();
+        match self.when_busy {
+            // The new user is for later ones, as in k6.
+            WhenBusy::Drop => self.drop_one(due),
+            WhenBusy::Grow | WhenBusy::Queue if grown => match self.take() {
+                Some(member) => self.send(member, due),
+                None => self.drop_one(due),
+            },
+            WhenBusy::Queue if (self.waiting.borrow().len() as u64) < self.queue => {
+                self.waiting.borrow_mut().push_back(due);
+            }
+            WhenBusy::Grow | WhenBusy::Queue => self.drop_one(due),
+        }
+    }
+
+    /// Counts an iteration as dropped.
+    pub(crate) fn drop_one(&self, due: Due) {
+        let Some(plan) = self.context.loads().get(self.load) else { return };
+        if let Some((_, scenario)) = self.context.choose(self.load, due.index) {
+            self.context.drop_iterations(plan.stage_at(due.at), scenario, 1);
+        }
+    }
+
+    /// Waits until all have finished and nobody waits.
+    pub(crate) async fn wait_until_idle(&self) {
+        while self.busy.get() > 0 {
+            self.returned.notified().await;
+        }
+    }
+
+    /// Cuts off what is under way; what still waits is dropped.
+    pub(crate) fn cut(&self) {
+        self.tasks.borrow().iter().flatten().for_each(JoinHandle::abort);
+        let waiting = self.waiting.take();
+        if !self.context.stopping() {
+            waiting.into_iter().for_each(|due| self.drop_one(due));
+        }
+    }
+
+    fn grow(&self) -> bool {
+        self.existing.set(self.existing.get() + 1);
+        self.context.users_max.set(self.context.users_max.get() + 1);
+        true
+    }
+
+    /// The user that has been free for longest, or a new one; `None` when all are busy.
+    fn take(&self) -> Option<Member> {
+        let made = self.made.get();
+        let mut free = self.free.borrow_mut();
+        if (free.is_empty() || made < self.in_turn) && made < self.existing.get() {
+            self.made.set(made + 1);
+            let first = self.context.loads().get(self.load).map_or(0, |plan| plan.first_user);
+            let user = User::new(&self.context.program, first + self.share.nth(made) + 1);
+            return Some(Member { place: made as usize, user });
+        }
+        free.pop_front()
+    }
+
+    fn send(self: &Rc<Self>, member: Member, due: Due) {
+        let place = member.place;
+        self.busy.set(self.busy.get() + 1);
+        let task = spawn_local(Rc::clone(self).work(member, due));
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() <= place {
+            tasks.resize_with(place + 1, || None);
+        }
+        if let Some(last) = tasks.get_mut(place) {
+            *last = Some(task);
+        }
+    }
+
+    async fn work(self: Rc<Self>, mut member: Member, mut due: Due) {
+        let context = &self.context;
+        let present = Present::new(context);
+        loop {
+            let Some(plan) = context.loads().get(self.load) else { break };
+            let Some((unique, scenario)) = context.choose(self.load, due.index) else { break };
+            let task = Task {
+                index: unique,
+                intended: context.instant(due.at),
+                scheduled: true,
+                scenario,
+                stage: StageOf::Known(plan.stage_at(due.at)),
+            };
+            member.user.choose_values(&context.program);
+            iterate(context, &mut member.user, task).await;
+            let next = if context.stopping() { None } else { self.waiting.borrow_mut().pop_front() };
+            match next {
+                Some(next) => due = next,
+                None => break,
+            }
+        }
+        drop(present);
+        self.busy.set(self.busy.get() - 1);
+        self.free.borrow_mut().push_back(member);
+        self.returned.notify_one();
+    }
+}
