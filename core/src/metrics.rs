@@ -4,10 +4,12 @@
 //! scenario × group × request) and added up on demand, so a figure of the whole run is the sum of its parts.
 
 mod catalog;
+mod labels;
 pub mod names;
 mod series;
 mod trend;
 
 pub use catalog::{Catalog, Contains, Definition, kind};
+pub use labels::labels;
 pub use series::{Metrics, Selector, SeriesKey, Sink, Tags};
 pub use trend::{Trend, TrendError};

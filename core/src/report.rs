@@ -1,14 +1,18 @@
 //! The outcome of a run for people (text) and for programs (JSON in k6's handleSummary form).
 
+mod csv;
+mod junit;
 mod k6;
 mod quick;
 mod text;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use upsurge_crds::v1alpha1::{GeneratorResult, LoadTestSpec, ThresholdResult};
 
+pub use self::csv::Table;
 use crate::{metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
 
 /// All that is shown of a run.
@@ -45,6 +49,11 @@ impl Report<'_> {
     /// A summary of a test of one request: latencies in detail, and what came back.
     pub fn quick_text(&self) -> String {
         quick::render(self)
+    }
+
+    /// The outcome as JUnit XML, for CI systems.
+    pub fn junit(&self, started: Timestamp) -> String {
+        junit::render(self, started)
     }
 
     /// A summary in the form that k6 gives to `handleSummary`, with `verdict`, `reason`, `message`, `stages`,

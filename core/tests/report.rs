@@ -143,3 +143,20 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
         assert!(text.contains(words), "{words:?} is missing in:\n{text}");
     }
 }
+
+#[test]
+fn the_junit_file_fails_exactly_where_the_run_did() {
+    let xml = with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap()));
+    for words in [
+        "<testsuites name=\"shop\" tests=\"6\" failures=\"2\" errors=\"0\" time=\"2.000\">",
+        "skipped=\"2\" timestamp=\"2026-01-02T03:04:05\"",
+        "<testcase classname=\"shop.run\" name=\"verdict\" time=\"2.000\">\n      <failure message=\"",
+        "type=\"ThresholdsBreached\"",
+        "classname=\"shop.thresholds\" name=\"http_req_duration p(95) &lt; 50ms\" time=\"0.000\">\n      <system-out>",
+        "name=\"http_req_duration{stage:high} max &lt; 30ms\" time=\"0.000\">\n      <failure message=\"observed 40ms\"",
+        "name=\"item · is ok\" time=\"0.000\">\n      <skipped message=\"3 of 4 held; only thresholds decide\"/>",
+        "name=\"spec.prometheus\" time=\"0.000\">\n      <skipped message=\"spec.prometheus: not asked\"/>",
+    ] {
+        assert!(xml.contains(words), "{words:?} is missing in:\n{xml}");
+    }
+}

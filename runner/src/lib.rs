@@ -6,6 +6,7 @@ pub mod engine;
 pub mod files;
 pub mod generator;
 mod http;
+mod output;
 mod program;
 mod recorder;
 pub mod target;

@@ -21,6 +21,8 @@ fn manifest(load: &str, thresholds: &str) -> String {
 }
 
 const FEW: &str = "{unit: IterationsPerSecond, constant: {level: 50, duration: 1s}}";
+/// No schedule to be late for, whatever else the machine does.
+const USERS: &str = "{unit: Users, constant: {level: 2, duration: 1s}}";
 const LONG: &str = "{unit: IterationsPerSecond, constant: {level: 50, duration: 60s}}";
 
 fn summary(path: &std::path::Path) -> Value {
@@ -60,7 +62,7 @@ fn a_breached_threshold_fails_the_run_and_is_told_with_its_figure() {
     let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(
-        ended.stdout.contains("✗ Failed (ThresholdsBreached): http_req_duration p(95) < 10ms: observed 2"),
+        ended.stdout.contains("✗ Failed (ThresholdsBreached): http_req_duration p(95) < 10ms: observed "),
         "{ended:?}"
     );
 }
@@ -157,7 +159,7 @@ fn a_wrong_field_is_named_with_its_path() {
 fn of_several_tests_one_is_chosen_by_name_and_other_documents_are_left_out() {
     let test = manifest(FEW, "");
     let text = format!(
-        "kind: ConfigMap\nmetadata: {{name: data}}\n---\n{test}---\n{}",
+        "kind: Service\nmetadata: {{name: data}}\n---\n{test}---\n{}",
         test.replace("name: shop", "name: bar")
     );
     let file = scratch("several.yaml", &text);
@@ -170,7 +172,7 @@ fn of_several_tests_one_is_chosen_by_name_and_other_documents_are_left_out() {
         ended.stdout.starts_with("LoadTest bar is valid.") && ended.stdout.contains("50 iterations in all"),
         "{ended:?}"
     );
-    assert!(ended.stderr.contains("left out ConfigMap data"), "{ended:?}");
+    assert!(ended.stderr.contains("left out Service data"), "{ended:?}");
     let ended = Upsurge::command("validate").arg(&file).args(["--name", "baz"]).end();
     assert!(
         ended.code == 2 && ended.stderr.contains("no LoadTest named \"baz\"; there are shop, bar"),
@@ -212,4 +214,75 @@ fn what_only_a_cluster_can_judge_is_said_not_to_be_judged() {
     let ended = Upsurge::run(&scratch("cluster.yaml", &text)).args(["--target", target.url()]).end();
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.stdout.contains("not judged: spec.autoscaling.expect"), "{ended:?}");
+}
+
+#[test]
+fn the_course_of_the_load_is_written_as_csv() {
+    let target = start_target(None, &["--latency", "2ms"]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 100, duration: 3s}}";
+    let file = scratch("course.yaml", &manifest(load, ""));
+    let csv = file.with_extension("csv");
+    Upsurge::run(&file).args(["--target", target.url(), "--csv"]).arg(&csv).end();
+    let text = std::fs::read_to_string(&csv).unwrap();
+    let mut rows = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let rows: Vec<_> = rows
+        .filter(|row| row[column("metric_name")] == "http_reqs" && row[column("series")] == "all")
+        .collect();
+    let figure = |row: &Vec<&str>, name: &str| row[column(name)].parse::<f64>().unwrap();
+    assert!(rows.len() >= 3, "a row per second: {text}");
+    let sum = |name: &str| rows.iter().map(|row| figure(row, name)).sum::<f64>();
+    assert_eq!(sum("count"), target.stats()["received"].as_f64().unwrap());
+    let times: Vec<f64> = rows.iter().map(|row| figure(row, "timestamp")).collect();
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+    let length = times.last().unwrap() - times[0] + figure(&rows[0], "seconds");
+    assert!((sum("seconds") - length).abs() < 0.01, "intervals without gaps: {length} {text}");
+}
+
+#[test]
+fn the_outcome_is_written_as_junit_xml() {
+    let target = start_target(Some("errorRate: 0.5"), &[]);
+    let file = scratch("junit.yaml", &manifest(USERS, "{metric: http_req_failed, condition: \"rate < 1%\"}"));
+    let xml = file.with_extension("xml");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--junit"]).arg(&xml).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let text = std::fs::read_to_string(&xml).unwrap();
+    for words in [
+        "<testsuites name=\"shop\" tests=\"3\" failures=\"2\" errors=\"0\" time=",
+        "<testcase classname=\"shop.thresholds\" name=\"http_req_failed rate &lt; 1%\"",
+        "<failure message=\"observed ",
+    ] {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+}
+
+#[test]
+fn a_file_that_cant_be_written_is_told_before_the_load() {
+    let target = start_target(None, &[]);
+    let file = scratch("places.yaml", &manifest(LONG, ""));
+    for argument in ["--summary", "--csv", "--junit"] {
+        for place in ["/nowhere/at/all", "/dev/null/file"] {
+            let ended = Upsurge::run(&file).args(["--target", target.url(), argument, place]).end();
+            assert_eq!(ended.code, 2, "{ended:?}");
+            assert!(ended.stderr.contains(&format!("can't write to {place} ({argument})")), "{ended:?}");
+        }
+    }
+    assert_eq!(target.stats()["received"], 0);
+}
+
+#[test]
+fn a_file_that_can_no_longer_be_written_is_told_beside_the_result() {
+    let target = start_target(None, &[]);
+    let file = scratch("full.yaml", &manifest(FEW, ""));
+    // Takes nothing, as a full disk does.
+    for argument in ["--summary", "--csv", "--junit"] {
+        let ended = Upsurge::run(&file).args(["--target", target.url(), argument, "/dev/full"]).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.stderr.contains("can't write to /dev/full: No space left on device"), "{ended:?}");
+        assert!(
+            argument == "--csv" || ended.stdout.contains("LoadTest shop"),
+            "the result is there: {ended:?}"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! `upsurge run`: a whole test from one process, without a cluster.
 
 mod progress;
+mod reports;
 mod result;
 mod session;
 
@@ -13,7 +14,7 @@ use tokio::{
 use upsurge_core::{files::references, protocol::SECRET_ENV_PREFIX, verdict::Breakdown};
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
-use self::{progress::Style, result::Ended, session::Session};
+use self::{progress::Style, reports::Reports, result::Ended, session::Session};
 use super::{
     arguments::{RunArguments, SessionArguments},
     exit,
@@ -65,6 +66,11 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
         Ok(secrets) => secrets,
         Err(message) => return exit::error(message),
     };
+    // Before the load: to find out afterwards that there is no place for its figures would be a pity.
+    let reports = match Reports::open(manner.arguments) {
+        Ok(reports) => reports,
+        Err(error) => return exit::error(error),
+    };
     let places = Places { objects: manifest.objects.clone(), directory: manner.files.map(Path::to_path_buf) };
     let files = match Files::load(&references(&manifest.spec), &places) {
         Ok(files) => Arc::new(files),
@@ -75,13 +81,17 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::error(format_args!("can't start: {error}")),
     };
-    runtime.block_on(carry_out(manifest, secrets, files, manner))
+    let code = runtime.block_on(carry_out(manifest, secrets, files, reports, manner));
+    // Without waiting for an output that was given up.
+    runtime.shutdown_background();
+    code
 }
 
 async fn carry_out(
     manifest: Manifest,
     secrets: BTreeMap<String, String>,
     files: Arc<Files>,
+    mut reports: Reports,
     manner: &Manner<'_>,
 ) -> ExitCode {
     let mut interrupts = match Interrupts::listen() {
@@ -107,14 +117,14 @@ async fn carry_out(
                 files,
                 style: Style::choose(manner.quiet, manner.arguments.plain),
             };
-            match session.run(&mut interrupts).await {
+            match session.run(&mut interrupts, &mut reports).await {
                 Some(ended) => ended,
                 None => return ExitCode::from(exit::INTERRUPTED),
             }
         }
         Err(breakdown) => Ended::broken(breakdown),
     };
-    result::show(&name, &test, &valid, &ended, manner)
+    result::show(&name, &test, &valid, &ended, manner.form, reports)
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

@@ -20,6 +20,14 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) summary: Option<PathBuf>,
 
+    /// File to write the course of the load to, as CSV: a row for each second and series.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// File to write the outcome to, as JUnit XML: a test case for each threshold, check and the verdict.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+
     /// Print the summary as JSON instead of text.
     #[arg(long)]
     pub(crate) json: bool,

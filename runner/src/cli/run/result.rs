@@ -1,7 +1,8 @@
 //! From what was recorded to what is printed and returned.
 
-use std::{fs, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
+use jiff::Timestamp;
 use upsurge_core::{
     metrics::Metrics,
     protocol::GeneratorDelta,
@@ -13,10 +14,11 @@ use upsurge_core::{
 };
 use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
 
-use super::{super::exit, Form, Manner};
+use super::{super::exit, Form, reports::Reports};
+use crate::output::Outcome;
 
 /// How the load ended.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ended {
     /// All that was recorded.
     pub(super) metrics: Metrics,
@@ -28,24 +30,37 @@ pub(super) struct Ended {
     pub(super) usage: GeneratorDelta,
     /// Why there was no load.
     pub(super) breakdown: Option<Breakdown>,
+    /// When the load started.
+    pub(super) started: Timestamp,
+    /// How the outputs ended.
+    pub(super) outputs: Vec<Outcome>,
 }
 
 impl Ended {
     /// Without any load.
     pub(super) fn broken(breakdown: Breakdown) -> Self {
-        Self { breakdown: Some(breakdown), ..Self::default() }
+        Self {
+            metrics: Metrics::default(),
+            elapsed: Duration::ZERO,
+            interrupted: None,
+            usage: GeneratorDelta::default(),
+            breakdown: Some(breakdown),
+            started: Timestamp::now(),
+            outputs: Vec::new(),
+        }
     }
 }
 
-/// Judges, prints, writes the summary file, and gives the exit code.
+/// Judges, prints, writes the files that were asked for, and gives the exit code.
 pub(super) fn show(
     name: &str,
     test: &LoadTestSpec,
     valid: &Valid,
     ended: &Ended,
-    manner: &Manner<'_>,
+    form: Form,
+    reports: Reports,
 ) -> ExitCode {
-    let Ended { metrics, elapsed, interrupted, usage, breakdown } = ended;
+    let Ended { metrics, elapsed, interrupted, usage, breakdown, started, outputs } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let figures = figures(metrics, timeline, *elapsed);
@@ -83,19 +98,32 @@ pub(super) fn show(
     if !ran {
         eprintln!("error: {} ({})", outcome.message, outcome.reason);
     }
-    match (manner.arguments.json, manner.form) {
+    match (reports.json, form) {
         (true, _) => println!("{:#}", report.k6_summary()),
         (false, _) if !ran => {}
         (false, Form::Test) => print!("{}", report.text()),
         (false, Form::Quick) => print!("{}", report.quick_text()),
     }
-    if let Some(path) = &manner.arguments.summary {
-        let text = format!("{:#}\n", report.k6_summary());
-        if let Err(error) = fs::write(path, text) {
-            return exit::error(format_args!("can't write the summary to {}: {error}", path.display()));
-        }
+    let mut whole = true;
+    let outputs = outputs.iter().filter_map(complaint);
+    for message in reports.write(&report, *started).into_iter().chain(outputs) {
+        eprintln!("error: {message}");
+        whole = false;
     }
-    exit::of(outcome.verdict)
+    // What was asked for in writing is missing: that must not go unnoticed, whatever the verdict.
+    if whole { exit::of(outcome.verdict) } else { ExitCode::from(exit::ERROR) }
+}
+
+/// What went wrong with an output, and whether that is an error.
+fn complaint(outcome: &Outcome) -> Option<String> {
+    let Outcome { name, error, lost, merged } = outcome;
+    if *merged > 0 {
+        eprintln!("note: {name} was behind: {merged} intervals were handed on merged with others");
+    }
+    if *lost > 0 {
+        eprintln!("note: {name}: {lost} samples were not delivered");
+    }
+    error.as_ref().map(|error| format!("{name}: {error}"))
 }
 
 fn whole_seconds(time: Duration) -> TimeSpan {

@@ -6,8 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    task::spawn_blocking,
+    time::{MissedTickBehavior, interval},
+};
 use upsurge_core::{
     metrics::Metrics, schedule::Share, thresholds::breached_abort, validate::Valid, verdict::Breakdown,
 };
@@ -16,6 +20,7 @@ use upsurge_crds::{LoadTestSpec, names::reasons};
 use super::{
     Interrupts,
     progress::{Progress, Style},
+    reports::Reports,
     result::Ended,
 };
 use crate::{
@@ -28,6 +33,8 @@ use crate::{
 const START_AHEAD: Duration = Duration::from_millis(200);
 /// Time between two collections, and between two evaluations of thresholds that abort.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest time that outputs get to hand on what they have, after the load.
+const FLUSH_TIME: Duration = Duration::from_secs(5);
 
 /// What is run.
 pub(super) struct Session<'a> {
@@ -44,10 +51,18 @@ pub(super) struct Session<'a> {
 
 impl Session<'_> {
     /// Generates the load. `None` when it was interrupted twice.
-    pub(super) async fn run(self, interrupts: &mut Interrupts) -> Option<Ended> {
+    pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports) -> Option<Ended> {
         // What was used before is not the load's.
         let mut probe = GeneratorProbe::default();
         let start = Instant::now() + START_AHEAD;
+        let started = Timestamp::now() + START_AHEAD;
+        let outputs = match reports.outputs(started) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                let reason = reasons::RUNNER_FAILED.into();
+                return Some(Ended::broken(Breakdown { reason, message: error.to_string() }));
+            }
+        };
         let engine = Engine::start(EngineConfig {
             valid: Arc::clone(self.valid),
             test: Arc::clone(self.test),
@@ -77,6 +92,7 @@ impl Session<'_> {
                 _ = ticks.tick() => {
                     let elapsed = start.elapsed();
                     let interval = engine.collect();
+                    outputs.post(&interval);
                     metrics.merge(&interval.metrics);
                     progress.show(&interval, engine.progress().users, &metrics);
                     if breached.is_none() && interrupted.is_none() {
@@ -98,9 +114,16 @@ impl Session<'_> {
             }
         }
         let elapsed = start.elapsed();
-        metrics.merge(&engine.collect().metrics);
+        let interval = engine.collect();
+        outputs.post(&interval);
+        metrics.merge(&interval.metrics);
         drop(progress);
         let usage = probe.take();
-        Some(Ended { metrics, elapsed, interrupted, usage, breakdown: None })
+        // Elsewhere, so that an interrupt is seen; it ends the waiting.
+        let outputs = tokio::select! {
+            outcomes = spawn_blocking(move || outputs.finish(FLUSH_TIME)) => outcomes.unwrap_or_default(),
+            () = interrupts.next() => Vec::new(),
+        };
+        Some(Ended { metrics, elapsed, interrupted, usage, breakdown: None, started, outputs })
     }
 }

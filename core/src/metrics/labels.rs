@@ -1,0 +1,53 @@
+//! Tags as labels: pairs of a name and a value, for everything that hands series on.
+
+use super::{SeriesKey, names};
+
+/// The tags of a series that it has, in a fixed order. A request's name is k6's `name`, and the kind of
+/// an error is `error`.
+pub fn labels(key: &SeriesKey) -> Vec<(&str, String)> {
+    let tags = &key.tags;
+    let check = if key.metric == names::REQUEST_ERRORS { "error" } else { "check" };
+    let method = tags.method.clone();
+    let status = tags.status.map(|status| status.to_string());
+    let expected = tags.expected_response.map(|expected| expected.to_string());
+    let fixed = [
+        ("stage", tags.stage.clone()),
+        ("scenario", tags.scenario.clone()),
+        ("group", tags.group.clone()),
+        ("name", tags.request.clone()),
+        (check, tags.check.clone()),
+        ("method", method),
+        ("status", status),
+        ("expected_response", expected),
+    ];
+    let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let custom = tags.custom.iter().map(|(name, value)| (name.as_str(), value.clone()));
+    fixed.chain(custom).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Tags;
+
+    #[test]
+    fn tags_have_k6s_names() {
+        let tags = Tags {
+            request: Some("log in".into()),
+            check: Some("timeout".into()),
+            status: Some(503),
+            expected_response: Some(false),
+            custom: [("team".to_owned(), "shop".to_owned())].into(),
+            ..Tags::default()
+        };
+        let key = SeriesKey { metric: names::REQUEST_ERRORS.into(), tags };
+        let expected = [
+            ("name", "log in"),
+            ("error", "timeout"),
+            ("status", "503"),
+            ("expected_response", "false"),
+            ("team", "shop"),
+        ];
+        assert_eq!(labels(&key), expected.map(|(name, value)| (name, value.to_owned())));
+    }
+}

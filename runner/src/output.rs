@@ -1,0 +1,137 @@
+//! Where the figures of a running load go besides the screen: files and servers.
+//!
+//! Each output has a thread and a mailbox of its own. Posting never waits: an output that is behind gets
+//! intervals merged into one, so it loses resolution but no counts, and the load never notices.
+
+mod csv;
+mod mailbox;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, channel},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+pub(crate) use self::{csv::CsvFile, mailbox::Mailbox};
+use crate::engine::Interval;
+
+/// Something that takes the intervals of a load.
+pub(crate) trait Output: Send + 'static {
+    /// Takes an interval. May take its time; `mailbox` says when it has to hurry.
+    ///
+    /// # Errors
+    /// When what was taken so far is not whole any more.
+    fn take(&mut self, interval: &Interval, mailbox: &Mailbox) -> Result<(), OutputError>;
+
+    /// Hands on what is left. Called once, when the last interval was taken.
+    ///
+    /// # Errors
+    /// When it can't.
+    fn finish(&mut self, mailbox: &Mailbox) -> Result<(), OutputError>;
+
+    /// Samples that reached nobody.
+    fn lost(&self) -> u64 {
+        0
+    }
+}
+
+/// Why an output is not whole.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutputError {
+    /// A file can't be written.
+    #[error("can't write to {path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The end has to be waited for no longer.
+    #[error("was not done in time")]
+    Late,
+    /// No thread.
+    #[error("can't start: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// How an output ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// The output, as it was asked for.
+    pub(crate) name: String,
+    /// The first thing that went wrong.
+    pub(crate) error: Option<OutputError>,
+    /// Samples that reached nobody.
+    pub(crate) lost: u64,
+    /// Intervals that were merged with others because the output was behind.
+    pub(crate) merged: u64,
+}
+
+/// All outputs of a load.
+#[derive(Default)]
+pub(crate) struct Outputs {
+    running: Vec<Running>,
+}
+
+struct Running {
+    name: String,
+    mailbox: Arc<Mailbox>,
+    ended: Receiver<(Option<OutputError>, u64)>,
+}
+
+impl Outputs {
+    /// Starts an output.
+    ///
+    /// # Errors
+    /// When there is no thread for it.
+    pub(crate) fn add(&mut self, name: String, mut output: impl Output) -> Result<(), OutputError> {
+        let mailbox = Arc::<Mailbox>::default();
+        let (sender, ended) = channel();
+        let ours = Arc::clone(&mailbox);
+        let thread = thread::Builder::new().name("output".into()).spawn(move || {
+            let mut error = None;
+            while let Some(interval) = ours.next() {
+                if let Err(wrong) = output.take(&interval, &ours) {
+                    error.get_or_insert(wrong);
+                }
+            }
+            if let Err(wrong) = output.finish(&ours) {
+                error.get_or_insert(wrong);
+            }
+            // Nobody listens any more when it took too long.
+            let _ = sender.send((error, output.lost()));
+        });
+        thread.map_err(OutputError::Thread)?;
+        self.running.push(Running { name, mailbox, ended });
+        Ok(())
+    }
+
+    /// Hands an interval to all outputs, without waiting for any.
+    pub(crate) fn post(&self, interval: &Interval) {
+        self.running.iter().for_each(|output| output.mailbox.post(interval));
+    }
+
+    /// Lets all outputs hand on what they have, for so long at most.
+    pub(crate) fn finish(self, within: Duration) -> Vec<Outcome> {
+        let until = Instant::now() + within;
+        self.running.iter().for_each(|output| output.mailbox.close(until));
+        let ended = self.running.into_iter().map(|Running { name, mailbox, ended }| {
+            let (error, lost) = match ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(ended) => ended,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    (Some(OutputError::Late), 0)
+                }
+            };
+            Outcome { name, error, lost, merged: mailbox.merged() }
+        });
+        ended.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

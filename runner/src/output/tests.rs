@@ -1,0 +1,63 @@
+use std::sync::{Mutex, PoisonError};
+
+use upsurge_core::metrics::{Selector, SeriesKey, Sink, names};
+
+use super::*;
+
+fn interval(second: u64) -> Interval {
+    let mut interval = Interval {
+        from: Duration::from_secs(second),
+        to: Duration::from_secs(second + 1),
+        ..Interval::default()
+    };
+    let key = SeriesKey { metric: names::HTTP_REQS.into(), ..SeriesKey::default() };
+    interval.metrics.add(key, &Sink::Counter(1.0));
+    interval
+}
+
+/// Takes nothing until it is let.
+struct Held {
+    gate: Arc<Mutex<()>>,
+    taken: Arc<Mutex<(Duration, f64)>>,
+}
+
+impl Output for Held {
+    fn take(&mut self, interval: &Interval, _: &Mailbox) -> Result<(), OutputError> {
+        drop(self.gate.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut taken = self.taken.lock().unwrap();
+        assert_eq!(taken.0, interval.from, "there is no gap");
+        *taken = (interval.to, taken.1 + interval.metrics.count(names::HTTP_REQS, &Selector::default()));
+        Ok(())
+    }
+
+    fn finish(&mut self, _: &Mailbox) -> Result<(), OutputError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_that_is_behind_loses_resolution_but_no_counts() {
+    let (gate, taken) = (Arc::<Mutex<()>>::default(), Arc::<Mutex<(Duration, f64)>>::default());
+    let mut outputs = Outputs::default();
+    outputs.add("held".into(), Held { gate: Arc::clone(&gate), taken: Arc::clone(&taken) }).unwrap();
+    let closed = gate.lock().unwrap();
+    // Returns though nothing is taken: posting does not wait.
+    (0..500).for_each(|second| outputs.post(&interval(second)));
+    drop(closed);
+    let [outcome] = &outputs.finish(Duration::from_secs(60))[..] else { panic!("one output") };
+    assert!(outcome.error.is_none() && outcome.lost == 0, "{outcome:?}");
+    assert!((400..500).contains(&outcome.merged), "{outcome:?}");
+    assert_eq!(*taken.lock().unwrap(), (Duration::from_secs(500), 500.0));
+}
+
+#[test]
+fn an_output_that_hangs_holds_up_the_end_for_a_bounded_time() {
+    let (gate, taken) = (Arc::<Mutex<()>>::default(), Arc::default());
+    let mut outputs = Outputs::default();
+    outputs.add("held".into(), Held { gate: Arc::clone(&gate), taken }).unwrap();
+    let closed = gate.lock().unwrap();
+    outputs.post(&interval(0));
+    let outcomes = outputs.finish(Duration::from_millis(50));
+    assert!(matches!(outcomes[0].error, Some(OutputError::Late)), "{outcomes:?}");
+    drop(closed);
+}
