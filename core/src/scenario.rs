@@ -4,6 +4,8 @@
 //! ([`ScenarioSet::names`]), defaults of `spec.http` filled in. Whatever is wrong is a [`FieldError`] with the
 //! path of the field; a tree that exists can be run.
 
+mod auth;
+mod body;
 mod compile;
 mod exchange;
 mod expectation;
@@ -16,7 +18,13 @@ use serde_json::Value;
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
 pub(crate) use self::compile::DEEPEST_NESTING;
-pub use self::exchange::{Body, Capture, CaptureSource, Expectation, Matcher, Request, Wanted};
+pub use self::{
+    body::BOUNDARY,
+    exchange::{
+        Auth, AuthScheme, Body, Capture, CaptureSource, DEFAULT_STATUSES, Expectation, Matcher, Part,
+        PartContent, Request, Wanted,
+    },
+};
 use crate::{expression::Expression, field_error::FieldError};
 
 /// Slot of `iteration`: the global index of the iteration, from 0.

@@ -14,6 +14,7 @@ pub use self::schema::check_spec;
 use crate::{
     field_error::{Errors, FieldError},
     files,
+    http::{self as http_settings, HttpSettings},
     plan::{LoadPlan, Plan, Timeline},
     scenario::ScenarioSet,
 };
@@ -27,6 +28,8 @@ pub struct Valid {
     pub loads: Vec<LoadPlan>,
     /// What users do.
     pub scenarios: ScenarioSet,
+    /// How connections are made and kept.
+    pub http: HttpSettings,
 }
 
 /// Validates and compiles a spec.
@@ -45,11 +48,12 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
     let names: Vec<&str> = names.collect();
     let plan = Plan::compile(&spec.load, &names).map_err(|wrong| errors.extend(wrong)).ok();
     let scenarios = ScenarioSet::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
-    let (Some(Plan { timeline, loads }), Some(scenarios)) = (plan, scenarios) else {
+    let http = http_settings::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
+    let (Some(Plan { timeline, loads }), Some(scenarios), Some(http)) = (plan, scenarios, http) else {
         return Err(errors.into_list());
     };
     references::check(spec, &timeline, &scenarios, &mut errors);
-    errors.finish(Valid { timeline, loads, scenarios })
+    errors.finish(Valid { timeline, loads, scenarios, http })
 }
 
 /// Reads a raw spec strictly: unknown fields are errors wherever they are.
@@ -101,9 +105,6 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
                 format_args!("another secret is named {:?} too", secret.name),
             );
         }
-    }
-    if spec.http.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
-        errors.add("spec.http.timeout", "0s leaves no time for any response");
     }
     if let Some(expected) = spec.autoscaling.as_ref().and_then(|autoscaling| autoscaling.expect.as_ref()) {
         if spec.target.workload.is_none() {

@@ -225,7 +225,7 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[rstest]
 #[case::template_in_url(with(&format!("{FIRST}/url"), json!("/{{ nope }}")), "spec.scenarios[0].steps[0].request.url: unknown variable \"nope\"")]
 #[case::template_in_json(with(&format!("{FIRST}/json"), json!({"a": [{"b": "{{ nope }}"}]})), "spec.scenarios[0].steps[0].request.json.a[0].b: unknown variable")]
-#[case::undeclared_secret(with(&format!("{FIRST}/body"), json!("x")), "at most one of json, body and form")]
+#[case::undeclared_secret(with(&format!("{FIRST}/body"), json!("x")), "at most one of json, body, form")]
 #[case::json_path(with(&format!("{FIRST}/capture/0"), json!({"name": "x", "jsonPath": "token"})), "spec.scenarios[0].steps[0].request.capture[0].jsonPath: not a JSONPath")]
 #[case::regex(with(&format!("{FIRST}/capture/0"), json!({"name": "token", "regex": "("})), "request.capture[0].regex: not a regular expression: unclosed group")]
 #[case::built_in(with(&format!("{FIRST}/capture/0/name"), json!("user")), "capture[0].name: \"user\" is a built-in variable")]

@@ -4,6 +4,7 @@ pub mod autoscaling;
 pub mod capture;
 pub mod duration;
 pub mod expectation;
+pub mod http;
 pub mod load;
 pub mod load_test;
 pub mod load_test_run;
@@ -13,6 +14,7 @@ pub mod request;
 pub mod runner;
 pub mod scenario;
 pub mod script;
+pub mod size;
 pub mod source;
 pub mod status;
 pub mod step;
@@ -23,6 +25,15 @@ pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
 pub use capture::Capture;
 pub use duration::TimeSpan;
 pub use expectation::Expectation;
+pub use http::{
+    Coding, HttpOptions, HttpVersion,
+    auth::{Auth, Bearer, UserPassword},
+    connections::{ConnectionMode, ConnectionOptions},
+    multipart::MultipartPart,
+    network::{DnsOptions, DnsPolicy, DnsSelect, ProxyOptions},
+    status_range::StatusRange,
+    tls::{ClientCertificate, TlsOptions},
+};
 pub use load::{
     ArrivalProcess, BreakpointLoad, ConstantLoad, Executor, ExecutorKind, Load, LoadUnit, PatternLoad,
     PatternName, SoakLoad, SpikeLoad, StageSpec, StressLoad, VolumeLoad, WhenBusy,
@@ -35,8 +46,9 @@ pub use request::{HttpMethod, RequestStep};
 pub use runner::{Deadlines, HistoryLimit, RunnerSpec};
 pub use scenario::Scenario;
 pub use script::Script;
+pub use size::ByteSize;
 pub use source::FileSource;
 pub use status::*;
 pub use step::{GroupStep, IfStep, LoopStep, Step, ThinkStep};
-pub use target::{HttpOptions, SecretKeyRef, SecretVariable, Target, WorkloadReference};
+pub use target::{SecretKeyRef, SecretVariable, Target, WorkloadReference};
 pub use threshold::{SeriesReference, Threshold, ThresholdSelector};

@@ -110,7 +110,7 @@ const ONE_EXPECTATION: &str =
     step(json!({"request": {"url": "/"}, "think": {"min": "1s"}})), ONE_STEP)]
 #[case::endless_loop(step(json!({"loop": {"steps": [{"request": {"url": "/"}}]}})), "a loop needs count or while")]
 #[case::two_bodies(
-    request(json!({"body": "a", "form": {"a": "1"}})), "a request has at most one of json, body and form")]
+    request(json!({"body": "a", "form": {"a": "1"}})), "a request has at most one of json, body, form, multipart, file and base64")]
 #[case::empty_capture(capture(json!({})), ONE_CAPTURE)]
 #[case::double_capture(capture(json!({"jsonPath": "$.a", "header": "b"})), ONE_CAPTURE)]
 #[case::empty_expectation(expectation(json!({})), ONE_EXPECTATION)]

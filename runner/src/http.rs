@@ -5,8 +5,10 @@
 //! Everything in here lives on one thread.
 
 pub(crate) mod client;
+pub(crate) mod coding;
 pub(crate) mod connection;
 mod deadline;
+pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod h1;
 pub(crate) mod message;

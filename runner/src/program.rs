@@ -5,6 +5,7 @@
 //! is parsed.
 
 mod address;
+mod auth;
 mod body;
 mod compile;
 mod fold;
@@ -50,6 +51,10 @@ pub(crate) struct Program {
     pub(crate) choices: Vec<Variable>,
     /// Slots that captures write to.
     pub(crate) captured: Vec<usize>,
+    /// Whether users keep their cookies from iteration to iteration.
+    pub(crate) keep_cookies: bool,
+    /// Whether users close their connections after each iteration.
+    pub(crate) close_after_iteration: bool,
 }
 
 /// What an iteration of a scenario does.

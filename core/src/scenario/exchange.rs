@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use regex::Regex;
 use serde_json_path::JsonPath;
-use upsurge_crds::v1alpha1::HttpMethod;
+use upsurge_crds::v1alpha1::{Coding, FileSource, HttpMethod, StatusRange};
 
 use crate::template::{JsonTemplate, Template};
 
@@ -29,17 +29,29 @@ pub struct Request {
     pub capture: Vec<Capture>,
     /// What the response must be like; each is a check.
     pub expect: Vec<Expectation>,
-    /// Status codes that don't count as failed; `None` means 200 to 399.
-    pub expected_status: Option<Vec<u16>>,
+    /// Status codes that don't count as failed.
+    pub expected_status: Vec<StatusRange>,
+    /// Redirects that an expectation wants to see, and that are not followed therefore.
+    pub wanted_redirects: Vec<u16>,
+    /// Most redirects that are followed.
+    pub max_redirects: usize,
+    /// Credentials.
+    pub auth: Option<Auth>,
+    /// Cookies besides those from responses.
+    pub cookies: Vec<(String, Template)>,
+    /// What the body is compressed with, in order.
+    pub compression: Vec<Coding>,
+    /// Largest body of the response, if it is limited.
+    pub max_response_size: Option<u64>,
 }
+
+/// Status codes that don't count as failed unless the spec says otherwise.
+pub const DEFAULT_STATUSES: StatusRange = StatusRange { first: 200, last: 399 };
 
 impl Request {
     /// Whether a response with that status counts as failed in `http_req_failed`.
     pub fn is_failure(&self, status: u16) -> bool {
-        match &self.expected_status {
-            Some(expected) => !expected.contains(&status),
-            None => !(200..400).contains(&status),
-        }
+        !self.expected_status.iter().any(|range| range.contains(status))
     }
 
     /// Whether the body of the response is needed, and not only its length.
@@ -64,6 +76,57 @@ pub enum Body {
     Text(Template),
     /// Fields to be URL-encoded.
     Form(Vec<(String, Template)>),
+    /// `multipart/form-data`.
+    Multipart(Vec<Part>),
+    /// Contents of a file.
+    File(FileSource),
+    /// Bytes as they stand.
+    Bytes(Vec<u8>),
+}
+
+/// A part of a multipart body.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Name of the field.
+    pub name: String,
+    /// What it holds.
+    pub content: PartContent,
+    /// Media type, if it is given.
+    pub content_type: Option<String>,
+}
+
+/// What a part of a multipart body holds.
+#[derive(Clone, Debug)]
+pub enum PartContent {
+    /// Text.
+    Text(Template),
+    /// A file.
+    File {
+        /// Where it is.
+        source: FileSource,
+        /// Its name as the server sees it.
+        name: Template,
+    },
+}
+
+/// Credentials of a request.
+#[derive(Clone, Debug)]
+pub struct Auth {
+    /// What is sent.
+    pub scheme: AuthScheme,
+    /// Whether they are those of the test, which are for the host of the base URL only.
+    pub of_test: bool,
+}
+
+/// What is sent to prove who the user is.
+#[derive(Clone, Debug)]
+pub enum AuthScheme {
+    /// User name and password (RFC 7617).
+    Basic(Template, Template),
+    /// A token (RFC 6750).
+    Bearer(Template),
+    /// User name and a digest of the password (RFC 7616).
+    Digest(Template, Template),
 }
 
 /// A value taken from a response.

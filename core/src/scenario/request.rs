@@ -5,13 +5,18 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 use regex::Regex;
 use serde_json_path::JsonPath;
-use upsurge_crds::v1alpha1::{self as api};
+use upsurge_crds::v1alpha1::{self as api, StatusRange};
 
-use super::{Body, Capture, CaptureSource, Matcher, Request, compile::Compiler, expectation, names};
-use crate::template::{JsonTemplate, Template};
+use super::{
+    Body, Capture, CaptureSource, DEFAULT_STATUSES, Matcher, Request, auth, body, compile::Compiler,
+    expectation, names,
+};
+use crate::template::{Piece, Template};
 
 /// Timeout unless the spec says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Most redirects that are followed unless the spec says otherwise.
+const DEFAULT_REDIRECTS: i32 = 10;
 /// Longest name of a request in results.
 const LONGEST_NAME: usize = 256;
 
@@ -25,7 +30,7 @@ pub(super) fn compile(
         check_url(compiler, url, &format!("{path}.url"));
     }
     let query = compiler.templates(&request.query, &format!("{path}.query"));
-    let body = body(compiler, request, path);
+    let body = body::compile(compiler, request, path);
     let headers = headers(compiler, request, &body, path);
     let captures = request.capture.iter().enumerate();
     let capture = captures
@@ -37,14 +42,25 @@ pub(super) fn compile(
             expectation::compile(compiler, expected, &format!("{path}.expect[{index}]"))
         })
         .collect();
-    let expected_status = expect.iter().find_map(|expected| match &expected.matcher {
+    let by_expectation = expect.iter().find_map(|expected| match &expected.matcher {
         Matcher::Status(codes) => Some(codes.clone()),
         _ => None,
     });
+    let http = &compiler.spec.http;
+    let of_test = || http.expected_statuses.clone().unwrap_or_else(|| vec![DEFAULT_STATUSES]);
+    let expected_status = match (&request.expected_statuses, &by_expectation) {
+        (Some(ranges), _) => ranges.clone(),
+        (None, Some(codes)) => codes.iter().map(|code| StatusRange { first: *code, last: *code }).collect(),
+        (None, None) => of_test(),
+    };
+    let max_redirects = request.max_redirects.or(http.max_redirects).unwrap_or(DEFAULT_REDIRECTS);
+    let max_response_size = request.max_response_size.or(http.max_response_size).map(|size| size.0);
     let timeout = request.timeout.or(compiler.spec.http.timeout).map_or(DEFAULT_TIMEOUT, |span| span.0);
     if request.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
         compiler.errors.add(format_args!("{path}.timeout"), "0s leaves no time for any response");
     }
+    let auth = auth::compile(compiler, request, path);
+    let cookies = cookies(compiler, request, path);
     Some(Request {
         name: request.name.clone().unwrap_or_else(|| default_name(request)),
         method: request.method,
@@ -56,6 +72,12 @@ pub(super) fn compile(
         capture,
         expect,
         expected_status,
+        wanted_redirects: by_expectation.unwrap_or_default(),
+        max_redirects: usize::try_from(max_redirects).unwrap_or_default(),
+        auth,
+        cookies,
+        compression: request.compression.clone(),
+        max_response_size,
     })
 }
 
@@ -89,29 +111,6 @@ fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
     }
 }
 
-fn body(compiler: &mut Compiler<'_>, request: &api::RequestStep, path: &str) -> Body {
-    match (&request.json, &request.body, &request.form) {
-        (None, None, None) => Body::Empty,
-        (Some(json), None, None) => match JsonTemplate::parse(json, compiler.names) {
-            Ok(json) => Body::Json(json),
-            Err(errors) => {
-                errors.iter().for_each(|(place, error)| {
-                    compiler.errors.add(format_args!("{path}.json{place}"), error)
-                });
-                Body::Empty
-            }
-        },
-        (None, Some(text), None) => {
-            compiler.template(text, &format!("{path}.body")).map_or(Body::Empty, Body::Text)
-        }
-        (None, None, Some(form)) => Body::Form(compiler.templates(form, &format!("{path}.form"))),
-        _ => {
-            compiler.errors.add(path, "a request has at most one of json, body and form");
-            Body::Empty
-        }
-    }
-}
-
 /// The request's own headers, then the test's, then what the body implies; the first of a name wins.
 fn headers(
     compiler: &mut Compiler<'_>,
@@ -134,17 +133,49 @@ fn headers(
         }
     }
     let implied = match body {
-        Body::Json(_) => "application/json",
-        Body::Form(_) => "application/x-www-form-urlencoded",
-        Body::Empty | Body::Text(_) => return headers,
+        Body::Json(_) => Some("application/json".to_owned()),
+        Body::Form(_) => Some("application/x-www-form-urlencoded".to_owned()),
+        Body::Multipart(_) => Some(format!("multipart/form-data; boundary={}", body::BOUNDARY)),
+        Body::File(_) | Body::Bytes(_) => Some("application/octet-stream".to_owned()),
+        Body::Empty | Body::Text(_) => None,
     };
-    if headers.iter().all(|(known, _)| known != "content-type") {
-        headers.push((
-            "content-type".into(),
-            Template { pieces: vec![crate::template::Piece::Text(implied.into())] },
-        ));
+    let codings =
+        |codings: &[api::Coding]| codings.iter().map(|coding| coding.as_str()).collect::<Vec<_>>().join(", ");
+    let encodings = Some(codings(&request.compression)).filter(|text| !text.is_empty());
+    let accepted = Some(codings(&compiler.spec.http.accept_encoding)).filter(|text| !text.is_empty());
+    if encodings.is_some() && headers.iter().any(|(name, _)| name == "content-encoding") {
+        compiler
+            .errors
+            .add(format_args!("{path}.compression"), "sets the header Content-Encoding: drop one of them");
+    }
+    let implied = [("content-type", implied), ("content-encoding", encodings), ("accept-encoding", accepted)];
+    for (name, value) in implied {
+        let Some(value) = value.filter(|_| headers.iter().all(|(known, _)| known != name)) else { continue };
+        headers.push((name.into(), Template { pieces: vec![Piece::Text(value)] }));
     }
     headers
+}
+
+/// Cookies of the request itself.
+fn cookies(compiler: &mut Compiler<'_>, request: &api::RequestStep, path: &str) -> Vec<(String, Template)> {
+    let cookies = compiler.templates(&request.cookies, &format!("{path}.cookies"));
+    for (name, value) in &cookies {
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            compiler.errors.add(
+                format_args!("{path}.cookies.{name}"),
+                format_args!("{name:?} can't be the name of a cookie"),
+            );
+        }
+        let separates =
+            |text: &str| text.contains([';', ',', ' ', '"']) || HeaderValue::from_str(text).is_err();
+        if value.literal().is_some_and(separates) {
+            compiler.errors.add(
+                format_args!("{path}.cookies.{name}"),
+                "the value holds characters that a cookie can't carry: percent-encode them",
+            );
+        }
+    }
+    cookies
 }
 
 fn check_header(compiler: &mut Compiler<'_>, path: &str, name: &str, value: &Template) {

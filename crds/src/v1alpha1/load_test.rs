@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{
     autoscaling::AutoscalingSpec,
+    http::HttpOptions,
     load::Load,
     metric::CustomMetric,
     prometheus::PrometheusSpec,
@@ -20,7 +21,7 @@ use super::{
     script::Script,
     status::{AutoscalingDigest, Phase, RunSummary, Verdict},
     step::Step,
-    target::{HttpOptions, SecretVariable, Target},
+    target::{SecretVariable, Target},
     threshold::Threshold,
 };
 

@@ -7,16 +7,23 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{capture::Capture, duration::TimeSpan, expectation::Expectation};
+use super::{
+    capture::Capture,
+    duration::TimeSpan,
+    expectation::Expectation,
+    http::{Coding, auth::Auth, multipart::MultipartPart, status_range::StatusRange},
+    size::ByteSize,
+    source::FileSource,
+};
 
-/// An HTTP request. At most one of `json`, `body` and `form` is given.
+/// An HTTP request. At most one of `json`, `body`, `form`, `multipart`, `file` and `base64` is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
     validation = (
         // `json` may be any value, and so CEL cannot see it: the operator looks at that one.
-        "!(has(self.body) && has(self.form))",
-        "a request has at most one of json, body and form"
+        "(has(self.body) ? 1 : 0) + (has(self.form) ? 1 : 0) + (has(self.multipart) ? 1 : 0) + (has(self.file) ? 1 : 0) + (has(self.base64) ? 1 : 0) <= 1",
+        "a request has at most one of json, body, form, multipart, file and base64"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -59,6 +66,51 @@ pub struct RequestStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<BTreeMap<String, String>>,
 
+    /// Body as `multipart/form-data`, of these parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 20))]
+    pub multipart: Option<Vec<MultipartPart>>,
+
+    /// Body from a file, sent as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSource>,
+
+    /// Body of any bytes, in base64 (RFC 4648).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub base64: Option<String>,
+
+    /// Codings that the body is compressed with, in this order; named in `Content-Encoding`. Default:
+    /// none. Example: `[Gzip]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    pub compression: Vec<Coding>,
+
+    /// Cookies sent with this request in addition to those that the user has from responses; of the same
+    /// name, these win. Values may hold templates.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 100))]
+    pub cookies: BTreeMap<String, String>,
+
+    /// Credentials instead of `http.auth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+
+    /// Most redirects that are followed, instead of `http.maxRedirects`; 0 follows none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_redirects: Option<i32>,
+
+    /// Status codes that don't count as failed, instead of `http.expectedStatuses`. Unlike an expectation,
+    /// no check is counted. Example: `[200-299, 404]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50))]
+    pub expected_statuses: Option<Vec<StatusRange>>,
+
+    /// Largest body of the response instead of `http.maxResponseSize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_response_size: Option<ByteSize>,
+
     /// Timeout of this request instead of `http.timeout`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<TimeSpan>,
@@ -69,7 +121,7 @@ pub struct RequestStep {
     pub capture: Vec<Capture>,
 
     /// What the response must be like. Each is counted as a check; the first entry with `status` also
-    /// decides which responses count as failed in `http_req_failed`, instead of 200 to 399.
+    /// decides which responses count as failed in `http_req_failed`, unless `expectedStatuses` does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     pub expect: Vec<Expectation>,

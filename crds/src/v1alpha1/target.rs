@@ -1,12 +1,8 @@
 //! What is tested, and how it is spoken to.
 
-use std::collections::BTreeMap;
-
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::duration::TimeSpan;
 
 /// The system under test.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -48,26 +44,6 @@ fn apps_v1() -> String {
 
 fn deployment() -> String {
     "Deployment".into()
-}
-
-/// Defaults of every HTTP request of the test.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpOptions {
-    /// Time that a request may take from asking for a connection to the last byte of the body.
-    /// A request that takes longer counts as failed, with the timeout as its duration. Default: 60s.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<TimeSpan>,
-
-    /// Headers sent with every request; values may hold templates. A request's own header of the
-    /// same name wins. Example: `Accept: application/json`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, String>,
-
-    /// Accepts any server certificate. Only for test systems with self-signed certificates.
-    /// Default: false.
-    #[serde(default)]
-    pub insecure_skip_tls_verify: bool,
 }
 
 /// A secret value that steps use as `{{ secrets.NAME }}`. It reaches the runners as an environment

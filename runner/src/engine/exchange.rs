@@ -3,6 +3,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use http::header;
+
 use super::{
     hop::Hop,
     iteration::{Ended, Iteration},
@@ -10,6 +12,7 @@ use super::{
 use crate::{
     http::{
         client::Outgoing,
+        coding,
         error::TransportError,
         message::{Incoming, Message},
         timings::Timings,
@@ -17,9 +20,6 @@ use crate::{
     program::Request,
     recorder::Sample,
 };
-
-/// Most redirects that are followed.
-const MOST_REDIRECTS: usize = 10;
 
 impl Iteration<'_> {
     /// Sends a request, follows redirects, and records each message.
@@ -33,11 +33,20 @@ impl Iteration<'_> {
             Ok(hop) => hop,
             Err(message) => return self.invalid(stage, index, request, message),
         };
-        for redirects in 0..=MOST_REDIRECTS {
+        let mut redirects = 0;
+        loop {
             let (timings, result) = self.send(&hop, request).await;
+            let result = result.and_then(|response| readable(response, request));
             let next = match &result {
-                Ok(response) if redirects < MOST_REDIRECTS => hop.redirected(response, request),
-                _ => None,
+                Ok(response) => match hop.answering(response, request, &mut self.user.variables) {
+                    Some(answer) => Some(Ok(answer)),
+                    None if redirects < request.max_redirects => {
+                        redirects += 1;
+                        hop.redirected(response, request)
+                    }
+                    None => None,
+                },
+                Err(_) => None,
             };
             let failed = match &result {
                 Ok(response) => next.is_none() && request.is_failure(response.status.as_u16()),
@@ -76,14 +85,15 @@ impl Iteration<'_> {
                 }
             }
         }
-        Ok((None, Duration::ZERO))
     }
 
     fn first_hop<'a>(&mut self, request: &'a Request) -> Result<Hop<'a>, String> {
         let scope = &mut self.user.variables;
         let destination = request.address.fill(scope)?;
         let headers = request.headers(&destination, scope)?;
-        Ok(Hop { method: request.method.clone(), destination, headers, body: request.body.render(scope) })
+        let body = request.body.render(scope)?;
+        let cookies = request.cookies(scope)?;
+        Ok(Hop { method: request.method.clone(), destination, headers, body, cookies, challenged: false })
     }
 
     async fn send(
@@ -92,7 +102,7 @@ impl Iteration<'_> {
         request: &Request,
     ) -> (Timings, Result<Incoming, TransportError>) {
         let mut headers = Cow::Borrowed(&*hop.headers);
-        self.user.cookies.add_to(&mut headers, &hop.destination);
+        self.user.cookies.add_to(&mut headers, &hop.destination, &hop.cookies);
         let outgoing = Outgoing {
             origin: &hop.destination.origin,
             message: Message {
@@ -122,4 +132,13 @@ impl Iteration<'_> {
         self.complain(request, error.to_string())?;
         Ok((None, Duration::ZERO))
     }
+}
+
+/// The response with its body as captures and checks see it: decompressed, if they look at it.
+fn readable(mut response: Incoming, request: &Request) -> Result<Incoming, TransportError> {
+    if request.needs_body && response.headers.contains_key(header::CONTENT_ENCODING) {
+        let body = std::mem::take(&mut response.body);
+        response.body = coding::decode(&response.headers, body, request.limits.kept)?;
+    }
+    Ok(response)
 }

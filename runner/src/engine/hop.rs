@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, Method, StatusCode, header};
+use upsurge_core::template::Scope as _;
 
+use super::user::Variables;
 use crate::{
-    http::message::Incoming,
+    http::{digest, message::Incoming},
     program::{Destination, Request, join},
 };
 
@@ -19,6 +21,10 @@ pub(super) struct Hop<'a> {
     pub(super) headers: Cow<'a, HeaderMap>,
     /// And what body.
     pub(super) body: bytes::Bytes,
+    /// Cookies of the request itself.
+    pub(super) cookies: Vec<(String, String)>,
+    /// Whether a challenge was answered already.
+    pub(super) challenged: bool,
 }
 
 impl Hop<'_> {
@@ -44,17 +50,52 @@ impl Hop<'_> {
     fn to(&self, destination: Destination, repeats: bool) -> Hop<'static> {
         let mut headers = HeaderMap::clone(&self.headers);
         headers.insert(header::HOST, destination.origin.header.clone());
+        let mut cookies = self.cookies.clone();
         if destination.origin != self.destination.origin {
             // Credentials are for the server they were written for.
             headers.remove(header::AUTHORIZATION);
             headers.remove(header::COOKIE);
+            cookies.clear();
         }
-        if repeats {
-            let (method, body) = (self.method.clone(), self.body.clone());
-            return Hop { method, destination, headers: Cow::Owned(headers), body };
+        // The answer to a challenge holds for one target.
+        if self.challenged {
+            headers.remove(header::AUTHORIZATION);
         }
-        headers.remove(header::CONTENT_TYPE);
-        let method = if self.method == Method::HEAD { Method::HEAD } else { Method::GET };
-        Hop { method, destination, headers: Cow::Owned(headers), body: bytes::Bytes::new() }
+        let (mut method, mut body) = (self.method.clone(), self.body.clone());
+        if !repeats {
+            headers.remove(header::CONTENT_TYPE);
+            headers.remove(header::CONTENT_ENCODING);
+            body = bytes::Bytes::new();
+            if method != Method::HEAD {
+                method = Method::GET;
+            }
+        }
+        Hop { method, destination, headers: Cow::Owned(headers), body, cookies, challenged: false }
+    }
+
+    /// The same message with an answer to the server's challenge, if there is one and there was none yet.
+    pub(super) fn answering(
+        &self,
+        response: &Incoming,
+        request: &Request,
+        variables: &mut Variables,
+    ) -> Option<Hop<'static>> {
+        if response.status != StatusCode::UNAUTHORIZED || self.challenged {
+            return None;
+        }
+        let identity = request.auth.as_ref()?.identity(&self.destination, variables)?;
+        let target = self.destination.target.to_string();
+        let method = self.method.as_str();
+        let answer = digest::answer(&response.headers, &identity, method, &target, variables.random())?;
+        let mut headers = HeaderMap::clone(&self.headers);
+        headers.insert(header::AUTHORIZATION, answer);
+        Some(Hop {
+            method: self.method.clone(),
+            destination: self.destination.clone(),
+            headers: Cow::Owned(headers),
+            body: self.body.clone(),
+            cookies: self.cookies.clone(),
+            challenged: true,
+        })
     }
 }

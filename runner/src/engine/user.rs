@@ -23,7 +23,7 @@ pub(crate) struct User {
     pub(crate) variables: Variables,
     /// Its connections, which it shares with nobody.
     pub(crate) connections: Connections,
-    /// Its cookies, which last for one iteration.
+    /// Its cookies, which last for one iteration unless the test keeps them.
     pub(crate) cookies: Cookies,
 }
 
@@ -103,7 +103,9 @@ impl User {
         if let Some(scenario) = program.scenarios.get(scenario) {
             self.variables.set(SCENARIO_SLOT, scenario.name.as_str().into());
         }
-        self.cookies = Cookies::default();
+        if !program.keep_cookies {
+            self.cookies = Cookies::default();
+        }
     }
 }
 
@@ -112,15 +114,25 @@ impl User {
 pub(crate) struct Cookies(Option<Box<CookieStore>>);
 
 impl Cookies {
-    /// Adds the cookies that belong to a request, unless the test sends its own.
-    pub(crate) fn add_to(&self, headers: &mut Cow<'_, HeaderMap>, destination: &Destination) {
-        let Some(store) = &self.0 else { return };
-        if headers.contains_key(header::COOKIE) {
+    /// Adds the cookies that belong to a request, and `own` ones, which win over those of the same name,
+    /// unless the test writes the header itself.
+    pub(crate) fn add_to(
+        &self,
+        headers: &mut Cow<'_, HeaderMap>,
+        destination: &Destination,
+        own: &[(String, String)],
+    ) {
+        if (self.0.is_none() && own.is_empty()) || headers.contains_key(header::COOKIE) {
             return;
         }
-        let Some(url) = url_of(destination) else { return };
-        let pairs: Vec<String> =
-            store.get_request_values(&url).map(|(name, value)| format!("{name}={value}")).collect();
+        let mut pairs: Vec<String> = own.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if let Some(store) = &self.0
+            && let Some(url) = url_of(destination)
+        {
+            let kept = store.get_request_values(&url);
+            let kept = kept.filter(|(name, _)| own.iter().all(|(known, _)| known != name));
+            pairs.extend(kept.map(|(name, value)| format!("{name}={value}")));
+        }
         if !pairs.is_empty()
             && let Ok(value) = HeaderValue::from_str(&pairs.join("; "))
         {

@@ -66,7 +66,11 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     let duration = begun.elapsed();
     context.recorder.borrow_mut().finished(stage, task.scenario, duration);
     count(&context.counts.finished, 1);
-    if !iteration.rested() {
+    let rested = iteration.rested();
+    if context.program.close_after_iteration {
+        user.connections.close();
+    }
+    if !rested {
         context.timer.wait_until(begun + SHORTEST_ITERATION).await;
     }
 }

@@ -31,10 +31,6 @@ use super::{
 pub(crate) const CONNECTION_MAX_AGE: Duration = Duration::from_secs(10);
 /// Up to this much is added to [`CONNECTION_MAX_AGE`], so that users don't reconnect in step.
 pub(crate) const CONNECTION_AGE_JITTER: Duration = Duration::from_secs(5);
-/// Largest body that is kept for captures and checks; larger ones are an error, so that an endless
-/// response can't exhaust the runner's memory.
-pub(crate) const LARGEST_KEPT_BODY: usize = 64 << 20;
-
 /// The HTTP client of one core.
 pub(crate) struct Client {
     tls: TlsConnector,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::h1::H1Error;
+use super::{coding::DecodeError, h1::H1Error};
 
 /// Kinds of errors, as `request_errors` counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) enum ErrorKind {
     Invalid,
     /// The body is larger than what is kept for captures and checks.
     TooLarge,
+    /// The body can't be decompressed.
+    Decompression,
     /// The generator itself is out of ports or file descriptors.
     Exhausted,
     /// Anything else.
@@ -33,7 +35,7 @@ pub(crate) enum ErrorKind {
 
 impl ErrorKind {
     /// How many kinds there are.
-    pub(crate) const COUNT: usize = 11;
+    pub(crate) const COUNT: usize = 12;
 
     /// All kinds, in the order of their numbers.
     pub(crate) const ALL: [Self; Self::COUNT] = [
@@ -46,6 +48,7 @@ impl ErrorKind {
         Self::Protocol,
         Self::Invalid,
         Self::TooLarge,
+        Self::Decompression,
         Self::Exhausted,
         Self::Other,
     ];
@@ -62,6 +65,7 @@ impl ErrorKind {
             Self::Protocol => "protocol",
             Self::Invalid => "invalid request",
             Self::TooLarge => "body too large",
+            Self::Decompression => "decompression",
             Self::Exhausted => "out of ports or files",
             Self::Other => "other",
         }
@@ -115,6 +119,9 @@ pub(crate) enum TransportError {
     /// Not a request that can be sent.
     #[error("{0}")]
     Invalid(String),
+    /// The body can't be decompressed, or is too large then.
+    #[error("{0}")]
+    Decompression(#[from] DecodeError),
 }
 
 impl TransportError {
@@ -138,6 +145,8 @@ impl TransportError {
             },
             Self::H1(error) => of_h1(error),
             Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Decompression(DecodeError::TooLarge { .. }) => ErrorKind::TooLarge,
+            Self::Decompression(_) => ErrorKind::Decompression,
         }
     }
 }

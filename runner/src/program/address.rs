@@ -8,7 +8,7 @@ use upsurge_core::template::{Scope, Template};
 
 use super::{
     body::{Part, encoded_parts},
-    fold::fold,
+    fold::{Nothing, fold},
 };
 use crate::http::origin::Origin;
 
@@ -28,7 +28,8 @@ const FORBIDDEN: &AsciiSet = &CONTROLS
 /// The base URL that relative ones are joined to.
 #[derive(Clone, Debug)]
 pub(crate) struct Base {
-    origin: Arc<Origin>,
+    /// Its server.
+    pub(crate) origin: Arc<Origin>,
     /// Its path without the slash at the end.
     prefix: String,
 }
@@ -155,25 +156,4 @@ fn target(text: &str) -> Result<Uri, String> {
     let slash = if text.starts_with('/') { "" } else { "/" };
     let encoded = format!("{slash}{}", utf8_percent_encode(text, FORBIDDEN));
     encoded.parse().map_err(|error| format!("{text:?} can't be the path of a URL: {error}"))
-}
-
-/// Fills in what has no places.
-struct Nothing;
-
-impl Scope for Nothing {
-    fn variable(&self, _: usize) -> Option<&serde_json::Value> {
-        None
-    }
-
-    fn secret(&self, _: &str) -> Option<&str> {
-        None
-    }
-
-    fn random(&mut self) -> u64 {
-        0
-    }
-
-    fn now(&self) -> jiff::Timestamp {
-        jiff::Timestamp::UNIX_EPOCH
-    }
 }

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upsurge_core::{
-    scenario,
+    scenario::{self, BOUNDARY, PartContent},
     template::{JsonTemplate, Scope, Template},
 };
+use upsurge_crds::v1alpha1::{Coding, FileSource};
 
-use super::fold::fold;
+use super::fold::{Nothing, fold};
+use crate::{files::Files, http::coding::encode};
 
 /// What stays as it is in forms and queries (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -17,10 +19,24 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// A body, ready to be filled in.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// The same bytes each time.
+    /// The same bytes each time, compressed already.
     Fixed(Bytes),
     /// Parts of it change.
-    Filled(Vec<Part>),
+    Filled {
+        /// Its sections.
+        sections: Vec<Section>,
+        /// What it is compressed with, in order.
+        compression: Vec<Coding>,
+    },
+}
+
+/// A stretch of a body.
+#[derive(Debug)]
+pub(crate) enum Section {
+    /// Text with places to fill in.
+    Text(Vec<Part>),
+    /// The contents of a file.
+    Bytes(Bytes),
 }
 
 /// A part of a body or of a query.
@@ -34,36 +50,128 @@ pub(crate) enum Part {
     Plain(Template),
     /// A text, percent-encoded.
     Encoded(Template),
+    /// A name within quotes of a multipart head.
+    Quoted(Template),
 }
 
 impl Body {
-    pub(super) fn compile(body: &scenario::Body, secrets: &BTreeMap<String, String>) -> Self {
+    pub(super) fn compile(
+        request: &scenario::Request,
+        secrets: &BTreeMap<String, String>,
+        files: &Files,
+    ) -> Result<Self, String> {
+        let read = |source: &FileSource| files.read(source).map_err(|error| error.to_string());
         let mut parts = Vec::new();
-        match body {
-            scenario::Body::Empty => {}
-            scenario::Body::Text(template) => parts.push(Part::Plain(fold(template, secrets))),
-            scenario::Body::Json(json) => json_parts(json, secrets, &mut parts),
-            scenario::Body::Form(fields) => parts = encoded_parts(fields, secrets),
-        }
-        let parts = joined(parts);
-        match parts.as_slice() {
-            [] => Self::Fixed(Bytes::new()),
-            [Part::Text(text)] => Self::Fixed(Bytes::copy_from_slice(text.as_bytes())),
-            _ => Self::Filled(parts),
+        let sections = match &request.body {
+            scenario::Body::Empty => Vec::new(),
+            scenario::Body::Text(template) => vec![Section::Text(vec![Part::Plain(fold(template, secrets))])],
+            scenario::Body::Json(json) => {
+                json_parts(json, secrets, &mut parts);
+                vec![Section::Text(parts)]
+            }
+            scenario::Body::Form(fields) => vec![Section::Text(encoded_parts(fields, secrets))],
+            scenario::Body::Multipart(fields) => multipart(fields, secrets, &read)?,
+            scenario::Body::File(source) => vec![Section::Bytes(read(source)?)],
+            scenario::Body::Bytes(bytes) => vec![Section::Bytes(Bytes::copy_from_slice(bytes))],
+        };
+        let sections: Vec<Section> = sections.into_iter().map(Section::joined).collect();
+        let fixed = sections.iter().all(|section| match section {
+            Section::Bytes(_) => true,
+            Section::Text(parts) => parts.iter().all(|part| matches!(part, Part::Text(_))),
+        });
+        let compression = request.compression.clone();
+        match (fixed, sections.as_slice()) {
+            // A file may be large: it is not copied.
+            (true, [Section::Bytes(bytes)]) if compression.is_empty() => Ok(Self::Fixed(bytes.clone())),
+            (true, sections) => compressed(written(sections, &mut Nothing), &compression)
+                .map(|bytes| Self::Fixed(bytes.into())),
+            (false, _) => Ok(Self::Filled { sections, compression }),
         }
     }
 
     /// The body for a user.
-    pub(crate) fn render(&self, scope: &mut dyn Scope) -> Bytes {
+    pub(crate) fn render(&self, scope: &mut dyn Scope) -> Result<Bytes, String> {
         match self {
-            Self::Fixed(bytes) => bytes.clone(),
-            Self::Filled(parts) => {
-                let mut text = String::new();
-                parts.iter().for_each(|part| part.render_into(scope, &mut text));
-                text.into()
+            Self::Fixed(bytes) => Ok(bytes.clone()),
+            Self::Filled { sections, compression } => match (sections.as_slice(), compression.as_slice()) {
+                ([Section::Text(parts)], []) => Ok(text(parts, scope).into()),
+                (sections, compression) => compressed(written(sections, scope), compression).map(Bytes::from),
+            },
+        }
+    }
+}
+
+impl Section {
+    fn joined(self) -> Self {
+        match self {
+            Self::Text(parts) => Self::Text(joined(parts)),
+            bytes => bytes,
+        }
+    }
+}
+
+fn text(parts: &[Part], scope: &mut dyn Scope) -> String {
+    let mut text = String::new();
+    parts.iter().for_each(|part| part.render_into(scope, &mut text));
+    text
+}
+
+fn written(sections: &[Section], scope: &mut dyn Scope) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for section in sections {
+        match section {
+            Section::Text(parts) => bytes.extend_from_slice(text(parts, scope).as_bytes()),
+            Section::Bytes(contents) => bytes.extend_from_slice(contents),
+        }
+    }
+    bytes
+}
+
+fn compressed(bytes: Vec<u8>, codings: &[Coding]) -> Result<Vec<u8>, String> {
+    codings.iter().try_fold(bytes, |bytes, coding| {
+        encode(*coding, &bytes).map_err(|error| format!("can't compress the body: {error}"))
+    })
+}
+
+/// Parts of a multipart body with their heads and the boundaries between them (RFC 7578).
+fn multipart(
+    parts: &[scenario::Part],
+    secrets: &BTreeMap<String, String>,
+    read: &dyn Fn(&FileSource) -> Result<Bytes, String>,
+) -> Result<Vec<Section>, String> {
+    let mut sections = Vec::with_capacity(parts.len() * 2 + 1);
+    for part in parts {
+        let name = quoted(&part.name);
+        let mut head =
+            vec![Part::Text(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\""))];
+        let mut content_type = part.content_type.as_deref();
+        if let PartContent::File { name, .. } = &part.content {
+            head.push(Part::Text("; filename=\"".into()));
+            head.push(Part::Quoted(fold(name, secrets)));
+            head.push(Part::Text("\"".into()));
+            content_type = content_type.or(Some("application/octet-stream"));
+        }
+        let content_type =
+            content_type.map(|content_type| format!("\r\nContent-Type: {content_type}")).unwrap_or_default();
+        head.push(Part::Text(format!("{content_type}\r\n\r\n")));
+        match &part.content {
+            PartContent::Text(template) => {
+                head.extend([Part::Plain(fold(template, secrets)), Part::Text("\r\n".into())]);
+                sections.push(Section::Text(head));
+            }
+            PartContent::File { source, .. } => {
+                let end = Section::Text(vec![Part::Text("\r\n".into())]);
+                sections.extend([Section::Text(head), Section::Bytes(read(source)?), end]);
             }
         }
     }
+    sections.push(Section::Text(vec![Part::Text(format!("--{BOUNDARY}--\r\n"))]));
+    Ok(sections)
+}
+
+/// A name as it stands within quotes of a multipart head, in the manner of browsers.
+fn quoted(name: &str) -> String {
+    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 impl Part {
@@ -76,6 +184,7 @@ impl Part {
             Self::Encoded(template) => {
                 text.extend(utf8_percent_encode(&template.render(scope), UNRESERVED));
             }
+            Self::Quoted(template) => text.push_str(&quoted(&template.render(scope))),
         }
     }
 }
@@ -125,6 +234,7 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
             Part::Encoded(template) => {
                 template.literal().map(|text| utf8_percent_encode(text, UNRESERVED).to_string())
             }
+            Part::Quoted(template) => template.literal().map(quoted),
         };
         match (literal, joined.last_mut()) {
             (Some(text), Some(Part::Text(last))) => last.push_str(&text),

@@ -13,7 +13,11 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 
 use crate::files::Files;
 
-use super::{Condition, Group, Journey, Operation, Program, address::Base, request::Request};
+use super::{
+    Condition, Group, Journey, Operation, Program,
+    address::Base,
+    request::{Common, Request},
+};
 
 /// What a program is made from.
 pub(crate) struct Sources<'a> {
@@ -24,7 +28,6 @@ pub(crate) struct Sources<'a> {
     /// Values of its secrets.
     pub(crate) secrets: &'a BTreeMap<String, String>,
     /// Contents of its files.
-    #[expect(dead_code, reason = "the first field that holds a file reads it")]
     pub(crate) files: &'a Files,
     /// Variables captured by `before`.
     pub(crate) variables: &'a Map<String, Value>,
@@ -88,6 +91,7 @@ fn compile(
     let mut compiler = Compiler {
         base: Base::parse(&sources.test.target.base_url).map_err(ProgramError::BaseUrl)?,
         secrets: sources.secrets,
+        files: sources.files,
         scenario: 0,
         scenario_name: "",
         group: None,
@@ -105,6 +109,8 @@ fn compile(
             constants,
             choices,
             captured: Vec::new(),
+            keep_cookies: sources.valid.http.keep_cookies,
+            close_after_iteration: sources.valid.http.connections.close_after_iteration,
         },
     };
     for (index, (name, steps)) in journeys.into_iter().enumerate() {
@@ -148,6 +154,7 @@ fn values(set: &ScenarioSet, before: &Map<String, Value>) -> (Vec<Option<Value>>
 struct Compiler<'a> {
     base: Base,
     secrets: &'a BTreeMap<String, String>,
+    files: &'a Files,
     scenario: usize,
     scenario_name: &'a str,
     group: Option<usize>,
@@ -173,8 +180,12 @@ impl Compiler<'_> {
         }
     }
 
+    fn common(&self) -> Common<'_> {
+        Common { base: &self.base, secrets: self.secrets, files: self.files }
+    }
+
     fn request(&mut self, request: &scenario::Request) -> Result<(), ProgramError> {
-        let compiled = Request::compile(request, &self.base, self.secrets, self.scenario, self.group);
+        let compiled = Request::compile(request, &self.common(), self.scenario, self.group);
         let compiled = compiled.map_err(|message| ProgramError::Request {
             request: request.name.clone(),
             scenario: self.scenario_name.to_owned(),

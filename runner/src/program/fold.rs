@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use upsurge_core::template::{Piece, Template};
+use upsurge_core::template::{Piece, Scope, Template};
 
 /// A template with its secrets filled in and neighbouring texts joined.
 pub(super) fn fold(template: &Template, secrets: &BTreeMap<String, String>) -> Template {
@@ -22,4 +22,25 @@ pub(super) fn fold(template: &Template, secrets: &BTreeMap<String, String>) -> T
         }
     }
     Template { pieces }
+}
+
+/// Fills in what has no places.
+pub(super) struct Nothing;
+
+impl Scope for Nothing {
+    fn variable(&self, _: usize) -> Option<&serde_json::Value> {
+        None
+    }
+
+    fn secret(&self, _: &str) -> Option<&str> {
+        None
+    }
+
+    fn random(&mut self) -> u64 {
+        0
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
 }

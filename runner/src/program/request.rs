@@ -7,16 +7,17 @@ use upsurge_core::{
     scenario::{self, Capture, CaptureSource, Expectation, Matcher, Wanted},
     template::{JsonTemplate, Scope, Template},
 };
-use upsurge_crds::v1alpha1::HttpMethod;
+use upsurge_crds::v1alpha1::{HttpMethod, StatusRange};
 
 use super::{
     address::{Address, Base, Destination},
+    auth::Auth,
     body::Body,
     fold::fold,
 };
-use crate::http::{
-    client::LARGEST_KEPT_BODY,
-    message::{Keep, WantedHeaders},
+use crate::{
+    files::Files,
+    http::message::{Keep, WantedHeaders},
 };
 
 /// Sent unless the test has a `User-Agent` of its own.
@@ -47,25 +48,67 @@ pub(crate) struct Request {
     pub(crate) expectations: Vec<Expectation>,
     /// Whether the body of the response is wanted.
     pub(crate) needs_body: bool,
-    /// Status codes that don't count as failed; `None` means 200 to 399.
-    expected_status: Option<Vec<u16>>,
+    /// Most redirects that are followed.
+    pub(crate) max_redirects: usize,
+    /// Largest body of the response, as it comes and as it is kept.
+    pub(crate) limits: Limits,
+    /// Credentials that are not among the fixed headers.
+    pub(crate) auth: Option<Box<Auth>>,
+    /// Cookies besides those from responses.
+    cookies: Vec<(String, Template)>,
+    /// Status codes that don't count as failed.
+    expected_status: Vec<StatusRange>,
+    /// Redirects that the test wants to see.
+    wanted_redirects: Vec<u16>,
     headers: HeaderMap,
     changing_headers: Vec<(HeaderName, Template)>,
     /// Headers of the response that captures and checks look at.
     wanted_headers: Vec<HeaderName>,
 }
 
+/// What all requests are compiled with.
+pub(super) struct Common<'a> {
+    /// The base URL.
+    pub(super) base: &'a Base,
+    /// Values of secrets.
+    pub(super) secrets: &'a BTreeMap<String, String>,
+    /// Contents of files.
+    pub(super) files: &'a Files,
+}
+
+/// Largest bodies of a response, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// As it comes.
+    pub(crate) received: Option<u64>,
+    /// As it is kept, after decompression.
+    pub(crate) kept: usize,
+}
+
+/// Largest body that is kept for captures and checks unless the test says otherwise, so that an endless
+/// response can't exhaust the runner's memory.
+const LARGEST_KEPT_BODY: u64 = 64 << 20;
+
 impl Request {
     pub(super) fn compile(
         request: &scenario::Request,
-        base: &Base,
-        secrets: &BTreeMap<String, String>,
+        common: &Common<'_>,
         scenario: usize,
         group: Option<usize>,
     ) -> Result<Self, String> {
+        let Common { base, secrets, files } = *common;
         let (mut headers, changing_headers) = split_headers(&request.headers, secrets)?;
-        let expectations = request.expect.iter().map(|expectation| reveal(expectation, secrets)).collect();
         let address = Address::compile(base, &request.url, &request.query, secrets)?;
+        let mut auth = None;
+        if let Some(credentials) = &request.auth {
+            let compiled = Auth::compile(credentials, &base.origin, secrets)?;
+            match compiled.fixed(&address) {
+                Some(value) => drop(headers.insert(header::AUTHORIZATION, value.clone())),
+                None => auth = Some(Box::new(compiled)),
+            }
+        }
+        let fold_cookie = |(name, value): &(String, Template)| (name.clone(), fold(value, secrets));
+        let expectations = request.expect.iter().map(|expectation| reveal(expectation, secrets)).collect();
         if let Address::Fixed(destination) = &address
             && changing_headers.iter().all(|(name, _)| *name != header::HOST)
         {
@@ -78,12 +121,20 @@ impl Request {
             tags: BTreeMap::new(),
             method: method(request.method),
             address,
-            body: Body::compile(&request.body, secrets),
+            body: Body::compile(request, secrets, files)?,
             timeout: request.timeout,
             captures: request.capture.clone(),
             expectations,
             needs_body: request.needs_body(),
+            max_redirects: request.max_redirects,
+            limits: Limits {
+                received: request.max_response_size,
+                kept: request.max_response_size.unwrap_or(LARGEST_KEPT_BODY) as usize,
+            },
+            auth,
+            cookies: request.cookies.iter().map(fold_cookie).collect(),
             expected_status: request.expected_status.clone(),
+            wanted_redirects: request.wanted_redirects.clone(),
             headers,
             changing_headers,
             wanted_headers: wanted_headers(request),
@@ -96,7 +147,8 @@ impl Request {
         destination: &Destination,
         scope: &mut dyn Scope,
     ) -> Result<Cow<'_, HeaderMap>, String> {
-        if self.changing_headers.is_empty() && self.headers.contains_key(header::HOST) {
+        if self.changing_headers.is_empty() && self.auth.is_none() && self.headers.contains_key(header::HOST)
+        {
             return Ok(Cow::Borrowed(&self.headers));
         }
         let mut headers = self.headers.clone();
@@ -107,27 +159,42 @@ impl Request {
             })?;
             headers.insert(name, value);
         }
+        if let Some(auth) = &self.auth
+            && let Some(value) = auth.header(destination, scope)?
+        {
+            headers.insert(header::AUTHORIZATION, value);
+        }
         headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());
         Ok(Cow::Owned(headers))
     }
 
     /// What of a response is looked at.
     pub(crate) fn keep(&self) -> Keep<'_> {
-        let body = self.needs_body.then_some(LARGEST_KEPT_BODY);
+        let body = self.needs_body.then_some(self.limits.kept);
         Keep { headers: WantedHeaders::Only(&self.wanted_headers), body }
     }
 
     /// Whether a response with that status counts as failed.
     pub(crate) fn is_failure(&self, status: u16) -> bool {
-        match &self.expected_status {
-            Some(expected) => !expected.contains(&status),
-            None => !(200..400).contains(&status),
-        }
+        !self.expected_status.iter().any(|range| range.contains(status))
+    }
+
+    /// The cookies of the request itself, filled in.
+    pub(crate) fn cookies(&self, scope: &mut dyn Scope) -> Result<Vec<(String, String)>, String> {
+        let cookies = self.cookies.iter().map(|(name, value)| {
+            let value = value.render(scope);
+            let separates = |character: char| " \",;".contains(character) || character.is_control();
+            if value.contains(separates) {
+                return Err(format!("the value of cookie {name} holds characters that a cookie can't carry"));
+            }
+            Ok((name.clone(), value))
+        });
+        cookies.collect()
     }
 
     /// Whether a redirect is what the test wants to see, and so is not to be followed.
     pub(crate) fn wants_redirect(&self, status: u16) -> bool {
-        self.expected_status.as_ref().is_some_and(|expected| expected.contains(&status))
+        self.wanted_redirects.contains(&status)
     }
 
     /// Whether the JSON of the response is looked at.

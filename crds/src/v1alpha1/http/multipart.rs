@@ -1,0 +1,35 @@
+//! Parts of a multipart body.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::super::source::FileSource;
+
+/// A part of a `multipart/form-data` body. Exactly one of `value` and `file` is given.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MultipartPart {
+    /// Name of the form's field.
+    #[schemars(length(min = 1, max = 256))]
+    pub name: String,
+
+    /// Text. May hold templates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 262_144))]
+    pub value: Option<String>,
+
+    /// Contents of a file, sent as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileSource>,
+
+    /// Name of the file as the server sees it. May hold templates. Default: the key of the file's source, if
+    /// it has one, or else `file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub file_name: Option<String>,
+
+    /// Media type. Default: none for a text, `application/octet-stream` for a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub content_type: Option<String>,
+}
