@@ -89,9 +89,13 @@ demo: images cluster-up ## A spike on a sample service: watch its autoscaler wor
 	PATH="$$(tools/build go):$$PATH" $(with) exec e2e/demo.sh
 
 .PHONY: bench
-bench: images cluster-up ## Measure how fast runs start and what the operator costs
+bench: ## Measure the engine beside wrk, oha, hey, ab, k6 and Artillery, and write the page of the results
+	bench/run
+
+.PHONY: bench-cluster
+bench-cluster: images cluster-up ## Measure how fast runs start and what the operator costs
 	$(with) load $(images)
-	PATH="$$(tools/build go):$$PATH" $(with) exec bench/run
+	PATH="$$(tools/build go):$$PATH" $(with) exec bench/run-cluster
 
 .PHONY: deny
 deny: ## Check the dependencies' licences and sources, and for duplicates and bans

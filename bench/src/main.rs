@@ -1,49 +1,83 @@
-//! Measures, on a real cluster with the chart installed: the time from applying a test to its first
-//! request, the spread of the runners' starts, and what the operator costs with one run and with two
-//! hundred finished ones. Prints figures beside goals; it never fails because of a figure.
+//! Measures Upsurge: its engine beside the tools that people use today, and its operator on a cluster. Prints
+//! figures beside goals; it never fails because of a figure, only when something breaks.
 
-mod cost;
-mod fixtures;
+mod cases;
+#[cfg(feature = "cluster")]
+mod cluster;
+mod machine;
+mod measure;
+mod peers;
 mod report;
-mod start;
+mod results;
+mod server;
+mod statistics;
+
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use kube::Client;
+use clap::{Parser, Subcommand};
 
-/// Tests that are applied one after another to measure the start.
-const ROUNDS: usize = 7;
-/// Finished runs that the operator is to carry.
-const FINISHED_RUNS: usize = 200;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let output = std::env::args().nth(1).context("usage: upsurge-bench RESULTS.json")?;
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok()
-        .context("a TLS provider is installed already")?;
-    let client = Client::try_default().await.context("no cluster: set KUBECONFIG")?;
-    let namespace = fixtures::namespace(&client).await?;
-
-    let outcome = measure(&client, &namespace).await;
-    fixtures::remove(&client, &namespace).await?;
-    let report = outcome?;
-    report.print();
-    std::fs::write(&output, report.to_json()?).with_context(|| format!("can't write {output}"))?;
-    Ok(())
+/// Measures Upsurge.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
 }
 
-async fn measure(client: &Client, namespace: &str) -> Result<report::Report> {
-    fixtures::target(client, namespace).await?;
-    let idle = cost::settled(client).await?;
-    let mut starts = Vec::new();
-    for round in 0..ROUNDS {
-        starts.push(start::measure(client, namespace, round).await?);
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure the engine beside other tools.
+    Engine {
+        /// Cases; all when there are none.
+        cases: Vec<cases::Name>,
+        /// Tools beside Upsurge, with commas between them; all by default.
+        #[arg(long, value_delimiter = ',')]
+        tools: Vec<String>,
+        /// Rounds through all tools.
+        #[arg(long, env = "BENCH_ROUNDS", default_value_t = 3)]
+        rounds: usize,
+        /// Length of a run, where the case leaves that open.
+        #[arg(long, env = "BENCH_SECONDS", default_value_t = 5)]
+        seconds: u32,
+        /// The file for the results.
+        #[arg(long, default_value = "target/bench/results.json")]
+        results: PathBuf,
+    },
+    /// Write the page of the documentation from results.
+    Page {
+        /// The results.
+        results: PathBuf,
+        /// The page.
+        page: PathBuf,
+    },
+    /// Be the server.
+    #[command(hide = true)]
+    Serve,
+    /// Measure the operator on the cluster of KUBECONFIG.
+    #[cfg(feature = "cluster")]
+    Cluster {
+        /// The file for the results.
+        results: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().command {
+        Command::Engine { cases, tools, rounds, seconds, results } => {
+            let cases = if cases.is_empty() { cases::Name::ALL.to_vec() } else { cases };
+            std::fs::create_dir_all(results.parent().unwrap_or(Path::new(".")))?;
+            cases::run(
+                &cases::Plan { cases, only: tools, rounds: rounds.max(1), seconds: seconds.max(1) },
+                &results,
+            )
+        }
+        Command::Page { results, page } => {
+            let text = report::page(&results::Results::read(&results)?);
+            std::fs::write(&page, text).with_context(|| format!("can't write {}", page.display()))
+        }
+        Command::Serve => server::serve(),
+        #[cfg(feature = "cluster")]
+        Command::Cluster { results } => cluster::run(&results),
     }
-    let one_run = start::during_a_run(client, namespace).await?;
-    cost::scale_operator(client, 0).await?;
-    fixtures::finished_runs(client, namespace, FINISHED_RUNS).await?;
-    cost::scale_operator(client, 1).await?;
-    let many_runs = cost::settled(client).await?;
-    Ok(report::Report { starts, idle, one_run, many_runs, finished_runs: FINISHED_RUNS })
 }

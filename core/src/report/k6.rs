@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Statistics of trends, by k6's names.
-const TREND_STATISTICS: [&str; 7] = ["avg", "min", "med", "max", "p(90)", "p(95)", "p(99)"];
+const TREND_STATISTICS: [&str; 8] = ["avg", "min", "med", "max", "p(90)", "p(95)", "p(99)", "p(99.9)"];
 
 pub(super) fn summary(report: &Report<'_>) -> Value {
     json!({
@@ -80,6 +80,7 @@ fn metric(name: &str, sink: &Sink, time: Duration) -> Value {
                 trend.percentile(90.0),
                 trend.percentile(95.0),
                 trend.percentile(99.0),
+                trend.percentile(99.9),
             ];
             TREND_STATISTICS
                 .into_iter()

@@ -7,7 +7,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::{Api, Client, api::PostParams, runtime::wait};
 use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::Phase};
 
-use crate::{
+use super::{
     cost::{self, Cost},
     fixtures,
 };

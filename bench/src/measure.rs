@@ -1,0 +1,177 @@
+//! Runs a tool as a child process and says what it cost: CPU time as the kernel accounts for it when the child
+//! is waited for (user and system, all threads, to the microsecond), and resident memory from /proc.
+//!
+//! Tool and server have a core of their own where there are two: figures are then per core by construction,
+//! and the scheduler moves neither of them.
+
+mod memory;
+
+use std::{
+    fs::File,
+    io::Read as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use nix::sys::resource::{UsageWho, getrusage};
+
+pub use memory::{cpu_seconds, resident};
+
+/// Which core a process is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Core {
+    /// The first one.
+    Tool,
+    /// The last one.
+    Server,
+    /// None.
+    Any,
+}
+
+/// What a run cost.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// User and system time.
+    pub cpu: Duration,
+    /// From start to end.
+    pub wall: Duration,
+    /// Exit code; none after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// The command, bound to a core and with as many descriptors as are allowed.
+pub fn confined(command: &Command, core: Core) -> Command {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut script = String::from("ulimit -n \"$(ulimit -H -n)\"; exec ");
+    match core {
+        Core::Tool if cores > 1 => script.push_str("taskset -c 0 "),
+        Core::Server if cores > 1 => script.push_str(&format!("taskset -c {} ", cores - 1)),
+        _ => {}
+    }
+    script.push_str("\"$0\" \"$@\"");
+    let mut confined = Command::new("/bin/bash");
+    confined.arg("-c").arg(script).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => confined.env(name, value),
+            None => confined.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        confined.current_dir(directory);
+    }
+    confined
+}
+
+/// A tool under way; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    name: String,
+    directory: std::path::PathBuf,
+}
+
+impl Running {
+    /// Starts a tool whose output goes to files in the directory.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(name: &str, command: &Command, core: Core, directory: &Path) -> Result<Self> {
+        let child = confined(command, core)
+            .stdin(Stdio::null())
+            .stdout(File::create(directory.join("stdout"))?)
+            .stderr(File::create(directory.join("stderr"))?)
+            .spawn()
+            .with_context(|| format!("can't start {name}"))?;
+        Ok(Self { child, name: name.to_owned(), directory: directory.to_owned() })
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it is still under way.
+    ///
+    /// # Errors
+    /// When it can't be asked.
+    pub fn is_running(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Waits for its end; it is an error when it takes longer than the limit.
+    ///
+    /// # Errors
+    /// When it doesn't end.
+    pub fn wait(mut self, limit: Duration) -> Result<(Option<i32>, String, String)> {
+        let deadline = Instant::now() + limit;
+        let status = loop {
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            if Instant::now() > deadline {
+                bail!("{} did not end within {limit:?}", self.name);
+            }
+            thread::sleep(Duration::from_millis(20));
+        };
+        let read = |name: &str| -> Result<String> {
+            let mut bytes = Vec::new();
+            File::open(self.directory.join(name))?.read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        Ok((status.code(), read("stdout")?, read("stderr")?))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a tool to its end on its core. Nothing else may be waited for meanwhile: the kernel adds up the CPU
+/// time of all children that were.
+///
+/// # Errors
+/// When it can't be started or doesn't end.
+pub fn run(name: &str, command: &Command, directory: &Path, limit: Duration) -> Result<Cost> {
+    let before = children()?;
+    let started = Instant::now();
+    let (code, stdout, stderr) = Running::start(name, command, Core::Tool, directory)?.wait(limit)?;
+    Ok(Cost { cpu: children()?.saturating_sub(before), wall: started.elapsed(), code, stdout, stderr })
+}
+
+/// CPU time of all children that were waited for.
+fn children() -> Result<Duration> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+    let microseconds = |time: nix::sys::time::TimeVal| {
+        u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap_or(0)
+    };
+    Ok(Duration::from_micros(microseconds(usage.user_time()) + microseconds(usage.system_time())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_time_of_a_child_is_that_of_its_whole_family() {
+        let directory = std::env::temp_dir().join(format!("upsurge-bench-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let mut command = Command::new("/bin/bash");
+        command.args(["-c", "echo out; echo err >&2; (for ((i = 0; i < 200000; i++)); do :; done); exit 3"]);
+        let cost = run("loop", &command, &directory, Duration::from_secs(60)).unwrap();
+        assert_eq!((cost.code, cost.stdout.as_str(), cost.stderr.as_str()), (Some(3), "out\n", "err\n"));
+        assert!(cost.cpu > Duration::from_millis(5), "{:?}", cost.cpu);
+        std::fs::remove_dir_all(&directory).unwrap();
+    }
+}

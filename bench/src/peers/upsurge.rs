@@ -1,0 +1,109 @@
+//! Upsurge itself: a manifest per task, run by the command line on one thread. Nothing else than what users
+//! have is called.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+use super::{Job, Pace, Peer, Said, Task, k6};
+use crate::measure::Cost;
+
+/// The file that the summary goes to.
+const SUMMARY: &str = "upsurge-summary.json";
+/// Longer than any idle user is looked at.
+const LONG: &str = "10m";
+
+/// The program of this checkout.
+pub struct Upsurge;
+
+impl Peer for Upsurge {
+    fn name(&self) -> &'static str {
+        "upsurge"
+    }
+
+    fn command(&self, program: &Path, job: &Job<'_>) -> Result<Option<Command>> {
+        let manifest = job.file("upsurge.json", &manifest(job).to_string())?;
+        let mut command = Command::new(program);
+        command.arg("run").arg(manifest).args(["--quiet", "--threads", "1", "--summary"]);
+        command.arg(job.directory.join(SUMMARY));
+        Ok(Some(command))
+    }
+
+    fn said(&self, job: &Job<'_>, _: &Cost) -> Result<Said> {
+        let text = std::fs::read_to_string(job.directory.join(SUMMARY)).context("no summary")?;
+        let summary: Value = serde_json::from_str(&text)?;
+        // What users would have waited, from the intended start.
+        let trend = match job.task {
+            Task::Freezing { .. } => "http_req_response_time",
+            _ => "http_req_duration",
+        };
+        k6::said_by_summary(&summary, trend)
+    }
+}
+
+fn manifest(job: &Job<'_>) -> Value {
+    let url = job.text_url();
+    let steps = match &job.task {
+        Task::Static { .. } | Task::Freezing { .. } | Task::Paced { .. } => {
+            json!([{"request": {"name": "get", "url": url}}])
+        }
+        Task::Idle { connected: true, .. } => {
+            json!([{"request": {"name": "get", "url": url}}, {"think": {"min": LONG}}])
+        }
+        Task::Idle { connected: false, .. } => {
+            json!([{"think": {"min": LONG}}, {"request": {"name": "get", "url": url}}])
+        }
+        Task::Shop { .. } => shop(),
+        Task::Executors { pause, .. } => {
+            json!([{"request": {"name": "get", "url": url}}, {"think": {"min": format!("{pause}ms")}}])
+        }
+    };
+    json!({
+        "apiVersion": "upsurge.dev/v1alpha1",
+        "kind": "LoadTest",
+        "metadata": {"name": "bench"},
+        "spec": {"target": {"baseUrl": job.url}, "scenarios": [{"name": "bench", "steps": steps}], "load": load(job)},
+    })
+}
+
+fn load(job: &Job<'_>) -> Value {
+    let duration = format!("{}s", job.seconds);
+    let users =
+        |level: u32| json!({"constant": {"level": level, "duration": duration}, "gracefulStop": "1s"});
+    let rate = |level: u32, users: u32| json!({"unit": "IterationsPerSecond", "maxUsers": users, "constant": {"level": level, "duration": duration}});
+    match &job.task {
+        Task::Static { connections } => users(*connections),
+        Task::Idle { users: count, .. } => users(*count),
+        Task::Shop { pace: Pace::Users(count) } => users(*count),
+        Task::Shop { pace: Pace::Rate(level) } => rate(*level, 1000),
+        Task::Shop { pace: Pace::Once } => {
+            json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
+        }
+        Task::Freezing { rate: level, .. } => rate(*level, k6::USERS_IN_A_FREEZE),
+        Task::Paced { rate: level } => rate(*level, k6::USERS_OF_A_RATE),
+        Task::Executors { scenarios, .. } => json!({"executors": scenarios}),
+    }
+}
+
+fn shop() -> Value {
+    let authorization = json!({"Authorization": "Bearer {{ token }}"});
+    json!([
+        {"request": {
+            "name": "log in", "method": "POST", "url": "/login",
+            "json": {"user": "user-{{ user }}", "password": "secret"},
+            "capture": [{"name": "token", "jsonPath": "$.token"}],
+            "expect": [{"status": [200]}],
+        }},
+        {"request": {
+            "name": "create", "method": "POST", "url": "/items", "headers": authorization,
+            "json": {"name": "teapot", "price": 12.5},
+            "capture": [{"name": "id", "jsonPath": "$.id"}],
+            "expect": [{"status": [201]}],
+        }},
+        {"request": {
+            "name": "read", "url": "/items/{{ id }}", "headers": authorization,
+            "expect": [{"status": [200]}, {"jsonPath": "$.name", "equals": "teapot"}],
+        }},
+    ])
+}

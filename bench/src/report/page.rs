@@ -1,0 +1,102 @@
+//! The page of the documentation that shows the results.
+
+use std::fmt::Write as _;
+
+use super::{number, range};
+use crate::results::{Case, Results};
+
+/// The order of cases on the page; others come behind.
+const ORDER: [&str; 8] = ["static", "shop", "memory", "freeze", "pacing", "merge", "executors", "soak"];
+
+/// The whole page.
+pub fn page(results: &Results) -> String {
+    let mut names: Vec<&String> = results.cases.keys().collect();
+    names.sort_by_key(|name| ORDER.iter().position(|one| one == name).unwrap_or(ORDER.len()));
+    let cases: Vec<&Case> = names.into_iter().filter_map(|name| results.cases.get(name)).collect();
+    let mut text = String::from(INTRODUCTION);
+    text.push_str("\n## Goals\n\n| figure | measured | goal | |\n|---|---|---|---|\n");
+    for goal in cases.iter().flat_map(|case| &case.goals) {
+        let verdict = if goal.is_met() { "met" } else { "**not met**" };
+        let (measured, limit, unit) = (range(&goal.measured), number(goal.limit), &goal.unit);
+        line(&mut text, format_args!("| {} | {measured} {unit} | ≤ {limit} {unit} | {verdict} |", goal.what));
+    }
+    for case in cases {
+        self::case(&mut text, case);
+    }
+    text
+}
+
+fn case(text: &mut String, case: &Case) {
+    line(text, format_args!("\n## {}\n\n{}\n", case.title, case.how));
+    if !case.rows.is_empty() {
+        line(text, format_args!("| {} |", case.columns.join(" | ")));
+        line(text, format_args!("|{}", "---|".repeat(case.columns.len())));
+        for row in &case.rows {
+            line(text, format_args!("| {} |", row.join(" | ")));
+        }
+        text.push('\n');
+    }
+    for note in &case.notes {
+        line(text, format_args!("- {note}"));
+    }
+    for (tool, reason) in &case.skipped {
+        line(text, format_args!("- Without {tool}: {reason}."));
+    }
+    if !case.notes.is_empty() || !case.skipped.is_empty() {
+        text.push('\n');
+    }
+    let tools: Vec<String> = case.tools.iter().map(|(tool, version)| format!("{tool} {version}")).collect();
+    let rounds = match case.rounds {
+        1 => "one round".to_owned(),
+        rounds => format!("{rounds} rounds"),
+    };
+    line(text, format_args!("*{}; {rounds}; {}; {}.*", case.date, case.machine, tools.join(", ")));
+}
+
+fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    // Writing to memory can't fail.
+    let _ = writeln!(text, "{arguments}");
+}
+
+const INTRODUCTION: &str = "\
+# Benchmarks
+
+Upsurge beside the tools people use today: same machine, same server, same run. `make bench` measures all of this anew,
+installs the other tools by itself and writes this page.
+
+How it is measured:
+
+- Tools take turns: each round goes through all of them, so that a machine that slows down slows everybody down.
+  Figures are medians over the rounds, with the smallest and the largest in brackets; ratios are made per round.
+- CPU time is user and system time of the tool's process, as the kernel accounts for it. It is divided by the requests that
+  the *server* counted. Tool and server have one core each; Upsurge runs with one thread.
+- The server answers from memory on one thread and is the same for everybody.
+- Loopback costs less than a network, for all of them. These are figures of one machine: compare tools, not machines.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Goal;
+
+    #[test]
+    fn the_page_says_what_was_met_and_what_was_not() {
+        let goals = [("a", 1.0, 2.0), ("b", 3.0, 2.0)];
+        let case = Case {
+            title: "Static".into(),
+            columns: vec!["tool".into(), "CPU".into()],
+            rows: vec![vec!["wrk".into(), "12 µs".into()]],
+            goals: goals
+                .iter()
+                .filter_map(|(what, value, limit)| Goal::new(*what, "×", *limit, &[*value]))
+                .collect(),
+            rounds: 3,
+            ..Case::default()
+        };
+        let page = page(&Results { cases: [("static".to_owned(), case)].into() });
+        assert!(page.contains("| a | 1 × | ≤ 2 × | met |"), "{page}");
+        assert!(page.contains("| b | 3 × | ≤ 2 × | **not met** |"), "{page}");
+        assert!(page.contains("| tool | CPU |\n|---|---|\n| wrk | 12 µs |"), "{page}");
+        assert!(page.contains("3 rounds"), "{page}");
+    }
+}

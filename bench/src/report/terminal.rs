@@ -1,0 +1,38 @@
+//! A case as text.
+
+use super::{number, range};
+use crate::results::Case;
+
+/// Prints a case: its table, then what was measured beside its goal.
+pub fn print(case: &Case) {
+    println!("\n{}", case.title);
+    let widths: Vec<usize> = (0..case.columns.len())
+        .map(|column| {
+            let cells = case.rows.iter().filter_map(|row| row.get(column)).chain(case.columns.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    for row in std::iter::once(&case.columns).chain(&case.rows) {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(index, (cell, width))| match index {
+                0 => format!("{cell:<width$}"),
+                _ => format!("{cell:>width$}"),
+            })
+            .collect();
+        println!("  {}", cells.join("  ").trim_end());
+    }
+    for goal in &case.goals {
+        let verdict = if goal.is_met() { "met" } else { "NOT MET" };
+        let (measured, limit, unit) = (range(&goal.measured), number(goal.limit), &goal.unit);
+        println!("  {}: {measured} {unit}, goal ≤ {limit} {unit}: {verdict}", goal.what);
+    }
+    for note in &case.notes {
+        println!("  {note}");
+    }
+    for (tool, reason) in &case.skipped {
+        println!("  without {tool}: {reason}");
+    }
+}
