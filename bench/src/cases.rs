@@ -1,6 +1,14 @@
 //! The cases: each makes all tools do the same and compares what that cost or showed.
 
+mod executors;
+mod freeze;
+mod memory;
+mod merge;
+mod pacing;
+mod shop;
+pub mod soak;
 mod static_get;
+mod table;
 
 use std::{
     collections::BTreeMap,
@@ -9,6 +17,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
+
+use table::Table;
 
 use crate::{
     machine,
@@ -23,22 +33,51 @@ use crate::{
 pub enum Name {
     /// CPU per request of a static GET with keep-alive.
     Static,
+    /// CPU per request of a scenario with captures and checks.
+    Shop,
+    /// Memory per idle user.
+    Memory,
+    /// Percentiles when the server freezes.
+    Freeze,
+    /// Lag of a constant rate.
+    Pacing,
+    /// Merged percentiles.
+    Merge,
+    /// Counts of k6's executors.
+    Executors,
+    /// Memory over half an hour; only by `soak`.
+    #[value(skip)]
+    Soak,
 }
 
 impl Name {
     /// All that `make bench` measures.
-    pub const ALL: [Self; 1] = [Self::Static];
+    pub const ALL: [Self; 7] =
+        [Self::Static, Self::Shop, Self::Memory, Self::Freeze, Self::Pacing, Self::Merge, Self::Executors];
 
-    /// The tools that can do it, Upsurge first.
+    /// The tools that take part, Upsurge first.
     fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Static => &["upsurge", "wrk", "oha", "hey", "ab", "k6"],
+            Self::Shop => &["upsurge", "k6", "artillery"],
+            Self::Memory | Self::Executors => &["upsurge", "k6"],
+            Self::Freeze => &["upsurge", "oha", "k6", "hey"],
+            Self::Pacing => &["upsurge", "oha", "k6"],
+            Self::Merge | Self::Soak => &["upsurge"],
         }
     }
 
+    /// Its name in the results.
     fn key(self) -> &'static str {
         match self {
             Self::Static => "static",
+            Self::Shop => "shop",
+            Self::Memory => "memory",
+            Self::Freeze => "freeze",
+            Self::Pacing => "pacing",
+            Self::Merge => "merge",
+            Self::Executors => "executors",
+            Self::Soak => "soak",
         }
     }
 }
@@ -86,7 +125,7 @@ impl Bench {
         let name = tool.peer.name();
         let job = Job { url: &self.server.url(), directory: &self.directory, seconds, task };
         self.server.take()?;
-        let run = tool.run(&job)?.with_context(|| format!("{name} can't do this"))?;
+        let run = tool.run(&job)?;
         let taken = self.server.take()?;
         if taken.requests == 0 || taken.refused > 0 {
             bail!("{name} sent {} requests, of which {} were wrong", taken.requests, taken.refused);
@@ -132,8 +171,44 @@ pub struct Plan {
 /// # Errors
 /// When Upsurge is not built or a tool breaks; never because of a figure.
 pub fn run(plan: &Plan, results: &Path) -> Result<()> {
-    let directory = results.with_file_name("work");
-    std::fs::create_dir_all(&directory)?;
+    let bench = prepare(plan, &results.with_file_name("work"))?;
+    for name in &plan.cases {
+        let case = match name {
+            Name::Static => static_get::measure(&bench),
+            Name::Shop => shop::measure(&bench),
+            Name::Memory => memory::measure(&bench),
+            Name::Freeze => freeze::measure(&bench),
+            Name::Pacing => pacing::measure(&bench),
+            Name::Merge => merge::measure(&bench),
+            Name::Executors => executors::measure(&bench),
+            Name::Soak => soak::measure(&bench, soak::MINUTES),
+        };
+        keep(*name, case, results)?;
+    }
+    Ok(())
+}
+
+/// Measures memory over a long time.
+///
+/// # Errors
+/// When Upsurge is not built or breaks.
+pub fn soak(minutes: u32, results: &Path) -> Result<()> {
+    let plan = Plan { cases: vec![Name::Soak], only: Vec::new(), rounds: 1, seconds: 1 };
+    let bench = prepare(&plan, &results.with_file_name("soak"))?;
+    keep(Name::Soak, soak::measure(&bench, minutes), results)
+}
+
+fn keep(name: Name, case: Result<Case>, results: &Path) -> Result<()> {
+    let case = case.with_context(|| format!("case {}", name.key()))?;
+    report::print(&case);
+    let mut all = Results::read(results)?;
+    all.cases.insert(name.key().to_owned(), case);
+    all.write(results)
+}
+
+/// Installs what the cases need and starts the server.
+fn prepare(plan: &Plan, directory: &Path) -> Result<Bench> {
+    std::fs::create_dir_all(directory)?;
     let (mut tools, mut skipped) = (Vec::new(), BTreeMap::new());
     for peer in peers::all() {
         let name = peer.name();
@@ -150,17 +225,7 @@ pub fn run(plan: &Plan, results: &Path) -> Result<()> {
             }
         }
     }
+    let directory = directory.canonicalize()?;
     let (rounds, seconds) = (plan.rounds, plan.seconds);
-    let bench = Bench { rounds, seconds, server: Server::start()?, directory, tools, skipped };
-    for name in &plan.cases {
-        let case = match name {
-            Name::Static => static_get::measure(&bench),
-        }
-        .with_context(|| format!("case {}", name.key()))?;
-        report::print(&case);
-        let mut all = Results::read(results)?;
-        all.cases.insert(name.key().to_owned(), case);
-        all.write(results)?;
-    }
-    Ok(())
+    Ok(Bench { rounds, seconds, server: Server::start()?, directory, tools, skipped })
 }

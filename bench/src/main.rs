@@ -44,6 +44,15 @@ enum Command {
         #[arg(long, default_value = "target/bench/results.json")]
         results: PathBuf,
     },
+    /// Measure memory over a long time, at half of one core.
+    Soak {
+        /// How long.
+        #[arg(long, env = "SOAK_MINUTES", default_value_t = cases::soak::MINUTES)]
+        minutes: u32,
+        /// The file for the results.
+        #[arg(long, default_value = "target/bench/results.json")]
+        results: PathBuf,
+    },
     /// Write the page of the documentation from results.
     Page {
         /// The results.
@@ -71,6 +80,10 @@ fn main() -> Result<()> {
                 &cases::Plan { cases, only: tools, rounds: rounds.max(1), seconds: seconds.max(1) },
                 &results,
             )
+        }
+        Command::Soak { minutes, results } => {
+            std::fs::create_dir_all(results.parent().unwrap_or(Path::new(".")))?;
+            cases::soak(minutes.max(1), &results)
         }
         Command::Page { results, page } => {
             let text = report::page(&results::Results::read(&results)?);

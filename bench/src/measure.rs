@@ -8,8 +8,7 @@ mod memory;
 
 use std::{
     fs::File,
-    io::Read as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -36,8 +35,6 @@ pub enum Core {
 pub struct Cost {
     /// User and system time.
     pub cpu: Duration,
-    /// From start to end.
-    pub wall: Duration,
     /// Exit code; none after a signal.
     pub code: Option<i32>,
     /// Standard output.
@@ -75,7 +72,7 @@ pub fn confined(command: &Command, core: Core) -> Command {
 pub struct Running {
     child: Child,
     name: String,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
 }
 
 impl Running {
@@ -106,27 +103,35 @@ impl Running {
         Ok(self.child.try_wait()?.is_none())
     }
 
+    /// What it wrote to standard error so far.
+    pub fn errors(&self) -> String {
+        self.read("stderr").unwrap_or_default()
+    }
+
     /// Waits for its end; it is an error when it takes longer than the limit.
+    ///
+    /// CPU time is that of all children that end meanwhile: nothing else may be waited for if it matters.
     ///
     /// # Errors
     /// When it doesn't end.
-    pub fn wait(mut self, limit: Duration) -> Result<(Option<i32>, String, String)> {
+    pub fn finish(mut self, limit: Duration) -> Result<Cost> {
+        let before = children()?;
         let deadline = Instant::now() + limit;
         let status = loop {
             if let Some(status) = self.child.try_wait()? {
                 break status;
             }
             if Instant::now() > deadline {
-                bail!("{} did not end within {limit:?}", self.name);
+                bail!("{} did not end within {limit:?}:\n{}", self.name, self.errors());
             }
             thread::sleep(Duration::from_millis(20));
         };
-        let read = |name: &str| -> Result<String> {
-            let mut bytes = Vec::new();
-            File::open(self.directory.join(name))?.read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        Ok((status.code(), read("stdout")?, read("stderr")?))
+        let cpu = children()?.saturating_sub(before);
+        Ok(Cost { cpu, code: status.code(), stdout: self.read("stdout")?, stderr: self.read("stderr")? })
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        Ok(String::from_utf8_lossy(&std::fs::read(self.directory.join(name))?).into_owned())
     }
 }
 
@@ -138,16 +143,12 @@ impl Drop for Running {
     }
 }
 
-/// Runs a tool to its end on its core. Nothing else may be waited for meanwhile: the kernel adds up the CPU
-/// time of all children that were.
+/// Runs a tool to its end on its core.
 ///
 /// # Errors
 /// When it can't be started or doesn't end.
 pub fn run(name: &str, command: &Command, directory: &Path, limit: Duration) -> Result<Cost> {
-    let before = children()?;
-    let started = Instant::now();
-    let (code, stdout, stderr) = Running::start(name, command, Core::Tool, directory)?.wait(limit)?;
-    Ok(Cost { cpu: children()?.saturating_sub(before), wall: started.elapsed(), code, stdout, stderr })
+    Running::start(name, command, Core::Tool, directory)?.finish(limit)
 }
 
 /// CPU time of all children that were waited for.

@@ -19,9 +19,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::measure::{self, Cost};
+use crate::measure::{self, Core, Cost, Running};
 
 pub use install::{Installed, install};
+pub use k6::USERS_IN_A_FREEZE;
 
 /// What a tool is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -178,23 +179,42 @@ pub struct Run {
 }
 
 impl Installed {
-    /// Does a job on the tool's core; none if it is beyond the tool.
+    /// Does a job on the tool's core.
     ///
     /// # Errors
     /// When the tool breaks.
-    pub fn run(&self, job: &Job<'_>) -> Result<Option<Run>> {
-        let Some(command) = self.peer.command(&self.program, job)? else { return Ok(None) };
-        let name = self.peer.name();
+    pub fn run(&self, job: &Job<'_>) -> Result<Run> {
         let limit = Duration::from_secs(u64::from(job.seconds) + 90);
-        let cost = measure::run(name, &command, job.directory, limit)?;
-        let said = self.peer.said(job, &cost).with_context(|| {
-            format!("{name} ended with {:?}:\n{}\n{}", cost.code, cost.stdout, cost.stderr)
-        })?;
-        Ok(Some(Run { cost, said }))
+        let cost = measure::run(self.peer.name(), &self.command(job)?, job.directory, limit)?;
+        let said = self.said(job, &cost)?;
+        Ok(Run { cost, said })
+    }
+
+    /// Starts a job.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(&self, job: &Job<'_>, core: Core) -> Result<Running> {
+        Running::start(self.peer.name(), &self.command(job)?, core, job.directory)
+    }
+
+    /// What it says of a job that is done.
+    ///
+    /// # Errors
+    /// When it says nothing that is understood, with its output.
+    pub fn said(&self, job: &Job<'_>, cost: &Cost) -> Result<Said> {
+        self.peer.said(job, cost).with_context(|| {
+            format!("{} ended with {:?}:\n{}\n{}", self.peer.name(), cost.code, cost.stdout, cost.stderr)
+        })
+    }
+
+    fn command(&self, job: &Job<'_>) -> Result<Command> {
+        let command = self.peer.command(&self.program, job)?;
+        command.with_context(|| format!("{} has no way to do this", self.peer.name()))
     }
 }
 
-/// The number before or after some words in the first line that holds them.
+/// The number behind some words in the first line that holds them.
 fn number_after(text: &str, words: &str) -> Option<f64> {
     let rest = text.lines().find_map(|line| line.split_once(words))?.1.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());

@@ -1,11 +1,9 @@
 //! A static GET with keep-alive, as fast as 50 connections allow: what an engine costs that does nothing else.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Bench, Name};
+use super::{Bench, Name, Table};
 use crate::{
     peers::Task,
     report::{number, range},
@@ -24,35 +22,29 @@ pub fn measure(bench: &Bench) -> Result<Case> {
         bench.seconds
     );
     let mut case = bench.case(Name::Static, "Static GET", how);
-    let mut cpu: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    let mut rate: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    let mut samples = Vec::new();
+    let (mut cpu, mut rate, mut samples) = (Table::default(), Table::default(), Vec::new());
     for round in 0..bench.rounds {
         for tool in bench.tools(Name::Static) {
             let name = tool.peer.name();
             let seen = bench.run(tool, bench.seconds, Task::Static { connections: CONNECTIONS })?;
             let per_request = seen.cpu_per_request();
             eprintln!("bench: static, round {}, {name}: {} µs per request", round + 1, number(per_request));
-            cpu.entry(name).or_default().push(per_request);
-            rate.entry(name).or_default().push(seen.taken.requests as f64 / f64::from(bench.seconds));
+            cpu.add(name, per_request);
+            rate.add(name, seen.taken.requests as f64 / f64::from(bench.seconds));
             samples.push(json!({
                 "round": round + 1, "tool": name, "cpuMicrosecondsPerRequest": per_request,
                 "requests": seen.taken.requests, "said": seen.run.said,
             }));
         }
     }
-    let ratios = |peer: &str| -> Vec<f64> {
-        let pairs = cpu.get("upsurge").into_iter().flatten().zip(cpu.get(peer).into_iter().flatten());
-        pairs.map(|(ours, theirs)| ours / theirs).collect()
-    };
     case.columns =
         ["tool", "CPU per request, µs", "requests per core and second", "requests/s", "Upsurge needs"]
             .map(str::to_owned)
             .into();
-    for tool in bench.tools(Name::Static) {
-        let name = tool.peer.name();
-        let (Some(cost), Some(rate)) = (spread(&cpu[name]), spread(&rate[name])) else { continue };
-        let ratio = spread(&ratios(name)).map_or_else(String::new, |ratio| format!("{} ×", range(&ratio)));
+    for name in cpu.names() {
+        let (Some(cost), Some(rate)) = (spread(cpu.of(name)), spread(rate.of(name))) else { continue };
+        let ratio =
+            spread(&cpu.ratios(name)).map_or_else(String::new, |ratio| format!("{} ×", range(&ratio)));
         case.rows.push(vec![
             name.to_owned(),
             range(&cost),
@@ -66,7 +58,7 @@ pub fn measure(bench: &Bench) -> Result<Case> {
             format!("static GET: CPU per request, to {peer}"),
             "×",
             limit,
-            &ratios(peer),
+            &cpu.ratios(peer),
         ));
     }
     case.samples = samples.into();

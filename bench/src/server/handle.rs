@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
-use crate::measure::confined;
+use crate::measure::{Core, confined};
 
 /// A running server; it ends with this value.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Server {
     pub fn start() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve");
-        let mut process = confined(&command, crate::measure::Core::Server)
+        let mut process = confined(&command, Core::Server)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,85 @@
+//! Half an hour at half of one core: does resident memory stay where it is?
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::{Bench, Name};
+use crate::{
+    measure::{Core, cpu_seconds, resident},
+    peers::{Job, Pace, Task},
+    report::number,
+    results::{Case, Goal},
+    statistics::line,
+};
+
+/// How long, unless asked otherwise.
+pub const MINUTES: u32 = 30;
+/// Iterations per second, to find out what one costs.
+const PROBE_RATE: u32 = 1000;
+const PROBE_SECONDS: u32 = 10;
+/// The share of a core that is aimed at.
+const SHARE: f64 = 0.5;
+const INTERVAL: Duration = Duration::from_secs(5);
+/// The part of the time in which caches, pools and histograms may still fill.
+const WARM_UP_SHARE: f64 = 0.1;
+
+/// Measures it.
+pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
+    let Some(tool) = bench.tools(Name::Soak).next() else { bail!("upsurge is not built") };
+    let probe = bench.run(tool, PROBE_SECONDS, Task::Shop { pace: Pace::Rate(PROBE_RATE) })?;
+    let used = probe.run.cost.cpu.as_secs_f64() / f64::from(PROBE_SECONDS);
+    let rate = (f64::from(PROBE_RATE) * SHARE / used).max(1.0) as u32;
+    eprintln!("bench: soak: {minutes} min at {rate} iterations/s");
+
+    let (url, seconds) = (bench.server.url(), minutes * 60);
+    let task = Task::Shop { pace: Pace::Rate(rate) };
+    let job = Job { url: &url, directory: &bench.directory, seconds, task };
+    bench.server.take()?;
+    let mut running = tool.start(&job, Core::Tool)?;
+    let started = Instant::now();
+    let (mut memory, mut cpu) = (Vec::new(), 0.0);
+    loop {
+        thread::sleep(INTERVAL);
+        if !running.is_running()? || started.elapsed() >= Duration::from_secs(u64::from(seconds)) {
+            break;
+        }
+        cpu = cpu_seconds(running.id())? / started.elapsed().as_secs_f64();
+        memory.push((started.elapsed().as_secs_f64() / 60.0, resident(running.id())? / 1024.0));
+    }
+    let cost = running.finish(Duration::from_secs(90))?;
+    let said = tool.said(&job, &cost)?;
+    let requests = bench.server.take()?.requests;
+    let settled: Vec<(f64, f64)> =
+        memory.iter().copied().filter(|(minute, _)| *minute >= WARM_UP_SHARE * f64::from(minutes)).collect();
+    let (Some(found), Some(first), Some(last)) = (line(&settled), settled.first(), settled.last()) else {
+        bail!("too short: {} samples", settled.len())
+    };
+
+    let how = format!(
+        "The scenario of three steps at {rate} iterations/s for {minutes} min, about half of one core. Resident memory is read every \
+         {} s; a straight line is laid through it after the first tenth of the time. The margin allows for samples that depend on \
+         those before them.",
+        INTERVAL.as_secs()
+    );
+    let mut case = bench.case(Name::Soak, "Memory over time", how);
+    case.rounds = 1;
+    case.columns = ["figure", "value"].map(str::to_owned).into();
+    let mut row = |name: &str, value: String| case.rows.push(vec![name.to_owned(), value]);
+    row("requests", number(requests as f64));
+    row("failed requests", number(said.failed as f64));
+    row("dropped iterations", number(said.dropped.unwrap_or(0) as f64));
+    row("CPU, share of one core", number(cpu));
+    row("resident memory at the beginning, MiB", number(first.1 / 1024.0));
+    row("resident memory at the end, MiB", number(last.1 / 1024.0));
+    row("slope, KiB per minute", format!("{} ± {}", number(found.slope), number(found.margin)));
+    let beyond = (found.slope.abs() - found.margin).max(0.0);
+    let what = format!("{minutes} min at half of one core: slope of resident memory beyond the noise");
+    case.goals.extend(Goal::new(what, "KiB/min", 0.0, &[beyond]));
+    case.samples = json!({"memoryKibibytesByMinute": memory, "line": found, "rate": rate, "said": said});
+    Ok(case)
+}
