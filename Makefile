@@ -92,6 +92,10 @@ demo: images cluster-up ## A spike on a sample service: watch its autoscaler wor
 bench: ## Measure the engine beside wrk, oha, hey, ab, k6 and Artillery, and write the page of the results
 	bench/run
 
+.PHONY: bench-soak
+bench-soak: ## Watch the engine's memory for half an hour (SOAK_MINUTES)
+	bench/run-soak
+
 .PHONY: bench-cluster
 bench-cluster: images cluster-up ## Measure how fast runs start and what the operator costs
 	$(with) load $(images)
