@@ -4,7 +4,12 @@
 //! intervals merged into one, so it loses resolution but no counts, and the load never notices.
 
 mod csv;
+mod destination;
 mod mailbox;
+mod otlp;
+mod push;
+mod remote_write;
+mod statistic;
 
 use std::{
     io,
@@ -16,7 +21,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub(crate) use self::{csv::CsvFile, mailbox::Mailbox};
+pub(crate) use self::{
+    csv::CsvFile,
+    destination::{Destination, Header, Pushing, Tag},
+    mailbox::Mailbox,
+    statistic::{Statistic, TrendWindow},
+};
 use crate::engine::Interval;
 
 /// Something that takes the intervals of a load.
@@ -32,6 +42,11 @@ pub(crate) trait Output: Send + 'static {
     /// # Errors
     /// When it can't.
     fn finish(&mut self, mailbox: &Mailbox) -> Result<(), OutputError>;
+
+    /// Whether the run is not whole without it.
+    fn essential(&self) -> bool {
+        false
+    }
 
     /// Samples that reached nobody.
     fn lost(&self) -> u64 {
@@ -51,6 +66,17 @@ pub(crate) enum OutputError {
         #[source]
         source: io::Error,
     },
+    /// A server did not take what was pushed.
+    #[error("{place} did not take the figures: {message}")]
+    Undelivered {
+        /// The server.
+        place: String,
+        /// What it said, or what went wrong.
+        message: String,
+    },
+    /// There is no way to speak to servers.
+    #[error("can't set up an HTTP client: {0}")]
+    Setup(String),
     /// The end has to be waited for no longer.
     #[error("was not done in time")]
     Late,
@@ -59,11 +85,16 @@ pub(crate) enum OutputError {
     Thread(#[source] io::Error),
 }
 
+/// Time that an output gets to give up by itself.
+const GRACE: Duration = Duration::from_millis(500);
+
 /// How an output ended.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// The output, as it was asked for.
     pub(crate) name: String,
+    /// Whether the run is not whole without it.
+    pub(crate) essential: bool,
     /// The first thing that went wrong.
     pub(crate) error: Option<OutputError>,
     /// Samples that reached nobody.
@@ -80,6 +111,7 @@ pub(crate) struct Outputs {
 
 struct Running {
     name: String,
+    essential: bool,
     mailbox: Arc<Mailbox>,
     ended: Receiver<(Option<OutputError>, u64)>,
 }
@@ -90,7 +122,7 @@ impl Outputs {
     /// # Errors
     /// When there is no thread for it.
     pub(crate) fn add(&mut self, name: String, mut output: impl Output) -> Result<(), OutputError> {
-        let mailbox = Arc::<Mailbox>::default();
+        let (mailbox, essential) = (Arc::<Mailbox>::default(), output.essential());
         let (sender, ended) = channel();
         let ours = Arc::clone(&mailbox);
         let thread = thread::Builder::new().name("output".into()).spawn(move || {
@@ -107,7 +139,7 @@ impl Outputs {
             let _ = sender.send((error, output.lost()));
         });
         thread.map_err(OutputError::Thread)?;
-        self.running.push(Running { name, mailbox, ended });
+        self.running.push(Running { name, essential, mailbox, ended });
         Ok(())
     }
 
@@ -120,14 +152,15 @@ impl Outputs {
     pub(crate) fn finish(self, within: Duration) -> Vec<Outcome> {
         let until = Instant::now() + within;
         self.running.iter().for_each(|output| output.mailbox.close(until));
-        let ended = self.running.into_iter().map(|Running { name, mailbox, ended }| {
+        let until = until + GRACE;
+        let ended = self.running.into_iter().map(|Running { name, essential, mailbox, ended }| {
             let (error, lost) = match ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(ended) => ended,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     (Some(OutputError::Late), 0)
                 }
             };
-            Outcome { name, error, lost, merged: mailbox.merged() }
+            Outcome { name, essential, error, lost, merged: mailbox.merged() }
         });
         ended.collect()
     }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use upsurge_crds::v1alpha1::TimeSpan;
 
+mod out;
 mod quick;
 mod session;
 
-pub(super) use self::{quick::QuickArguments, session::SessionArguments};
+pub(super) use self::{out::OutArguments, quick::QuickArguments, session::SessionArguments};
 use crate::target::config::Bytes;
 
 /// Load tests and autoscaling validation, as Kubernetes resources.
@@ -28,7 +29,7 @@ pub(super) enum Command {
     Run(RunArguments),
     /// Request one URL over and over, without a manifest.
     ///
-    /// By default 50 users for 10 s. Exit codes are those of `run`.
+    /// By default 200 requests by 50 users. Exit codes are those of `run`.
     Quick(QuickArguments),
     /// Check a LoadTest manifest and say what it will do.
     Validate(ManifestArguments),

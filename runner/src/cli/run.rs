@@ -91,7 +91,7 @@ async fn carry_out(
     manifest: Manifest,
     secrets: BTreeMap<String, String>,
     files: Arc<Files>,
-    mut reports: Reports,
+    mut reports: Reports<'_>,
     manner: &Manner<'_>,
 ) -> ExitCode {
     let mut interrupts = match Interrupts::listen() {

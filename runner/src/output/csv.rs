@@ -59,4 +59,8 @@ impl Output for CsvFile {
     fn finish(&mut self, _: &Mailbox) -> Result<(), OutputError> {
         Ok(())
     }
+
+    fn essential(&self) -> bool {
+        true
+    }
 }

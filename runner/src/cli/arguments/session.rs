@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::out::OutArguments;
+
 /// The same for `run` and `quick`.
 #[derive(Debug, Args)]
 pub(crate) struct SessionArguments {
@@ -31,4 +33,7 @@ pub(crate) struct SessionArguments {
     /// Print the summary as JSON instead of text.
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) out: OutArguments,
 }

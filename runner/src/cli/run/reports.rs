@@ -8,15 +8,17 @@ use std::{
 
 use jiff::Timestamp;
 use upsurge_core::report::Report;
+use upsurge_crds::LoadTestSpec;
 
 use crate::{
-    cli::arguments::SessionArguments,
-    output::{CsvFile, OutputError, Outputs},
+    cli::arguments::{OutArguments, SessionArguments},
+    output::{CsvFile, OutputError, Outputs, Pushing},
 };
 
 /// Files that were asked for.
 #[derive(Debug)]
-pub(super) struct Reports {
+pub(super) struct Reports<'a> {
+    out: &'a OutArguments,
     /// Whether standard output gets JSON.
     pub(super) json: bool,
     summary: Option<Place>,
@@ -41,12 +43,13 @@ pub(super) struct ReportsError {
     source: io::Error,
 }
 
-impl Reports {
+impl<'a> Reports<'a> {
     /// Opens all files; what was in them is gone.
-    pub(super) fn open(arguments: &SessionArguments) -> Result<Self, ReportsError> {
+    pub(super) fn open(arguments: &'a SessionArguments) -> Result<Self, ReportsError> {
         let open =
             |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
         Ok(Self {
+            out: &arguments.out,
             json: arguments.json,
             summary: open("summary", &arguments.summary)?,
             junit: open("junit", &arguments.junit)?,
@@ -55,10 +58,30 @@ impl Reports {
     }
 
     /// Starts what takes the figures while the load runs.
-    pub(super) fn outputs(&mut self, started: Timestamp) -> Result<Outputs, OutputError> {
+    pub(super) fn outputs(
+        &mut self,
+        name: &str,
+        test: &LoadTestSpec,
+        start: Timestamp,
+    ) -> Result<Outputs, OutputError> {
         let mut outputs = Outputs::default();
         if let Some(Place { path, file }) = self.csv.take() {
-            outputs.add("--csv".into(), CsvFile::create(&path, file, started)?)?;
+            outputs.add("--csv".into(), CsvFile::create(&path, file, start)?)?;
+        }
+        let test_id = self.out.test_id.clone();
+        let test_id = test_id.unwrap_or_else(|| format!("{name}-{}", start.strftime("%Y%m%dT%H%M%SZ")));
+        let pushing = Pushing {
+            headers: &self.out.headers,
+            tags: &self.out.tags,
+            test_id: &test_id,
+            every: self.out.every.0,
+            statistics: &self.out.statistics,
+            window: self.out.window,
+            custom: &test.metrics,
+            start,
+        };
+        for destination in &self.out.destinations {
+            destination.start(&pushing, &mut outputs)?;
         }
         Ok(outputs)
     }

@@ -51,12 +51,12 @@ pub(super) struct Session<'a> {
 
 impl Session<'_> {
     /// Generates the load. `None` when it was interrupted twice.
-    pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports) -> Option<Ended> {
+    pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports<'_>) -> Option<Ended> {
         // What was used before is not the load's.
         let mut probe = GeneratorProbe::default();
         let start = Instant::now() + START_AHEAD;
         let started = Timestamp::now() + START_AHEAD;
-        let outputs = match reports.outputs(started) {
+        let outputs = match reports.outputs(self.name, self.test, started) {
             Ok(outputs) => outputs,
             Err(error) => {
                 let reason = reasons::RUNNER_FAILED.into();

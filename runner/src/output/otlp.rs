@@ -1,0 +1,167 @@
+//! OpenTelemetry: metrics as OTLP over HTTP, in protobuf, with k6's names and units.
+//!
+//! All values are cumulative. Counters are monotonic sums, gauges gauges, trends histograms (times in
+//! milliseconds), and rates a sum for each `condition`: `nonzero` and `zero`.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
+    metrics::v1::{
+        AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+        ResourceMetrics, ScopeMetrics, Sum, metric::Data, number_data_point,
+    },
+    resource::v1::Resource,
+};
+use prost::Message as _;
+use upsurge_core::metrics::{Catalog, Contains, Metrics, Sink, Trend, labels};
+use upsurge_crds::v1alpha1::CustomMetric;
+
+use super::push::{Encoder, Message};
+
+/// Upper bounds of a histogram's buckets; times are in milliseconds.
+const BOUNDS: [f64; 22] = [
+    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0, 100.0, 250.0, 500.0, 750.0, 1_000.0, 2_500.0,
+    5_000.0, 7_500.0, 10_000.0, 30_000.0, 60_000.0,
+];
+
+/// Makes OpenTelemetry metrics.
+pub(super) struct Otlp {
+    /// Attributes of the whole.
+    pub(super) attributes: BTreeMap<String, String>,
+    /// Instant from which on everything counts.
+    pub(super) start: Timestamp,
+    /// Metrics of the test's own.
+    pub(super) custom: Vec<CustomMetric>,
+}
+
+impl Encoder for Otlp {
+    const HEADERS: &'static [(&'static str, &'static str)] = &[
+        ("content-type", "application/x-protobuf"),
+        ("user-agent", concat!("upsurge/", env!("CARGO_PKG_VERSION"))),
+    ];
+
+    fn encode(&mut self, totals: &Metrics, _: &Metrics, at: Timestamp) -> Vec<Message> {
+        let mut metrics: Vec<Metric> = Vec::new();
+        let mut samples = 0;
+        for (key, sink) in totals.iter() {
+            let attributes: Vec<KeyValue> =
+                labels(key).into_iter().map(|(name, value)| attribute(name, value)).collect();
+            // Series come sorted by metric.
+            if metrics.last().is_none_or(|metric| metric.name != key.metric) {
+                metrics.push(Metric {
+                    name: key.metric.clone(),
+                    unit: self.unit(&key.metric, sink).into(),
+                    data: Some(empty(sink)),
+                    ..Metric::default()
+                });
+            }
+            if let Some(data) = metrics.last_mut().and_then(|metric| metric.data.as_mut()) {
+                samples += self.fill(data, sink, attributes, at);
+            }
+        }
+        let resource = self.attributes.iter().map(|(name, value)| attribute(name, value.clone()));
+        let scope = InstrumentationScope {
+            name: "upsurge".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            ..InstrumentationScope::default()
+        };
+        let request = ExportMetricsServiceRequest {
+            resource_metrics: vec![ResourceMetrics {
+                resource: Some(Resource { attributes: resource.collect(), ..Resource::default() }),
+                scope_metrics: vec![ScopeMetrics { scope: Some(scope), metrics, ..ScopeMetrics::default() }],
+                ..ResourceMetrics::default()
+            }],
+        };
+        vec![Message { body: request.encode_to_vec(), samples }]
+    }
+}
+
+impl Otlp {
+    fn unit(&self, metric: &str, sink: &Sink) -> &'static str {
+        let contains = Catalog::new(&self.custom).get(metric).map(|definition| definition.contains);
+        match (sink, contains) {
+            (Sink::Trend(_), Some(Contains::Time)) => "ms",
+            (_, Some(Contains::Data)) => "By",
+            _ => "",
+        }
+    }
+
+    /// Adds the points of a series, and says how many these are.
+    fn fill(&self, data: &mut Data, sink: &Sink, attributes: Vec<KeyValue>, at: Timestamp) -> u64 {
+        let (start, time) = (nanoseconds(self.start), nanoseconds(at));
+        let number = |value: f64, attributes| NumberDataPoint {
+            attributes,
+            start_time_unix_nano: start,
+            time_unix_nano: time,
+            value: Some(number_data_point::Value::AsDouble(value)),
+            ..NumberDataPoint::default()
+        };
+        match (data, sink) {
+            (Data::Sum(sum), Sink::Counter(count)) => sum.data_points.push(number(*count, attributes)),
+            (Data::Sum(sum), Sink::Rate { passes, total }) => {
+                let zeros = total.saturating_sub(*passes);
+                for (condition, count) in [("nonzero", *passes), ("zero", zeros)] {
+                    let mut attributes = attributes.clone();
+                    attributes.push(attribute("condition", condition.into()));
+                    sum.data_points.push(number(count as f64, attributes));
+                }
+                return 2;
+            }
+            (Data::Gauge(gauge), Sink::Gauge { value, .. } | Sink::Latest { value, .. }) => {
+                gauge.data_points.push(number(*value, attributes));
+            }
+            (Data::Histogram(histogram), Sink::Trend(trend)) => {
+                histogram.data_points.push(HistogramDataPoint {
+                    attributes,
+                    start_time_unix_nano: start,
+                    time_unix_nano: time,
+                    count: trend.count(),
+                    sum: Some(trend.sum()),
+                    min: Some(trend.min()),
+                    max: Some(trend.max()),
+                    explicit_bounds: BOUNDS.to_vec(),
+                    bucket_counts: buckets(trend),
+                    ..HistogramDataPoint::default()
+                });
+            }
+            // A series whose kind is not that of its metric.
+            (_, _) => return 0,
+        }
+        1
+    }
+}
+
+fn empty(sink: &Sink) -> Data {
+    let aggregation_temporality = AggregationTemporality::Cumulative.into();
+    match sink {
+        Sink::Counter(_) | Sink::Rate { .. } => {
+            Data::Sum(Sum { aggregation_temporality, is_monotonic: true, data_points: Vec::new() })
+        }
+        Sink::Gauge { .. } | Sink::Latest { .. } => Data::Gauge(Gauge::default()),
+        Sink::Trend(_) => Data::Histogram(Histogram { aggregation_temporality, data_points: Vec::new() }),
+    }
+}
+
+/// Counts by bucket, the last of which has no bound.
+fn buckets(trend: &Trend) -> Vec<u64> {
+    let mut counts = vec![0; BOUNDS.len() + 1];
+    for (microseconds, count) in trend.buckets() {
+        let value = microseconds as f64 / 1e3;
+        if let Some(sum) = counts.get_mut(BOUNDS.partition_point(|bound| *bound < value)) {
+            *sum += count;
+        }
+    }
+    counts
+}
+
+fn attribute(name: &str, value: String) -> KeyValue {
+    let value = Some(AnyValue { value: Some(any_value::Value::StringValue(value)) });
+    KeyValue { key: name.into(), value, ..KeyValue::default() }
+}
+
+fn nanoseconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_nanosecond()).unwrap_or_default()
+}

@@ -1,0 +1,311 @@
+//! What servers get while a load runs: a real Prometheus, and receivers made of the official types of
+//! OpenTelemetry.
+//!
+//! Without a `prometheus` on the PATH that test says so and passes, unless `UPSURGE_REQUIRE_PROMETHEUS=1` asks for it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
+
+#[path = "processes/processes.rs"]
+mod processes;
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use opentelemetry_proto::tonic::{
+    collector::metrics::v1::ExportMetricsServiceRequest,
+    common::v1::{KeyValue, any_value},
+    metrics::v1::{Metric, metric::Data, number_data_point},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use processes::{Ended, Upsurge, scratch, start_target, wait_until};
+use prost::Message;
+use serde_json::Value;
+
+/// A test of one request, 100 times a second for three seconds.
+fn test(name: &str) -> PathBuf {
+    let text = "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {name: shop}\nspec:\n  \
+                target: {baseUrl: \"http://127.0.0.1:9\"}\n  \
+                scenarios: [{name: browse, steps: [{request: {name: item, url: /item}}]}]\n  \
+                load: {unit: IterationsPerSecond, constant: {level: 100, duration: 3s}}\n";
+    scratch(&format!("{name}.yaml"), text)
+}
+
+/// Runs it, and gives how that ended and the summary.
+fn run(name: &str, target: &str, arguments: &[&str]) -> (Ended, Value) {
+    let file = test(name);
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file)
+        .args(["--target", target, "--summary"])
+        .arg(&json)
+        .args(arguments.iter().copied())
+        .end();
+    // Whether the generator kept up is the machine's affair; the counts are the same.
+    assert!(ended.code == 0 || ended.stdout.contains("(GeneratorLimited)"), "{ended:?}");
+    (ended, serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap())
+}
+
+/// A server that takes remote writes; it ends with the test.
+struct Prometheus {
+    process: Child,
+    directory: PathBuf,
+    address: String,
+}
+
+impl Prometheus {
+    fn start() -> Option<Self> {
+        let installed = env::split_paths(&env::var_os("PATH")?).any(|path| path.join("prometheus").is_file());
+        if !installed {
+            let required = env::var("UPSURGE_REQUIRE_PROMETHEUS").is_ok_and(|value| value == "1");
+            assert!(!required, "there is no `prometheus` on the PATH: install the package prometheus");
+            println!("skipped: there is no `prometheus` on the PATH");
+            return None;
+        }
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let config = scratch("prometheus.yml", "scrape_configs: []\n");
+        let directory = config.with_file_name(format!("prometheus-{port}"));
+        let process = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", directory.display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .arg("--web.enable-remote-write-receiver")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let prometheus = Self { process, directory, address: format!("127.0.0.1:{port}") };
+        wait_until("Prometheus is ready", || prometheus.get("/-/ready").is_some());
+        Some(prometheus)
+    }
+
+    /// The body of a good answer.
+    fn get(&self, path: &str) -> Option<String> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        (head.split(' ').nth(1)? == "200").then(|| body.to_owned())
+    }
+
+    /// Labels and values of all series that a query gives.
+    fn query(&self, query: &str) -> Vec<(Value, f64)> {
+        let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
+        let answer = self.get(&format!("/api/v1/query?query={query}")).unwrap();
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let result = answer["data"]["result"].as_array().unwrap();
+        let value = |series: &Value| series["value"][1].as_str().unwrap().parse().unwrap();
+        result.iter().map(|series| (series["metric"].clone(), value(series))).collect()
+    }
+
+    /// The value of the one series that a query gives.
+    fn value(&self, query: &str) -> f64 {
+        match &self.query(query)[..] {
+            [(_, value)] => *value,
+            other => panic!("{query}: {other:?}"),
+        }
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+        fs::remove_dir_all(&self.directory).ok();
+    }
+}
+
+#[test]
+fn a_real_prometheus_has_the_figures_of_the_summary() {
+    let Some(prometheus) = Prometheus::start() else { return };
+    let target = start_target(Some("errorRate: 0.1"), &["--latency", "3ms"]);
+    let out = format!("prometheus=http://{}/api/v1/write", prometheus.address);
+    let arguments = ["--out", &out, "--out-interval", "1s", "--testid", "one", "--tag", "team=a b"];
+    let stats = ["--out-trend-stats", "p(95),p(99.9),avg,max,count"];
+    let (ended, summary) = run("prometheus", target.url(), &[&arguments[..], &stats].concat());
+    assert!(!ended.stderr.contains("not delivered"), "{ended:?}");
+    let metrics = &summary["metrics"];
+    let count = metrics["http_reqs"]["values"]["count"].as_f64().unwrap();
+    assert_eq!(count, 300.0);
+    // What is written can be asked for at once.
+    assert_eq!(prometheus.value("sum(k6_http_reqs_total{testid=\"one\"})"), count);
+    assert_eq!(prometheus.value("sum(k6_http_reqs_total{status=\"503\"})"), 30.0);
+    assert_eq!(prometheus.value("sum(k6_iterations_total)"), 300.0);
+    let labels = &prometheus.query("k6_http_reqs_total{status=\"200\"}")[0].0;
+    for (label, value) in
+        [("team", "a b"), ("name", "item"), ("scenario", "browse"), ("method", "GET"), ("stage", "constant")]
+    {
+        assert_eq!(labels[label], value, "{labels}");
+    }
+    let values = &metrics["iteration_duration"]["values"];
+    for (suffix, figure) in [("p95", "p(95)"), ("avg", "avg"), ("max", "max")] {
+        let seconds = prometheus.value(&format!("k6_iteration_duration_{suffix}"));
+        let summary = values[figure].as_f64().unwrap() / 1e3;
+        assert!((seconds - summary).abs() < 1e-9, "{suffix}: {seconds} {summary}");
+    }
+    assert!(prometheus.value("k6_iteration_duration_p999") > 0.003);
+    assert_eq!(prometheus.value("k6_iteration_duration_count"), 300.0);
+    assert_eq!(prometheus.value("k6_vus_max"), metrics["vus_max"]["values"]["value"].as_f64().unwrap());
+    // One after the other: there were several pushes, and none went back.
+    assert!(prometheus.value("sum(count_over_time(k6_iterations_total[1m]))") >= 2.0);
+    assert_eq!(prometheus.value("sum(resets(k6_iterations_total[1m]))"), 0.0);
+}
+
+/// Takes POSTs, answers each with the next status of a list and then with 200, and keeps those it took.
+struct Receiver {
+    address: String,
+    taken: Arc<Mutex<Vec<Vec<u8>>>>,
+    heads: Arc<Mutex<Vec<String>>>,
+}
+
+impl Receiver {
+    fn start(statuses: &[u16]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let receiver = Self { address, taken: Arc::default(), heads: Arc::default() };
+        let (taken, heads) = (Arc::clone(&receiver.taken), Arc::clone(&receiver.heads));
+        let mut statuses = statuses.to_vec().into_iter();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let mut reader = BufReader::new(stream);
+                let mut head = String::new();
+                while reader.read_line(&mut head).unwrap_or(0) > 2 {}
+                let length = head.to_lowercase().lines().find_map(|line| {
+                    line.strip_prefix("content-length:").and_then(|length| length.trim().parse().ok())
+                });
+                let mut body = vec![0; length.unwrap_or(0)];
+                if reader.read_exact(&mut body).is_err() {
+                    continue;
+                }
+                let status = statuses.next().unwrap_or(200);
+                if status == 200 {
+                    taken.lock().unwrap().push(body);
+                }
+                heads.lock().unwrap().push(head);
+                let answer =
+                    format!("HTTP/1.1 {status} .\r\ncontent-length: 3\r\nconnection: close\r\n\r\nno\n");
+                let _ = reader.get_mut().write_all(answer.as_bytes());
+            }
+        });
+        receiver
+    }
+}
+
+/// The text of an attribute.
+fn text<'a>(attributes: &'a [KeyValue], name: &str) -> &'a str {
+    let value =
+        attributes.iter().find(|attribute| attribute.key == name).and_then(|found| found.value.as_ref());
+    match value.and_then(|value| value.value.as_ref()) {
+        Some(any_value::Value::StringValue(text)) => text,
+        other => panic!("{name}: {other:?} in {attributes:?}"),
+    }
+}
+
+/// The sum of a metric's points whose attributes are as wanted.
+fn sum(metric: &Metric, wanted: impl Fn(&[KeyValue]) -> bool) -> f64 {
+    let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
+    assert!(sum.is_monotonic && sum.aggregation_temporality == 2, "cumulative");
+    let points = sum.data_points.iter().filter(|point| wanted(&point.attributes));
+    let value = |value: &Option<number_data_point::Value>| match value {
+        Some(number_data_point::Value::AsDouble(value)) => *value,
+        other => panic!("{other:?}"),
+    };
+    points.map(|point| value(&point.value)).sum()
+}
+
+#[test]
+fn an_otlp_receiver_gets_the_figures_of_the_summary() {
+    let receiver = Receiver::start(&[]);
+    let target = start_target(Some("errorRate: 0.1"), &["--latency", "3ms"]);
+    let out = format!("otlp=http://me:you@{}", receiver.address);
+    let arguments = ["--out", &out, "--out-interval", "1s", "--out-header", "X-Key: k", "--tag", "team=a"];
+    let (_, summary) = run("otlp", target.url(), &arguments);
+    let heads = receiver.heads.lock().unwrap().clone();
+    for words in [
+        "POST /v1/metrics HTTP/1.1",
+        "x-key: k",
+        "content-type: application/x-protobuf",
+        "authorization: Basic bWU6eW91",
+    ] {
+        assert!(heads.iter().all(|head| head.contains(words)), "{words:?} in {heads:?}");
+    }
+    let taken = receiver.taken.lock().unwrap();
+    assert!(taken.len() >= 2, "one push per second: {}", taken.len());
+    let last = ExportMetricsServiceRequest::decode(&taken.last().unwrap()[..]).unwrap();
+    let resource = &last.resource_metrics[0];
+    let attributes = &resource.resource.as_ref().unwrap().attributes;
+    assert_eq!((text(attributes, "service.name"), text(attributes, "team")), ("upsurge", "a"));
+    assert!(text(attributes, "testid").starts_with("shop-2"), "{attributes:?}");
+    let metrics = &resource.scope_metrics[0].metrics;
+    let metric = |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap();
+    let figures = &summary["metrics"];
+    assert_eq!(sum(metric("http_reqs"), |_| true), figures["http_reqs"]["values"]["count"].as_f64().unwrap());
+    assert_eq!(sum(metric("http_reqs"), |tags| text(tags, "status") == "503"), 30.0);
+    for (condition, count) in [("nonzero", 30.0), ("zero", 270.0)] {
+        let failed = sum(metric("http_req_failed"), |tags| text(tags, "condition") == condition);
+        assert_eq!(failed, count, "{condition}");
+    }
+    assert_eq!((&*metric("iteration_duration").unit, &*metric("data_sent").unit), ("ms", "By"));
+    let Some(Data::Histogram(histogram)) = &metric("iteration_duration").data else { panic!() };
+    let [point] = &histogram.data_points[..] else { panic!("{histogram:?}") };
+    let values = &figures["iteration_duration"]["values"];
+    assert_eq!((point.count, point.bucket_counts.iter().sum::<u64>()), (300, 300));
+    assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+    assert_eq!((point.min, point.max), (values["min"].as_f64(), values["max"].as_f64()));
+    assert!((point.sum.unwrap() / 300.0 - values["avg"].as_f64().unwrap()).abs() < 1e-6);
+    let faster = point.explicit_bounds.iter().take_while(|bound| **bound < 3.0).count();
+    assert_eq!(point.bucket_counts[..faster].iter().sum::<u64>(), 0, "none is faster than the target");
+    assert!(matches!(&metric("vus").data, Some(Data::Gauge(_))));
+}
+
+#[test]
+fn a_server_that_refuses_for_a_while_gets_all_in_the_end() {
+    let receiver = Receiver::start(&[503, 429, 500]);
+    let target = start_target(None, &[]);
+    let out = format!("otlp=http://{}", receiver.address);
+    let (ended, _) = run("again", target.url(), &["--out", &out, "--out-interval", "1s"]);
+    assert!(!ended.stderr.contains("not delivered"), "{ended:?}");
+    let taken = receiver.taken.lock().unwrap();
+    let last = ExportMetricsServiceRequest::decode(&taken.last().unwrap()[..]).unwrap();
+    let metrics = &last.resource_metrics[0].scope_metrics[0].metrics;
+    let requests = metrics.iter().find(|metric| metric.name == "http_reqs").unwrap();
+    assert_eq!(sum(requests, |_| true), 300.0);
+}
+
+#[test]
+fn a_server_that_takes_nothing_is_told_and_changes_nothing_else() {
+    // Refuses for good, is not there, and never answers.
+    let refusing = Receiver::start(&[400; 1_000]);
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
+    for (out, words) in [
+        (format!("prometheus=http://{}", refusing.address), "it answered 400"),
+        ("otlp=http://127.0.0.1:1".into(), "refused"),
+        (format!("otlp=http://{}", silent.1), ""),
+    ] {
+        let target = start_target(None, &[]);
+        let begin = Instant::now();
+        let (ended, summary) = run("away", target.url(), &["--out", &out, "--out-interval", "1s"]);
+        assert!(begin.elapsed() < Duration::from_secs(30), "the end is not held up for long");
+        assert_eq!(summary["metrics"]["http_reqs"]["values"]["count"], 300.0, "{out}");
+        assert!(ended.stderr.contains("warning: --out "), "{ended:?}");
+        assert!(ended.stderr.contains(words), "{words:?} in {}", ended.stderr);
+    }
+}
+
+#[test]
+fn destinations_that_make_no_sense_are_named() {
+    for (out, words) in [("influx=http://x", "there is no output \"influx\""), ("otlp=nowhere", "is no URL")]
+    {
+        let ended = Upsurge::run(&test("nonsense")).args(["--out", out]).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.stderr.contains(words), "{ended:?}");
+    }
+}
