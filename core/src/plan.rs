@@ -9,6 +9,7 @@ mod executors;
 mod load_plan;
 mod patterns;
 mod shapes;
+mod stop;
 
 use std::time::Duration;
 
@@ -18,11 +19,15 @@ use upsurge_crds::v1alpha1::{Load, LoadUnit};
 pub use self::{
     course::Piece,
     load_plan::{LoadPlan, Pool, Work},
+    stop::with_stop,
 };
 use crate::field_error::{Errors, FieldError};
 
 /// Time for iterations under way at the end, unless the spec says otherwise.
 const DEFAULT_GRACEFUL_STOP: Duration = Duration::from_secs(30);
+
+/// Stages have some length, so that levels within are defined.
+const SHORTEST_STAGE: Duration = Duration::from_millis(1);
 
 /// A load, compiled.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +72,19 @@ impl Plan {
         timeline.graceful_stop = end.saturating_sub(timeline.duration());
         errors.finish(Self { timeline, loads })
     }
+}
+
+/// The course of a load that is over after so long: a load that ends with its iterations is asked for
+/// until then, and not for the longest time that it might have taken.
+pub fn carried_out(timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> Timeline {
+    let mut timeline = timeline.clone();
+    for load in loads.iter().filter(|load| load.ends_with_its_iterations()) {
+        for stage in timeline.stages.iter_mut().skip(load.first_stage).take(load.stages.len()) {
+            let lasted = elapsed.saturating_sub(stage.start);
+            stage.duration = stage.duration.min(lasted).max(SHORTEST_STAGE);
+        }
+    }
+    timeline
 }
 
 /// Loads that are under way, or may still finish iterations, at the instant at which most users are

@@ -36,7 +36,7 @@ pub use http::{
 };
 pub use load::{
     ArrivalProcess, BreakpointLoad, ConstantLoad, Executor, ExecutorKind, Load, LoadUnit, PatternLoad,
-    PatternName, SoakLoad, SpikeLoad, StageSpec, StressLoad, VolumeLoad, WhenBusy,
+    PatternName, SoakLoad, SpikeLoad, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};

@@ -8,6 +8,8 @@ mod load;
 #[path = "support/server.rs"]
 mod server;
 
+#[path = "engine/executors.rs"]
+mod executors;
 #[path = "engine/messages.rs"]
 mod messages;
 #[path = "engine/pacing.rs"]

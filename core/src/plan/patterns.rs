@@ -7,6 +7,7 @@ use upsurge_crds::v1alpha1::{Load, LoadUnit, WhenBusy};
 use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
     shapes::{self, Shape},
+    stop,
 };
 use crate::{
     field_error::Errors,
@@ -96,6 +97,13 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
             let message = format_args!("makes more than {MOST_STEPS} steps from start to max: raise it");
             errors.add("spec.load.stress.increment", message);
             return None;
+        }
+        if let Some(stairs) = stairs.as_ref().filter(|_| stress.stop_at.is_some())
+            && stairs.len() > stop::MOST_STEPS
+        {
+            let message =
+                format_args!("watches each step: at most {}, not {}", stop::MOST_STEPS, stairs.len());
+            errors.add("spec.load.stress.stopAt", message);
         }
         given.push(("stress", stairs.unwrap_or_default()));
     }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     executor::{Executor, ExecutorKind},
     pattern::{
-        BreakpointLoad, ConstantLoad, PatternLoad, PatternName, SoakLoad, SpikeLoad, StageSpec, StressLoad,
-        VolumeLoad,
+        BreakpointLoad, ConstantLoad, PatternLoad, PatternName, SoakLoad, SpikeLoad, StageSpec, StopAt,
+        StressLoad, VolumeLoad,
     },
 };
 use super::duration::TimeSpan;

@@ -153,7 +153,8 @@ fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Times
     else {
         return None;
     };
-    autoscaling::watch_until(&snapshot.observation, plan.timeline(), snapshot.t0?, spec, now)
+    let timeline = plan.carried_out(snapshot.elapsed);
+    autoscaling::watch_until(&snapshot.observation, &timeline, snapshot.t0?, spec, now)
 }
 
 /// The plan that the runners of a run were given; or how the run ends, because there is none.

@@ -10,7 +10,7 @@ use std::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use upsurge_core::{
-    plan::{LoadPlan, Timeline},
+    plan::{self, LoadPlan, Timeline},
     protocol::RunPlan,
     validate::Valid,
 };
@@ -48,7 +48,7 @@ impl Plan {
             run: run.name_any(),
             uid,
             runners: u32::try_from(test.runner.parallelism).unwrap_or(1).max(1),
-            test: test.clone(),
+            test: plan::with_stop(test.clone()),
         };
         Self::from_content(run, content, valid)
     }
@@ -72,6 +72,11 @@ impl Plan {
     /// The load over time.
     pub fn timeline(&self) -> &Timeline {
         &self.valid.timeline
+    }
+
+    /// The load over time, once it is over after so long.
+    pub fn carried_out(&self, elapsed: Duration) -> Timeline {
+        plan::carried_out(&self.valid.timeline, &self.valid.loads, elapsed)
     }
 
     /// Each load as runners carry it out.

@@ -106,7 +106,8 @@ fn outcome(
         Some(_) => Vec::new(),
         None if test.target.workload.is_none() => Vec::new(),
         None => {
-            autoscaling::doubts(&snapshot.observation, plan.timeline(), start, end, test.autoscaling.as_ref())
+            let timeline = plan.carried_out(snapshot.elapsed);
+            autoscaling::doubts(&snapshot.observation, &timeline, start, end, test.autoscaling.as_ref())
         }
     };
     let breakdown = match cause {
@@ -168,7 +169,8 @@ fn autoscaler(
     let test = plan.test();
     test.target.workload.as_ref()?;
     let spec = test.autoscaling.clone().unwrap_or_default();
-    Some(autoscaling::analyse(&snapshot.observation, plan.timeline(), start, end, &spec))
+    let timeline = plan.carried_out(snapshot.elapsed);
+    Some(autoscaling::analyse(&snapshot.observation, &timeline, start, end, &spec))
 }
 
 fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {

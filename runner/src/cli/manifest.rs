@@ -152,5 +152,5 @@ fn compile(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Valid), 
         let errors = errors.into_vec().into_iter();
         errors.map(|error| FieldError { path: error.field_path, message: error.message }).collect::<Vec<_>>()
     })?;
-    Ok((resource.spec, valid))
+    Ok((upsurge_core::plan::with_stop(resource.spec), valid))
 }

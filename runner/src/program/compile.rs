@@ -98,7 +98,7 @@ fn compile(
         operations: Vec::new(),
         program: Program {
             stages: sources.valid.timeline.stages.iter().map(|stage| stage.name.clone()).collect(),
-            stage_tags: Vec::new(),
+            stage_tags: stage_tags(sources),
             scenarios: Vec::new(),
             choice: WeightedChoice::new(weights),
             requests: Vec::new(),
@@ -130,6 +130,12 @@ fn compile(
     captured.dedup();
     compiler.program.captured = captured;
     Ok(compiler.program)
+}
+
+/// The tags that loads give to all that is measured in their stages.
+fn stage_tags(sources: &Sources<'_>) -> Vec<BTreeMap<String, String>> {
+    let loads = sources.valid.loads.iter();
+    loads.flat_map(|load| load.stages.iter().map(|_| load.tags.clone())).collect()
 }
 
 /// Values by slot that are the same for all users, and variables of which each takes one of many.

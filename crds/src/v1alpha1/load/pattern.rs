@@ -92,6 +92,19 @@ pub struct StressLoad {
     /// Level of the last step.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub max: f64,
+
+    /// Stops the run, as failed, in the step in which the target breaks. Default: all steps are done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_at: Option<StopAt>,
+}
+
+/// When a staircase ends early.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StopAt {
+    /// Share of the requests of a step that must have failed. Example: `5%`.
+    #[schemars(length(max = 16), regex(pattern = r"^[0-9]+(\.[0-9]+)?%$"))]
+    pub error_rate: String,
 }
 
 /// The same level for a long time, to find what grows. Its stages are named `ramp-up`, `soak` and
