@@ -51,7 +51,7 @@ use self::{
 };
 use crate::{
     files::Files,
-    http::tls,
+    http::setup::{Setup, SetupError},
     program::{Program, Sources},
 };
 
@@ -108,9 +108,9 @@ pub enum EngineError {
     /// The steps can't be made into a program.
     #[error("{0}")]
     Program(String),
-    /// TLS can't be set up.
-    #[error("can't set TLS up: {0}")]
-    Tls(#[source] rustls::Error),
+    /// Connections can't be made as the test wants.
+    #[error("{0}")]
+    Connections(String),
     /// The operating system gives no thread or no event loop.
     #[error("can't start a load thread: {0}")]
     Thread(#[source] std::io::Error),
@@ -146,7 +146,8 @@ impl Engine {
             Program::scenarios(&sources).map_err(|error| EngineError::Program(error.to_string()))?;
         let program = Arc::new(program);
         let shared: Vec<Arc<Shared>> = valid.loads.iter().map(|_| Arc::default()).collect();
-        let roots = tls::roots();
+        let setup = Setup::new(&valid.http, &secrets, &files).map_err(connections)?;
+        let most_connections = valid.http.connections.shared.map_or(0, |shared| shared.max);
         let threads = useful_threads(threads, share, &valid);
         let (done_sender, done) = watch::channel(0);
         let done_sender = Arc::new(done_sender);
@@ -154,8 +155,6 @@ impl Engine {
         let mut workers = Vec::with_capacity(threads as usize);
         let mut lines = Vec::with_capacity(threads as usize);
         for index in 0..threads {
-            let tls =
-                tls::client_config(roots, test.http.insecure_skip_tls_verify).map_err(EngineError::Tls)?;
             let counts = Arc::<Counts>::default();
             let job = Job {
                 program: Arc::clone(&program),
@@ -163,7 +162,8 @@ impl Engine {
                 part: Part::new(share, index, threads),
                 shared: shared.clone(),
                 start,
-                tls: Arc::new(tls),
+                setup: Arc::clone(&setup),
+                connections: share.split(index, threads).size(most_connections),
                 counts: Arc::clone(&counts),
             };
             let (commands, receiver) = tokio::sync::mpsc::unbounded_channel();
@@ -256,10 +256,14 @@ pub fn check(
     files: &Files,
 ) -> Result<(), EngineError> {
     let sources = Sources { valid, test, secrets, files, variables: &Map::new() };
-    tls::roots();
+    Setup::new(&valid.http, secrets, files).map_err(connections)?;
     let programs = [Program::scenarios(&sources), Program::before(&sources)];
     let compiled: Result<Vec<_>, _> = programs.into_iter().collect();
     compiled.map(drop).map_err(|error| EngineError::Program(error.to_string()))
+}
+
+fn connections(error: SetupError) -> EngineError {
+    EngineError::Connections(error.to_string())
 }
 
 /// No more threads than have users: a thread without users has nothing to do.
@@ -268,7 +272,12 @@ fn useful_threads(threads: usize, share: Share, valid: &Valid) -> u32 {
         Work::Arrivals { pool, .. } => crew::useful_cores(share, pool),
         _ => share.narrowed(load.most_users()).map_or(1, |share| share.size(load.most_users())),
     });
-    let useful = of_load.max().unwrap_or(1).clamp(1, u64::from(u16::MAX));
+    let mut useful = of_load.max().unwrap_or(1);
+    if let Some(shared) = valid.http.connections.shared {
+        // Each has at least one of the connections that users share.
+        useful = useful.min(share.size(shared.max));
+    }
+    let useful = useful.clamp(1, u64::from(u16::MAX));
     u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, useful as u32)
 }
 

@@ -3,8 +3,12 @@
 // Clippy sees helpers of tests as production code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 #[path = "support/load.rs"]
 mod load;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/server.rs"]
 mod server;
 
@@ -12,8 +16,12 @@ mod server;
 mod executors;
 #[path = "engine/messages.rs"]
 mod messages;
+#[path = "engine/network.rs"]
+mod network;
 #[path = "engine/pacing.rs"]
 mod pacing;
+#[path = "engine/sharing.rs"]
+mod sharing;
 #[path = "engine/steps.rs"]
 mod steps;
 #[path = "engine/transport.rs"]

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     files::Files,
-    http::tls,
+    http::{client::Client, setup::Setup},
     program::{Program, Sources},
 };
 
@@ -39,27 +39,28 @@ pub async fn run_before(
     let variables = Map::new();
     let sources = Sources { valid, test, secrets, files, variables: &variables };
     let program = Program::before(&sources).map_err(|error| error.to_string())?;
-    let insecure = test.http.insecure_skip_tls_verify;
+    let setup = Setup::new(&valid.http, secrets, files).map_err(|error| error.to_string())?;
     let valid = Arc::clone(valid);
     let (sender, receiver) = oneshot::channel();
     // Users live on one thread, as under load; it is not the caller's.
     let thread = thread::Builder::new().name("before".into()).spawn(move || {
         // Nobody waits any more when the caller was stopped.
-        let _ = sender.send(run(Arc::new(program), valid, insecure));
+        let _ = sender.send(run(Arc::new(program), valid, &setup));
     });
     thread.map_err(|error| format!("can't start a thread: {error}"))?;
     receiver.await.map_err(|_| "the thread of the steps ended abnormally".to_owned())?
 }
 
-fn run(program: Arc<Program>, valid: Arc<Valid>, insecure: bool) -> Result<Map<String, Value>, String> {
+fn run(program: Arc<Program>, valid: Arc<Valid>, setup: &Arc<Setup>) -> Result<Map<String, Value>, String> {
     let system = |error: io::Error| format!("can't set the steps up: {error}");
-    let tls = tls::client_config(tls::roots(), insecure).map_err(|error| error.to_string())?;
+    let connections = valid.http.connections.shared.map_or(0, |shared| shared.max);
+    let client = Client::new(setup, connections).map_err(|error| error.to_string())?;
     let runtime =
         Builder::new_current_thread().enable_all().build_local(LocalOptions::default()).map_err(system)?;
     let result = runtime.block_on(async {
         let start = Instant::now();
         let counts = Arc::<Counts>::default();
-        let context = Context::new(Arc::clone(&program), valid, start, Arc::new(tls), counts);
+        let context = Context::new(Arc::clone(&program), valid, start, client, counts);
         let context = Rc::new(context.map_err(system)?);
         let clock = Rc::clone(&context);
         tokio::task::spawn_local(async move { clock.timer.run().await });

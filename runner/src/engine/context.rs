@@ -10,7 +10,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustls::ClientConfig;
 use tokio::sync::Notify;
 use upsurge_core::{plan::LoadPlan, validate::Valid};
 
@@ -98,7 +97,7 @@ impl Context {
         program: Arc<Program>,
         valid: Arc<Valid>,
         start: Instant,
-        tls: Arc<ClientConfig>,
+        client: Client,
         counts: Arc<Counts>,
     ) -> io::Result<Self> {
         Ok(Self {
@@ -106,7 +105,7 @@ impl Context {
             program,
             valid,
             start,
-            client: Client::new(tls),
+            client,
             timer: Timer::new()?,
             counts,
             users: Level::default(),
@@ -191,7 +190,7 @@ impl Context {
         if self.logged.get() & bit == 0 {
             self.logged.set(self.logged.get() | bit);
             let kind = error.kind().as_str();
-            tracing::warn!(request, kind, %error, "request failed; further errors of this kind are only counted");
+            tracing::warn!(request, kind, code = error.code(), %error, "request failed; further errors of this kind are only counted");
         }
     }
 }

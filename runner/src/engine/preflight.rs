@@ -35,6 +35,17 @@ pub async fn preflight(test: &LoadTestSpec) -> Result<(), Unready> {
     };
     let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
     let origin = Origin::of(&uri).map_err(|error| invalid(error.to_string()))?;
+    let settings = upsurge_core::http::compile(test);
+    let settings = settings.map_err(|errors| Unready {
+        reason: reasons::INVALID_SPEC,
+        message: errors.first().map(ToString::to_string).unwrap_or_default(),
+    })?;
+    let elsewhere = settings.hosts.iter().find_map(|entry| entry.address(&origin.host, origin.port));
+    let proxy = &settings.proxy;
+    if proxy.http.is_some() || proxy.https.is_some() || proxy.from_environment {
+        // What the proxy can reach only the proxy knows.
+        return Ok(());
+    }
     let (host, port) = (origin.host.as_str(), origin.port);
     let unresolved = |problem: String| Unready {
         reason: reasons::TARGET_UNRESOLVED,
@@ -42,10 +53,14 @@ pub async fn preflight(test: &LoadTestSpec) -> Result<(), Unready> {
             "host {host:?} of spec.target.baseUrl {url} does not resolve: {problem}; check the name of the Service and its namespace"
         ),
     };
-    let addresses: Vec<_> = match tokio::time::timeout(LONGEST_WAIT, lookup_host((host, port))).await {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => return Err(unresolved(error.to_string())),
-        Err(_) => return Err(unresolved(format!("no answer within {} s", LONGEST_WAIT.as_secs()))),
+    let lookup = tokio::time::timeout(LONGEST_WAIT, lookup_host((host, port)));
+    let addresses: Vec<_> = match elsewhere {
+        Some(address) => vec![address],
+        None => match lookup.await {
+            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Err(error)) => return Err(unresolved(error.to_string())),
+            Err(_) => return Err(unresolved(format!("no answer within {} s", LONGEST_WAIT.as_secs()))),
+        },
     };
     let mut last = None;
     for address in &addresses {

@@ -11,7 +11,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustls::ClientConfig;
 use tokio::{
     runtime::{Builder, LocalOptions, LocalRuntime},
     sync::{mpsc::UnboundedReceiver, watch},
@@ -29,7 +28,11 @@ use super::{
     counted::{self, Shared},
     crew, users,
 };
-use crate::{program::Program, recorder::Recorder};
+use crate::{
+    http::{client::Client, setup::Setup},
+    program::Program,
+    recorder::Recorder,
+};
 
 /// Threads for name resolution, per core.
 const RESOLVER_THREADS: usize = 4;
@@ -45,7 +48,9 @@ pub(crate) struct Job {
     /// Of each load, what the cores share of its iterations.
     pub(crate) shared: Vec<Arc<Shared>>,
     pub(crate) start: Instant,
-    pub(crate) tls: Arc<ClientConfig>,
+    pub(crate) setup: Arc<Setup>,
+    /// Its part of the connections that users share.
+    pub(crate) connections: u64,
     pub(crate) counts: Arc<Counts>,
 }
 
@@ -117,7 +122,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
             Arc::clone(&job.program),
             Arc::clone(&job.valid),
             job.start,
-            Arc::clone(&job.tls),
+            Client::new(&job.setup, job.connections).map_err(io::Error::other)?,
             Arc::clone(&job.counts),
         )?
     };

@@ -1,42 +1,32 @@
-//! Sends a request over a user's own connections and measures each phase of it.
+//! Sends a request over a user's own connections, or shared ones, and measures each phase of it.
 
 use std::{
-    cell::Cell,
-    io, mem,
+    mem,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use http::Method;
-use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 use super::{
-    connection::{Connection, Protocol, Transport},
+    connect::Connector,
+    connection::Connection,
     deadline::Deadline,
     error::TransportError,
-    h1::{Buffers, H1Connection},
     message::{Incoming, Keep, Message},
-    meter::{Meter, Traffic},
+    meter::Traffic,
     origin::Origin,
-    resolver::Resolver,
+    pool::{Grant, Pool},
+    setup::{Setup, SetupError},
     timings::Timings,
 };
 
-/// Age at which a connection is replaced, between two requests. A Kubernetes Service chooses a pod per
-/// connection, not per request: with connections that live for ever, replicas that an autoscaler adds
-/// would get no load.
-pub(crate) const CONNECTION_MAX_AGE: Duration = Duration::from_secs(10);
-/// Up to this much is added to [`CONNECTION_MAX_AGE`], so that users don't reconnect in step.
-pub(crate) const CONNECTION_AGE_JITTER: Duration = Duration::from_secs(5);
 /// The HTTP client of one core.
 pub(crate) struct Client {
-    tls: TlsConnector,
-    resolver: Resolver,
-    buffers: Rc<Buffers>,
-    random: Cell<u64>,
+    connector: Connector,
+    /// Connections that users share, if they do.
+    pool: Option<Pool>,
 }
 
 /// The connections of one user, and what went over them.
@@ -61,14 +51,12 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Client {
-    /// A client with its own caches.
-    pub(crate) fn new(tls: Arc<ClientConfig>) -> Self {
-        Self {
-            tls: TlsConnector::from(tls),
-            resolver: Resolver::default(),
-            buffers: Rc::default(),
-            random: Cell::new(fastrand::u64(..) | 1),
-        }
+    /// A client with its own caches; `connections` is this core's part of those that users share.
+    pub(crate) fn new(setup: &Arc<Setup>, connections: u64) -> Result<Self, SetupError> {
+        let shared = setup.settings.connections.shared;
+        let most = usize::try_from(connections).unwrap_or(usize::MAX);
+        let pool = shared.map(|shared| Pool::new(most, shared.max_streams));
+        Ok(Self { connector: Connector::new(setup)?, pool })
     }
 
     /// Sends a request and reads the whole response.
@@ -100,17 +88,19 @@ impl Client {
         outgoing: &Outgoing<'_>,
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
+        if let Some(pool) = &self.pool {
+            return Box::pin(self.share(pool, connections, outgoing, timings)).await;
+        }
         if let Some(mut connection) = connections.take(outgoing.origin, timings.begun) {
             let received = connections.traffic.received();
             // Having a connection takes no time.
             timings.started = Some(timings.begun);
-            match attempt(connections, &mut connection, outgoing, timings).await {
+            let (message, keep) = (outgoing.message, outgoing.keep);
+            match connection.exchange(message, keep, &connections.traffic, timings).await {
                 // The server closed the connection while the request was under way to it: the race
                 // that every keep-alive client has, and no fault of the server.
                 Err(error)
-                    if error.is_connection_loss()
-                        && is_repeatable(outgoing.message.method)
-                        && connections.traffic.received() == received =>
+                    if may_repeat(&error, message.method, connections.traffic.received() == received) =>
                 {
                     tracing::debug!(%error, "connection was stale, trying a new one");
                     timings.started = None;
@@ -118,83 +108,64 @@ impl Client {
                 result => return connections.keep(connection, result),
             }
         }
-        let connect = self.connect(outgoing.origin, Rc::clone(&connections.traffic), timings);
         // Connecting is rare, and its state is large: in memory of its own it does not weigh on each user.
-        let mut connection = Box::pin(connect).await?;
+        let connect = Box::pin(self.connector.connect(outgoing.origin, &connections.traffic, timings));
+        let mut connection = connect.await?;
         timings.started = Some(Instant::now());
-        let result = attempt(connections, &mut connection, outgoing, timings).await;
+        connection.count_request();
+        let result =
+            connection.exchange(outgoing.message, outgoing.keep, &connections.traffic, timings).await;
         connections.keep(connection, result)
     }
 
-    async fn connect(
+    /// Sends a request over a connection that others use too.
+    async fn share(
         &self,
-        origin: &Arc<Origin>,
-        traffic: Rc<Traffic>,
+        pool: &Pool,
+        connections: &mut Connections,
+        outgoing: &Outgoing<'_>,
         timings: &mut Timings,
-    ) -> Result<Connection, TransportError> {
-        let addresses = self
-            .resolver
-            .resolve(&origin.host, origin.port)
-            .await
-            .map_err(|source| TransportError::Dns { host: origin.host.clone(), source })?;
-        let begin = Instant::now();
-        let mut last = io::Error::new(io::ErrorKind::NotFound, "no addresses");
-        let mut connected = None;
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    connected = Some(stream);
-                    break;
+    ) -> Result<Incoming, TransportError> {
+        let traffic = &connections.traffic;
+        loop {
+            // The pool is there as long as the client.
+            let grant = pool.acquire(outgoing.origin).await.ok_or(TransportError::Timeout)?;
+            let (mut lease, known) = match grant {
+                Grant::Use(lease) => (lease, true),
+                Grant::Open(permit) => {
+                    let connection = self.connector.connect(outgoing.origin, traffic, timings).await?;
+                    (permit.occupy(connection), false)
                 }
-                Err(error) => last = error,
+            };
+            timings.started = Some(Instant::now());
+            let received = traffic.received();
+            let (message, keep) = (outgoing.message, outgoing.keep);
+            let result = match lease.whole() {
+                Some(connection) => {
+                    connection.charge_to(traffic);
+                    connection.exchange(message, keep, traffic, timings).await
+                }
+                None => lease.exchange(outgoing.origin, message, keep, traffic, timings).await,
+            };
+            match result {
+                Err(error) if known && may_repeat(&error, message.method, traffic.received() == received) => {
+                    tracing::debug!(%error, "connection was stale, trying another one");
+                    timings.started = None;
+                }
+                Ok(response) => {
+                    lease.finish();
+                    return Ok(response);
+                }
+                Err(error) => return Err(error),
             }
         }
-        timings.connecting = begin.elapsed();
-        let stream = connected.ok_or(TransportError::Connect(last))?;
-        stream.set_nodelay(true).map_err(TransportError::Connect)?;
-        let stream = Meter::new(stream, traffic);
-        let transport = if origin.tls {
-            let name = ServerName::try_from(origin.host.clone())
-                .map_err(|error| TransportError::Invalid(format!("{}: {error}", origin.host)))?;
-            let begin = Instant::now();
-            let handshake = self.tls.connect(name, stream).await;
-            timings.handshaking = begin.elapsed();
-            Transport::Tls(Box::new(handshake.map_err(TransportError::Tls)?))
-        } else {
-            Transport::Plain(stream)
-        };
-        let expires = Instant::now() + CONNECTION_MAX_AGE + CONNECTION_AGE_JITTER.mul_f64(self.fraction());
-        let protocol = Protocol::H1(H1Connection::new(transport, Rc::clone(&self.buffers)));
-        Ok(Connection { origin: Arc::clone(origin), expires, protocol })
-    }
-
-    /// A random number from 0 to 1 (xorshift64).
-    fn fraction(&self) -> f64 {
-        let mut state = self.random.get();
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        self.random.set(state);
-        (state >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 
-async fn attempt(
-    connections: &Connections,
-    connection: &mut Connection,
-    outgoing: &Outgoing<'_>,
-    timings: &mut Timings,
-) -> Result<Incoming, TransportError> {
-    let result = connection.exchange(outgoing.message, outgoing.keep, timings).await;
-    if let (Some(started), Some(answered)) = (timings.started, timings.answered) {
-        timings.sent = connections.traffic.last_write().map(|written| written.clamp(started, answered));
-    }
-    result
-}
-
-/// Whether sending a request twice has the same effect as once (RFC 9110 §9.2.2).
-fn is_repeatable(method: &Method) -> bool {
-    method.is_idempotent()
+/// Whether a request is sent again after an error on a connection that was used before: when nothing came
+/// back, and sending it twice has the same effect as once (RFC 9110 §9.2.2).
+fn may_repeat(error: &TransportError, method: &Method, nothing_came: bool) -> bool {
+    nothing_came && error.is_connection_loss() && method.is_idempotent()
 }
 
 impl Connections {
@@ -205,7 +176,9 @@ impl Connections {
             .iter()
             .position(|connection| Arc::ptr_eq(&connection.origin, origin) || connection.origin == *origin)?;
         let mut connection = self.idle.swap_remove(at);
-        (connection.expires > now && connection.is_usable()).then_some(connection)
+        let usable = connection.is_fresh(now) && connection.is_usable();
+        connection.count_request();
+        usable.then_some(connection)
     }
 
     /// Puts a connection back, if it can be used again.

@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    rc::Rc,
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
@@ -14,19 +15,25 @@ use tokio_rustls::client::TlsStream;
 use super::{
     error::TransportError,
     h1::H1Connection,
+    h2::H2Connection,
     message::{Incoming, Keep, Message},
-    meter::Meter,
+    meter::{Meter, Traffic},
     origin::Origin,
+    proxy::Proxy,
     timings::Timings,
 };
 
-/// A connection of a user.
+/// A connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
     /// Where it leads.
     pub(crate) origin: Arc<Origin>,
     /// When it is to be replaced.
-    pub(crate) expires: Instant,
+    pub(crate) expires: Option<Instant>,
+    /// How many requests may still be sent over it; the largest number stands for any.
+    pub(crate) requests_left: u32,
+    /// The proxy at its end, which wants whole URLs.
+    pub(crate) proxy: Option<Arc<Proxy>>,
     /// What is spoken over it.
     pub(crate) protocol: Protocol,
 }
@@ -36,20 +43,44 @@ pub(crate) struct Connection {
 pub(crate) enum Protocol {
     /// HTTP/1.1.
     H1(H1Connection<Transport>),
+    /// HTTP/2.
+    H2(H2Connection),
 }
 
 impl Connection {
+    /// Whether it is young enough for another request.
+    pub(crate) fn is_fresh(&self, now: Instant) -> bool {
+        self.requests_left > 0 && self.expires.is_none_or(|expires| expires > now)
+    }
+
     /// Whether it can take a request; a connection that the server has closed can't.
     pub(crate) fn is_usable(&mut self) -> bool {
         match &mut self.protocol {
             Protocol::H1(connection) => connection.is_usable(),
+            Protocol::H2(connection) => connection.is_usable(),
         }
     }
 
     /// Whether it may be kept for another request, as far as is known without looking at the socket.
     pub(crate) fn is_reusable(&self) -> bool {
-        match &self.protocol {
-            Protocol::H1(connection) => connection.is_reusable(),
+        self.requests_left > 0
+            && match &self.protocol {
+                Protocol::H1(connection) => connection.is_reusable(),
+                Protocol::H2(connection) => connection.is_usable(),
+            }
+    }
+
+    /// Counts a request that is about to be sent.
+    pub(crate) fn count_request(&mut self) {
+        if self.requests_left != u32::MAX {
+            self.requests_left = self.requests_left.saturating_sub(1);
+        }
+    }
+
+    /// Counts what goes over it in `traffic` from now on; an HTTP/2 connection goes on counting by itself.
+    pub(crate) fn charge_to(&mut self, traffic: &Rc<Traffic>) {
+        if let Protocol::H1(connection) = &mut self.protocol {
+            connection.transport_mut().charge_to(traffic);
         }
     }
 
@@ -58,11 +89,28 @@ impl Connection {
         &mut self,
         message: Message<'_>,
         keep: Keep<'_>,
+        traffic: &Traffic,
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
         match &mut self.protocol {
             Protocol::H1(connection) => {
-                connection.exchange(message, keep, timings).await.map_err(TransportError::H1)
+                let result = match &self.proxy {
+                    None => connection.exchange(message, keep, timings).await,
+                    Some(proxy) => {
+                        let (target, headers) = proxy.forwarded(&self.origin, message)?;
+                        let message = Message { target: &target, headers: &headers, ..message };
+                        connection.exchange(message, keep, timings).await
+                    }
+                };
+                if let (Some(started), Some(answered)) = (timings.started, timings.answered) {
+                    timings.sent = traffic.last_write().map(|written| written.clamp(started, answered));
+                }
+                result.map_err(TransportError::H1)
+            }
+            Protocol::H2(connection) => {
+                let result = Box::pin(connection.exchange(&self.origin, message, keep, timings)).await;
+                traffic.add(connection.take_traffic());
+                Ok(result?)
             }
         }
     }
@@ -75,6 +123,16 @@ pub(crate) enum Transport {
     Plain(Meter),
     /// TLS over TCP.
     Tls(Box<TlsStream<Meter>>),
+}
+
+impl Transport {
+    /// Counts into another place from now on.
+    pub(crate) fn charge_to(&mut self, traffic: &Rc<Traffic>) {
+        match self {
+            Self::Plain(stream) => stream.charge_to(traffic),
+            Self::Tls(stream) => stream.get_mut().0.charge_to(traffic),
+        }
+    }
 }
 
 impl AsyncRead for Transport {

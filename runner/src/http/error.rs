@@ -1,8 +1,10 @@
 //! What goes wrong between a request and its response.
 
-use std::io;
+use std::{io, net::IpAddr, time::Duration};
 
-use super::{coding::DecodeError, h1::H1Error};
+use rustls::CertificateError;
+
+use super::{coding::DecodeError, h1::H1Error, h2::H2Error};
 
 /// Kinds of errors, as `request_errors` counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,20 @@ pub(crate) enum ErrorKind {
     Unreachable,
     /// The TLS handshake failed.
     Tls,
+    /// The server's certificate is of no known authority.
+    UnknownAuthority,
+    /// The server's certificate is for another host.
+    WrongHost,
+    /// The test forbids the host.
+    BlockedHost,
+    /// The test forbids the address.
+    BlockedIp,
+    /// There was no connection in time.
+    ConnectTimeout,
+    /// The proxy did not help.
+    Proxy,
+    /// The server broke off an HTTP/2 stream or connection.
+    Http2,
     /// The answer is not HTTP.
     Protocol,
     /// The URL or a header is not valid once its templates are filled in.
@@ -35,7 +51,7 @@ pub(crate) enum ErrorKind {
 
 impl ErrorKind {
     /// How many kinds there are.
-    pub(crate) const COUNT: usize = 12;
+    pub(crate) const COUNT: usize = 19;
 
     /// All kinds, in the order of their numbers.
     pub(crate) const ALL: [Self; Self::COUNT] = [
@@ -45,6 +61,13 @@ impl ErrorKind {
         Self::Reset,
         Self::Unreachable,
         Self::Tls,
+        Self::UnknownAuthority,
+        Self::WrongHost,
+        Self::BlockedHost,
+        Self::BlockedIp,
+        Self::ConnectTimeout,
+        Self::Proxy,
+        Self::Http2,
         Self::Protocol,
         Self::Invalid,
         Self::TooLarge,
@@ -62,6 +85,13 @@ impl ErrorKind {
             Self::Reset => "reset",
             Self::Unreachable => "unreachable",
             Self::Tls => "tls",
+            Self::UnknownAuthority => "tls unknown authority",
+            Self::WrongHost => "tls wrong host",
+            Self::BlockedHost => "blocked host",
+            Self::BlockedIp => "blocked address",
+            Self::ConnectTimeout => "connect timeout",
+            Self::Proxy => "proxy",
+            Self::Http2 => "http/2",
             Self::Protocol => "protocol",
             Self::Invalid => "invalid request",
             Self::TooLarge => "body too large",
@@ -110,6 +140,24 @@ pub(crate) enum TransportError {
     /// No connection.
     #[error("can't connect: {0}")]
     Connect(#[source] io::Error),
+    /// No connection in time.
+    #[error("no connection within {0:?}")]
+    ConnectTimeout(Duration),
+    /// The test forbids the host.
+    #[error("{0} is blocked (spec.http.blockHosts)")]
+    BlockedHost(String),
+    /// The test forbids the address.
+    #[error("{0} is blocked (spec.http.blockIps)")]
+    BlockedIp(IpAddr),
+    /// The proxy did not help.
+    #[error("{0}")]
+    Proxy(String),
+    /// The server does not speak the only version that is allowed.
+    #[error("the server does not speak HTTP/2 (spec.http.version: Http2)")]
+    NoHttp2,
+    /// Not HTTP/2, or broken off.
+    #[error(transparent)]
+    H2(#[from] H2Error),
     /// No TLS session.
     #[error("TLS handshake failed: {0}")]
     Tls(#[source] io::Error),
@@ -129,6 +177,9 @@ impl TransportError {
     pub(crate) fn is_connection_loss(&self) -> bool {
         match self {
             Self::H1(error) => !error.is_malformed(),
+            Self::H2(H2Error::Protocol(error)) => {
+                error.is_io() || error.is_go_away() || error.reason() == Some(::h2::Reason::REFUSED_STREAM)
+            }
             _ => false,
         }
     }
@@ -139,15 +190,46 @@ impl TransportError {
             Self::Timeout => ErrorKind::Timeout,
             Self::Dns { .. } => ErrorKind::Dns,
             Self::Connect(error) => ErrorKind::of_io(error),
-            Self::Tls(error) => match ErrorKind::of_io(error) {
-                kind @ (ErrorKind::Reset | ErrorKind::Timeout) => kind,
-                _ => ErrorKind::Tls,
+            Self::Tls(error) => match certificate_error(error) {
+                Some(CertificateError::UnknownIssuer) => ErrorKind::UnknownAuthority,
+                Some(CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+                    ErrorKind::WrongHost
+                }
+                Some(_) => ErrorKind::Tls,
+                None => match ErrorKind::of_io(error) {
+                    kind @ (ErrorKind::Reset | ErrorKind::Timeout) => kind,
+                    _ => ErrorKind::Tls,
+                },
             },
+            Self::ConnectTimeout(_) => ErrorKind::ConnectTimeout,
+            Self::BlockedHost(_) => ErrorKind::BlockedHost,
+            Self::BlockedIp(_) => ErrorKind::BlockedIp,
+            Self::Proxy(_) => ErrorKind::Proxy,
+            Self::NoHttp2 => ErrorKind::Protocol,
+            Self::H2(error) => of_h2(error),
             Self::H1(error) => of_h1(error),
             Self::Invalid(_) => ErrorKind::Invalid,
             Self::Decompression(DecodeError::TooLarge { .. }) => ErrorKind::TooLarge,
             Self::Decompression(_) => ErrorKind::Decompression,
         }
+    }
+}
+
+fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
+    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(error) => Some(error),
+        _ => None,
+    }
+}
+
+fn of_h2(error: &H2Error) -> ErrorKind {
+    match error {
+        H2Error::Protocol(error) => match error.get_io() {
+            Some(error) => ErrorKind::of_io(error),
+            None => ErrorKind::Http2,
+        },
+        H2Error::Invalid(_) => ErrorKind::Invalid,
+        H2Error::TooLarge { .. } => ErrorKind::TooLarge,
     }
 }
 

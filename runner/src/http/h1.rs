@@ -75,6 +75,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H1Connection<T> {
         self.reusable
     }
 
+    /// The transport.
+    pub(crate) fn transport_mut(&mut self) -> &mut T {
+        &mut self.transport
+    }
+
     /// Sends a request and reads its response to the end, noting when the head was there and when all was.
     /// After an error, or if this is dropped before its end, the connection is of no use any more.
     pub(crate) async fn exchange(

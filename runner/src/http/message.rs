@@ -23,6 +23,15 @@ pub(crate) struct Keep<'a> {
     pub(crate) headers: WantedHeaders<'a>,
     /// The body up to that many bytes, beyond which it is an error; `None` throws it away.
     pub(crate) body: Option<usize>,
+    /// Most bytes of a body that is thrown away.
+    pub(crate) discarded: u64,
+}
+
+impl Keep<'_> {
+    /// Most bytes of a body.
+    pub(crate) fn limit(&self) -> u64 {
+        self.body.map_or(self.discarded, |limit| limit as u64)
+    }
 }
 
 /// Which headers of a response are kept, beside those that the client itself heeds: cookies, locations

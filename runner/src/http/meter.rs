@@ -38,6 +38,12 @@ impl Traffic {
         self.last_write.get()
     }
 
+    /// Adds bytes that were counted elsewhere.
+    pub(crate) fn add(&self, (sent, received): (u64, u64)) {
+        self.sent.set(self.sent.get() + sent);
+        self.received.set(self.received.get() + received);
+    }
+
     fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let count = ready!(written)?;
         self.sent.set(self.sent.get() + count as u64);
@@ -57,6 +63,13 @@ impl Meter {
     /// Counts a stream's bytes into `traffic`.
     pub(crate) fn new(stream: TcpStream, traffic: Rc<Traffic>) -> Self {
         Self { stream, traffic }
+    }
+
+    /// Counts into another place from now on.
+    pub(crate) fn charge_to(&mut self, traffic: &Rc<Traffic>) {
+        if !Rc::ptr_eq(&self.traffic, traffic) {
+            self.traffic = Rc::clone(traffic);
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Where a request goes: scheme, host and port.
 
-use http::{HeaderValue, Uri, uri::Scheme};
+use http::{
+    HeaderValue, Uri,
+    uri::{Authority, Scheme},
+};
 
 /// A server as a URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,8 @@ pub(crate) struct Origin {
     pub(crate) port: u16,
     /// Value of the `Host` header.
     pub(crate) header: HeaderValue,
+    /// The same as HTTP/2 and proxies want it.
+    pub(crate) authority: Authority,
 }
 
 /// Why a URL leads nowhere.
@@ -40,6 +45,7 @@ impl Origin {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port,
             header: HeaderValue::from_str(&header).map_err(|_| wrong())?,
+            authority: Authority::try_from(header).map_err(|_| wrong())?,
         })
     }
 

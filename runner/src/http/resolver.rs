@@ -5,16 +5,17 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     rc::Rc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-/// How long an answer is used. Short, so that a changed record (a headless Service that scales) is
-/// seen soon; long enough that a burst of new connections asks once.
-const TIME_TO_LIVE: Duration = Duration::from_secs(5);
+use upsurge_core::http::{Dns, HostOverride};
+use upsurge_crds::v1alpha1::{DnsPolicy, DnsSelect};
 
 /// A cache of addresses.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Resolver {
+    settings: Dns,
+    overrides: Vec<HostOverride>,
     hosts: RefCell<Vec<Rc<Host>>>,
     turn: Cell<usize>,
 }
@@ -37,20 +38,50 @@ impl Host {
 }
 
 impl Resolver {
-    /// The addresses of a host, never none, beginning with another one at each call.
+    /// An empty cache.
+    pub(crate) fn new(settings: Dns, overrides: Vec<HostOverride>) -> Self {
+        Self { settings, overrides, hosts: RefCell::default(), turn: Cell::new(0) }
+    }
+
+    /// The addresses of a host, never none, in the order in which they are to be tried.
     pub(crate) async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = name.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
+        if let Some(address) = self.overrides.iter().find_map(|entry| entry.address(name, port)) {
+            return Ok(vec![address]);
+        }
         let host = self.host(name, port);
         let addresses = match host.fresh() {
             Some(addresses) => addresses,
-            None => ask(&host).await?,
+            None => self.ask(&host).await?,
         };
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
-        let first = turn % addresses.len().max(1);
+        let first = match self.settings.select {
+            DnsSelect::First => 0,
+            DnsSelect::Random => fastrand::usize(..addresses.len().max(1)),
+            DnsSelect::RoundRobin => {
+                let turn = self.turn.get();
+                self.turn.set(turn.wrapping_add(1));
+                turn % addresses.len().max(1)
+            }
+        };
         Ok(addresses[first..].iter().chain(&addresses[..first]).copied().collect())
+    }
+
+    async fn ask(&self, host: &Host) -> io::Result<Rc<[SocketAddr]>> {
+        let _asking = host.asking.lock().await;
+        if let Some(addresses) = host.fresh() {
+            return Ok(addresses);
+        }
+        let found = tokio::net::lookup_host((host.name.as_str(), host.port)).await?.collect();
+        let found: Rc<[SocketAddr]> = allowed(found, self.settings.policy).into();
+        if found.is_empty() {
+            let message = format!("it has no addresses that dns.policy {:?} allows", self.settings.policy);
+            return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        }
+        let expires = Instant::now().checked_add(self.settings.ttl);
+        host.answer.replace(expires.map(|expires| (expires, Rc::clone(&found))));
+        Ok(found)
     }
 
     fn host(&self, name: &str, port: u16) -> Rc<Host> {
@@ -69,15 +100,70 @@ impl Resolver {
     }
 }
 
-async fn ask(host: &Host) -> io::Result<Rc<[SocketAddr]>> {
-    let _asking = host.asking.lock().await;
-    if let Some(addresses) = host.fresh() {
-        return Ok(addresses);
+/// The addresses that a policy lets through, in their order.
+fn allowed(addresses: Vec<SocketAddr>, policy: DnsPolicy) -> Vec<SocketAddr> {
+    let (v4, v6): (Vec<_>, Vec<_>) = addresses.iter().copied().partition(SocketAddr::is_ipv4);
+    match policy {
+        DnsPolicy::Any => addresses,
+        DnsPolicy::OnlyIPv4 => v4,
+        DnsPolicy::OnlyIPv6 => v6,
+        DnsPolicy::PreferIPv4 if v4.is_empty() => v6,
+        DnsPolicy::PreferIPv4 => v4,
+        DnsPolicy::PreferIPv6 if v6.is_empty() => v4,
+        DnsPolicy::PreferIPv6 => v6,
     }
-    let found: Rc<[SocketAddr]> = tokio::net::lookup_host((host.name.as_str(), host.port)).await?.collect();
-    if found.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "no addresses"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn policies_let_kinds_of_addresses_through() {
+        let parse = |text: &str| -> Vec<SocketAddr> {
+            text.split_whitespace().map(|address| address.parse().unwrap()).collect()
+        };
+        let both = "[::1]:80 127.0.0.1:80 [::2]:80";
+        for (policy, addresses, expected) in [
+            (DnsPolicy::Any, both, both),
+            (DnsPolicy::OnlyIPv4, both, "127.0.0.1:80"),
+            (DnsPolicy::OnlyIPv6, both, "[::1]:80 [::2]:80"),
+            (DnsPolicy::PreferIPv4, both, "127.0.0.1:80"),
+            (DnsPolicy::PreferIPv4, "[::1]:80", "[::1]:80"),
+            (DnsPolicy::PreferIPv6, both, "[::1]:80 [::2]:80"),
+            (DnsPolicy::PreferIPv6, "127.0.0.1:80", "127.0.0.1:80"),
+            (DnsPolicy::OnlyIPv6, "127.0.0.1:80", ""),
+        ] {
+            assert_eq!(allowed(parse(addresses), policy), parse(expected), "{policy:?} of {addresses}");
+        }
     }
-    host.answer.replace(Some((Instant::now() + TIME_TO_LIVE, Rc::clone(&found))));
-    Ok(found)
+
+    #[tokio::test]
+    async fn answers_are_kept_for_their_time_and_taken_in_turn() {
+        let dns = |ttl, select| Dns { ttl: Duration::from_secs(ttl), select, policy: DnsPolicy::Any };
+        let known = |resolver: &Resolver, ttl: Option<Duration>| {
+            let addresses = ["127.0.0.1:80", "127.0.0.2:80", "127.0.0.3:80"].map(|a| a.parse().unwrap());
+            let host = resolver.host("localhost", 80);
+            host.answer.replace(ttl.map(|ttl| (Instant::now() + ttl, Rc::from(addresses))));
+        };
+        let long = Some(Duration::from_secs(60));
+        for (select, wanted) in [(DnsSelect::RoundRobin, 3), (DnsSelect::First, 1)] {
+            let resolver = Resolver::new(dns(60, select), Vec::new());
+            known(&resolver, long);
+            let mut firsts = std::collections::BTreeSet::new();
+            for _ in 0..6 {
+                let addresses = resolver.resolve("localhost", 80).await.unwrap();
+                assert_eq!(addresses.len(), 3);
+                firsts.insert(addresses[0]);
+            }
+            assert_eq!(firsts.len(), wanted, "{select:?}");
+        }
+        // What is too old is asked anew, and the system knows no 127.0.0.3.
+        let resolver = Resolver::new(dns(0, DnsSelect::First), Vec::new());
+        known(&resolver, Some(Duration::ZERO));
+        let addresses = resolver.resolve("localhost", 80).await.unwrap();
+        assert!(addresses.iter().all(|address| address.ip().to_string() != "127.0.0.3"), "{addresses:?}");
+    }
 }

@@ -1,4 +1,6 @@
-//! TLS settings of the load engine: the system's and Mozilla's roots, or no verification at all.
+//! TLS of the load engine: the system's and Mozilla's roots, or no verification at all; and what a test says.
+
+mod compile;
 
 use std::sync::{Arc, LazyLock};
 
@@ -9,7 +11,9 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-/// Settings for the connections of one core, which share a session cache.
+pub(crate) use self::compile::{Connectors, Tls};
+
+/// Settings without any of a test's: for the operator.
 pub(crate) fn client_config(roots: &Arc<RootCertStore>, insecure: bool) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let builder =

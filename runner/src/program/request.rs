@@ -171,7 +171,8 @@ impl Request {
     /// What of a response is looked at.
     pub(crate) fn keep(&self) -> Keep<'_> {
         let body = self.needs_body.then_some(self.limits.kept);
-        Keep { headers: WantedHeaders::Only(&self.wanted_headers), body }
+        let discarded = self.limits.received.unwrap_or(u64::MAX);
+        Keep { headers: WantedHeaders::Only(&self.wanted_headers), body, discarded }
     }
 
     /// Whether a response with that status counts as failed.

@@ -16,8 +16,12 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::{io::AsyncRead, io::AsyncWrite, net::TcpListener, sync::oneshot};
 
@@ -30,11 +34,31 @@ pub struct Arrived {
     pub target: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    pub version: http::Version,
+    /// Number of the connection it came over, from 1.
+    pub connection: usize,
 }
 
 pub type Answer = Response<Full<Bytes>>;
 type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
 type Script = Arc<dyn Fn(Arrived) -> Answering + Send + Sync>;
+
+/// What a server is like.
+#[derive(Clone)]
+pub struct Options {
+    pub address: &'static str,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// Without TLS: speak HTTP/2. With TLS, what ALPN gives.
+    pub http2: bool,
+    /// Most streams at a time on an HTTP/2 connection.
+    pub streams: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { address: "127.0.0.1:0", tls: None, http2: false, streams: 200 }
+    }
+}
 
 /// A server on its own thread; gone when dropped.
 pub struct Server {
@@ -45,11 +69,19 @@ pub struct Server {
 }
 
 impl Server {
+    /// Serves as the options say.
+    pub fn with<F: Future<Output = Answer> + Send + 'static>(
+        options: Options,
+        script: impl Fn(Arrived) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self::launch(Arc::new(move |arrived| Box::pin(script(arrived))), options)
+    }
+
     /// Serves plain HTTP.
     pub fn start<F: Future<Output = Answer> + Send + 'static>(
         script: impl Fn(Arrived) -> F + Send + Sync + 'static,
     ) -> Self {
-        Self::launch(Arc::new(move |arrived| Box::pin(script(arrived))), None)
+        Self::with(Options::default(), script)
     }
 
     /// Answers everything with 200 and `{}` at once.
@@ -69,11 +101,12 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        Self::launch(Arc::new(|_| Box::pin(async { json("{}") })), Some(Arc::new(config)))
+        let options = Options { tls: Some(Arc::new(config)), ..Options::default() };
+        Self::with(options, |_| async { json("{}") })
     }
 
-    fn launch(script: Script, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    fn launch(script: Script, options: Options) -> Self {
+        let listener = std::net::TcpListener::bind(options.address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let (arrived, connections) = (Arc::<Mutex<Vec<Arrived>>>::default(), Arc::<AtomicUsize>::default());
@@ -84,7 +117,7 @@ impl Server {
             runtime.block_on(async move {
                 let listener = TcpListener::from_std(listener).unwrap();
                 tokio::select! {
-                    () = accept(listener, script, log, counter, tls) => {}
+                    () = accept(listener, script, log, counter, options) => {}
                     _ = stopped => {}
                 }
             });
@@ -123,18 +156,20 @@ async fn accept(
     script: Script,
     log: Arc<Mutex<Vec<Arrived>>>,
     counter: Arc<AtomicUsize>,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    options: Options,
 ) {
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).unwrap();
-        counter.fetch_add(1, Ordering::SeqCst);
-        let (script, log, tls) = (Arc::clone(&script), Arc::clone(&log), tls.clone());
+        let number = counter.fetch_add(1, Ordering::SeqCst) + 1;
+        let (script, log, options) = (Arc::clone(&script), Arc::clone(&log), options.clone());
         tokio::spawn(async move {
-            match tls {
-                None => serve(stream, script, log).await,
+            let streams = options.streams;
+            match options.tls {
+                None => serve(stream, script, log, number, options.http2.then_some(streams)).await,
                 Some(config) => {
                     if let Ok(stream) = tokio_rustls::TlsAcceptor::from(config).accept(stream).await {
-                        serve(stream, script, log).await;
+                        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        serve(stream, script, log, number, http2.then_some(streams)).await;
                     }
                 }
             }
@@ -142,21 +177,36 @@ async fn accept(
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, script: Script, log: Arc<Mutex<Vec<Arrived>>>) {
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    script: Script,
+    log: Arc<Mutex<Vec<Arrived>>>,
+    connection: usize,
+    http2: Option<u32>,
+) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (script, log) = (Arc::clone(&script), Arc::clone(&log));
         async move {
             let at = Instant::now();
             let (head, body) = request.into_parts();
             let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-            let target = head.uri.to_string();
-            let arrived = Arrived { at, method: head.method, target, headers: head.headers, body };
+            let target = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+            let (method, version, headers) = (head.method, head.version, head.headers);
+            let arrived = Arrived { at, method, target, headers, body, version, connection };
             log.lock().unwrap().push(arrived.clone());
             Ok::<_, Infallible>(script(arrived).await)
         }
     });
     // A client that hangs up is no matter here.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let stream = TokioIo::new(stream);
+    match http2 {
+        None => drop(http1::Builder::new().serve_connection(stream, service).await),
+        Some(streams) => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.max_concurrent_streams(streams);
+            drop(builder.serve_connection(stream, service).await);
+        }
+    }
 }
 
 /// 200 with JSON.

@@ -36,10 +36,10 @@ pub(crate) enum H1Error {
     #[error("malformed chunked body: {0}")]
     Chunk(&'static str),
     /// The body is larger than what is kept.
-    #[error("the body is larger than {limit} bytes, the most that captures and checks can look at")]
+    #[error("the body is larger than {limit} bytes, the most that this request takes (maxResponseSize)")]
     TooLarge {
         /// Most bytes that are kept.
-        limit: usize,
+        limit: u64,
     },
 }
 

@@ -59,6 +59,8 @@ struct Receiving {
     response: Incoming,
     rest: Rest,
     keep_alive: bool,
+    /// Bytes of the body so far.
+    received: u64,
 }
 
 impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
@@ -179,18 +181,22 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
             body.reserve_exact(length.min(limit));
         }
         let response = Incoming { status: head.status, headers: head.headers, body };
-        self.receiving = Some(Receiving { response, rest: head.rest, keep_alive: head.keep_alive });
+        self.receiving =
+            Some(Receiving { response, rest: head.rest, keep_alive: head.keep_alive, received: 0 });
     }
 
     fn receive_body(&mut self, bytes: &[u8]) -> Result<Option<Incoming>, H1Error> {
         let Some(receiving) = &mut self.receiving else { return Ok(None) };
-        let (kept, limit) = (&mut receiving.response.body, self.keep.body);
-        let taken = receiving.rest.take(bytes, |part| {
-            let Some(limit) = limit else { return Ok(()) };
-            if kept.len() + part.len() > limit {
+        let Receiving { response, rest, received, .. } = receiving;
+        let (keeps, limit) = (self.keep.body.is_some(), self.keep.limit());
+        let taken = rest.take(bytes, |part| {
+            *received += part.len() as u64;
+            if *received > limit {
                 return Err(H1Error::TooLarge { limit });
             }
-            kept.extend_from_slice(part);
+            if keeps {
+                response.body.extend_from_slice(part);
+            }
             Ok(())
         })?;
         if !receiving.rest.is_done() {

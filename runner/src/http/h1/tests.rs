@@ -59,7 +59,8 @@ async fn exchange(
     (result, timings, connection)
 }
 
-const EVERYTHING: Keep<'_> = Keep { headers: WantedHeaders::All, body: Some(usize::MAX) };
+const EVERYTHING: Keep<'_> =
+    Keep { headers: WantedHeaders::All, body: Some(usize::MAX), discarded: u64::MAX };
 
 async fn ours(sent: &Sent, script: Script) -> (Outcome, Vec<u8>) {
     let (result, timings, mut connection) = exchange(sent, EVERYTHING, script).await;

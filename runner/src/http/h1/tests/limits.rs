@@ -19,7 +19,7 @@ fn get() -> Sent {
 fn only_headers_that_somebody_looks_at_are_kept() {
     let bytes = b"HTTP/1.1 200 OK\r\nServer: x\r\nX-One: 1\r\nSet-Cookie: a=b\r\nLocation: /\r\nContent-Length: 2\r\n\r\nok";
     let names = [HeaderName::from_static("x-one")];
-    let keep = Keep { headers: WantedHeaders::Only(&names), body: None };
+    let keep = Keep { headers: WantedHeaders::Only(&names), body: None, discarded: u64::MAX };
     let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes, &[], End::Open)));
     let response = result.unwrap();
     let mut kept: Vec<_> = response.headers.keys().map(HeaderName::as_str).collect();
@@ -32,7 +32,7 @@ fn only_headers_that_somebody_looks_at_are_kept() {
 fn locations_of_redirects_and_codings_of_bodies_are_always_kept() {
     let bytes =
         b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n";
-    let keep = Keep { headers: WantedHeaders::Only(&[]), body: None };
+    let keep = Keep { headers: WantedHeaders::Only(&[]), body: None, discarded: u64::MAX };
     let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes, &[], End::Open)));
     let headers = result.unwrap().headers;
     assert_eq!(headers[header::LOCATION], "/there");
@@ -41,7 +41,7 @@ fn locations_of_redirects_and_codings_of_bodies_are_always_kept() {
 
 #[test]
 fn a_body_may_not_be_larger_than_what_is_kept() {
-    let keep = Keep { headers: WantedHeaders::All, body: Some(4) };
+    let keep = Keep { headers: WantedHeaders::All, body: Some(4), discarded: u64::MAX };
     for bytes in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
