@@ -1,148 +1,125 @@
 //! Limits on metrics, in k6's grammar and with k6's semantics.
 //!
-//! Evaluated on all that was recorded so far, never on windows. While the load runs, a metric without
+//! Evaluated on all that was recorded so far, or on windows of it ([`Windows`]). While the load runs, a metric without
 //! samples says nothing yet; at the end it reads as zeros, as in k6.
 
 mod condition;
+mod rule;
+mod target;
 #[cfg(test)]
 mod tests;
+mod windows;
 
 use std::time::Duration;
 
-use upsurge_crds::v1alpha1::{Threshold, ThresholdResult, ThresholdSelector};
+use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdResult};
 
-pub use self::condition::{Aggregation, Condition, ConditionError};
+pub use self::{
+    condition::{Aggregation, Condition, ConditionError},
+    rule::{Rule, RuleError},
+    target::{Target, TargetError},
+    windows::{Windowed, Windows},
+};
 use crate::{
-    metrics::{
-        Metrics, Selector, Sink, Trend,
-        names::{self, Kind},
-    },
+    metrics::{Catalog, Metrics, names::Kind},
     plan::Timeline,
-    results::{self, decimal, milliseconds, percent},
 };
 
-/// Evaluates thresholds on all that was recorded. While the load runs (`finished` false), those
-/// without any samples yet are left out.
-pub fn evaluate(
-    thresholds: &[Threshold],
-    metrics: &Metrics,
-    timeline: &Timeline,
-    elapsed: Duration,
-    finished: bool,
-) -> Vec<ThresholdResult> {
-    let evaluated = thresholds.iter().map(|threshold| one(threshold, metrics, timeline, elapsed, finished));
-    evaluated.flatten().collect()
+/// All that thresholds are evaluated on.
+#[derive(Clone, Copy, Debug)]
+pub struct Recorded<'a> {
+    /// The test, with its thresholds and metrics.
+    pub test: &'a LoadTestSpec,
+    /// Its load over time.
+    pub timeline: &'a Timeline,
+    /// All that was recorded.
+    pub metrics: &'a Metrics,
+    /// The windows of those thresholds that have some.
+    pub windows: &'a Windows,
+    /// How long the load has lasted.
+    pub elapsed: Duration,
 }
 
-/// The first breached threshold that stops the run.
-pub fn breached_abort(
-    thresholds: &[Threshold],
-    metrics: &Metrics,
-    timeline: &Timeline,
-    elapsed: Duration,
-) -> Option<ThresholdResult> {
-    thresholds
-        .iter()
-        .filter(|threshold| threshold.abort_on_fail)
-        .filter(|threshold| threshold.delay_abort_eval.is_none_or(|delay| elapsed >= delay.0))
-        .filter_map(|threshold| one(threshold, metrics, timeline, elapsed, false))
-        .find(|result| !result.passed)
+impl Recorded<'_> {
+    /// Evaluates all thresholds. While the load runs (`finished` false), those without any samples yet are
+    /// left out.
+    pub fn evaluate(&self, finished: bool) -> Vec<ThresholdResult> {
+        let windowed = Windowed::new(self.test, self.timeline);
+        let thresholds = self.test.thresholds.iter().enumerate();
+        thresholds
+            .filter_map(|(index, threshold)| self.one(index, threshold, &windowed, finished))
+            .map(|(result, _)| result)
+            .collect()
+    }
+
+    /// The first breached threshold that stops the run.
+    pub fn breached_abort(&self) -> Option<ThresholdResult> {
+        let stops = |threshold: &Threshold| threshold.abort_on_fail;
+        if !self.test.thresholds.iter().any(stops) {
+            return None;
+        }
+        let windowed = Windowed::new(self.test, self.timeline);
+        let thresholds = self.test.thresholds.iter().enumerate();
+        thresholds
+            .filter(|(_, threshold)| stops(threshold))
+            .filter(|(_, threshold)| threshold.delay_abort_eval.is_none_or(|delay| self.elapsed >= delay.0))
+            .filter_map(|(index, threshold)| self.one(index, threshold, &windowed, false))
+            .find_map(|(result, stops)| stops.then_some(result))
+    }
+
+    /// The result of a threshold, and whether it is a breach that may stop the run.
+    fn one(
+        &self,
+        index: usize,
+        threshold: &Threshold,
+        windowed: &Windowed,
+        finished: bool,
+    ) -> Option<(ThresholdResult, bool)> {
+        let result = |metric, observed, passed, detail| ThresholdResult {
+            metric,
+            condition: threshold.condition.clone(),
+            observed,
+            passed,
+            detail,
+        };
+        let rule = match Rule::compile(threshold, Catalog::new(&self.test.metrics)) {
+            Ok(rule) => rule,
+            // Validation has refused what can't be read; should one slip through, it must not pass.
+            Err(error) => {
+                return Some((result(threshold.metric.clone(), error.to_string(), false, None), true));
+            }
+        };
+        if threshold.window.is_some()
+            && let Some(judged) = windowed.outcome(index, self.windows, self.metrics, self.elapsed, finished)
+        {
+            let observed = rule.shown(&judged.observed);
+            return Some((result(rule.name(), observed, judged.passed, Some(judged.detail)), judged.stops));
+        }
+        let observed = match threshold.window {
+            Some(_) => None,
+            None => rule.observe(self.metrics, self.timeline, self.elapsed),
+        };
+        let (observed, detail) = match observed {
+            Some(observed) => (observed, rule.parts(&observed)),
+            None if !finished => return None,
+            None => match rule.without_samples() {
+                Some(observed) => (observed, Some("no samples: reads as zero".into())),
+                None if rule.reference.is_some() => {
+                    return Some((result(rule.name(), "nothing to compare".into(), false, None), false));
+                }
+                None => {
+                    let passed = rule.definition.kind == Kind::Rate;
+                    return Some((result(rule.name(), "no samples".into(), passed, None), false));
+                }
+            },
+        };
+        let passed = rule.condition.holds(observed.value);
+        Some((result(rule.name(), rule.shown(&observed), passed, detail), !passed))
+    }
 }
 
 /// The metric with its selector, as `http_req_duration{stage:hold,request:log in}`.
 pub fn display_name(threshold: &Threshold) -> String {
-    let Some(selector) = &threshold.selector else { return threshold.metric.clone() };
-    let ThresholdSelector { stage, scenario, request, group, check, status, method, expected_response, tags } =
-        selector;
-    let named = [
-        ("stage", stage.clone()),
-        ("scenario", scenario.clone()),
-        ("group", group.clone()),
-        ("request", request.clone()),
-        ("check", check.clone()),
-        ("status", status.map(|status| status.to_string())),
-        ("method", method.clone()),
-        ("expected_response", expected_response.map(|expected| expected.to_string())),
-    ];
-    let named = named.into_iter().filter_map(|(tag, value)| Some(format!("{tag}:{}", value?)));
-    let tags: Vec<String> = named.chain(tags.iter().map(|(tag, value)| format!("{tag}:{value}"))).collect();
-    if tags.is_empty() {
-        threshold.metric.clone()
-    } else {
-        format!("{}{{{}}}", threshold.metric, tags.join(","))
-    }
-}
-
-fn one(
-    threshold: &Threshold,
-    metrics: &Metrics,
-    timeline: &Timeline,
-    elapsed: Duration,
-    finished: bool,
-) -> Option<ThresholdResult> {
-    let result = |observed, passed| ThresholdResult {
-        metric: display_name(threshold),
-        condition: threshold.condition.clone(),
-        observed,
-        passed,
-    };
-    // Validation has refused what can't be read; should one slip through, it must not pass.
-    let condition = match Condition::for_metric(&threshold.condition, &threshold.metric) {
-        Ok(condition) => condition,
-        Err(error) => return Some(result(error.to_string(), false)),
-    };
-    let selector = threshold.selector.clone().unwrap_or_default();
-    let recorded = metrics.sum(&threshold.metric, &selector);
-    if recorded.is_none() && !finished {
-        return None;
-    }
-    let kind = names::kind_of(&threshold.metric)?;
-    let sink = recorded.unwrap_or_else(|| nothing(kind));
-    if kind == Kind::Rate && matches!(sink, Sink::Rate { total: 0, .. }) {
-        return Some(result("no samples".into(), true));
-    }
-    let time = time_of(&selector, timeline, elapsed);
-    let value = value(condition.aggregation, &sink, time);
-    Some(result(shown(condition.aggregation, kind, value), condition.holds(value)))
-}
-
-/// Time that counters per second refer to: the stage's, if one is selected.
-fn time_of(selector: &Selector, timeline: &Timeline, elapsed: Duration) -> Duration {
-    match selector.stage.as_deref().and_then(|name| timeline.stage(name)) {
-        Some(stage) => results::part(stage, elapsed),
-        None => results::whole(timeline, elapsed),
-    }
-}
-
-fn nothing(kind: Kind) -> Sink {
-    match kind {
-        Kind::Trend => Sink::Trend(Trend::default()),
-        Kind::Counter => Sink::Counter(0.0),
-        Kind::Rate => Sink::Rate { passes: 0, total: 0 },
-        Kind::Gauge => Sink::Gauge { value: 0.0, min: 0.0, max: 0.0 },
-    }
-}
-
-fn value(aggregation: Aggregation, sink: &Sink, time: Duration) -> f64 {
-    match (aggregation, sink) {
-        (Aggregation::Average, Sink::Trend(trend)) => trend.mean(),
-        (Aggregation::Minimum, Sink::Trend(trend)) => trend.min(),
-        (Aggregation::Maximum, Sink::Trend(trend)) => trend.max(),
-        (Aggregation::Percentile(percent), Sink::Trend(trend)) => trend.percentile(percent),
-        (Aggregation::Count, Sink::Counter(count)) => *count,
-        (Aggregation::Rate, Sink::Counter(count)) => results::rate_of(*count, time),
-        (Aggregation::Rate, Sink::Rate { passes, total }) => *passes as f64 / *total as f64,
-        (Aggregation::Value, Sink::Gauge { value, .. } | Sink::Latest { value, .. }) => *value,
-        // A series whose kind is not that of its metric: not a number, which keeps no limit.
-        (_, _) => f64::NAN,
-    }
-}
-
-fn shown(aggregation: Aggregation, kind: Kind, value: f64) -> String {
-    match (kind, aggregation) {
-        (Kind::Trend, _) => milliseconds(value),
-        (Kind::Rate, _) => percent(value),
-        (Kind::Counter, Aggregation::Rate) => format!("{}/s", decimal(value, 3)),
-        (Kind::Counter | Kind::Gauge, _) => decimal(value, 3),
-    }
+    Target::new(&threshold.metric, threshold.selector.as_ref())
+        .map_or_else(|_| threshold.metric.clone(), |target| target.to_string())
 }

@@ -10,7 +10,7 @@ use upsurge_core::{
     plan::Plan,
     report::Report,
     results::{figures, generator},
-    thresholds::evaluate,
+    thresholds::{Recorded, Windows},
     verdict::{Evidence, judge},
 };
 use upsurge_crds::LoadTestSpec;
@@ -66,7 +66,10 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
     let timeline = Plan::compile(&test.load, &[]).unwrap();
     let (timeline, loads) = (timeline.timeline, timeline.loads);
     let figures = figures(&metrics, &timeline, elapsed);
-    let thresholds = evaluate(&test.thresholds, &metrics, &timeline, elapsed, true);
+    let windows = Windows::default();
+    let recorded =
+        Recorded { test: &test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
+    let thresholds = recorded.evaluate(true);
     let generator = generator(&metrics, &timeline, &loads, &Default::default(), &[0], 1, elapsed);
     let outcome = judge(&Evidence {
         test: &test,

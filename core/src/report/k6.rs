@@ -3,12 +3,16 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Map, Value, json};
+use upsurge_crds::v1alpha1::Threshold;
 
 use super::Report;
 use crate::{
-    metrics::{Selector, Sink, names},
-    results::{rate_of, whole},
-    thresholds::display_name,
+    metrics::{
+        Catalog, Contains, Definition, Selector, Sink,
+        names::{self, Kind},
+    },
+    results::{part, rate_of, whole},
+    thresholds::Target,
 };
 
 /// Statistics of trends, by k6's names.
@@ -37,31 +41,54 @@ pub(super) fn summary(report: &Report<'_>) -> Value {
     })
 }
 
-/// Every metric that was recorded, and each part of one that a threshold selects.
+/// Every metric that was recorded, the part of `http_req_duration` that k6 always shows, and each part of a
+/// metric that a threshold selects.
 fn metrics(report: &Report<'_>) -> Value {
-    let time = whole(report.timeline, report.elapsed);
+    let whole = whole(report.timeline, report.elapsed);
+    let catalog = Catalog::new(&report.test.metrics);
     let mut metrics = Map::new();
-    let everything = Selector::default();
-    for name in names::ALL {
-        if let Some(sink) = report.metrics.sum(name, &everything) {
-            metrics.insert(name.into(), metric(name, &sink, time));
+    let expected = Selector { expected_response: Some(true), ..Selector::default() };
+    let whole_ones = catalog.names().map(|name| Target { metric: name.into(), ..Target::default() });
+    let shown_always = Target { metric: names::HTTP_REQ_DURATION.into(), selector: expected };
+    for target in whole_ones.chain([shown_always]) {
+        if let (Some(sink), Some(known)) =
+            (report.metrics.sum(&target.metric, &target.selector), catalog.get(&target.metric))
+        {
+            metrics.insert(target.to_string(), metric(known, &sink, whole));
         }
     }
     for (threshold, result) in report.test.thresholds.iter().zip(report.thresholds) {
-        let selector = threshold.selector.clone().unwrap_or_default();
-        let name = display_name(threshold);
-        let stage = selector.stage.as_deref().and_then(|stage| report.timeline.stage(stage));
-        let time = stage.map_or(time, |stage| report.elapsed.min(stage.end()).saturating_sub(stage.start));
-        let entry = metrics.entry(name).or_insert_with(|| match report.metrics.sum(&threshold.metric, &selector) {
-            Some(sink) => metric(&threshold.metric, &sink, time),
-            None => json!({"type": kind(&threshold.metric), "contains": contains(&threshold.metric), "values": {}}),
+        let Ok(target) = Target::new(&threshold.metric, threshold.selector.as_ref()) else { continue };
+        let Some(known) = catalog.get(&target.metric) else { continue };
+        let stage = target.selector.stage.as_deref().and_then(|stage| report.timeline.stage(stage));
+        let time = stage.map_or(whole, |stage| part(stage, report.elapsed));
+        let entry = metrics.entry(target.to_string()).or_insert_with(|| {
+            match report.metrics.sum(&target.metric, &target.selector) {
+                Some(sink) => metric(known, &sink, time),
+                None => json!({"type": kind(known), "contains": contains(known), "values": {}}),
+            }
         });
-        entry["thresholds"][&threshold.condition] = json!({"ok": result.passed});
+        entry["thresholds"][expression(threshold)] = json!({"ok": result.passed});
     }
     Value::Object(metrics)
 }
 
-fn metric(name: &str, sink: &Sink, time: Duration) -> Value {
+/// The condition, with what makes it another one than the same condition on the whole series.
+fn expression(threshold: &Threshold) -> String {
+    let mut text = threshold.condition.clone();
+    if let Some(window) = threshold.window {
+        text += &format!(" in every {window}");
+    }
+    if let Some(reference) = &threshold.ratio_to {
+        let metric = reference.metric.as_ref().unwrap_or(&threshold.metric);
+        if let Ok(target) = Target::new(metric, reference.selector.as_ref()) {
+            text += &format!(" of {target}");
+        }
+    }
+    text
+}
+
+fn metric(known: Definition, sink: &Sink, time: Duration) -> Value {
     let values = match sink {
         Sink::Counter(count) => json!({"count": count, "rate": rate_of(*count, time)}),
         Sink::Gauge { value, min, max } | Sink::Latest { value, min, max, .. } => {
@@ -89,23 +116,23 @@ fn metric(name: &str, sink: &Sink, time: Duration) -> Value {
                 .collect()
         }
     };
-    json!({"type": kind(name), "contains": contains(name), "values": values})
+    json!({"type": kind(known), "contains": contains(known), "values": values})
 }
 
-fn kind(metric: &str) -> &'static str {
-    match names::kind_of(metric) {
-        Some(names::Kind::Trend) => "trend",
-        Some(names::Kind::Rate) => "rate",
-        Some(names::Kind::Gauge) => "gauge",
-        Some(names::Kind::Counter) | None => "counter",
+fn kind(known: Definition) -> &'static str {
+    match known.kind {
+        Kind::Trend => "trend",
+        Kind::Rate => "rate",
+        Kind::Gauge => "gauge",
+        Kind::Counter => "counter",
     }
 }
 
-fn contains(metric: &str) -> &'static str {
-    match names::kind_of(metric) {
-        Some(names::Kind::Trend) => "time",
-        _ if metric == names::DATA_SENT || metric == names::DATA_RECEIVED => "data",
-        _ => "default",
+fn contains(known: Definition) -> &'static str {
+    match known.contains {
+        Contains::Time => "time",
+        Contains::Data => "data",
+        Contains::Numbers => "default",
     }
 }
 

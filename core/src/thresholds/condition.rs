@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     comparison::Comparison,
-    metrics::names::{self, Kind},
+    metrics::{Catalog, Contains, Definition, names::Kind},
 };
 
 /// A condition, read.
@@ -100,13 +100,20 @@ impl Condition {
         Ok(Self { aggregation, comparison, limit, unit })
     }
 
-    /// Reads a condition and checks that the metric has what it asks for.
+    /// Reads a condition and checks that the metric has what it asks for. With `ratio` it is put to the
+    /// quotient of two such values.
     ///
     /// # Errors
     /// When the text is not in the grammar, or aggregation or unit don't go with the metric.
-    pub fn for_metric(text: &str, metric: &str) -> Result<Self, ConditionError> {
+    pub fn for_metric(
+        text: &str,
+        metric: &str,
+        catalog: Catalog<'_>,
+        ratio: bool,
+    ) -> Result<(Self, Definition), ConditionError> {
         let condition = Self::parse(text)?;
-        let kind = names::kind_of(metric).ok_or_else(|| ConditionError::Metric(metric.into()))?;
+        let definition = catalog.get(metric).ok_or_else(|| ConditionError::Metric(metric.into()))?;
+        let kind = definition.kind;
         if !condition.aggregation.belongs_to(kind) {
             return Err(ConditionError::Aggregation {
                 metric: metric.into(),
@@ -116,15 +123,24 @@ impl Condition {
             });
         }
         let takes = match (kind, condition.unit) {
-            (_, Unit::None) | (Kind::Trend, Unit::Time) | (Kind::Rate, Unit::Percent) => {
-                return Ok(condition);
+            (_, Unit::None) => return Ok((condition, definition)),
+            (_, Unit::Percent) if ratio => return Ok((condition, definition)),
+            (_, Unit::Time) if ratio => "a number or a percentage, because it is a ratio",
+            (Kind::Trend, Unit::Time) if definition.contains == Contains::Time => {
+                return Ok((condition, definition));
             }
-            (Kind::Trend, _) => "a time",
+            (Kind::Rate, Unit::Percent) => return Ok((condition, definition)),
+            (Kind::Trend, _) if definition.contains == Contains::Time => "a time",
             (Kind::Rate, _) => "a share from 0 to 1 or a percentage",
-            (Kind::Counter | Kind::Gauge, _) => "a plain number",
+            (Kind::Trend | Kind::Counter | Kind::Gauge, _) => "a plain number",
         };
         let unit = if condition.unit == Unit::Percent { "a percentage" } else { "a time" };
         Err(ConditionError::Unit { metric: metric.into(), takes, unit })
+    }
+
+    /// Whether the limit was written as a percentage.
+    pub(super) fn is_percentage(&self) -> bool {
+        self.unit == Unit::Percent
     }
 
     /// Whether an observed value keeps the limit.
@@ -158,7 +174,7 @@ impl Aggregation {
         })
     }
 
-    fn belongs_to(self, kind: Kind) -> bool {
+    pub(super) fn belongs_to(self, kind: Kind) -> bool {
         match self {
             Self::Average | Self::Minimum | Self::Maximum | Self::Percentile(_) => kind == Kind::Trend,
             Self::Count => kind == Kind::Counter,

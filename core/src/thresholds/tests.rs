@@ -1,9 +1,12 @@
 use rstest::rstest;
-use upsurge_crds::v1alpha1::{Load, StageSpec, TimeSpan};
+use upsurge_crds::v1alpha1::{Load, StageSpec, ThresholdSelector, TimeSpan};
+
+mod targets;
+mod windows;
 
 use super::*;
 use crate::{
-    metrics::{SeriesKey, Tags},
+    metrics::{SeriesKey, Sink, Tags, Trend},
     plan::Plan,
 };
 
@@ -51,6 +54,38 @@ fn threshold(metric: &str, stage: Option<&str>, condition: &str) -> Threshold {
         delay_abort_eval: None,
         ..Threshold::default()
     }
+}
+
+fn spec(thresholds: &[Threshold]) -> LoadTestSpec {
+    let mut spec: LoadTestSpec = serde_json::from_value(serde_json::json!({
+        "target": {"baseUrl": "http://shop.test"},
+        "load": {"unit": "Users", "constant": {"level": 1, "duration": "1m"}},
+        "metrics": [{"name": "order_value", "type": "Trend"}, {"name": "render", "type": "Trend", "time": true}]
+    }))
+    .unwrap();
+    spec.thresholds = thresholds.to_vec();
+    spec
+}
+
+fn evaluate(
+    thresholds: &[Threshold],
+    metrics: &Metrics,
+    timeline: &Timeline,
+    elapsed: Duration,
+    finished: bool,
+) -> Vec<ThresholdResult> {
+    let (test, windows) = (spec(thresholds), Windows::default());
+    Recorded { test: &test, timeline, metrics, windows: &windows, elapsed }.evaluate(finished)
+}
+
+fn breached_abort(
+    thresholds: &[Threshold],
+    metrics: &Metrics,
+    timeline: &Timeline,
+    elapsed: Duration,
+) -> Option<ThresholdResult> {
+    let (test, windows) = (spec(thresholds), Windows::default());
+    Recorded { test: &test, timeline, metrics, windows: &windows, elapsed }.breached_abort()
 }
 
 #[rstest]
@@ -175,13 +210,15 @@ fn what_is_no_condition_is_refused_with_the_reason(#[case] text: &str, #[case] w
 #[case("http_req_duration", "rate < 1", "http_req_duration is a trend and has no rate")]
 #[case("http_req_duration", "avg < 1%", "the limit of http_req_duration is a time, not a percentage")]
 #[case("http_reqs", "count < 1s", "the limit of http_reqs is a plain number, not a time")]
+#[case("order_value", "avg < 1s", "the limit of order_value is a plain number, not a time")]
 #[case("nonsense", "count < 1", "unknown metric \"nonsense\"")]
 fn a_condition_that_does_not_fit_its_metric_is_refused(
     #[case] metric: &str,
     #[case] text: &str,
     #[case] why: &str,
 ) {
-    let message = Condition::for_metric(text, metric).unwrap_err().to_string();
+    let message =
+        Condition::for_metric(text, metric, Catalog::new(&spec(&[]).metrics), false).unwrap_err().to_string();
     assert!(message.contains(why), "{message}");
 }
 

@@ -1,32 +1,38 @@
 //! Names that one part of a spec uses for another: stages, scenarios, requests, groups, checks.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use upsurge_crds::v1alpha1::{LoadTestSpec, ThresholdSelector};
+use upsurge_crds::v1alpha1::{LoadTestSpec, MetricType, Threshold, ThresholdSelector};
 
 use crate::{
     field_error::Errors,
-    metrics::names,
+    metrics::{
+        Catalog,
+        names::{self, Kind},
+    },
     plan::Timeline,
     scenario::{self, ScenarioSet},
-    thresholds::Condition,
+    thresholds::{Rule, RuleError, Target},
 };
+
+/// Shortest window of a threshold: figures come once per second.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
+/// Most thresholds with a window: the samples of each window that is open are kept.
+const MOST_WINDOWED: usize = 20;
 
 pub(super) fn check(spec: &LoadTestSpec, timeline: &Timeline, scenarios: &ScenarioSet, errors: &mut Errors) {
     let known = Known::new(timeline, scenarios);
+    let catalog = Catalog::new(&spec.metrics);
+    check_metrics(spec, errors);
     for (index, threshold) in spec.thresholds.iter().enumerate() {
-        let path = format!("spec.thresholds[{index}]");
-        if names::kind_of(&threshold.metric).is_none() {
-            let message =
-                format_args!("unknown metric {:?}; there are {}", threshold.metric, names::ALL.join(", "));
-            errors.add(format_args!("{path}.metric"), message);
-        } else {
-            let condition = Condition::for_metric(&threshold.condition, &threshold.metric);
-            errors.check(format_args!("{path}.condition"), condition);
-        }
-        if let Some(selector) = &threshold.selector {
-            known.check_selector(selector, &threshold.metric, &format!("{path}.selector"), errors);
-        }
+        known.check_threshold(threshold, catalog, &format!("spec.thresholds[{index}]"), errors);
+    }
+    let windowed = spec.thresholds.iter().filter(|threshold| threshold.window.is_some()).count();
+    if windowed > MOST_WINDOWED {
+        errors.add(
+            "spec.thresholds",
+            format_args!("{windowed} thresholds have a window; at most {MOST_WINDOWED} may"),
+        );
     }
     let checks = spec.prometheus.iter().flat_map(|prometheus| &prometheus.checks);
     for (index, check) in checks.enumerate() {
@@ -37,6 +43,28 @@ pub(super) fn check(spec: &LoadTestSpec, timeline: &Timeline, scenarios: &Scenar
             &format!("spec.prometheus.checks[{index}]"),
             errors,
         );
+    }
+}
+
+fn check_metrics(spec: &LoadTestSpec, errors: &mut Errors) {
+    for (index, metric) in spec.metrics.iter().enumerate() {
+        let path = format!("spec.metrics[{index}]");
+        if names::kind_of(&metric.name).is_some() {
+            errors.add(
+                format_args!("{path}.name"),
+                format_args!("{:?} is a built-in metric: choose another name", metric.name),
+            );
+        }
+        let mut earlier = spec.metrics.iter().take(index);
+        if earlier.any(|other| other.name == metric.name) {
+            errors.add(
+                format_args!("{path}.name"),
+                format_args!("another metric is named {:?} too", metric.name),
+            );
+        }
+        if metric.time && metric.type_ != MetricType::Trend {
+            errors.add(format_args!("{path}.time"), "only a metric of type Trend holds times");
+        }
     }
 }
 
@@ -66,7 +94,63 @@ impl<'a> Known<'a> {
         }
     }
 
+    fn check_threshold(&self, threshold: &Threshold, catalog: Catalog<'_>, path: &str, errors: &mut Errors) {
+        let field = format!("{path}.metric");
+        let target = self.check_target(&threshold.metric, threshold.selector.as_ref(), catalog, path, errors);
+        let Some(target) = target else { return };
+        if let Some(reference) = &threshold.ratio_to {
+            let path = format!("{path}.ratioTo");
+            let metric = reference.metric.as_deref().unwrap_or(&target.metric);
+            if self.check_target(metric, reference.selector.as_ref(), catalog, &path, errors).is_none() {
+                return;
+            }
+        }
+        match Rule::compile(threshold, catalog) {
+            Ok(_) => {}
+            Err(error @ RuleError::Condition(_)) => errors.add(format_args!("{path}.condition"), error),
+            Err(error @ RuleError::Reference { .. }) => errors.add(format_args!("{path}.ratioTo"), error),
+            Err(error @ RuleError::Target(_)) => errors.add(field, error),
+        }
+        let Some(window) = threshold.window else { return };
+        let field = format!("{path}.window");
+        if window.0 < SHORTEST_WINDOW {
+            errors.add(field, format_args!("a window lasts at least 1s, not {window}"));
+        } else if catalog.get(&target.metric).is_some_and(|known| known.kind == Kind::Gauge) {
+            errors.add(field, "a gauge is a current value: it has no windows");
+        }
+    }
+
+    /// Checks a metric and its selector; `None` if it is not there.
+    fn check_target(
+        &self,
+        metric: &str,
+        selector: Option<&ThresholdSelector>,
+        catalog: Catalog<'_>,
+        path: &str,
+        errors: &mut Errors,
+    ) -> Option<Target> {
+        let field = format!("{path}.metric");
+        let target = Target::new(metric, selector).map_err(|error| errors.add(&field, error)).ok()?;
+        if catalog.get(&target.metric).is_none() {
+            let names: Vec<&str> = catalog.names().collect();
+            let message = format_args!("unknown metric {:?}; there are {}", target.metric, names.join(", "));
+            errors.add(&field, message);
+            return None;
+        }
+        self.check_selector(&target.selector, &target.metric, &format!("{path}.selector"), errors);
+        Some(target)
+    }
+
     fn check_selector(&self, selector: &ThresholdSelector, metric: &str, path: &str, errors: &mut Errors) {
+        let of_responses = metric.starts_with("http_req");
+        let asked = [
+            ("status", selector.status.is_some()),
+            ("method", selector.method.is_some()),
+            ("expectedResponse", selector.expected_response.is_some()),
+        ];
+        for (field, _) in asked.into_iter().filter(|(_, asked)| *asked && !of_responses) {
+            errors.add(format_args!("{path}.{field}"), "belongs to metrics of requests (http_req…) only");
+        }
         self.check_one("stage", &selector.stage, &self.stages, path, errors);
         self.check_one("scenario", &selector.scenario, &self.scenarios, path, errors);
         self.check_one("request", &selector.request, &self.requests, path, errors);

@@ -46,7 +46,13 @@ fn passed() -> Run {
 }
 
 fn threshold(metric: &str, condition: &str, observed: &str, passed: bool) -> ThresholdResult {
-    ThresholdResult { metric: metric.into(), condition: condition.into(), observed: observed.into(), passed }
+    ThresholdResult {
+        metric: metric.into(),
+        condition: condition.into(),
+        observed: observed.into(),
+        passed,
+        detail: None,
+    }
 }
 
 fn expectation(observed: &str, passed: bool, message: Option<&str>) -> ExpectationResult {

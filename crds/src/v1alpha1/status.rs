@@ -135,7 +135,7 @@ pub struct CheckCount {
 }
 
 /// A threshold and what was observed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ThresholdResult {
     /// The metric, with its selector as `metric{stage:hold}`.
@@ -146,6 +146,9 @@ pub struct ThresholdResult {
     pub observed: String,
     /// Whether the condition held.
     pub passed: bool,
+    /// How it came about: the worst window, what was divided by what, or that there were no samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// A Prometheus check and what was observed.

@@ -11,7 +11,7 @@ use tokio::{
     sync::{Notify, broadcast},
     task::AbortHandle,
 };
-use upsurge_core::thresholds;
+use upsurge_core::thresholds::Recorded;
 
 use super::{
     session::{Mark, Session},
@@ -135,10 +135,14 @@ impl Cell {
             if state.stop.is_some() || state.totals.elapsed_ms == 0 {
                 return;
             }
-            let (totals, timeline) = (&state.totals, &self.config.valid.timeline);
-            let breached =
-                thresholds::breached_abort(&test.thresholds, &totals.metrics, timeline, totals.elapsed());
-            breached.map(|threshold| session.breach(threshold)).is_some()
+            let recorded = Recorded {
+                test,
+                timeline: &self.config.valid.timeline,
+                metrics: &state.totals.metrics,
+                windows: &state.totals.windows,
+                elapsed: state.totals.elapsed(),
+            };
+            recorded.breached_abort().map(|threshold| session.breach(threshold)).is_some()
         };
         if breached {
             self.dirty.notify_one();
@@ -168,6 +172,7 @@ impl Cell {
                 })
                 .collect(),
             metrics: state.totals.metrics.clone(),
+            windows: state.totals.windows.clone(),
             folded: state.totals.folded,
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),

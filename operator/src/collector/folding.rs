@@ -4,9 +4,12 @@
 //! that comes later, too: a series is never split between two grains. Metrics that a threshold selects
 //! parts of keep their tags as long as possible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use upsurge_core::metrics::{Metrics, SeriesKey, Tags, names};
+use upsurge_core::{
+    metrics::{Metrics, SeriesKey, Tags, names},
+    thresholds::Target,
+};
 use upsurge_crds::v1alpha1::Threshold;
 
 /// The coarsest level: whole-run figures only.
@@ -15,22 +18,25 @@ pub const COARSEST: u8 = 5;
 const MOST_SERIES: usize = 5_000;
 
 /// The phases of a request: the finest and least asked for.
-const PHASES: [&str; 6] = [
+const PHASES: [&str; 7] = [
     names::HTTP_REQ_BLOCKED,
     names::HTTP_REQ_CONNECTING,
     names::HTTP_REQ_TLS_HANDSHAKING,
     names::HTTP_REQ_SENDING,
     names::HTTP_REQ_WAITING,
+    names::HTTP_REQ_TTFB,
     names::HTTP_REQ_RECEIVING,
 ];
-/// What results per stage and request are made of.
-const MAIN: [&str; 4] =
-    [names::HTTP_REQ_DURATION, names::HTTP_REQ_RESPONSE_TIME, names::HTTP_REQ_FAILED, names::HTTP_REQS];
+/// The distributions that results per stage and request are made of.
+const TIMES: [&str; 2] = [names::HTTP_REQ_DURATION, names::HTTP_REQ_RESPONSE_TIME];
+/// The counts that results per stage and request are made of.
+const COUNTS: [&str; 2] = [names::HTTP_REQ_FAILED, names::HTTP_REQS];
 
 /// How dear the tags of a metric are.
 enum Kind {
     Spared,
-    Main,
+    Times,
+    Counts,
     Check,
     Other,
     Phase,
@@ -45,8 +51,16 @@ pub struct Folding {
 impl Folding {
     /// Spares the metrics of which these thresholds select parts.
     pub fn sparing(thresholds: &[Threshold]) -> Self {
-        let selective = thresholds.iter().filter(|threshold| threshold.selector.is_some());
-        Self { protected: selective.map(|threshold| threshold.metric.clone()).collect() }
+        let targets = thresholds.iter().flat_map(|threshold| {
+            let own = Target::new(&threshold.metric, threshold.selector.as_ref()).ok();
+            let reference = threshold.ratio_to.as_ref().and_then(|other| {
+                let metric = other.metric.as_ref().or(own.as_ref().map(|own| &own.metric))?;
+                Target::new(metric, other.selector.as_ref()).ok()
+            });
+            [own, reference]
+        });
+        let parts = targets.flatten().filter(Target::is_part);
+        Self { protected: parts.map(|target| target.metric).collect() }
     }
 
     /// The series that takes the samples of a series at a level.
@@ -54,13 +68,22 @@ impl Folding {
         let metric = key.metric.as_str();
         let whole = Tags::default;
         let stage = || Tags { stage: key.tags.stage.clone(), ..whole() };
+        // Without the tags of responses, of which there may be many.
+        let plain = || Tags {
+            status: None,
+            method: None,
+            expected_response: None,
+            custom: BTreeMap::new(),
+            ..key.tags.clone()
+        };
         let check = || Tags { request: key.tags.request.clone(), check: key.tags.check.clone(), ..whole() };
         // Down each column, tags only ever go: what was folded before can't be told apart again.
         let tags = match (self.kind(metric), level) {
             (_, COARSEST..) => whole(),
-            (Kind::Spared | Kind::Main | Kind::Other | Kind::Check, 0 | 1) | (_, 0) => key.tags.clone(),
-            (Kind::Spared, 2 | 3) | (Kind::Main, 2) => key.tags.clone(),
-            (Kind::Phase, 1) | (Kind::Spared | Kind::Main | Kind::Other, _) => stage(),
+            (Kind::Spared | Kind::Counts | Kind::Other | Kind::Check, 0 | 1) | (_, 0) => key.tags.clone(),
+            (Kind::Spared, 2 | 3) => key.tags.clone(),
+            (Kind::Times, 1 | 2) | (Kind::Counts, 2) => plain(),
+            (Kind::Phase, 1) | (Kind::Spared | Kind::Times | Kind::Counts | Kind::Other, _) => stage(),
             (Kind::Check, 2 | 3) => check(),
             (Kind::Phase | Kind::Check, _) => whole(),
         };
@@ -71,7 +94,8 @@ impl Folding {
         match metric {
             _ if self.protected.contains(metric) => Kind::Spared,
             _ if PHASES.contains(&metric) => Kind::Phase,
-            _ if MAIN.contains(&metric) => Kind::Main,
+            _ if TIMES.contains(&metric) => Kind::Times,
+            _ if COUNTS.contains(&metric) => Kind::Counts,
             names::CHECKS | names::REQUEST_ERRORS => Kind::Check,
             _ => Kind::Other,
         }

@@ -6,8 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use upsurge_core::protocol::{
-    DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd,
+use upsurge_core::{
+    protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
+    thresholds::Windowed,
 };
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
 
@@ -41,6 +42,9 @@ pub struct DurableRunner {
     pub pod: Option<Pod>,
     /// Number of the last delta merged.
     pub received: u64,
+    /// End of the last interval that it reported, milliseconds from T0.
+    #[serde(default)]
+    pub elapsed_ms: u64,
     /// When it really started, nanoseconds since the Unix epoch.
     pub started_at: Option<i64>,
     /// How it ended.
@@ -129,6 +133,7 @@ pub struct Session {
     start: Start,
     before: bool,
     folding: Folding,
+    windowed: Windowed,
     revision: u64,
     durable: u64,
 }
@@ -157,6 +162,7 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             folding: Folding::sparing(&plan.test.thresholds),
+            windowed: Windowed::of(&plan.test),
             revision: 0,
             durable: 0,
             state,
@@ -251,9 +257,14 @@ impl Session {
                 runner.end.clone_from(&delta.done);
                 self.presence[index].end_durable = false;
             }
-            self.state.totals.add(batch.runner, delta, &self.folding);
+            runner.elapsed_ms = delta.to_ms;
+            self.state.totals.add(batch.runner, delta, &self.folding, &self.windowed);
             self.revision += 1;
         }
+        // Windows that all runners have passed are over.
+        let at_work = self.state.runners.iter().filter(|runner| runner.end.is_none());
+        let until = at_work.map(|runner| runner.elapsed_ms).min().unwrap_or(self.state.totals.elapsed_ms);
+        self.state.totals.close_windows(until, &self.windowed);
         Ok(self.reply(index))
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use upsurge_core::{
     metrics::{Metrics, Selector, SeriesKey, Sink, names},
     protocol::{Delta, GeneratorDelta},
+    thresholds::{Windowed, Windows},
 };
 
 use super::{
@@ -26,13 +27,18 @@ pub struct Totals {
     pub points: Points,
     /// Level of folding.
     pub folded: u8,
+    /// How the windows of thresholds stand.
+    #[serde(default)]
+    pub windows: Windows,
     /// Latest gauges of each runner: a current value replaces the one before, and adds to the others'.
     gauges: BTreeMap<u32, Metrics>,
 }
 
 impl Totals {
     /// Adds what a runner recorded in an interval.
-    pub fn add(&mut self, runner: u32, delta: &Delta, folding: &Folding) {
+    pub fn add(&mut self, runner: u32, delta: &Delta, folding: &Folding, windowed: &Windowed) {
+        let [from, to] = [delta.from_ms, delta.to_ms].map(Duration::from_millis);
+        windowed.add(&mut self.windows, from, to, &delta.metrics);
         for (key, sink) in delta.metrics.iter() {
             let mut key = folding.key(self.folded, key);
             match sink {
@@ -54,6 +60,11 @@ impl Totals {
         }
     }
 
+    /// Judges the windows that all runners have passed: those that end by `until_ms` from T0.
+    pub fn close_windows(&mut self, until_ms: u64, windowed: &Windowed) {
+        windowed.close(&mut self.windows, Duration::from_millis(until_ms), &self.metrics);
+    }
+
     /// Gives up the next finest tags; false if there are none left to give up.
     pub fn fold(&mut self, folding: &Folding) -> bool {
         if self.folded >= COARSEST {
@@ -72,9 +83,17 @@ impl Totals {
         Duration::from_millis(self.elapsed_ms)
     }
 
-    /// The whole-run gauge: the sum of the runners' latest values, and the range that this sum had.
+    /// The whole-run gauge: the sum of the runners' latest values, and the range that this sum had. What a runner
+    /// reports is the change of its value, and the range within the interval.
     fn gauge(&mut self, runner: u32, key: SeriesKey, sink: &Sink) {
-        self.gauges.entry(runner).or_default().set(key.clone(), sink.clone());
+        let gauges = self.gauges.entry(runner).or_default();
+        let mut latest = sink.clone();
+        if let (Sink::Gauge { value, .. }, Some(Sink::Gauge { value: before, .. })) =
+            (&mut latest, gauges.get(&key))
+        {
+            *value += before;
+        }
+        gauges.set(key.clone(), latest);
         let latest = self.gauges.values().filter_map(|gauges| gauges.get(&key));
         let Some(mut sum) = latest.fold(None, add_gauges) else { return };
         if let (Sink::Gauge { min, max, .. }, Some(Sink::Gauge { min: lowest, max: highest, .. })) =
@@ -113,18 +132,48 @@ mod tests {
 
     use super::*;
 
-    fn users(value: f64) -> Delta {
+    fn users(change: f64, value: f64) -> Delta {
         let mut metrics = Metrics::default();
         let key = SeriesKey { metric: names::VUS.into(), tags: Tags::default() };
-        metrics.add(key, &Sink::Gauge { value, min: value, max: value });
+        metrics.add(key, &Sink::Gauge { value: change, min: value, max: value });
         Delta { metrics, ..Delta::default() }
     }
 
     #[test]
-    fn gauges_of_one_runner_replace_and_those_of_many_add_up() {
+    fn the_worst_window_outlives_the_operator() {
+        let mut plan = crate::collector::session::tests::plan(1, false);
+        plan.test.thresholds = serde_json::from_value(serde_json::json!([
+            {"metric": "http_reqs", "condition": "count < 5", "window": "2s"}
+        ]))
+        .unwrap();
+        let (folding, windowed) = (Folding::default(), Windowed::of(&plan.test));
+        let mut totals = Totals::default();
+        for (second, count) in [1.0, 1.0, 8.0, 1.0, 1.0, 1.0].into_iter().enumerate() {
+            let mut metrics = Metrics::default();
+            let key = SeriesKey { metric: names::HTTP_REQS.into(), tags: Tags::default() };
+            metrics.add(key, &Sink::Counter(count));
+            let [from_ms, to_ms] = [second, second + 1].map(|second| second as u64 * 1000);
+            totals.add(0, &Delta { from_ms, to_ms, metrics, ..Delta::default() }, &folding, &windowed);
+            totals.close_windows(to_ms, &windowed);
+            totals = serde_json::from_str(&serde_json::to_string(&totals).unwrap()).unwrap();
+        }
+        let timeline = upsurge_core::plan::Plan::compile(&plan.test.load, &[]).unwrap().timeline;
+        let recorded = upsurge_core::thresholds::Recorded {
+            test: &plan.test,
+            timeline: &timeline,
+            metrics: &totals.metrics,
+            windows: &totals.windows,
+            elapsed: totals.elapsed(),
+        };
+        let result = recorded.evaluate(true).remove(0);
+        assert_eq!((result.observed.as_str(), result.passed), ("9", false), "{result:?}");
+    }
+
+    #[test]
+    fn gauges_of_one_runner_go_on_from_what_they_were_and_those_of_many_add_up() {
         let (mut totals, folding) = (Totals::default(), Folding::default());
-        for (runner, value) in [(0, 3.0), (1, 4.0), (0, 5.0), (1, 1.0)] {
-            totals.add(runner, &users(value), &folding);
+        for (runner, change, value) in [(0, 3.0, 3.0), (1, 4.0, 4.0), (0, 2.0, 5.0), (1, -3.0, 1.0)] {
+            totals.add(runner, &users(change, value), &folding, &Windowed::default());
         }
         let sum = totals.metrics.sum(names::VUS, &Selector::default());
         assert_eq!(sum, Some(Sink::Gauge { value: 6.0, min: 3.0, max: 9.0 }));

@@ -8,6 +8,7 @@ use upsurge_core::{
     autoscaling::Observation,
     metrics::Metrics,
     protocol::{GeneratorDelta, Readiness, RunPlan, RunnerEnd},
+    thresholds::Windows,
     validate::Valid,
 };
 use upsurge_crds::v1alpha1::ThresholdResult;
@@ -71,6 +72,8 @@ pub struct SessionSnapshot {
     pub runners: Vec<RunnerView>,
     /// All that was received, merged.
     pub metrics: Metrics,
+    /// How the windows of thresholds stand.
+    pub windows: Windows,
     /// How much of the finest tags was folded away to keep the checkpoint small; 0 is nothing.
     pub folded: u8,
     /// CPU time and throttling of the generators, summed.

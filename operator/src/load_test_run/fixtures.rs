@@ -65,6 +65,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         t0,
         runners: (0..3).map(runner).collect(),
         metrics: Metrics::default(),
+        windows: Default::default(),
         folded: 0,
         generator: GeneratorDelta::default(),
         elapsed: Duration::ZERO,

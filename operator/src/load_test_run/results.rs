@@ -5,7 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling,
     protocol::RunnerEnd,
-    results, thresholds,
+    results,
+    thresholds::Recorded,
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
 use upsurge_crds::{
@@ -50,8 +51,14 @@ pub async fn conclude(
     };
     let test = plan.test();
     let figures = results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
-    let evaluated =
-        thresholds::evaluate(&test.thresholds, &snapshot.metrics, plan.timeline(), snapshot.elapsed, true);
+    let recorded = Recorded {
+        test,
+        timeline: plan.timeline(),
+        metrics: &snapshot.metrics,
+        windows: &snapshot.windows,
+        elapsed: snapshot.elapsed,
+    };
+    let evaluated = recorded.evaluate(true);
     let generator = generator(plan, snapshot);
     let autoscaling = autoscaler(plan, snapshot, t0, now);
     let checks = match (&test.prometheus, cause) {

@@ -141,7 +141,7 @@ impl World {
 
     fn record(&mut self, runner: usize, metrics: Metrics, done: bool) {
         let delta = self.runners[runner].record(metrics, done);
-        self.truth.add(runner as u32, &delta, &Folding::default());
+        self.truth.add(runner as u32, &delta, &Folding::default(), &Windowed::default());
     }
 
     fn send(&mut self, runner: usize, request_lost: bool, reply_lost: bool) {

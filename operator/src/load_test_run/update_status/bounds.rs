@@ -23,6 +23,12 @@ pub fn bounded(mut status: LoadTestRunStatus) -> LoadTestRunStatus {
     status.requests.truncate(MOST_REQUESTS);
     status.expectations.truncate(MOST_EXPECTATIONS);
     status.runners = telling(status.runners);
+    for threshold in &mut status.thresholds {
+        [&mut threshold.metric, &mut threshold.observed]
+            .into_iter()
+            .for_each(|text| cut(text, LONGEST_DETAIL));
+        threshold.detail.iter_mut().for_each(|detail| cut(detail, LONGEST_DETAIL));
+    }
     for check in &mut status.checks {
         check.message.iter_mut().for_each(|message| cut(message, LONGEST_DETAIL));
     }

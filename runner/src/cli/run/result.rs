@@ -8,7 +8,7 @@ use upsurge_core::{
     protocol::GeneratorDelta,
     report::Report,
     results::{figures, generator},
-    thresholds::evaluate,
+    thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
@@ -22,6 +22,8 @@ use crate::output::Outcome;
 pub(super) struct Ended {
     /// All that was recorded.
     pub(super) metrics: Metrics,
+    /// The windows of thresholds that have some.
+    pub(super) windows: Windows,
     /// How long the load lasted.
     pub(super) elapsed: Duration,
     /// When it was interrupted, if it was.
@@ -41,6 +43,7 @@ impl Ended {
     pub(super) fn broken(breakdown: Breakdown) -> Self {
         Self {
             metrics: Metrics::default(),
+            windows: Windows::default(),
             elapsed: Duration::ZERO,
             interrupted: None,
             usage: GeneratorDelta::default(),
@@ -60,14 +63,14 @@ pub(super) fn show(
     form: Form,
     reports: Reports<'_>,
 ) -> ExitCode {
-    let Ended { metrics, elapsed, interrupted, usage, breakdown, started, outputs } = ended;
+    let Ended { metrics, windows, elapsed, interrupted, usage, breakdown, started, outputs } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let figures = figures(metrics, timeline, *elapsed);
     let starts: &[i64] = if ran { &[0] } else { &[] };
     let generator = generator(metrics, timeline, &valid.loads, usage, starts, u32::from(ran), *elapsed);
-    let thresholds =
-        if ran { evaluate(&test.thresholds, metrics, timeline, *elapsed, true) } else { Vec::new() };
+    let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
+    let thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
     let aborted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
     });

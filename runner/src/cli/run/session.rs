@@ -13,7 +13,11 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use upsurge_core::{
-    metrics::Metrics, schedule::Share, thresholds::breached_abort, validate::Valid, verdict::Breakdown,
+    metrics::Metrics,
+    schedule::Share,
+    thresholds::{Recorded, Windowed, Windows},
+    validate::Valid,
+    verdict::Breakdown,
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
@@ -83,6 +87,7 @@ impl Session<'_> {
         let timeline = &self.valid.timeline;
         let mut progress = Progress::new(self.name, &self.test.target.base_url, timeline, self.style);
         let mut metrics = Metrics::default();
+        let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
         let (mut interrupted, mut breached) = (None, None);
         let mut ticks = interval(COLLECT_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -94,9 +99,12 @@ impl Session<'_> {
                     let interval = engine.collect();
                     outputs.post(&interval);
                     metrics.merge(&interval.metrics);
+                    windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
+                    windowed.close(&mut windows, interval.to, &metrics);
                     progress.show(&interval, engine.progress().users, &metrics);
                     if breached.is_none() && interrupted.is_none() {
-                        breached = breached_abort(&self.test.thresholds, &metrics, timeline, elapsed);
+                        let recorded = Recorded { test: self.test, timeline, metrics: &metrics, windows: &windows, elapsed };
+                        breached = recorded.breached_abort();
                         if let Some(result) = &breached {
                             progress.say(&format!("{} {} is breached ({}): stopping", result.metric, result.condition, result.observed));
                             engine.stop(false);
@@ -117,6 +125,7 @@ impl Session<'_> {
         let interval = engine.collect();
         outputs.post(&interval);
         metrics.merge(&interval.metrics);
+        windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
         drop(progress);
         let usage = probe.take();
         // Elsewhere, so that an interrupt is seen; it ends the waiting.
@@ -124,6 +133,6 @@ impl Session<'_> {
             outcomes = spawn_blocking(move || outputs.finish(FLUSH_TIME)) => outcomes.unwrap_or_default(),
             () = interrupts.next() => Vec::new(),
         };
-        Some(Ended { metrics, elapsed, interrupted, usage, breakdown: None, started, outputs })
+        Some(Ended { metrics, windows, elapsed, interrupted, usage, breakdown: None, started, outputs })
     }
 }

@@ -26,8 +26,13 @@ fn huge() -> LoadTestRunStatus {
         duration_seconds: 1.0,
         summary: RunSummary::default(),
     };
-    let threshold =
-        |_| ThresholdResult { metric: wide(400), condition: wide(64), observed: wide(20), passed: true };
+    let threshold = |_| ThresholdResult {
+        metric: wide(400),
+        condition: wide(64),
+        observed: wide(20),
+        passed: true,
+        detail: Some(wide(64)),
+    };
     let check = |_| CheckCount { name: wide(300), request: wide(256), passes: 1, fails: 0 };
     let prometheus = |_| PrometheusCheckResult {
         name: wide(128),
