@@ -1,16 +1,17 @@
-//! CEL expressions: the conditions of `if` and `while`.
+//! CEL expressions: conditions, and values that are computed.
 //!
 //! Compiled once, with every name checked; evaluated against slots. A variable that has no value yet is
 //! the empty text, as in templates, so that `token != ''` asks whether it was captured.
 
 mod names;
+mod values;
 
 use std::{
     fmt,
     sync::{Arc, LazyLock},
 };
 
-use cel::{Context, Env, Program, Value as CelValue, objects::Key};
+use cel::{Context, Env, Program, Value as CelValue};
 use serde_json::Value;
 
 use crate::template::Names;
@@ -53,6 +54,14 @@ pub enum ExpressionError {
         source_text: String,
         /// What CEL says.
         message: String,
+    },
+    /// The value is of a type that variables don't have.
+    #[error("{source_text:?} is {found}, which no variable can hold")]
+    NoValue {
+        /// The expression.
+        source_text: String,
+        /// Type of its value.
+        found: String,
     },
     /// The value is neither true nor false.
     #[error("{source_text:?} is {found}, not true or false")]
@@ -103,27 +112,42 @@ impl Expression {
         &self.variables
     }
 
-    /// Evaluates the expression; `value` gives the value in a slot.
+    /// Evaluates a condition; `value` gives the value in a slot.
     ///
     /// # Errors
     /// When the values don't fit the expression, or it is neither true nor false.
     pub fn evaluate<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<bool, ExpressionError> {
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, slot) in &self.variables {
-            let value = value(*slot).map_or_else(|| CelValue::String(Arc::default()), to_cel);
-            context.add_variable_from_value(name.as_str(), value);
-        }
-        match self.program.execute(&context) {
-            Ok(CelValue::Bool(answer)) => Ok(answer),
-            Ok(other) => Err(ExpressionError::NotBoolean {
+        match self.execute(value)? {
+            CelValue::Bool(answer) => Ok(answer),
+            other => Err(ExpressionError::NotBoolean {
                 source_text: self.source.clone(),
                 found: other.type_of().to_string(),
             }),
-            Err(error) => Err(ExpressionError::Evaluation {
-                source_text: self.source.clone(),
-                message: error.to_string(),
-            }),
         }
+    }
+
+    /// Computes the value of the expression; `value` gives the value in a slot.
+    ///
+    /// # Errors
+    /// When the values don't fit the expression, or the result is nothing that JSON can hold.
+    pub fn compute<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<Value, ExpressionError> {
+        let result = self.execute(value)?;
+        values::from_cel(&result).ok_or_else(|| ExpressionError::NoValue {
+            source_text: self.source.clone(),
+            found: result.type_of().to_string(),
+        })
+    }
+
+    fn execute<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<CelValue, ExpressionError> {
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        for (name, slot) in &self.variables {
+            let value = value(*slot).map_or_else(|| CelValue::String(Arc::default()), values::to_cel);
+            context.add_variable_from_value(name.as_str(), value);
+        }
+        self.program.execute(&context).map_err(|error| ExpressionError::Evaluation {
+            source_text: self.source.clone(),
+            message: error.to_string(),
+        })
     }
 }
 
@@ -136,24 +160,5 @@ impl fmt::Debug for Expression {
 impl PartialEq for Expression {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source && self.variables == other.variables
-    }
-}
-
-/// Whole numbers become `int` whatever their sign: CEL does not compute with `uint` and `int` together.
-fn to_cel(value: &Value) -> CelValue {
-    match value {
-        Value::Null => CelValue::Null,
-        Value::Bool(value) => CelValue::Bool(*value),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(number), _) => CelValue::Int(number),
-            (None, Some(number)) => CelValue::UInt(number),
-            (None, None) => CelValue::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => CelValue::String(Arc::new(text.clone())),
-        Value::Array(items) => CelValue::List(Arc::new(items.iter().map(to_cel).collect())),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, field)| (Key::from(name.clone()), to_cel(field)));
-            CelValue::Map(cel::objects::Map { map: Arc::new(fields.collect()) })
-        }
     }
 }

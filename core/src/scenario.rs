@@ -7,12 +7,16 @@
 mod auth;
 mod body;
 mod compile;
+mod data;
 mod exchange;
 mod expectation;
 mod names;
+mod pause;
 mod request;
+mod step;
+mod steps;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 use upsurge_crds::v1alpha1::LoadTestSpec;
@@ -20,12 +24,15 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 pub(crate) use self::compile::DEEPEST_NESTING;
 pub use self::{
     body::BOUNDARY,
+    data::{DataSet, Rows},
     exchange::{
         Auth, AuthScheme, Body, Capture, CaptureSource, DEFAULT_STATUSES, Expectation, Matcher, Part,
         PartContent, Request, Wanted,
     },
+    pause::{Pause, Shape},
+    step::{Assignment, Count, Elements, List, Loop, Step, ValueSource},
 };
-use crate::{expression::Expression, field_error::FieldError};
+use crate::field_error::FieldError;
 
 /// Slot of `iteration`: the global index of the iteration, from 0.
 pub const ITERATION_SLOT: usize = 0;
@@ -37,18 +44,25 @@ pub const SCENARIO_SLOT: usize = 2;
 pub const LOOP_COUNT_SLOT: usize = 3;
 /// Variables that are always there, by slot.
 pub const BUILT_INS: [&str; 4] = ["iteration", "user", "scenario", "loopCount"];
+/// Slot of the first data set; the others follow, in the order of the spec.
+pub const FIRST_DATA_SLOT: usize = BUILT_INS.len();
 
 /// All that users do.
 #[derive(Clone, Debug, Default)]
 pub struct ScenarioSet {
-    /// Names of all variables by slot: the built-in ones, `spec.variables`, then what is captured anywhere.
+    /// Names of all variables by slot: the built-in ones, the data sets, `spec.variables`, then what is
+    /// captured or set anywhere.
     pub names: Vec<String>,
     /// Variables of the spec.
     pub variables: Vec<Variable>,
     /// Secrets that are declared.
     pub secrets: Vec<String>,
-    /// Steps done once per run.
+    /// Rows of data.
+    pub data: Vec<DataSet>,
+    /// Steps done once per run before the load.
     pub before: Vec<Step>,
+    /// Steps done once per run after the load.
+    pub after: Vec<Step>,
     /// Kinds of user journeys.
     pub scenarios: Vec<Scenario>,
 }
@@ -71,47 +85,14 @@ pub struct Scenario {
     pub name: String,
     /// Its share of the iterations.
     pub weight: u32,
+    /// How far apart the iterations of a user start.
+    pub pacing: Option<Duration>,
+    /// Tags of all that it records, besides those of the test and the load.
+    pub tags: BTreeMap<String, String>,
+    /// Data sets of which an iteration takes a row, by index.
+    pub data: Vec<usize>,
     /// What an iteration does.
     pub steps: Vec<Step>,
-}
-
-/// A step.
-#[derive(Clone, Debug)]
-pub enum Step {
-    /// Sends a request.
-    Request(Box<Request>),
-    /// Pauses.
-    Think {
-        /// Shortest pause.
-        min: Duration,
-        /// Longest pause; never shorter than `min`.
-        max: Duration,
-    },
-    /// Goes one of two ways.
-    If {
-        /// Which way.
-        condition: Expression,
-        /// Steps when it is true.
-        then: Vec<Step>,
-        /// Steps when it is not.
-        otherwise: Vec<Step>,
-    },
-    /// Repeats steps; ends when either limit is reached.
-    Loop {
-        /// Most repetitions.
-        count: Option<u64>,
-        /// Evaluated before each repetition; false ends the loop.
-        condition: Option<Expression>,
-        /// What is repeated.
-        steps: Vec<Step>,
-    },
-    /// A named sequence.
-    Group {
-        /// Its name.
-        name: String,
-        /// Its steps.
-        steps: Vec<Step>,
-    },
 }
 
 impl ScenarioSet {
@@ -165,12 +146,20 @@ pub fn visit<'a>(steps: &'a [Step], act: &mut dyn FnMut(&'a Step)) {
     for step in steps {
         act(step);
         match step {
-            Step::Request(_) | Step::Think { .. } => {}
             Step::If { then, otherwise, .. } => {
                 visit(then, act);
                 visit(otherwise, act);
             }
-            Step::Loop { steps, .. } | Step::Group { steps, .. } => visit(steps, act),
+            Step::Loop(repeated) => visit(&repeated.steps, act),
+            Step::Group { steps, .. } | Step::Parallel { branches: steps, .. } => visit(steps, act),
+            Step::Request(_)
+            | Step::Think(_)
+            | Step::Pace(_)
+            | Step::Set(_)
+            | Step::Record { .. }
+            | Step::Log(_)
+            | Step::Fail { .. }
+            | Step::Abort { .. } => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod autoscaling;
 pub mod capture;
+pub mod data;
 pub mod duration;
 pub mod expectation;
 pub mod http;
@@ -23,6 +24,7 @@ pub mod threshold;
 
 pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
 pub use capture::Capture;
+pub use data::{CsvData, DataOrder, DataScope, DataSource, EndOfData, GeneratedData, JsonData};
 pub use duration::TimeSpan;
 pub use expectation::Expectation;
 pub use http::{
@@ -49,6 +51,9 @@ pub use script::Script;
 pub use size::ByteSize;
 pub use source::FileSource;
 pub use status::*;
-pub use step::{GroupStep, IfStep, LoopStep, Step, ThinkStep};
+pub use step::{
+    AbortStep, FailStep, GroupStep, IfStep, LogStep, LoopStep, NestedSteps, PaceStep, ParallelStep,
+    RecordStep, SetVariable, Step, ThinkStep,
+};
 pub use target::{SecretKeyRef, SecretVariable, Target, WorkloadReference};
 pub use threshold::{SeriesReference, Threshold, ThresholdSelector};

@@ -72,6 +72,13 @@ fn capture(fields: Value) -> Value {
 #[case::branch(step(json!({"if": {"condition": "a == 1", "then": [{"request": {"url": "/"}}]}})))]
 #[case::loop_by_count(step(json!({"loop": {"count": 3, "steps": [{"request": {"url": "/"}}]}})))]
 #[case::loop_by_condition(step(json!({"loop": {"while": "a == 1", "steps": [{"request": {"url": "/"}}]}})))]
+#[case::loop_over(step(json!({"loop": {"over": "items", "steps": []}})))]
+#[case::think_normal(step(json!({"think": {"normal": {"mean": "1s", "deviation": "1s"}}})))]
+#[case::parallel(step(json!({"parallel": {"limit": 2, "steps": []}})))]
+#[case::set(step(json!({"set": [{"name": "a", "value": 1}]})))]
+#[case::record(step(json!({"record": {"metric": "a"}})))]
+#[case::abort(step(json!({"abort": {"reason": "a", "if": "b"}})))]
+#[case::csv(with("/data", json!([{"name": "a", "csv": {"source": {"text": "a"}}}])))]
 #[case::group(step(json!({"group": {"name": "g", "steps": [{"request": {"url": "/"}}]}})))]
 #[case::body(request(json!({"body": "a"})))]
 #[case::form(request(json!({"form": {"a": "1"}})))]
@@ -96,6 +103,16 @@ const ONE_EXPECTATION: &str =
     "an expectation is exactly one of status, contentType, jsonPath, header, bodyContains and responseTime";
 
 #[rstest]
+#[case::empty_think(step(json!({"think": {"max": "1s"}})), "a think needs min, normal or exponential")]
+#[case::two_thinks(
+    step(json!({"think": {"normal": {"mean": "1s", "deviation": "1s"}, "exponential": {"mean": "1s"}}})),
+    "a think has at most one of normal and exponential"
+)]
+#[case::two_steps(step(json!({"log": {"message": "a"}, "pace": {"every": "1s"}})), "a step is exactly one of")]
+#[case::two_data(
+    with("/data", json!([{"name": "a", "csv": {"source": {"text": "a"}}, "json": {"source": {"text": "a"}}}])),
+    "data has exactly one of csv, json and generated"
+)]
 #[case::no_pattern(with("/load", json!({})), ONE_PATTERN)]
 #[case::two_patterns(
     with("/load/spike", json!({"baseline": 1, "peak": 9, "hold": "1m"})), ONE_PATTERN)]
@@ -108,7 +125,6 @@ const ONE_EXPECTATION: &str =
 #[case::empty_step(step(json!({})), ONE_STEP)]
 #[case::double_step(
     step(json!({"request": {"url": "/"}, "think": {"min": "1s"}})), ONE_STEP)]
-#[case::endless_loop(step(json!({"loop": {"steps": [{"request": {"url": "/"}}]}})), "a loop needs count or while")]
 #[case::two_bodies(
     request(json!({"body": "a", "form": {"a": "1"}})), "a request has at most one of json, body, form, multipart, file and base64")]
 #[case::empty_capture(capture(json!({})), ONE_CAPTURE)]

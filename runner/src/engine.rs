@@ -6,18 +6,22 @@
 
 mod arrivals;
 mod before;
+mod branches;
 mod collector;
 mod context;
 mod counted;
 mod crew;
 mod exchange;
+mod halt;
 mod hop;
 mod iteration;
+mod loops;
 mod preflight;
 mod response;
 mod timer;
 mod user;
 mod users;
+mod values;
 mod work;
 mod worker;
 
@@ -47,6 +51,7 @@ use self::{
     collector::Collector,
     context::Counts,
     counted::Shared,
+    halt::Halt,
     worker::{Command, Job, Line},
 };
 use crate::{
@@ -122,6 +127,7 @@ pub struct Engine {
     workers: Vec<Worker>,
     collector: Collector,
     done: watch::Receiver<usize>,
+    halt: Arc<Halt>,
 }
 
 /// The engine's end of a load thread.
@@ -149,6 +155,7 @@ impl Engine {
         let setup = Setup::new(&valid.http, &secrets, &files).map_err(connections)?;
         let most_connections = valid.http.connections.shared.map_or(0, |shared| shared.max);
         let threads = useful_threads(threads, share, &valid);
+        let halt = Arc::<Halt>::default();
         let (done_sender, done) = watch::channel(0);
         let done_sender = Arc::new(done_sender);
         let (ready_sender, ready) = mpsc::channel();
@@ -165,6 +172,7 @@ impl Engine {
                 setup: Arc::clone(&setup),
                 connections: share.split(index, threads).size(most_connections),
                 counts: Arc::clone(&counts),
+                halt: Arc::clone(&halt),
             };
             let (commands, receiver) = tokio::sync::mpsc::unbounded_channel();
             let (collected_sender, collected) = mpsc::channel();
@@ -177,7 +185,7 @@ impl Engine {
         }
         drop(ready_sender);
         let collector = Collector::new(lines, start);
-        let engine = Self { workers, collector, done };
+        let engine = Self { workers, collector, done, halt };
         for _ in 0..threads {
             // A thread that ended without a word has dropped its sender.
             let up = ready.recv().unwrap_or_else(|_| Err(io::Error::other("it ended while starting")));
@@ -216,6 +224,11 @@ impl Engine {
             // A thread that is gone has stopped already.
             let _ = commands.send(Command::Stop { graceful });
         }
+    }
+
+    /// Why a user ended the run, if one did: all cores have stopped then, or are about to.
+    pub fn aborted(&self) -> Option<String> {
+        self.halt.reason()
     }
 
     /// Whether all of the share is done, or was stopped. What was recorded last is still to be collected.

@@ -9,7 +9,9 @@ mod auth;
 mod body;
 mod compile;
 mod fold;
+mod operation;
 mod request;
+mod steps;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -21,6 +23,7 @@ use upsurge_core::{
 pub(crate) use self::{
     address::{Destination, join},
     compile::Sources,
+    operation::{Branches, Elements, Limits, Operation, Repetitions, Source},
     request::Request,
 };
 
@@ -29,7 +32,7 @@ pub(crate) use self::{
 pub(crate) struct Program {
     /// Names of the stages.
     pub(crate) stages: Vec<String>,
-    /// Tags of the load that a stage belongs to, by stage; stages without any may be left out at the end.
+    /// Tags of the test and of the load that a stage belongs to, by stage; stages without any may be left out at the end.
     pub(crate) stage_tags: Vec<BTreeMap<String, String>>,
     /// What users do.
     pub(crate) scenarios: Vec<Journey>,
@@ -39,17 +42,19 @@ pub(crate) struct Program {
     pub(crate) requests: Vec<Request>,
     /// All groups of all scenarios.
     pub(crate) groups: Vec<Group>,
-    /// All conditions of all scenarios.
+    /// All conditions and other expressions of all scenarios.
     pub(crate) conditions: Vec<Condition>,
     /// All places that record a custom metric.
     pub(crate) points: Vec<Point>,
+    /// Where the random numbers of users begin; another place each time without it.
+    pub(crate) seed: Option<u64>,
     /// Names of the variables by slot.
     pub(crate) names: Vec<String>,
     /// Values that every user has from the beginning, by slot.
     pub(crate) constants: Vec<Option<Value>>,
     /// Variables of which each user takes a random value.
     pub(crate) choices: Vec<Variable>,
-    /// Slots that captures write to.
+    /// Slots that steps write to.
     pub(crate) captured: Vec<usize>,
     /// Whether users keep their cookies from iteration to iteration.
     pub(crate) keep_cookies: bool,
@@ -62,8 +67,10 @@ pub(crate) struct Program {
 pub(crate) struct Journey {
     /// Name of the scenario.
     pub(crate) name: String,
-    /// Tags of all that it records: the test's and its own.
+    /// Tags of all that it records, besides those of the stage.
     pub(crate) tags: BTreeMap<String, String>,
+    /// How far apart the iterations of a user start.
+    pub(crate) pacing: Option<Duration>,
     /// Its operations.
     pub(crate) operations: Vec<Operation>,
 }
@@ -92,59 +99,15 @@ pub(crate) struct Point {
     pub(crate) tags: BTreeMap<String, String>,
 }
 
-/// A condition of `if` or `while`.
+/// An expression, or anything else that fails a check of its own name.
 #[derive(Debug)]
 pub(crate) struct Condition {
-    /// The expression.
-    pub(crate) expression: Expression,
+    /// The expression; `None` for a step that fails.
+    pub(crate) expression: Option<Expression>,
+    /// Name of the check that counts failures.
+    pub(crate) check: String,
     /// The scenario it belongs to.
     pub(crate) scenario: usize,
     /// The innermost group it belongs to.
     pub(crate) group: Option<usize>,
-}
-
-impl Condition {
-    /// Name of the check that counts evaluations that failed.
-    pub(crate) fn check_name(&self) -> String {
-        format!("condition {}", self.expression.source())
-    }
-}
-
-/// One operation of a program. Numbers are indices into the program's lists; jumps are places in the
-/// scenario's operations.
-#[derive(Debug)]
-pub(crate) enum Operation {
-    /// Sends a request.
-    Request(usize),
-    /// Pauses.
-    Think {
-        /// Shortest pause.
-        min: Duration,
-        /// Longest pause.
-        max: Duration,
-    },
-    /// Goes on elsewhere.
-    Jump(usize),
-    /// Goes on elsewhere unless a condition is true.
-    JumpUnless {
-        /// The condition.
-        condition: usize,
-        /// Where.
-        to: usize,
-    },
-    /// Begins to count the repetitions of a loop.
-    EnterLoop,
-    /// Begins the next repetition, or ends the loop and goes on after it.
-    NextRepetition {
-        /// Most repetitions.
-        count: Option<u64>,
-        /// What must be true for one more.
-        condition: Option<usize>,
-        /// Where to go on after the loop.
-        exit: usize,
-    },
-    /// Begins to time a group.
-    EnterGroup,
-    /// Ends the innermost group.
-    LeaveGroup(usize),
 }

@@ -111,7 +111,6 @@ impl Recorder {
     }
 
     /// Records a value of a custom metric; values that are no numbers are left out.
-    #[allow(dead_code, reason = "steps that record are compiled apart from this")]
     pub(crate) fn custom(&mut self, stage: usize, point: usize, value: f64) {
         let Some(kind) = self.program.points.get(point).map(|point| point.kind) else { return };
         if let Some(series) = self.custom.at(stage, point)
@@ -151,7 +150,7 @@ impl Recorder {
         for (stage, index, count) in self.failed_conditions.used() {
             let Some(condition) = program.conditions.get(index) else { continue };
             let mut tags = self.tags(stage, condition.scenario, condition.group);
-            tags.check = Some(condition.check_name());
+            tags.check = Some(condition.check.clone());
             metrics.add(key(names::CHECKS, &tags), &Sink::Rate { passes: 0, total: *count });
         }
         for (stage, index, series) in self.custom.used() {

@@ -14,6 +14,8 @@ mod server;
 
 #[path = "engine/executors.rs"]
 mod executors;
+#[path = "engine/flow.rs"]
+mod flow;
 #[path = "engine/messages.rs"]
 mod messages;
 #[path = "engine/network.rs"]

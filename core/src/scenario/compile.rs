@@ -6,9 +6,8 @@ use serde_json::Value;
 use upsurge_crds::v1alpha1::{self as api, LoadTestSpec};
 
 use super::{
-    Scenario, ScenarioSet, Step,
+    Scenario, ScenarioSet, Step, data,
     names::{self, Table},
-    request,
 };
 use crate::{
     expression::Expression,
@@ -25,8 +24,12 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
     let variables = names::variables(spec, &table, &mut errors);
     let secrets = spec.secrets.iter().map(|secret| secret.name.clone()).collect();
 
+    let data = data::compile(spec, &mut errors);
     let common = table.common();
     let before = Compiler { spec, names: &common, errors: &mut errors }.steps(&spec.before, "spec.before", 0);
+
+    let names = table.with_captures(&spec.after);
+    let after = Compiler { spec, names: &names, errors: &mut errors }.steps(&spec.after, "spec.after", 0);
 
     let mut scenarios = Vec::new();
     let mut seen = BTreeSet::new();
@@ -45,18 +48,28 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
             format_args!("{path}.weight"),
             u32::try_from(scenario.weight).map_err(|_| "must not be negative"),
         );
-        let names = table.scenario(&scenario.steps);
+        let names = table.scenario(spec, &scenario.steps);
         let steps = Compiler { spec, names: &names, errors: &mut errors }.steps(
             &scenario.steps,
             &format!("{path}.steps"),
             0,
         );
-        scenarios.push(Scenario { name: scenario.name.clone(), weight: weight.unwrap_or_default(), steps });
+        if scenario.pacing.is_some_and(|pacing| pacing.0.is_zero()) {
+            errors.add(format_args!("{path}.pacing"), "0s is no pace: leave it out");
+        }
+        scenarios.push(Scenario {
+            name: scenario.name.clone(),
+            weight: weight.unwrap_or_default(),
+            pacing: scenario.pacing.map(|pacing| pacing.0),
+            tags: scenario.tags.clone(),
+            data: names.used().filter_map(|slot| data::index_of(slot, &data)).collect(),
+            steps,
+        });
     }
     if !scenarios.is_empty() && scenarios.iter().all(|scenario| scenario.weight == 0) {
         errors.add("spec.scenarios", "all weights are 0: there is nothing to do");
     }
-    errors.finish(ScenarioSet { names: table.names, variables, secrets, before, scenarios })
+    errors.finish(ScenarioSet { names: table.names, variables, secrets, data, before, after, scenarios })
 }
 
 /// Compiles the steps of one scenario.
@@ -72,7 +85,7 @@ impl Compiler<'_> {
         steps.filter_map(|(index, step)| self.step(step, &format!("{path}[{index}]"), depth)).collect()
     }
 
-    fn nested(&mut self, steps: &api::step::NestedSteps, path: &str, depth: usize) -> Vec<Step> {
+    pub(super) fn nested(&mut self, steps: &api::NestedSteps, path: &str, depth: usize) -> Vec<Step> {
         if depth >= DEEPEST_NESTING {
             self.errors.add(path, format_args!("steps are nested more than {DEEPEST_NESTING} levels deep"));
             return Vec::new();
@@ -106,67 +119,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn step(&mut self, step: &api::Step, path: &str, depth: usize) -> Option<Step> {
-        match (&step.request, &step.think, &step.if_step, &step.loop_step, &step.group) {
-            (Some(request), None, None, None, None) => {
-                request::compile(self, request, &format!("{path}.request"))
-                    .map(|request| Step::Request(Box::new(request)))
-            }
-            (None, Some(think), None, None, None) => self.think(think, &format!("{path}.think")),
-            (None, None, Some(step), None, None) => self.choice(step, &format!("{path}.if"), depth),
-            (None, None, None, Some(step), None) => self.repetition(step, &format!("{path}.loop"), depth),
-            (None, None, None, None, Some(group)) => {
-                let steps = self.nested(&group.steps, &format!("{path}.group.steps"), depth);
-                Some(Step::Group { name: group.name.clone(), steps })
-            }
-            _ => {
-                self.errors.add(path, "a step is exactly one of request, think, if, loop, group");
-                None
-            }
-        }
-    }
-
-    fn think(&mut self, think: &api::ThinkStep, path: &str) -> Option<Step> {
-        let (min, max) = (think.min.0, think.max.map_or(think.min.0, |max| max.0));
-        if max < min {
-            self.errors.add(
-                format_args!("{path}.max"),
-                format_args!("{} is shorter than min {}", api::TimeSpan(max), think.min),
-            );
-            return None;
-        }
-        Some(Step::Think { min, max })
-    }
-
-    fn choice(&mut self, step: &api::IfStep, path: &str, depth: usize) -> Option<Step> {
-        let condition = self.expression(&step.condition, &format!("{path}.condition"));
-        let then = self.nested(&step.then, &format!("{path}.then"), depth);
-        let otherwise = self.nested(&step.otherwise, &format!("{path}.else"), depth);
-        Some(Step::If { condition: condition?, then, otherwise })
-    }
-
-    fn repetition(&mut self, step: &api::LoopStep, path: &str, depth: usize) -> Option<Step> {
-        let count = step.count.and_then(|count| {
-            self.errors
-                .check(format_args!("{path}.count"), u64::try_from(count).map_err(|_| "must not be negative"))
-        });
-        let condition =
-            step.condition.as_ref().map(|condition| self.expression(condition, &format!("{path}.while")));
-        let steps = self.nested(&step.steps, &format!("{path}.steps"), depth);
-        if step.count.is_none() && step.condition.is_none() {
-            self.errors.add(path, "a loop needs count or while");
-        }
-        if step.count.is_none() && !takes_time(&steps) {
-            self.errors.add(format_args!("{path}.steps"), "a loop without count needs a request, or a think of some length, in every way through it: it would spin for ever without time passing");
-        }
-        let condition = match condition {
-            Some(condition) => Some(condition?),
-            None => None,
-        };
-        Some(Step::Loop { count, condition, steps })
-    }
-
-    fn expression(&mut self, source: &str, path: &str) -> Option<Expression> {
+    pub(super) fn expression(&mut self, source: &str, path: &str) -> Option<Expression> {
         self.errors.check(path, Expression::compile(source, self.names))
     }
 
@@ -185,17 +138,6 @@ impl Compiler<'_> {
     pub(super) fn template(&mut self, text: &str, path: &str) -> Option<crate::template::Template> {
         self.errors.check(path, crate::template::Template::parse(text, self.names))
     }
-}
-
-/// Whether each way through the steps sends a request or pauses.
-fn takes_time(steps: &[Step]) -> bool {
-    steps.iter().any(|step| match step {
-        Step::Request(_) => true,
-        Step::Think { min, max } => !min.is_zero() || !max.is_zero(),
-        Step::If { then, otherwise, .. } => takes_time(then) && takes_time(otherwise),
-        Step::Loop { count, steps, .. } => *count != Some(0) && takes_time(steps),
-        Step::Group { steps, .. } => takes_time(steps),
-    })
 }
 
 /// Path of a field that nothing reads, in the notation of [`FieldError`].

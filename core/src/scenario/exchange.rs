@@ -1,6 +1,6 @@
 //! A request and what becomes of its response.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use regex::Regex;
 use serde_json_path::JsonPath;
@@ -23,6 +23,8 @@ pub struct Request {
     pub headers: Vec<(String, Template)>,
     /// Body.
     pub body: Body,
+    /// Tags of all that it records, besides those of its scenario.
+    pub tags: BTreeMap<String, String>,
     /// Longest time.
     pub timeout: Duration,
     /// What is taken from the response.

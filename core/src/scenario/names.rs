@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use upsurge_crds::v1alpha1::{LoadTestSpec, Step};
 
-use super::{BUILT_INS, Variable};
+use super::{BUILT_INS, FIRST_DATA_SLOT, Variable};
 use crate::{
     field_error::Errors,
     template::{Names, is_name},
 };
+
+/// Variable that holds the element of a loop, unless the loop names another one.
+pub(super) const LOOP_ELEMENT: &str = "loopElement";
 
 /// Slots of all variables of a test.
 pub(super) struct Table {
@@ -25,6 +28,20 @@ impl Table {
         let mut table = Self { names: Vec::new(), slots: BTreeMap::new(), common: Names::default() };
         for name in BUILT_INS {
             table.share(name);
+        }
+        for (index, data) in spec.data.iter().enumerate() {
+            check_name(&data.name, format_args!("spec.data[{index}].name"), errors);
+            if spec.variables.contains_key(&data.name) {
+                errors.add(
+                    format_args!("spec.data[{index}].name"),
+                    format_args!("{:?} is a variable in spec.variables: choose another name", data.name),
+                );
+            } else if table.slot(&data.name) != FIRST_DATA_SLOT + index {
+                errors.add(
+                    format_args!("spec.data[{index}].name"),
+                    format_args!("another data set is named {:?} too", data.name),
+                );
+            }
         }
         for name in spec.variables.keys() {
             check_name(name, format_args!("spec.variables.{name}"), errors);
@@ -43,8 +60,17 @@ impl Table {
         self.common.clone()
     }
 
-    /// The names that may be used in a scenario.
-    pub(super) fn scenario(&mut self, steps: &[Step]) -> Names {
+    /// The names that may be used in a scenario: those of data, too.
+    pub(super) fn scenario(&mut self, spec: &LoadTestSpec, steps: &[Step]) -> Names {
+        let mut names = self.with_captures(steps);
+        for data in &spec.data {
+            names.insert(&data.name, self.slot(&data.name));
+        }
+        names
+    }
+
+    /// The names that may be used everywhere, and what some steps capture and set.
+    pub(super) fn with_captures(&mut self, steps: &[Step]) -> Names {
         let mut names = self.common.clone();
         for name in captured(steps) {
             names.insert(&name, self.slot(&name));
@@ -113,7 +139,7 @@ pub(super) fn variables(spec: &LoadTestSpec, table: &Table, errors: &mut Errors)
     variables
 }
 
-/// Names that requests capture, nested steps included. Raw, because names must be known before any
+/// Names that steps capture and set, nested steps included. Raw, because names must be known before any
 /// template can be parsed.
 fn captured(steps: &[Step]) -> Vec<String> {
     let mut names = Vec::new();
@@ -126,9 +152,14 @@ fn captured(steps: &[Step]) -> Vec<String> {
 
 fn collect(step: &Value, names: &mut Vec<String>) {
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    let captures = list(step.pointer("/request/capture"));
-    names.extend(captures.iter().filter_map(|capture| capture.get("name")?.as_str().map(String::from)));
-    for nested in ["/if/then", "/if/else", "/loop/steps", "/group/steps"] {
+    for named in [list(step.pointer("/request/capture")), list(step.get("set"))] {
+        names.extend(named.iter().filter_map(|named| named.get("name")?.as_str().map(String::from)));
+    }
+    if step.pointer("/loop/over").is_some() {
+        let name = step.pointer("/loop/as").and_then(Value::as_str);
+        names.push(name.unwrap_or(LOOP_ELEMENT).into());
+    }
+    for nested in ["/if/then", "/if/else", "/loop/steps", "/group/steps", "/parallel/steps"] {
         list(step.pointer(nested)).iter().for_each(|step| collect(step, names));
     }
 }

@@ -68,6 +68,7 @@ pub(super) fn compile(
         query,
         headers,
         body,
+        tags: request.tags.clone(),
         timeout,
         capture,
         expect,

@@ -1,6 +1,9 @@
 //! The names a template may use, each bound to a slot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::Value;
 
@@ -11,13 +14,15 @@ use super::Scope;
 pub struct Names {
     slots: BTreeMap<String, usize>,
     secrets: BTreeSet<String>,
+    /// Slots that were asked for.
+    used: RefCell<BTreeSet<usize>>,
 }
 
 impl Names {
     /// Variables in the given order: the first has slot 0.
     pub fn new<'a>(variables: impl IntoIterator<Item = &'a str>) -> Self {
         let slots = variables.into_iter().enumerate().map(|(slot, name)| (name.into(), slot)).collect();
-        Self { slots, secrets: BTreeSet::new() }
+        Self { slots, ..Self::default() }
     }
 
     /// The same variables, and secrets.
@@ -31,9 +36,16 @@ impl Names {
         self.slots.insert(name.into(), slot);
     }
 
-    /// Slot of a variable.
+    /// Slot of a variable, which counts as used from then on.
     pub fn slot(&self, name: &str) -> Option<usize> {
-        self.slots.get(name).copied()
+        let slot = self.slots.get(name).copied()?;
+        self.used.borrow_mut().insert(slot);
+        Some(slot)
+    }
+
+    /// Slots of the variables that are used by what was parsed with these names.
+    pub fn used(&self) -> impl Iterator<Item = usize> {
+        self.used.borrow().clone().into_iter()
     }
 
     /// Whether there is a secret of that name.

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::{
     autoscaling::AutoscalingSpec,
+    data::DataSource,
     http::HttpOptions,
     load::Load,
     metric::CustomMetric,
@@ -72,6 +73,21 @@ pub struct LoadTestSpec {
     #[schemars(length(max = 100))]
     pub secrets: Vec<SecretVariable>,
 
+    /// Rows of data that steps use as `{{ NAME.COLUMN }}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub data: Vec<DataSource>,
+
+    /// Where random numbers begin: runs with the same seed draw the same values, user by user.
+    /// Default: another one each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<i64>,
+
+    /// Tags of everything that is recorded. Thresholds can select by them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20))]
+    pub tags: BTreeMap<String, String>,
+
     /// Defaults of every HTTP request.
     #[serde(default)]
     pub http: HttpOptions,
@@ -81,6 +97,12 @@ pub struct LoadTestSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub before: Vec<Step>,
+
+    /// Steps done once per run after the load has ended, by the user of `before`, with the variables that
+    /// `before` captured: tidying up. A step that fails is reported and changes no verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub after: Vec<Step>,
 
     /// What users do. Each iteration does one scenario, chosen by weight.
     #[serde(default, skip_serializing_if = "Option::is_none")]

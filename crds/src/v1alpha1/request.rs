@@ -115,6 +115,11 @@ pub struct RequestStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<TimeSpan>,
 
+    /// Tags of all that the request records, besides those of the scenario.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20))]
+    pub tags: BTreeMap<String, String>,
+
     /// Values taken from the response into variables of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]

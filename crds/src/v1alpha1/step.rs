@@ -1,22 +1,33 @@
 //! The steps of a scenario.
 //!
-//! Kubernetes schemas can't recurse, so the steps inside `if`, `loop` and `group` are raw values
-//! here; `upsurge-core` parses them and names the path of whatever is wrong in them.
+//! Kubernetes schemas can't recurse, so the steps inside `if`, `loop`, `group` and `parallel` are raw
+//! values here; `upsurge-core` parses them and names the path of whatever is wrong in them.
+
+mod end;
+mod flow;
+mod pause;
+mod values;
 
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{duration::TimeSpan, request::RequestStep};
+pub use self::{
+    end::{AbortStep, FailStep},
+    flow::{GroupStep, IfStep, LoopStep, ParallelStep},
+    pause::{ExponentialPause, NormalPause, PaceStep, ThinkStep},
+    values::{LogStep, RecordStep, SetVariable},
+};
+use super::request::RequestStep;
 
 /// One step. Exactly one of its fields is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
     validation = (
-        "(has(self.request) ? 1 : 0) + (has(self.think) ? 1 : 0) + (has(self.__if__) ? 1 : 0) + (has(self.__loop__) ? 1 : 0) + (has(self.group) ? 1 : 0) == 1",
-        "a step is exactly one of request, think, if, loop, group"
+        "(has(self.request) ? 1 : 0) + (has(self.think) ? 1 : 0) + (has(self.__if__) ? 1 : 0) + (has(self.__loop__) ? 1 : 0) + (has(self.group) ? 1 : 0) + (has(self.parallel) ? 1 : 0) + (has(self.set) ? 1 : 0) + (has(self.pace) ? 1 : 0) + (has(self.record) ? 1 : 0) + (has(self.log) ? 1 : 0) + (has(self.fail) ? 1 : 0) + (has(self.abort) ? 1 : 0) == 1",
+        "a step is exactly one of request, think, if, loop, group, parallel, set, pace, record, log, fail, abort"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +51,35 @@ pub struct Step {
     /// Names a sequence of steps, whose time is recorded as `group_duration`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupStep>,
+
+    /// Does steps side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<ParallelStep>,
+
+    /// Gives variables of the user new values, one after the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50))]
+    pub set: Option<Vec<SetVariable>>,
+
+    /// Waits for the rest of a fixed span of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<PaceStep>,
+
+    /// Records a value of a metric that `spec.metrics` declares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordStep>,
+
+    /// Writes a line to the log of the runner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogStep>,
+
+    /// Ends the iteration as failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fail: Option<FailStep>,
+
+    /// Ends the whole run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<AbortStep>,
 }
 
 /// Steps within a step, unparsed. The schema keeps whatever is in them.
@@ -70,67 +110,4 @@ impl JsonSchema for NestedSteps {
             "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
         })
     }
-}
-
-/// A pause, as a person makes it between two actions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ThinkStep {
-    /// Shortest pause.
-    pub min: TimeSpan,
-
-    /// Longest pause; each pause is drawn evenly from `min` to `max`. Default: `min`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<TimeSpan>,
-}
-
-/// A choice between two sequences of steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct IfStep {
-    /// CEL expression over the variables of the user. Example: `token != ''`.
-    #[schemars(length(min = 1, max = 1024))]
-    pub condition: String,
-
-    /// Steps when the condition is true, written as in `scenarios[].steps`.
-    pub then: NestedSteps,
-
-    /// Steps when it is not. Default: none.
-    #[serde(default, skip_serializing_if = "NestedSteps::is_empty", rename = "else")]
-    pub otherwise: NestedSteps,
-}
-
-/// Repeated steps. At least one of `count` and `while` is given.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(
-    cel,
-    validation = ("has(self.count) || has(self.__while__)", "a loop needs count or while")
-)]
-#[serde(rename_all = "camelCase")]
-pub struct LoopStep {
-    /// Most repetitions. The variable `loopCount` counts them from 1. Default: unlimited, if there is
-    /// a `while`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0, max = 1_000_000))]
-    pub count: Option<i32>,
-
-    /// CEL expression, evaluated before each repetition; the loop ends when it is false.
-    #[serde(default, skip_serializing_if = "Option::is_none", rename = "while")]
-    #[schemars(length(min = 1, max = 1024))]
-    pub condition: Option<String>,
-
-    /// Steps to repeat, written as in `scenarios[].steps`.
-    pub steps: NestedSteps,
-}
-
-/// A named sequence of steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GroupStep {
-    /// Name that results use.
-    #[schemars(length(min = 1, max = 128))]
-    pub name: String,
-
-    /// Steps of the group, written as in `scenarios[].steps`.
-    pub steps: NestedSteps,
 }

@@ -60,7 +60,7 @@ fn run(program: Arc<Program>, valid: Arc<Valid>, setup: &Arc<Setup>) -> Result<M
     let result = runtime.block_on(async {
         let start = Instant::now();
         let counts = Arc::<Counts>::default();
-        let context = Context::new(Arc::clone(&program), valid, start, client, counts);
+        let context = Context::new(Arc::clone(&program), valid, start, client, counts, Arc::default());
         let context = Rc::new(context.map_err(system)?);
         let clock = Rc::clone(&context);
         tokio::task::spawn_local(async move { clock.timer.run().await });

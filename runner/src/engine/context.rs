@@ -13,12 +13,15 @@ use std::{
 use tokio::sync::Notify;
 use upsurge_core::{plan::LoadPlan, validate::Valid};
 
-use super::timer::Timer;
+use super::{halt::Halt, timer::Timer};
 use crate::{
     http::{client::Client, error::TransportError},
     program::Program,
     recorder::Recorder,
 };
+
+/// Most lines that the log steps of a core write.
+const MOST_LINES: u32 = 100;
 
 /// The surroundings of a core's users. Lives on the core's thread.
 pub(crate) struct Context {
@@ -45,6 +48,10 @@ pub(crate) struct Context {
     stop: Notify,
     /// Kinds of errors that were logged already.
     logged: Cell<u32>,
+    /// Lines that steps wrote to the log.
+    lines: Cell<u32>,
+    /// Ends the run on all cores.
+    pub(crate) halt: Arc<Halt>,
 }
 
 /// Figures that other threads may read. Each core writes its own, so no two cores share a cache line.
@@ -99,6 +106,7 @@ impl Context {
         start: Instant,
         client: Client,
         counts: Arc<Counts>,
+        halt: Arc<Halt>,
     ) -> io::Result<Self> {
         Ok(Self {
             recorder: RefCell::new(Box::new(Recorder::new(&program))),
@@ -113,6 +121,8 @@ impl Context {
             stopped: Cell::new(None),
             stop: Notify::new(),
             logged: Cell::new(0),
+            lines: Cell::new(0),
+            halt,
         })
     }
 
@@ -182,6 +192,16 @@ impl Context {
     pub(crate) fn set_users(&self, users: u64) {
         self.users.set(users);
         self.counts.users.store(users, Ordering::Relaxed);
+    }
+
+    /// Whether a step may write one more line to the log.
+    pub(crate) fn may_log_line(&self) -> bool {
+        let lines = self.lines.get();
+        self.lines.set(lines.saturating_add(1));
+        if lines == MOST_LINES {
+            tracing::warn!("log steps wrote {MOST_LINES} lines on this thread; further ones are left out");
+        }
+        lines < MOST_LINES
     }
 
     /// Logs the first error of each kind: a server that is down would fill the log else.

@@ -111,6 +111,7 @@ async fn work(
         *done += 1;
         let task = Task { index: unique, intended: start, scheduled, scenario, stage: StageOf::Load(load) };
         iterate(context, user, task).await;
+        user.keep_pace(context, end).await;
     }
 }
 

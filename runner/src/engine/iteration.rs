@@ -1,10 +1,13 @@
 //! One iteration: a user goes through the operations of a scenario.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::Range,
+    time::{Duration, Instant},
+};
 
-use upsurge_core::{scenario::LOOP_COUNT_SLOT, template::Scope};
+use upsurge_core::scenario::Pause;
 
-use super::{context::Context, response::Seen, user::User, work::StageOf};
+use super::{context::Context, loops::Repetition, response::Seen, user::User, work::StageOf};
 use crate::{
     http::message::Incoming,
     program::{Operation, Request},
@@ -14,23 +17,26 @@ use crate::{
 pub(crate) struct Iteration<'a> {
     pub(super) context: &'a Context,
     pub(super) user: &'a mut User,
-    scenario: usize,
+    pub(super) scenario: usize,
     /// Stage of all that is recorded.
-    stage: StageOf,
+    pub(super) stage: StageOf,
     /// When the next request should start: the schedule's instant, the planned end of a pause, or the
     /// end of the request before.
     pub(super) intended: Instant,
     /// Ends at the first thing that goes wrong, with words for it.
-    strict: bool,
+    pub(super) strict: bool,
     /// Whether time passed: a response came, or a pause was made.
-    rested: bool,
-    loops: Vec<Repetition>,
-    groups: Vec<Instant>,
+    pub(super) rested: bool,
+    /// Planned end of the last span of a pace.
+    pub(super) paced: Instant,
+    pub(super) loops: Vec<Repetition>,
+    groups: Vec<Group>,
 }
 
-struct Repetition {
-    done: u64,
-    outer: Option<serde_json::Value>,
+/// A group under way.
+struct Group {
+    begun: Instant,
+    pauses: Duration,
 }
 
 /// Why an iteration ends before its last operation.
@@ -49,7 +55,8 @@ impl<'a> Iteration<'a> {
         intended: Instant,
     ) -> Self {
         let (loops, groups) = (Vec::new(), Vec::new());
-        Self { context, user, scenario, stage, intended, strict: false, rested: false, loops, groups }
+        let (strict, rested, paced) = (false, false, intended);
+        Self { context, user, scenario, stage, intended, strict, rested, paced, loops, groups }
     }
 
     /// Ends at the first request, check or capture that fails.
@@ -66,80 +73,94 @@ impl<'a> Iteration<'a> {
 
     /// Goes through all operations.
     pub(crate) async fn run(&mut self) -> Result<(), Ended> {
+        self.go(0..usize::MAX).await
+    }
+
+    /// Goes through a part of the operations.
+    pub(super) async fn go(&mut self, range: Range<usize>) -> Result<(), Ended> {
         let context = self.context;
         let Some(journey) = context.program.scenarios.get(self.scenario) else { return Ok(()) };
-        let mut at = 0;
-        while let Some(operation) = journey.operations.get(at) {
+        let mut at = range.start;
+        while at < range.end
+            && let Some(operation) = journey.operations.get(at)
+        {
             at += 1;
             match operation {
                 Operation::Request(request) => self.request(*request).await?,
-                Operation::Think { min, max } => self.think(*min, *max).await,
+                Operation::Think(pause) => self.think(pause).await,
+                Operation::Pace(every) => self.pace(*every).await,
                 Operation::Jump(to) => at = *to,
                 Operation::JumpUnless { condition, to } => {
                     if !self.holds(*condition)? {
                         at = *to;
                     }
                 }
-                Operation::EnterLoop => {
-                    let outer = self.user.variables.variable(LOOP_COUNT_SLOT).cloned();
-                    self.loops.push(Repetition { done: 0, outer });
-                }
-                Operation::NextRepetition { count, condition, exit } => {
-                    if !self.repeat(*count, *condition)? {
+                Operation::EnterLoop(limits) => self.enter_loop(limits)?,
+                Operation::NextRepetition { condition, exit } => {
+                    if !self.repeat(*condition)? {
                         at = *exit;
                     }
                     // Long loops without requests let the others have their turn.
                     tokio::task::consume_budget().await;
                 }
-                Operation::EnterGroup => self.groups.push(Instant::now()),
-                Operation::LeaveGroup(group) => {
-                    if let Some(begun) = self.groups.pop() {
-                        let stage = self.stage();
-                        context.recorder.borrow_mut().group(stage, *group, begun.elapsed());
-                    }
+                Operation::EnterGroup => {
+                    self.groups.push(Group { begun: Instant::now(), pauses: Duration::ZERO });
                 }
+                Operation::LeaveGroup { group, exclude_think_time } => {
+                    self.leave_group(*group, *exclude_think_time);
+                }
+                Operation::Parallel(branches) => {
+                    // On the heap: few scenarios have any, and each user would keep the place.
+                    Box::pin(self.parallel(branches)).await?;
+                    at = branches.exit;
+                }
+                Operation::Set { slot, source } => self.assign(*slot, source)?,
+                Operation::Record { point, value } => self.record(*point, *value)?,
+                Operation::Log(message) => self.log(message),
+                Operation::Fail { check, condition } => self.fail(*check, *condition)?,
+                Operation::Abort { reason, condition } => self.abort(reason, *condition)?,
             }
         }
         Ok(())
     }
 
-    fn stage(&self) -> usize {
+    pub(super) fn stage(&self) -> usize {
         self.stage.at(self.context, Instant::now())
     }
 
-    async fn think(&mut self, min: Duration, max: Duration) {
-        let pause = min + (max - min).mul_f64(self.user.variables.fraction());
+    async fn think(&mut self, pause: &Pause) {
+        let pause = pause.draw(|| self.user.variables.fraction());
         self.rested |= !pause.is_zero();
         self.intended = Instant::now() + pause;
+        self.pause().await;
+    }
+
+    /// Waits until the span is over that began with the last pace. Who is late goes on at once, with the
+    /// instant at which it should have gone on as the intended one.
+    async fn pace(&mut self, every: Duration) {
+        self.paced += every;
+        self.intended = self.paced;
+        if self.paced > Instant::now() {
+            self.rested = true;
+            self.pause().await;
+        }
+    }
+
+    /// Waits for the intended instant.
+    async fn pause(&mut self) {
+        let begun = Instant::now();
         self.context.timer.wait_until(self.intended).await;
+        let pause = begun.elapsed();
+        self.groups.iter_mut().for_each(|group| group.pauses += pause);
     }
 
-    fn holds(&mut self, condition: usize) -> Result<bool, Ended> {
-        let Some(known) = self.context.program.conditions.get(condition) else { return Ok(false) };
-        let variables = &self.user.variables;
-        known.expression.evaluate(|slot| variables.variable(slot)).map_err(|error| {
-            let stage = self.stage();
-            self.context.recorder.borrow_mut().condition_failed(stage, condition);
-            Ended { message: error.to_string() }
-        })
-    }
-
-    /// Begins the next repetition of the innermost loop, or leaves the loop.
-    fn repeat(&mut self, count: Option<u64>, condition: Option<usize>) -> Result<bool, Ended> {
-        let Some(repetition) = self.loops.last_mut() else { return Ok(false) };
-        let mut again = count.is_none_or(|count| repetition.done < count);
-        if again {
-            repetition.done += 1;
-            let number = repetition.done;
-            self.user.variables.set(LOOP_COUNT_SLOT, number.into());
-            if let Some(condition) = condition {
-                again = self.holds(condition)?;
-            }
+    fn leave_group(&mut self, group: usize, exclude_think_time: bool) {
+        let Some(Group { begun, pauses }) = self.groups.pop() else { return };
+        let mut duration = begun.elapsed();
+        if exclude_think_time {
+            duration = duration.saturating_sub(pauses);
         }
-        if !again && let Some(repetition) = self.loops.pop() {
-            self.user.variables.set(LOOP_COUNT_SLOT, repetition.outer.unwrap_or_default());
-        }
-        Ok(again)
+        self.context.recorder.borrow_mut().group(self.stage(), group, duration);
     }
 
     async fn request(&mut self, index: usize) -> Result<(), Ended> {

@@ -1,6 +1,6 @@
 //! A user: variables, connections, cookies, and a source of random numbers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
 
 use cookie_store::CookieStore;
 use http::{HeaderMap, HeaderValue, header};
@@ -11,6 +11,7 @@ use upsurge_core::{
 };
 use url::Url;
 
+use super::context::Context;
 use crate::{
     http::client::Connections,
     program::{Destination, Program},
@@ -25,13 +26,21 @@ pub(crate) struct User {
     pub(crate) connections: Connections,
     /// Its cookies, which last for one iteration unless the test keeps them.
     pub(crate) cookies: Cookies,
+    /// When its next iteration is intended to start, if its scenario has a pace.
+    pub(crate) paced: Option<Instant>,
+    /// Connections for steps side by side.
+    #[allow(clippy::box_collection, reason = "most users have none, and each byte counts")]
+    lanes: Option<Box<Vec<Connections>>>,
 }
 
 /// The variables of a user by slot.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Variables {
     slots: Vec<Option<Value>>,
     random: fastrand::Rng,
+    /// In a branch: slots that it wrote to.
+    #[allow(clippy::box_collection, reason = "most users have none, and each byte counts")]
+    written: Option<Box<Vec<usize>>>,
 }
 
 impl Scope for Variables {
@@ -56,8 +65,35 @@ impl Scope for Variables {
 impl Variables {
     /// Sets a variable.
     pub(crate) fn set(&mut self, slot: usize, value: Value) {
+        self.restore(slot, Some(value));
+    }
+
+    /// Gives a variable back what it had, which may be nothing.
+    pub(crate) fn restore(&mut self, slot: usize, value: Option<Value>) {
         if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(value);
+            *place = value;
+        }
+        if let Some(written) = &mut self.written {
+            written.push(slot);
+        }
+    }
+
+    /// The variables as a branch of the user begins with them, and random numbers of its own.
+    pub(crate) fn fork(&self, seed: u64) -> Self {
+        Self {
+            slots: self.slots.clone(),
+            random: fastrand::Rng::with_seed(seed),
+            written: Some(Box::default()),
+        }
+    }
+
+    /// Takes over what a branch wrote.
+    pub(crate) fn merge(&mut self, mut branch: Self) {
+        for slot in branch.written.take().into_iter().flat_map(|written| *written) {
+            if let Some(value) = branch.slots.get(slot) {
+                let value = value.clone();
+                self.restore(slot, value);
+            }
         }
     }
 
@@ -80,10 +116,49 @@ impl Variables {
 impl User {
     /// A new user; numbers begin with 1.
     pub(crate) fn new(program: &Program, number: u64) -> Self {
-        let mut variables = Variables { slots: program.constants.clone(), random: fastrand::Rng::new() };
+        // Every user has numbers of its own; with a seed, the same ones in each run.
+        let random = program.seed.map(|seed| fastrand::Rng::with_seed(seed.wrapping_add(number)));
+        let random = random.unwrap_or_default();
+        let mut variables = Variables { slots: program.constants.clone(), random, written: None };
         variables.choose(program);
         variables.set(USER_SLOT, number.into());
-        Self { variables, connections: Connections::default(), cookies: Cookies::default() }
+        let (connections, cookies) = (Connections::default(), Cookies::default());
+        Self { variables, connections, cookies, paced: None, lanes: None }
+    }
+
+    /// The same user with other connections, for steps side by side: its cookies are shared.
+    pub(crate) fn fork(&self, connections: Connections) -> Self {
+        let (variables, cookies) = (Variables::default(), self.cookies.clone());
+        Self { variables, connections, cookies, paced: None, lanes: None }
+    }
+
+    /// Connections for so many lanes: the user's own, then those it had before.
+    pub(crate) fn lend_connections(&mut self, lanes: usize) -> Vec<Connections> {
+        self.cookies.share();
+        let mut lent = vec![std::mem::take(&mut self.connections)];
+        lent.extend(self.lanes.take().into_iter().flat_map(|kept| *kept));
+        lent.resize_with(lanes, Connections::default);
+        lent
+    }
+
+    /// Keeps connections of lanes for the next time.
+    pub(crate) fn keep_lanes(&mut self, lanes: Vec<Connections>) {
+        if !lanes.is_empty() {
+            self.lanes = Some(Box::new(lanes));
+        }
+    }
+
+    /// Closes all connections.
+    pub(crate) fn hang_up(&mut self) {
+        self.connections.close();
+        self.lanes = None;
+    }
+
+    /// Waits for the instant at which the next iteration is intended to start, at most until `end`.
+    pub(crate) async fn keep_pace(&self, context: &Context, end: Instant) {
+        if let Some(paced) = self.paced {
+            context.wait_to_start(paced.min(end)).await;
+        }
     }
 
     /// Takes values anew, as a user who comes for the first time.
@@ -109,11 +184,16 @@ impl User {
     }
 }
 
-/// The cookies of a user: none at first, and then no cost.
-#[derive(Debug, Default)]
-pub(crate) struct Cookies(Option<Box<CookieStore>>);
+/// The cookies of a user: none at first, and then no cost. Clones of shared cookies are the same ones.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cookies(Option<Rc<RefCell<CookieStore>>>);
 
 impl Cookies {
+    /// Lets clones keep cookies for each other.
+    fn share(&mut self) {
+        self.0.get_or_insert_default();
+    }
+
     /// Adds the cookies that belong to a request, and `own` ones, which win over those of the same name,
     /// unless the test writes the header itself.
     pub(crate) fn add_to(
@@ -129,6 +209,7 @@ impl Cookies {
         if let Some(store) = &self.0
             && let Some(url) = url_of(destination)
         {
+            let store = store.borrow();
             let kept = store.get_request_values(&url);
             let kept = kept.filter(|(name, _)| own.iter().all(|(known, _)| known != name));
             pairs.extend(kept.map(|(name, value)| format!("{name}={value}")));
@@ -146,7 +227,7 @@ impl Cookies {
             return;
         }
         let Some(url) = url_of(destination) else { return };
-        let store = self.0.get_or_insert_default();
+        let mut store = self.0.get_or_insert_default().borrow_mut();
         for cookie in headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
             if let Err(error) = store.parse(cookie, &url) {
                 tracing::debug!(%error, "cookie was not kept");

@@ -60,7 +60,7 @@ async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), int
             () = context.wait_to_cut(context.instant(cut(plan, last)), plan.graceful_stop) => {}
         }
         // A user who leaves hangs up.
-        user.connections.close();
+        user.hang_up();
     }
 }
 
@@ -85,6 +85,7 @@ async fn work(
                 Task { index: unique, intended: from, scheduled, scenario, stage: StageOf::Load(load) };
             scheduled = false;
             iterate(context, user, task).await;
+            user.keep_pace(context, to).await;
         }
     }
 }

@@ -58,7 +58,9 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     user.begin(&context.program, task.index, task.scenario);
     let traffic = Rc::clone(&user.connections.traffic);
     let _rest = RestOfTraffic { context: Rc::clone(context), traffic, stage, scenario: task.scenario };
-    let intended = if task.scheduled { task.intended } else { begun };
+    let paced = user.paced.take();
+    let intended = if task.scheduled { task.intended } else { paced.unwrap_or(begun) };
+    let pacing = context.program.scenarios.get(task.scenario).and_then(|journey| journey.pacing);
     let mut iteration = Iteration::new(context, user, task.scenario, task.stage, intended);
     if let Err(ended) = iteration.run().await {
         tracing::trace!(message = ended.message, "iteration ended early");
@@ -67,8 +69,9 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     context.recorder.borrow_mut().finished(stage, task.scenario, duration);
     count(&context.counts.finished, 1);
     let rested = iteration.rested();
+    user.paced = pacing.map(|pacing| intended + pacing);
     if context.program.close_after_iteration {
-        user.connections.close();
+        user.hang_up();
     }
     if !rested {
         context.timer.wait_until(begun + SHORTEST_ITERATION).await;

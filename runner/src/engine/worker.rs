@@ -26,7 +26,9 @@ use super::{
     arrivals,
     context::{Context, Counts},
     counted::{self, Shared},
-    crew, users,
+    crew,
+    halt::Halt,
+    users,
 };
 use crate::{
     http::{client::Client, setup::Setup},
@@ -52,6 +54,7 @@ pub(crate) struct Job {
     /// Its part of the connections that users share.
     pub(crate) connections: u64,
     pub(crate) counts: Arc<Counts>,
+    pub(crate) halt: Arc<Halt>,
 }
 
 /// What the engine says to a core.
@@ -124,6 +127,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
             job.start,
             Client::new(&job.setup, job.connections).map_err(io::Error::other)?,
             Arc::clone(&job.counts),
+            Arc::clone(&job.halt),
         )?
     };
     Ok((runtime, Rc::new(context)))
@@ -163,6 +167,7 @@ async fn work(context: &Rc<Context>, job: &Job, line: &mut Line) {
                 }
                 return;
             }
+            () = job.halt.wait() => return,
             () = tokio::time::sleep_until(cut.into()) => return,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use upsurge_core::{
-    expression::Expression,
+    metrics::Catalog,
     scenario::{self, ScenarioSet, Step},
     schedule::WeightedChoice,
     validate::Valid,
@@ -13,11 +13,7 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 
 use crate::files::Files;
 
-use super::{
-    Condition, Group, Journey, Operation, Program,
-    address::Base,
-    request::{Common, Request},
-};
+use super::{Journey, Operation, Program, address::Base};
 
 /// What a program is made from.
 pub(crate) struct Sources<'a> {
@@ -63,21 +59,36 @@ impl Program {
     /// Compiles the scenarios of a test.
     pub(crate) fn scenarios(sources: &Sources<'_>) -> Result<Self, ProgramError> {
         let set = &sources.valid.scenarios;
-        let journeys =
-            set.scenarios.iter().map(|scenario| (scenario.name.as_str(), scenario.steps.as_slice()));
         let weights: Vec<u32> = set.scenarios.iter().map(|scenario| scenario.weight).collect();
-        compile(sources, journeys.collect(), &weights)
+        compile(sources, &set.scenarios, &weights)
     }
 
     /// Compiles `before` as a test of one scenario.
     pub(crate) fn before(sources: &Sources<'_>) -> Result<Self, ProgramError> {
-        compile(sources, vec![("before", &sources.valid.scenarios.before)], &[1])
+        Self::once(sources, "before", &sources.valid.scenarios.before)
+    }
+
+    /// Compiles `after` as a test of one scenario.
+    pub(crate) fn after(sources: &Sources<'_>) -> Result<Self, ProgramError> {
+        Self::once(sources, "after", &sources.valid.scenarios.after)
+    }
+
+    fn once(sources: &Sources<'_>, name: &str, steps: &[Step]) -> Result<Self, ProgramError> {
+        let scenario = scenario::Scenario {
+            name: name.to_owned(),
+            weight: 1,
+            pacing: None,
+            tags: BTreeMap::new(),
+            data: Vec::new(),
+            steps: steps.to_vec(),
+        };
+        compile(sources, &[scenario], &[1])
     }
 }
 
 fn compile(
     sources: &Sources<'_>,
-    journeys: Vec<(&str, &[Step])>,
+    scenarios: &[scenario::Scenario],
     weights: &[u32],
 ) -> Result<Program, ProgramError> {
     for name in &sources.valid.scenarios.secrets {
@@ -92,6 +103,7 @@ fn compile(
         base: Base::parse(&sources.test.target.base_url).map_err(ProgramError::BaseUrl)?,
         secrets: sources.secrets,
         files: sources.files,
+        metrics: Catalog::new(&sources.test.metrics),
         scenario: 0,
         scenario_name: "",
         group: None,
@@ -105,6 +117,7 @@ fn compile(
             groups: Vec::new(),
             conditions: Vec::new(),
             points: Vec::new(),
+            seed: sources.test.seed.map(i64::cast_unsigned),
             names: set.names.clone(),
             constants,
             choices,
@@ -113,29 +126,40 @@ fn compile(
             close_after_iteration: sources.valid.http.connections.close_after_iteration,
         },
     };
-    for (index, (name, steps)) in journeys.into_iter().enumerate() {
+    for (index, scenario) in scenarios.iter().enumerate() {
         compiler.scenario = index;
-        compiler.scenario_name = name;
-        compiler.steps(steps)?;
-        let operations = std::mem::take(&mut compiler.operations);
-        compiler.program.scenarios.push(Journey { name: name.to_owned(), tags: BTreeMap::new(), operations });
+        compiler.scenario_name = &scenario.name;
+        compiler.steps(&scenario.steps)?;
+        compiler.program.scenarios.push(Journey {
+            name: scenario.name.clone(),
+            tags: scenario.tags.clone(),
+            pacing: scenario.pacing,
+            operations: std::mem::take(&mut compiler.operations),
+        });
     }
-    let mut captured: Vec<usize> = compiler
-        .program
-        .requests
-        .iter()
-        .flat_map(|request| request.captures.iter().map(|capture| capture.slot))
-        .collect();
+    let requests = compiler.program.requests.iter();
+    let mut captured: Vec<usize> =
+        requests.flat_map(|request| request.captures.iter().map(|capture| capture.slot)).collect();
+    let operations = compiler.program.scenarios.iter().flat_map(|journey| &journey.operations);
+    captured.extend(operations.filter_map(|operation| match operation {
+        Operation::Set { slot, .. } => Some(*slot),
+        _ => None,
+    }));
     captured.sort_unstable();
     captured.dedup();
     compiler.program.captured = captured;
     Ok(compiler.program)
 }
 
-/// The tags that loads give to all that is measured in their stages.
+/// Tags of the test and of each load, by stage.
 fn stage_tags(sources: &Sources<'_>) -> Vec<BTreeMap<String, String>> {
     let loads = sources.valid.loads.iter();
-    loads.flat_map(|load| load.stages.iter().map(|_| load.tags.clone())).collect()
+    let stages = loads.flat_map(|load| load.stages.iter().map(|_| &load.tags));
+    let with_test = |tags: &BTreeMap<String, String>| {
+        let test = sources.test.tags.iter();
+        test.chain(tags).map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    stages.map(with_test).collect()
 }
 
 /// Values by slot that are the same for all users, and variables of which each takes one of many.
@@ -157,109 +181,15 @@ fn values(set: &ScenarioSet, before: &Map<String, Value>) -> (Vec<Option<Value>>
     (constants, choices)
 }
 
-struct Compiler<'a> {
-    base: Base,
-    secrets: &'a BTreeMap<String, String>,
-    files: &'a Files,
-    scenario: usize,
-    scenario_name: &'a str,
-    group: Option<usize>,
-    operations: Vec<Operation>,
-    program: Program,
-}
-
-impl Compiler<'_> {
-    fn steps(&mut self, steps: &[Step]) -> Result<(), ProgramError> {
-        steps.iter().try_for_each(|step| self.step(step))
-    }
-
-    fn step(&mut self, step: &Step) -> Result<(), ProgramError> {
-        match step {
-            Step::Request(request) => self.request(request),
-            Step::Think { min, max } => {
-                self.operations.push(Operation::Think { min: *min, max: *max });
-                Ok(())
-            }
-            Step::If { condition, then, otherwise } => self.choice(condition, then, otherwise),
-            Step::Loop { count, condition, steps } => self.repetition(*count, condition.as_ref(), steps),
-            Step::Group { name, steps } => self.named(name, steps),
-        }
-    }
-
-    fn common(&self) -> Common<'_> {
-        Common { base: &self.base, secrets: self.secrets, files: self.files }
-    }
-
-    fn request(&mut self, request: &scenario::Request) -> Result<(), ProgramError> {
-        let compiled = Request::compile(request, &self.common(), self.scenario, self.group);
-        let compiled = compiled.map_err(|message| ProgramError::Request {
-            request: request.name.clone(),
-            scenario: self.scenario_name.to_owned(),
-            message,
-        })?;
-        self.operations.push(Operation::Request(self.program.requests.len()));
-        self.program.requests.push(compiled);
-        Ok(())
-    }
-
-    fn choice(
-        &mut self,
-        condition: &Expression,
-        then: &[Step],
-        otherwise: &[Step],
-    ) -> Result<(), ProgramError> {
-        let condition = self.condition(condition);
-        let fork = self.reserve();
-        self.steps(then)?;
-        if otherwise.is_empty() {
-            self.operations[fork] = Operation::JumpUnless { condition, to: self.operations.len() };
-            return Ok(());
-        }
-        let end = self.reserve();
-        self.operations[fork] = Operation::JumpUnless { condition, to: self.operations.len() };
-        self.steps(otherwise)?;
-        self.operations[end] = Operation::Jump(self.operations.len());
-        Ok(())
-    }
-
-    fn repetition(
-        &mut self,
-        count: Option<u64>,
-        condition: Option<&Expression>,
-        steps: &[Step],
-    ) -> Result<(), ProgramError> {
-        let condition = condition.map(|condition| self.condition(condition));
-        self.operations.push(Operation::EnterLoop);
-        let top = self.reserve();
-        self.steps(steps)?;
-        self.operations.push(Operation::Jump(top));
-        self.operations[top] = Operation::NextRepetition { count, condition, exit: self.operations.len() };
-        Ok(())
-    }
-
-    fn named(&mut self, name: &str, steps: &[Step]) -> Result<(), ProgramError> {
-        let group = self.program.groups.len();
-        self.program.groups.push(Group { name: name.to_owned(), scenario: self.scenario });
-        let outer = self.group.replace(group);
-        self.operations.push(Operation::EnterGroup);
-        self.steps(steps)?;
-        self.operations.push(Operation::LeaveGroup(group));
-        self.group = outer;
-        Ok(())
-    }
-
-    fn condition(&mut self, expression: &Expression) -> usize {
-        self.program.conditions.push(Condition {
-            expression: expression.clone(),
-            scenario: self.scenario,
-            group: self.group,
-        });
-        self.program.conditions.len() - 1
-    }
-
-    /// Keeps a place for an operation that is not known yet.
-    fn reserve(&mut self) -> usize {
-        self.operations.push(Operation::Jump(usize::MAX));
-        self.operations.len() - 1
-    }
+/// Compiles the steps of one scenario after the other.
+pub(super) struct Compiler<'a> {
+    pub(super) base: Base,
+    pub(super) secrets: &'a BTreeMap<String, String>,
+    pub(super) files: &'a Files,
+    pub(super) metrics: Catalog<'a>,
+    pub(super) scenario: usize,
+    pub(super) scenario_name: &'a str,
+    pub(super) group: Option<usize>,
+    pub(super) operations: Vec<Operation>,
+    pub(super) program: Program,
 }

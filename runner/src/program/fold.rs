@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use upsurge_core::template::{Piece, Scope, Template};
+use upsurge_core::template::{JsonTemplate, Piece, Scope, Template};
 
 /// A template with its secrets filled in and neighbouring texts joined.
 pub(super) fn fold(template: &Template, secrets: &BTreeMap<String, String>) -> Template {
@@ -42,5 +42,19 @@ impl Scope for Nothing {
 
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::UNIX_EPOCH
+    }
+}
+
+/// A JSON value whose templates have their secrets filled in.
+pub(super) fn fold_json(json: &JsonTemplate, secrets: &BTreeMap<String, String>) -> JsonTemplate {
+    match json {
+        JsonTemplate::Literal(value) => JsonTemplate::Literal(value.clone()),
+        JsonTemplate::Text(template) => JsonTemplate::Text(fold(template, secrets)),
+        JsonTemplate::Array(items) => {
+            JsonTemplate::Array(items.iter().map(|item| fold_json(item, secrets)).collect())
+        }
+        JsonTemplate::Object(fields) => JsonTemplate::Object(
+            fields.iter().map(|(name, value)| (name.clone(), fold_json(value, secrets))).collect(),
+        ),
     }
 }

@@ -118,7 +118,7 @@ impl Request {
             name: request.name.clone(),
             scenario,
             group,
-            tags: BTreeMap::new(),
+            tags: request.tags.clone(),
             method: method(request.method),
             address,
             body: Body::compile(request, secrets, files)?,
