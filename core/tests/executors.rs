@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::{
-    plan::{LoadPlan, Plan, Work, busiest},
-    schedule::{Arrivals, Part, Share, Users},
+    plan::{LoadPlan, Plan, Work, busiest, carried_out, with_stop},
+    schedule::{Arrivals, Part, Share, Users, WeightedChoice},
+    validate::validate,
 };
-use upsurge_crds::v1alpha1::{Load, LoadUnit};
+use upsurge_crds::v1alpha1::{Load, LoadTestSpec, LoadUnit};
 
 fn compile(load: Value) -> Result<Plan, Vec<String>> {
     let load: Load = serde_json::from_value(load).unwrap();
@@ -31,7 +32,7 @@ fn milliseconds(load: &LoadPlan) -> Vec<u128> {
 }
 
 #[rstest]
-#[case::per_second("1s", &[3162, 4472, 5500, 6527, 7837])]
+#[case::per_second("1s", &[3162, 4472, 5500, 6527, 7837, 11_000])]
 #[case::three_times_as_fast("333333us", &[
     1825, 2581, 3162, 3651, 4082, 4472, 4830, 5166, 5500, 5833, 6169, 6527, 6917, 7348, 7837, 8418, 9174, 10998,
 ])]
@@ -73,11 +74,11 @@ fn the_number_of_users_follows_k6s_steps() {
 }
 
 #[rstest]
-#[case::first_at_once(json!({"rate": 10, "duration": "1s"}), &[0, 100, 200, 300, 400, 500, 600, 700, 800, 900])]
+#[case::first_at_once(json!({"rate": 10, "duration": "1s"}), &[0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000])]
 #[case::fraction(json!({"rate": 0.5, "duration": "5s"}), &[0, 2000, 4000])]
 #[case::per_minute(json!({"rate": 30, "timeUnit": "1m", "duration": "5s"}), &[0, 2000, 4000])]
-#[case::later(json!({"rate": 1, "duration": "2s", "startTime": "10s"}), &[10_000, 11_000])]
-fn a_constant_rate_begins_at_once_and_is_even(#[case] fields: Value, #[case] expected: &[u128]) {
+#[case::later(json!({"rate": 1, "duration": "2s", "startTime": "10s"}), &[10_000, 11_000, 12_000])]
+fn a_constant_rate_is_even_from_the_start_to_the_very_end(#[case] fields: Value, #[case] expected: &[u128]) {
     let mut fields = fields;
     fields["executor"] = "constant-arrival-rate".into();
     fields["preAllocatedVUs"] = 2.into();
@@ -91,8 +92,8 @@ fn stages_without_rate_or_length_start_nothing_by_themselves() {
         "executor": "ramping-arrival-rate", "preAllocatedVUs": 2, "startRate": 2,
         "stages": [stage(1, 2), stage(0, 0), stage(5, 0), stage(0, 1), stage(3, 1)],
     }));
-    // Two at rate 2, the second of them at the very end of the first stage; the last one is due at the end.
-    assert_eq!(milliseconds(&load), [500, 1000, 7000, 8000]);
+    // Two at rate 2, the second of them at the very end of the first stage; the last one at the end of the load.
+    assert_eq!(milliseconds(&load), [500, 1000, 7000, 8000, 9000]);
     let timeline = compile(json!({"executors": {"main": {
         "executor": "ramping-arrival-rate", "preAllocatedVUs": 2, "startRate": 2,
         "stages": [stage(1, 2), stage(0, 0), stage(5, 0), stage(0, 1), stage(3, 1)],
@@ -313,12 +314,70 @@ proptest! {
         let mut times = arrivals.times();
         let all: Vec<Duration> = (0..arrivals.total()).map(|index| times.time_of(index).unwrap()).collect();
         prop_assert!(all.windows(2).all(|pair| pair[0] <= pair[1]));
-        prop_assert!(all.iter().all(|time| load.start() <= *time && *time < load.end()));
+        prop_assert!(all.iter().all(|time| load.start() <= *time && *time <= load.end()));
         prop_assert_eq!(times.time_of(arrivals.total()), None);
         for index in asked.iter().filter(|_| !all.is_empty()).map(|index| index.index(all.len())) {
             prop_assert_eq!(arrivals.time_of(index as u64), Some(all[index]), "in another order");
             let before = arrivals.due_before(all[index]);
             prop_assert!(before <= index as u64 && all[before as usize] == all[index]);
         }
+    }
+}
+
+#[test]
+fn a_staircase_that_stops_watches_each_of_its_steps() {
+    let mut spec: LoadTestSpec = serde_json::from_value(json!({
+        "target": {"baseUrl": "http://shop"},
+        "scenarios": [{"name": "main", "steps": [{"request": {"url": "/"}}]}],
+        "load": {"stress": {"start": 10, "increment": 10, "max": 30, "every": "1m", "stopAt": {"errorRate": "5%"}}},
+        "thresholds": [{"metric": "http_req_duration", "condition": "p(95) < 200ms"}],
+    }))
+    .unwrap();
+    let watched = with_stop(spec.clone());
+    assert_eq!(watched.thresholds[..1], spec.thresholds[..]);
+    let steps: Vec<_> = watched.thresholds[1..]
+        .iter()
+        .map(|threshold| {
+            assert!(threshold.abort_on_fail);
+            let stage = threshold.selector.as_ref().unwrap().stage.as_deref().unwrap();
+            (stage, threshold.metric.as_str(), threshold.condition.as_str())
+        })
+        .collect();
+    let expected = ["step-1", "step-2", "step-3"].map(|stage| (stage, "http_req_failed", "rate < 5%"));
+    assert_eq!(steps, expected);
+    validate(&watched).unwrap();
+    spec.load.stress.as_mut().unwrap().stop_at = None;
+    assert_eq!(with_stop(spec.clone()), spec);
+}
+
+#[test]
+fn a_load_that_ended_with_its_iterations_asked_for_no_more() {
+    let plan = compile(json!({"executors": {
+        "a": {"executor": "shared-iterations", "vus": 4, "iterations": 100, "startTime": "10s"},
+        "b": {"executor": "constant-vus", "vus": 1, "duration": "20s"},
+    }}))
+    .unwrap();
+    assert_eq!(plan.timeline.duration(), Duration::from_secs(610));
+    let over = carried_out(&plan.timeline, &plan.loads, Duration::from_secs(25));
+    assert_eq!(over.duration(), Duration::from_secs(25));
+    let levels = [5, 15, 22, 30].map(|seconds| over.level_at(Duration::from_secs(seconds)));
+    assert_eq!(levels, [1.0, 5.0, 4.0, 0.0]);
+    // It may have ended before the load has begun.
+    assert_eq!(
+        carried_out(&plan.timeline, &plan.loads, Duration::from_secs(2)).duration(),
+        Duration::from_secs(20)
+    );
+}
+
+#[test]
+fn scenarios_of_many_iterations_are_counted_by_weight() {
+    let choice = WeightedChoice::new(&[3, 0, 1]);
+    assert_eq!(choice.spread(0).iter().map(|(_, count)| count).sum::<u64>(), 0);
+    for count in [1, 7, 400, 1_000_000_000_001] {
+        let spread = choice.spread(count);
+        assert_eq!(spread.iter().map(|(_, count)| count).sum::<u64>(), count);
+        let of =
+            |thing: usize| spread.iter().find(|(known, _)| *known == thing).map_or(0, |(_, count)| *count);
+        assert!(of(0).abs_diff(count * 3 / 4) <= 3 && of(1) == 0, "{spread:?}");
     }
 }

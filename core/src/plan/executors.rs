@@ -294,6 +294,7 @@ impl Compiler<'_> {
         }
         Work::Arrivals {
             first,
+            at_end: true,
             process: executor.arrivals.unwrap_or_default(),
             seed: executor.seed.map_or(DEFAULT_SEED, |seed| seed.unsigned_abs()),
             pool: Pool {

@@ -42,6 +42,8 @@ pub enum Work {
     Arrivals {
         /// When the first one starts.
         first: First,
+        /// Whether one that is due at the very end still starts, as in k6.
+        at_end: bool,
         /// How they are spread.
         process: ArrivalProcess,
         /// Chooses among random courses.

@@ -44,6 +44,7 @@ pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
         }
         (None, LoadUnit::IterationsPerSecond) => Work::Arrivals {
             first: First::AtOnce,
+            at_end: false,
             process: load.arrivals.unwrap_or_default(),
             seed: load.seed.map_or(DEFAULT_SEED, |seed| seed.unsigned_abs()),
             pool: pool(load, peak),

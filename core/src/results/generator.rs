@@ -101,7 +101,11 @@ impl<'a> Scheduled<'a> {
     }
 
     fn due_before(&self, at: Duration) -> u64 {
-        self.loads.iter().map(|(_, arrivals)| arrivals.due_before(at)).sum()
+        let of_load = self.loads.iter().map(|(load, arrivals)| match at {
+            at if at >= load.end() => arrivals.total(),
+            at => arrivals.due_before(at),
+        });
+        of_load.sum()
     }
 
     /// Iterations that were started, or dropped for want of a user.

@@ -48,7 +48,7 @@ struct Piece {
 impl Arrivals {
     /// The schedule of a load whose levels are iterations per second; any other has no iterations.
     pub fn new(load: &LoadPlan) -> Self {
-        let Work::Arrivals { first, process, seed, .. } = load.work else {
+        let Work::Arrivals { first, at_end, process, seed, .. } = load.work else {
             return Self { pieces: Vec::new(), places: Places::Even(First::AtOnce), total: 0 };
         };
         let mut area = 0.0;
@@ -67,17 +67,12 @@ impl Arrivals {
             ArrivalProcess::Poisson => Places::Random(Poisson::new(seed, area)),
         };
         let total = match &places {
+            Places::Even(First::AtOnce) if at_end => (area + ROUNDING).floor() as u64 + 1,
             Places::Even(First::AtOnce) => (area - ROUNDING).ceil().max(0.0) as u64,
             Places::Even(First::AfterOne) => (area + ROUNDING).floor().max(0.0) as u64,
             Places::Random(process) => process.total(),
         };
-        let mut arrivals = Self { pieces, places, total };
-        // Nothing starts any more when the load is over.
-        while arrivals.total > 0 && arrivals.time_of(arrivals.total - 1).is_none_or(|time| time >= load.end())
-        {
-            arrivals.total -= 1;
-        }
-        arrivals
+        Self { pieces, places, total }
     }
 
     /// How many iterations the whole load has.

@@ -180,15 +180,13 @@ impl Crew {
     async fn work(self: Rc<Self>, mut member: Member, mut due: Due) {
         let context = &self.context;
         let present = Present::new(context);
-        loop {
-            let Some(plan) = context.loads().get(self.load) else { break };
-            let Some((unique, scenario)) = context.choose(self.load, due.index) else { break };
+        while let Some((unique, scenario)) = context.choose(self.load, due.index) {
             let task = Task {
                 index: unique,
                 intended: context.instant(due.at),
                 scheduled: true,
                 scenario,
-                stage: StageOf::Known(plan.stage_at(due.at)),
+                stage: StageOf::Known(context.stage_at(self.load, context.instant(due.at))),
             };
             member.user.choose_values(&context.program);
             iterate(context, &mut member.user, task).await;
