@@ -130,7 +130,7 @@ fn where_control_codes_are_not_wanted_there_are_none() {
         (&[], &[("NO_COLOR", "1")]),
         (&[], &[("TERM", "dumb")]),
     ] {
-        let quick = ["quick", target.url(), "-c", "1", "-d", "1s", "--threads", "1"];
+        let quick = ["quick", target.url(), "-c", "1", "-n", "20", "--threads", "1"];
         let mut running = OnTerminal::start(&[&quick, arguments].concat(), variables);
         assert_eq!(running.end(), 0, "{}", running.written());
         running.wait_for("Passed");

@@ -38,6 +38,41 @@ fn a_rate_is_kept_and_told_with_the_targets_own_counts() {
 }
 
 #[test]
+fn a_number_of_requests_is_made_by_that_many_users() {
+    let target = start_target(Some("errorRate: 0.2"), &["--latency", "5ms"]);
+    let ended = Upsurge::command("quick").arg(target.url()).args(["-c", "8", "-n", "150"]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(target.stats()["received"], 150);
+    for words in ["requests  150, ", "succeeded 120, 80%", "status codes\n  [200] 120\n  [503] 30\n"] {
+        assert!(ended.stdout.contains(words), "{words:?} in {}", ended.stdout);
+    }
+    let ended = Upsurge::command("quick").arg(target.url()).end();
+    assert!(ended.stdout.contains("requests  200, "), "by default: {ended:?}");
+    let ended = Upsurge::command("quick").arg(target.url()).args(["-n", "40", "--rate", "80"]).end();
+    assert!(ended.stdout.contains("requests  40, "), "at a rate: {ended:?}");
+    assert_eq!(target.stats()["received"], 390);
+}
+
+#[test]
+fn connections_are_used_again_unless_that_is_not_wanted() {
+    let target = start_target(None, &[]);
+    // Each look at the counts has a connection of its own.
+    let connections = || target.stats()["connections"].as_u64().unwrap();
+    let mut made = Vec::new();
+    for arguments in [&[][..], &["--disable-keepalive"]] {
+        let before = connections();
+        let ended = Upsurge::command("quick")
+            .arg(target.url())
+            .args(["-c", "2", "-n", "100"])
+            .args(arguments.iter().copied())
+            .end();
+        assert_eq!(ended.code, 0, "{ended:?}");
+        made.push(connections() - before);
+    }
+    assert!(made[0] < 20 && made[1] >= 100, "{made:?}");
+}
+
+#[test]
 fn users_go_on_for_the_time_given() {
     let target = start_target(None, &["--latency", "10ms"]);
     let ended = Upsurge::command("quick")

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{Report, text};
 use crate::{
-    metrics::{Selector, Sink, Trend, names},
+    metrics::{Selector, Sink, Tags, Trend, names},
     results::{decimal, milliseconds, per_second, percent, rate_of, whole},
 };
 
@@ -25,7 +25,8 @@ pub(super) fn render(report: &Report<'_>) -> String {
 fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     totals(report, text)?;
     latencies(report, text)?;
-    counts(report, names::REQUEST_ERRORS, "errors", text)?;
+    statuses(report, text)?;
+    errors(report, text)?;
     text::thresholds(report, text)?;
     text::generator(report, text)?;
     text::verdict(report, text)
@@ -130,21 +131,39 @@ fn connections(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     if shown { writeln!(text) } else { Ok(()) }
 }
 
-/// A counter by what its series count.
-fn counts(report: &Report<'_>, metric: &str, title: &str, text: &mut String) -> std::fmt::Result {
+/// Responses by their status codes.
+fn statuses(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    counts(report, names::HTTP_REQS, "status codes", text, |tags| {
+        tags.status.filter(|status| *status > 0).map(|status| status.to_string())
+    })
+}
+
+/// Requests without a whole response, by what went wrong.
+fn errors(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    counts(report, names::REQUEST_ERRORS, "errors", text, |tags| tags.check.clone())
+}
+
+/// A counter by a property of its series.
+fn counts(
+    report: &Report<'_>,
+    metric: &str,
+    title: &str,
+    text: &mut String,
+    property: impl Fn(&Tags) -> Option<String>,
+) -> std::fmt::Result {
     let everything = Selector::default();
-    let mut counts: BTreeMap<&str, f64> = BTreeMap::new();
+    let mut counts: BTreeMap<String, f64> = BTreeMap::new();
     for (tags, sink) in report.metrics.select(metric, &everything) {
-        if let (Sink::Counter(count), Some(kind)) = (sink, &tags.check) {
-            *counts.entry(kind).or_default() += count;
+        if let (Sink::Counter(count), Some(property)) = (sink, property(tags)) {
+            *counts.entry(property).or_default() += count;
         }
     }
     if counts.is_empty() {
         return Ok(());
     }
     writeln!(text, "{title}")?;
-    for (kind, count) in counts {
-        writeln!(text, "  [{kind}] {}", decimal(count, 0))?;
+    for (property, count) in counts {
+        writeln!(text, "  [{property}] {}", decimal(count, 0))?;
     }
     writeln!(text)
 }

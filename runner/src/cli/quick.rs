@@ -1,11 +1,13 @@
 //! `upsurge quick`: a test of one URL, made of arguments, and run as any other.
 
-use std::{collections::BTreeMap, fs, process::ExitCode};
+use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use upsurge_core::{
     field_error::FieldError,
+    files::{FileId, FileKind},
     validate::{read_spec, validate},
 };
 use upsurge_crds::v1alpha1::TimeSpan;
@@ -19,8 +21,12 @@ use super::{
 
 /// Users when nothing is said.
 const USERS: u32 = 50;
-/// Time when nothing is said.
-const DURATION: TimeSpan = TimeSpan::from_secs(10);
+/// Requests when nothing is said.
+const REQUESTS: u64 = 200;
+/// Longest time for a number of requests.
+const LONGEST: TimeSpan = TimeSpan::from_secs(86_400);
+/// Where the body stands among the files of the test.
+const BODY: [&str; 2] = ["quick", "body"];
 /// Longest name of the request.
 const NAME_LENGTH: usize = 256;
 
@@ -61,7 +67,8 @@ pub(super) fn run(arguments: &QuickArguments) -> ExitCode {
 fn manifest(arguments: &QuickArguments) -> Result<Manifest, QuickError> {
     let spec = read_spec(&spec(arguments)?).map_err(QuickError::Invalid)?;
     let valid = validate(&spec).map_err(QuickError::Invalid)?;
-    Ok(Manifest { name: "quick".into(), spec, valid, objects: BTreeMap::new(), notes: Vec::new() })
+    let objects = arguments.body_file.as_deref().map(body_file).transpose()?.into_iter().collect();
+    Ok(Manifest { name: "quick".into(), spec, valid, objects, notes: Vec::new() })
 }
 
 /// The test as it would stand in a manifest, so that it is checked like one.
@@ -73,6 +80,18 @@ fn spec(arguments: &QuickArguments) -> Result<Value, QuickError> {
     if let Some(timeout) = arguments.timeout {
         http["timeout"] = json!(timeout);
     }
+    if let Some(redirects) = arguments.redirects {
+        http["maxRedirects"] = json!(redirects);
+    }
+    if let Some(proxy) = &arguments.proxy {
+        http["proxy"] = json!({"http": proxy, "https": proxy});
+    }
+    if arguments.http2 {
+        http["version"] = json!("Http2");
+    }
+    if arguments.disable_keepalive {
+        http["connections"] = json!({"keepAlive": false});
+    }
     Ok(json!({
         "target": {"baseUrl": place.origin},
         "http": http,
@@ -83,9 +102,11 @@ fn spec(arguments: &QuickArguments) -> Result<Value, QuickError> {
 }
 
 fn load(arguments: &QuickArguments) -> Value {
-    let duration = arguments.duration.unwrap_or(DURATION);
-    match arguments.rate {
-        Some(rate) => {
+    let users = arguments.connections.unwrap_or(USERS);
+    let requests = arguments.requests.unwrap_or(REQUESTS);
+    match (arguments.rate, arguments.duration) {
+        (Some(rate), duration) => {
+            let duration = duration.unwrap_or_else(|| time_of(requests, rate));
             let mut load = json!({
                 "unit": "IterationsPerSecond",
                 "constant": {"level": rate, "duration": duration},
@@ -95,24 +116,37 @@ fn load(arguments: &QuickArguments) -> Value {
             }
             load
         }
-        None => json!({
-            "unit": "Users",
-            "constant": {"level": arguments.connections.unwrap_or(USERS), "duration": duration},
-        }),
+        (None, Some(duration)) => {
+            json!({"unit": "Users", "constant": {"level": users, "duration": duration}})
+        }
+        (None, None) => json!({"executors": {"quick": {
+            "executor": "shared-iterations",
+            "vus": u64::from(users).min(requests),
+            "iterations": requests,
+            "maxDuration": LONGEST,
+        }}}),
     }
 }
 
+/// The time in which as many requests start at a rate, the first of them at once.
+fn time_of(requests: u64, rate: f64) -> TimeSpan {
+    let seconds = (requests as f64 - 0.5) / rate;
+    TimeSpan(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST.0).min(LONGEST.0))
+}
+
+/// The body's file, under the name by which the request refers to it.
+fn body_file(path: &Path) -> Result<(FileId, Bytes), QuickError> {
+    let bytes =
+        fs::read(path).map_err(|source| QuickError::Body { path: path.display().to_string(), source })?;
+    let [name, key] = BODY.map(String::from);
+    Ok((FileId { kind: FileKind::ConfigMap, name, key }, bytes.into()))
+}
+
 fn request(arguments: &QuickArguments, place: &Place<'_>) -> Result<Value, QuickError> {
-    let body = match (&arguments.body, &arguments.body_file) {
-        (Some(body), _) => Some(body.clone()),
-        (None, Some(path)) => Some(
-            fs::read_to_string(path)
-                .map_err(|source| QuickError::Body { path: path.display().to_string(), source })?,
-        ),
-        (None, None) => None,
-    };
+    let has_body = arguments.body.is_some() || arguments.body_file.is_some();
+    let default_method = if has_body { "POST" } else { "GET" };
     let method = arguments.method.as_ref().map(|method| method.to_uppercase());
-    let method = method.unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.into());
+    let method = method.unwrap_or_else(|| default_method.into());
     let name: String = format!("{method} {}", place.path).chars().take(NAME_LENGTH).collect();
     let mut request = json!({
         "name": name,
@@ -120,8 +154,12 @@ fn request(arguments: &QuickArguments, place: &Place<'_>) -> Result<Value, Quick
         "url": place.path,
         "headers": headers(arguments, place)?,
     });
-    if let Some(body) = body {
+    if let Some(body) = &arguments.body {
         request["body"] = json!(body);
+    }
+    if arguments.body_file.is_some() {
+        let [name, key] = BODY;
+        request["file"] = json!({"configMapKeyRef": {"name": name, "key": key}});
     }
     Ok(request)
 }
@@ -177,7 +215,18 @@ impl<'a> Place<'a> {
 
 #[cfg(test)]
 mod tests {
+    use upsurge_core::plan::Plan;
+
     use super::*;
+
+    #[test]
+    fn as_many_requests_start_as_asked_for() {
+        for (requests, rate) in [(1, 1.0), (7, 3.0), (200, 0.7), (1_000, 333.3), (12_345, 10_000.0)] {
+            let load = json!({"unit": "IterationsPerSecond", "constant": {"level": rate, "duration": time_of(requests, rate)}});
+            let plan = Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap();
+            assert_eq!(plan.loads[0].arrivals().unwrap().total(), requests, "at {rate}");
+        }
+    }
 
     #[test]
     fn a_url_is_taken_apart_as_written() {

@@ -23,7 +23,7 @@ pub(crate) struct OutArguments {
         value_delimiter = '\n',
         hide_env_values = true
     )]
-    pub(crate) headers: Vec<Header>,
+    pub(crate) out_headers: Vec<Header>,
 
     /// Time between two pushes.
     #[arg(long = "out-interval", value_name = "TIME", default_value = "5s")]

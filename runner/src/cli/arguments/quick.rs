@@ -23,7 +23,11 @@ pub(crate) struct QuickArguments {
     #[arg(short = 'q', long, value_name = "PER SECOND")]
     pub(crate) rate: Option<f64>,
 
-    /// How long. Default: 10s.
+    /// Requests in all. Default, where there is no --duration: 200.
+    #[arg(short = 'n', long, value_name = "N", conflicts_with = "duration", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    pub(crate) requests: Option<u64>,
+
+    /// How long, instead of a number of requests.
     #[arg(short, short_alias = 'z', long, value_name = "TIME")]
     pub(crate) duration: Option<TimeSpan>,
 
@@ -39,7 +43,7 @@ pub(crate) struct QuickArguments {
     #[arg(short, long, visible_alias = "data", value_name = "TEXT", conflicts_with = "body_file")]
     pub(crate) body: Option<String>,
 
-    /// File with the body to send.
+    /// File with the body to send, as it is.
     #[arg(short = 'D', long, value_name = "FILE")]
     pub(crate) body_file: Option<PathBuf>,
 
@@ -50,6 +54,23 @@ pub(crate) struct QuickArguments {
     /// User and password of basic authentication, as USER:PASSWORD.
     #[arg(short = 'a', long, value_name = "USER:PASSWORD")]
     pub(crate) auth: Option<String>,
+
+    /// Proxy to send requests through.
+    #[arg(short = 'x', long, value_name = "URL")]
+    pub(crate) proxy: Option<String>,
+
+    /// Most redirects that are followed. Default: 10.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8))]
+    pub(crate) redirects: Option<u8>,
+
+    /// Speak HTTP/2 only; without TLS, with prior knowledge. Default: HTTP/2 if the server chooses it
+    /// during the TLS handshake.
+    #[arg(long)]
+    pub(crate) http2: bool,
+
+    /// Open a connection for every request.
+    #[arg(long)]
+    pub(crate) disable_keepalive: bool,
 
     /// Longest time that a request may take. Default: 60s.
     #[arg(short, long, value_name = "TIME")]

@@ -9,7 +9,11 @@ use std::{
     time::Duration,
 };
 
-use upsurge_core::{metrics::Metrics, plan::Timeline};
+use upsurge_core::{
+    metrics::Metrics,
+    plan::{LoadPlan, Timeline, Work},
+    validate::Valid,
+};
 
 use self::{frame::View, history::History};
 use crate::{cli::screen, engine::Interval};
@@ -50,6 +54,8 @@ pub(super) struct Progress<'a> {
     name: &'a str,
     target: &'a str,
     timeline: &'a Timeline,
+    /// Iterations in all, if their number and not a time ends the load.
+    iterations: Option<u64>,
     style: Style,
     history: History,
     /// When a line was last shown.
@@ -57,16 +63,24 @@ pub(super) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    pub(super) fn new(name: &'a str, target: &'a str, timeline: &'a Timeline, style: Style) -> Self {
-        Self { name, target, timeline, style, history: History::default(), last: Duration::ZERO }
+    pub(super) fn new(name: &'a str, target: &'a str, valid: &'a Valid, style: Style) -> Self {
+        let counted = |load: &LoadPlan| match load.work {
+            Work::SharedIterations { iterations, .. } => Some(iterations),
+            Work::IterationsPerUser { users, iterations } => Some(users.saturating_mul(iterations)),
+            _ => None,
+        };
+        let iterations = valid.loads.iter().map(counted).sum();
+        let timeline = &valid.timeline;
+        Self { name, target, timeline, iterations, style, history: History::default(), last: Duration::ZERO }
     }
 
     /// Shows how far the load is: the last interval, and all that was recorded.
     pub(super) fn show(&mut self, interval: &Interval, users: u64, metrics: &Metrics) {
         self.history.add(interval);
         let elapsed = interval.to;
-        let (name, target, timeline, history) = (self.name, self.target, self.timeline, &self.history);
-        let view = View { name, target, timeline, elapsed, users, metrics, history };
+        let Self { name, target, timeline, iterations, history, .. } = self;
+        let iterations = *iterations;
+        let view = View { name, target, timeline, iterations, elapsed, users, metrics, history };
         match self.style {
             Style::Live => screen::draw(&view.lines(screen::width())),
             Style::Lines if elapsed.saturating_sub(self.last) >= LINE_INTERVAL => {

@@ -71,7 +71,7 @@ impl<'a> Reports<'a> {
         let test_id = self.out.test_id.clone();
         let test_id = test_id.unwrap_or_else(|| format!("{name}-{}", start.strftime("%Y%m%dT%H%M%SZ")));
         let pushing = Pushing {
-            headers: &self.out.headers,
+            headers: &self.out.out_headers,
             tags: &self.out.tags,
             test_id: &test_id,
             every: self.out.every.0,

@@ -85,7 +85,7 @@ impl Session<'_> {
             }
         };
         let timeline = &self.valid.timeline;
-        let mut progress = Progress::new(self.name, &self.test.target.base_url, timeline, self.style);
+        let mut progress = Progress::new(self.name, &self.test.target.base_url, self.valid, self.style);
         let mut metrics = Metrics::default();
         let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
         let (mut interrupted, mut breached) = (None, None);

@@ -26,6 +26,8 @@ pub(super) struct View<'a> {
     pub(super) name: &'a str,
     pub(super) target: &'a str,
     pub(super) timeline: &'a Timeline,
+    /// Iterations in all, if their number and not a time ends the load.
+    pub(super) iterations: Option<u64>,
     pub(super) elapsed: Duration,
     pub(super) users: u64,
     /// All that was recorded.
@@ -56,13 +58,20 @@ impl View<'_> {
 
     fn progress(&self, width: usize) -> String {
         let total = self.timeline.duration();
-        let share = (self.elapsed.as_secs_f64() / total.as_secs_f64()).clamp(0.0, 1.0);
+        let done = self.metrics.count(names::ITERATIONS, &Selector::default());
+        let share = match self.iterations {
+            Some(iterations) => done / iterations.max(1) as f64,
+            None => self.elapsed.as_secs_f64() / total.as_secs_f64(),
+        };
+        let share = share.clamp(0.0, 1.0);
         let columns = BAR_WIDTH.min(width.saturating_sub(BESIDE_BAR));
         let full = (share * columns as f64) as usize;
         let bar =
             format!("{}{}", good("━".repeat(full)), style("╌".repeat(columns - full)).for_stderr().dim());
         let left = total.saturating_sub(self.elapsed);
-        let time = if left.is_zero() {
+        let time = if let Some(iterations) = self.iterations {
+            format!("{done} of {iterations} iterations, {}", whole_seconds(self.elapsed))
+        } else if left.is_zero() {
             "ended, iterations under way finish".into()
         } else {
             // Rounded up: 0s are left when it is over.
@@ -139,6 +148,10 @@ impl View<'_> {
     }
 
     fn place(&self) -> String {
+        if let Some(iterations) = self.iterations {
+            let done = self.count(names::ITERATIONS);
+            return format!("{done} of {iterations} iterations in {}", whole_seconds(self.elapsed));
+        }
         let total = TimeSpan(self.timeline.duration());
         if self.elapsed >= total.0 {
             return format!("load has ended after {total}, iterations under way finish");
@@ -200,6 +213,7 @@ mod tests {
         for (metric, sink) in [
             (names::HTTP_REQS, Sink::Counter(90.0)),
             (names::STARTED_ITERATIONS, Sink::Counter(100.0)),
+            (names::ITERATIONS, Sink::Counter(80.0)),
             (names::DROPPED_ITERATIONS, Sink::Counter(3.0)),
             (names::HTTP_REQ_FAILED, Sink::Rate { passes: 9, total: 90 }),
             (names::HTTP_REQ_DURATION, Sink::Trend(latency)),
@@ -224,6 +238,7 @@ mod tests {
             name: "shop\x1b[2J",
             target: "http://shop",
             timeline: &timeline,
+            iterations: None,
             elapsed: to,
             users: 7,
             metrics: &metrics,
@@ -246,6 +261,10 @@ mod tests {
             view.line(),
             "20s of 40s, stage hold at 50 iterations/s: 7 users, 90 requests, 45/s, 10% errors, p95 20ms"
         );
+        let view = View { iterations: Some(200), ..view };
+        let line = console::strip_ansi_codes(&view.progress(60)).into_owned();
+        assert_eq!(line, format!("{}{}  40%  80 of 200 iterations, 20s", "━".repeat(9), "╌".repeat(15)));
+        assert!(view.line().starts_with("80 of 200 iterations in 20s: 7 users"), "{}", view.line());
     }
 
     #[test]
