@@ -29,6 +29,13 @@ fn the_example_of_the_scenario_language_is_valid() {
 }
 
 #[test]
+fn the_example_of_http_is_valid() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-http.yaml");
+    fs::write(&file, &blocks("http.md")[0]).unwrap();
+    validate(&file);
+}
+
+#[test]
 fn all_examples_are_valid() {
     let mut files =
         fs::read_dir(docs().join("examples")).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();

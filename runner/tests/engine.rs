@@ -3,6 +3,8 @@
 // Clippy sees helpers of tests as production code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "engine/broken_http2.rs"]
+mod broken_http2;
 #[path = "support/certificates.rs"]
 mod certificates;
 #[path = "support/load.rs"]

@@ -11,7 +11,7 @@ use http::Method;
 
 use super::{
     connect::Connector,
-    connection::Connection,
+    connection::{Connection, Protocol},
     deadline::Deadline,
     error::TransportError,
     message::{Incoming, Keep, Message},
@@ -21,6 +21,9 @@ use super::{
     setup::{Setup, SetupError},
     timings::Timings,
 };
+
+/// How often a request is sent again that meets connections which are just being closed.
+const MOST_REPETITIONS: usize = 3;
 
 /// The HTTP client of one core.
 pub(crate) struct Client {
@@ -92,16 +95,14 @@ impl Client {
             return Box::pin(self.share(pool, connections, outgoing, timings)).await;
         }
         if let Some(mut connection) = connections.take(outgoing.origin, timings.begun) {
-            let received = connections.traffic.received();
+            let before = connections.traffic.received();
             // Having a connection takes no time.
             timings.started = Some(timings.begun);
             let (message, keep) = (outgoing.message, outgoing.keep);
             match connection.exchange(message, keep, &connections.traffic, timings).await {
                 // The server closed the connection while the request was under way to it: the race
                 // that every keep-alive client has, and no fault of the server.
-                Err(error)
-                    if may_repeat(&error, message.method, connections.traffic.received() == received) =>
-                {
+                Err(error) if may_repeat(&error, message.method, timings, &connections.traffic, before) => {
                     tracing::debug!(%error, "connection was stale, trying a new one");
                     timings.started = None;
                 }
@@ -127,6 +128,7 @@ impl Client {
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
         let traffic = &connections.traffic;
+        let mut repetitions = 0;
         loop {
             // The pool is there as long as the client.
             let grant = pool.acquire(outgoing.origin).await.ok_or(TransportError::Timeout)?;
@@ -138,7 +140,7 @@ impl Client {
                 }
             };
             timings.started = Some(Instant::now());
-            let received = traffic.received();
+            let before = traffic.received();
             let (message, keep) = (outgoing.message, outgoing.keep);
             let result = match lease.whole() {
                 Some(connection) => {
@@ -148,7 +150,12 @@ impl Client {
                 None => lease.exchange(outgoing.origin, message, keep, traffic, timings).await,
             };
             match result {
-                Err(error) if known && may_repeat(&error, message.method, traffic.received() == received) => {
+                Err(error)
+                    if known
+                        && repetitions < MOST_REPETITIONS
+                        && may_repeat(&error, message.method, timings, traffic, before) =>
+                {
+                    repetitions += 1;
                     tracing::debug!(%error, "connection was stale, trying another one");
                     timings.started = None;
                 }
@@ -164,7 +171,18 @@ impl Client {
 
 /// Whether a request is sent again after an error on a connection that was used before: when nothing came
 /// back, and sending it twice has the same effect as once (RFC 9110 §9.2.2).
-fn may_repeat(error: &TransportError, method: &Method, nothing_came: bool) -> bool {
+fn may_repeat(
+    error: &TransportError,
+    method: &Method,
+    timings: &Timings,
+    traffic: &Traffic,
+    received_before: u64,
+) -> bool {
+    let nothing_came = match error {
+        // Frames of others, and those that end the connection, say nothing of this request.
+        TransportError::H2(_) => timings.answered.is_none(),
+        _ => traffic.received() == received_before,
+    };
     nothing_came && error.is_connection_loss() && method.is_idempotent()
 }
 
@@ -187,7 +205,9 @@ impl Connections {
         connection: Connection,
         result: Result<Incoming, TransportError>,
     ) -> Result<Incoming, TransportError> {
-        if result.is_ok() && connection.is_reusable() {
+        // An HTTP/2 connection outlives the failure of a stream.
+        let intact = result.is_ok() || matches!(connection.protocol, Protocol::H2(_));
+        if intact && connection.is_reusable() {
             self.idle.push(connection);
         }
         result

@@ -95,17 +95,22 @@ impl Connection {
         match &mut self.protocol {
             Protocol::H1(connection) => {
                 let result = match &self.proxy {
-                    None => connection.exchange(message, keep, timings).await,
+                    None => connection.exchange(message, keep, timings).await.map_err(TransportError::H1),
                     Some(proxy) => {
-                        let (target, headers) = proxy.forwarded(&self.origin, message)?;
-                        let message = Message { target: &target, headers: &headers, ..message };
-                        connection.exchange(message, keep, timings).await
+                        let (origin, timings) = (&self.origin, &mut *timings);
+                        let forward = async move {
+                            let (target, headers) = proxy.forwarded(origin, message)?;
+                            let message = Message { target: &target, headers: &headers, ..message };
+                            connection.exchange(message, keep, timings).await.map_err(TransportError::H1)
+                        };
+                        // In memory of its own it does not weigh on users without a proxy.
+                        Box::pin(forward).await
                     }
                 };
                 if let (Some(started), Some(answered)) = (timings.started, timings.answered) {
                     timings.sent = traffic.last_write().map(|written| written.clamp(started, answered));
                 }
-                result.map_err(TransportError::H1)
+                result
             }
             Protocol::H2(connection) => {
                 let result = Box::pin(connection.exchange(&self.origin, message, keep, timings)).await;

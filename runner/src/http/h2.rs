@@ -104,6 +104,23 @@ impl H2Connection {
         keep: Keep<'_>,
         timings: &mut Timings,
     ) -> Result<Incoming, H2Error> {
+        let result = self.attempt(origin, message, keep, timings).await;
+        if let Err(H2Error::Protocol(error)) = &result
+            && (error.is_io() || error.is_go_away())
+        {
+            // The task that reads may not know yet.
+            self.state.ended.set(true);
+        }
+        result
+    }
+
+    async fn attempt(
+        &self,
+        origin: &Origin,
+        message: Message<'_>,
+        keep: Keep<'_>,
+        timings: &mut Timings,
+    ) -> Result<Incoming, H2Error> {
         let request = request(origin, message)?;
         let mut sender = self.sender.clone().ready().await?;
         let (response, stream) = sender.send_request(request, message.body.is_empty())?;

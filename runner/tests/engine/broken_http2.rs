@@ -1,0 +1,132 @@
+//! HTTP/2 servers that break off: what is counted, what is sent again, and what stays open.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use h2::{Reason, server};
+use http::Response;
+use serde_json::{Value, json};
+use upsurge_core::metrics::Selector;
+
+use crate::load::{Outcome, config, run, spec};
+
+/// What becomes of a request.
+#[derive(Clone, Copy)]
+enum Act {
+    Answer,
+    /// Resets the stream.
+    Reset(Reason),
+    /// Ends the connection with GOAWAY.
+    GoAway(Reason),
+}
+
+/// A server that acts by the number of a request on its connection, from 0.
+fn start(act: impl Fn(usize) -> Act + Send + Sync + Copy + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connections = Arc::<AtomicUsize>::default();
+    let counter = Arc::clone(&connections);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            counter.fetch_add(1, Ordering::SeqCst);
+            thread::spawn(move || {
+                stream.set_nonblocking(true).unwrap();
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async move {
+                    let stream = tokio::net::TcpStream::from_std(stream).unwrap();
+                    let Ok(mut connection) = server::handshake(stream).await else { return };
+                    let mut number = 0;
+                    // Clients that hang up end the connection.
+                    while let Some(Ok((_, mut respond))) = connection.accept().await {
+                        match act(number) {
+                            Act::Answer => drop(respond.send_response(Response::new(()), true)),
+                            Act::Reset(reason) => respond.send_reset(reason),
+                            Act::GoAway(reason) => connection.abrupt_shutdown(reason),
+                        }
+                        number += 1;
+                    }
+                });
+            });
+        }
+    });
+    (address, connections)
+}
+
+fn go(address: SocketAddr, method: &str, mode: &str) -> Outcome {
+    let load = json!({"constant": {"level": 1, "duration": "500ms"}});
+    let steps: Value =
+        json!([{"request": {"name": "r", "url": "/", "method": method}}, {"think": {"min": "10ms"}}]);
+    let mut test = spec(&format!("http://{address}"), load, steps);
+    test["http"] = json!({"version": "Http2", "connections": {"mode": mode}});
+    run(config(test))
+}
+
+#[test]
+fn a_stream_that_is_reset_is_a_failure_and_no_more() {
+    for mode in ["PerUser", "Shared"] {
+        let (address, connections) = start(|number| match number % 2 {
+            0 => Act::Answer,
+            _ => Act::Reset(Reason::INTERNAL_ERROR),
+        });
+        let outcome = go(address, "GET", mode);
+        let (failed, all) = outcome.rate("http_req_failed");
+        assert!(all > 4 && failed.abs_diff(all / 2) <= 1, "{mode}: {failed} of {all}");
+        assert_eq!(outcome.count_of("request_errors", "http/2"), failed);
+        if mode == "Shared" {
+            assert_eq!(connections.load(Ordering::SeqCst), 1, "the connection goes on");
+        }
+    }
+}
+
+#[test]
+fn a_request_that_meets_a_server_going_away_is_sent_again_if_that_is_safe() {
+    let leaving = |number| match number {
+        0..3 => Act::Answer,
+        _ => Act::GoAway(Reason::ENHANCE_YOUR_CALM),
+    };
+    for mode in ["PerUser", "Shared"] {
+        let (address, connections) = start(leaving);
+        let outcome = go(address, "GET", mode);
+        assert_eq!(outcome.rate("http_req_failed").0, 0, "{mode}: {:?}", outcome.metrics);
+        assert!(outcome.count("http_reqs") > 6 && connections.load(Ordering::SeqCst) > 2);
+        let (address, _) = start(leaving);
+        let outcome = go(address, "POST", mode);
+        let (failed, all) = outcome.rate("http_req_failed");
+        assert!(failed > 0 && failed < all, "{mode}: {failed} of {all}");
+        // A stream that the server may have looked at ends with the connection, not with the GOAWAY.
+        let counted = ["http/2", "reset"].map(|kind| outcome.count_of("request_errors", kind));
+        assert_eq!(counted.iter().sum::<u64>(), failed, "{counted:?}");
+        let statuses = Selector { request: Some("r".into()), ..Selector::default() };
+        assert_eq!(outcome.metrics.rate("http_req_failed", &statuses), (failed, all));
+    }
+}
+
+#[test]
+fn a_server_that_speaks_something_else_is_counted() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut buffer = [0; 1024];
+            // The client may be gone already.
+            let _ = stream.read(&mut buffer);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    for mode in ["PerUser", "Shared"] {
+        let outcome = go(address, "GET", mode);
+        let (failed, all) = outcome.rate("http_req_failed");
+        assert!(all > 0 && failed == all, "{mode}: {failed} of {all}");
+        let counted = ["http/2", "reset"].map(|kind| outcome.count_of("request_errors", kind));
+        assert_eq!(counted.iter().sum::<u64>(), all, "{counted:?}");
+    }
+}
