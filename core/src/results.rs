@@ -3,6 +3,7 @@
 //! Every figure is computed from the merged series alone, so that figures of many runners equal those of
 //! one. Lists are bounded, because the status of a run must stay far below what the API server stores.
 
+mod custom;
 mod format;
 mod generator;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSummary, StageResult};
 
 pub use self::{
+    custom::custom,
     format::{decimal, milliseconds, per_second, percent},
     generator::generator,
 };

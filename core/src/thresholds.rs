@@ -21,7 +21,7 @@ pub use self::{
     windows::{Windowed, Windows},
 };
 use crate::{
-    metrics::{Catalog, Metrics, names::Kind},
+    metrics::{Catalog, MOST_SERIES, Metrics, names::Kind},
     plan::Timeline,
 };
 
@@ -113,6 +113,10 @@ impl Recorded<'_> {
                 }
             },
         };
+        if rule.target.is_part() && self.metrics.is_overflowed(&rule.target.metric) {
+            let detail = format!("the test makes more than {MOST_SERIES} series: this part is not complete");
+            return Some((result(rule.name(), rule.shown(&observed), false, Some(detail)), false));
+        }
         let passed = rule.condition.holds(observed.value);
         Some((result(rule.name(), rule.shown(&observed), passed, detail), !passed))
     }

@@ -56,6 +56,7 @@ use self::{
 };
 use crate::{
     files::Files,
+    generator::raise_file_limit,
     http::setup::{Setup, SetupError},
     program::{Program, Sources},
 };
@@ -152,6 +153,7 @@ impl Engine {
             Program::scenarios(&sources).map_err(|error| EngineError::Program(error.to_string()))?;
         let program = Arc::new(program);
         let shared: Vec<Arc<Shared>> = valid.loads.iter().map(|_| Arc::default()).collect();
+        raise_file_limit();
         let setup = Setup::new(&valid.http, &secrets, &files).map_err(connections)?;
         let most_connections = valid.http.connections.shared.map_or(0, |shared| shared.max);
         let threads = useful_threads(threads, share, &valid);

@@ -1,34 +1,43 @@
-//! How the generator itself fares: CPU time, and how often the container was throttled.
+//! How the generator itself fares: CPU time, throttling, and what is left of file descriptors and ports.
 //!
-//! A runner without enough CPU measures its own delay; these figures let the analysis see that.
+//! A runner without enough of them measures its own trouble; these figures let the analysis see that.
 
-use std::{fs, path::PathBuf};
+mod cgroup;
+mod limits;
+mod threads;
 
 use upsurge_core::protocol::GeneratorDelta;
 
-/// Where the kernel mounts cgroups.
-const CGROUPS: &str = "/sys/fs/cgroup";
+pub(crate) use self::limits::raise_file_limit;
+use self::threads::Threads;
 
 /// Reads the figures of this process and gives their changes.
 #[derive(Debug)]
 pub struct GeneratorProbe {
     last: GeneratorDelta,
+    threads: Threads,
 }
 
 impl Default for GeneratorProbe {
     fn default() -> Self {
-        Self { last: read() }
+        Self { last: read(), threads: Threads::default() }
     }
 }
 
 impl GeneratorProbe {
-    /// What has changed since the last call, or since the probe was made.
+    /// What has changed since the last call, or since the probe was made. To be called about once per second.
     pub fn take(&mut self) -> GeneratorDelta {
         let now = read();
+        let load = self.threads.look();
         let delta = GeneratorDelta {
             cpu_seconds: (now.cpu_seconds - self.last.cpu_seconds).max(0.0),
             periods: now.periods.saturating_sub(self.last.periods),
             throttled_periods: now.throttled_periods.saturating_sub(self.last.throttled_periods),
+            watched_seconds: load.watched,
+            saturated_seconds: load.saturated,
+            busiest_core: load.busiest,
+            files_left: limits::files_left(),
+            ports_left: limits::ports_left(),
         };
         self.last = now;
         delta
@@ -36,8 +45,8 @@ impl GeneratorProbe {
 }
 
 fn read() -> GeneratorDelta {
-    let (periods, throttled_periods) = throttling();
-    GeneratorDelta { cpu_seconds: cpu_seconds(), periods, throttled_periods }
+    let (periods, throttled_periods) = cgroup::throttling();
+    GeneratorDelta { cpu_seconds: cpu_seconds(), periods, throttled_periods, ..GeneratorDelta::default() }
 }
 
 #[cfg(target_os = "linux")]
@@ -51,51 +60,9 @@ fn cpu_seconds() -> f64 {
     0.0
 }
 
-/// Scheduling periods of the process's cgroup and those in which it was throttled; zeros where there
-/// is no CPU limit.
-fn throttling() -> (u64, u64) {
-    let found = places().into_iter().find_map(|place| parse(&fs::read_to_string(place).ok()?));
-    found.unwrap_or_default()
-}
-
-/// Where `cpu.stat` may be, for both versions of cgroups, with and without a cgroup namespace.
-fn places() -> Vec<PathBuf> {
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let mut places = Vec::new();
-    for line in own.lines() {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
-        let path = path.trim_start_matches('/');
-        if controllers.is_empty() {
-            places.push(PathBuf::from(CGROUPS).join(path).join("cpu.stat"));
-        } else if controllers.split(',').any(|controller| controller == "cpu") {
-            places.push(PathBuf::from(CGROUPS).join(controllers).join(path).join("cpu.stat"));
-            places.push(PathBuf::from(CGROUPS).join("cpu").join(path).join("cpu.stat"));
-        }
-    }
-    places.push(PathBuf::from(CGROUPS).join("cpu.stat"));
-    places.push(PathBuf::from(CGROUPS).join("cpu/cpu.stat"));
-    places
-}
-
-fn parse(text: &str) -> Option<(u64, u64)> {
-    let field = |name: &str| {
-        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
-    };
-    Some((field("nr_periods")?, field("nr_throttled")?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn throttling_is_read_from_both_versions_of_cgroups() {
-        let second = "usage_usec 5\nuser_usec 3\nnr_periods 40\nnr_throttled 7\nthrottled_usec 99\n";
-        assert_eq!(parse(second), Some((40, 7)));
-        assert_eq!(parse("nr_periods 3\nnr_throttled 0\nthrottled_time 0\n"), Some((3, 0)));
-        assert_eq!(parse("usage_usec 5\n"), None);
-    }
 
     #[test]
     fn work_shows_as_cpu_time() {

@@ -1,6 +1,6 @@
 //! Series: a sink for each metric and set of tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::ThresholdSelector;
@@ -121,6 +121,11 @@ impl Sink {
     }
 }
 
+/// Most series that are kept apart; what comes beyond them is counted under [`OVERFLOW`].
+pub const MOST_SERIES: usize = 5_000;
+/// Name, in place of a request's, of what came when there were too many series already.
+pub const OVERFLOW: &str = "__overflow__";
+
 /// All series of a recorder, or of many merged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
@@ -128,14 +133,31 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Adds a sink to a series.
+    /// Adds a sink to a series. When there are too many series already, a new one becomes part of its metric's
+    /// overflow: sums over the whole run stay exact.
     pub fn add(&mut self, key: SeriesKey, sink: &Sink) {
-        match self.series.get_mut(&key) {
-            Some(mine) => mine.merge(sink),
-            None => {
-                self.series.insert(key, sink.clone());
+        if let Some(mine) = self.series.get_mut(&key) {
+            mine.merge(sink);
+            return;
+        }
+        let key = if self.series.len() < MOST_SERIES { key } else { overflow(key.metric) };
+        match self.series.entry(key) {
+            Entry::Occupied(mut mine) => mine.get_mut().merge(sink),
+            Entry::Vacant(place) => {
+                place.insert(sink.clone());
             }
         }
+    }
+
+    /// Metrics of which parts can't be told apart any more, because there were too many series.
+    pub fn overflowed(&self) -> impl Iterator<Item = &str> {
+        let overflow = self.series.keys().filter(|key| key.tags.request.as_deref() == Some(OVERFLOW));
+        overflow.map(|key| key.metric.as_str())
+    }
+
+    /// Whether parts of a metric can't be told apart any more.
+    pub fn is_overflowed(&self, metric: &str) -> bool {
+        self.series.contains_key(&overflow(metric.into()))
     }
 
     /// Puts a sink in the place of what a series held.
@@ -233,6 +255,10 @@ impl<'de> Deserialize<'de> for Metrics {
         }
         Ok(metrics)
     }
+}
+
+fn overflow(metric: String) -> SeriesKey {
+    SeriesKey { metric, tags: Tags { request: Some(OVERFLOW.into()), ..Tags::default() } }
 }
 
 fn matches(selector: &Selector, tags: &Tags) -> bool {

@@ -5,7 +5,21 @@ use std::fmt::Write as _;
 use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
 
 use super::Report;
+use crate::{
+    metrics::{Selector, names},
+    results::{self, milliseconds},
+};
 
+/// Phases of requests, with what they are called here.
+const PHASES: [(&str, &str); 7] = [
+    ("blocked (with connecting)", names::HTTP_REQ_BLOCKED),
+    ("connecting", names::HTTP_REQ_CONNECTING),
+    ("TLS handshaking", names::HTTP_REQ_TLS_HANDSHAKING),
+    ("sending", names::HTTP_REQ_SENDING),
+    ("waiting", names::HTTP_REQ_WAITING),
+    ("receiving", names::HTTP_REQ_RECEIVING),
+    ("time to first byte", names::HTTP_REQ_TTFB),
+];
 /// Longest name in the table; longer ones are cut.
 const NAME_WIDTH: usize = 32;
 
@@ -20,6 +34,8 @@ fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     let seconds = TimeSpan(std::time::Duration::from_millis(report.elapsed.as_millis() as u64));
     writeln!(text, "LoadTest {} · {} · {seconds}\n", report.name, report.test.target.base_url)?;
     table(report, text)?;
+    phases(report, text)?;
+    custom(report, text)?;
     thresholds(report, text)?;
     checks(report, text)?;
     generator(report, text)?;
@@ -75,6 +91,38 @@ fn table(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     writeln!(text, "\n")
 }
 
+/// Where the time of requests goes, as far as anything took time.
+fn phases(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    let everything = Selector::default();
+    let trends = PHASES.iter().map(|(title, metric)| (title, report.metrics.trend(metric, &everything)));
+    let shown: Vec<_> = trends.filter(|(_, trend)| trend.max() > 0.0).collect();
+    if shown.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "{:<NAME_WIDTH$} {:>10} {:>10} {:>10} {:>10}", "phases", "p50", "p95", "p99", "max")?;
+    for (title, trend) in shown {
+        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| milliseconds(trend.percentile(percent)));
+        let max = milliseconds(trend.max());
+        writeln!(text, "  {title:<width$} {p50:>10} {p95:>10} {p99:>10} {max:>10}", width = NAME_WIDTH - 2)?;
+    }
+    writeln!(text)
+}
+
+/// The test's own metrics.
+fn custom(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+    let results = results::custom(report.metrics, &report.test.metrics, report.timeline, report.elapsed);
+    if results.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "metrics")?;
+    for metric in results {
+        let values: Vec<String> =
+            metric.values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        writeln!(text, "  {:<width$} {}", short(&metric.name), values.join(", "), width = NAME_WIDTH - 2)?;
+    }
+    writeln!(text)
+}
+
 fn row(text: &mut String, name: &str, summary: &RunSummary) -> std::fmt::Result {
     let latency = &summary.latency;
     writeln!(
@@ -105,7 +153,11 @@ pub(super) fn thresholds(report: &Report<'_>, text: &mut String) -> std::fmt::Re
     writeln!(text, "thresholds")?;
     for threshold in report.thresholds {
         let sign = if threshold.passed { '✓' } else { '✗' };
-        writeln!(text, "  {sign} {} {}: {}", threshold.metric, threshold.condition, threshold.observed)?;
+        write!(text, "  {sign} {} {}: {}", threshold.metric, threshold.condition, threshold.observed)?;
+        match &threshold.detail {
+            Some(detail) => writeln!(text, " ({detail})")?,
+            None => writeln!(text)?,
+        }
     }
     writeln!(text)
 }
@@ -130,9 +182,16 @@ pub(super) fn generator(report: &Report<'_>, text: &mut String) -> std::fmt::Res
     if let Some(planned) = generator.planned_iterations {
         write!(text, " of {planned} planned")?;
     }
-    writeln!(text, ", lag p99 {}, {:.1} s of CPU", generator.lag_p99, generator.cpu_seconds)?;
+    write!(text, ", lag p99 {}, {:.1} s of CPU", generator.lag_p99, generator.cpu_seconds)?;
+    match &generator.busiest_core {
+        Some(share) => writeln!(text, ", busiest core {share}")?,
+        None => writeln!(text)?,
+    }
     for problem in &generator.problems {
         writeln!(text, "  ✗ {problem}")?;
+    }
+    for warning in &generator.warnings {
+        writeln!(text, "  ! {warning}")?;
     }
     writeln!(text)
 }

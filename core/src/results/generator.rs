@@ -7,7 +7,7 @@ use upsurge_crds::v1alpha1::GeneratorResult;
 
 use super::{decimal, milliseconds, percent};
 use crate::{
-    metrics::{Metrics, Selector, names},
+    metrics::{MOST_SERIES, Metrics, OVERFLOW, Selector, names},
     plan::{LoadPlan, Timeline},
     protocol::GeneratorDelta,
     schedule::Arrivals,
@@ -25,6 +25,17 @@ const ACHIEVED_SLACK: u64 = 2;
 const REPORTS_APART: Duration = Duration::from_secs(2);
 /// Longest time between the starts of the first and the last runner.
 const SPREAD_LIMIT: Duration = Duration::from_secs(1);
+
+/// Highest share of the time in which a load thread may have no time to spare.
+const SATURATED_LIMIT: f64 = 0.5;
+/// Shortest time of watching that says something about that, in seconds.
+const SATURATED_LEAST: f64 = 5.0;
+/// With fewer file descriptors left than this, connections have failed for want of them, or are about to.
+const FILES_LIMIT: u64 = 16;
+/// The same for local ports.
+const PORTS_LIMIT: u64 = 100;
+/// Most metrics that a warning names.
+const MOST_NAMED: usize = 5;
 
 /// How the generator fared: `usage` is the sum over all runners, `starts` their true starts in
 /// nanoseconds by the operator's clock, `runners` how many there should be, `elapsed` the time of load.
@@ -76,7 +87,21 @@ pub fn generator(
     if let Some(apart) = spread.filter(|apart| i128::from(*apart) > SPREAD_LIMIT.as_nanos() as i128) {
         problems.push(format!("the runners started {} apart", milliseconds(apart as f64 / 1e6)));
     }
+    let mut warnings = Vec::new();
+    if let Some(busy) = saturated(usage) {
+        // Users who don't pause drive as fast as they can: being busy is what they are asked for.
+        if scheduled.is_some() { &mut problems } else { &mut warnings }.push(busy);
+    }
+    problems.extend(exhausted(usage));
+    warnings.extend(too_many_series(metrics));
     GeneratorResult {
+        achieved: due.filter(|due| *due > 0).map(|due| percent((done / due as f64).min(1.0))),
+        busiest_core: (usage.watched_seconds > 0.0).then(|| percent(usage.busiest_core)),
+        saturated: (usage.watched_seconds > 0.0)
+            .then(|| percent(usage.saturated_seconds / usage.watched_seconds)),
+        files_left: usage.files_left.map(|left| left as i64),
+        ports_left: usage.ports_left.map(|left| left as i64),
+        warnings,
         healthy: problems.is_empty(),
         problems,
         lag_p99: milliseconds(lag),
@@ -86,6 +111,47 @@ pub fn generator(
         throttled: throttled.map(percent),
         start_spread: spread.map(|apart| milliseconds(apart as f64 / 1e6)),
     }
+}
+
+fn saturated(usage: &GeneratorDelta) -> Option<String> {
+    let share = usage.saturated_seconds / usage.watched_seconds;
+    (usage.watched_seconds >= SATURATED_LEAST && share > SATURATED_LIMIT).then(|| {
+        format!(
+            "a load thread had no CPU time to spare in {} of the seconds (busiest core {}): latencies hold              the generator's own delay; give the runners more CPU, raise spec.runner.parallelism or lower the load",
+            percent(share),
+            percent(usage.busiest_core)
+        )
+    })
+}
+
+/// What ran out.
+fn exhausted(usage: &GeneratorDelta) -> Vec<String> {
+    let files = usage.files_left.filter(|left| *left < FILES_LIMIT).map(|left| {
+        format!(
+            "file descriptors ran out ({left} left): connections can't be opened; raise the limit of open files \
+             (ulimit -n) or spec.runner.parallelism"
+        )
+    });
+    let ports = usage.ports_left.filter(|left| *left < PORTS_LIMIT).map(|left| {
+        format!(
+            "local ports to one address ran out ({left} left): connections can't be opened; keep connections \
+             alive, raise spec.runner.parallelism or widen net.ipv4.ip_local_port_range"
+        )
+    });
+    files.into_iter().chain(ports).collect()
+}
+
+fn too_many_series(metrics: &Metrics) -> Option<String> {
+    let names: Vec<&str> = metrics.overflowed().collect();
+    let named = names.iter().take(MOST_NAMED).copied().collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "there are more than {MOST_SERIES} series: the rest of {} metrics ({named}{}) counts to the whole \
+             run only, under the request {OVERFLOW}",
+            names.len(),
+            if names.len() > MOST_NAMED { ", …" } else { "" }
+        )
+    })
 }
 
 /// The loads whose iterations start by the clock, so that it is known how many there should be.

@@ -140,7 +140,18 @@ fn lists_stay_bounded_and_keep_what_matters() {
 }
 
 fn usage(periods: u64, throttled_periods: u64) -> GeneratorDelta {
-    GeneratorDelta { cpu_seconds: 1.234_567, periods, throttled_periods }
+    GeneratorDelta { cpu_seconds: 1.234_567, periods, throttled_periods, ..GeneratorDelta::default() }
+}
+
+fn watched(saturated_seconds: f64, files_left: u64, ports_left: u64) -> GeneratorDelta {
+    GeneratorDelta {
+        watched_seconds: 30.0,
+        saturated_seconds,
+        busiest_core: 0.987,
+        files_left: Some(files_left),
+        ports_left: Some(ports_left),
+        ..usage(0, 0)
+    }
 }
 
 /// 1100 planned iterations, lag as given, and as many dropped as given.
@@ -179,6 +190,9 @@ fn a_generator_that_did_what_was_asked_is_healthy() {
 #[case::late(loaded(1100, 0, 150), usage(0, 0), &STARTS, "iterations started late: 99th percentile 150")]
 #[case::too_few(loaded(1000, 50, 1), usage(0, 0), &STARTS, "only 1050 of 1100 iterations that were due")]
 #[case::throttled(loaded(1100, 0, 1), usage(100, 11), &STARTS, "throttled in 11% of their CPU periods")]
+#[case::saturated(loaded(1100, 0, 1), watched(20.0, 99, 999), &STARTS, "no CPU time to spare in 66.67% of the seconds (busiest core 98.7%)")]
+#[case::files(loaded(1100, 0, 1), watched(0.0, 3, 999), &STARTS, "file descriptors ran out (3 left)")]
+#[case::ports(loaded(1100, 0, 1), watched(0.0, 99, 7), &STARTS, "local ports to one address ran out (7 left)")]
 #[case::missing(loaded(1100, 0, 1), usage(0, 0), &[1, 2], "only 2 of 3 runners started")]
 #[case::apart(loaded(1100, 0, 1), usage(0, 0), &[0, 5, 1_500_000_000], "the runners started 1500ms apart")]
 fn a_generator_that_did_not_is_not(
@@ -192,6 +206,45 @@ fn a_generator_that_did_not_is_not(
     assert!(!result.healthy);
     assert_eq!(result.problems.len(), 1);
     assert!(result.problems.first().unwrap().contains(problem), "{:?}", result.problems);
+}
+
+#[test]
+fn a_generator_that_was_busy_for_a_while_is_healthy_and_says_how_busy() {
+    let plan = plan("IterationsPerSecond");
+    let usage = watched(10.0, 5_000, 20_000);
+    let elapsed = Duration::from_secs(30);
+    let result = generator(&loaded(1090, 0, 1), &plan.timeline, &plan.loads, &usage, &STARTS, 3, elapsed);
+    assert!(result.healthy && result.warnings.is_empty(), "{result:?}");
+    assert_eq!(result.achieved.as_deref(), Some("99.09%"));
+    assert_eq!(
+        (result.saturated.as_deref(), result.busiest_core.as_deref()),
+        (Some("33.33%"), Some("98.7%"))
+    );
+    assert_eq!((result.files_left, result.ports_left), (Some(5_000), Some(20_000)));
+}
+
+#[test]
+fn users_without_pauses_keep_the_generator_busy_by_design() {
+    let plan = plan("Users");
+    let usage = watched(30.0, 99, 999);
+    let result =
+        generator(&loaded(7, 0, 1), &plan.timeline, &plan.loads, &usage, &STARTS, 3, Duration::from_secs(30));
+    assert!(result.healthy, "{result:?}");
+    assert!(result.warnings[0].contains("no CPU time to spare in 100%"), "{result:?}");
+}
+
+#[test]
+fn series_are_bounded_and_what_is_beyond_is_told_and_counted() {
+    let mut metrics = Metrics::default();
+    for index in 0..20_000_u64 {
+        metrics.add(key("http_reqs", "low", Some(&format!("request {index}")), None), &Sink::Counter(1.0));
+    }
+    assert_eq!(metrics.len(), crate::metrics::MOST_SERIES + 1);
+    assert_eq!(metrics.count("http_reqs", &Selector::default()), 20_000.0);
+    let plan = plan("Users");
+    let elapsed = Duration::from_secs(30);
+    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, elapsed);
+    assert!(result.healthy && result.warnings[0].contains("http_reqs"), "{result:?}");
 }
 
 #[test]

@@ -120,6 +120,10 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expectations: Vec<CheckCount>,
 
+    /// What was recorded of the test's own metrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricResult>,
+
     /// Each threshold with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<ThresholdResult>,

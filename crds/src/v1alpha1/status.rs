@@ -4,9 +4,13 @@
 //! rates are decimal numbers per second. Fixed-point text instead of floats keeps server-side apply
 //! free of rounding conflicts.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::metric::MetricType;
 
 /// Where a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -132,6 +136,20 @@ pub struct CheckCount {
     pub passes: i64,
     /// Times it did not.
     pub fails: i64,
+}
+
+/// What was recorded of one of a test's own metrics.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MetricResult {
+    /// Name of the metric.
+    pub name: String,
+    /// What is made of its values.
+    #[serde(rename = "type")]
+    pub type_: MetricType,
+    /// The figures by name: `count` and `rate` of a counter; `value`, `min` and `max` of a gauge; `rate`, `passes` and
+    /// `total` of a rate; `count`, `min`, `avg`, `p50`, `p95`, `p99` and `max` of a trend.
+    pub values: BTreeMap<String, String>,
 }
 
 /// A threshold and what was observed.
@@ -295,6 +313,24 @@ pub struct GeneratorResult {
     /// Share of CPU scheduling periods in which a runner was throttled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,
+    /// Share of the iterations that were due which were started, or dropped for want of a user; absent without arrivals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub achieved: Option<String>,
+    /// Highest share of a core that a load thread used over a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busiest_core: Option<String>,
+    /// Share of the time in which a load thread had no time to spare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturated: Option<String>,
+    /// Fewest file descriptors that a runner had left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_left: Option<i64>,
+    /// Fewest local ports that a runner had left for connections to one address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ports_left: Option<i64>,
+    /// What should be known of the figures, although they can be trusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Time between the first and the last runner's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_spread: Option<String>,

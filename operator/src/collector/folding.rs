@@ -14,8 +14,8 @@ use upsurge_crds::v1alpha1::Threshold;
 
 /// The coarsest level: whole-run figures only.
 pub const COARSEST: u8 = 5;
-/// Most series that are kept apart.
-const MOST_SERIES: usize = 5_000;
+/// Most series that are kept apart: below the bound at which new ones would become overflow, which tells less.
+const MOST_SERIES: usize = upsurge_core::metrics::MOST_SERIES * 4 / 5;
 
 /// The phases of a request: the finest and least asked for.
 const PHASES: [&str; 7] = [

@@ -50,9 +50,7 @@ impl Totals {
                 _ => self.metrics.add(key, sink),
             }
         }
-        self.generator.cpu_seconds += delta.generator.cpu_seconds;
-        self.generator.periods += delta.generator.periods;
-        self.generator.throttled_periods += delta.generator.throttled_periods;
+        self.generator.merge(&delta.generator);
         self.elapsed_ms = self.elapsed_ms.max(delta.to_ms);
         self.points.add(delta, self.users());
         if folding.is_due(self.folded, &self.metrics) {

@@ -85,6 +85,7 @@ pub async fn conclude(
     status.stages = figures.stages;
     status.requests = figures.requests;
     status.expectations = figures.expectations;
+    status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;
     status.autoscaling = autoscaling;
     status.checks = checks;

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use upsurge_core::protocol::{Delta, DeltaReply, GeneratorDelta, RunnerEnd};
+use upsurge_core::protocol::{Delta, DeltaReply, RunnerEnd};
 
 /// Most deltas that are kept apart.
 const MOST_PENDING: usize = 60;
@@ -33,7 +33,7 @@ impl Pending {
         {
             last.to_ms = delta.to_ms;
             last.metrics.merge(&delta.metrics);
-            add(&mut last.generator, &delta.generator);
+            last.generator.merge(&delta.generator);
             last.done = delta.done.or(last.done.take());
             return;
         }
@@ -69,12 +69,6 @@ impl Pending {
     pub(super) fn is_done(&self, ended: &Option<RunnerEnd>) -> bool {
         ended.is_some() && self.deltas.is_empty()
     }
-}
-
-fn add(sum: &mut GeneratorDelta, delta: &GeneratorDelta) {
-    sum.cpu_seconds += delta.cpu_seconds;
-    sum.periods += delta.periods;
-    sum.throttled_periods += delta.throttled_periods;
 }
 
 #[cfg(test)]

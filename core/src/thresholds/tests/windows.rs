@@ -116,7 +116,6 @@ fn figures_of_slower_runners_count_to_their_window_before_it_is_judged() {
     let (test, timeline) = (spec(&[windowed("http_reqs", "count >= 20", 5)]), timeline());
     let rules = Windowed::new(&test, &timeline);
     let (mut windows, total) = (Windows::default(), Metrics::default());
-    let at = Duration::from_secs;
     let report = |runner_is_at: u64, windows: &mut Windows| {
         let at = Duration::from_secs(runner_is_at);
         rules.add(windows, at, at + Duration::from_secs(1), &trend_of(&[1, 2]));

@@ -61,7 +61,12 @@ struct Runner {
 impl Runner {
     fn record(&mut self, metrics: Metrics, done: bool) -> Delta {
         self.recorded += 1;
-        let generator = GeneratorDelta { cpu_seconds: 0.25, periods: 10, throttled_periods: 1 };
+        let generator = GeneratorDelta {
+            cpu_seconds: 0.25,
+            periods: 10,
+            throttled_periods: 1,
+            ..GeneratorDelta::default()
+        };
         let from_ms = self.recorded * 1_000;
         let done = done.then_some(RunnerEnd::Completed);
         let delta =

@@ -40,6 +40,7 @@ pub fn bounded(mut status: LoadTestRunStatus) -> LoadTestRunStatus {
     }
     if let Some(generator) = &mut status.generator {
         problems(&mut generator.problems);
+        problems(&mut generator.warnings);
     }
     shrink(status)
 }

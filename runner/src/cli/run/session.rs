@@ -14,6 +14,7 @@ use tokio::{
 };
 use upsurge_core::{
     metrics::Metrics,
+    protocol::GeneratorDelta,
     schedule::Share,
     thresholds::{Recorded, Windowed, Windows},
     validate::Valid,
@@ -57,7 +58,7 @@ impl Session<'_> {
     /// Generates the load. `None` when it was interrupted twice.
     pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports<'_>) -> Option<Ended> {
         // What was used before is not the load's.
-        let mut probe = GeneratorProbe::default();
+        let (mut probe, mut usage) = (GeneratorProbe::default(), GeneratorDelta::default());
         let start = Instant::now() + START_AHEAD;
         let started = Timestamp::now() + START_AHEAD;
         let outputs = match reports.outputs(self.name, self.test, started) {
@@ -99,6 +100,7 @@ impl Session<'_> {
                     let interval = engine.collect();
                     outputs.post(&interval);
                     metrics.merge(&interval.metrics);
+                    usage.merge(&probe.take());
                     windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
                     windowed.close(&mut windows, interval.to, &metrics);
                     progress.show(&interval, engine.progress().users, &metrics);
@@ -127,7 +129,7 @@ impl Session<'_> {
         metrics.merge(&interval.metrics);
         windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
         drop(progress);
-        let usage = probe.take();
+        usage.merge(&probe.take());
         // Elsewhere, so that an interrupt is seen; it ends the waiting.
         let outputs = tokio::select! {
             outcomes = spawn_blocking(move || outputs.finish(FLUSH_TIME)) => outcomes.unwrap_or_default(),
