@@ -132,8 +132,9 @@ fn where_control_codes_are_not_wanted_there_are_none() {
     ] {
         let quick = ["quick", target.url(), "-c", "1", "-n", "20", "--threads", "1"];
         let mut running = OnTerminal::start(&[&quick, arguments].concat(), variables);
-        assert_eq!(running.end(), 0, "{}", running.written());
-        running.wait_for("Passed");
+        // Whether the generator kept up is the machine's affair.
+        assert!(matches!(running.end(), 0 | 3), "{}", running.written());
+        running.wait_for("generator: ");
         assert!(!running.written().contains('\x1b'), "{variables:?}: {:?}", running.written());
     }
 }
