@@ -85,6 +85,8 @@ pub mod reasons {
     pub const ITERATIONS_DROPPED: &str = "IterationsDropped";
     /// Somebody asked the run to stop.
     pub const ABORTED: &str = "Aborted";
+    /// A step of the test ended the run.
+    pub const ABORTED_BY_TEST: &str = "AbortedByTest";
     /// The spec can't be run as it is; the message names the field.
     pub const INVALID_SPEC: &str = "InvalidSpec";
     /// The `LoadTest` that a run refers to does not exist.

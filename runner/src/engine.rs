@@ -12,6 +12,7 @@ mod context;
 mod counted;
 mod crew;
 mod exchange;
+mod feeders;
 mod halt;
 mod hop;
 mod iteration;
@@ -44,13 +45,14 @@ use upsurge_core::{
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
 pub use self::{
-    before::run_before,
+    before::{run_after, run_before},
     preflight::{Unready, preflight},
 };
 use self::{
     collector::Collector,
     context::Counts,
     counted::Shared,
+    feeders::Feeders,
     halt::Halt,
     worker::{Command, Job, Line},
 };
@@ -158,6 +160,7 @@ impl Engine {
         let most_connections = valid.http.connections.shared.map_or(0, |shared| shared.max);
         let threads = useful_threads(threads, share, &valid);
         let halt = Arc::<Halt>::default();
+        let feeders = Arc::new(Feeders::new(&program, share));
         let (done_sender, done) = watch::channel(0);
         let done_sender = Arc::new(done_sender);
         let (ready_sender, ready) = mpsc::channel();
@@ -175,6 +178,7 @@ impl Engine {
                 connections: share.split(index, threads).size(most_connections),
                 counts: Arc::clone(&counts),
                 halt: Arc::clone(&halt),
+                feeders: Arc::clone(&feeders),
             };
             let (commands, receiver) = tokio::sync::mpsc::unbounded_channel();
             let (collected_sender, collected) = mpsc::channel();
@@ -272,7 +276,7 @@ pub fn check(
 ) -> Result<(), EngineError> {
     let sources = Sources { valid, test, secrets, files, variables: &Map::new() };
     Setup::new(&valid.http, secrets, files).map_err(connections)?;
-    let programs = [Program::scenarios(&sources), Program::before(&sources)];
+    let programs = [Program::scenarios(&sources), Program::before(&sources), Program::after(&sources)];
     let compiled: Result<Vec<_>, _> = programs.into_iter().collect();
     compiled.map(drop).map_err(|error| EngineError::Program(error.to_string()))
 }

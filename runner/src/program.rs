@@ -8,6 +8,7 @@ mod address;
 mod auth;
 mod body;
 mod compile;
+mod data;
 mod fold;
 mod operation;
 mod request;
@@ -23,6 +24,7 @@ use upsurge_core::{
 pub(crate) use self::{
     address::{Destination, join},
     compile::Sources,
+    data::Data,
     operation::{Branches, Elements, Limits, Operation, Repetitions, Source},
     request::Request,
 };
@@ -46,6 +48,8 @@ pub(crate) struct Program {
     pub(crate) conditions: Vec<Condition>,
     /// All places that record a custom metric.
     pub(crate) points: Vec<Point>,
+    /// Rows of data.
+    pub(crate) data: Vec<Data>,
     /// Where the random numbers of users begin; another place each time without it.
     pub(crate) seed: Option<u64>,
     /// Names of the variables by slot.
@@ -69,6 +73,8 @@ pub(crate) struct Journey {
     pub(crate) name: String,
     /// Tags of all that it records, besides those of the stage.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Data of which an iteration takes a row.
+    pub(crate) data: Vec<usize>,
     /// How far apart the iterations of a user start.
     pub(crate) pacing: Option<Duration>,
     /// Its operations.

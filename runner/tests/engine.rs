@@ -14,6 +14,8 @@ mod proxy;
 #[path = "support/server.rs"]
 mod server;
 
+#[path = "engine/data.rs"]
+mod data;
 #[path = "engine/executors.rs"]
 mod executors;
 #[path = "engine/flow.rs"]

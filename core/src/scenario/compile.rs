@@ -24,7 +24,7 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
     let variables = names::variables(spec, &table, &mut errors);
     let secrets = spec.secrets.iter().map(|secret| secret.name.clone()).collect();
 
-    let data = data::compile(spec, &mut errors);
+    let mut data = data::compile(spec, &mut errors);
     let common = table.common();
     let before = Compiler { spec, names: &common, errors: &mut errors }.steps(&spec.before, "spec.before", 0);
 
@@ -57,6 +57,7 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
         if scenario.pacing.is_some_and(|pacing| pacing.0.is_zero()) {
             errors.add(format_args!("{path}.pacing"), "0s is no pace: leave it out");
         }
+        data.iter_mut().for_each(|set| set.columns.extend(names.fields(set.slot)));
         scenarios.push(Scenario {
             name: scenario.name.clone(),
             weight: weight.unwrap_or_default(),

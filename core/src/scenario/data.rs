@@ -19,6 +19,8 @@ pub struct DataSet {
     pub slot: usize,
     /// Where its rows come from.
     pub rows: Rows,
+    /// Columns that steps use.
+    pub columns: Vec<String>,
     /// Which row comes next.
     pub order: DataOrder,
     /// What happens after the last one.
@@ -65,7 +67,15 @@ pub(super) fn compile(spec: &LoadTestSpec, errors: &mut Errors) -> Vec<DataSet> 
         let on_end = on_end(set, &path, errors);
         let rows = rows(set, &path, errors)?;
         let slot = FIRST_DATA_SLOT + index;
-        Some(DataSet { name: set.name.clone(), slot, rows, order: set.order, on_end, scope: set.scope })
+        Some(DataSet {
+            name: set.name.clone(),
+            slot,
+            rows,
+            columns: Vec::new(),
+            order: set.order,
+            on_end,
+            scope: set.scope,
+        })
     })
     .collect()
 }

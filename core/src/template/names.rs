@@ -16,6 +16,8 @@ pub struct Names {
     secrets: BTreeSet<String>,
     /// Slots that were asked for.
     used: RefCell<BTreeSet<usize>>,
+    /// Fields of variables that were asked for.
+    fields: RefCell<BTreeSet<(usize, String)>>,
 }
 
 impl Names {
@@ -41,6 +43,19 @@ impl Names {
         let slot = self.slots.get(name).copied()?;
         self.used.borrow_mut().insert(slot);
         Some(slot)
+    }
+
+    /// Notes that a field of a variable is used.
+    pub(super) fn note_field(&self, slot: usize, path: &[Segment]) {
+        if let Some(Segment::Field(field)) = path.first() {
+            self.fields.borrow_mut().insert((slot, field.clone()));
+        }
+    }
+
+    /// Fields of a variable that are used by templates that were parsed with these names.
+    pub fn fields(&self, slot: usize) -> Vec<String> {
+        let fields = self.fields.borrow();
+        fields.iter().filter(|(of, _)| *of == slot).map(|(_, field)| field.clone()).collect()
     }
 
     /// Slots of the variables that are used by what was parsed with these names.

@@ -77,7 +77,10 @@ fn place(text: &str, names: &Names) -> Result<Piece, TemplateError> {
 
 fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result<Reference, TemplateError> {
     match names.slot(name) {
-        Some(slot) => Ok(Reference { name: name.into(), slot, path }),
+        Some(slot) => {
+            names.note_field(slot, &path);
+            Ok(Reference { name: name.into(), slot, path })
+        }
         None => Err(TemplateError::UnknownVariable {
             name: name.into(),
             known: names.variables().collect::<Vec<_>>().join(", "),

@@ -126,7 +126,11 @@ fn outcome(
     };
     let judged = judge(&Evidence {
         test,
-        aborted: matches!(cause, Some(Cause::Aborted)).then_some(Cause::Aborted.message()),
+        aborted: match cause {
+            Some(Cause::Aborted) => Some(Cause::Aborted.message()),
+            Some(Cause::Breakdown { reason, message }) if reason == reasons::ABORTED_BY_TEST => Some(message),
+            _ => None,
+        },
         breakdown: breakdown.as_ref(),
         doubts: &doubts,
         summary: Some(measured.summary),

@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -25,7 +26,7 @@ use super::{
     prepare::Prepared,
 };
 use crate::{
-    engine::{Engine, EngineConfig},
+    engine::{Engine, EngineConfig, run_after},
     generator::GeneratorProbe,
 };
 
@@ -62,6 +63,8 @@ pub(super) async fn run(
     let uncertainty_us = start.clock.uncertainty().map_or(0, |span| span.as_micros() as u64);
     let in_ms = begin.saturating_duration_since(Instant::now()).as_millis() as u64;
     tracing::info!(in_ms, uncertainty_us, "starting");
+    let tidying =
+        (config.runner == 0).then(|| (prepared.clone(), start.variables.clone(), config.secrets.clone()));
     let engine = Engine::start(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -94,7 +97,7 @@ pub(super) async fn run(
     }
     tokio::select! {
         ending = report.send_all() => return ending,
-        () = report.record_all() => {}
+        () = report.record_all(tidying) => {}
         _ = terminate.wait_for(|terminate| *terminate) => {}
     }
     tracing::info!("terminated: the load stops, the rest is reported");
@@ -131,7 +134,7 @@ struct Report {
 
 impl Report {
     /// Records a delta each second, and the last one when the engine has finished. Never returns.
-    async fn record_all(&self) {
+    async fn record_all(&self, tidying: Option<(Prepared, Map<String, Value>, BTreeMap<String, String>)>) {
         let Some(engine) = &self.engine else { return std::future::pending().await };
         let mut next = TokioInstant::from_std(self.begin) + DELTA_INTERVAL;
         loop {
@@ -144,8 +147,31 @@ impl Report {
                 }
             }
         }
+        if let Some((prepared, variables, secrets)) = tidying {
+            let Prepared { valid, test, files, .. } = &prepared;
+            let mut after = std::pin::pin!(run_after(valid, test, &secrets, files, &variables));
+            // Silence would look like the end of this runner.
+            let result = loop {
+                tokio::select! {
+                    result = &mut after => break result,
+                    () = sleep_until(next) => {
+                        self.record(None);
+                        next += DELTA_INTERVAL;
+                    }
+                }
+            };
+            if let Err(message) = result {
+                tracing::error!(message, "the steps after the load failed");
+            }
+        }
         let stopped = self.stopped.borrow().clone();
-        let end = stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason });
+        let end = match engine.aborted() {
+            Some(reason) => RunnerEnd::Failed {
+                reason: reasons::ABORTED_BY_TEST.to_owned(),
+                message: format!("the test ended itself: {reason}"),
+            },
+            None => stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason }),
+        };
         self.record(Some(end));
         std::future::pending().await
     }
@@ -234,6 +260,7 @@ impl Report {
 
     fn ending(&self) -> Ending {
         match &*self.end.borrow() {
+            Some(RunnerEnd::Failed { reason, .. }) if reason == reasons::ABORTED_BY_TEST => Ending::Done,
             Some(RunnerEnd::Failed { reason, message }) => Ending::Failed(format!("{reason}: {message}")),
             _ => Ending::Done,
         }

@@ -107,6 +107,7 @@ async fn carry_out(
     let ended = match prepared {
         Ok(variables) => {
             let threads = manner.arguments.threads.map_or_else(default_threads, usize::from);
+            let after = (variables.clone(), secrets.clone(), Arc::clone(&files));
             let session = Session {
                 name: &name,
                 test: &test,
@@ -118,13 +119,29 @@ async fn carry_out(
                 style: Style::choose(manner.quiet, manner.arguments.plain),
             };
             match session.run(&mut interrupts, &mut reports).await {
-                Some(ended) => ended,
+                Some(ended) => {
+                    tidy_up(&valid, &test, &after.0, &after.1, &after.2).await;
+                    ended
+                }
                 None => return ExitCode::from(exit::INTERRUPTED),
             }
         }
         Err(breakdown) => Ended::broken(breakdown),
     };
     result::show(&name, &test, &valid, &ended, manner.form, reports)
+}
+
+/// Does the steps of `after`. One that fails is told, and changes nothing: the load was what it was.
+async fn tidy_up(
+    valid: &Arc<upsurge_core::validate::Valid>,
+    test: &Arc<LoadTestSpec>,
+    variables: &serde_json::Map<String, serde_json::Value>,
+    secrets: &BTreeMap<String, String>,
+    files: &Files,
+) {
+    if let Err(message) = engine::run_after(valid, test, secrets, files, variables).await {
+        eprintln!("warning: the steps after the load failed: {message}");
+    }
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

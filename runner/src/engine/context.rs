@@ -12,8 +12,14 @@ use std::{
 
 use tokio::sync::Notify;
 use upsurge_core::{plan::LoadPlan, validate::Valid};
+use upsurge_crds::v1alpha1::EndOfData;
 
-use super::{halt::Halt, timer::Timer};
+use super::{
+    feeders::{Exhausted, Feeders},
+    halt::Halt,
+    timer::Timer,
+    user::User,
+};
 use crate::{
     http::{client::Client, error::TransportError},
     program::Program,
@@ -52,6 +58,8 @@ pub(crate) struct Context {
     lines: Cell<u32>,
     /// Ends the run on all cores.
     pub(crate) halt: Arc<Halt>,
+    /// Rows of data.
+    pub(crate) feeders: Arc<Feeders>,
 }
 
 /// Figures that other threads may read. Each core writes its own, so no two cores share a cache line.
@@ -107,6 +115,7 @@ impl Context {
         client: Client,
         counts: Arc<Counts>,
         halt: Arc<Halt>,
+        feeders: Arc<Feeders>,
     ) -> io::Result<Self> {
         Ok(Self {
             recorder: RefCell::new(Box::new(Recorder::new(&program))),
@@ -123,6 +132,7 @@ impl Context {
             logged: Cell::new(0),
             lines: Cell::new(0),
             halt,
+            feeders,
         })
     }
 
@@ -166,6 +176,20 @@ impl Context {
     /// Whether no iteration may start any more.
     pub(crate) fn stopping(&self) -> bool {
         self.stopped.get().is_some()
+    }
+
+    /// Gives a user the rows of data for an iteration. If there are none left, the load ends as the test wants,
+    /// and the iteration does not start.
+    pub(crate) fn supply(&self, user: &mut User, scenario: usize) -> bool {
+        let Err(Exhausted { data }) = user.variables.supply(&self.feeders, scenario) else { return true };
+        let reason = format!("data {:?} has no more rows", data.name);
+        if data.on_end == EndOfData::Fail {
+            self.halt.ask(&reason);
+        } else if !self.stopping() {
+            tracing::info!(reason, "no iteration starts any more");
+            self.stop();
+        }
+        false
     }
 
     /// Waits until iterations under way must be cut: at an instant, or some time after the load is stopped.

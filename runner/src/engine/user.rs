@@ -1,17 +1,20 @@
 //! A user: variables, connections, cookies, and a source of random numbers.
 
-use std::{borrow::Cow, cell::RefCell, rc::Rc, time::Instant};
+use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc, time::Instant};
 
 use cookie_store::CookieStore;
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 use upsurge_core::{
-    scenario::{ITERATION_SLOT, LOOP_COUNT_SLOT, SCENARIO_SLOT, USER_SLOT},
+    scenario::{FIRST_DATA_SLOT, ITERATION_SLOT, LOOP_COUNT_SLOT, SCENARIO_SLOT, USER_SLOT},
     template::Scope,
 };
 use url::Url;
 
-use super::context::Context;
+use super::{
+    context::Context,
+    feeders::{Exhausted, Feeders, Rows},
+};
 use crate::{
     http::client::Connections,
     program::{Destination, Program},
@@ -41,11 +44,17 @@ pub(crate) struct Variables {
     /// In a branch: slots that it wrote to.
     #[allow(clippy::box_collection, reason = "most users have none, and each byte counts")]
     written: Option<Box<Vec<usize>>>,
+    /// Rows of data.
+    rows: Option<Box<Rows>>,
 }
 
 impl Scope for Variables {
     fn variable(&self, slot: usize) -> Option<&Value> {
-        self.slots.get(slot)?.as_ref()
+        match (&self.rows, self.slots.get(slot)?) {
+            // Data sets have slots of their own, in which nothing is kept.
+            (Some(rows), None) => rows.get(slot.checked_sub(FIRST_DATA_SLOT)?),
+            (_, value) => value.as_ref(),
+        }
     }
 
     fn secret(&self, _: &str) -> Option<&str> {
@@ -84,6 +93,7 @@ impl Variables {
             slots: self.slots.clone(),
             random: fastrand::Rng::with_seed(seed),
             written: Some(Box::default()),
+            rows: self.rows.clone(),
         }
     }
 
@@ -95,6 +105,16 @@ impl Variables {
                 self.restore(slot, value);
             }
         }
+    }
+
+    /// Takes the rows of data for an iteration.
+    pub(crate) fn supply<'a>(
+        &mut self,
+        feeders: &'a Arc<Feeders>,
+        scenario: usize,
+    ) -> Result<(), Exhausted<'a>> {
+        let random = &mut self.random;
+        feeders.supply(&mut self.rows, scenario, |count| random.usize(..count))
     }
 
     /// A random number from 0 to 1.
@@ -119,7 +139,7 @@ impl User {
         // Every user has numbers of its own; with a seed, the same ones in each run.
         let random = program.seed.map(|seed| fastrand::Rng::with_seed(seed.wrapping_add(number)));
         let random = random.unwrap_or_default();
-        let mut variables = Variables { slots: program.constants.clone(), random, written: None };
+        let mut variables = Variables { slots: program.constants.clone(), random, written: None, rows: None };
         variables.choose(program);
         variables.set(USER_SLOT, number.into());
         let (connections, cookies) = (Connections::default(), Cookies::default());

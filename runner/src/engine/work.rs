@@ -50,6 +50,9 @@ impl StageOf {
 
 /// Does one iteration. Dropped before its end, it leaves no trace but that it was started.
 pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) {
+    if !context.supply(user, task.scenario) {
+        return;
+    }
     let begun = Instant::now();
     let stage = task.stage.at(context, begun);
     let lag = task.scheduled.then(|| begun.saturating_duration_since(task.intended));

@@ -27,6 +27,7 @@ use super::{
     context::{Context, Counts},
     counted::{self, Shared},
     crew,
+    feeders::Feeders,
     halt::Halt,
     users,
 };
@@ -55,6 +56,7 @@ pub(crate) struct Job {
     pub(crate) connections: u64,
     pub(crate) counts: Arc<Counts>,
     pub(crate) halt: Arc<Halt>,
+    pub(crate) feeders: Arc<Feeders>,
 }
 
 /// What the engine says to a core.
@@ -128,6 +130,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
             Client::new(&job.setup, job.connections).map_err(io::Error::other)?,
             Arc::clone(&job.counts),
             Arc::clone(&job.halt),
+            Arc::clone(&job.feeders),
         )?
     };
     Ok((runtime, Rc::new(context)))

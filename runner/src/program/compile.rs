@@ -13,7 +13,7 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 
 use crate::files::Files;
 
-use super::{Journey, Operation, Program, address::Base};
+use super::{Data, Journey, Operation, Program, address::Base};
 
 /// What a program is made from.
 pub(crate) struct Sources<'a> {
@@ -43,6 +43,14 @@ pub(crate) enum ProgramError {
     /// The base URL is wrong.
     #[error("spec.target.baseUrl: {0}")]
     BaseUrl(String),
+    /// Rows can't be read.
+    #[error("spec.data[{index}]: {message}")]
+    Data {
+        /// Which.
+        index: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// A request is wrong.
     #[error("request {request:?} of scenario {scenario:?}: {message}")]
     Request {
@@ -60,7 +68,12 @@ impl Program {
     pub(crate) fn scenarios(sources: &Sources<'_>) -> Result<Self, ProgramError> {
         let set = &sources.valid.scenarios;
         let weights: Vec<u32> = set.scenarios.iter().map(|scenario| scenario.weight).collect();
-        compile(sources, &set.scenarios, &weights)
+        let mut program = compile(sources, &set.scenarios, &weights)?;
+        for (index, set) in set.data.iter().enumerate() {
+            let data = Data::load(set, sources.files);
+            program.data.push(data.map_err(|message| ProgramError::Data { index, message })?);
+        }
+        Ok(program)
     }
 
     /// Compiles `before` as a test of one scenario.
@@ -117,6 +130,7 @@ fn compile(
             groups: Vec::new(),
             conditions: Vec::new(),
             points: Vec::new(),
+            data: Vec::new(),
             seed: sources.test.seed.map(i64::cast_unsigned),
             names: set.names.clone(),
             constants,
@@ -133,6 +147,7 @@ fn compile(
         compiler.program.scenarios.push(Journey {
             name: scenario.name.clone(),
             tags: scenario.tags.clone(),
+            data: scenario.data.clone(),
             pacing: scenario.pacing,
             operations: std::mem::take(&mut compiler.operations),
         });

@@ -28,6 +28,8 @@ pub(super) struct Ended {
     pub(super) elapsed: Duration,
     /// When it was interrupted, if it was.
     pub(super) interrupted: Option<Duration>,
+    /// Why a step ended the run, if one did.
+    pub(super) aborted: Option<String>,
     /// What the generator used.
     pub(super) usage: GeneratorDelta,
     /// Why there was no load.
@@ -46,6 +48,7 @@ impl Ended {
             windows: Windows::default(),
             elapsed: Duration::ZERO,
             interrupted: None,
+            aborted: None,
             usage: GeneratorDelta::default(),
             breakdown: Some(breakdown),
             started: Timestamp::now(),
@@ -63,7 +66,7 @@ pub(super) fn show(
     form: Form,
     reports: Reports<'_>,
 ) -> ExitCode {
-    let Ended { metrics, windows, elapsed, interrupted, usage, breakdown, started, outputs } = ended;
+    let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, outputs } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let figures = figures(metrics, timeline, *elapsed);
@@ -71,12 +74,13 @@ pub(super) fn show(
     let generator = generator(metrics, timeline, &valid.loads, usage, starts, u32::from(ran), *elapsed);
     let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
     let thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
-    let aborted = interrupted.map(|at| {
+    let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
+    let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
     });
     let outcome = judge(&Evidence {
         test,
-        aborted: aborted.as_deref(),
+        aborted: by_step.or(interrupted).as_deref(),
         breakdown: breakdown.as_ref(),
         doubts: &[],
         summary: ran.then_some(&figures.summary),

@@ -135,6 +135,17 @@ impl Session<'_> {
             outcomes = spawn_blocking(move || outputs.finish(FLUSH_TIME)) => outcomes.unwrap_or_default(),
             () = interrupts.next() => Vec::new(),
         };
-        Some(Ended { metrics, windows, elapsed, interrupted, usage, breakdown: None, started, outputs })
+        let aborted = engine.aborted();
+        Some(Ended {
+            metrics,
+            windows,
+            elapsed,
+            interrupted,
+            aborted,
+            usage,
+            breakdown: None,
+            started,
+            outputs,
+        })
     }
 }
