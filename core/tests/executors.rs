@@ -202,6 +202,10 @@ fn vus(fields: Value) -> Value {
     "spec.load.stress.max: is less than start")]
 #[case::same_stage(json!({"stages": [{"name": "x", "duration": "1s", "target": 1}, {"name": "x", "duration": "1s", "target": 2}]}),
     "spec.load.stages: two stages are named \"x\"")]
+#[case::stages(json!({"executors": {
+    "a": {"executor": "ramping-vus", "stages": vec![json!({"duration": "1s", "target": 1}); 60]},
+    "b": {"executor": "ramping-vus", "stages": vec![json!({"duration": "1s", "target": 1}); 41]}}}),
+    "spec.load.executors: have 101 stages in all; at most 100")]
 #[case::nothing(json!({}), "spec.load: needs exactly one of constant")]
 fn what_makes_no_sense_is_refused_with_a_reason(#[case] load: Value, #[case] message: &str) {
     let errors = compile(load).unwrap_err();

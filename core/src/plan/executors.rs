@@ -17,6 +17,9 @@ use crate::{
 /// Time that users who leave get to finish, unless the spec says otherwise.
 const DEFAULT_GRACEFUL_RAMP_DOWN: Duration = Duration::from_secs(30);
 
+/// Most stages of all executors together.
+const MOST_STAGES: usize = 100;
+
 /// The fields that depend on the executor.
 type Own = &'static [&'static str];
 
@@ -65,7 +68,13 @@ pub(super) fn compile(
         }
         Compiler { path, name, executor, errors: &mut *errors }.compile(scenarios)
     });
-    compiled.collect()
+    let compiled: Vec<LoadPlan> = compiled.collect();
+    let stages: usize = compiled.iter().map(|load| load.stages.len()).sum();
+    if stages > MOST_STAGES {
+        let message = format_args!("have {stages} stages in all; at most {MOST_STAGES} fit into results");
+        errors.add("spec.load.executors", message);
+    }
+    compiled
 }
 
 /// Everything else that is said about a load belongs to patterns.

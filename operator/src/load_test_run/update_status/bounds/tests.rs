@@ -86,6 +86,7 @@ fn a_small_status_is_left_as_it_is() {
     status.runners.iter_mut().for_each(|runner| runner.message = None);
     status.checks.clear();
     status.autoscaling = None;
+    status.thresholds.iter_mut().for_each(|threshold| threshold.metric = "http_reqs".into());
     assert_eq!(bounded(status.clone()), status);
 }
 
