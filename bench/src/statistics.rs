@@ -13,9 +13,9 @@ pub struct Spread {
     pub max: f64,
 }
 
-/// The spread of some values; none without any.
+/// The spread of some values; none without any. What a tool did not say is not among them.
 pub fn spread(values: &[f64]) -> Option<Spread> {
-    let mut values = values.to_vec();
+    let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     values.sort_by(f64::total_cmp);
     let (min, max) = (*values.first()?, *values.last()?);
     let middle = values.len() / 2;
@@ -92,7 +92,8 @@ mod tests {
     fn the_median_is_the_middle() {
         assert_eq!(spread(&[3.0, 1.0, 2.0]), Some(Spread { median: 2.0, min: 1.0, max: 3.0 }));
         assert_eq!(spread(&[4.0, 1.0]), Some(Spread { median: 2.5, min: 1.0, max: 4.0 }));
-        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[f64::NAN, 5.0]), Some(Spread { median: 5.0, min: 5.0, max: 5.0 }));
+        assert_eq!(spread(&[f64::NAN]), None);
     }
 
     #[test]
