@@ -46,6 +46,8 @@ pub async fn serve() -> Result<()> {
                     // A client that goes away is no fault of the server.
                     let _ = connection(stream, &service).await;
                 });
+                // After a freeze many wait to be accepted: who came first is answered before the next one.
+                tokio::task::yield_now().await;
             }
         })
         .await
