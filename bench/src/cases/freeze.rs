@@ -24,14 +24,15 @@ pub fn measure(bench: &Bench) -> Result<Case> {
     let (duration, length) = (f64::from(SECONDS), f64::from(LENGTH_MILLISECONDS) / 1e3);
     let expected = [99.0, 99.9].map(|percent| frozen_percentile(percent, duration, length));
     let how = format!(
-        "{RATE} iterations/s for {SECONDS} s; after {} s the server does nothing for {length} s. Who arrives in the freeze \
+        "{} iterations/s for {SECONDS} s; after {} s the server does nothing for {length} s. Who arrives in the freeze \
          of F seconds waits for the rest of it, evenly spread from 0 to F. Longer than w waits a share of (F − w) / T of all, so \
          that percentile p is F − (1 − p) × T: {} ms for p99 and {} ms for p99.9. hey limits each of 50 workers by itself; oha \
          runs with `--latency-correction`; k6 has {} users, more than arrive in the freeze.",
+        number(f64::from(RATE)),
         f64::from(AFTER_MILLISECONDS) / 1e3,
         number(expected[0] * 1e3),
         number(expected[1] * 1e3),
-        crate::peers::USERS_IN_A_FREEZE,
+        number(f64::from(crate::peers::USERS_IN_A_FREEZE)),
     );
     let mut case = bench.case(Name::Freeze, "A server that freezes", how);
     let mut measured = [Table::default(), Table::default()];

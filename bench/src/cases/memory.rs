@@ -34,7 +34,9 @@ const SHORTEST: Duration = Duration::from_secs(6);
 pub fn measure(bench: &Bench) -> Result<Case> {
     let how = format!(
         "Users who wait, before their first request or after it with the connection open: resident memory with \
-         {MANY} users (k6: {FEW}), less that with one user, per user; each when it has settled."
+         {} users (k6: {}), less that with one user, per user; each when it has settled.",
+        number(f64::from(MANY)),
+        number(f64::from(FEW)),
     );
     let mut case = bench.case(Name::Memory, "Memory per idle user", how);
     let tables = [(false, Table::default()), (true, Table::default())];

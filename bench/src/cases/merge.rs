@@ -51,7 +51,7 @@ pub fn measure(bench: &Bench) -> Result<Case> {
         case.rows.push(row.into());
     }
     case.rounds = 1;
-    case.notes.push(format!("{} buckets are in use.", one.len()));
+    case.notes.push(format!("{} buckets are in use.", number(one.len() as f64)));
     case.goals.extend(Goal::new(
         "merged percentiles of 10 runners: buckets that differ from one recorder's",
         "buckets",

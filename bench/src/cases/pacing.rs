@@ -29,6 +29,13 @@ pub fn measure(bench: &Bench) -> Result<Case> {
         for tool in bench.tools(Name::Pacing) {
             let name = tool.peer.name();
             let seen = bench.run(tool, SECONDS, Task::Paced { rate: RATE })?;
+            if let Some(dropped @ 1..) = seen.run.said.dropped {
+                // Those behind them then seem to be early, and all before them late.
+                case.notes.push(format!(
+                    "Round {}: {name} dropped {dropped} iterations; its lag can't be told.",
+                    round + 1
+                ));
+            }
             let mut arrivals: Vec<f64> =
                 seen.taken.arrivals.iter().map(|nanoseconds| *nanoseconds as f64 / 1e3).collect();
             arrivals.sort_by(f64::total_cmp);

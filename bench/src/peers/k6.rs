@@ -13,8 +13,8 @@ use crate::measure::Cost;
 const SUMMARY: &str = "k6-summary.json";
 /// Users for a server that stands still for a second: more than arrive in it.
 pub const USERS_IN_A_FREEZE: u32 = 1500;
-/// Users for a rate at a server that answers at once.
-pub const USERS_OF_A_RATE: u32 = 50;
+/// Users for a rate at a server that answers at once: so many that none is dropped on a busy machine.
+pub const USERS_OF_A_RATE: u32 = 500;
 
 /// k6, a Go module.
 pub struct K6;

@@ -75,7 +75,7 @@ pub fn all() -> [Set; 10] {
         ),
         Set {
             name: "constant-arrival-rate by the minute, beside users that start later",
-            pause: 230,
+            pause: 240,
             scenarios: json!({
                 "minute": {
                     "executor": "constant-arrival-rate", "rate": 90, "timeUnit": "1m", "duration": "7s",
