@@ -24,15 +24,31 @@ fn times(most: usize) -> impl Strategy<Value = Vec<u64>> {
 
 fn sinks() -> impl Strategy<Value = (SeriesKey, Sink)> {
     let name = prop::sample::select(vec!["a", "b"]);
-    (0..4_usize, name.clone(), prop::option::of(name), times(20)).prop_map(|(kind, request, stage, times)| {
+    (0..6_usize, name.clone(), prop::option::of(name), times(20)).prop_map(|(kind, request, stage, times)| {
         let total = times.len() as u64;
         let (metric, sink) = match kind {
             0 => ("http_req_duration", Sink::Trend(recorded(&times))),
             1 => ("http_reqs", Sink::Counter(total as f64)),
             2 => ("http_req_failed", Sink::Rate { passes: total / 3, total }),
+            3 => ("stock", Sink::Latest { at: total, value: total as f64, min: -1.5, max: total as f64 }),
+            4 => {
+                let mut values = Trend::default();
+                times.iter().for_each(|time| values.record_value(*time as f64 - 1e3));
+                ("order_value", Sink::Trend(values))
+            }
             _ => ("vus", Sink::Gauge { value: total as f64, min: 0.0, max: total as f64 }),
         };
-        let tags = Tags { request: Some(request.into()), stage: stage.map(Into::into), ..Tags::default() };
+        let tags = Tags {
+            request: Some(request.into()),
+            stage: stage.map(Into::into),
+            status: (total % 3 != 0).then_some(200 + total as u16),
+            expected_response: (total % 2 == 0).then_some(total > 5),
+            custom: [("team".to_owned(), request.to_owned())]
+                .into_iter()
+                .take((total % 2) as usize)
+                .collect(),
+            ..Tags::default()
+        };
         (SeriesKey { metric: metric.into(), tags }, sink)
     })
 }
@@ -69,6 +85,27 @@ proptest! {
         }
         prop_assert_eq!((sum.count(), sum.min(), sum.max()), (whole.count(), whole.min(), whole.max()));
         prop_assert!((sum.sum() - whole.sum()).abs() <= whole.sum() * 1e-12);
+    }
+
+    #[test]
+    fn what_runners_sent_has_the_percentiles_of_one_that_saw_everything(times in times(400), runners in 1_usize..9) {
+        let key = SeriesKey { metric: "http_req_duration".into(), tags: Tags::default() };
+        let mut whole = Metrics::default();
+        whole.add(key.clone(), &Sink::Trend(recorded(&times)));
+        let mut collected = Metrics::default();
+        for runner in 0..runners {
+            let share: Vec<u64> = times.iter().copied().skip(runner).step_by(runners).collect();
+            let mut sent = Metrics::default();
+            sent.add(key.clone(), &Sink::Trend(recorded(&share)));
+            collected.merge(&serde_json::from_str(&serde_json::to_string(&sent).unwrap()).unwrap());
+            // A checkpoint, from which another operator goes on.
+            collected = serde_json::from_str(&serde_json::to_string(&collected).unwrap()).unwrap();
+        }
+        prop_assert_eq!(&collected, &whole);
+        let [mine, theirs] = [&collected, &whole].map(|metrics| metrics.trend("http_req_duration", &Selector::default()));
+        for percent in PERCENTS {
+            prop_assert_eq!(mine.percentile(percent), theirs.percentile(percent));
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Names that one part of a spec uses for another: stages, scenarios, requests, groups, checks.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use upsurge_crds::v1alpha1::{LoadTestSpec, MetricType, Threshold, ThresholdSelector};
 
@@ -11,7 +14,7 @@ use crate::{
         names::{self, Kind},
     },
     plan::Timeline,
-    scenario::{self, ScenarioSet},
+    scenario::{self, ScenarioSet, Step},
     thresholds::{Rule, RuleError, Target},
 };
 
@@ -21,7 +24,7 @@ const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 const MOST_WINDOWED: usize = 20;
 
 pub(super) fn check(spec: &LoadTestSpec, timeline: &Timeline, scenarios: &ScenarioSet, errors: &mut Errors) {
-    let known = Known::new(timeline, scenarios);
+    let known = Known::new(spec, timeline, scenarios);
     let catalog = Catalog::new(&spec.metrics);
     check_metrics(spec, errors);
     for (index, threshold) in spec.thresholds.iter().enumerate() {
@@ -68,6 +71,22 @@ fn check_metrics(spec: &LoadTestSpec, errors: &mut Errors) {
     }
 }
 
+/// All tags that the test gives to anything.
+fn tags<'a>(spec: &'a LoadTestSpec, set: &'a ScenarioSet) -> BTreeSet<(&'a str, &'a str)> {
+    let executors = spec.load.executors.iter().flat_map(|executors| executors.values());
+    let mut all: Vec<&BTreeMap<String, String>> = executors.map(|executor| &executor.tags).collect();
+    all.push(&spec.tags);
+    for scenario in &set.scenarios {
+        all.push(&scenario.tags);
+        scenario::visit(&scenario.steps, &mut |step| match step {
+            Step::Request(request) => all.push(&request.tags),
+            Step::Record { tags, .. } => all.push(tags),
+            _ => {}
+        });
+    }
+    all.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
 /// Names that can be referred to.
 struct Known<'a> {
     stages: BTreeSet<&'a str>,
@@ -75,10 +94,11 @@ struct Known<'a> {
     requests: BTreeSet<&'a str>,
     groups: BTreeSet<&'a str>,
     checks: BTreeSet<String>,
+    tags: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Known<'a> {
-    fn new(timeline: &'a Timeline, set: &'a ScenarioSet) -> Self {
+    fn new(spec: &'a LoadTestSpec, timeline: &'a Timeline, set: &'a ScenarioSet) -> Self {
         let requests: Vec<_> =
             set.scenarios.iter().flat_map(|scenario| scenario::requests(&scenario.steps)).collect();
         let checks = requests.iter().flat_map(|request| {
@@ -91,6 +111,7 @@ impl<'a> Known<'a> {
             checks: checks.collect(),
             requests: requests.iter().map(|request| request.name.as_str()).collect(),
             groups: set.groups().into_iter().collect(),
+            tags: tags(spec, set),
         }
     }
 
@@ -142,6 +163,16 @@ impl<'a> Known<'a> {
     }
 
     fn check_selector(&self, selector: &ThresholdSelector, metric: &str, path: &str, errors: &mut Errors) {
+        let known = |tag: (&String, &String)| self.tags.contains(&(tag.0.as_str(), tag.1.as_str()));
+        for (name, value) in selector.tags.iter().filter(|tag| !known(*tag)) {
+            let there_are: Vec<String> =
+                self.tags.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+            let there_are = match there_are.as_slice() {
+                [] => "the test has no tags".into(),
+                tags => format!("there are {}", tags.join(", ")),
+            };
+            errors.add(format_args!("{path}.tags"), format_args!("no tag {name}:{value}; {there_are}"));
+        }
         let of_responses = metric.starts_with("http_req");
         let asked = [
             ("status", selector.status.is_some()),
