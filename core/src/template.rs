@@ -85,9 +85,16 @@ impl Template {
         }
     }
 
+    /// Room that the filled-in text mostly finds enough.
+    pub fn usual_length(&self) -> usize {
+        const USUAL_VALUE: usize = 32;
+        let length = |piece: &Piece| if let Piece::Text(text) = piece { text.len() } else { USUAL_VALUE };
+        self.pieces.iter().map(length).sum()
+    }
+
     /// The filled-in text.
     pub fn render(&self, scope: &mut dyn Scope) -> String {
-        let mut text = String::new();
+        let mut text = String::with_capacity(self.usual_length());
         self.render_into(scope, &mut text);
         text
     }

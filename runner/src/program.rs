@@ -11,6 +11,7 @@ mod compile;
 mod data;
 mod fold;
 mod operation;
+mod places;
 mod request;
 mod steps;
 

@@ -188,7 +188,7 @@ impl<'a> Iteration<'a> {
         response: Option<&Incoming>,
         duration: Duration,
     ) -> Result<(), Ended> {
-        let seen = Seen::new(response, request.needs_json(), duration);
+        let seen = Seen::new(request, response, duration);
         let mut failed_check = None;
         for (check, expectation) in request.expectations.iter().enumerate() {
             let passed = seen.meets(&expectation.matcher, &mut self.user.variables);

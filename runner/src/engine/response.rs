@@ -4,25 +4,49 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 use serde_json::Value;
+use serde_json_path::JsonPath;
 use upsurge_core::{
     scenario::{Capture, CaptureSource, Matcher, Wanted},
     template::Scope,
 };
 
-use crate::http::message::Incoming;
+use crate::{http::message::Incoming, program::Request};
 
-/// A response as captures and checks see it. Its JSON is parsed when it is first asked for.
+/// A response as captures and checks see it.
 pub(crate) struct Seen<'a> {
+    request: &'a Request,
     response: Option<&'a Incoming>,
-    json: Option<Value>,
+    json: Json,
     duration: Duration,
 }
 
+/// The JSON of a response, as far as somebody looks at it.
+enum Json {
+    /// There is none.
+    None,
+    /// What is at the places that the request's paths lead to, in their order.
+    Places(Vec<Option<Value>>),
+    /// All of it.
+    Tree(Value),
+}
+
 impl<'a> Seen<'a> {
-    /// Looks at a response, or at none.
-    pub(crate) fn new(response: Option<&'a Incoming>, needs_json: bool, duration: Duration) -> Self {
-        let json = response.filter(|_| needs_json).and_then(|r| serde_json::from_slice(&r.body).ok());
-        Self { response, json, duration }
+    /// Looks at the response to a request, or at none.
+    pub(crate) fn new(request: &'a Request, response: Option<&'a Incoming>, duration: Duration) -> Self {
+        let json = response.map_or(Json::None, |response| Json::of(&response.body, request));
+        Self { request, response, json, duration }
+    }
+
+    /// What is at a place of the JSON.
+    fn at(&self, path: &JsonPath) -> Option<&Value> {
+        match &self.json {
+            Json::None => None,
+            Json::Tree(tree) => path.query(tree).first(),
+            Json::Places(found) => {
+                let number = self.request.json_paths().position(|known| std::ptr::eq(known, path))?;
+                found.get(number)?.as_ref()
+            }
+        }
     }
 
     /// Whether an expectation holds. None holds of a response that never came.
@@ -34,7 +58,7 @@ impl<'a> Seen<'a> {
                 media_type(&response.headers).is_some_and(|found| found == *wanted)
             }
             Matcher::JsonPath { path, wanted } => {
-                let found = self.json.as_ref().and_then(|json| path.query(json).first());
+                let found = self.at(path);
                 match wanted {
                     Wanted::Exists(exists) => found.is_some() == *exists,
                     Wanted::Equals(json) => found.is_some_and(|found| equal(found, &json.render(scope))),
@@ -66,7 +90,7 @@ impl<'a> Seen<'a> {
     fn find(&self, source: &CaptureSource) -> Option<Value> {
         let response = self.response?;
         match source {
-            CaptureSource::JsonPath(path) => path.query(self.json.as_ref()?).first().cloned(),
+            CaptureSource::JsonPath(path) => self.at(path).cloned(),
             CaptureSource::Header(name) => header_text(&response.headers, name).map(|text| text.into()),
             CaptureSource::Regex(regex) => {
                 let text = String::from_utf8_lossy(&response.body);
@@ -75,6 +99,18 @@ impl<'a> Seen<'a> {
                 Some(group.as_str().into())
             }
         }
+    }
+}
+
+impl Json {
+    fn of(body: &[u8], request: &Request) -> Self {
+        if let Some(places) = &request.places {
+            return places.find(body).map_or(Self::None, Self::Places);
+        }
+        if request.json_paths().next().is_none() {
+            return Self::None;
+        }
+        serde_json::from_slice(body).map_or(Self::None, Self::Tree)
     }
 }
 

@@ -195,7 +195,10 @@ impl User {
         }
         self.variables.set(ITERATION_SLOT, iteration.into());
         self.variables.set(LOOP_COUNT_SLOT, 0.into());
-        if let Some(scenario) = program.scenarios.get(scenario) {
+        if let Some(scenario) = program.scenarios.get(scenario)
+            // Mostly it is the same one again, and its name need not be copied.
+            && self.variables.variable(SCENARIO_SLOT).and_then(Value::as_str) != Some(&scenario.name)
+        {
             self.variables.set(SCENARIO_SLOT, scenario.name.as_str().into());
         }
         if !program.keep_cookies {

@@ -80,7 +80,11 @@ impl Base {
         }
         let separator =
             if text.starts_with('/') || text.starts_with('?') || text.is_empty() { "" } else { "/" };
-        let target = target(&format!("{}{separator}{text}", self.prefix))?;
+        let target = if self.prefix.is_empty() && separator.is_empty() {
+            target(text)?
+        } else {
+            target(&format!("{}{separator}{text}", self.prefix))?
+        };
         Ok(Destination { origin: Arc::clone(&self.origin), target })
     }
 }
@@ -154,6 +158,8 @@ fn whole(url: &str) -> Result<Destination, String> {
 
 fn target(text: &str) -> Result<Uri, String> {
     let slash = if text.starts_with('/') { "" } else { "/" };
-    let encoded = format!("{slash}{}", utf8_percent_encode(text, FORBIDDEN));
-    encoded.parse().map_err(|error| format!("{text:?} can't be the path of a URL: {error}"))
+    let mut encoded = String::with_capacity(slash.len() + text.len());
+    encoded.push_str(slash);
+    encoded.extend(utf8_percent_encode(text, FORBIDDEN));
+    Uri::try_from(encoded).map_err(|error| format!("{text:?} can't be the path of a URL: {error}"))
 }

@@ -111,7 +111,7 @@ impl Section {
 }
 
 fn text(parts: &[Part], scope: &mut dyn Scope) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(parts.iter().map(Part::usual_length).sum());
     parts.iter().for_each(|part| part.render_into(scope, &mut text));
     text
 }
@@ -175,6 +175,17 @@ fn quoted(name: &str) -> String {
 }
 
 impl Part {
+    /// Room that the filled-in part mostly finds enough.
+    fn usual_length(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Json(template) => template.usual_length() + 2,
+            Self::Plain(template) | Self::Encoded(template) | Self::Quoted(template) => {
+                template.usual_length()
+            }
+        }
+    }
+
     /// Appends the filled-in part.
     pub(crate) fn render_into(&self, scope: &mut dyn Scope, text: &mut String) {
         match self {

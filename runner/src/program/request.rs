@@ -3,6 +3,7 @@
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use serde_json_path::JsonPath;
 use upsurge_core::{
     scenario::{self, Capture, CaptureSource, Expectation, Matcher, Wanted},
     template::{JsonTemplate, Scope, Template},
@@ -14,6 +15,7 @@ use super::{
     auth::Auth,
     body::Body,
     fold::fold,
+    places::Places,
 };
 use crate::{
     files::Files,
@@ -64,6 +66,8 @@ pub(crate) struct Request {
     changing_headers: Vec<(HeaderName, Template)>,
     /// Headers of the response that captures and checks look at.
     wanted_headers: Vec<HeaderName>,
+    /// Places of its JSON that they look at, if each of their paths leads to one place.
+    pub(crate) places: Option<Places>,
 }
 
 /// What all requests are compiled with.
@@ -114,7 +118,7 @@ impl Request {
         {
             headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());
         }
-        Ok(Self {
+        let mut compiled = Self {
             name: request.name.clone(),
             scenario,
             group,
@@ -138,7 +142,10 @@ impl Request {
             headers,
             changing_headers,
             wanted_headers: wanted_headers(request),
-        })
+            places: None,
+        };
+        compiled.places = Places::of(compiled.json_paths());
+        Ok(compiled)
     }
 
     /// The headers for a user and a destination; those of the program itself if nothing about them changes.
@@ -154,7 +161,7 @@ impl Request {
         let mut headers = self.headers.clone();
         for (name, value) in &self.changing_headers {
             let text = value.render(scope);
-            let value = HeaderValue::from_str(&text).map_err(|_| {
+            let value = HeaderValue::try_from(text).map_err(|_| {
                 format!("the value of header {name} holds characters that a header can't carry")
             })?;
             headers.insert(name, value);
@@ -198,10 +205,17 @@ impl Request {
         self.wanted_redirects.contains(&status)
     }
 
-    /// Whether the JSON of the response is looked at.
-    pub(crate) fn needs_json(&self) -> bool {
-        self.captures.iter().any(|capture| matches!(capture.source, CaptureSource::JsonPath(_)))
-            || self.expectations.iter().any(|expected| matches!(expected.matcher, Matcher::JsonPath { .. }))
+    /// The paths into the JSON of the response that captures and checks follow.
+    pub(crate) fn json_paths(&self) -> impl Iterator<Item = &JsonPath> {
+        let expected = self.expectations.iter().filter_map(|expectation| match &expectation.matcher {
+            Matcher::JsonPath { path, .. } => Some(path),
+            _ => None,
+        });
+        let captured = self.captures.iter().filter_map(|capture| match &capture.source {
+            CaptureSource::JsonPath(path) => Some(path),
+            _ => None,
+        });
+        expected.chain(captured)
     }
 }
 

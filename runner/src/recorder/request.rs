@@ -85,22 +85,33 @@ struct StatusSeries {
     status: Option<u16>,
     failed: bool,
     count: u64,
+    /// Duration and time to the first byte, where they are the same: no wait for a connection, and all of
+    /// the response at once. Such are nearly all, and recording costs more than reading most responses.
+    prompt: Trend,
+    /// Durations that are not the time to the first byte.
     duration: Trend,
+    /// Times to the first byte that are not the duration.
+    first_byte: Trend,
     response_time: Trend,
-    blocked: Trend,
+    blocked: Rare,
     connecting: Rare,
     handshaking: Rare,
     sending: Trend,
     waiting: Trend,
-    first_byte: Trend,
-    receiving: Trend,
+    receiving: Rare,
 }
 
 impl StatusSeries {
     fn record(&mut self, sample: &Sample) {
         let timings = &sample.timings;
         self.count += 1;
-        self.duration.record(sample.duration);
+        match timings.first_byte() {
+            Some(first_byte) if first_byte == sample.duration => self.prompt.record(sample.duration),
+            first_byte => {
+                self.duration.record(sample.duration);
+                first_byte.into_iter().for_each(|time| self.first_byte.record(time));
+            }
+        }
         self.response_time.record(sample.response_time);
         self.blocked.record(timings.blocked());
         self.connecting.record(timings.connecting);
@@ -108,22 +119,19 @@ impl StatusSeries {
         self.sending.record(timings.sending());
         self.waiting.record(timings.waiting());
         self.receiving.record(timings.receiving());
-        if let Some(first_byte) = timings.first_byte() {
-            self.first_byte.record(first_byte);
-        }
     }
 
     fn clear(&mut self) {
         self.count = 0;
-        [&mut self.connecting, &mut self.handshaking].into_iter().for_each(Rare::clear);
+        let rare = [&mut self.blocked, &mut self.connecting, &mut self.handshaking, &mut self.receiving];
+        rare.into_iter().for_each(Rare::clear);
         let trends = [
+            &mut self.prompt,
             &mut self.duration,
+            &mut self.first_byte,
             &mut self.response_time,
-            &mut self.blocked,
             &mut self.sending,
             &mut self.waiting,
-            &mut self.first_byte,
-            &mut self.receiving,
         ];
         trends.into_iter().for_each(Trend::clear);
     }
@@ -132,22 +140,28 @@ impl StatusSeries {
         let mut tags = tags.clone();
         (tags.status, tags.expected_response) = (self.status, Some(!self.failed));
         let tags = &tags;
+        let with_prompt = |trend: &Trend| {
+            let mut trend = trend.clone();
+            trend.merge(&self.prompt);
+            trend
+        };
         let trends = [
-            (names::HTTP_REQ_DURATION, &self.duration),
-            (names::HTTP_REQ_RESPONSE_TIME, &self.response_time),
-            (names::HTTP_REQ_BLOCKED, &self.blocked),
-            (names::HTTP_REQ_SENDING, &self.sending),
-            (names::HTTP_REQ_WAITING, &self.waiting),
-            (names::HTTP_REQ_RECEIVING, &self.receiving),
+            (names::HTTP_REQ_DURATION, with_prompt(&self.duration)),
+            (names::HTTP_REQ_RESPONSE_TIME, self.response_time.clone()),
+            (names::HTTP_REQ_BLOCKED, self.blocked.trend()),
+            (names::HTTP_REQ_CONNECTING, self.connecting.trend()),
+            (names::HTTP_REQ_TLS_HANDSHAKING, self.handshaking.trend()),
+            (names::HTTP_REQ_SENDING, self.sending.clone()),
+            (names::HTTP_REQ_WAITING, self.waiting.clone()),
+            (names::HTTP_REQ_RECEIVING, self.receiving.trend()),
         ];
         for (name, trend) in trends {
-            metrics.add(key(name, tags), &Sink::Trend(trend.clone()));
+            metrics.add(key(name, tags), &Sink::Trend(trend));
         }
-        if !self.first_byte.is_empty() {
-            metrics.add(key(names::HTTP_REQ_TTFB, tags), &Sink::Trend(self.first_byte.clone()));
+        let first_byte = with_prompt(&self.first_byte);
+        if !first_byte.is_empty() {
+            metrics.add(key(names::HTTP_REQ_TTFB, tags), &Sink::Trend(first_byte));
         }
-        metrics.add(key(names::HTTP_REQ_CONNECTING, tags), &Sink::Trend(self.connecting.trend()));
-        metrics.add(key(names::HTTP_REQ_TLS_HANDSHAKING, tags), &Sink::Trend(self.handshaking.trend()));
         metrics.add(key(names::HTTP_REQS, tags), &Sink::Counter(self.count as f64));
         let failed = Sink::Rate { passes: if self.failed { self.count } else { 0 }, total: self.count };
         metrics.add(key(names::HTTP_REQ_FAILED, tags), &failed);
