@@ -177,9 +177,11 @@ impl ContentLength {
     }
 }
 
-/// The parts of a list in a header, without the blanks around them.
+/// The parts of a list in a header, without the blanks around them; of what is no text, an empty one.
 fn tokens(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+    let is_text = value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    let text = if is_text { value } else { Default::default() };
+    text.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
 fn has_token(value: &[u8], token: &str) -> bool {
