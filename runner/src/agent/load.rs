@@ -63,8 +63,11 @@ pub(super) async fn run(
     let uncertainty_us = start.clock.uncertainty().map_or(0, |span| span.as_micros() as u64);
     let in_ms = begin.saturating_duration_since(Instant::now()).as_millis() as u64;
     tracing::info!(in_ms, uncertainty_us, "starting");
-    let tidying =
-        (config.runner == 0).then(|| (prepared.clone(), start.variables.clone(), config.secrets.clone()));
+    let tidying = (config.runner == 0).then(|| Tidying {
+        prepared: prepared.clone(),
+        variables: start.variables.clone(),
+        secrets: config.secrets.clone(),
+    });
     let engine = Engine::start(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -113,6 +116,21 @@ pub(super) async fn run(
     Ending::Terminated
 }
 
+/// The steps of `after`, which one runner does for all.
+struct Tidying {
+    prepared: Prepared,
+    /// Captured by `before`.
+    variables: Map<String, Value>,
+    secrets: BTreeMap<String, String>,
+}
+
+impl Tidying {
+    async fn run(&self) -> Result<(), String> {
+        let Prepared { valid, test, files, .. } = &self.prepared;
+        run_after(valid, test, &self.secrets, files, &self.variables).await
+    }
+}
+
 /// What has been recorded and is still to be told. Recording and sending go on side by side, on one
 /// thread: a collector that takes long to answer delays no delta.
 struct Report {
@@ -134,7 +152,7 @@ struct Report {
 
 impl Report {
     /// Records a delta each second, and the last one when the engine has finished. Never returns.
-    async fn record_all(&self, tidying: Option<(Prepared, Map<String, Value>, BTreeMap<String, String>)>) {
+    async fn record_all(&self, tidying: Option<Tidying>) {
         let Some(engine) = &self.engine else { return std::future::pending().await };
         let mut next = TokioInstant::from_std(self.begin) + DELTA_INTERVAL;
         loop {
@@ -147,9 +165,8 @@ impl Report {
                 }
             }
         }
-        if let Some((prepared, variables, secrets)) = tidying {
-            let Prepared { valid, test, files, .. } = &prepared;
-            let mut after = std::pin::pin!(run_after(valid, test, &secrets, files, &variables));
+        if let Some(tidying) = tidying {
+            let mut after = std::pin::pin!(tidying.run());
             // Silence would look like the end of this runner.
             let result = loop {
                 tokio::select! {

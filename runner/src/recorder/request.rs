@@ -171,7 +171,7 @@ impl StatusSeries {
 /// The series of a request.
 #[derive(Debug, Default)]
 pub(super) struct RequestSeries {
-    statuses: Vec<Box<StatusSeries>>,
+    statuses: Vec<StatusSeries>,
     sent: u64,
     received: u64,
     errors: [u64; ErrorKind::COUNT],
@@ -191,17 +191,13 @@ impl RequestSeries {
 
     /// The figures of the sample's status.
     fn of_status(&mut self, sample: &Sample) -> &mut StatusSeries {
-        let found = |wanted: Option<u16>, statuses: &[Box<StatusSeries>]| {
+        let found = |wanted: Option<u16>, statuses: &[StatusSeries]| {
             statuses.iter().position(|one| one.status == wanted && one.failed == sample.failed)
         };
         let place = found(Some(sample.status), &self.statuses).unwrap_or_else(|| {
             let status = (self.statuses.len() < MOST_STATUSES).then_some(sample.status);
             found(status, &self.statuses).unwrap_or_else(|| {
-                self.statuses.push(Box::new(StatusSeries {
-                    status,
-                    failed: sample.failed,
-                    ..StatusSeries::default()
-                }));
+                self.statuses.push(StatusSeries { status, failed: sample.failed, ..StatusSeries::default() });
                 self.statuses.len() - 1
             })
         });
