@@ -95,7 +95,7 @@ fn what_is_right_passes(#[case] test: Value) {
     assert_eq!(objections(test), "");
 }
 
-const ONE_PATTERN: &str = "spec.load needs exactly one pattern: constant, stages or spike";
+const ONE_PATTERN: &str = "spec.load needs exactly one of constant, stages, spike, stress,";
 const SCENARIOS_OR_SCRIPT: &str = "spec needs scenarios or script, and not both";
 const ONE_STEP: &str = "a step is exactly one of request, think, if, loop, group";
 const ONE_CAPTURE: &str = "a capture has exactly one of jsonPath, header and regex";

@@ -171,7 +171,7 @@ impl Receiver {
         let address = listener.local_addr().unwrap().to_string();
         let receiver = Self { address, taken: Arc::default(), heads: Arc::default() };
         let (taken, heads) = (Arc::clone(&receiver.taken), Arc::clone(&receiver.heads));
-        let mut statuses = statuses.iter().copied();
+        let mut statuses = statuses.to_owned().into_iter();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let mut reader = BufReader::new(stream);
