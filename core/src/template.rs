@@ -5,11 +5,15 @@
 //! Names are bound to slots while parsing, so that filling in looks nothing up by name. Where values,
 //! random numbers and the time come from is the caller's business ([`Scope`]).
 
+mod call;
 mod error;
+mod fake;
 mod function;
 mod json;
+mod lists;
 mod names;
 mod parse;
+mod text;
 
 use std::fmt::Write as _;
 
@@ -17,10 +21,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use error::TemplateError;
+pub use fake::Fake;
 pub use function::Function;
 pub use json::JsonTemplate;
 pub use names::{Names, Reference, Segment};
 pub(crate) use parse::is_name;
+pub use text::{Argument, TextFunction};
 
 /// A parsed text.
 #[derive(Clone, Debug, Default, PartialEq)]

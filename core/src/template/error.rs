@@ -1,8 +1,10 @@
 //! What can be wrong with a template.
 
 /// Functions as messages list them.
-const FUNCTIONS: &str =
-    "randomInt(min, max), randomString(length), randomEmail(), uuid(), now(), timestamp(), pick(…)";
+const FUNCTIONS: &str = "randomInt(min, max), randomFloat(min, max[, digits]), randomBool(), randomDate(from, to), \
+    randomString(length), randomEmail(), uuid(), now(), timestamp(), pick(…), firstName(), lastName(), fullName(), \
+    city(), country(), phone(), company(), word(), words(n), sentence(), paragraph(), upper(x), lower(x), base64(x), \
+    base64Decode(x), urlEncode(x), json(x), md5(x), sha256(x), hmacSha256(key, x), length(x)";
 
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -1,8 +1,11 @@
 //! Functions that templates can call.
 
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde_json::Value;
 
-use super::{Scope, names::Reference};
+use super::{Argument, Fake, Scope, TextFunction, names::Reference};
 
 /// Longest text that `randomString` makes.
 pub(super) const LONGEST_STRING: i64 = 65_536;
@@ -36,6 +39,40 @@ pub enum Function {
     Pick(Vec<Value>),
     /// `pick(list)`: a random element of a variable that holds a list.
     PickFrom(Reference),
+    /// `randomFloat(min, max[, digits])`: a number between both, rounded to that many decimals.
+    RandomFloat {
+        /// Lowest number.
+        min: f64,
+        /// Highest number.
+        max: f64,
+        /// Decimals; as many as there are without it.
+        digits: Option<usize>,
+    },
+    /// `randomBool()`: true or false.
+    RandomBool,
+    /// `randomDate(from, to)` of dates: a date, both ends included.
+    RandomDate {
+        /// First date.
+        from: Date,
+        /// Last date.
+        to: Date,
+    },
+    /// `randomDate(from, to)` of times: a time with milliseconds, both ends included.
+    RandomTime {
+        /// Earliest time.
+        from: Timestamp,
+        /// Latest time.
+        to: Timestamp,
+    },
+    /// Something made up.
+    Fake(Fake),
+    /// A function of a value.
+    Text {
+        /// Which one.
+        function: TextFunction,
+        /// The value.
+        of: Argument,
+    },
 }
 
 impl Function {
@@ -59,8 +96,42 @@ impl Function {
                     None => Value::String(String::new()),
                 }
             }
+            Self::RandomFloat { min, max, digits } => {
+                random_float(scope.random(), *min, *max, *digits).into()
+            }
+            Self::RandomBool => (scope.random() >> 63 == 1).into(),
+            Self::RandomDate { from, to } => {
+                let days = i64::from((*to - *from).get_days());
+                let day = random_int(scope, 0, days);
+                from.checked_add(day.days()).unwrap_or(*to).to_string().into()
+            }
+            Self::RandomTime { from, to } => {
+                let time = random_int(scope, from.as_millisecond(), to.as_millisecond());
+                format!("{:.3}", Timestamp::from_millisecond(time).unwrap_or(*to)).into()
+            }
+            Self::Fake(fake) => fake.text(scope).into(),
+            Self::Text { function, of } => function.call(of, scope),
         }
     }
+
+    /// The function with the values of secrets among its arguments filled in.
+    pub fn with_secrets(&self, secrets: &BTreeMap<String, String>) -> Self {
+        match self {
+            Self::Text { function, of } => {
+                let (function, of) = function.with_secrets(of, secrets);
+                Self::Text { function, of }
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+fn random_float(random: u64, min: f64, max: f64, digits: Option<usize>) -> f64 {
+    // The upper 53 bits are as many as a double holds exactly.
+    let share = (random >> 11) as f64 / (1_u64 << 53) as f64;
+    let number = min + share * (max - min);
+    let rounded = digits.and_then(|digits| format!("{number:.digits$}").parse().ok());
+    rounded.unwrap_or(number).clamp(min, max)
 }
 
 fn pick(random: u64, values: &[Value]) -> Value {
@@ -68,7 +139,7 @@ fn pick(random: u64, values: &[Value]) -> Value {
 }
 
 /// Maps a random number onto 0..`limit` without the bias of the low bits of a remainder.
-fn below(random: u64, limit: u64) -> u64 {
+pub(super) fn below(random: u64, limit: u64) -> u64 {
     ((u128::from(random) * u128::from(limit)) >> 64) as u64
 }
 

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Function, Names, Piece, Template, TemplateError,
-    function::LONGEST_STRING,
+    Names, Piece, Template, TemplateError, call,
     names::{Reference, Segment},
 };
 
@@ -58,24 +57,27 @@ fn place(text: &str, names: &Names) -> Result<Piece, TemplateError> {
         if !is_name(name) {
             return Err(wrong());
         }
-        return function(name, arguments, names, &wrong).map(Piece::Call);
+        return call::function(name, arguments, names, &wrong).map(Piece::Call);
     }
     let (name, path) = path(text).ok_or_else(wrong)?;
     match (name, path.as_slice()) {
-        ("secrets", [Segment::Field(secret)]) if names.has_secret(secret) => {
-            Ok(Piece::Secret(secret.clone()))
-        }
-        ("secrets", [Segment::Field(secret)]) => {
-            let known = names.secrets().collect::<Vec<_>>().join(", ");
-            let known = if known.is_empty() { String::new() } else { format!("; declared: {known}") };
-            Err(TemplateError::UnknownSecret { name: secret.clone(), known })
-        }
+        ("secrets", [Segment::Field(name)]) => secret(name, names).map(Piece::Secret),
         ("secrets", _) => Err(wrong()),
         _ => reference(name, path, names).map(Piece::Variable),
     }
 }
 
-fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result<Reference, TemplateError> {
+/// The name of a declared secret.
+pub(super) fn secret(name: &str, names: &Names) -> Result<String, TemplateError> {
+    if names.has_secret(name) {
+        return Ok(name.into());
+    }
+    let known = names.secrets().collect::<Vec<_>>().join(", ");
+    let known = if known.is_empty() { String::new() } else { format!("; declared: {known}") };
+    Err(TemplateError::UnknownSecret { name: name.into(), known })
+}
+
+pub(super) fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result<Reference, TemplateError> {
     match names.slot(name) {
         Some(slot) => {
             names.note_field(slot, &path);
@@ -88,63 +90,8 @@ fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result<Reference,
     }
 }
 
-fn function(
-    name: &str,
-    arguments: &str,
-    names: &Names,
-    wrong: &dyn Fn() -> TemplateError,
-) -> Result<Function, TemplateError> {
-    let arguments = split_arguments(arguments).ok_or_else(wrong)?;
-    let literals = || arguments.iter().map(|argument| literal(argument)).collect::<Option<Vec<Value>>>();
-    let none = |function, value| match arguments.as_slice() {
-        [] => Ok(value),
-        _ => Err(TemplateError::WrongArguments { function, takes: "no arguments" }),
-    };
-    match name {
-        "randomInt" => match literals().as_deref() {
-            Some([min, max]) => match (min.as_i64(), max.as_i64()) {
-                (Some(min), Some(max)) if min <= max => Some(Function::RandomInt { min, max }),
-                _ => None,
-            },
-            _ => None,
-        }
-        .ok_or(TemplateError::WrongArguments {
-            function: "randomInt",
-            takes: "two whole numbers, the lower one first",
-        }),
-        "randomString" => match literals().as_deref() {
-            Some([length]) => length
-                .as_i64()
-                .filter(|length| (0..=LONGEST_STRING).contains(length))
-                .map(|length| Function::RandomString { length: length as usize }),
-            _ => None,
-        }
-        .ok_or(TemplateError::WrongArguments { function: "randomString", takes: "a length from 0 to 65536" }),
-        "randomEmail" => none("randomEmail", Function::RandomEmail),
-        "uuid" => none("uuid", Function::Uuid),
-        "now" => none("now", Function::Now),
-        "timestamp" => none("timestamp", Function::Timestamp),
-        "pick" => match (arguments.as_slice(), literals()) {
-            ([], _) => Err(TemplateError::WrongArguments {
-                function: "pick",
-                takes: "values, or a variable that holds a list",
-            }),
-            (_, Some(values)) => Ok(Function::Pick(values)),
-            ([argument], None) => {
-                let (name, path) = path(argument).ok_or_else(wrong)?;
-                reference(name, path, names).map(Function::PickFrom)
-            }
-            _ => Err(TemplateError::WrongArguments {
-                function: "pick",
-                takes: "values, or a variable that holds a list",
-            }),
-        },
-        _ => Err(TemplateError::UnknownFunction { name: name.into() }),
-    }
-}
-
 /// Splits at commas outside of quotes.
-fn split_arguments(text: &str) -> Option<Vec<&str>> {
+pub(super) fn split_arguments(text: &str) -> Option<Vec<&str>> {
     if text.trim().is_empty() {
         return Some(Vec::new());
     }
@@ -165,7 +112,7 @@ fn split_arguments(text: &str) -> Option<Vec<&str>> {
     (quote.is_none() && arguments.iter().all(|argument| !argument.is_empty())).then_some(arguments)
 }
 
-fn literal(text: &str) -> Option<Value> {
+pub(super) fn literal(text: &str) -> Option<Value> {
     match quoted(text) {
         Some(inner) => Some(inner.into()),
         None => {
@@ -183,7 +130,7 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 /// `name.field[0].other` as name and way into it.
-fn path(text: &str) -> Option<(&str, Vec<Segment>)> {
+pub(super) fn path(text: &str) -> Option<(&str, Vec<Segment>)> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (name, mut rest) = text.split_at(end);
     let mut segments = Vec::new();

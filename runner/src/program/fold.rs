@@ -11,7 +11,11 @@ pub(super) fn fold(template: &Template, secrets: &BTreeMap<String, String>) -> T
         let text = match piece {
             Piece::Text(text) => text.as_str(),
             Piece::Secret(name) => secrets.get(name).map_or("", String::as_str),
-            Piece::Variable(_) | Piece::Call(_) => {
+            Piece::Call(function) => {
+                pieces.push(Piece::Call(function.with_secrets(secrets)));
+                continue;
+            }
+            Piece::Variable(_) => {
                 pieces.push(piece.clone());
                 continue;
             }
@@ -56,5 +60,26 @@ pub(super) fn fold_json(json: &JsonTemplate, secrets: &BTreeMap<String, String>)
         JsonTemplate::Object(fields) => JsonTemplate::Object(
             fields.iter().map(|(name, value)| (name.clone(), fold_json(value, secrets))).collect(),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+
+    use super::*;
+    use upsurge_core::template::Names;
+
+    #[test]
+    fn secrets_among_arguments_are_filled_in() {
+        let names = Names::default().with_secrets(["key".to_owned()]);
+        let secrets = BTreeMap::from([("key".to_owned(), "Jefe".to_owned())]);
+        let text = "{{ hmacSha256(secrets.key, 'what do ya want for nothing?') }} {{ upper(secrets.key) }}";
+        let folded = fold(&Template::parse(text, &names).unwrap(), &secrets);
+        // The scope knows no secrets: what comes out was there before.
+        assert_eq!(
+            folded.render(&mut Nothing),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843 JEFE"
+        );
     }
 }
