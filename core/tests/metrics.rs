@@ -41,8 +41,8 @@ fn sinks() -> impl Strategy<Value = (SeriesKey, Sink)> {
         let tags = Tags {
             request: Some(request.into()),
             stage: stage.map(Into::into),
-            status: (total % 3 != 0).then_some(200 + total as u16),
-            expected_response: (total % 2 == 0).then_some(total > 5),
+            status: (!total.is_multiple_of(3)).then_some(200 + total as u16),
+            expected_response: total.is_multiple_of(2).then_some(total > 5),
             custom: [("team".to_owned(), request.to_owned())]
                 .into_iter()
                 .take((total % 2) as usize)

@@ -166,12 +166,12 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn start(statuses: &[u16]) -> Self {
+    fn start(statuses: impl IntoIterator<Item = u16>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let receiver = Self { address, taken: Arc::default(), heads: Arc::default() };
         let (taken, heads) = (Arc::clone(&receiver.taken), Arc::clone(&receiver.heads));
-        let mut statuses = statuses.to_owned().into_iter();
+        let mut statuses = statuses.into_iter().collect::<Vec<_>>().into_iter();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let mut reader = BufReader::new(stream);
@@ -222,7 +222,7 @@ fn sum(metric: &Metric, wanted: impl Fn(&[KeyValue]) -> bool) -> f64 {
 
 #[test]
 fn an_otlp_receiver_gets_the_figures_of_the_summary() {
-    let receiver = Receiver::start(&[]);
+    let receiver = Receiver::start([]);
     let target = start_target(Some("errorRate: 0.1"), &["--latency", "3ms"]);
     let out = format!("otlp=http://me:you@{}", receiver.address);
     let arguments = ["--out", &out, "--out-interval", "1s", "--out-header", "X-Key: k", "--tag", "team=a"];
@@ -267,7 +267,7 @@ fn an_otlp_receiver_gets_the_figures_of_the_summary() {
 
 #[test]
 fn a_server_that_refuses_for_a_while_gets_all_in_the_end() {
-    let receiver = Receiver::start(&[503, 429, 500]);
+    let receiver = Receiver::start([503, 429, 500]);
     let target = start_target(None, &[]);
     let out = format!("otlp=http://{}", receiver.address);
     let (ended, _) = run("again", target.url(), &["--out", &out, "--out-interval", "1s"]);
@@ -282,7 +282,7 @@ fn a_server_that_refuses_for_a_while_gets_all_in_the_end() {
 #[test]
 fn a_server_that_takes_nothing_is_told_and_changes_nothing_else() {
     // Refuses for good, is not there, and never answers.
-    let refusing = Receiver::start(&[400; 1_000]);
+    let refusing = Receiver::start([400; 1_000]);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
     for (out, words) in [

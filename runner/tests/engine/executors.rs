@@ -249,8 +249,9 @@ fn loads_run_side_by_side_each_with_its_scenario_users_and_tags() {
 fn poisson_arrivals_of_two_runners_are_one_process() {
     let server = Server::simple();
     let load = executor(json!({"executor": "constant-arrival-rate", "rate": 100, "duration": "2s",
-        "preAllocatedVUs": 100, "arrivals": "Poisson", "seed": 3}));
-    let start = Instant::now() + Duration::from_millis(300);
+        "preAllocatedVUs": 300, "arrivals": "Poisson", "seed": 3}));
+    // Far enough ahead, and with users enough, for a machine that stands still for a while to drop nothing.
+    let start = Instant::now() + Duration::from_millis(1_500);
     let mut planned = 0;
     std::thread::scope(|scope| {
         for index in 0..2 {
