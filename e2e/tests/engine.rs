@@ -30,7 +30,7 @@ async fn executors_run_side_by_side_and_are_split_exactly_over_runners() -> Resu
             json!({"name": name, "steps": [{"request": {"name": name, "url": format!("/{name}")}}]})
         };
         let load = json!({"executors": {
-            "visitors": {"executor": "constant-arrival-rate", "rate": 300, "timeUnit": "1m", "duration": "12s",
+            "visitors": {"executor": "constant-arrival-rate", "rate": 300, "timeUnit": "1m", "duration": "11900ms",
                 "preAllocatedVUs": 10, "exec": "browse"},
             "buyers": {"executor": "shared-iterations", "vus": 4, "iterations": 25, "startTime": "2s",
                 "maxDuration": "30s", "exec": "buy"},
