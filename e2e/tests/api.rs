@@ -105,6 +105,7 @@ async fn what_the_schema_can_not_say_is_told_in_a_condition_with_its_path() -> R
                 nested(json!({"request": {"url": "/{{ tokn }}"}})),
                 "spec.scenarios[0].steps[0].group.steps[0].request.url",
             ),
+            (nested(json!({"loop": {"steps": []}})), "spec.scenarios[0].steps[0].group.steps[0].loop"),
             (nested(json!({"if": {"condition": "1 +", "then": []}})), "spec.scenarios[0].steps[0].group.steps[0].if.condition"),
             (threshold(json!({"metric": "http_req_durations", "condition": "p(95) < 1s"})), "spec.thresholds[0].metric"),
             (
