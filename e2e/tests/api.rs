@@ -105,7 +105,6 @@ async fn what_the_schema_can_not_say_is_told_in_a_condition_with_its_path() -> R
                 nested(json!({"request": {"url": "/{{ tokn }}"}})),
                 "spec.scenarios[0].steps[0].group.steps[0].request.url",
             ),
-            (nested(json!({"loop": {"steps": []}})), "spec.scenarios[0].steps[0].group.steps[0].loop"),
             (nested(json!({"if": {"condition": "1 +", "then": []}})), "spec.scenarios[0].steps[0].group.steps[0].if.condition"),
             (threshold(json!({"metric": "http_req_durations", "condition": "p(95) < 1s"})), "spec.thresholds[0].metric"),
             (
@@ -113,6 +112,7 @@ async fn what_the_schema_can_not_say_is_told_in_a_condition_with_its_path() -> R
                 "spec.thresholds[0].selector.stage",
             ),
             (json!({"scenarios": null, "script": {"k6": {"configMapKeyRef": {"name": "s", "key": "k"}}}}), "spec.script"),
+            (nested(json!({"loop": {"steps": []}})), "spec.scenarios[0].steps[0].group.steps[0].loop"),
         ];
         for (number, (patch, path)) in cases.into_iter().enumerate() {
             let name = format!("wrong-{number}");
