@@ -4,7 +4,8 @@
 //! as the old one did when the checkpoint was taken, which is what makes deltas count exactly once: the sender keeps
 //! each delta until it is acknowledged, and only what a durable checkpoint holds is acknowledged.
 
-use serde::{Deserialize, Serialize};
+mod durable;
+
 use serde_json::{Map, Value};
 use upsurge_core::{
     protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
@@ -12,53 +13,11 @@ use upsurge_core::{
 };
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
 
-use super::{folding::Folding, start::Start, totals::Totals};
+pub use self::durable::{Durable, DurableRunner, Pod};
+use super::{folding::Folding, start::Start};
 
 /// Most bytes of the variables that `before` may capture.
 const MOST_VARIABLE_BYTES: usize = 64 * 1024;
-
-/// What of a session survives the operator.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Durable {
-    /// T0, nanoseconds since the Unix epoch, once chosen.
-    pub start: Option<i64>,
-    /// Variables captured by `before`, once it is done.
-    pub variables: Option<Map<String, Value>>,
-    /// Why the run was told to stop.
-    pub stop: Option<String>,
-    /// The threshold with `abortOnFail` that stopped the run.
-    #[serde(default)]
-    pub abort_breach: Option<ThresholdResult>,
-    /// Each runner, by index.
-    pub runners: Vec<DurableRunner>,
-    /// The merged figures.
-    pub totals: Totals,
-}
-
-/// What of a runner survives the operator.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DurableRunner {
-    /// The pod that speaks for it.
-    pub pod: Option<Pod>,
-    /// Number of the last delta merged.
-    pub received: u64,
-    /// End of the last interval that it reported, milliseconds from T0.
-    #[serde(default)]
-    pub elapsed_ms: u64,
-    /// When it really started, nanoseconds since the Unix epoch.
-    pub started_at: Option<i64>,
-    /// How it ended.
-    pub end: Option<RunnerEnd>,
-}
-
-/// Names a pod for good.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pod {
-    /// Its name.
-    pub name: String,
-    /// Its UID.
-    pub uid: String,
-}
 
 /// What only this operator knows of a runner.
 #[derive(Clone, Debug, Default, PartialEq)]

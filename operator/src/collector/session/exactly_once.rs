@@ -11,7 +11,10 @@ use upsurge_core::{
 };
 
 use super::{
-    super::checkpoint::{pack, unpack},
+    super::{
+        checkpoint::{pack, unpack},
+        totals::Totals,
+    },
     tests::{plan, pod},
     *,
 };

@@ -1,0 +1,51 @@
+//! What of a session survives the operator: the content of a checkpoint.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use upsurge_core::protocol::RunnerEnd;
+use upsurge_crds::v1alpha1::ThresholdResult;
+
+use crate::collector::totals::Totals;
+
+/// What of a session survives the operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Durable {
+    /// T0, nanoseconds since the Unix epoch, once chosen.
+    pub start: Option<i64>,
+    /// Variables captured by `before`, once it is done.
+    pub variables: Option<Map<String, Value>>,
+    /// Why the run was told to stop.
+    pub stop: Option<String>,
+    /// The threshold with `abortOnFail` that stopped the run.
+    #[serde(default)]
+    pub abort_breach: Option<ThresholdResult>,
+    /// Each runner, by index.
+    pub runners: Vec<DurableRunner>,
+    /// The merged figures.
+    pub totals: Totals,
+}
+
+/// What of a runner survives the operator.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DurableRunner {
+    /// The pod that speaks for it.
+    pub pod: Option<Pod>,
+    /// Number of the last delta merged.
+    pub received: u64,
+    /// End of the last interval that it reported, milliseconds from T0.
+    #[serde(default)]
+    pub elapsed_ms: u64,
+    /// When it really started, nanoseconds since the Unix epoch.
+    pub started_at: Option<i64>,
+    /// How it ended.
+    pub end: Option<RunnerEnd>,
+}
+
+/// Names a pod for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
