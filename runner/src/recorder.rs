@@ -61,13 +61,18 @@ impl Recorder {
         }
     }
 
-    /// Records that an iteration started, and how late.
-    pub(crate) fn started(&mut self, stage: usize, scenario: usize, lag: Option<Duration>) {
+    /// Records that an iteration started, how late the generator was, and how long it waited for a user.
+    pub(crate) fn started(
+        &mut self,
+        stage: usize,
+        scenario: usize,
+        lag: Option<Duration>,
+        queued: Option<Duration>,
+    ) {
         if let Some(series) = self.iterations.at(stage, scenario) {
             series.started += 1;
-            if let Some(lag) = lag {
-                series.lag.record(lag);
-            }
+            lag.into_iter().for_each(|lag| series.lag.record(lag));
+            queued.into_iter().for_each(|wait| series.queued.record(wait));
         }
     }
 

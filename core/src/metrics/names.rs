@@ -43,13 +43,15 @@ pub const DATA_RECEIVED: &str = "data_received";
 pub const VUS: &str = "vus";
 /// Gauge: users ready to work.
 pub const VUS_MAX: &str = "vus_max";
-/// Trend: delay between the intended and the actual start of an iteration.
+/// Trend: how late the generator was to start an iteration; the wait for a free user is not its doing.
 pub const SCHEDULE_LAG: &str = "schedule_lag";
+/// Trend: how long an iteration that may wait for a free user did.
+pub const ITERATION_QUEUE_WAIT: &str = "iteration_queue_wait";
 /// Counter: transport errors and timeouts, tagged by kind in `check`'s place of the key.
 pub const REQUEST_ERRORS: &str = "request_errors";
 
 /// All built-in metrics.
-pub const ALL: [&str; 23] = [
+pub const ALL: [&str; 24] = [
     HTTP_REQ_DURATION,
     HTTP_REQ_RESPONSE_TIME,
     HTTP_REQ_BLOCKED,
@@ -72,6 +74,7 @@ pub const ALL: [&str; 23] = [
     VUS,
     VUS_MAX,
     SCHEDULE_LAG,
+    ITERATION_QUEUE_WAIT,
     REQUEST_ERRORS,
 ];
 
@@ -102,7 +105,8 @@ pub fn kind_of(metric: &str) -> Option<Kind> {
         | HTTP_REQ_RECEIVING
         | ITERATION_DURATION
         | GROUP_DURATION
-        | SCHEDULE_LAG => Kind::Trend,
+        | SCHEDULE_LAG
+        | ITERATION_QUEUE_WAIT => Kind::Trend,
         HTTP_REQS | ITERATIONS | DROPPED_ITERATIONS | STARTED_ITERATIONS | DATA_SENT | DATA_RECEIVED
         | REQUEST_ERRORS => Kind::Counter,
         HTTP_REQ_FAILED | CHECKS => Kind::Rate,

@@ -143,6 +143,12 @@ impl Trend {
         value.clamp(self.min_microseconds.min(HIGHEST), self.max_microseconds) as f64 / 1e3
     }
 
+    /// How many records are longer than a time in milliseconds.
+    pub fn longer_than(&self, milliseconds: f64) -> u64 {
+        let longer = self.buckets().filter(|(microseconds, _)| *microseconds as f64 > milliseconds * 1e3);
+        longer.map(|(_, count)| count).sum()
+    }
+
     /// The records as pairs of bucket value in microseconds and count, for charts and comparison.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.histogram.iter_recorded().map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))

@@ -182,7 +182,11 @@ pub(super) fn generator(report: &Report<'_>, text: &mut String) -> std::fmt::Res
     if let Some(planned) = generator.planned_iterations {
         write!(text, " of {planned} planned")?;
     }
-    write!(text, ", lag p99 {}, {:.1} s of CPU", generator.lag_p99, generator.cpu_seconds)?;
+    write!(text, ", lag p99 {}", generator.lag_p99)?;
+    if let Some(wait) = &generator.queue_wait_p99 {
+        write!(text, ", wait for a user p99 {wait}")?;
+    }
+    write!(text, ", {:.1} s of CPU", generator.cpu_seconds)?;
     match &generator.busiest_core {
         Some(share) => writeln!(text, ", busiest core {share}")?,
         None => writeln!(text)?,

@@ -7,14 +7,17 @@ use upsurge_crds::v1alpha1::GeneratorResult;
 
 use super::{decimal, milliseconds, percent};
 use crate::{
-    metrics::{MOST_SERIES, Metrics, OVERFLOW, Selector, names},
+    metrics::{MOST_SERIES, Metrics, OVERFLOW, Selector, Trend, names},
     plan::{LoadPlan, Timeline},
     protocol::GeneratorDelta,
     schedule::Arrivals,
 };
 
-/// Highest 99th percentile, in milliseconds, of the delay between the intended and the actual start of iterations.
+/// Highest 99th percentile, in milliseconds, of the time by which the generator was late to start iterations.
 const LAG_LIMIT: f64 = 100.0;
+/// Fewest iterations beyond that limit that say something: of a few hundred, the 99th percentile is one that
+/// any moment of standstill may have hit.
+const LATE_LEAST: u64 = 10;
 /// Highest share of CPU scheduling periods in which a runner may be throttled.
 const THROTTLED_LIMIT: f64 = 0.1;
 /// Lowest share of the planned iterations that must have been started or dropped for want of users.
@@ -50,7 +53,8 @@ pub fn generator(
 ) -> GeneratorResult {
     let all = Selector::default();
     let started = metrics.count(names::STARTED_ITERATIONS, &all);
-    let lag = metrics.trend(names::SCHEDULE_LAG, &all).percentile(99.0);
+    let lag = metrics.trend(names::SCHEDULE_LAG, &all);
+    let queued = metrics.trend(names::ITERATION_QUEUE_WAIT, &all);
     let scheduled = Scheduled::of(loads);
     let planned = scheduled.as_ref().map(|scheduled| scheduled.due_before(elapsed.min(timeline.duration())));
     let reported =
@@ -62,12 +66,12 @@ pub fn generator(
         starts.iter().max().zip(starts.iter().min()).map(|(last, first)| last.saturating_sub(*first));
 
     let mut problems = Vec::new();
-    if lag > LAG_LIMIT {
-        problems.push(format!(
-            "iterations started late: 99th percentile {} (at most {} is sound)",
-            milliseconds(lag),
-            milliseconds(LAG_LIMIT)
-        ));
+    let mut warnings = Vec::new();
+    if let Some(late) = scheduled.as_ref().and_then(|scheduled| late(&scheduled.lag(metrics))) {
+        problems.push(late);
+    } else if let Some(late) = late(&lag) {
+        // Users who come late work as they should from then on: their figures can be trusted.
+        warnings.push(late);
     }
     if let Some(due) = due
         && done + (ACHIEVED_SLACK as f64) < due as f64 * ACHIEVED_LIMIT
@@ -87,7 +91,6 @@ pub fn generator(
     if let Some(apart) = spread.filter(|apart| i128::from(*apart) > SPREAD_LIMIT.as_nanos() as i128) {
         problems.push(format!("the runners started {} apart", milliseconds(apart as f64 / 1e6)));
     }
-    let mut warnings = Vec::new();
     if let Some(busy) = saturated(usage) {
         // Users who don't pause drive as fast as they can: being busy is what they are asked for.
         if scheduled.is_some() { &mut problems } else { &mut warnings }.push(busy);
@@ -104,7 +107,8 @@ pub fn generator(
         warnings,
         healthy: problems.is_empty(),
         problems,
-        lag_p99: milliseconds(lag),
+        lag_p99: milliseconds(lag.percentile(99.0)),
+        queue_wait_p99: (!queued.is_empty()).then(|| milliseconds(queued.percentile(99.0))),
         planned_iterations: planned.map(|planned| planned as i64),
         started_iterations: started as i64,
         cpu_seconds: decimal(usage.cpu_seconds, 3).parse().unwrap_or_default(),
@@ -113,11 +117,24 @@ pub fn generator(
     }
 }
 
+/// Words for a lag that is beyond what is sound.
+fn late(lag: &Trend) -> Option<String> {
+    let high = lag.percentile(99.0);
+    (high > LAG_LIMIT && lag.longer_than(LAG_LIMIT) >= LATE_LEAST).then(|| {
+        format!(
+            "the generator started iterations late: 99th percentile {} (at most {} is sound)",
+            milliseconds(high),
+            milliseconds(LAG_LIMIT)
+        )
+    })
+}
+
 fn saturated(usage: &GeneratorDelta) -> Option<String> {
     let share = usage.saturated_seconds / usage.watched_seconds;
     (usage.watched_seconds >= SATURATED_LEAST && share > SATURATED_LIMIT).then(|| {
         format!(
-            "a load thread had no CPU time to spare in {} of the seconds (busiest core {}): latencies hold              the generator's own delay; give the runners more CPU, raise spec.runner.parallelism or lower the load",
+            "a load thread had no CPU time to spare in {} of the seconds (busiest core {}): latencies hold \
+             the generator's own delay; give the runners more CPU, raise spec.runner.parallelism or lower the load",
             percent(share),
             percent(usage.busiest_core)
         )
@@ -176,12 +193,22 @@ impl<'a> Scheduled<'a> {
 
     /// Iterations that were started, or dropped for want of a user.
     fn done(&self, metrics: &Metrics) -> f64 {
-        let stages = self.loads.iter().flat_map(|(load, _)| &load.stages);
-        let of_stage = stages.map(|stage| {
-            let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
-            let count = |metric| metrics.count(metric, &selector);
+        let of_stage = self.stages().map(|stage| {
+            let count = |metric| metrics.count(metric, &stage);
             count(names::STARTED_ITERATIONS) + count(names::DROPPED_ITERATIONS)
         });
         of_stage.sum()
+    }
+
+    /// How late the generator was to start them.
+    fn lag(&self, metrics: &Metrics) -> Trend {
+        let mut lag = Trend::default();
+        self.stages().for_each(|stage| lag.merge(&metrics.trend(names::SCHEDULE_LAG, &stage)));
+        lag
+    }
+
+    fn stages(&self) -> impl Iterator<Item = Selector> {
+        let stages = self.loads.iter().flat_map(|(load, _)| &load.stages);
+        stages.map(|stage| Selector { stage: Some(stage.name.clone()), ..Selector::default() })
     }
 }

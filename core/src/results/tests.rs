@@ -187,7 +187,7 @@ fn a_generator_that_did_what_was_asked_is_healthy() {
 }
 
 #[rstest]
-#[case::late(loaded(1100, 0, 150), usage(0, 0), &STARTS, "iterations started late: 99th percentile 150")]
+#[case::late(loaded(1100, 0, 150), usage(0, 0), &STARTS, "the generator started iterations late: 99th percentile 150")]
 #[case::too_few(loaded(1000, 50, 1), usage(0, 0), &STARTS, "only 1050 of 1100 iterations that were due")]
 #[case::throttled(loaded(1100, 0, 1), usage(100, 11), &STARTS, "throttled in 11% of their CPU periods")]
 #[case::saturated(loaded(1100, 0, 1), watched(20.0, 99, 999), &STARTS, "no CPU time to spare in 66.67% of the seconds (busiest core 98.7%)")]
@@ -206,6 +206,40 @@ fn a_generator_that_did_not_is_not(
     assert!(!result.healthy);
     assert_eq!(result.problems.len(), 1);
     assert!(result.problems.first().unwrap().contains(problem), "{:?}", result.problems);
+}
+
+#[test]
+fn a_few_late_iterations_say_nothing_of_a_short_run() {
+    let plan = plan("IterationsPerSecond");
+    let late = |late: u64| {
+        let mut metrics = loaded(1100, 0, 1);
+        let mut lag = Trend::default();
+        lag.record_many(Duration::from_micros(50), 90);
+        lag.record_many(Duration::from_millis(300), late);
+        metrics.set(key("schedule_lag", "low", None, None), Sink::Trend(lag));
+        generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, Duration::from_secs(30))
+    };
+    assert!(late(9).healthy, "{:?}", late(9).problems);
+    assert!(!late(10).healthy);
+}
+
+#[test]
+fn users_who_come_late_are_worth_a_warning_and_iterations_that_wait_for_them_are_not() {
+    let plan = plan("Users");
+    let mut metrics = loaded(1100, 0, 300);
+    let elapsed = Duration::from_secs(30);
+    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, elapsed);
+    assert!(result.healthy && result.warnings[0].contains("started iterations late"), "{result:?}");
+    assert_eq!(result.queue_wait_p99, None);
+
+    let mut wait = Trend::default();
+    wait.record_many(Duration::from_secs(3), 1_000);
+    metrics.set(key("iteration_queue_wait", "low", None, None), Sink::Trend(wait));
+    metrics.set(key("schedule_lag", "low", None, None), Sink::Trend(Trend::default()));
+    let plan = self::plan("IterationsPerSecond");
+    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, elapsed);
+    assert!(result.healthy && result.warnings.is_empty(), "{result:?}");
+    assert_eq!(result.queue_wait_p99.as_deref(), Some("3000ms"));
 }
 
 #[test]

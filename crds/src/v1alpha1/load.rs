@@ -141,8 +141,8 @@ pub enum ArrivalProcess {
 pub enum WhenBusy {
     /// It is dropped, as in k6; where users may still be added, one is added for later iterations.
     Drop,
-    /// A user is added if there may be more, else it waits for the next free one. The wait counts as
-    /// lag and in the response time.
+    /// A user is added if there may be more, else it waits for the next free one. The wait counts in
+    /// the response time, and is recorded as `iteration_queue_wait`.
     Queue,
     /// A user is added for it; it is dropped if there may be no more users.
     Grow,

@@ -301,8 +301,12 @@ pub struct GeneratorResult {
     /// Why not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
-    /// 99th percentile of the delay between the intended and the actual start of iterations.
+    /// 99th percentile of the time by which the generator was late to start iterations, without the time
+    /// that they waited for a free user.
     pub lag_p99: String,
+    /// 99th percentile of the time that iterations waited for a free user; absent without `whenBusy: Queue`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_wait_p99: Option<String>,
     /// Iterations that the schedule asked for; absent with `unit: Users`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_iterations: Option<i64>,

@@ -18,7 +18,7 @@ use upsurge_core::{
 use super::{
     context::Context,
     user::User,
-    work::{Present, StageOf, Task, iterate},
+    work::{After, Present, StageOf, Task, iterate},
 };
 
 /// What is left of the iterations that the users of a runner share, over all its cores.
@@ -94,6 +94,7 @@ async fn work(
 ) {
     let (start, end) = (context.instant(plan.start()), context.instant(plan.end()));
     let _present = Present::new(context);
+    let mut after = After::Schedule { queued: None };
     while Instant::now() < end && !context.stopping() {
         let number = match supply {
             Supply::Shared { pool, iterations, size } => {
@@ -107,11 +108,10 @@ async fn work(
             Supply::Own { users, .. } => index + users * *done,
         };
         let Some((unique, scenario)) = context.choose(load, number) else { return };
-        let scheduled = *done == 0;
         *done += 1;
-        let task = Task { index: unique, intended: start, scheduled, scenario, stage: StageOf::Load(load) };
+        let task = Task { index: unique, intended: start, after, scenario, stage: StageOf::Load(load) };
         iterate(context, user, task).await;
-        user.keep_pace(context, end).await;
+        after = user.keep_pace(context, end).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     rc::Rc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -20,7 +20,7 @@ use upsurge_crds::v1alpha1::WhenBusy;
 use super::{
     context::Context,
     user::User,
-    work::{Present, StageOf, Task, iterate},
+    work::{After, Present, StageOf, Task, iterate},
 };
 
 /// A core keeps at least so many users in turn, each with its own connection: behind a Service that
@@ -53,7 +53,8 @@ pub(crate) struct Crew {
     made: Cell<u64>,
     busy: Cell<u64>,
     free: RefCell<VecDeque<Member>>,
-    waiting: RefCell<VecDeque<Due>>,
+    /// What waits for a user, and since when.
+    waiting: RefCell<VecDeque<(Due, Instant)>>,
     /// What each member is doing, or did last.
     tasks: RefCell<Vec<Option<JoinHandle<()>>>>,
     returned: Notify,
@@ -115,7 +116,7 @@ impl Crew {
                 None => self.drop_one(due),
             },
             WhenBusy::Queue if (self.waiting.borrow().len() as u64) < self.queue => {
-                self.waiting.borrow_mut().push_back(due);
+                self.waiting.borrow_mut().push_back((due, Instant::now()));
             }
             WhenBusy::Grow | WhenBusy::Queue => self.drop_one(due),
         }
@@ -141,7 +142,7 @@ impl Crew {
         self.tasks.borrow().iter().flatten().for_each(JoinHandle::abort);
         let waiting = self.waiting.take();
         if !self.context.stopping() {
-            waiting.into_iter().for_each(|due| self.drop_one(due));
+            waiting.into_iter().for_each(|(due, _)| self.drop_one(due));
         }
     }
 
@@ -180,11 +181,13 @@ impl Crew {
     async fn work(self: Rc<Self>, mut member: Member, mut due: Due) {
         let context = &self.context;
         let present = Present::new(context);
+        // Where iterations may wait, those that need not count as well.
+        let mut queued = (self.when_busy == WhenBusy::Queue).then_some(Duration::ZERO);
         while let Some((unique, scenario)) = context.choose(self.load, due.index) {
             let task = Task {
                 index: unique,
                 intended: context.instant(due.at),
-                scheduled: true,
+                after: After::Schedule { queued },
                 scenario,
                 stage: StageOf::Known(context.stage_at(self.load, context.instant(due.at))),
             };
@@ -192,7 +195,7 @@ impl Crew {
             iterate(context, &mut member.user, task).await;
             let next = if context.stopping() { None } else { self.waiting.borrow_mut().pop_front() };
             match next {
-                Some(next) => due = next,
+                Some((next, since)) => (due, queued) = (next, Some(since.elapsed())),
                 None => break,
             }
         }

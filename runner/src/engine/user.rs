@@ -14,6 +14,7 @@ use url::Url;
 use super::{
     context::Context,
     feeders::{Exhausted, Feeders, Rows},
+    work::After,
 };
 use crate::{
     http::client::Connections,
@@ -174,10 +175,15 @@ impl User {
         self.lanes = None;
     }
 
-    /// Waits for the instant at which the next iteration is intended to start, at most until `end`.
-    pub(crate) async fn keep_pace(&self, context: &Context, end: Instant) {
-        if let Some(paced) = self.paced {
-            context.wait_to_start(paced.min(end)).await;
+    /// Waits for the instant at which the next iteration is intended to start, at most until `end`; tells
+    /// what that one begins after.
+    pub(crate) async fn keep_pace(&self, context: &Context, end: Instant) -> After {
+        match self.paced {
+            Some(paced) if Instant::now() < paced => {
+                context.wait_to_start(paced.min(end)).await;
+                After::Pause
+            }
+            _ => After::Iteration,
         }
     }
 

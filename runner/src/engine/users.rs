@@ -14,7 +14,7 @@ use upsurge_core::{
 use super::{
     context::Context,
     user::User,
-    work::{Present, StageOf, Task, iterate},
+    work::{After, Present, StageOf, Task, iterate},
 };
 
 /// A stretch of time, from the start of the load.
@@ -75,17 +75,16 @@ async fn work(
     for (number, (from, to)) in chain.iter().enumerate() {
         let (from, to) = (context.instant(*from), context.instant(*to));
         // Who is still busy when its next stretch begins is not late.
-        let mut scheduled = number == 0 || Instant::now() < from;
+        let on_time = number == 0 || Instant::now() < from;
+        let mut after = if on_time { After::Schedule { queued: None } } else { After::Iteration };
         context.wait_to_start(from).await;
         let _present = Present::new(context);
         while Instant::now() < to && !context.stopping() {
             let Some((unique, scenario)) = context.choose(load, index + total * *iterations) else { return };
             *iterations += 1;
-            let task =
-                Task { index: unique, intended: from, scheduled, scenario, stage: StageOf::Load(load) };
-            scheduled = false;
+            let task = Task { index: unique, intended: from, after, scenario, stage: StageOf::Load(load) };
             iterate(context, user, task).await;
-            user.keep_pace(context, to).await;
+            after = user.keep_pace(context, to).await;
         }
     }
 }

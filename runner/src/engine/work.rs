@@ -19,14 +19,26 @@ const SHORTEST_ITERATION: Duration = Duration::from_millis(1);
 pub(crate) struct Task {
     /// Global index of the iteration.
     pub(crate) index: u64,
-    /// When it is intended to start.
+    /// When the schedule wants it to start.
     pub(crate) intended: Instant,
-    /// Whether that instant comes from the schedule, so that being late for it is the generator's fault.
-    pub(crate) scheduled: bool,
+    /// What it begins after.
+    pub(crate) after: After,
     /// Scenario to do.
     pub(crate) scenario: usize,
     /// Stage it belongs to.
     pub(crate) stage: StageOf,
+}
+
+/// What an iteration begins after: this tells whose fault it is when it begins late.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum After {
+    /// The instant that the schedule gives it. What is late is the generator, but for the time that it
+    /// waited for a free user, where iterations may.
+    Schedule { queued: Option<Duration> },
+    /// The planned end of the user's pause, which the generator should have kept.
+    Pause,
+    /// The iteration before, however long that took.
+    Iteration,
 }
 
 /// The stage of what is recorded.
@@ -55,14 +67,21 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     }
     let begun = Instant::now();
     let stage = task.stage.at(context, begun);
-    let lag = task.scheduled.then(|| begun.saturating_duration_since(task.intended));
-    context.recorder.borrow_mut().started(stage, task.scenario, lag);
+    let paced = user.paced.take().unwrap_or(begun);
+    let late = |intended| begun.saturating_duration_since(intended);
+    let (intended, lag, queued) = match task.after {
+        After::Schedule { queued } => {
+            let lag = late(task.intended).saturating_sub(queued.unwrap_or_default());
+            (task.intended, Some(lag), queued)
+        }
+        After::Pause => (paced, Some(late(paced)), None),
+        After::Iteration => (paced, None, None),
+    };
+    context.recorder.borrow_mut().started(stage, task.scenario, lag, queued);
     count(&context.counts.started, 1);
     user.begin(&context.program, task.index, task.scenario);
     let traffic = Rc::clone(&user.connections.traffic);
     let _rest = RestOfTraffic { context: Rc::clone(context), traffic, stage, scenario: task.scenario };
-    let paced = user.paced.take();
-    let intended = if task.scheduled { task.intended } else { paced.unwrap_or(begun) };
     let pacing = context.program.scenarios.get(task.scenario).and_then(|journey| journey.pacing);
     let mut iteration = Iteration::new(context, user, task.scenario, task.stage, intended);
     if let Err(ended) = iteration.run().await {

@@ -14,6 +14,7 @@ pub(super) struct IterationSeries {
     pub(super) received: u64,
     pub(super) duration: Trend,
     pub(super) lag: Trend,
+    pub(super) queued: Trend,
 }
 
 impl IterationSeries {
@@ -26,6 +27,7 @@ impl IterationSeries {
         (self.sent, self.received) = (0, 0);
         self.duration.clear();
         self.lag.clear();
+        self.queued.clear();
     }
 
     pub(super) fn fill(&self, tags: &Tags, metrics: &mut Metrics) {
@@ -39,7 +41,12 @@ impl IterationSeries {
         for (name, count) in counters.into_iter().filter(|(_, count)| *count > 0) {
             metrics.add(key(name, tags), &Sink::Counter(count as f64));
         }
-        for (name, trend) in [(names::ITERATION_DURATION, &self.duration), (names::SCHEDULE_LAG, &self.lag)] {
+        let trends = [
+            (names::ITERATION_DURATION, &self.duration),
+            (names::SCHEDULE_LAG, &self.lag),
+            (names::ITERATION_QUEUE_WAIT, &self.queued),
+        ];
+        for (name, trend) in trends {
             if !trend.is_empty() {
                 metrics.add(key(name, tags), &Sink::Trend(trend.clone()));
             }
