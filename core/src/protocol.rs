@@ -6,7 +6,9 @@
 //! 2. `POST …/deltas` ([`DeltaBatch`] → [`DeltaReply`]), once per second from the start. Deltas are
 //!    numbered from 1 per runner, sent in order, and kept by the runner until they are acknowledged, which
 //!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored.
-//! 3. The last delta has `done`; the runner exits 0 once it is acknowledged.
+//! 3. The delta that ends the load has `done`; the runner exits 0 once it is acknowledged. Runner 0 of a test with
+//!    `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended; the outcome is in
+//!    `after` of one more delta.
 //!
 //! Every request carries `Authorization: Bearer` with the pod's projected token. Answers other than 200:
 //! 401/403 the token is not this runner's (stop at once); 404/410 there is no such run any more (stop the
@@ -162,9 +164,20 @@ pub struct Delta {
     pub metrics: Metrics,
     /// How the generator itself fared in it.
     pub generator: GeneratorDelta,
-    /// Set on the last delta: how the runner ended.
+    /// Set on the last delta of the load: how the runner ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<RunnerEnd>,
+    /// What became of `after`, from the runner that was told to do it: in a delta of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<AfterOutcome>,
+}
+
+/// What became of `after`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AfterOutcome {
+    /// What went wrong, if something did.
+    pub result: Result<(), String>,
 }
 
 /// How the generator itself fared in an interval.
@@ -245,7 +258,7 @@ pub struct DeltaReply {
     pub command: DeltaCommand,
 }
 
-/// Whether a running runner is to go on.
+/// Whether a runner that has started its load is to go on, and with what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum DeltaCommand {
@@ -256,4 +269,7 @@ pub enum DeltaCommand {
         /// Why.
         reason: String,
     },
+    /// The load of all runners has ended: do the `after` steps and report the outcome. Told until the outcome came,
+    /// so the runner keeps it and does the steps only once.
+    RunAfter,
 }

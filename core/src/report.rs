@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use upsurge_crds::v1alpha1::{GeneratorResult, LoadTestSpec, ThresholdResult};
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{GeneratorResult, LoadTestSpec, ThresholdResult},
+};
 
 pub use self::csv::Table;
 use crate::{metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
@@ -38,6 +41,18 @@ pub struct Report<'a> {
     pub elapsed: Duration,
     /// Parts of the test that could not be judged, each with the reason.
     pub not_judged: &'a [String],
+    /// What went wrong beside the load, and changes no verdict.
+    pub warnings: &'a [String],
+}
+
+/// The outcome of a run in a cluster as JUnit XML, from its status; `None` before it has a verdict.
+pub fn junit_of_run(run: &LoadTestRun) -> Option<String> {
+    junit::of_run(run)
+}
+
+/// The warning that a step of `after` failed.
+pub fn after_failed(message: &str) -> String {
+    format!("the steps after the load failed: {message}")
 }
 
 impl Report<'_> {
@@ -53,7 +68,7 @@ impl Report<'_> {
 
     /// The outcome as JUnit XML, for CI systems.
     pub fn junit(&self, started: Timestamp) -> String {
-        junit::render(self, started)
+        junit::of_report(self, started)
     }
 
     /// A summary in the form that k6 gives to `handleSummary`, with `verdict`, `reason`, `message`, `stages`,

@@ -4,16 +4,16 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use upsurge_core::{
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
     plan::Plan,
-    report::Report,
+    report::{Report, junit_of_run},
     results::{figures, generator},
     thresholds::{Recorded, Windows},
     verdict::{Evidence, judge},
 };
-use upsurge_crds::LoadTestSpec;
+use upsurge_crds::{LoadTestRun, LoadTestSpec};
 
 fn spec() -> LoadTestSpec {
     serde_json::from_value(json!({
@@ -93,6 +93,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         outcome: &outcome,
         elapsed,
         not_judged: &["spec.prometheus: not asked".into()],
+        warnings: &["the steps after the load failed: 503".into()],
     })
 }
 
@@ -142,6 +143,7 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
         "  ✗ item · is ok: 3 of 4 held",
         "generator: healthy, started 4 iterations of 4 planned",
         "not judged: spec.prometheus: not asked",
+        "warning: the steps after the load failed: 503",
         "✗ Failed (ThresholdsBreached): http_req_duration{stage:high} max < 30ms: observed 40ms",
     ] {
         assert!(text.contains(words), "{words:?} is missing in:\n{text}");
@@ -152,15 +154,65 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
 fn the_junit_file_fails_exactly_where_the_run_did() {
     let xml = with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap()));
     for words in [
-        "<testsuites name=\"shop\" tests=\"6\" failures=\"2\" errors=\"0\" time=\"2.000\">",
-        "skipped=\"2\" timestamp=\"2026-01-02T03:04:05\"",
+        "<testsuites name=\"shop\" tests=\"7\" failures=\"2\" errors=\"0\" time=\"2.000\">",
+        "skipped=\"3\" timestamp=\"2026-01-02T03:04:05\"",
         "<testcase classname=\"shop.run\" name=\"verdict\" time=\"2.000\">\n      <failure message=\"",
         "type=\"ThresholdsBreached\"",
         "classname=\"shop.thresholds\" name=\"http_req_duration p(95) &lt; 50ms\" time=\"0.000\">\n      <system-out>",
         "name=\"http_req_duration{stage:high} max &lt; 30ms\" time=\"0.000\">\n      <failure message=\"observed 40ms\"",
         "name=\"item · is ok\" time=\"0.000\">\n      <skipped message=\"3 of 4 held; only thresholds decide\"/>",
         "name=\"spec.prometheus\" time=\"0.000\">\n      <skipped message=\"spec.prometheus: not asked\"/>",
+        "classname=\"shop.warnings\" name=\"the steps after the load failed\" time=\"0.000\">\n      <skipped",
     ] {
         assert!(xml.contains(words), "{words:?} is missing in:\n{xml}");
     }
+}
+
+fn run(verdict: &str, autoscaling: bool, checks: &Value) -> LoadTestRun {
+    let expectation = |name: &str, expected: &str, observed: &str, passed: bool| {
+        let message = (!passed).then_some("the policy of the autoscaler held it up");
+        json!({"name": name, "expected": expected, "observed": observed, "passed": passed, "message": message})
+    };
+    let watched = json!({"replicas": "1→3→1", "startReplicas": 1, "peakReplicas": 3, "endReplicas": 1, "expectations": [
+        expectation("scaleUpWithin", "90s", "120s", false), expectation("minPeakReplicas", "3", "3", true),
+    ]});
+    serde_json::from_value(json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun", "metadata": {"name": "checkout-g1"},
+        "spec": {"loadTestRef": {"name": "checkout"}},
+        "status": {
+            "verdict": verdict, "reason": "Because", "message": "so it is",
+            "startTime": "2026-01-02T03:04:05Z", "completionTime": "2026-01-02T03:05:05Z",
+            "autoscaling": autoscaling.then_some(watched), "checks": checks,
+        },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn the_junit_file_of_a_run_has_each_expectation_and_each_prometheus_check() {
+    let checks = json!([
+        {"name": "queue", "condition": "< 5", "observed": "3", "passed": true},
+        {"name": "db p95", "condition": "< 0.1", "observed": "0.25", "passed": false},
+        {"name": "cache", "condition": "> 0.9", "passed": false, "message": "no series"},
+    ]);
+    let xml = junit_of_run(&run("Inconclusive", true, &checks)).unwrap();
+    for words in [
+        "<testsuites name=\"checkout-g1\" tests=\"6\" failures=\"2\" errors=\"2\" time=\"60.000\">",
+        "timestamp=\"2026-01-02T03:04:05\"",
+        "<property name=\"replicas\" value=\"1→3→1\"/>",
+        "name=\"verdict\" time=\"60.000\">\n      <error message=\"so it is\" type=\"Because\"",
+        "classname=\"checkout-g1.autoscaling\" name=\"scaleUpWithin 90s\" time=\"0.000\">\n      <failure message=\"observed \
+         120s: the policy of the autoscaler held it up\" type=\"AutoscalingExpectationMissed\"",
+        "name=\"minPeakReplicas 3\" time=\"0.000\">\n      <system-out>observed 3</system-out>",
+        "classname=\"checkout-g1.prometheus\" name=\"queue &lt; 5\" time=\"0.000\">\n      <system-out>observed 3<",
+        "name=\"db p95 &lt; 0.1\" time=\"0.000\">\n      <failure message=\"observed 0.25\" type=\"ChecksBreached\"",
+        "name=\"cache &gt; 0.9\" time=\"0.000\">\n      <error message=\"no series\" type=\"CheckUnanswered\"",
+    ] {
+        assert!(xml.contains(words), "{words:?} is missing in:\n{xml}");
+    }
+    let passed = junit_of_run(&run("Passed", false, &json!([]))).unwrap();
+    assert!(passed.contains("tests=\"1\" failures=\"0\" errors=\"0\""), "{passed}");
+    let mut unfinished = run("Passed", false, &json!([]));
+    unfinished.status.as_mut().unwrap().verdict = None;
+    assert_eq!(junit_of_run(&unfinished), None);
 }

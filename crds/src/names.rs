@@ -101,6 +101,8 @@ pub mod reasons {
     pub const TARGET_UNREACHABLE: &str = "TargetUnreachable";
     /// A step of `before` failed.
     pub const BEFORE_FAILED: &str = "BeforeFailed";
+    /// A step of `after` failed, or they were not all done; told in an event, and changes no verdict.
+    pub const AFTER_FAILED: &str = "AfterFailed";
     /// A ConfigMap or Secret that the test takes a file from, or its key, does not exist.
     pub const FILE_NOT_FOUND: &str = "FileNotFound";
     /// A runner's image can't be pulled.

@@ -6,6 +6,7 @@ mod arguments;
 mod exit;
 mod manifest;
 mod quick;
+mod report;
 mod run;
 mod screen;
 mod target;
@@ -32,6 +33,7 @@ pub fn main() -> ExitCode {
             log();
             quick::run(&arguments)
         }
+        Command::Report(arguments) => report::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Target(arguments) => {
             log();

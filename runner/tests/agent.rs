@@ -11,162 +11,28 @@ mod load;
 #[allow(dead_code)]
 mod server;
 
+#[path = "agent/after.rs"]
+mod after;
+#[path = "agent/collector.rs"]
+mod collector;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use collector::{Collector, Seen};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use server::{Answer, Server};
+use server::Server;
 use tokio::{sync::watch, time::timeout};
 use upsurge::agent::{AgentConfig, Ending, run_with};
-use upsurge_core::{
-    metrics::{Metrics, Selector},
-    protocol::{
-        BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, HelloReply,
-        Readiness, RunPlan, RunnerEnd,
-    },
-};
+use upsurge_core::protocol::{Delta, Readiness, RunPlan, RunnerEnd};
 
 /// Time in which any test is over, or broken.
 const PATIENCE: Duration = Duration::from_secs(40);
-
-/// What a collector remembers, and how it is to behave.
-#[derive(Default)]
-struct Seen {
-    start: Option<i64>,
-    hellos: Vec<Hello>,
-    batches: Vec<DeltaBatch>,
-    /// Deltas by number; sent again they must be the same.
-    deltas: BTreeMap<u64, Delta>,
-    acknowledged: u64,
-    /// Clock of this operator less the real one.
-    clock_offset: i64,
-    run_before: bool,
-    never_start: bool,
-    /// Answers for deltas, by number of the message; then 200.
-    statuses: Vec<u16>,
-    messages: usize,
-    /// Forgets what is not durable once so many were seen.
-    restart_after: Option<u64>,
-    acknowledge: bool,
-    stop: Option<String>,
-}
-
-struct Collector {
-    server: Server,
-    seen: Arc<Mutex<Seen>>,
-}
-
-impl Collector {
-    fn start(seen: Seen) -> Self {
-        let seen = Arc::new(Mutex::new(Seen { acknowledge: true, ..seen }));
-        let state = Arc::clone(&seen);
-        let server = Server::start(move |arrived| {
-            let state = Arc::clone(&state);
-            async move {
-                let mut seen = state.lock().unwrap();
-                assert_eq!(arrived.headers["authorization"], "Bearer t0ken");
-                match arrived.target.as_str() {
-                    "/v1/runs/shop/spike-1/hello" => {
-                        seen.hello(serde_json::from_slice(&arrived.body).unwrap())
-                    }
-                    "/v1/runs/shop/spike-1/deltas" => {
-                        seen.deltas(serde_json::from_slice(&arrived.body).unwrap())
-                    }
-                    other => panic!("{other}"),
-                }
-            }
-        });
-        Self { server, seen }
-    }
-
-    fn metrics(&self) -> Metrics {
-        let mut metrics = Metrics::default();
-        self.seen.lock().unwrap().deltas.values().for_each(|delta| metrics.merge(&delta.metrics));
-        metrics
-    }
-
-    fn requests(&self) -> f64 {
-        self.metrics().count("http_reqs", &Selector::default())
-    }
-
-    fn end(&self) -> Option<RunnerEnd> {
-        self.seen.lock().unwrap().deltas.values().last().and_then(|delta| delta.done.clone())
-    }
-}
-
-impl Seen {
-    fn now(&self) -> i64 {
-        Timestamp::now().as_nanosecond() as i64 + self.clock_offset
-    }
-
-    fn hello(&mut self, hello: Hello) -> Answer {
-        let received_at = self.now();
-        let failed = matches!(hello.readiness, Readiness::Failed { .. });
-        let ready = hello.readiness == Readiness::Ready;
-        let before = hello.before.clone();
-        self.hellos.push(hello);
-        let command = if failed {
-            HelloCommand::Stop { reason: "a runner failed".into() }
-        } else if let Some(reason) = &self.stop {
-            HelloCommand::Stop { reason: reason.clone() }
-        } else if !ready || self.never_start {
-            HelloCommand::Wait
-        } else if self.run_before && before.is_none() {
-            HelloCommand::RunBefore
-        } else {
-            let at = *self.start.get_or_insert(received_at + 600_000_000);
-            let variables = match before {
-                Some(BeforeOutcome { result: Ok(variables) }) => variables,
-                _ => serde_json::Map::new(),
-            };
-            HelloCommand::Start { at, variables }
-        };
-        let reply = HelloReply { received_at, sent_at: self.now(), command };
-        server::json(serde_json::to_vec(&reply).unwrap())
-    }
-
-    fn deltas(&mut self, batch: DeltaBatch) -> Answer {
-        self.messages += 1;
-        match self.statuses.get(self.messages - 1).copied().unwrap_or(200) {
-            200 => {}
-            code => return server::status(code),
-        }
-        for delta in &batch.deltas {
-            let next = self.deltas.keys().last().map_or(1, |last| last + 1);
-            match self.deltas.get(&delta.number) {
-                Some(known) => assert_eq!(known, delta, "a delta changed after it was sent"),
-                None => {
-                    assert_eq!(delta.number, next, "a delta is missing");
-                    self.deltas.insert(delta.number, delta.clone());
-                }
-            }
-        }
-        self.batches.push(batch);
-        let mut received = self.deltas.keys().last().copied().unwrap_or_default();
-        if self.restart_after.is_some_and(|after| received >= after) {
-            // Another operator, with what was durable.
-            self.restart_after = None;
-            let durable = self.acknowledged;
-            self.deltas.retain(|number, _| *number <= durable);
-            received = durable;
-        } else if self.acknowledge {
-            // One behind, as a checkpoint is; the last one comes when there is nothing new.
-            let done = self.deltas.values().last().is_some_and(|delta| delta.done.is_some());
-            self.acknowledged = if done { received } else { received.saturating_sub(1) };
-        }
-        let command = match &self.stop {
-            Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
-            None => DeltaCommand::Continue,
-        };
-        let reply = DeltaReply { acknowledged: self.acknowledged, received, command };
-        server::json(serde_json::to_vec(&reply).unwrap())
-    }
-}
 
 /// A directory that is removed at the end of a test.
 struct Scratch(PathBuf);

@@ -287,3 +287,45 @@ fn a_file_that_can_no_longer_be_written_is_told_beside_the_result() {
         );
     }
 }
+
+#[test]
+fn steps_after_the_load_that_fail_are_a_warning_in_every_report() {
+    let target = start_target(Some("errorRate: 0"), &[]);
+    let after = "  after: [{request: {name: tidy up, url: \"/rows\", expect: [{status: [204]}]}}]\n";
+    let file = scratch("after.yaml", &(manifest(USERS, "") + after));
+    let xml = file.with_extension("xml");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--junit"]).arg(&xml).end();
+    assert_eq!(ended.code, 0, "it changes no verdict: {ended:?}");
+    let warning = "warning: the steps after the load failed: spec.after: ";
+    assert_eq!(ended.stdout.matches(warning).count(), 1, "{ended:?}");
+    let xml = std::fs::read_to_string(xml).unwrap();
+    assert!(
+        xml.contains("classname=\"shop.warnings\"") && xml.contains("failures=\"0\" errors=\"0\""),
+        "{xml}"
+    );
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--json"]).end();
+    assert!(ended.stderr.contains(warning), "{ended:?}");
+    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(summary["warnings"][0].as_str().unwrap().contains("spec.after"), "{ended:?}");
+}
+
+#[test]
+fn the_outcome_of_a_run_in_a_cluster_becomes_junit_xml() {
+    let run = |status: &str| {
+        let text = "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTestRun\nmetadata: {name: checkout-g1}\n\
+                    spec: {loadTestRef: {name: checkout}}\nstatus: ";
+        scratch("run.yaml", &format!("{text}{status}\n"))
+    };
+    let status = "{phase: Finished, verdict: Failed, reason: ChecksBreached, message: db, checks: \
+                  [{name: db, condition: \"< 1\", observed: \"3\", passed: false}]}";
+    let xml = run(status).with_extension("xml");
+    let ended = Upsurge::command("report").arg(run(status)).arg("--junit").arg(&xml).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    let written = std::fs::read_to_string(&xml).unwrap();
+    assert!(written.contains("classname=\"checkout-g1.prometheus\" name=\"db &lt; 1\""), "{written}");
+    let ended = Upsurge::command("report").arg(run(status)).end();
+    assert_eq!(ended.stdout, written);
+    let ended = Upsurge::command("report").arg(run("{phase: Running}")).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains("no verdict yet (phase Running)"), "{ended:?}");
+}

@@ -1,52 +1,106 @@
 //! The outcome as JUnit XML, which CI systems read and show.
 //!
-//! Thresholds and the verdict pass or fail. Checks decide nothing by themselves, so one that did not
-//! always hold is told as skipped: the file has a failure or an error exactly when the run did not pass.
+//! Thresholds, expectations on the autoscaler, Prometheus checks and the verdict pass or fail. Checks of responses
+//! decide nothing by themselves, so one that did not always hold is told as skipped: the file has a failure or an
+//! error exactly when the run did not pass.
 
-use std::fmt::Write as _;
+mod cases;
+
+use std::{fmt::Write as _, time::Duration};
 
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
-use upsurge_crds::v1alpha1::Verdict;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{AutoscalingResult, CheckCount, PrometheusCheckResult, RunSummary, ThresholdResult},
+};
 
+use self::cases::{Case, Ending};
 use super::Report;
+use crate::verdict::Outcome;
 
-/// One test case and how it went.
-struct Case {
-    class: &'static str,
-    name: String,
-    seconds: f64,
-    result: Ending,
-    /// Told whatever the result.
-    output: String,
+/// What is told of a judged run.
+struct Judged<'a> {
+    name: &'a str,
+    target: &'a str,
+    started: Timestamp,
+    elapsed: Duration,
+    outcome: Outcome,
+    summary: Option<&'a RunSummary>,
+    thresholds: &'a [ThresholdResult],
+    autoscaling: Option<&'a AutoscalingResult>,
+    prometheus: &'a [PrometheusCheckResult],
+    checks: &'a [CheckCount],
+    not_judged: &'a [String],
+    warnings: &'a [String],
 }
 
-enum Ending {
-    Passed,
-    Skipped { message: String },
-    Failure { message: String, kind: String },
-    Error { message: String, kind: String },
+/// A run that was made from a process of its own.
+pub(super) fn of_report(report: &Report<'_>, started: Timestamp) -> String {
+    render(&Judged {
+        name: report.name,
+        target: &report.test.target.base_url,
+        started,
+        elapsed: report.elapsed,
+        outcome: report.outcome.clone(),
+        summary: Some(&report.figures.summary),
+        thresholds: report.thresholds,
+        autoscaling: None,
+        prometheus: &[],
+        checks: &report.figures.expectations,
+        not_judged: report.not_judged,
+        warnings: report.warnings,
+    })
 }
 
-pub(super) fn render(report: &Report<'_>, started: Timestamp) -> String {
+/// A run in a cluster, from its status; `None` before it has a verdict.
+pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
+    let status = run.status.as_ref()?;
+    let outcome = Outcome {
+        verdict: status.verdict?,
+        reason: status.reason.clone().unwrap_or_default(),
+        message: status.message.clone().unwrap_or_default(),
+    };
+    let instant = |time: &Option<Time>| time.as_ref().map(|time| time.0);
+    let created = instant(&run.metadata.creation_timestamp).unwrap_or_default();
+    let started = instant(&status.start_time).unwrap_or(created);
+    let ended = instant(&status.completion_time).unwrap_or(started);
+    Some(render(&Judged {
+        name: run.metadata.name.as_deref().unwrap_or(&run.spec.load_test_ref.name),
+        target: run.spec.test.as_ref().map_or("", |test| test.target.base_url.as_str()),
+        started,
+        elapsed: Duration::try_from(ended.duration_since(started)).unwrap_or_default(),
+        outcome,
+        summary: status.summary.as_ref(),
+        thresholds: &status.thresholds,
+        autoscaling: status.autoscaling.as_ref(),
+        prometheus: &status.checks,
+        checks: &status.expectations,
+        not_judged: &[],
+        warnings: &status.warnings,
+    }))
+}
+
+fn render(judged: &Judged<'_>) -> String {
     let mut text = String::new();
     // Writing to a text can't fail.
-    let _ = write(report, started, &mut text);
+    let _ = write(judged, &mut text);
     text
 }
 
-fn write(report: &Report<'_>, started: Timestamp, text: &mut String) -> std::fmt::Result {
-    let cases = cases(report);
+fn write(judged: &Judged<'_>, text: &mut String) -> std::fmt::Result {
+    let cases = cases::of(judged);
     let count = |wanted: fn(&Ending) -> bool| cases.iter().filter(|case| wanted(&case.result)).count();
     let counts = format!(
         "tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\"",
         cases.len(),
         count(|result| matches!(result, Ending::Failure { .. })),
         count(|result| matches!(result, Ending::Error { .. })),
-        report.elapsed.as_secs_f64()
+        judged.elapsed.as_secs_f64()
     );
-    let name = escape(report.name);
+    let name = escape(judged.name);
     // ISO 8601 without a zone, as the schema wants it.
-    let started = started.to_zoned(TimeZone::UTC);
+    let started = judged.started.to_zoned(TimeZone::UTC);
     let started = strtime::format("%Y-%m-%dT%H:%M:%S", &started).unwrap_or_default();
     writeln!(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     writeln!(text, "<testsuites name=\"{name}\" {counts}>")?;
@@ -56,7 +110,7 @@ fn write(report: &Report<'_>, started: Timestamp, text: &mut String) -> std::fmt
         count(|result| matches!(result, Ending::Skipped { .. }))
     )?;
     writeln!(text, "    <properties>")?;
-    for (name, value) in properties(report) {
+    for (name, value) in properties(judged) {
         writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", escape(&value))?;
     }
     writeln!(text, "    </properties>")?;
@@ -92,69 +146,22 @@ fn write_case(test: &str, case: &Case, text: &mut String) -> std::fmt::Result {
     writeln!(text, "    </testcase>")
 }
 
-fn properties(report: &Report<'_>) -> Vec<(&'static str, String)> {
-    let summary = &report.figures.summary;
-    vec![
-        ("target", report.test.target.base_url.clone()),
-        ("requests", summary.requests.to_string()),
-        ("requestsPerSecond", summary.requests_per_second.clone()),
-        ("errorRate", summary.error_rate.clone()),
-        ("iterations", summary.iterations.to_string()),
-        ("droppedIterations", summary.dropped_iterations.to_string()),
-        ("latencyP50", summary.latency.p50.clone()),
-        ("latencyP95", summary.latency.p95.clone()),
-        ("latencyP99", summary.latency.p99.clone()),
-    ]
-}
-
-fn cases(report: &Report<'_>) -> Vec<Case> {
-    let outcome = report.outcome;
-    let (message, kind) = (outcome.message.clone(), outcome.reason.clone());
-    let verdict = Case {
-        class: "run",
-        name: "verdict".into(),
-        seconds: report.elapsed.as_secs_f64(),
-        result: match outcome.verdict {
-            Verdict::Passed => Ending::Passed,
-            Verdict::Failed => Ending::Failure { message, kind },
-            Verdict::Error | Verdict::Inconclusive | Verdict::Aborted => Ending::Error { message, kind },
-        },
-        output: format!("{:?} ({}): {}", outcome.verdict, outcome.reason, outcome.message),
-    };
-    let thresholds = report.thresholds.iter().map(|threshold| Case {
-        class: "thresholds",
-        name: format!("{} {}", threshold.metric, threshold.condition),
-        seconds: 0.0,
-        result: if threshold.passed {
-            Ending::Passed
-        } else {
-            let message = format!("observed {}", threshold.observed);
-            Ending::Failure { message, kind: "threshold".into() }
-        },
-        output: format!("observed {}", threshold.observed),
-    });
-    let checks = report.figures.expectations.iter().map(|check| {
-        let message = format!("{} of {} held", check.passes, check.passes + check.fails);
-        Case {
-            class: "checks",
-            name: format!("{} · {}", check.request, check.name),
-            seconds: 0.0,
-            result: if check.fails == 0 {
-                Ending::Passed
-            } else {
-                Ending::Skipped { message: format!("{message}; only thresholds decide") }
-            },
-            output: message,
-        }
-    });
-    let not_judged = report.not_judged.iter().map(|part| Case {
-        class: "cluster",
-        name: part.split(':').next().unwrap_or(part).into(),
-        seconds: 0.0,
-        result: Ending::Skipped { message: part.clone() },
-        output: String::new(),
-    });
-    std::iter::once(verdict).chain(thresholds).chain(checks).chain(not_judged).collect()
+fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
+    let mut properties = vec![("target", judged.target.to_owned())];
+    if let Some(summary) = judged.summary {
+        properties.extend([
+            ("requests", summary.requests.to_string()),
+            ("requestsPerSecond", summary.requests_per_second.clone()),
+            ("errorRate", summary.error_rate.clone()),
+            ("iterations", summary.iterations.to_string()),
+            ("droppedIterations", summary.dropped_iterations.to_string()),
+            ("latencyP50", summary.latency.p50.clone()),
+            ("latencyP95", summary.latency.p95.clone()),
+            ("latencyP99", summary.latency.p99.clone()),
+        ]);
+    }
+    properties.extend(judged.autoscaling.map(|autoscaling| ("replicas", autoscaling.replicas.clone())));
+    properties
 }
 
 /// Text as it may stand in XML 1.0, in elements and attributes.

@@ -38,6 +38,7 @@ pub(super) fn summary(report: &Report<'_>) -> Value {
         "thresholds": report.thresholds,
         "generator": report.generator,
         "notJudged": report.not_judged,
+        "warnings": report.warnings,
     })
 }
 

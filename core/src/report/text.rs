@@ -42,7 +42,10 @@ fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     for part in report.not_judged {
         writeln!(text, "not judged: {part}")?;
     }
-    if !report.not_judged.is_empty() {
+    for warning in report.warnings {
+        writeln!(text, "warning: {warning}")?;
+    }
+    if !report.not_judged.is_empty() || !report.warnings.is_empty() {
         writeln!(text)?;
     }
     verdict(report, text)

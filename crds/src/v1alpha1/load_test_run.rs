@@ -144,6 +144,11 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runners: Vec<RunnerResult>,
 
+    /// What went wrong beside the load. It changes no verdict, but should be known: for example, that the steps of
+    /// `spec.after` failed and left data behind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+
     /// State in the form that `kubectl wait`, Flux and Argo CD read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

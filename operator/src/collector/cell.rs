@@ -89,6 +89,11 @@ impl Cell {
         self.announce();
     }
 
+    /// Has the steps of `after` done.
+    pub fn run_after(&self) {
+        self.lock().run_after();
+    }
+
     /// A checkpoint is durable: who waits for it is told.
     pub fn saved(&self, mark: &Mark) {
         let changed = {
@@ -180,6 +185,7 @@ impl Cell {
             points: state.totals.points.list(),
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
+            after: state.after.clone(),
             all_done: session.all_done(),
             durable: runners_durable(&session),
         }

@@ -82,6 +82,16 @@ pub struct Mark {
     start: Option<i64>,
     received: Vec<u64>,
     ended: Vec<bool>,
+    after: bool,
+}
+
+/// What only this operator knows of `after`.
+#[derive(Clone, Debug, Default)]
+struct After {
+    /// Whether it is to be done: the load of all runners has ended.
+    due: bool,
+    /// Whether a durable checkpoint holds what became of it.
+    durable: bool,
 }
 
 /// The session of a run.
@@ -91,6 +101,7 @@ pub struct Session {
     presence: Vec<Presence>,
     start: Start,
     before: bool,
+    after: After,
     folding: Folding,
     windowed: Windowed,
     revision: u64,
@@ -120,6 +131,7 @@ impl Session {
             presence,
             start,
             before: !plan.test.before.is_empty(),
+            after: After { due: false, durable: state.after.is_some() },
             folding: Folding::sparing(&plan.test.thresholds),
             windowed: Windowed::of(&plan.test),
             revision: 0,
@@ -146,7 +158,8 @@ impl Session {
     /// Whether the next checkpoint should not wait: T0 or the end of the run depends on it.
     pub fn is_urgent(&self) -> bool {
         let ending = self.all_ended() && !self.all_done();
-        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || ending)
+        let tidied = self.state.after.is_some() && !self.after.durable;
+        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || ending || tidied)
     }
 
     /// Whether there is anything that no durable checkpoint holds.
@@ -216,6 +229,9 @@ impl Session {
                 runner.end.clone_from(&delta.done);
                 self.presence[index].end_durable = false;
             }
+            if delta.after.is_some() {
+                self.state.after.clone_from(&delta.after);
+            }
             runner.elapsed_ms = delta.to_ms;
             self.state.totals.add(batch.runner, delta, &self.folding, &self.windowed);
             self.revision += 1;
@@ -233,6 +249,11 @@ impl Session {
             self.state.stop = Some(reason.into());
             self.revision += 1;
         }
+    }
+
+    /// The load of all runners has ended, as far as it ever will: the steps of `after` are to be done.
+    pub fn run_after(&mut self) {
+        self.after.due = true;
     }
 
     /// A threshold with `abortOnFail` is breached: stops the run; the first one stays.
@@ -269,6 +290,7 @@ impl Session {
             start: self.state.start,
             received: self.state.runners.iter().map(|runner| runner.received).collect(),
             ended: self.state.runners.iter().map(|runner| runner.end.is_some()).collect(),
+            after: self.state.after.is_some(),
         }
     }
 
@@ -282,6 +304,7 @@ impl Session {
             presence.acknowledged = presence.acknowledged.max(*received);
             presence.end_durable |= *ended && runner.received == *received;
         }
+        self.after.durable |= mark.after;
         let settled = self.start.saved(mark.start, now);
         if settled.chosen() != self.start.chosen() {
             self.revision += 1;
@@ -300,6 +323,7 @@ impl Session {
             acknowledged: self.presence[index].acknowledged,
             received: self.state.runners[index].received,
             command: match &self.state.stop {
+                _ if index == 0 && self.after.due && self.state.after.is_none() => DeltaCommand::RunAfter,
                 Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
                 None => DeltaCommand::Continue,
             },

@@ -163,6 +163,14 @@ impl Sessions {
         }
     }
 
+    /// The load of a run has ended, as far as it ever will: has the steps of `after` done. Told again after a restart
+    /// of the operator; they are done once.
+    pub fn run_after(&self, run: &RunKey) {
+        if let Some(cell) = self.cell(run) {
+            cell.run_after();
+        }
+    }
+
     /// Ends a session and frees what it held; its runners are answered 410 once the run is finished or
     /// deleted. The checkpoint stays, it goes with the run.
     pub async fn close(&self, run: &RunKey) {

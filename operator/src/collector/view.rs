@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use upsurge_core::{
     autoscaling::Observation,
     metrics::Metrics,
-    protocol::{GeneratorDelta, Readiness, RunPlan, RunnerEnd},
+    protocol::{AfterOutcome, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
     validate::Valid,
 };
@@ -88,6 +88,8 @@ pub struct SessionSnapshot {
     pub abort_breach: Option<ThresholdResult>,
     /// Why the session was told to stop.
     pub stop: Option<String>,
+    /// What became of `after`, once it was done.
+    pub after: Option<AfterOutcome>,
     /// Whether all runners have ended and nothing more will come.
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.

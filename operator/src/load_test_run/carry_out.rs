@@ -69,6 +69,9 @@ async fn proceed(run: &LoadTestRun, context: &Context) -> Result<Done, Error> {
         // Again after a restart of the operator; the first reason stays.
         context.sessions.stop(&key, cause.message());
     }
+    if phase == Phase::Collecting && progress::awaits_after(&plan, &snapshot) {
+        context.sessions.run_after(&key);
+    }
     let facts = Facts {
         phase,
         since: status.phase_start_time.as_ref().map_or(now, |time| time.0),
@@ -111,7 +114,8 @@ async fn perform(
             wake
         }
         Transition::Enter { phase: next, message } => {
-            if *phase == Phase::Stopping {
+            // Runner 0 still has to tidy up; the others were told to stop, and have their time for it.
+            if *phase == Phase::Stopping && !progress::awaits_after(plan, snapshot) {
                 quench_if_needed(context, &seen).await?;
             }
             update_status::in_phase(&mut status, next, cause.as_ref(), &message, now);

@@ -73,6 +73,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         points: Vec::new(),
         abort_breach: None,
         stop: None,
+        after: None,
         all_done: false,
         durable: true,
     }

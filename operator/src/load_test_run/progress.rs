@@ -23,6 +23,8 @@ use crate::collector::{RunnerView, SessionSnapshot};
 const DRAIN_LIMIT: Duration = Duration::from_secs(10);
 /// Longest time that results and pods get to settle once the load has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
+/// Longest time that the steps of `after` get, beyond that.
+const AFTER_LIMIT: Duration = Duration::from_secs(300);
 /// Time between two looks while nothing happens.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -90,6 +92,11 @@ pub enum Transition {
     Stop(Cause),
     /// The run ends: judge it.
     Conclude,
+}
+
+/// Whether steps are to be done after the load, and it is not known yet what became of them.
+pub fn awaits_after(plan: &Plan, session: &SessionSnapshot) -> bool {
+    !plan.test().after.is_empty() && session.t0.is_some() && session.after.is_none()
 }
 
 /// What comes next for a run whose Job was created.
@@ -195,8 +202,14 @@ fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
 fn collecting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     // Runners leave once they know that their last figures are safe; only then may the session be closed.
     let settled = facts.session.durable && facts.pods.iter().all(RunnerPod::is_quiet);
-    if !settled && !facts.for_longer_than(SETTLE_LIMIT, now) {
-        return Transition::Stay { message: String::new(), wake: Duration::from_millis(500) };
+    let limit = if facts.plan.test().after.is_empty() { SETTLE_LIMIT } else { SETTLE_LIMIT + AFTER_LIMIT };
+    if !settled && !facts.for_longer_than(limit, now) {
+        let message = if awaits_after(facts.plan, facts.session) {
+            "load has ended; doing the steps of spec.after"
+        } else {
+            ""
+        };
+        return Transition::Stay { message: message.into(), wake: Duration::from_millis(500) };
     }
     match facts.watch_until {
         Some(until) if facts.cause.is_none() && until > now => {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling,
-    protocol::RunnerEnd,
+    protocol::{AfterOutcome, RunnerEnd},
+    report::after_failed,
     results,
     thresholds::Recorded,
     verdict::{Breakdown, Evidence, Outcome, judge},
@@ -50,6 +51,7 @@ pub async fn conclude(
         return without_load(cause);
     };
     let test = plan.test();
+    status.warnings = warnings(plan, snapshot);
     let figures = results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
     let recorded = Recorded {
         test,
@@ -91,6 +93,17 @@ pub async fn conclude(
     status.checks = checks;
     status.generator = Some(generator);
     outcome
+}
+
+/// What went wrong beside the load.
+fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
+    let problem = match &snapshot.after {
+        _ if plan.test().after.is_empty() => None,
+        Some(AfterOutcome { result: Ok(()) }) => None,
+        Some(AfterOutcome { result: Err(message) }) => Some(message.as_str()),
+        None => Some("runner 0, which does them, was gone or did not end in time"),
+    };
+    problem.into_iter().map(after_failed).collect()
 }
 
 struct Measured<'a> {

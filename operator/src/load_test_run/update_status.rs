@@ -9,6 +9,7 @@ use tracing::info;
 use upsurge_core::{contract, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
+    names::reasons,
     v1alpha1::{LoadTestRunStatus, Phase, Verdict},
 };
 
@@ -104,6 +105,11 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
     info!(phase = ?phase, verdict = ?wanted.verdict, reason, detail = message, "run entered a phase");
     let about = run.object_ref(&());
     let events = &context.events;
+    if phase == Phase::Finished {
+        for warning in &wanted.warnings {
+            events.warning(&about, reasons::AFTER_FAILED, "TidyUp", warning).await;
+        }
+    }
     match (phase, wanted.verdict) {
         (Phase::Finished, Some(verdict)) => {
             let note = format!("{reason}: {message}");

@@ -1,7 +1,7 @@
 //! The agent during the load: one delta per second, sent until it is acknowledged.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     time::{Duration, Instant},
 };
@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant as TokioInstant, sleep, sleep_until, timeout},
 };
 use upsurge_core::{
-    protocol::{DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, RunnerEnd},
+    protocol::{AfterOutcome, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, RunnerEnd},
     schedule::Share,
 };
 use upsurge_crds::names::reasons;
@@ -63,10 +63,13 @@ pub(super) async fn run(
     let uncertainty_us = start.clock.uncertainty().map_or(0, |span| span.as_micros() as u64);
     let in_ms = begin.saturating_duration_since(Instant::now()).as_millis() as u64;
     tracing::info!(in_ms, uncertainty_us, "starting");
-    let tidying = (config.runner == 0).then(|| Tidying {
+    let tidies = config.runner == 0 && !prepared.valid.scenarios.after.is_empty();
+    let tidying = tidies.then(|| Tidying {
         prepared: prepared.clone(),
         variables: start.variables.clone(),
         secrets: config.secrets.clone(),
+        due: Notify::new(),
+        is_done: Cell::new(false),
     });
     let engine = Engine::start(EngineConfig {
         valid: prepared.valid,
@@ -89,10 +92,12 @@ pub(super) async fn run(
         start: start.at,
         begin,
         engine,
+        tidying,
         probe: RefCell::default(),
         pending: RefCell::default(),
         end: RefCell::default(),
         stopped: RefCell::default(),
+        until_ms: Cell::default(),
         news: Notify::new(),
     };
     if let Some(message) = problem {
@@ -100,7 +105,8 @@ pub(super) async fn run(
     }
     tokio::select! {
         ending = report.send_all() => return ending,
-        () = report.record_all(tidying) => {}
+        () = report.record_all() => {}
+        () = report.tidy_up() => {}
         _ = terminate.wait_for(|terminate| *terminate) => {}
     }
     tracing::info!("terminated: the load stops, the rest is reported");
@@ -112,6 +118,9 @@ pub(super) async fn run(
         }
         report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
     }
+    if report.awaits_after() {
+        report.tidied(Err("the runner was terminated (SIGTERM) before they were done".to_owned()));
+    }
     let _ = timeout(LAST_WORDS, report.send_all()).await;
     Ending::Terminated
 }
@@ -122,6 +131,10 @@ struct Tidying {
     /// Captured by `before`.
     variables: Map<String, Value>,
     secrets: BTreeMap<String, String>,
+    /// Told when the load of all runners has ended.
+    due: Notify,
+    /// Whether the outcome is among what is pending, or was told.
+    is_done: Cell<bool>,
 }
 
 impl Tidying {
@@ -141,18 +154,22 @@ struct Report {
     begin: Instant,
     /// `None` if it could not start.
     engine: Option<Engine>,
+    /// What this runner does after the load; `None` if that is nothing.
+    tidying: Option<Tidying>,
     probe: RefCell<GeneratorProbe>,
     pending: RefCell<Pending>,
     /// How the runner ended; set with its last delta.
     end: RefCell<Option<RunnerEnd>>,
     /// Why it was stopped early.
     stopped: RefCell<Option<String>>,
+    /// End of the last interval, milliseconds from T0.
+    until_ms: Cell<u64>,
     news: Notify,
 }
 
 impl Report {
     /// Records a delta each second, and the last one when the engine has finished. Never returns.
-    async fn record_all(&self, tidying: Option<Tidying>) {
+    async fn record_all(&self) {
         let Some(engine) = &self.engine else { return std::future::pending().await };
         let mut next = TokioInstant::from_std(self.begin) + DELTA_INTERVAL;
         loop {
@@ -163,22 +180,6 @@ impl Report {
                     self.record(None);
                     next += DELTA_INTERVAL;
                 }
-            }
-        }
-        if let Some(tidying) = tidying {
-            let mut after = std::pin::pin!(tidying.run());
-            // Silence would look like the end of this runner.
-            let result = loop {
-                tokio::select! {
-                    result = &mut after => break result,
-                    () = sleep_until(next) => {
-                        self.record(None);
-                        next += DELTA_INTERVAL;
-                    }
-                }
-            };
-            if let Err(message) = result {
-                tracing::error!(message, "the steps after the load failed");
             }
         }
         let stopped = self.stopped.borrow().clone();
@@ -196,6 +197,7 @@ impl Report {
     /// Adds what was recorded since the last time to what is pending.
     fn record(&self, done: Option<RunnerEnd>) {
         let interval = self.engine.as_ref().map(Engine::collect).unwrap_or_default();
+        self.until_ms.set(interval.to.as_millis() as u64);
         self.pending.borrow_mut().push(Delta {
             number: 0,
             from_ms: interval.from.as_millis() as u64,
@@ -203,11 +205,39 @@ impl Report {
             metrics: interval.metrics,
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
+            after: None,
         });
         if done.is_some() {
             self.end.replace(done);
         }
         self.news.notify_one();
+    }
+
+    /// Does the steps of `after` when they are due. Never returns.
+    async fn tidy_up(&self) {
+        if let Some(tidying) = &self.tidying {
+            tidying.due.notified().await;
+            tracing::info!("doing the steps after the load");
+            self.tidied(tidying.run().await);
+        }
+        std::future::pending().await
+    }
+
+    /// Adds what became of `after` to what is pending; its figures are none of the load's.
+    fn tidied(&self, result: Result<(), String>) {
+        if let Err(message) = &result {
+            tracing::error!(message, "the steps after the load failed");
+        }
+        let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
+        let after = Some(AfterOutcome { result });
+        self.pending.borrow_mut().push(Delta { from_ms, to_ms, after, ..Delta::default() });
+        self.tidying.iter().for_each(|tidying| tidying.is_done.set(true));
+        self.news.notify_one();
+    }
+
+    /// Whether the steps of `after` are still to be done, or under way.
+    fn awaits_after(&self) -> bool {
+        self.tidying.as_ref().is_some_and(|tidying| !tidying.is_done.get())
     }
 
     /// Sends what is pending, again and again, until the last delta is acknowledged.
@@ -216,7 +246,7 @@ impl Report {
         let mut farewell = None;
         loop {
             let (more, ended) = (self.pending.borrow().has_more(), self.end.borrow().is_some());
-            if self.pending.borrow().is_done(&self.end.borrow()) {
+            if self.pending.borrow().is_done(&self.end.borrow()) && !self.awaits_after() {
                 return self.ending();
             }
             if ended && farewell.get_or_insert_with(Instant::now).elapsed() > LONGEST_FAREWELL {
@@ -232,7 +262,11 @@ impl Report {
                 }
             }
             match self.send().await {
-                Ok(()) => pause = FIRST_PAUSE,
+                Ok(()) => {
+                    pause = FIRST_PAUSE;
+                    // How long the others take is for the collector to judge.
+                    farewell = farewell.filter(|_| !self.awaits_after());
+                }
                 Err(error @ LinkError::Refused { .. }) => {
                     self.stop(error.to_string());
                     return Ending::Failed(error.to_string());
@@ -257,8 +291,10 @@ impl Report {
         };
         let reply = self.link.deltas(&batch).await?;
         self.pending.borrow_mut().settle(&reply);
-        if let DeltaCommand::Stop { reason } = reply.command {
-            self.stop(reason);
+        match reply.command {
+            DeltaCommand::Continue => {}
+            DeltaCommand::Stop { reason } => self.stop(reason),
+            DeltaCommand::RunAfter => self.tidying.iter().for_each(|tidying| tidying.due.notify_one()),
         }
         Ok(())
     }

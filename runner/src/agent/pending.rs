@@ -35,6 +35,7 @@ impl Pending {
             last.metrics.merge(&delta.metrics);
             last.generator.merge(&delta.generator);
             last.done = delta.done.or(last.done.take());
+            last.after = delta.after.or(last.after.take());
             return;
         }
         self.numbered += 1;

@@ -33,6 +33,11 @@ pub(super) enum Command {
     Quick(QuickArguments),
     /// Check a LoadTest manifest and say what it will do.
     Validate(ManifestArguments),
+    /// Write the outcome of a LoadTestRun in a cluster as JUnit XML.
+    ///
+    /// Reads what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of `run`; of a run that is
+    /// not finished it is 2.
+    Report(ReportArguments),
     /// Serve an HTTP service with scripted behaviour, to test against.
     Target(TargetArguments),
     /// Run a share of a LoadTestRun in a runner pod; the operator starts this.
@@ -71,6 +76,17 @@ pub(super) struct RunArguments {
 
     #[command(flatten)]
     pub(super) session: SessionArguments,
+}
+
+/// Which run, and where to.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// File that holds a LoadTestRun with its status, as YAML or JSON, or `-` for standard input.
+    pub(super) file: PathBuf,
+
+    /// File to write JUnit XML to. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
 }
 
 /// How the target behaves; flags win over the file.

@@ -83,7 +83,8 @@ pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Resul
     Ok(Manifest { name, spec, valid, objects, notes })
 }
 
-fn read_text(path: &Path) -> std::io::Result<String> {
+/// The text of a file, or of standard input for `-`.
+pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
     if path.as_os_str() != "-" {
         return fs::read_to_string(path);
     }

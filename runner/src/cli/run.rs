@@ -11,7 +11,9 @@ use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
 };
-use upsurge_core::{files::references, protocol::SECRET_ENV_PREFIX, verdict::Breakdown};
+use upsurge_core::{
+    files::references, protocol::SECRET_ENV_PREFIX, report::after_failed, verdict::Breakdown,
+};
 use upsurge_crds::{LoadTestSpec, names::reasons};
 
 use self::{progress::Style, reports::Reports, result::Ended, session::Session};
@@ -119,8 +121,11 @@ async fn carry_out(
                 style: Style::choose(manner.quiet, manner.arguments.plain),
             };
             match session.run(&mut interrupts, &mut reports).await {
-                Some(ended) => {
-                    tidy_up(&valid, &test, &after.0, &after.1, &after.2).await;
+                Some(mut ended) => {
+                    let (variables, secrets, files) = after;
+                    let tidied = engine::run_after(&valid, &test, &secrets, &files, &variables).await;
+                    // Told, and changes nothing: the load was what it was.
+                    ended.warnings.extend(tidied.err().map(|message| after_failed(&message)));
                     ended
                 }
                 None => return ExitCode::from(exit::INTERRUPTED),
@@ -129,19 +134,6 @@ async fn carry_out(
         Err(breakdown) => Ended::broken(breakdown),
     };
     result::show(&name, &test, &valid, &ended, manner.form, reports)
-}
-
-/// Does the steps of `after`. One that fails is told, and changes nothing: the load was what it was.
-async fn tidy_up(
-    valid: &Arc<upsurge_core::validate::Valid>,
-    test: &Arc<LoadTestSpec>,
-    variables: &serde_json::Map<String, serde_json::Value>,
-    secrets: &BTreeMap<String, String>,
-    files: &Files,
-) {
-    if let Err(message) = engine::run_after(valid, test, secrets, files, variables).await {
-        eprintln!("warning: the steps after the load failed: {message}");
-    }
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

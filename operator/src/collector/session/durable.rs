@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use upsurge_core::protocol::RunnerEnd;
+use upsurge_core::protocol::{AfterOutcome, RunnerEnd};
 use upsurge_crds::v1alpha1::ThresholdResult;
 
 use crate::collector::totals::Totals;
@@ -19,6 +19,9 @@ pub struct Durable {
     /// The threshold with `abortOnFail` that stopped the run.
     #[serde(default)]
     pub abort_breach: Option<ThresholdResult>,
+    /// What became of `after`, once it was done.
+    #[serde(default)]
+    pub after: Option<AfterOutcome>,
     /// Each runner, by index.
     pub runners: Vec<DurableRunner>,
     /// The merged figures.

@@ -72,8 +72,15 @@ impl Runner {
         };
         let from_ms = self.recorded * 1_000;
         let done = done.then_some(RunnerEnd::Completed);
-        let delta =
-            Delta { number: self.recorded, from_ms, to_ms: from_ms + 1_000, metrics, generator, done };
+        let delta = Delta {
+            number: self.recorded,
+            from_ms,
+            to_ms: from_ms + 1_000,
+            metrics,
+            generator,
+            done,
+            after: None,
+        };
         self.kept.push(delta.clone());
         delta
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use upsurge_core::{
     autoscaling::Observation,
-    protocol::{BeforeOutcome, Delta},
+    protocol::{AfterOutcome, BeforeOutcome, Delta},
 };
 
 use super::{
@@ -189,6 +189,39 @@ fn stop_reaches_runners_that_wait_and_runners_that_run() {
     assert!(session.is_urgent() && !session.all_done());
     save(&mut session, 0);
     assert!(session.all_done());
+}
+
+#[test]
+fn after_is_done_by_one_runner_when_the_load_of_all_has_ended() {
+    let plan = plan(2, false);
+    let mut session = Session::new(&plan, None);
+    let command = |session: &mut Session, runner| {
+        session.deltas(&batch(runner, 0, &[]), &pod(runner), 0).unwrap().command
+    };
+    for runner in [0, 1] {
+        let mut last = batch(runner, 0, &[1]);
+        last.deltas[0].done = Some(RunnerEnd::Completed);
+        let reply = session.deltas(&last, &pod(runner), 0).unwrap();
+        assert_eq!(reply.command, DeltaCommand::Continue, "who says that it is due is the controller");
+    }
+    session.run_after();
+    assert_eq!(command(&mut session, 1), DeltaCommand::Continue);
+    assert_eq!(command(&mut session, 0), DeltaCommand::RunAfter);
+    save(&mut session, 0);
+    let mut session = restarted(&session, &plan);
+    session.stop("deadline");
+    session.run_after();
+    assert_eq!(command(&mut session, 0), DeltaCommand::RunAfter, "told again, also when the run was stopped");
+    let mut outcome = batch(0, 0, &[2]);
+    outcome.deltas[0].after = Some(AfterOutcome { result: Err("503".into()) });
+    save(&mut session, 0);
+    assert!(!session.is_urgent());
+    assert!(matches!(session.deltas(&outcome, &pod(0), 0).unwrap().command, DeltaCommand::Stop { .. }));
+    assert!(session.is_urgent(), "the runner waits for it");
+    save(&mut session, 0);
+    assert!(!session.is_urgent() && session.all_done());
+    let restored = restarted(&session, &plan);
+    assert_eq!(restored.state().after, Some(AfterOutcome { result: Err("503".into()) }));
 }
 
 #[test]

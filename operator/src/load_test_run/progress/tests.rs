@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_core::protocol::RunnerEnd;
+use upsurge_core::protocol::{AfterOutcome, RunnerEnd};
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{LoadTestRunStatus, ThresholdResult},
@@ -272,6 +272,32 @@ fn collecting() -> Case {
 fn collecting_ends_when_everything_is_in(#[case] case: Case, #[case] now: i64, #[case] expected: bool) {
     let transition = case.next(now);
     assert_eq!(transition == Transition::Conclude, expected, "{transition:?}");
+}
+
+/// The same with steps after the load, which runner 0 still does.
+fn tidying() -> Case {
+    collecting().with(|case| {
+        case.pods[0].running = true;
+        case.spec = json!({"after": [{"request": {"name": "tidy up", "url": "/"}}]});
+    })
+}
+
+#[rstest]
+#[case::they_take_long(tidying(), 200, false)]
+#[case::they_take_too_long(tidying(), 315, true)]
+#[case::the_runner_leaves(tidying().with(|case| case.session.after = Some(AfterOutcome { result: Ok(()) })), 200, false)]
+#[case::the_runner_left(
+    tidying().with(|case| {
+        case.session.after = Some(AfterOutcome { result: Ok(()) });
+        case.pods[0].running = false;
+    }),
+    2, true)]
+#[case::nobody_is_left_to_do_them(tidying().with(|case| case.pods.clear()), 2, true)]
+fn steps_after_the_load_are_waited_for(#[case] case: Case, #[case] now: i64, #[case] expected: bool) {
+    let transition = case.next(now);
+    assert_eq!(transition == Transition::Conclude, expected, "{transition:?}");
+    let told = matches!(&transition, Transition::Stay { message, .. } if message.contains("spec.after"));
+    assert_eq!(told, !expected && case.session.after.is_none(), "{transition:?}");
 }
 
 #[rstest]

@@ -76,6 +76,41 @@ async fn what_was_measured_before_an_early_end_is_kept(#[case] cause: Cause, #[c
     assert_eq!((outcome.verdict, status.summary), (verdict, None));
 }
 
+#[tokio::test]
+async fn a_test_that_ended_itself_is_aborted_with_its_reason() {
+    let message = "runner 1 of 3 (pod pod-1): the test ended itself: sold out";
+    let cause = Cause::breakdown(reasons::ABORTED_BY_TEST, message);
+    let (status, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause)).await;
+    let expected =
+        Outcome { verdict: Verdict::Aborted, reason: reasons::ABORTED.into(), message: message.into() };
+    assert_eq!(outcome, expected);
+    assert_eq!(status.summary.unwrap().requests, 360);
+}
+
+#[rstest]
+#[case::done(Some(Ok(())), None)]
+#[case::failed(Some(Err("spec.after: request \"tidy up\" got 503".into())), Some("request \"tidy up\" got 503"))]
+#[case::unknown(None, Some("runner 0"))]
+#[tokio::test]
+async fn steps_after_the_load_warn_and_change_no_verdict(
+    #[case] result: Option<Result<(), String>>,
+    #[case] warning: Option<&str>,
+) {
+    let mut snapshot = measured();
+    snapshot.after = result.map(|result| AfterOutcome { result });
+    let mut spec = threshold("rate < 50%");
+    let (without, as_it_was) = concluded(spec.clone(), &snapshot, None).await;
+    assert_eq!(without.warnings, [""; 0], "the test has no such steps");
+    spec["after"] = json!([{"request": {"name": "tidy up", "url": "/"}}]);
+    let (status, outcome) = concluded(spec, &snapshot, None).await;
+    assert_eq!(outcome, as_it_was);
+    assert_eq!(status.warnings.len(), usize::from(warning.is_some()), "{:?}", status.warnings);
+    if let Some(part) = warning {
+        let told = &status.warnings[0];
+        assert!(told.starts_with("the steps after the load failed: ") && told.contains(part), "{told}");
+    }
+}
+
 #[test]
 fn each_runner_shows_how_it_ended() {
     let mut snapshot = measured();

@@ -32,6 +32,7 @@ pub fn bounded(mut status: LoadTestRunStatus) -> LoadTestRunStatus {
     for check in &mut status.checks {
         check.message.iter_mut().for_each(|message| cut(message, LONGEST_DETAIL));
     }
+    problems(&mut status.warnings);
     if let Some(autoscaling) = &mut status.autoscaling {
         thin(&mut autoscaling.timeline, MOST_REPLICA_POINTS);
         thin(&mut autoscaling.scale_ups, MOST_SCALE_EVENTS);

@@ -38,6 +38,8 @@ pub(super) struct Ended {
     pub(super) started: Timestamp,
     /// How the outputs ended.
     pub(super) outputs: Vec<Outcome>,
+    /// What went wrong beside the load.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Ended {
@@ -53,6 +55,7 @@ impl Ended {
             breakdown: Some(breakdown),
             started: Timestamp::now(),
             outputs: Vec::new(),
+            warnings: Vec::new(),
         }
     }
 }
@@ -66,7 +69,7 @@ pub(super) fn show(
     form: Form,
     reports: Reports<'_>,
 ) -> ExitCode {
-    let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, outputs } = ended;
+    let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let figures = figures(metrics, timeline, *elapsed);
@@ -101,9 +104,13 @@ pub(super) fn show(
         outcome: &outcome,
         elapsed: *elapsed,
         not_judged: &not_judged,
+        warnings: &ended.warnings,
     };
     if !ran {
         eprintln!("error: {} ({})", outcome.message, outcome.reason);
+    }
+    if reports.json || !ran {
+        ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
     }
     match (reports.json, form) {
         (true, _) => println!("{:#}", report.k6_summary()),
@@ -112,7 +119,7 @@ pub(super) fn show(
         (false, Form::Quick) => print!("{}", report.quick_text()),
     }
     let mut whole = true;
-    let outputs = outputs.iter().filter_map(complaint);
+    let outputs = ended.outputs.iter().filter_map(complaint);
     for message in reports.write(&report, *started).into_iter().chain(outputs) {
         eprintln!("error: {message}");
         whole = false;

@@ -146,6 +146,7 @@ impl Session<'_> {
             breakdown: None,
             started,
             outputs,
+            warnings: Vec::new(),
         })
     }
 }

@@ -1,0 +1,164 @@
+//! A collector that plays the operator's side, and remembers what it was told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use jiff::Timestamp;
+use upsurge_core::{
+    metrics::{Metrics, Selector},
+    protocol::{
+        AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
+        HelloReply, Readiness, RunnerEnd,
+    },
+};
+
+use crate::server::{self, Answer, Server};
+
+/// What a collector remembers, and how it is to behave.
+#[derive(Default)]
+pub struct Seen {
+    pub start: Option<i64>,
+    pub hellos: Vec<Hello>,
+    pub batches: Vec<DeltaBatch>,
+    /// Deltas by number; sent again they must be the same.
+    pub deltas: BTreeMap<u64, Delta>,
+    pub acknowledged: u64,
+    /// Clock of this operator less the real one.
+    pub clock_offset: i64,
+    pub run_before: bool,
+    pub never_start: bool,
+    /// Answers for deltas, by number of the message; then 200.
+    pub statuses: Vec<u16>,
+    pub messages: usize,
+    /// Forgets what is not durable once so many were seen.
+    pub restart_after: Option<u64>,
+    pub acknowledge: bool,
+    pub stop: Option<String>,
+    /// Whether the load of all runners has ended once this one's has.
+    pub run_after: bool,
+}
+
+pub struct Collector {
+    pub server: Server,
+    pub seen: Arc<Mutex<Seen>>,
+}
+
+impl Collector {
+    pub fn start(seen: Seen) -> Self {
+        let seen = Arc::new(Mutex::new(Seen { acknowledge: true, ..seen }));
+        let state = Arc::clone(&seen);
+        let server = Server::start(move |arrived| {
+            let state = Arc::clone(&state);
+            async move {
+                let mut seen = state.lock().unwrap();
+                assert_eq!(arrived.headers["authorization"], "Bearer t0ken");
+                match arrived.target.as_str() {
+                    "/v1/runs/shop/spike-1/hello" => {
+                        seen.hello(serde_json::from_slice(&arrived.body).unwrap())
+                    }
+                    "/v1/runs/shop/spike-1/deltas" => {
+                        seen.deltas(serde_json::from_slice(&arrived.body).unwrap())
+                    }
+                    other => panic!("{other}"),
+                }
+            }
+        });
+        Self { server, seen }
+    }
+
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::default();
+        self.seen.lock().unwrap().deltas.values().for_each(|delta| metrics.merge(&delta.metrics));
+        metrics
+    }
+
+    pub fn requests(&self) -> f64 {
+        self.metrics().count("http_reqs", &Selector::default())
+    }
+
+    pub fn end(&self) -> Option<RunnerEnd> {
+        self.seen.lock().unwrap().deltas.values().find_map(|delta| delta.done.clone())
+    }
+}
+
+impl Seen {
+    pub fn ended(&self) -> bool {
+        self.deltas.values().any(|delta| delta.done.is_some())
+    }
+
+    /// What became of `after`.
+    pub fn after(&self) -> Option<AfterOutcome> {
+        self.deltas.values().find_map(|delta| delta.after.clone())
+    }
+
+    fn now(&self) -> i64 {
+        Timestamp::now().as_nanosecond() as i64 + self.clock_offset
+    }
+
+    fn hello(&mut self, hello: Hello) -> Answer {
+        let received_at = self.now();
+        let failed = matches!(hello.readiness, Readiness::Failed { .. });
+        let ready = hello.readiness == Readiness::Ready;
+        let before = hello.before.clone();
+        self.hellos.push(hello);
+        let command = if failed {
+            HelloCommand::Stop { reason: "a runner failed".into() }
+        } else if let Some(reason) = &self.stop {
+            HelloCommand::Stop { reason: reason.clone() }
+        } else if !ready || self.never_start {
+            HelloCommand::Wait
+        } else if self.run_before && before.is_none() {
+            HelloCommand::RunBefore
+        } else {
+            let at = *self.start.get_or_insert(received_at + 600_000_000);
+            let variables = match before {
+                Some(BeforeOutcome { result: Ok(variables) }) => variables,
+                _ => serde_json::Map::new(),
+            };
+            HelloCommand::Start { at, variables }
+        };
+        let reply = HelloReply { received_at, sent_at: self.now(), command };
+        server::json(serde_json::to_vec(&reply).unwrap())
+    }
+
+    fn deltas(&mut self, batch: DeltaBatch) -> Answer {
+        self.messages += 1;
+        match self.statuses.get(self.messages - 1).copied().unwrap_or(200) {
+            200 => {}
+            code => return server::status(code),
+        }
+        for delta in &batch.deltas {
+            let next = self.deltas.keys().last().map_or(1, |last| last + 1);
+            match self.deltas.get(&delta.number) {
+                Some(known) => assert_eq!(known, delta, "a delta changed after it was sent"),
+                None => {
+                    assert_eq!(delta.number, next, "a delta is missing");
+                    self.deltas.insert(delta.number, delta.clone());
+                }
+            }
+        }
+        self.batches.push(batch);
+        let mut received = self.deltas.keys().last().copied().unwrap_or_default();
+        if self.restart_after.is_some_and(|after| received >= after) {
+            // Another operator, with what was durable.
+            self.restart_after = None;
+            let durable = self.acknowledged;
+            self.deltas.retain(|number, _| *number <= durable);
+            received = durable;
+        } else if self.acknowledge {
+            // One behind, as a checkpoint is; the last one comes when there is nothing new.
+            let done = self.ended();
+            self.acknowledged = if done { received } else { received.saturating_sub(1) };
+        }
+        let command = match &self.stop {
+            // Told again, as long as the outcome has not come.
+            _ if self.run_after && self.ended() && self.after().is_none() => DeltaCommand::RunAfter,
+            Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
+            None => DeltaCommand::Continue,
+        };
+        let reply = DeltaReply { acknowledged: self.acknowledged, received, command };
+        server::json(serde_json::to_vec(&reply).unwrap())
+    }
+}
