@@ -1,7 +1,9 @@
 //! A distribution of times that merges exactly.
 //!
-//! HdrHistogram with fixed common bounds (1 µs to 1 h, 3 significant digits): merging adds buckets, so
+//! The buckets of an HdrHistogram with fixed common bounds (1 µs to 1 h, 3 significant digits): merging adds buckets, so
 //! a merged percentile equals that of one recorder that saw everything. Sum, minimum and maximum are kept exactly beside it.
+
+mod buckets;
 
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use hdrhistogram::{
     serialization::{Deserializer as HistogramDeserializer, Serializer as _, V2DeflateSerializer},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+use self::buckets::Buckets;
 
 /// Highest time that is told apart from longer ones: 1 h in microseconds.
 const HIGHEST: u64 = 3_600_000_000;
@@ -22,7 +26,7 @@ const DIGITS: u8 = 3;
 /// A distribution of times with microsecond resolution.
 #[derive(Clone, Debug)]
 pub struct Trend {
-    histogram: Histogram<u64>,
+    buckets: Buckets,
     sum_microseconds: f64,
     min_microseconds: u64,
     max_microseconds: u64,
@@ -41,12 +45,16 @@ pub enum TrendError {
 
 impl Default for Trend {
     fn default() -> Self {
-        Self { histogram: empty(), sum_microseconds: 0.0, min_microseconds: u64::MAX, max_microseconds: 0 }
+        Self {
+            buckets: Buckets::default(),
+            sum_microseconds: 0.0,
+            min_microseconds: u64::MAX,
+            max_microseconds: 0,
+        }
     }
 }
 
-/// A histogram that grows on demand: buckets are at the same places whatever its size, so growing
-/// never changes a result and unused range costs no memory.
+/// A histogram for the wire, which grows on demand.
 fn empty() -> Histogram<u64> {
     let mut histogram =
         Histogram::new(DIGITS).unwrap_or_else(|error| unreachable!("{DIGITS} digits are valid: {error}"));
@@ -66,9 +74,7 @@ impl Trend {
             return;
         }
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        // Not `saturating_record_n`: it clamps to the histogram's present range instead of growing it.
-        let recorded = self.histogram.record_n(microseconds.min(HIGHEST), count);
-        debug_assert!(recorded.is_ok());
+        self.buckets.record(microseconds.min(HIGHEST), count);
         self.sum_microseconds += time.as_secs_f64() * 1e6 * count as f64;
         self.min_microseconds = self.min_microseconds.min(microseconds);
         self.max_microseconds = self.max_microseconds.max(microseconds);
@@ -78,8 +84,7 @@ impl Trend {
     /// steps of 0.001; values below zero count as zero, and those beyond 10¹² as that.
     pub fn record_value(&mut self, value: f64) {
         let thousandths = (value * 1e3).round().clamp(0.0, HIGHEST_VALUE) as u64;
-        let recorded = self.histogram.record(thousandths);
-        debug_assert!(recorded.is_ok());
+        self.buckets.record(thousandths, 1);
         self.sum_microseconds += value * 1e3;
         self.min_microseconds = self.min_microseconds.min(thousandths);
         self.max_microseconds = self.max_microseconds.max(thousandths);
@@ -87,9 +92,7 @@ impl Trend {
 
     /// Adds another trend's records to this one's.
     pub fn merge(&mut self, other: &Self) {
-        // Fails only for a histogram that cannot grow; this one can.
-        let added = self.histogram.add(&other.histogram);
-        debug_assert!(added.is_ok());
+        self.buckets.merge(&other.buckets);
         self.sum_microseconds += other.sum_microseconds;
         self.min_microseconds = self.min_microseconds.min(other.min_microseconds);
         self.max_microseconds = self.max_microseconds.max(other.max_microseconds);
@@ -97,7 +100,7 @@ impl Trend {
 
     /// Forgets all records, keeping the memory for new ones.
     pub fn clear(&mut self) {
-        self.histogram.reset();
+        self.buckets.clear();
         self.sum_microseconds = 0.0;
         self.min_microseconds = u64::MAX;
         self.max_microseconds = 0;
@@ -105,12 +108,12 @@ impl Trend {
 
     /// How many times were recorded.
     pub fn count(&self) -> u64 {
-        self.histogram.len()
+        self.buckets.total()
     }
 
     /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
-        self.histogram.is_empty()
+        self.buckets.total() == 0
     }
 
     /// Arithmetic mean in milliseconds; 0 without records.
@@ -139,7 +142,7 @@ impl Trend {
         if self.is_empty() {
             return 0.0;
         }
-        let value = self.histogram.value_at_percentile(percent.clamp(0.0, 100.0));
+        let value = self.buckets.quantile(percent.clamp(0.0, 100.0) / 100.0);
         value.clamp(self.min_microseconds.min(HIGHEST), self.max_microseconds) as f64 / 1e3
     }
 
@@ -151,13 +154,13 @@ impl Trend {
 
     /// The records as pairs of bucket value in microseconds and count, for charts and comparison.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.histogram.iter_recorded().map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))
+        self.buckets.recorded()
     }
 }
 
 impl PartialEq for Trend {
     fn eq(&self, other: &Self) -> bool {
-        self.histogram == other.histogram
+        self.buckets == other.buckets
             && self.min_microseconds == other.min_microseconds
             && self.max_microseconds == other.max_microseconds
     }
@@ -174,8 +177,11 @@ struct Encoded {
 
 impl Serialize for Trend {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut bytes = Vec::new();
-        V2DeflateSerializer::new().serialize(&self.histogram, &mut bytes).map_err(ser::Error::custom)?;
+        let (mut histogram, mut bytes) = (empty(), Vec::new());
+        for (value, count) in self.buckets.recorded() {
+            histogram.record_n(value, count).map_err(ser::Error::custom)?;
+        }
+        V2DeflateSerializer::new().serialize(&histogram, &mut bytes).map_err(ser::Error::custom)?;
         Encoded {
             histogram: STANDARD.encode(bytes),
             sum: self.sum_microseconds,
@@ -189,9 +195,9 @@ impl Serialize for Trend {
 impl<'de> Deserialize<'de> for Trend {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let encoded = Encoded::deserialize(deserializer)?;
-        let histogram = decode(&encoded.histogram).map_err(de::Error::custom)?;
+        let buckets = decode(&encoded.histogram).map_err(de::Error::custom)?;
         Ok(Self {
-            histogram,
+            buckets,
             sum_microseconds: encoded.sum,
             min_microseconds: encoded.min,
             max_microseconds: encoded.max,
@@ -199,13 +205,15 @@ impl<'de> Deserialize<'de> for Trend {
     }
 }
 
-fn decode(text: &str) -> Result<Histogram<u64>, TrendError> {
+fn decode(text: &str) -> Result<Buckets, TrendError> {
     let bytes = STANDARD.decode(text)?;
     let decoded: Histogram<u64> = HistogramDeserializer::new()
         .deserialize(&mut bytes.as_slice())
         .map_err(|error| TrendError::Histogram(error.to_string()))?;
-    // Into a histogram of our own bounds: a foreign one might have others, or refuse to grow.
-    let mut histogram = empty();
-    histogram.add(&decoded).map_err(|error| TrendError::Histogram(error.to_string()))?;
-    Ok(histogram)
+    // By value: a foreign histogram might have other buckets.
+    let mut buckets = Buckets::default();
+    for bucket in decoded.iter_recorded() {
+        buckets.record(bucket.value_iterated_to(), bucket.count_at_value());
+    }
+    Ok(buckets)
 }
