@@ -7,6 +7,7 @@
 mod auth;
 mod body;
 mod compile;
+mod content;
 mod data;
 mod exchange;
 mod expectation;
@@ -24,7 +25,8 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 pub(crate) use self::compile::DEEPEST_NESTING;
 pub use self::{
     body::BOUNDARY,
-    data::{DataSet, Rows},
+    content::{Content, LARGEST_BLOCK, Layout, Ring},
+    data::{DataSet, RowCount, Rows},
     exchange::{
         Auth, AuthScheme, Body, Capture, CaptureSource, DEFAULT_STATUSES, Expectation, Matcher, Part,
         PartContent, Request, Wanted,

@@ -12,5 +12,6 @@ mod users;
 
 pub use arrivals::{Arrivals, First, Times};
 pub use choice::WeightedChoice;
+pub(crate) use random::mix;
 pub use share::{Part, Share};
 pub use users::{Crossing, Users};

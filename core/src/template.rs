@@ -22,6 +22,7 @@ use serde_json::Value;
 
 pub use error::TemplateError;
 pub use fake::Fake;
+pub(crate) use fake::word;
 pub use function::Function;
 pub use json::JsonTemplate;
 pub use names::{Names, Reference, Segment};

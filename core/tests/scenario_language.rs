@@ -252,6 +252,17 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::stage(with("/thresholds/0/selector/stage", json!("hold")), "spec.thresholds[0].selector.stage: no stage is named \"hold\"; there are constant")]
 #[case::request(with("/thresholds/0/selector/request", json!("pey")), "selector.request: no request is named \"pey\"; there are GET /poll")]
 #[case::prometheus(with("/prometheus", json!({"url": "http://p", "checks": [{"name": "n", "query": "q", "stage": "s", "condition": "< 1"}]})), "spec.prometheus.checks[0].stage: no stage")]
+#[case::no_size(with("/scenarios/0/steps/1", json!({"request": {"url": "/", "generated": {"size": 0}}})), "spec.scenarios[0].steps[1].request.generated.size: must be from 1 to 5Gi")]
+#[case::small_json(with(NESTED, json!({"request": {"url": "/", "generated": {"size": "100", "kind": "Json"}}})), "request.generated.size: must be at least 512")]
+#[case::part_too_large_to_compress(
+    with("/scenarios/0/steps/1", json!({"request": {"url": "/", "compression": ["Gzip"], "multipart": [{"name": "a", "generated": {"size": "65Mi"}}]}})),
+    "request.multipart[0].generated.size: must be at most 64Mi with compression"
+)]
+#[case::two_contents(
+    with("/scenarios/0/steps/1", json!({"request": {"url": "/", "multipart": [{"name": "a", "value": "b", "generated": {"size": 1}}]}})),
+    "request.multipart[0]: a part has exactly one of value, file and generated"
+)]
+#[case::rows_by_size(with("/data", json!([{"name": "rows", "generated": {"size": "1Gi", "fields": {"a": "b"}}}])), "spec.data[0].generated.size: must be from 1 to 512Mi")]
 #[case::weights(with("/scenarios/0/weight", json!(0)), "spec.scenarios: all weights are 0")]
 #[case::top_level_field(with("/lod", json!({})), "spec.lod: unknown field")]
 #[case::variable(with("/variables/user", json!("x")), "spec.variables.user: \"user\" is a built-in variable")]

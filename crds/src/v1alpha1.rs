@@ -5,6 +5,7 @@ pub mod capture;
 pub mod data;
 pub mod duration;
 pub mod expectation;
+pub mod generated;
 pub mod http;
 pub mod load;
 pub mod load_test;
@@ -27,6 +28,7 @@ pub use capture::Capture;
 pub use data::{CsvData, DataOrder, DataScope, DataSource, EndOfData, GeneratedData, JsonData};
 pub use duration::TimeSpan;
 pub use expectation::Expectation;
+pub use generated::{ContentKind, GeneratedContent};
 pub use http::{
     Coding, HttpOptions, HttpVersion,
     auth::{Auth, Bearer, UserPassword},

@@ -82,6 +82,9 @@ fn capture(fields: Value) -> Value {
 #[case::group(step(json!({"group": {"name": "g", "steps": [{"request": {"url": "/"}}]}})))]
 #[case::body(request(json!({"body": "a"})))]
 #[case::form(request(json!({"form": {"a": "1"}})))]
+#[case::generated_body(request(json!({"generated": {"size": "10Mi", "kind": "Text"}})))]
+#[case::generated_rows(with("/data", json!([{"name": "a", "generated": {"rows": 1, "fields": {"a": "b"}}}])))]
+#[case::rows_by_size(with("/data", json!([{"name": "a", "generated": {"size": "1Mi", "fields": {"a": "b"}}}])))]
 #[case::capture_of_json(capture(json!({"jsonPath": "$.token"})))]
 #[case::capture_of_header(capture(json!({"header": "Location"})))]
 #[case::capture_by_regex(capture(json!({"regex": "a(.)"})))]
@@ -126,7 +129,12 @@ const ONE_EXPECTATION: &str =
 #[case::double_step(
     step(json!({"request": {"url": "/"}, "think": {"min": "1s"}})), ONE_STEP)]
 #[case::two_bodies(
-    request(json!({"body": "a", "form": {"a": "1"}})), "a request has at most one of json, body, form, multipart, file and base64")]
+    request(json!({"body": "a", "form": {"a": "1"}})), "a request has at most one of json, body, form, multipart, file, base64 and generated")]
+#[case::a_body_and_a_generated_one(
+    request(json!({"body": "a", "generated": {"size": "1k"}})), "a request has at most one of json, body")]
+#[case::rows_by_number_and_size(
+    with("/data", json!([{"name": "a", "generated": {"rows": 1, "size": "1k", "fields": {"a": "b"}}}])),
+    "generated data has exactly one of rows and size")]
 #[case::empty_capture(capture(json!({})), ONE_CAPTURE)]
 #[case::double_capture(capture(json!({"jsonPath": "$.a", "header": "b"})), ONE_CAPTURE)]
 #[case::empty_expectation(expectation(json!({})), ONE_EXPECTATION)]

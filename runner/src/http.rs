@@ -18,6 +18,7 @@ mod h2;
 pub(crate) mod message;
 pub(crate) mod meter;
 pub(crate) mod origin;
+pub(crate) mod payload;
 mod pool;
 pub(crate) mod proxy;
 pub(crate) mod resolver;

@@ -32,3 +32,5 @@ mod sharing;
 mod steps;
 #[path = "engine/transport.rs"]
 mod transport;
+#[path = "engine/volume.rs"]
+mod volume;

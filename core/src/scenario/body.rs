@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::HeaderValue;
 use upsurge_crds::v1alpha1 as api;
 
-use super::{Body, Part, PartContent, compile::Compiler};
+use super::{Body, Content, Part, PartContent, compile::Compiler};
 use crate::{
     files::{FileId, check_source},
     template::{JsonTemplate, Piece, Template},
@@ -22,11 +22,13 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, request: &api::RequestStep, p
         request.multipart.is_some(),
         request.file.is_some(),
         request.base64.is_some(),
+        request.generated.is_some(),
     ];
     if bodies.iter().filter(|given| **given).count() > 1 {
-        compiler
-            .errors
-            .add(path, "a request has at most one of json, body, form, multipart, file and base64");
+        compiler.errors.add(
+            path,
+            "a request has at most one of json, body, form, multipart, file, base64 and generated",
+        );
         return Body::Empty;
     }
     if !bodies.contains(&true) && !request.compression.is_empty() {
@@ -42,7 +44,10 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, request: &api::RequestStep, p
         let parts = parts.iter().enumerate();
         Some(Body::Multipart(
             parts
-                .filter_map(|(index, part)| self::part(compiler, part, &format!("{path}.multipart[{index}]")))
+                .filter_map(|(index, part)| {
+                    let compressed = !request.compression.is_empty();
+                    self::part(compiler, part, compressed, &format!("{path}.multipart[{index}]"))
+                })
                 .collect(),
         ))
     } else if let Some(source) = &request.file {
@@ -52,6 +57,10 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, request: &api::RequestStep, p
         let compact: String = text.split_ascii_whitespace().collect();
         let bytes = STANDARD.decode(compact).map_err(|error| format!("is not base64: {error}"));
         compiler.errors.check(format_args!("{path}.base64"), bytes).map(Body::Bytes)
+    } else if let Some(declared) = &request.generated {
+        let compressed = !request.compression.is_empty();
+        Content::compile(declared, compressed, &format!("{path}.generated"), compiler.errors)
+            .map(Body::Generated)
     } else {
         None
     };
@@ -70,27 +79,34 @@ fn json(compiler: &mut Compiler<'_>, json: &serde_json::Value, path: &str) -> Op
     }
 }
 
-fn part(compiler: &mut Compiler<'_>, part: &api::MultipartPart, path: &str) -> Option<Part> {
-    let content = match (&part.value, &part.file) {
-        (Some(text), None) => {
+fn part(
+    compiler: &mut Compiler<'_>,
+    part: &api::MultipartPart,
+    compressed: bool,
+    path: &str,
+) -> Option<Part> {
+    let content = match (&part.value, &part.file, &part.generated) {
+        (Some(text), None, None) => {
             if part.file_name.is_some() {
-                compiler.errors.add(format_args!("{path}.fileName"), "belongs to a part with file");
+                compiler
+                    .errors
+                    .add(format_args!("{path}.fileName"), "belongs to a part with file or generated");
             }
             PartContent::Text(compiler.template(text, &format!("{path}.value"))?)
         }
-        (None, Some(source)) => {
+        (None, Some(source), None) => {
             compiler.errors.check(format_args!("{path}.file"), check_source(source));
-            let name = match &part.file_name {
-                Some(text) => compiler.template(text, &format!("{path}.fileName"))?,
-                None => {
-                    let name = FileId::of(source).map_or_else(|| "file".to_owned(), |id| id.key);
-                    Template { pieces: vec![Piece::Text(name)] }
-                }
-            };
-            PartContent::File { source: source.clone(), name }
+            let usual = || FileId::of(source).map_or_else(|| "file".to_owned(), |id| id.key);
+            PartContent::File { source: source.clone(), name: file_name(compiler, part, usual, path)? }
+        }
+        (None, None, Some(declared)) => {
+            let path_of_content = format!("{path}.generated");
+            let content = Content::compile(declared, compressed, &path_of_content, compiler.errors)?;
+            let name = file_name(compiler, part, || content.file_name().to_owned(), path)?;
+            PartContent::Generated { content, name }
         }
         _ => {
-            compiler.errors.add(path, "a part has exactly one of value and file");
+            compiler.errors.add(path, "a part has exactly one of value, file and generated");
             return None;
         }
     };
@@ -98,4 +114,16 @@ fn part(compiler: &mut Compiler<'_>, part: &api::MultipartPart, path: &str) -> O
         compiler.errors.add(format_args!("{path}.contentType"), "holds characters that a header can't carry");
     }
     Some(Part { name: part.name.clone(), content, content_type: part.content_type.clone() })
+}
+
+fn file_name(
+    compiler: &mut Compiler<'_>,
+    part: &api::MultipartPart,
+    usual: impl FnOnce() -> String,
+    path: &str,
+) -> Option<Template> {
+    match &part.file_name {
+        Some(text) => compiler.template(text, &format!("{path}.fileName")),
+        None => Some(Template { pieces: vec![Piece::Text(usual())] }),
+    }
 }

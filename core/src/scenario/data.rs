@@ -51,13 +51,25 @@ pub enum Rows {
     /// Templates.
     Generated {
         /// How many.
-        count: u32,
+        count: RowCount,
         /// Where random numbers begin.
         seed: u64,
         /// Template of each column; slot 0 is the number of the row.
         fields: Vec<(String, Template)>,
     },
 }
+
+/// How many rows are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowCount {
+    /// So many.
+    Rows(u32),
+    /// So many that they are at least so many bytes, written as JSON objects with a line end each.
+    Bytes(u64),
+}
+
+/// Most bytes of rows: all of them are kept in memory.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// The data sets of a spec.
 pub(super) fn compile(spec: &LoadTestSpec, errors: &mut Errors) -> Vec<DataSet> {
@@ -153,7 +165,22 @@ fn generated_rows(generated: &api::GeneratedData, path: &str, errors: &mut Error
     if generated.fields.is_empty() {
         errors.add(format_args!("{path}.fields"), "rows need at least one column");
     }
-    let count = u32::try_from(generated.rows).ok().filter(|rows| (1..=1_000_000).contains(rows));
-    let count = errors.check(format_args!("{path}.rows"), count.ok_or("must be from 1 to 1000000"))?;
+    let count = match (generated.rows, generated.size) {
+        (Some(rows), None) => {
+            let rows = u32::try_from(rows).ok().filter(|rows| (1..=1_000_000).contains(rows));
+            let rows = errors.check(format_args!("{path}.rows"), rows.ok_or("must be from 1 to 1000000"));
+            rows.map(RowCount::Rows)
+        }
+        (None, Some(size)) => {
+            let size = Some(size.0).filter(|size| (1..=MOST_BYTES).contains(size));
+            let size = errors.check(format_args!("{path}.size"), size.ok_or("must be from 1 to 512Mi"));
+            size.map(RowCount::Bytes)
+        }
+        _ => {
+            errors.add(path, "generated data has exactly one of rows and size");
+            None
+        }
+    };
+    let count = count?;
     Some(Rows::Generated { count, seed: generated.seed.cast_unsigned(), fields })
 }

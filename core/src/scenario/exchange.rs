@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json_path::JsonPath;
 use upsurge_crds::v1alpha1::{Coding, FileSource, HttpMethod, StatusRange};
 
+use super::Content;
 use crate::template::{JsonTemplate, Template};
 
 /// An HTTP request.
@@ -84,6 +85,8 @@ pub enum Body {
     File(FileSource),
     /// Bytes as they stand.
     Bytes(Vec<u8>),
+    /// Contents that are made up.
+    Generated(Content),
 }
 
 /// A part of a multipart body.
@@ -106,6 +109,13 @@ pub enum PartContent {
     File {
         /// Where it is.
         source: FileSource,
+        /// Its name as the server sees it.
+        name: Template,
+    },
+    /// A file that is made up.
+    Generated {
+        /// What is in it.
+        content: Content,
         /// Its name as the server sees it.
         name: Template,
     },

@@ -138,6 +138,7 @@ fn headers(
         Body::Form(_) => Some("application/x-www-form-urlencoded".to_owned()),
         Body::Multipart(_) => Some(format!("multipart/form-data; boundary={}", body::BOUNDARY)),
         Body::File(_) | Body::Bytes(_) => Some("application/octet-stream".to_owned()),
+        Body::Generated(content) => Some(content.media_type().to_owned()),
         Body::Empty | Body::Text(_) => None,
     };
     let codings =

@@ -66,6 +66,11 @@ fn one(scope: &mut dyn Scope, list: &[&'static str]) -> &'static str {
     list.get(below(scope.random(), list.len() as u64) as usize).copied().unwrap_or_default()
 }
 
+/// The word that belongs to a random number.
+pub(crate) fn word(random: u64) -> &'static str {
+    WORDS.get(below(random, WORDS.len() as u64) as usize).copied().unwrap_or_default()
+}
+
 fn words(scope: &mut dyn Scope, count: usize) -> String {
     (0..count).map(|_| one(scope, WORDS)).collect::<Vec<_>>().join(" ")
 }

@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::source::FileSource;
+use super::{size::ByteSize, source::FileSource};
 
 /// Rows of data, used as `{{ NAME.COLUMN }}`. Exactly one of `csv`, `json` and `generated` is given. A
 /// user takes rows only if its scenario uses them.
@@ -82,13 +82,27 @@ pub struct JsonData {
     pub path: Option<String>,
 }
 
-/// Rows made from templates. Equal seeds make equal rows, on every runner.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Rows made from templates. Equal seeds make equal rows, on every runner. Exactly one of `rows` and `size` is
+/// given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    validation = (
+        "has(self.rows) != has(self.size)",
+        "generated data has exactly one of rows and size"
+    )
+)]
 #[serde(rename_all = "camelCase")]
 pub struct GeneratedData {
     /// How many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
-    pub rows: i32,
+    pub rows: Option<i32>,
+
+    /// So many that they are at least this large, written as JSON objects of all fields, one per line: from
+    /// 1 to 512Mi, and at most 1,000,000 rows. They are kept in memory. Example: `100Mi`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<ByteSize>,
 
     /// Where the random numbers begin. Default: 0.
     #[serde(default)]

@@ -11,6 +11,12 @@ pub struct CustomMetric {
     #[schemars(length(min = 1, max = 128), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*$"))]
     pub name: String,
 
+    /// What it tells, for those who read results: `upsurge validate` shows it, and OpenTelemetry gets it.
+    /// Example: `Value of orders, in EUR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub description: Option<String>,
+
     /// What is made of the recorded values.
     #[serde(rename = "type")]
     pub type_: MetricType,

@@ -11,19 +11,21 @@ use super::{
     capture::Capture,
     duration::TimeSpan,
     expectation::Expectation,
+    generated::GeneratedContent,
     http::{Coding, auth::Auth, multipart::MultipartPart, status_range::StatusRange},
     size::ByteSize,
     source::FileSource,
 };
 
-/// An HTTP request. At most one of `json`, `body`, `form`, `multipart`, `file` and `base64` is given.
+/// An HTTP request. At most one of `json`, `body`, `form`, `multipart`, `file`, `base64` and `generated` is
+/// given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
     validation = (
         // `json` may be any value, and so CEL cannot see it: the operator looks at that one.
-        "(has(self.body) ? 1 : 0) + (has(self.form) ? 1 : 0) + (has(self.multipart) ? 1 : 0) + (has(self.file) ? 1 : 0) + (has(self.base64) ? 1 : 0) <= 1",
-        "a request has at most one of json, body, form, multipart, file and base64"
+        "(has(self.body) ? 1 : 0) + (has(self.form) ? 1 : 0) + (has(self.multipart) ? 1 : 0) + (has(self.file) ? 1 : 0) + (has(self.base64) ? 1 : 0) + (has(self.generated) ? 1 : 0) <= 1",
+        "a request has at most one of json, body, form, multipart, file, base64 and generated"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -79,6 +81,11 @@ pub struct RequestStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 262_144))]
     pub base64: Option<String>,
+
+    /// Body of a declared size, made up. Sets the `Content-Type` of its kind unless given.
+    /// Example: `{size: 10Mi, seed: 7, kind: Json}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<GeneratedContent>,
 
     /// Codings that the body is compressed with, in this order; named in `Content-Encoding`. Default:
     /// none. Example: `[Gzip]`.

@@ -53,6 +53,10 @@ fn describe(manifest: &Manifest) -> String {
         text += &format!("  {} (weight {})\n", scenario.name, scenario.weight);
         requests.iter().for_each(|request| text += &format!("    {}\n", request.name));
     }
+    for metric in &manifest.spec.metrics {
+        let description = metric.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        text += &format!("metric     {} ({:?}){description}\n", metric.name, metric.type_);
+    }
     for threshold in &manifest.spec.thresholds {
         let aborts = if threshold.abort_on_fail { ", or the run stops" } else { "" };
         text += &format!("threshold  {} {}{aborts}\n", display_name(threshold), threshold.condition);

@@ -7,7 +7,7 @@ use upsurge_core::template::Scope as _;
 
 use super::user::Variables;
 use crate::{
-    http::{digest, message::Incoming},
+    http::{digest, message::Incoming, payload::Payload},
     program::{Destination, Request, join},
 };
 
@@ -20,7 +20,7 @@ pub(super) struct Hop<'a> {
     /// With what headers.
     pub(super) headers: Cow<'a, HeaderMap>,
     /// And what body.
-    pub(super) body: bytes::Bytes,
+    pub(super) body: Payload,
     /// Cookies of the request itself.
     pub(super) cookies: Vec<(String, String)>,
     /// Whether a challenge was answered already.
@@ -65,7 +65,7 @@ impl Hop<'_> {
         if !repeats {
             headers.remove(header::CONTENT_TYPE);
             headers.remove(header::CONTENT_ENCODING);
-            body = bytes::Bytes::new();
+            body = Payload::default();
             if method != Method::HEAD {
                 method = Method::GET;
             }

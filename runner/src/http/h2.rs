@@ -19,12 +19,15 @@ use super::{
     message::{Incoming, Keep, Message},
     meter::Traffic,
     origin::Origin,
+    payload::Payload,
     timings::Timings,
 };
 
 /// How much a server may send ahead, on a stream and on a whole connection: enough for bodies to flow.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Most that is asked to be sent at once.
+const MOST_RESERVED: usize = 16 << 20;
 /// Headers that HTTP/2 has no place for (RFC 9113 §8.2.2).
 const OF_CONNECTION: [header::HeaderName; 4] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, header::HOST];
@@ -131,7 +134,7 @@ impl H2Connection {
         } else {
             tokio::select! {
                 biased;
-                sent = send_body(stream, message.body.clone()) => match sent {
+                sent = send_body(stream, message.body) => match sent {
                     // A server that has answered already may not want the rest.
                     Err(error) if error.reason() != Some(Reason::NO_ERROR) => return Err(error.into()),
                     _ => timings.sent = Some(Instant::now()),
@@ -153,13 +156,19 @@ impl H2Connection {
     }
 }
 
-async fn send_body(mut stream: SendStream<Bytes>, mut body: Bytes) -> Result<(), ::h2::Error> {
-    while !body.is_empty() {
-        stream.reserve_capacity(body.len());
+async fn send_body(mut stream: SendStream<Bytes>, body: &Payload) -> Result<(), ::h2::Error> {
+    let mut sent = 0;
+    while sent < body.len() {
+        stream.reserve_capacity((body.len() - sent).min(MOST_RESERVED));
         let granted = poll_fn(|context| stream.poll_capacity(context)).await;
         let granted = granted.unwrap_or_else(|| Err(Reason::CANCEL.into()))?;
-        let part = body.split_to(granted.min(body.len()));
-        stream.send_data(part, body.is_empty())?;
+        // All of it: what is granted once is not told of again.
+        let until = sent + granted;
+        while sent < until.min(body.len()) {
+            let part = body.part(sent, until - sent);
+            sent += part.len();
+            stream.send_data(part, sent == body.len())?;
+        }
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! A request and a response, whatever version of HTTP carries them.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+
+use super::payload::Payload;
 
 /// A request on its way.
 #[derive(Clone, Copy, Debug)]
@@ -13,7 +14,7 @@ pub(crate) struct Message<'a> {
     /// With what headers; `Host` is among them.
     pub(crate) headers: &'a HeaderMap,
     /// And what body.
-    pub(crate) body: &'a Bytes,
+    pub(crate) body: &'a Payload,
 }
 
 /// What is to be made of a response.

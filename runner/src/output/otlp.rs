@@ -53,6 +53,7 @@ impl Encoder for Otlp {
             if metrics.last().is_none_or(|metric| metric.name != key.metric) {
                 metrics.push(Metric {
                     name: key.metric.clone(),
+                    description: self.description(&key.metric),
                     unit: self.unit(&key.metric, sink).into(),
                     data: Some(empty(sink)),
                     ..Metric::default()
@@ -80,6 +81,12 @@ impl Encoder for Otlp {
 }
 
 impl Otlp {
+    /// What a metric of the test's own tells.
+    fn description(&self, metric: &str) -> String {
+        let own = self.custom.iter().find(|own| own.name == metric);
+        own.and_then(|own| own.description.clone()).unwrap_or_default()
+    }
+
     fn unit(&self, metric: &str, sink: &Sink) -> &'static str {
         let contains = Catalog::new(&self.custom).get(metric).map(|definition| definition.contains);
         match (sink, contains) {
@@ -164,4 +171,28 @@ fn attribute(name: &str, value: String) -> KeyValue {
 
 fn nanoseconds(at: Timestamp) -> u64 {
     u64::try_from(at.as_nanosecond()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use upsurge_core::metrics::SeriesKey;
+
+    use super::*;
+
+    #[test]
+    fn metrics_of_the_tests_own_are_described() {
+        let custom = serde_json::json!([
+            {"name": "orders", "type": "Counter", "description": "Orders that were paid"}]);
+        let custom = serde_json::from_value(custom).unwrap();
+        let mut encoder = Otlp { attributes: BTreeMap::new(), start: Timestamp::UNIX_EPOCH, custom };
+        let mut metrics = Metrics::default();
+        for metric in ["orders", "http_reqs"] {
+            metrics.add(SeriesKey { metric: metric.into(), ..SeriesKey::default() }, &Sink::Counter(1.0));
+        }
+        let messages = encoder.encode(&metrics, &metrics, Timestamp::UNIX_EPOCH);
+        let request = ExportMetricsServiceRequest::decode(&messages[0].body[..]).unwrap();
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let described: Vec<_> = metrics.iter().map(|metric| (&*metric.name, &*metric.description)).collect();
+        assert_eq!(described, [("http_reqs", ""), ("orders", "Orders that were paid")]);
+    }
 }

@@ -1,17 +1,33 @@
 //! Bodies of requests: bytes, with places to fill in only where there are any.
 
+mod generated;
+mod multipart;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upsurge_core::{
-    scenario::{self, BOUNDARY, PartContent},
+    scenario::{self, ITERATION_SLOT, LARGEST_BLOCK},
     template::{JsonTemplate, Scope, Template},
 };
 use upsurge_crds::v1alpha1::{Coding, FileSource};
 
+use self::{generated::Generated, multipart::quoted};
 use super::fold::{Nothing, fold};
-use crate::{files::Files, http::coding::encode};
+use crate::{
+    files::Files,
+    http::{
+        coding::encode,
+        payload::{Payload, Piece},
+    },
+};
+
+/// Up to this size the sections of a body are put together for each message: that costs less than many
+/// pieces do.
+const SMALL_BODY: usize = 16 << 10;
 
 /// What stays as it is in forms and queries (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -20,7 +36,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 #[derive(Debug)]
 pub(crate) enum Body {
     /// The same bytes each time, compressed already.
-    Fixed(Bytes),
+    Fixed(Payload),
     /// Parts of it change.
     Filled {
         /// Its sections.
@@ -37,6 +53,8 @@ pub(crate) enum Section {
     Text(Vec<Part>),
     /// The contents of a file.
     Bytes(Bytes),
+    /// Made-up contents.
+    Generated(Box<Generated>),
 }
 
 /// A part of a body or of a query.
@@ -70,32 +88,36 @@ impl Body {
                 vec![Section::Text(parts)]
             }
             scenario::Body::Form(fields) => vec![Section::Text(encoded_parts(fields, secrets))],
-            scenario::Body::Multipart(fields) => multipart(fields, secrets, &read)?,
+            scenario::Body::Multipart(fields) => multipart::multipart(fields, secrets, &read)?,
             scenario::Body::File(source) => vec![Section::Bytes(read(source)?)],
             scenario::Body::Bytes(bytes) => vec![Section::Bytes(Bytes::copy_from_slice(bytes))],
+            scenario::Body::Generated(content) => vec![Generated::section(content)],
         };
         let sections: Vec<Section> = sections.into_iter().map(Section::joined).collect();
         let fixed = sections.iter().all(|section| match section {
             Section::Bytes(_) => true,
+            Section::Generated(generated) => !generated.varies(),
             Section::Text(parts) => parts.iter().all(|part| matches!(part, Part::Text(_))),
         });
         let compression = request.compression.clone();
-        match (fixed, sections.as_slice()) {
-            // A file may be large: it is not copied.
-            (true, [Section::Bytes(bytes)]) if compression.is_empty() => Ok(Self::Fixed(bytes.clone())),
-            (true, sections) => compressed(written(sections, &mut Nothing), &compression)
-                .map(|bytes| Self::Fixed(bytes.into())),
-            (false, _) => Ok(Self::Filled { sections, compression }),
+        if !fixed {
+            return Ok(Self::Filled { sections, compression });
         }
+        let payload = compressed(payload(&sections, &mut Nothing), &compression)?;
+        Ok(Self::Fixed(match payload {
+            // One piece is sent with fewer calls, and takes no more than the block would.
+            Payload::Pieces(_) if payload.len() as u64 <= LARGEST_BLOCK => whole(&payload),
+            payload => payload,
+        }))
     }
 
     /// The body for a user.
-    pub(crate) fn render(&self, scope: &mut dyn Scope) -> Result<Bytes, String> {
+    pub(crate) fn render(&self, scope: &mut dyn Scope) -> Result<Payload, String> {
         match self {
-            Self::Fixed(bytes) => Ok(bytes.clone()),
+            Self::Fixed(payload) => Ok(payload.clone()),
             Self::Filled { sections, compression } => match (sections.as_slice(), compression.as_slice()) {
-                ([Section::Text(parts)], []) => Ok(text(parts, scope).into()),
-                (sections, compression) => compressed(written(sections, scope), compression).map(Bytes::from),
+                ([Section::Text(parts)], []) => Ok(Payload::Whole(text(parts, scope).into())),
+                (sections, compression) => compressed(payload(sections, scope), compression),
             },
         }
     }
@@ -105,7 +127,7 @@ impl Section {
     fn joined(self) -> Self {
         match self {
             Self::Text(parts) => Self::Text(joined(parts)),
-            bytes => bytes,
+            other => other,
         }
     }
 }
@@ -116,62 +138,42 @@ fn text(parts: &[Part], scope: &mut dyn Scope) -> String {
     text
 }
 
-fn written(sections: &[Section], scope: &mut dyn Scope) -> Vec<u8> {
-    let mut bytes = Vec::new();
+/// All sections, filled in. What is large stays where it is.
+fn payload(sections: &[Section], scope: &mut dyn Scope) -> Payload {
+    let mut pieces = Vec::with_capacity(sections.len());
     for section in sections {
         match section {
-            Section::Text(parts) => bytes.extend_from_slice(text(parts, scope).as_bytes()),
-            Section::Bytes(contents) => bytes.extend_from_slice(contents),
+            Section::Text(parts) => pieces.push(Piece::Bytes(text(parts, scope).into())),
+            Section::Bytes(contents) => pieces.push(Piece::Bytes(contents.clone())),
+            Section::Generated(generated) => {
+                let iteration = scope.variable(ITERATION_SLOT).and_then(serde_json::Value::as_u64);
+                generated.cut(iteration.unwrap_or_default(), &mut pieces);
+            }
         }
     }
-    bytes
+    match Payload::from(pieces) {
+        payload @ Payload::Pieces(_) if payload.len() <= SMALL_BODY => whole(&payload),
+        payload => payload,
+    }
 }
 
-fn compressed(bytes: Vec<u8>, codings: &[Coding]) -> Result<Vec<u8>, String> {
-    codings.iter().try_fold(bytes, |bytes, coding| {
+/// The same body in one piece.
+fn whole(payload: &Payload) -> Payload {
+    let mut bytes = Vec::with_capacity(payload.len());
+    payload.write_to(&mut bytes);
+    Payload::Whole(bytes.into())
+}
+
+fn compressed(payload: Payload, codings: &[Coding]) -> Result<Payload, String> {
+    if codings.is_empty() {
+        return Ok(payload);
+    }
+    let mut bytes = Vec::with_capacity(payload.len());
+    payload.write_to(&mut bytes);
+    let bytes = codings.iter().try_fold(bytes, |bytes, coding| {
         encode(*coding, &bytes).map_err(|error| format!("can't compress the body: {error}"))
-    })
-}
-
-/// Parts of a multipart body with their heads and the boundaries between them (RFC 7578).
-fn multipart(
-    parts: &[scenario::Part],
-    secrets: &BTreeMap<String, String>,
-    read: &dyn Fn(&FileSource) -> Result<Bytes, String>,
-) -> Result<Vec<Section>, String> {
-    let mut sections = Vec::with_capacity(parts.len() * 2 + 1);
-    for part in parts {
-        let name = quoted(&part.name);
-        let mut head =
-            vec![Part::Text(format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\""))];
-        let mut content_type = part.content_type.as_deref();
-        if let PartContent::File { name, .. } = &part.content {
-            head.push(Part::Text("; filename=\"".into()));
-            head.push(Part::Quoted(fold(name, secrets)));
-            head.push(Part::Text("\"".into()));
-            content_type = content_type.or(Some("application/octet-stream"));
-        }
-        let content_type =
-            content_type.map(|content_type| format!("\r\nContent-Type: {content_type}")).unwrap_or_default();
-        head.push(Part::Text(format!("{content_type}\r\n\r\n")));
-        match &part.content {
-            PartContent::Text(template) => {
-                head.extend([Part::Plain(fold(template, secrets)), Part::Text("\r\n".into())]);
-                sections.push(Section::Text(head));
-            }
-            PartContent::File { source, .. } => {
-                let end = Section::Text(vec![Part::Text("\r\n".into())]);
-                sections.extend([Section::Text(head), Section::Bytes(read(source)?), end]);
-            }
-        }
-    }
-    sections.push(Section::Text(vec![Part::Text(format!("--{BOUNDARY}--\r\n"))]));
-    Ok(sections)
-}
-
-/// A name as it stands within quotes of a multipart head, in the manner of browsers.
-fn quoted(name: &str) -> String {
-    name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
+    });
+    bytes.map(|bytes| Payload::Whole(bytes.into()))
 }
 
 impl Part {

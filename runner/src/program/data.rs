@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 use upsurge_core::{
-    scenario::{DataSet, Rows},
-    template::Scope,
+    scenario::{DataSet, RowCount, Rows},
+    template::{Scope, Template},
 };
 use upsurge_crds::v1alpha1::{DataOrder, DataScope, EndOfData};
 
@@ -42,13 +42,7 @@ impl Data {
             }
             Rows::Generated { count, seed, fields } => {
                 check_columns(&set.columns, fields.iter().map(|(name, _)| name.as_str()))?;
-                let mut generator = Generator { row: Value::Null, random: fastrand::Rng::with_seed(*seed) };
-                let rows = (1..=*count).map(|number| {
-                    generator.row = number.into();
-                    let fields = fields.iter();
-                    fields.map(|(name, template)| (name.clone(), template.value(&mut generator))).collect()
-                });
-                rows.map(Value::Object).collect()
+                generated_rows(*count, *seed, fields)?
             }
         };
         match rows.len() {
@@ -106,6 +100,31 @@ fn check_columns<'a>(used: &[String], known: impl Iterator<Item = &'a str>) -> R
         }
         None => Ok(()),
     }
+}
+
+fn generated_rows(count: RowCount, seed: u64, fields: &[(String, Template)]) -> Result<Vec<Value>, String> {
+    let mut generator = Generator { row: Value::Null, random: fastrand::Rng::with_seed(seed) };
+    let (most, bytes) = match count {
+        RowCount::Rows(rows) => (rows as usize, u64::MAX),
+        RowCount::Bytes(bytes) => (MOST_ROWS, bytes),
+    };
+    let (mut rows, mut written) = (Vec::new(), 0_u64);
+    while rows.len() < most && written < bytes {
+        generator.row = (rows.len() + 1).into();
+        let fields = fields.iter().map(|(name, template)| (name.clone(), template.value(&mut generator)));
+        let row = Value::Object(fields.collect());
+        if let RowCount::Bytes(_) = count {
+            written += row.to_string().len() as u64 + 1;
+        }
+        rows.push(row);
+    }
+    if matches!(count, RowCount::Bytes(_)) && written < bytes {
+        return Err(format!(
+            "{MOST_ROWS} rows are the most that are kept, and make {written} of the {bytes} bytes of size: \
+             make the rows longer, or the size smaller"
+        ));
+    }
+    Ok(rows)
 }
 
 /// What the templates of generated rows see.

@@ -3,9 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::source::FileSource;
+use super::super::{generated::GeneratedContent, source::FileSource};
 
-/// A part of a `multipart/form-data` body. Exactly one of `value` and `file` is given.
+/// A part of a `multipart/form-data` body. Exactly one of `value`, `file` and `generated` is given.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MultipartPart {
@@ -22,13 +22,18 @@ pub struct MultipartPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<FileSource>,
 
+    /// A file of a declared size, made up. Example: `{size: 10Mi, seed: 7}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<GeneratedContent>,
+
     /// Name of the file as the server sees it. May hold templates. Default: the key of the file's source, if
-    /// it has one, or else `file`.
+    /// it has one, or else `file`; of a generated one `generated.bin`, `generated.txt` or `generated.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub file_name: Option<String>,
 
-    /// Media type. Default: none for a text, `application/octet-stream` for a file.
+    /// Media type. Default: none for a text, `application/octet-stream` for a file, for a generated one that of
+    /// its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub content_type: Option<String>,

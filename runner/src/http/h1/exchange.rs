@@ -21,6 +21,7 @@ use super::{
 };
 use crate::http::{
     message::{Incoming, Keep, Message},
+    payload::Payload,
     timings::Timings,
 };
 
@@ -91,14 +92,14 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let transport = &mut self.connection.transport;
-        let body: &[u8] = self.message.body;
-        let separate = if body.len() > SMALL_BODY { body } else { &[] };
+        let body = self.message.body;
+        let separate = (body.len() > SMALL_BODY).then_some(body);
         if let Sending::Nothing = self.sending {
             let mut buffer = self.connection.buffers.write.borrow_mut();
             buffer.clear();
             self.message.render_head(&mut buffer);
-            if separate.is_empty() {
-                buffer.extend_from_slice(body);
+            if separate.is_none() {
+                body.write_to(&mut buffer);
             }
             let (mut head, mut written) = (buffer.as_slice(), 0);
             self.sending = match write(transport, context, &mut head, separate, &mut written) {
@@ -229,11 +230,11 @@ fn write<T: AsyncWrite + Unpin>(
     transport: &mut T,
     context: &mut Context<'_>,
     head: &mut &[u8],
-    body: &[u8],
+    body: Option<&Payload>,
     written: &mut usize,
 ) -> Poll<io::Result<()>> {
     loop {
-        let rest = body.get(*written..).unwrap_or_default();
+        let rest = body.map_or(&[][..], |body| body.rest(*written));
         let mut transport = Pin::new(&mut *transport);
         let count = match (head.is_empty(), rest.is_empty()) {
             (true, true) => return Poll::Ready(Ok(())),

@@ -14,6 +14,7 @@ use self::script::Script;
 use super::{H1Connection, H1Error};
 use crate::http::{
     message::{Incoming, Keep, Message, WantedHeaders},
+    payload::Payload,
     timings::Timings,
 };
 
@@ -52,7 +53,8 @@ async fn exchange(
     script: Script,
 ) -> (Result<Incoming, H1Error>, Timings, H1Connection<Script>) {
     let target: Uri = "/path?query=1".parse().unwrap();
-    let message = Message { method: &sent.method, target: &target, headers: &sent.headers, body: &sent.body };
+    let body = Payload::Whole(sent.body.clone());
+    let message = Message { method: &sent.method, target: &target, headers: &sent.headers, body: &body };
     let mut connection = H1Connection::new(script, Rc::default());
     let mut timings = Timings::begin();
     let result = connection.exchange(message, keep, &mut timings).await;
