@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod capture;
 mod compile;
 mod content;
 mod data;
@@ -14,6 +15,7 @@ mod expectation;
 mod names;
 mod pause;
 mod request;
+mod response;
 mod step;
 mod steps;
 
@@ -27,11 +29,9 @@ pub use self::{
     body::BOUNDARY,
     content::{Content, LARGEST_BLOCK, Layout, Ring},
     data::{DataSet, RowCount, Rows},
-    exchange::{
-        Auth, AuthScheme, Body, Capture, CaptureSource, DEFAULT_STATUSES, Expectation, Matcher, Part,
-        PartContent, Request, Wanted,
-    },
+    exchange::{Auth, AuthScheme, Body, DEFAULT_STATUSES, Part, PartContent, Request},
     pause::{Pause, Shape},
+    response::{Capture, Comparison, Expectation, Matcher, Subject, Wanted, subjects},
     step::{Assignment, Count, Elements, List, Loop, Step, ValueSource},
 };
 use crate::field_error::FieldError;

@@ -24,7 +24,7 @@ pub mod target;
 pub mod threshold;
 
 pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
-pub use capture::Capture;
+pub use capture::{Capture, MatchChoice};
 pub use data::{CsvData, DataOrder, DataScope, DataSource, EndOfData, GeneratedData, JsonData};
 pub use duration::TimeSpan;
 pub use expectation::Expectation;

@@ -88,6 +88,17 @@ fn capture(fields: Value) -> Value {
 #[case::capture_of_json(capture(json!({"jsonPath": "$.token"})))]
 #[case::capture_of_header(capture(json!({"header": "Location"})))]
 #[case::capture_by_regex(capture(json!({"regex": "a(.)"})))]
+#[case::capture_by_selector(capture(json!({"selector": "a", "attribute": "href", "match": "All", "default": []})))]
+#[case::capture_of_cookie(capture(json!({"cookie": "id"})))]
+#[case::capture_of_status(capture(json!({"status": true})))]
+#[case::capture_of_body(capture(json!({"body": true})))]
+#[case::capture_of_time(capture(json!({"responseTime": true})))]
+#[case::expect_comparison(expectation(json!({"jsonPath": "$.a", "atLeast": 1, "lessThan": 2.5, "not": true})))]
+#[case::expect_length(expectation(json!({"selector": "a", "attribute": "href", "minLength": 1})))]
+#[case::expect_body(expectation(json!({"body": true, "contains": "a", "matches": "b"})))]
+#[case::expect_match(expectation(json!({"bodyMatches": "ok"})))]
+#[case::expect_condition(expectation(json!({"condition": "a == 1", "not": true})))]
+#[case::expect_cookie(expectation(json!({"cookie": "id", "exists": false})))]
 #[case::expect_status(expectation(json!({"status": [200]})))]
 #[case::expect_type(expectation(json!({"contentType": "application/json"})))]
 #[case::expect_json(expectation(json!({"jsonPath": "$.a", "exists": true})))]
@@ -101,9 +112,10 @@ fn what_is_right_passes(#[case] test: Value) {
 const ONE_PATTERN: &str = "spec.load needs exactly one of constant, stages, spike, stress,";
 const SCENARIOS_OR_SCRIPT: &str = "spec needs scenarios or script, and not both";
 const ONE_STEP: &str = "a step is exactly one of request, think, if, loop, group";
-const ONE_CAPTURE: &str = "a capture has exactly one of jsonPath, header and regex";
-const ONE_EXPECTATION: &str =
-    "an expectation is exactly one of status, contentType, jsonPath, header, bodyContains and responseTime";
+const ONE_CAPTURE: &str =
+    "a capture has exactly one of jsonPath, header, regex, selector, cookie, status, body and responseTime";
+const ONE_EXPECTATION: &str = "an expectation is exactly one of status, contentType, jsonPath, header, selector, cookie, body, bodyContains, bodyMatches, responseTime and condition";
+const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and lengths belong to jsonPath, header, selector, cookie or body";
 
 #[rstest]
 #[case::empty_think(step(json!({"think": {"max": "1s"}})), "a think needs min, normal or exponential")]
@@ -139,8 +151,14 @@ const ONE_EXPECTATION: &str =
 #[case::double_capture(capture(json!({"jsonPath": "$.a", "header": "b"})), ONE_CAPTURE)]
 #[case::empty_expectation(expectation(json!({})), ONE_EXPECTATION)]
 #[case::double_expectation(expectation(json!({"status": [200], "bodyContains": "ok"})), ONE_EXPECTATION)]
-#[case::existence_of_nothing(
-    expectation(json!({"status": [200], "exists": true})), "equals and exists belong to jsonPath or header")]
+#[case::existence_of_nothing(expectation(json!({"status": [200], "exists": true})), OF_VALUES)]
+#[case::comparison_of_nothing(expectation(json!({"bodyMatches": "a", "atMost": 1})), OF_VALUES)]
+#[case::length_of_nothing(expectation(json!({"condition": "true", "minLength": 1})), OF_VALUES)]
+#[case::condition_and_status(expectation(json!({"condition": "true", "status": [200]})), ONE_EXPECTATION)]
+#[case::attribute_of_nothing(expectation(json!({"jsonPath": "$.a", "attribute": "b"})), "attribute belongs to selector")]
+#[case::captured_attribute_of_nothing(capture(json!({"body": true, "attribute": "b"})), "attribute belongs to selector")]
+#[case::match_of_one_value(capture(json!({"cookie": "a", "match": "All"})), "match belongs to jsonPath, header, regex or selector")]
+#[case::status_and_body(capture(json!({"status": true, "body": true})), ONE_CAPTURE)]
 fn what_is_wrong_is_refused_in_words(#[case] test: Value, #[case] message: &str) {
     let said = objections(test);
     assert!(said.contains(message), "said {said:?}");

@@ -32,5 +32,7 @@ mod sharing;
 mod steps;
 #[path = "engine/transport.rs"]
 mod transport;
+#[path = "engine/values.rs"]
+mod values;
 #[path = "engine/volume.rs"]
 mod volume;

@@ -1,12 +1,13 @@
-//! A request and what becomes of its response.
+//! A request, ready to be filled in.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use regex::Regex;
-use serde_json_path::JsonPath;
 use upsurge_crds::v1alpha1::{Coding, FileSource, HttpMethod, StatusRange};
 
-use super::Content;
+use super::{
+    Content,
+    response::{Capture, Expectation, Matcher, Subject, subjects},
+};
 use crate::template::{JsonTemplate, Template};
 
 /// An HTTP request.
@@ -59,11 +60,16 @@ impl Request {
 
     /// Whether the body of the response is needed, and not only its length.
     pub fn needs_body(&self) -> bool {
-        self.capture.iter().any(|capture| !matches!(capture.source, CaptureSource::Header(_)))
+        self.subjects().any(Subject::is_in_body)
             || self
                 .expect
                 .iter()
-                .any(|expect| matches!(expect.matcher, Matcher::JsonPath { .. } | Matcher::BodyContains(_)))
+                .any(|expect| matches!(expect.matcher, Matcher::BodyContains(_) | Matcher::BodyMatches(_)))
+    }
+
+    /// What expectations, then captures, look at.
+    pub fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        subjects(&self.expect, &self.capture)
     }
 }
 
@@ -139,80 +145,4 @@ pub enum AuthScheme {
     Bearer(Template),
     /// User name and a digest of the password (RFC 7616).
     Digest(Template, Template),
-}
-
-/// A value taken from a response.
-#[derive(Clone, Debug)]
-pub struct Capture {
-    /// Variable that takes it.
-    pub name: String,
-    /// Its slot.
-    pub slot: usize,
-    /// Where the value is.
-    pub source: CaptureSource,
-    /// Value when there is none; without it the iteration ends there and the check [`Capture::check_name`] fails.
-    pub default: Option<String>,
-}
-
-impl Capture {
-    /// Name of the check that counts captures that found nothing.
-    pub fn check_name(&self) -> String {
-        format!("capture {}", self.name)
-    }
-}
-
-/// Where a captured value is.
-#[derive(Clone, Debug)]
-pub enum CaptureSource {
-    /// First match in a JSON body.
-    JsonPath(JsonPath),
-    /// A header, in lower case.
-    Header(String),
-    /// First group of a match in the body, or the whole match.
-    Regex(Regex),
-}
-
-/// Something a response must be like.
-#[derive(Clone, Debug)]
-pub struct Expectation {
-    /// Name of the check.
-    pub name: String,
-    /// What must hold.
-    pub matcher: Matcher,
-}
-
-/// What must hold of a response.
-#[derive(Clone, Debug)]
-pub enum Matcher {
-    /// The status is one of these.
-    Status(Vec<u16>),
-    /// The media type, without parameters, compared without regard to case.
-    ContentType(String),
-    /// The first match in a JSON body.
-    JsonPath {
-        /// Where.
-        path: JsonPath,
-        /// What.
-        wanted: Wanted,
-    },
-    /// A header.
-    Header {
-        /// Its name in lower case.
-        name: String,
-        /// What.
-        wanted: Wanted,
-    },
-    /// The body holds this text.
-    BodyContains(String),
-    /// From the first byte sent to the last byte received it took at most this long.
-    ResponseTime(Duration),
-}
-
-/// What is wanted of a value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Wanted {
-    /// That it is there, or is not.
-    Exists(bool),
-    /// That it equals this. Numbers are equal by value; a header equals its text.
-    Equals(JsonTemplate),
 }

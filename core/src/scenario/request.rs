@@ -3,14 +3,9 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
-use regex::Regex;
-use serde_json_path::JsonPath;
 use upsurge_crds::v1alpha1::{self as api, StatusRange};
 
-use super::{
-    Body, Capture, CaptureSource, DEFAULT_STATUSES, Matcher, Request, auth, body, compile::Compiler,
-    expectation, names,
-};
+use super::{Body, DEFAULT_STATUSES, Matcher, Request, auth, body, capture, compile::Compiler, expectation};
 use crate::template::{Piece, Template};
 
 /// Timeout unless the spec says otherwise.
@@ -34,7 +29,9 @@ pub(super) fn compile(
     let headers = headers(compiler, request, &body, path);
     let captures = request.capture.iter().enumerate();
     let capture = captures
-        .filter_map(|(index, capture)| self::capture(compiler, capture, &format!("{path}.capture[{index}]")))
+        .filter_map(|(index, capture)| {
+            capture::compile(compiler, capture, &format!("{path}.capture[{index}]"))
+        })
         .collect();
     let expectations = request.expect.iter().enumerate();
     let expect: Vec<_> = expectations
@@ -43,7 +40,7 @@ pub(super) fn compile(
         })
         .collect();
     let by_expectation = expect.iter().find_map(|expected| match &expected.matcher {
-        Matcher::Status(codes) => Some(codes.clone()),
+        Matcher::Status(codes) if !expected.negated => Some(codes.clone()),
         _ => None,
     });
     let http = &compiler.spec.http;
@@ -192,44 +189,4 @@ fn check_header(compiler: &mut Compiler<'_>, path: &str, name: &str, value: &Tem
     if value.literal().is_some_and(|literal| HeaderValue::from_str(literal).is_err()) {
         compiler.errors.add(path, "the value holds characters that a header can't carry");
     }
-}
-
-fn capture(compiler: &mut Compiler<'_>, capture: &api::Capture, path: &str) -> Option<Capture> {
-    names::check_name(&capture.name, format_args!("{path}.name"), compiler.errors);
-    let source = match (&capture.json_path, &capture.header, &capture.regex) {
-        (Some(text), None, None) => {
-            CaptureSource::JsonPath(json_path(compiler, text, &format!("{path}.jsonPath"))?)
-        }
-        (None, Some(name), None) => {
-            CaptureSource::Header(header_name(compiler, name, &format!("{path}.header"))?)
-        }
-        (None, None, Some(text)) => {
-            let compiled = Regex::new(text)
-                .map_err(|error| format!("not a regular expression: {}", last_line(&error.to_string())));
-            CaptureSource::Regex(compiler.errors.check(format_args!("{path}.regex"), compiled)?)
-        }
-        _ => {
-            compiler.errors.add(path, "a capture has exactly one of jsonPath, header and regex");
-            return None;
-        }
-    };
-    // Names that can't be variables have no slot; they are reported above.
-    let slot = compiler.names.slot(&capture.name)?;
-    Some(Capture { name: capture.name.clone(), slot, source, default: capture.default.clone() })
-}
-
-pub(super) fn json_path(compiler: &mut Compiler<'_>, text: &str, path: &str) -> Option<JsonPath> {
-    compiler
-        .errors
-        .check(path, JsonPath::parse(text).map_err(|error| format!("not a JSONPath (RFC 9535): {error}")))
-}
-
-pub(super) fn header_name(compiler: &mut Compiler<'_>, name: &str, path: &str) -> Option<String> {
-    let valid = HeaderName::from_bytes(name.as_bytes()).map(|name| name.as_str().to_owned());
-    compiler.errors.check(path, valid.map_err(|_| format!("{name:?} can't be the name of a header")))
-}
-
-/// The regex crate draws the place of an error; its last line says what is wrong.
-fn last_line(text: &str) -> &str {
-    text.lines().last().unwrap_or_default().trim().trim_start_matches("error: ")
 }

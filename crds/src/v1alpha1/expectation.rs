@@ -6,19 +6,21 @@ use serde_json::Value;
 
 use super::{duration::TimeSpan, request::any_value};
 
-/// Something a response must be like. Exactly one of `status`, `contentType`, `jsonPath`, `header`,
-/// `bodyContains` and `responseTime` is given.
+/// Something a response must be like. Exactly one of `status`, `contentType`, `jsonPath`, `header`, `selector`,
+/// `cookie`, `body`, `bodyContains`, `bodyMatches`, `responseTime` and `condition` is given; `jsonPath`, `header`,
+/// `selector`, `cookie` and `body` go together with what their value must be like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
     validation = (
-        "(has(self.status) ? 1 : 0) + (has(self.contentType) ? 1 : 0) + (has(self.jsonPath) ? 1 : 0) + (has(self.header) ? 1 : 0) + (has(self.bodyContains) ? 1 : 0) + (has(self.responseTime) ? 1 : 0) == 1",
-        "an expectation is exactly one of status, contentType, jsonPath, header, bodyContains and responseTime"
+        "(has(self.status) ? 1 : 0) + (has(self.contentType) ? 1 : 0) + (has(self.jsonPath) ? 1 : 0) + (has(self.header) ? 1 : 0) + (has(self.selector) ? 1 : 0) + (has(self.cookie) ? 1 : 0) + (has(self.body) ? 1 : 0) + (has(self.bodyContains) ? 1 : 0) + (has(self.bodyMatches) ? 1 : 0) + (has(self.responseTime) ? 1 : 0) + (has(self.condition) ? 1 : 0) == 1",
+        "an expectation is exactly one of status, contentType, jsonPath, header, selector, cookie, body, bodyContains, bodyMatches, responseTime and condition"
     ),
+    validation = ("!has(self.attribute) || has(self.selector)", "attribute belongs to selector"),
     // `equals` may be any value, and so CEL cannot see it: the operator looks at that one.
     validation = (
-        "!has(self.exists) || has(self.jsonPath) || has(self.header)",
-        "equals and exists belong to jsonPath or header"
+        "has(self.jsonPath) || has(self.header) || has(self.selector) || has(self.cookie) || has(self.body) || !(has(self.exists) || has(self.contains) || has(self.matches) || has(self.greaterThan) || has(self.atLeast) || has(self.lessThan) || has(self.atMost) || has(self.minLength) || has(self.maxLength))",
+        "equals, exists, contains, matches, comparisons and lengths belong to jsonPath, header, selector, cookie or body"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -38,24 +40,64 @@ pub struct Expectation {
     #[schemars(length(min = 1, max = 256))]
     pub content_type: Option<String>,
 
-    /// JSONPath (RFC 9535) into a JSON body; together with `exists` or `equals`.
+    /// JSONPath (RFC 9535) into a JSON body, of which the first match counts; together with `exists`, `equals` or
+    /// another of the fields below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub json_path: Option<String>,
 
-    /// Name of a response header; together with `exists` or `equals`.
+    /// Name of a response header; together with `exists`, `equals` or another of the fields below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub header: Option<String>,
+
+    /// CSS selector into an HTML body, of which the first match counts; its text or `attribute` goes together with
+    /// `exists`, `equals` or another of the fields below. Example: `h1.title`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub selector: Option<String>,
+
+    /// Attribute of the selected element instead of its text. Example: `href`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub attribute: Option<String>,
+
+    /// Name of a cookie, which the response sets or the user keeps; together with `exists`, `equals` or another of
+    /// the fields below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub cookie: Option<String>,
+
+    /// `true` looks at the whole body as text; together with `exists` (it is not empty), `equals` or another of the
+    /// fields below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [true]))]
+    pub body: Option<bool>,
 
     /// Text that the body holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub body_contains: Option<String>,
 
+    /// Regular expression that the body matches somewhere. Example: `order-[0-9]+`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub body_matches: Option<String>,
+
     /// Longest time from the first byte sent to the last byte received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_time: Option<TimeSpan>,
+
+    /// CEL expression over the variables of the user, those that this request captures included.
+    /// Example: `size(items) > 0 && total == items[0].price * 2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub condition: Option<String>,
+
+    /// Expects the contrary: the check passes if the rest does not hold. A request without any response meets no
+    /// expectation, this one neither. Example: `{bodyContains: error, not: true}`. Default: false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not: bool,
 
     /// Whether the value must be there. Default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,4 +107,40 @@ pub struct Expectation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_value")]
     pub equals: Option<Value>,
+
+    /// Text that the value holds, with templates; of a list, an element.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub contains: Option<String>,
+
+    /// Regular expression that the value matches somewhere. Example: `^[0-9]+$`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 1024))]
+    pub matches: Option<String>,
+
+    /// Number that the value must be above. The value is a number, or a text that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub greater_than: Option<f64>,
+
+    /// Lowest number that the value may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<f64>,
+
+    /// Number that the value must be below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less_than: Option<f64>,
+
+    /// Highest number that the value may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<f64>,
+
+    /// Least length: characters of a text, elements of a list, fields of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub min_length: Option<i64>,
+
+    /// Greatest length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub max_length: Option<i64>,
 }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use upsurge_core::scenario::Pause;
+use upsurge_core::scenario::{Matcher, Pause};
 
 use super::{context::Context, loops::Repetition, response::Seen, user::User, work::StageOf};
 use crate::{
@@ -191,7 +191,11 @@ impl<'a> Iteration<'a> {
         let seen = Seen::new(request, response, duration);
         let mut failed_check = None;
         for (check, expectation) in request.expectations.iter().enumerate() {
-            let passed = seen.meets(&expectation.matcher, &mut self.user.variables);
+            if matches!(expectation.matcher, Matcher::Condition(_)) {
+                // Once the captures are made.
+                continue;
+            }
+            let passed = seen.meets(expectation, self.user);
             self.context.recorder.borrow_mut().check(stage, index, check, passed);
             if !passed && failed_check.is_none() {
                 failed_check = Some(&expectation.name);
@@ -208,17 +212,21 @@ impl<'a> Iteration<'a> {
         }
         for (number, capture) in request.captures.iter().enumerate() {
             let check = request.expectations.len() + number;
-            match seen.capture(capture) {
+            match seen.capture(capture, self.user) {
                 Some(value) => self.user.variables.set(capture.slot, value),
                 None => {
                     self.context.recorder.borrow_mut().check(stage, index, check, false);
+                    self.check_variables(stage, index, request, false);
                     let message = format!("nothing found to capture as {:?}", capture.name);
                     self.complain(request, message.clone())?;
                     return Err(Ended { message });
                 }
             }
         }
-        Ok(())
+        match self.check_variables(stage, index, request, response.is_some()) {
+            Some(name) => self.complain(request, format!("expected that {name}")),
+            None => Ok(()),
+        }
     }
 
     /// Ends the iteration if it is strict.

@@ -1,15 +1,21 @@
 //! What is made of a response: captures and checks.
 
-use std::time::Duration;
+mod found;
+mod json;
+
+use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
 use http::{HeaderMap, header};
 use serde_json::Value;
-use serde_json_path::JsonPath;
 use upsurge_core::{
-    scenario::{Capture, CaptureSource, Matcher, Wanted},
-    template::Scope,
+    html::{Document, Element, Selector},
+    scenario::{Capture, Expectation, Matcher, Subject},
+    template::Scope as _,
 };
+use upsurge_crds::v1alpha1::MatchChoice;
 
+use self::{found::Found, json::Json};
+use super::user::User;
 use crate::{http::message::Incoming, program::Request};
 
 /// A response as captures and checks see it.
@@ -17,101 +23,126 @@ pub(crate) struct Seen<'a> {
     request: &'a Request,
     response: Option<&'a Incoming>,
     json: Json,
+    /// The body as HTML, once somebody looks at it.
+    html: OnceCell<Document>,
     duration: Duration,
-}
-
-/// The JSON of a response, as far as somebody looks at it.
-enum Json {
-    /// There is none.
-    None,
-    /// What is at the places that the request's paths lead to, in their order.
-    Places(Vec<Option<Value>>),
-    /// All of it.
-    Tree(Value),
 }
 
 impl<'a> Seen<'a> {
     /// Looks at the response to a request, or at none.
     pub(crate) fn new(request: &'a Request, response: Option<&'a Incoming>, duration: Duration) -> Self {
         let json = response.map_or(Json::None, |response| Json::of(&response.body, request));
-        Self { request, response, json, duration }
+        Self { request, response, json, html: OnceCell::new(), duration }
     }
 
-    /// What is at a place of the JSON.
-    fn at(&self, path: &JsonPath) -> Option<&Value> {
-        match &self.json {
-            Json::None => None,
-            Json::Tree(tree) => path.query(tree).first(),
-            Json::Places(found) => {
-                let number = self.request.json_paths().position(|known| std::ptr::eq(known, path))?;
-                found.get(number)?.as_ref()
-            }
-        }
+    /// Whether an expectation holds. None holds of a response that never came, nor does its contrary.
+    pub(crate) fn meets(&self, expectation: &Expectation, user: &mut User) -> bool {
+        self.response
+            .is_some_and(|response| self.matches(&expectation.matcher, response, user) != expectation.negated)
     }
 
-    /// Whether an expectation holds. None holds of a response that never came.
-    pub(crate) fn meets(&self, matcher: &Matcher, scope: &mut dyn Scope) -> bool {
-        let Some(response) = self.response else { return false };
+    fn matches(&self, matcher: &Matcher, response: &Incoming, user: &mut User) -> bool {
         match matcher {
             Matcher::Status(codes) => codes.contains(&response.status.as_u16()),
             Matcher::ContentType(wanted) => {
                 media_type(&response.headers).is_some_and(|found| found == *wanted)
             }
-            Matcher::JsonPath { path, wanted } => {
-                let found = self.at(path);
-                match wanted {
-                    Wanted::Exists(exists) => found.is_some() == *exists,
-                    Wanted::Equals(json) => found.is_some_and(|found| equal(found, &json.render(scope))),
-                }
+            Matcher::Value { of, wanted } => {
+                let found = self.first(of, response, user);
+                wanted.iter().all(|wanted| found::is(found.as_ref(), wanted, &mut user.variables))
             }
-            Matcher::Header { name, wanted } => {
-                let found = header_text(&response.headers, name);
-                match wanted {
-                    Wanted::Exists(exists) => found.is_some() == *exists,
-                    Wanted::Equals(json) => {
-                        let text = match json.render(scope) {
-                            Value::String(text) => text,
-                            other => other.to_string(),
-                        };
-                        found.is_some_and(|found| found == text)
-                    }
-                }
-            }
-            Matcher::BodyContains(text) => contains(&response.body, text.as_bytes()),
+            Matcher::BodyContains(text) => memchr::memmem::find(&response.body, text.as_bytes()).is_some(),
+            Matcher::BodyMatches(regex) => regex.is_match(&String::from_utf8_lossy(&response.body)),
             Matcher::ResponseTime(limit) => self.duration <= *limit,
+            Matcher::Condition(expression) => {
+                let variables = &user.variables;
+                expression.evaluate(|slot| variables.variable(slot)).unwrap_or(false)
+            }
         }
     }
 
     /// The value of a capture; `None` when there is none, not even a default.
-    pub(crate) fn capture(&self, capture: &Capture) -> Option<Value> {
-        self.find(&capture.source).or_else(|| capture.default.clone().map(Value::String))
+    pub(crate) fn capture(&self, capture: &Capture, user: &mut User) -> Option<Value> {
+        let found = self.response.and_then(|response| match capture.choice {
+            MatchChoice::First => self.first(&capture.subject, response, user).map(Found::into_value),
+            MatchChoice::Last => self.all(&capture.subject, response, user).pop(),
+            MatchChoice::Random => {
+                let mut all = self.all(&capture.subject, response, user);
+                let number = user.variables.below(all.len())?;
+                Some(all.swap_remove(number))
+            }
+            MatchChoice::All => Some(self.all(&capture.subject, response, user))
+                .filter(|all| !all.is_empty())
+                .map(Value::Array),
+        });
+        found.or_else(|| capture.default.clone())
     }
 
-    fn find(&self, source: &CaptureSource) -> Option<Value> {
-        let response = self.response?;
-        match source {
-            CaptureSource::JsonPath(path) => self.at(path).cloned(),
-            CaptureSource::Header(name) => header_text(&response.headers, name).map(|text| text.into()),
-            CaptureSource::Regex(regex) => {
+    /// The first match.
+    fn first<'s>(&'s self, subject: &'s Subject, response: &'s Incoming, user: &User) -> Option<Found<'s>> {
+        match subject {
+            Subject::JsonPath(path) => self.json.first(path, self.request).map(Found::Json),
+            Subject::Header(name) => {
+                header_text(&response.headers, name).map(|text| Found::Text(text.into()))
+            }
+            Subject::Regex(regex) => {
                 let text = String::from_utf8_lossy(&response.body);
                 let found = regex.captures(&text)?;
-                let group = found.get(1).or_else(|| found.get(0))?;
-                Some(group.as_str().into())
+                Some(Found::Text(Cow::Owned(group(&found)?.to_owned())))
+            }
+            Subject::Selector { selector, attribute } => {
+                self.selected(selector, attribute.as_deref(), response).next().map(Found::Text)
+            }
+            Subject::Cookie(name) => {
+                let set = cookie_set(&response.headers, name).map(Cow::Borrowed);
+                set.or_else(|| user.cookies.get(name).map(Cow::Owned)).map(Found::Text)
+            }
+            Subject::Status => Some(Found::Own(response.status.as_u16().into())),
+            Subject::Body => Some(Found::Text(String::from_utf8_lossy(&response.body))),
+            Subject::ResponseTime => Some(Found::Own((self.duration.as_secs_f64() * 1_000.0).into())),
+        }
+    }
+
+    /// All matches.
+    fn all(&self, subject: &Subject, response: &Incoming, user: &User) -> Vec<Value> {
+        match subject {
+            Subject::JsonPath(path) => self.json.all(path, self.request).into_iter().cloned().collect(),
+            Subject::Header(name) => {
+                let values = response.headers.get_all(name).iter();
+                values.filter_map(|value| value.to_str().ok()).map(Value::from).collect()
+            }
+            Subject::Regex(regex) => {
+                let text = String::from_utf8_lossy(&response.body);
+                regex.captures_iter(&text).filter_map(|found| group(&found).map(Value::from)).collect()
+            }
+            Subject::Selector { selector, attribute } => {
+                self.selected(selector, attribute.as_deref(), response).map(Value::from).collect()
+            }
+            Subject::Cookie(_) | Subject::Status | Subject::Body | Subject::ResponseTime => {
+                self.first(subject, response, user).map(Found::into_value).into_iter().collect()
             }
         }
     }
+
+    /// Texts of the elements that a selector finds, or their attributes, as far as they have them.
+    fn selected<'s>(
+        &'s self,
+        selector: &'s Selector,
+        attribute: Option<&'s str>,
+        response: &Incoming,
+    ) -> impl Iterator<Item = Cow<'s, str>> {
+        let document = self.html.get_or_init(|| Document::parse(&response.body));
+        let value = move |element: Element<'s>| match attribute {
+            Some(name) => element.attribute(name).map(Cow::Borrowed),
+            None => Some(Cow::Owned(element.text())),
+        };
+        document.select(selector).filter_map(value)
+    }
 }
 
-impl Json {
-    fn of(body: &[u8], request: &Request) -> Self {
-        if let Some(places) = &request.places {
-            return places.find(body).map_or(Self::None, Self::Places);
-        }
-        if request.json_paths().next().is_none() {
-            return Self::None;
-        }
-        serde_json::from_slice(body).map_or(Self::None, Self::Tree)
-    }
+/// The first group of a match, or the whole match.
+fn group<'t>(found: &regex::Captures<'t>) -> Option<&'t str> {
+    found.get(1).or_else(|| found.get(0)).map(|group| group.as_str())
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -123,18 +154,13 @@ fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// Equality of JSON values, in which 1 and 1.0 are the same number.
-fn equal(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
-        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
-        (Value::Object(a), Value::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(name, a)| b.get(name).is_some_and(|b| equal(a, b)))
-        }
-        (a, b) => a == b,
-    }
-}
-
-fn contains(body: &[u8], text: &[u8]) -> bool {
-    memchr::memmem::find(body, text).is_some()
+/// The value that a response gives a cookie. One that is made empty is taken away.
+fn cookie_set<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let set = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let named = set.filter_map(|text| {
+        let (name, value) = text.split(';').next()?.split_once('=')?;
+        (name.trim() == wanted).then(|| value.trim())
+    });
+    // Of two, browsers keep the last.
+    named.last().filter(|value| !value.is_empty())
 }

@@ -118,6 +118,11 @@ impl Variables {
         feeders.supply(&mut self.rows, scenario, |count| random.usize(..count))
     }
 
+    /// A random number below a limit; `None` if there is none.
+    pub(crate) fn below(&mut self, limit: usize) -> Option<usize> {
+        (limit > 0).then(|| self.random.usize(..limit))
+    }
+
     /// A random number from 0 to 1.
     pub(crate) fn fraction(&mut self) -> f64 {
         self.random.f64()
@@ -248,6 +253,14 @@ impl Cookies {
         {
             headers.to_mut().insert(header::COOKIE, value);
         }
+    }
+
+    /// The value of a cookie, whichever host set it; of several, that of the longest path.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        let store = self.0.as_ref()?.borrow();
+        let named = store.iter_unexpired().filter(|cookie| cookie.name() == name);
+        let nearest = named.max_by_key(|cookie| (cookie.path.len(), cookie.domain.as_cow()));
+        nearest.map(|cookie| cookie.value().to_owned())
     }
 
     /// Keeps the cookies that a response sets.

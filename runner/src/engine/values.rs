@@ -3,11 +3,12 @@
 use serde_json::Value;
 use upsurge_core::{
     expression::ExpressionError,
+    scenario::Matcher,
     template::{Scope, Template},
 };
 
 use super::iteration::{Ended, Iteration};
-use crate::program::Source;
+use crate::program::{Request, Source};
 
 impl Iteration<'_> {
     /// Whether a condition is true.
@@ -17,6 +18,33 @@ impl Iteration<'_> {
         let variables = &self.user.variables;
         let result = expression.evaluate(|slot| variables.variable(slot));
         result.map_err(|error| self.failed(condition, &error))
+    }
+
+    /// Counts the checks of a request that look at variables; gives the name of the first that failed. Without a
+    /// response, or all that should be captured from it, none holds.
+    pub(super) fn check_variables<'r>(
+        &self,
+        stage: usize,
+        index: usize,
+        request: &'r Request,
+        complete: bool,
+    ) -> Option<&'r str> {
+        if !request.has_conditions {
+            return None;
+        }
+        let variables = &self.user.variables;
+        let mut failed = None;
+        for (check, expectation) in request.expectations.iter().enumerate() {
+            let Matcher::Condition(expression) = &expectation.matcher else { continue };
+            // What can't be evaluated does not hold, nor does its contrary.
+            let answer = expression.evaluate(|slot| variables.variable(slot));
+            let passed = complete && answer.is_ok_and(|answer| answer != expectation.negated);
+            self.context.recorder.borrow_mut().check(stage, index, check, passed);
+            if !passed && failed.is_none() {
+                failed = Some(expectation.name.as_str());
+            }
+        }
+        failed
     }
 
     /// The value of an expression.

@@ -5,8 +5,8 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use serde_json_path::JsonPath;
 use upsurge_core::{
-    scenario::{self, Capture, CaptureSource, Expectation, Matcher, Wanted},
-    template::{JsonTemplate, Scope, Template},
+    scenario::{self, Capture, Expectation, Matcher, Subject, Wanted, subjects},
+    template::{Scope, Template},
 };
 use upsurge_crds::v1alpha1::{HttpMethod, StatusRange};
 
@@ -14,7 +14,7 @@ use super::{
     address::{Address, Base, Destination},
     auth::Auth,
     body::Body,
-    fold::fold,
+    fold::{fold, fold_json},
     places::Places,
 };
 use crate::{
@@ -48,6 +48,8 @@ pub(crate) struct Request {
     pub(crate) captures: Vec<Capture>,
     /// What the response must be like.
     pub(crate) expectations: Vec<Expectation>,
+    /// Whether some expectations look at variables, and so come after the captures.
+    pub(crate) has_conditions: bool,
     /// Whether the body of the response is wanted.
     pub(crate) needs_body: bool,
     /// Most redirects that are followed.
@@ -129,6 +131,10 @@ impl Request {
             timeout: request.timeout,
             captures: request.capture.clone(),
             expectations,
+            has_conditions: request
+                .expect
+                .iter()
+                .any(|expectation| matches!(expectation.matcher, Matcher::Condition(_))),
             needs_body: request.needs_body(),
             max_redirects: request.max_redirects,
             limits: Limits {
@@ -207,30 +213,19 @@ impl Request {
 
     /// The paths into the JSON of the response that captures and checks follow.
     pub(crate) fn json_paths(&self) -> impl Iterator<Item = &JsonPath> {
-        let expected = self.expectations.iter().filter_map(|expectation| match &expectation.matcher {
-            Matcher::JsonPath { path, .. } => Some(path),
-            _ => None,
-        });
-        let captured = self.captures.iter().filter_map(|capture| match &capture.source {
-            CaptureSource::JsonPath(path) => Some(path),
-            _ => None,
-        });
-        expected.chain(captured)
+        subjects(&self.expectations, &self.captures).filter_map(Subject::json_path)
     }
 }
 
 /// The headers of a response that captures and checks name.
 fn wanted_headers(request: &scenario::Request) -> Vec<HeaderName> {
-    let captured = request.capture.iter().filter_map(|capture| match &capture.source {
-        CaptureSource::Header(name) => HeaderName::from_bytes(name.as_bytes()).ok(),
+    let named = request.subjects().filter_map(|subject| match subject {
+        Subject::Header(name) => HeaderName::from_bytes(name.as_bytes()).ok(),
         _ => None,
     });
-    let expected = request.expect.iter().filter_map(|expectation| match &expectation.matcher {
-        Matcher::ContentType(_) => Some(header::CONTENT_TYPE),
-        Matcher::Header { name, .. } => HeaderName::from_bytes(name.as_bytes()).ok(),
-        _ => None,
-    });
-    captured.chain(expected).collect()
+    let is_typed = |expectation: &&Expectation| matches!(expectation.matcher, Matcher::ContentType(_));
+    let types = request.expect.iter().filter(is_typed).map(|_| header::CONTENT_TYPE);
+    named.chain(types).collect()
 }
 
 fn split_headers(
@@ -274,31 +269,15 @@ fn method(method: HttpMethod) -> Method {
 
 /// An expectation with its secrets filled in.
 fn reveal(expectation: &Expectation, secrets: &BTreeMap<String, String>) -> Expectation {
-    let wanted = |wanted: &Wanted| match wanted {
-        Wanted::Exists(exists) => Wanted::Exists(*exists),
-        Wanted::Equals(json) => Wanted::Equals(reveal_json(json, secrets)),
-    };
-    let matcher = match &expectation.matcher {
-        Matcher::JsonPath { path, wanted: value } => {
-            Matcher::JsonPath { path: path.clone(), wanted: wanted(value) }
+    let mut revealed = expectation.clone();
+    if let Matcher::Value { wanted, .. } = &mut revealed.matcher {
+        for wanted in wanted {
+            match wanted {
+                Wanted::Equals(json) => *json = fold_json(json, secrets),
+                Wanted::Contains(text) => *text = fold(text, secrets),
+                Wanted::Exists(_) | Wanted::Matches(_) | Wanted::Number(..) | Wanted::Length { .. } => {}
+            }
         }
-        Matcher::Header { name, wanted: value } => {
-            Matcher::Header { name: name.clone(), wanted: wanted(value) }
-        }
-        other => other.clone(),
-    };
-    Expectation { name: expectation.name.clone(), matcher }
-}
-
-fn reveal_json(json: &JsonTemplate, secrets: &BTreeMap<String, String>) -> JsonTemplate {
-    match json {
-        JsonTemplate::Literal(value) => JsonTemplate::Literal(value.clone()),
-        JsonTemplate::Text(template) => JsonTemplate::Text(fold(template, secrets)),
-        JsonTemplate::Array(items) => {
-            JsonTemplate::Array(items.iter().map(|item| reveal_json(item, secrets)).collect())
-        }
-        JsonTemplate::Object(fields) => JsonTemplate::Object(
-            fields.iter().map(|(name, field)| (name.clone(), reveal_json(field, secrets))).collect(),
-        ),
     }
+    revealed
 }
