@@ -41,14 +41,15 @@ unit: ## Tests that need no cluster
 	cargo test --quiet --doc --workspace --exclude upsurge-e2e
 
 .PHONY: generate
-generate: ## Write the CRD manifests from the types
-	cargo run --quiet -p upsurge-crds --bin crdgen -- crds/manifests charts/upsurge/files/crds
+generate: ## Write the CRD manifests and the schema from the types
+	cargo run --quiet -p upsurge-crds --bin crdgen -- --schema crds/schemas/loadtest.json crds/manifests charts/upsurge/files/crds
 
 .PHONY: check-generated
 check-generated: ## Fail when a generated file is not what the types say
 	@rm -rf target/generated
-	cargo run --quiet -p upsurge-crds --bin crdgen -- target/generated
+	cargo run --quiet -p upsurge-crds --bin crdgen -- --schema target/loadtest.json target/generated
 	diff -ru --exclude=kustomization.yaml crds/manifests target/generated || { echo 'run: make generate' >&2; exit 1; }
+	diff -u crds/schemas/loadtest.json target/loadtest.json || { echo 'run: make generate' >&2; exit 1; }
 	diff -ru charts/upsurge/files/crds target/generated || { echo 'run: make generate' >&2; exit 1; }
 
 .PHONY: chart

@@ -6,6 +6,7 @@
 pub mod conditions;
 pub mod manifests;
 pub mod names;
+pub mod schemas;
 pub mod v1alpha1;
 
 pub use v1alpha1::{LoadTest, LoadTestRun, LoadTestRunSpec, LoadTestSpec};

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 use upsurge_crds::{
-    LoadTestRunSpec, LoadTestSpec, manifests,
+    LoadTestRunSpec, LoadTestSpec, manifests, schemas,
     v1alpha1::{LoadUnit, TimeSpan},
 };
 
@@ -42,6 +42,20 @@ fn the_committed_manifests_are_what_the_types_say() {
             assert!(committed == value, "{folder}/{name} is out of date: run `make generate`");
         }
     }
+}
+
+#[test]
+fn the_committed_schema_is_what_the_types_say() {
+    let definition = manifests::all().into_iter().find(|one| one.spec.names.kind == "LoadTest").unwrap();
+    let generated = schemas::of(&definition);
+    assert!(*schemas::LOAD_TEST == generated, "schemas/loadtest.json is out of date: run `make generate`");
+    let rules = generated["properties"]["spec"]["properties"]["scenarios"]["items"]["properties"]["steps"]["items"]
+        ["properties"]["request"]["properties"]["capture"]["items"]["x-kubernetes-validations"].as_array();
+    assert!(rules.is_some_and(|rules| !rules.is_empty()), "rules are part of it");
+    visit(&generated, "", &mut |path, value| {
+        let said = path.ends_with(".description") && !path.ends_with(".properties.description");
+        assert!(!said, "{path} is left: {value}");
+    });
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod collector;
 mod context;
 mod counted;
 mod crew;
+mod cut;
 mod exchange;
 mod feeders;
 mod halt;

@@ -22,13 +22,7 @@ struct Schemas {
 }
 
 static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
-    let definitions = upsurge_crds::manifests::all().into_iter();
-    let definition = definitions.map(|definition| serde_json::to_value(definition).unwrap_or_default());
-    let test = definition
-        .into_iter()
-        .find(|definition| definition["spec"]["names"]["kind"] == "LoadTest")
-        .unwrap_or_default();
-    let spec = &test["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    let spec = &upsurge_crds::schemas::LOAD_TEST["properties"]["spec"];
     Schemas { spec: Node::compile(spec), step: Node::compile(&spec["properties"]["before"]["items"]) }
 });
 
@@ -121,7 +115,7 @@ fn check_text(node: &Node, text: &str, path: &str, errors: &mut Errors) {
     if let Some(limit) = node.longest.filter(|limit| length > *limit) {
         errors.add(path, format_args!("has {length} characters; at most {limit} are allowed"));
     } else if let Some(pattern) = node.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
-        errors.add(path, format_args!("{text:?} does not match {pattern}"));
+        errors.add(path, format_args!("{text:?} does not match {}", pattern.as_str()));
     }
 }
 

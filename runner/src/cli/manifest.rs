@@ -149,7 +149,7 @@ fn compile(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Valid), 
     let valid = validate(&spec)?;
     // The same rules as on the API server. Most of them were said above, with the better path.
     let resource = LoadTest::new(&name_of(test), spec);
-    resource.validate_cel().map_err(|errors| {
+    upsurge_crds::schemas::check_rules(&resource).map_err(|errors| {
         let errors = errors.into_vec().into_iter();
         errors.map(|error| FieldError { path: error.field_path, message: error.message }).collect::<Vec<_>>()
     })?;

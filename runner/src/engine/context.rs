@@ -192,12 +192,9 @@ impl Context {
         false
     }
 
-    /// Waits until iterations under way must be cut: at an instant, or some time after the load is stopped.
-    pub(crate) async fn wait_to_cut(&self, at: Instant, graceful_stop: Duration) {
-        self.wait_to_start(at).await;
-        if let Some(stopped) = self.stopped.get() {
-            self.timer.wait_until(at.min(stopped + graceful_stop)).await;
-        }
+    /// Since when no iteration may start any more.
+    pub(super) fn stopped(&self) -> Option<Instant> {
+        self.stopped.get()
     }
 
     /// Waits until an instant, or less long when the load is stopped.

@@ -75,10 +75,9 @@ async fn live(context: Rc<Context>, load: usize, index: u64, supply: Supply) {
     }
     let mut user = User::new(&context.program, plan.first_user + index + 1);
     let mut done = 0;
-    tokio::select! {
-        () = work(&context, &mut user, (load, plan), index, &supply, &mut done) => {}
-        () = context.wait_to_cut(context.instant(plan.end() + plan.graceful_stop), plan.graceful_stop) => {}
-    }
+    let end = context.instant(plan.end() + plan.graceful_stop);
+    let work = work(&context, &mut user, (load, plan), index, &supply, &mut done);
+    context.cut_off(end, plan.graceful_stop, work).await;
     if let Supply::Own { each, .. } = supply {
         drop_rest(&context, load, each.saturating_sub(done));
     }

@@ -5,7 +5,7 @@
 //! the earliest. On systems without timerfd the runtime's timer is used.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     cmp::Reverse,
     collections::BinaryHeap,
     future::poll_fn,
@@ -18,6 +18,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Timer {
     waiting: RefCell<BinaryHeap<Reverse<Waiter>>>,
+    rings: Cell<u64>,
     alarm: alarm::Alarm,
 }
 
@@ -50,7 +51,7 @@ impl Ord for Waiter {
 impl Timer {
     /// A timer of the current runtime.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { waiting: RefCell::default(), alarm: alarm::Alarm::new()? })
+        Ok(Self { waiting: RefCell::default(), rings: Cell::new(0), alarm: alarm::Alarm::new()? })
     }
 
     /// Waits until an instant; not at all if it has passed.
@@ -70,6 +71,11 @@ impl Timer {
         .await;
     }
 
+    /// How often it has rung: as long as that stays the same, nobody's time has come.
+    pub(crate) fn rings(&self) -> u64 {
+        self.rings.get()
+    }
+
     fn register(&self, until: Instant, waker: Waker) {
         let mut waiting = self.waiting.borrow_mut();
         let earliest = waiting.peek().is_none_or(|Reverse(first)| until < first.until);
@@ -83,6 +89,7 @@ impl Timer {
     pub(crate) async fn run(&self) -> io::Result<()> {
         loop {
             self.alarm.ring().await?;
+            self.rings.set(self.rings.get() + 1);
             let now = Instant::now();
             let mut waiting = self.waiting.borrow_mut();
             while let Some(Reverse(first)) = waiting.peek() {

@@ -55,10 +55,9 @@ async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), int
             return;
         }
         let user = user.get_or_insert_with(|| User::new(&context.program, plan.first_user + index + 1));
-        tokio::select! {
-            () = work(&context, user, (load, index, total), &mut iterations, chain) => {}
-            () = context.wait_to_cut(context.instant(cut(plan, last)), plan.graceful_stop) => {}
-        }
+        let end = context.instant(cut(plan, last));
+        let work = work(&context, user, (load, index, total), &mut iterations, chain);
+        context.cut_off(end, plan.graceful_stop, work).await;
         // A user who leaves hangs up.
         user.hang_up();
     }

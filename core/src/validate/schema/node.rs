@@ -1,6 +1,6 @@
 //! A node of an OpenAPI v3 schema, as far as structural schemas of Kubernetes go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use regex::Regex;
 use serde_json::Value;
@@ -47,6 +47,30 @@ impl Kind {
     }
 }
 
+/// A pattern, compiled when the first text is held against it: there are many, and a spec has texts for few.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    text: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), regex: OnceLock::new() }
+    }
+
+    /// Whether a text matches. One that is no pattern matches everything, as it says nothing.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        let regex = self.regex.get_or_init(|| Regex::new(&self.text).ok());
+        regex.as_ref().is_none_or(|regex| regex.is_match(text))
+    }
+
+    /// As written.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
 /// What a value must be like.
 #[derive(Debug, Default)]
 pub(super) struct Node {
@@ -62,7 +86,7 @@ pub(super) struct Node {
     pub(super) most_items: Option<u64>,
     pub(super) shortest: Option<u64>,
     pub(super) longest: Option<u64>,
-    pub(super) pattern: Option<Regex>,
+    pub(super) pattern: Option<Pattern>,
     pub(super) lowest: Option<f64>,
     pub(super) highest: Option<f64>,
     pub(super) choices: Vec<Value>,
@@ -100,7 +124,7 @@ impl Node {
             most_items: schema["maxItems"].as_u64(),
             shortest: schema["minLength"].as_u64(),
             longest: schema["maxLength"].as_u64(),
-            pattern: schema["pattern"].as_str().and_then(|pattern| Regex::new(pattern).ok()),
+            pattern: schema["pattern"].as_str().map(Pattern::new),
             lowest: schema["minimum"].as_f64(),
             highest: schema["maximum"].as_f64(),
             choices: schema["enum"].as_array().cloned().unwrap_or_default(),
