@@ -1,5 +1,6 @@
 //! The outcome of a run for people (text) and for programs (JSON in k6's handleSummary form).
 
+mod counts;
 mod csv;
 mod junit;
 mod k6;

@@ -43,6 +43,7 @@ fn sinks() -> impl Strategy<Value = (SeriesKey, Sink)> {
             stage: stage.map(Into::into),
             status: (!total.is_multiple_of(3)).then_some(200 + total as u16),
             expected_response: total.is_multiple_of(2).then_some(total > 5),
+            error_code: (total % 4 == 1).then_some(1000 + total as u16),
             custom: [("team".to_owned(), request.to_owned())]
                 .into_iter()
                 .take((total % 2) as usize)

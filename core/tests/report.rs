@@ -58,6 +58,8 @@ fn metrics() -> Metrics {
         let passes = u64::from(milliseconds != 40);
         metrics.add(SeriesKey { metric: "checks".into(), tags }, &Sink::Rate { passes, total: 1 });
     }
+    let tags = Tags { request: Some("item".into()), check: Some("refused".into()), ..Tags::default() };
+    metrics.add(SeriesKey { metric: "request_errors".into(), tags }, &Sink::Counter(2.0));
     metrics
 }
 
@@ -141,6 +143,7 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
         "  ✓ http_req_duration p(95) < 50ms: 40ms",
         "  ✗ http_req_duration{stage:high} max < 30ms: 40ms",
         "  ✗ item · is ok: 3 of 4 held",
+        "failed requests\n  [refused] 2\n",
         "generator: healthy, started 4 iterations of 4 planned",
         "not judged: spec.prometheus: not asked",
         "warning: the steps after the load failed: 503",

@@ -6,7 +6,7 @@
 //! Everything in here lives on one thread.
 
 pub(crate) mod client;
-mod code;
+pub(crate) mod code;
 pub(crate) mod coding;
 mod connect;
 pub(crate) mod connection;

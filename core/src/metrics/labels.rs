@@ -10,6 +10,7 @@ pub fn labels(key: &SeriesKey) -> Vec<(&str, String)> {
     let method = tags.method.clone();
     let status = tags.status.map(|status| status.to_string());
     let expected = tags.expected_response.map(|expected| expected.to_string());
+    let code = tags.error_code.map(|code| code.to_string());
     let fixed = [
         ("stage", tags.stage.clone()),
         ("scenario", tags.scenario.clone()),
@@ -19,6 +20,7 @@ pub fn labels(key: &SeriesKey) -> Vec<(&str, String)> {
         ("method", method),
         ("status", status),
         ("expected_response", expected),
+        ("error_code", code),
     ];
     let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let custom = tags.custom.iter().map(|(name, value)| (name.as_str(), value.clone()));
@@ -37,6 +39,7 @@ mod tests {
             check: Some("timeout".into()),
             status: Some(503),
             expected_response: Some(false),
+            error_code: Some(1503),
             custom: [("team".to_owned(), "shop".to_owned())].into(),
             ..Tags::default()
         };
@@ -46,6 +49,7 @@ mod tests {
             ("error", "timeout"),
             ("status", "503"),
             ("expected_response", "false"),
+            ("error_code", "1503"),
             ("team", "shop"),
         ];
         assert_eq!(labels(&key), expected.map(|(name, value)| (name, value.to_owned())));

@@ -37,6 +37,9 @@ pub struct Tags {
     /// Whether the response was an expected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_response: Option<bool>,
+    /// k6's code of what went wrong; absent when nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<u16>,
     /// Tags that the test gave.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,
@@ -263,13 +266,15 @@ fn overflow(metric: String) -> SeriesKey {
 
 fn matches(selector: &Selector, tags: &Tags) -> bool {
     let fits = |wanted: &Option<String>, tag: &Option<String>| wanted.is_none() || wanted == tag;
+    let is = |wanted: Option<i32>, tag: Option<u16>| wanted.is_none() || wanted == tag.map(i32::from);
     fits(&selector.stage, &tags.stage)
         && fits(&selector.scenario, &tags.scenario)
         && fits(&selector.group, &tags.group)
         && fits(&selector.request, &tags.request)
         && fits(&selector.check, &tags.check)
         && fits(&selector.method, &tags.method)
-        && selector.status.is_none_or(|wanted| tags.status.is_some_and(|status| wanted == i32::from(status)))
+        && is(selector.status, tags.status)
+        && is(selector.error_code, tags.error_code)
         && (selector.expected_response.is_none() || selector.expected_response == tags.expected_response)
         && selector.tags.iter().all(|(name, value)| tags.custom.get(name) == Some(value))
 }

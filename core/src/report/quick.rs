@@ -1,10 +1,14 @@
 //! The summary of a test of one request: totals, latencies in detail, what came back.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
-use super::{Report, text};
+use super::{
+    Report,
+    counts::{errors, statuses},
+    text,
+};
 use crate::{
-    metrics::{Selector, Sink, Tags, Trend, names},
+    metrics::{Selector, Trend, names},
     results::{decimal, milliseconds, per_second, percent, rate_of, whole},
 };
 
@@ -129,43 +133,6 @@ fn connections(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
         }
     }
     if shown { writeln!(text) } else { Ok(()) }
-}
-
-/// Responses by their status codes.
-fn statuses(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    counts(report, names::HTTP_REQS, "status codes", text, |tags| {
-        tags.status.filter(|status| *status > 0).map(|status| status.to_string())
-    })
-}
-
-/// Requests without a whole response, by what went wrong.
-fn errors(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    counts(report, names::REQUEST_ERRORS, "errors", text, |tags| tags.check.clone())
-}
-
-/// A counter by a property of its series.
-fn counts(
-    report: &Report<'_>,
-    metric: &str,
-    title: &str,
-    text: &mut String,
-    property: impl Fn(&Tags) -> Option<String>,
-) -> std::fmt::Result {
-    let everything = Selector::default();
-    let mut counts: BTreeMap<String, f64> = BTreeMap::new();
-    for (tags, sink) in report.metrics.select(metric, &everything) {
-        if let (Sink::Counter(count), Some(property)) = (sink, property(tags)) {
-            *counts.entry(property).or_default() += count;
-        }
-    }
-    if counts.is_empty() {
-        return Ok(());
-    }
-    writeln!(text, "{title}")?;
-    for (property, count) in counts {
-        writeln!(text, "  [{property}] {}", decimal(count, 0))?;
-    }
-    writeln!(text)
 }
 
 fn share(part: u64, all: u64) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
 
-use super::Report;
+use super::{Report, counts};
 use crate::{
     metrics::{Selector, names},
     results::{self, milliseconds},
@@ -38,6 +38,7 @@ fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     custom(report, text)?;
     thresholds(report, text)?;
     checks(report, text)?;
+    counts::failures(report, text)?;
     generator(report, text)?;
     for part in report.not_judged {
         writeln!(text, "not judged: {part}")?;

@@ -74,8 +74,18 @@ impl Target {
 /// As `http_req_duration{stage:hold,request:log in}`.
 impl fmt::Display for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Selector { stage, scenario, request, group, check, status, method, expected_response, tags } =
-            &self.selector;
+        let Selector {
+            stage,
+            scenario,
+            request,
+            group,
+            check,
+            status,
+            method,
+            expected_response,
+            error_code,
+            tags,
+        } = &self.selector;
         let named = [
             ("stage", stage.clone()),
             ("scenario", scenario.clone()),
@@ -85,6 +95,7 @@ impl fmt::Display for Target {
             ("status", status.map(|status| status.to_string())),
             ("method", method.clone()),
             ("expected_response", expected_response.map(|expected| expected.to_string())),
+            ("error_code", error_code.map(|code| code.to_string())),
         ];
         let named = named.into_iter().filter_map(|(tag, value)| Some(format!("{tag}:{}", value?)));
         let parts: Vec<String> =
@@ -111,6 +122,10 @@ fn select(selector: &mut Selector, tag: &str, value: &str) -> Result<(), TargetE
         "status" => {
             let status = value.parse().ok().filter(|status| (0..=999).contains(status));
             return set(&mut selector.status, status.ok_or_else(|| wrong("status"))?, tag);
+        }
+        "error_code" => {
+            let code = value.parse().ok().filter(|code| (1000..=1999).contains(code));
+            return set(&mut selector.error_code, code.ok_or_else(|| wrong("error_code"))?, tag);
         }
         "expected_response" => {
             let expected = value.parse().map_err(|_| wrong("expected_response"))?;

@@ -178,6 +178,7 @@ impl<'a> Known<'a> {
             ("status", selector.status.is_some()),
             ("method", selector.method.is_some()),
             ("expectedResponse", selector.expected_response.is_some()),
+            ("errorCode", selector.error_code.is_some()),
         ];
         for (field, _) in asked.into_iter().filter(|(_, asked)| *asked && !of_responses) {
             errors.add(format_args!("{path}.{field}"), "belongs to metrics of requests (http_req…) only");

@@ -112,6 +112,13 @@ pub struct ThresholdSelector {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_response: Option<bool>,
 
+    /// Code of what went wrong (k6's `error_code`), for metrics of requests: 1000 and the status from
+    /// 400 on, else what kept the response from coming. Examples: `1503`; `1050` for a timeout, `1212` for a
+    /// connection that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1000, max = 1999))]
+    pub error_code: Option<i32>,
+
     /// Tags that the test gave to its load, scenarios, requests or records; all must match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(length(max = 20))]

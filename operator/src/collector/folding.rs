@@ -73,6 +73,7 @@ impl Folding {
             status: None,
             method: None,
             expected_response: None,
+            error_code: None,
             custom: BTreeMap::new(),
             ..key.tags.clone()
         };

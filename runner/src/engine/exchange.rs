@@ -12,7 +12,7 @@ use super::{
 use crate::{
     http::{
         client::Outgoing,
-        coding,
+        code, coding,
         error::TransportError,
         message::{Incoming, Message},
         timings::Timings,
@@ -63,6 +63,10 @@ impl Iteration<'_> {
                 failed,
                 status: result.as_ref().map_or(0, |response| response.status.as_u16()),
                 error: result.as_ref().err().map(TransportError::kind),
+                code: match &result {
+                    Ok(response) => code::of_status(response.status.as_u16()),
+                    Err(error) => error.code(),
+                },
                 traffic: self.user.connections.traffic.take(),
             };
             self.context.recorder.borrow_mut().request(stage, index, &sample);
@@ -127,7 +131,7 @@ impl Iteration<'_> {
     ) -> Result<(Option<Incoming>, Duration), Ended> {
         let error = TransportError::Invalid(message);
         self.context.log(&request.name, &error);
-        let sample = Sample::unsent(self.intended, error.kind());
+        let sample = Sample::unsent(self.intended, &error);
         self.context.recorder.borrow_mut().request(stage, index, &sample);
         self.complain(request, error.to_string())?;
         Ok((None, Duration::ZERO))

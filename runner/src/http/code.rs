@@ -14,6 +14,11 @@ const CONNECTION: u16 = 1650;
 /// Reasons of RFC 9113 §7 that have a code of their own.
 const LAST_REASON: u32 = 13;
 
+/// The code that k6 gives a response; 0 when it is no error.
+pub(crate) const fn of_status(status: u16) -> u16 {
+    if status < 400 { 0 } else { 1000 + status }
+}
+
 impl TransportError {
     /// The code that k6 gives such an error.
     pub(crate) fn code(&self) -> u16 {

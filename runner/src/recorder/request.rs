@@ -1,4 +1,5 @@
-//! The series of one request within one stage: one set of figures per status code.
+//! The series of one request within one stage: one set of figures per status code, and where there is none, per
+//! error code.
 //!
 //! Nearly all responses of a request have the same status, so the sets are a short list in the order in which
 //! statuses first came, and the first look finds the right one. The list is bounded: a server that makes up
@@ -10,7 +11,10 @@ use upsurge_core::metrics::{Metrics, Sink, Tags, Trend, names};
 
 use super::key;
 use crate::{
-    http::{error::ErrorKind, timings::Timings},
+    http::{
+        error::{ErrorKind, TransportError},
+        timings::Timings,
+    },
     program::Request,
 };
 
@@ -31,13 +35,15 @@ pub(crate) struct Sample {
     pub(crate) status: u16,
     /// What went wrong on the way.
     pub(crate) error: Option<ErrorKind>,
+    /// k6's code of what went wrong, on the way or at the server; 0 when nothing did.
+    pub(crate) code: u16,
     /// Bytes sent and received.
     pub(crate) traffic: (u64, u64),
 }
 
 impl Sample {
     /// A request that could not be put together, and so was never sent.
-    pub(crate) fn unsent(intended: Instant, error: ErrorKind) -> Self {
+    pub(crate) fn unsent(intended: Instant, error: &TransportError) -> Self {
         let timings = Timings::begin();
         Self {
             timings,
@@ -45,7 +51,8 @@ impl Sample {
             response_time: timings.ended.saturating_duration_since(intended),
             failed: true,
             status: 0,
-            error: Some(error),
+            error: Some(error.kind()),
+            code: error.code(),
             traffic: (0, 0),
         }
     }
@@ -84,6 +91,8 @@ struct StatusSeries {
     /// `None` takes what is left over when there are too many.
     status: Option<u16>,
     failed: bool,
+    /// Code of what went wrong; 0 when nothing did, and in what takes what is left over.
+    code: u16,
     count: u64,
     /// Duration and time to the first byte, where they are the same: no wait for a connection, and all of
     /// the response at once. Such are nearly all, and recording costs more than reading most responses.
@@ -139,6 +148,7 @@ impl StatusSeries {
     fn fill(&self, tags: &Tags, metrics: &mut Metrics) {
         let mut tags = tags.clone();
         (tags.status, tags.expected_response) = (self.status, Some(!self.failed));
+        tags.error_code = (self.code > 0).then_some(self.code);
         let tags = &tags;
         let with_prompt = |trend: &Trend| {
             let mut trend = trend.clone();
@@ -191,13 +201,16 @@ impl RequestSeries {
 
     /// The figures of the sample's status.
     fn of_status(&mut self, sample: &Sample) -> &mut StatusSeries {
-        let found = |wanted: Option<u16>, statuses: &[StatusSeries]| {
-            statuses.iter().position(|one| one.status == wanted && one.failed == sample.failed)
+        let failed = sample.failed;
+        let found = |(status, code): (Option<u16>, u16), statuses: &[StatusSeries]| {
+            statuses.iter().position(|one| one.status == status && one.code == code && one.failed == failed)
         };
-        let place = found(Some(sample.status), &self.statuses).unwrap_or_else(|| {
-            let status = (self.statuses.len() < MOST_STATUSES).then_some(sample.status);
-            found(status, &self.statuses).unwrap_or_else(|| {
-                self.statuses.push(StatusSeries { status, failed: sample.failed, ..StatusSeries::default() });
+        let wanted = (Some(sample.status), sample.code);
+        let place = found(wanted, &self.statuses).unwrap_or_else(|| {
+            let kept = if self.statuses.len() < MOST_STATUSES { wanted } else { (None, 0) };
+            found(kept, &self.statuses).unwrap_or_else(|| {
+                let (status, code) = kept;
+                self.statuses.push(StatusSeries { status, code, failed, ..StatusSeries::default() });
                 self.statuses.len() - 1
             })
         });

@@ -55,6 +55,7 @@ fn sample(milliseconds: u64, status: u16) -> Sample {
         failed: !(200..400).contains(&status),
         status,
         error: None,
+        code: crate::http::code::of_status(status),
         traffic: (10, 20),
     }
 }
@@ -96,6 +97,25 @@ fn every_sample_is_found_by_each_of_its_tags_and_all_of_them_add_up() {
     assert_eq!(metrics.count(names::DATA_RECEIVED, &all()), 240.0);
     // Without a response there is no first byte.
     assert_eq!(metrics.trend(names::HTTP_REQ_TTFB, &all()).count(), 10);
+}
+
+#[test]
+fn what_went_wrong_is_told_apart_by_its_code_and_makes_no_other_series() {
+    let mut recorder = Recorder::new(&program());
+    recorder.request(0, 0, &sample(1, 200));
+    (0..2).for_each(|_| recorder.request(0, 0, &sample(1, 503)));
+    for (code, count) in [(1050, 3), (1212, 4)] {
+        (0..count).for_each(|_| recorder.request(0, 0, &Sample { code, ..sample(1, 0) }));
+    }
+    let metrics = filled(&recorder, Instant::now());
+    let count = |code: i32| {
+        let selector = Selector { error_code: Some(code), ..Selector::default() };
+        let failed = metrics.rate(names::HTTP_REQ_FAILED, &selector);
+        assert_eq!(failed.0, failed.1, "{code}");
+        (metrics.count(names::HTTP_REQS, &selector), failed.1)
+    };
+    assert_eq!([1503, 1050, 1212, 1404].map(count), [(2.0, 2), (3.0, 3), (4.0, 4), (0.0, 0)]);
+    assert_eq!(metrics.select(names::HTTP_REQS, &Selector::default()).count(), 4);
 }
 
 #[test]

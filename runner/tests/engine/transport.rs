@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use upsurge_core::metrics::Selector;
+use upsurge_core::{metrics::Selector, thresholds::Target};
 
 use crate::{
     load::{Outcome, config, run, spec},
@@ -49,6 +49,8 @@ fn refused_connections_are_failures_and_the_load_still_ends() {
     let requests = outcome.count("http_reqs");
     assert!(requests > 0);
     assert_eq!(outcome.count_of("request_errors", "refused"), requests);
+    let target = Target::new("http_reqs{error_code:1212}", None).unwrap();
+    assert_eq!(outcome.metrics.count(&target.metric, &target.selector), requests as f64);
     assert_eq!(outcome.rate("http_req_failed"), (requests, requests));
     assert!(requests < 5_000, "{requests} requests: users must not spin");
 }

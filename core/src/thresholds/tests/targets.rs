@@ -10,6 +10,7 @@ use super::*;
     "http_req_duration{scenario:pay,expected_response:true}"
 )]
 #[case("http_reqs{ status : \"503\" , name:'log in' }", "http_reqs{request:log in,status:503}")]
+#[case("http_reqs{error_code:1212}", "http_reqs{error_code:1212}")]
 #[case("group_duration{group:::checkout::pay}", "group_duration{group:pay}")]
 #[case("order_value{currency:EUR}", "order_value{currency:EUR}")]
 fn selectors_in_the_name_are_read_as_in_k6(#[case] text: &str, #[case] read: &str) {
@@ -20,6 +21,7 @@ fn selectors_in_the_name_are_read_as_in_k6(#[case] text: &str, #[case] read: &st
 #[case("http_reqs{stage:hold", "is no metric")]
 #[case("http_reqs{hold}", "\"hold\" in \"http_reqs{hold}\" is no tag")]
 #[case("http_reqs{status:good}", "tag status can't be \"good\"")]
+#[case("http_reqs{error_code:503}", "tag error_code can't be \"503\"")]
 #[case("http_reqs{expected_response:maybe}", "tag expected_response can't be")]
 #[case("http_reqs{stage:low}", "tag stage is selected twice")]
 fn what_is_no_selector_is_refused(#[case] text: &str, #[case] why: &str) {
