@@ -21,7 +21,10 @@ pub use self::{
     load_plan::{LoadPlan, Pool, Work},
     stop::with_stop,
 };
-use crate::field_error::{Errors, FieldError};
+use crate::{
+    field_error::{Errors, FieldError},
+    results::decimal,
+};
 
 /// Time for iterations under way at the end, unless the spec says otherwise.
 const DEFAULT_GRACEFUL_STOP: Duration = Duration::from_secs(30);
@@ -146,6 +149,14 @@ impl Stage {
     }
 }
 
+/// The unit of levels in words.
+pub const fn unit_name(unit: LoadUnit) -> &'static str {
+    match unit {
+        LoadUnit::Users => "users",
+        LoadUnit::IterationsPerSecond => "iterations/s",
+    }
+}
+
 impl Timeline {
     /// Length of the whole load, without the graceful stop.
     pub fn duration(&self) -> Duration {
@@ -159,13 +170,16 @@ impl Timeline {
         self.stages.iter().all(|stage| stage.unit == first).then_some(first)
     }
 
-    /// The unit of levels in words.
-    pub fn unit_name(&self) -> &'static str {
-        match self.unit() {
-            Some(LoadUnit::Users) => "users",
-            Some(LoadUnit::IterationsPerSecond) => "iterations/s",
-            None => "users and iterations/s",
-        }
+    /// A level in words, such as `20 users and 1.5 iterations/s`: what is counted in different units is not added
+    /// up. `level` gives that of the stages of one unit.
+    pub fn in_words(&self, level: impl Fn(&Self) -> f64, digits: usize) -> String {
+        let units = [LoadUnit::Users, LoadUnit::IterationsPerSecond].into_iter().filter_map(|unit| {
+            let stages: Vec<Stage> = self.stages.iter().filter(|stage| stage.unit == unit).cloned().collect();
+            let part = Self { stages, graceful_stop: self.graceful_stop };
+            (!part.stages.is_empty())
+                .then(|| format!("{} {}", decimal(level(&part), digits), unit_name(unit)))
+        });
+        units.collect::<Vec<_>>().join(" and ")
     }
 
     /// Index of the stage under way that began last; between two loads and after the end, the one that

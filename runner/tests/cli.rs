@@ -181,6 +181,20 @@ fn of_several_tests_one_is_chosen_by_name_and_other_documents_are_left_out() {
 }
 
 #[test]
+fn loads_of_different_units_are_told_each_in_its_own() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/examples/side-by-side.yaml");
+    let ended = Upsurge::command("validate").arg(file).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for line in [
+        "load       up to 50 users and 1.5 iterations/s over 6m30s\n",
+        "  browsing: up to 50 users, does browse\n",
+        "  orders: up to 1.5 iterations/s by up to 50 users, 476 iterations, does pay\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line:?} is missing in {ended:?}");
+    }
+}
+
+#[test]
 fn secrets_come_from_the_environment() {
     let target =
         start_target(Some("routes: [{path: /login, json: {got: \"{{ headers.authorization }}\"}}]"), &[]);

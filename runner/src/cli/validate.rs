@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use upsurge_core::{
-    plan::{LoadPlan, Work},
+    plan::{LoadPlan, Timeline, Work, unit_name},
     results::decimal,
     scenario::ScenarioSet,
     thresholds::display_name,
 };
-use upsurge_crds::v1alpha1::{LoadUnit, TimeSpan};
+use upsurge_crds::v1alpha1::TimeSpan;
 
 use super::{
     arguments::ManifestArguments,
@@ -32,19 +32,15 @@ fn describe(manifest: &Manifest) -> String {
     let timeline = &manifest.valid.timeline;
     let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
     text += &format!("target     {}\n", manifest.spec.target.base_url);
-    text += &format!(
-        "load       up to {} {} over {}",
-        decimal(timeline.peak(), 3),
-        timeline.unit_name(),
-        TimeSpan(timeline.duration())
-    );
-    let planned: Vec<u64> = manifest.valid.loads.iter().filter_map(iterations).collect();
-    if !planned.is_empty() {
-        text += &format!(", {} iterations in all", planned.iter().sum::<u64>());
+    let (loads, most) = (&manifest.valid.loads, timeline.in_words(Timeline::peak, 3));
+    text += &format!("load       up to {most} over {}", TimeSpan(timeline.duration()));
+    // A sum of only some loads would say nothing.
+    if let Some(planned) = loads.iter().map(iterations).sum::<Option<u64>>() {
+        text += &format!(", {planned} iterations in all");
     }
     text += "\n";
-    let several = manifest.valid.loads.len() > 1;
-    for load in &manifest.valid.loads {
+    let several = loads.len() > 1;
+    for load in loads {
         describe_load(load, several, &manifest.valid.scenarios, &mut text);
     }
     text += "scenarios\n";
@@ -69,13 +65,11 @@ fn describe_load(load: &LoadPlan, several: bool, scenarios: &ScenarioSet, text: 
     if several {
         let scenario = load.scenario.and_then(|index| scenarios.scenarios.get(index));
         let scenario = scenario.map(|scenario| format!(", does {}", scenario.name)).unwrap_or_default();
-        *text += &format!("  {}: up to {} users{scenario}\n", load.name, load.most_users());
+        let iterations = iterations(load).map(|count| format!(", {count} iterations")).unwrap_or_default();
+        *text += &format!("  {}: {}{iterations}{scenario}\n", load.name, most(load));
     }
     for stage in &load.stages {
-        let unit = match stage.unit {
-            LoadUnit::Users => "users",
-            LoadUnit::IterationsPerSecond => "iterations/s",
-        };
+        let unit = unit_name(stage.unit);
         *text += &format!(
             "  {:<16} {:>8} from {:>8}: ",
             stage.name,
@@ -91,6 +85,19 @@ fn describe_load(load: &LoadPlan, several: bool, scenarios: &ScenarioSet, text: 
             }
             _ => format!("{} → {} {unit}\n", decimal(stage.from, 3), decimal(stage.to, 3)),
         };
+    }
+}
+
+/// The highest level of a load, in its own unit.
+fn most(load: &LoadPlan) -> String {
+    let users = load.most_users();
+    match load.work {
+        Work::Arrivals { .. } => {
+            let stages = load.stages.clone();
+            let peak = Timeline { stages, graceful_stop: load.graceful_stop }.in_words(Timeline::peak, 3);
+            format!("up to {peak} by up to {users} users")
+        }
+        _ => format!("up to {users} users"),
     }
 }
 

@@ -143,8 +143,7 @@ impl View<'_> {
     }
 
     fn asked(&self) -> String {
-        let unit = self.timeline.unit_name();
-        format!("{} {unit}", decimal(self.timeline.level_at(self.elapsed), 1))
+        self.timeline.in_words(|loads| loads.level_at(self.elapsed), 1)
     }
 
     fn place(&self) -> String {

@@ -23,6 +23,9 @@ struct Moment {
     seconds: f64,
     requests: f64,
     started: f64,
+    /// 95th percentile, in milliseconds.
+    high: f64,
+    /// The whole distribution, as long as current figures are made of it.
     latency: Trend,
 }
 
@@ -35,16 +38,21 @@ impl History {
         }
         let everything = Selector::default();
         let count = |metric| interval.metrics.count(metric, &everything);
+        let latency = interval.metrics.trend(names::HTTP_REQ_DURATION, &everything);
         let moment = Moment {
             seconds,
             requests: count(names::HTTP_REQS),
             started: count(names::STARTED_ITERATIONS),
-            latency: interval.metrics.trend(names::HTTP_REQ_DURATION, &everything),
+            high: latency.percentile(95.0),
+            latency,
         };
         if self.moments.len() == LONGEST {
             self.moments.pop_front();
         }
         self.moments.push_back(moment);
+        if let Some(past) = self.moments.iter_mut().nth_back(CURRENT) {
+            past.latency = Trend::default();
+        }
     }
 
     /// Requests per second now.
@@ -72,7 +80,7 @@ impl History {
 
     /// 95th percentile of each interval, in milliseconds.
     pub(super) fn latencies(&self) -> Vec<f64> {
-        self.moments.iter().map(|moment| moment.latency.percentile(95.0)).collect()
+        self.moments.iter().map(|moment| moment.high).collect()
     }
 
     fn current(&self) -> impl Iterator<Item = &Moment> {
