@@ -59,6 +59,8 @@ pub struct ScenarioSet {
     pub variables: Vec<Variable>,
     /// Secrets that are declared.
     pub secrets: Vec<String>,
+    /// How many sequences of numbers there are.
+    pub sequences: usize,
     /// Rows of data.
     pub data: Vec<DataSet>,
     /// Steps done once per run before the load.

@@ -1,10 +1,11 @@
 //! Text with `{{ … }}` in it, parsed once and filled in often.
 //!
 //! A place holds a variable with an optional path (`{{ account.address[0].city }}`), a secret
-//! (`{{ secrets.password }}`), a function call (`{{ randomInt(1, 6) }}`) or a quoted text (`{{ '{{' }}`).
+//! (`{{ secrets.password }}`), a function call (`{{ randomInt(1, 6) }}`), whose arguments may be calls, or a quoted text (`{{ '{{' }}`).
 //! Names are bound to slots while parsing, so that filling in looks nothing up by name. Where values,
 //! random numbers and the time come from is the caller's business ([`Scope`]).
 
+mod argument;
 mod call;
 mod error;
 mod fake;
@@ -20,14 +21,15 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::Value;
 
+pub use argument::Argument;
 pub use error::TemplateError;
 pub use fake::Fake;
 pub(crate) use fake::word;
 pub use function::Function;
 pub use json::JsonTemplate;
-pub use names::{Names, Reference, Segment};
+pub use names::{Names, Reference, Segment, Sequences};
 pub(crate) use parse::is_name;
-pub use text::{Argument, TextFunction};
+pub use text::TextFunction;
 
 /// A parsed text.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,6 +61,12 @@ pub trait Scope {
     fn random(&mut self) -> u64;
     /// The time.
     fn now(&self) -> Timestamp;
+    /// How many numbers were taken before from the sequence of that index. Asked only of scopes whose
+    /// names have sequences ([`Names::with_sequences`]).
+    fn sequence(&mut self, index: usize) -> u64 {
+        let _ = index;
+        0
+    }
 }
 
 impl Template {

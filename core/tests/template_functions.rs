@@ -5,10 +5,10 @@
 use jiff::{Timestamp, civil::Date};
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_core::template::{Names, Scope, Template};
+use upsurge_core::template::{Names, Scope, Sequences, Template};
 
 /// Values by slot, and numbers that follow from a seed.
-struct Values(Vec<Option<Value>>, u64);
+struct Values(Vec<Option<Value>>, u64, Vec<u64>);
 
 impl Scope for Values {
     fn variable(&self, slot: usize) -> Option<&Value> {
@@ -29,10 +29,15 @@ impl Scope for Values {
     fn now(&self) -> Timestamp {
         Timestamp::UNIX_EPOCH
     }
+
+    fn sequence(&mut self, index: usize) -> u64 {
+        self.2[index] += 1;
+        self.2[index] - 1
+    }
 }
 
 fn values(seed: u64) -> Values {
-    Values(vec![Some("Ada".into()), Some(json!({"tags": ["a", "b"]})), None], seed)
+    Values(vec![Some("Ada".into()), Some(json!({"tags": ["a", "b"]})), None], seed, vec![0; 4])
 }
 
 fn parse(text: &str) -> Template {
@@ -76,8 +81,50 @@ fn many(text: &str) -> Vec<Value> {
     "{{ hmacSha256(secrets.key, 'what do ya want for nothing?') }}",
     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
 )]
+#[case::call_in_call("{{ upper(pick('a', 'a')) }}", "A")]
+#[case::digest_of_digest(
+    "{{ base64(sha256('abc')) }}",
+    "YmE3ODE2YmY4ZjAxY2ZlYTQxNDE0MGRlNWRhZTIyMjNiMDAzNjFhMzk2MTc3YTljYjQxMGZmNjFmMjAwMTVhZA=="
+)]
+#[case::concat("{{ concat(name, '-', 1, '-', upper(name), unset) }}", "Ada-1-ADA")]
+#[case::signature(
+    "{{ hmacSha256(secrets.key, concat('what do ya ', \"want for nothing?\")) }}",
+    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+)]
+#[case::key_by_call(
+    "{{ hmacSha256(concat(upper('j'), 'efe'), 'what do ya want for nothing?') }}",
+    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+)]
+#[case::parentheses_in_quotes("{{ upper(concat('a)', \"(b,'\")) }}", "A)(B,'")]
+#[case::brackets_in_calls("{{ upper(concat(user['tags'][1], user.tags[0])) }}", "BA")]
+#[case::spaces("{{ upper ( lower( 'Q' ) ) }}", "Q")]
+#[case::pick_of_a_calls_value("{{ pick(pick(user.tags[0])) }}", "a")]
+#[case::eight_levels("{{ upper(lower(upper(lower(upper(lower(upper(lower('a')))))))) }}", "A")]
 fn texts_are_changed(#[case] text: &str, #[case] expected: &str) {
     assert_eq!(parse(text).render(&mut values(1)), expected);
+}
+
+#[test]
+fn one_of_several_calls_is_picked_and_made() {
+    let picked = many("{{ pick(name, upper(name), randomInt(7, 7), concat('x', pick('y', 'z'))) }}");
+    let count = |value: Value| picked.iter().filter(|picked| **picked == value).count();
+    let counts = [json!("Ada"), json!("ADA"), json!(7), json!("xy"), json!("xz")].map(count);
+    assert_eq!(counts.iter().sum::<usize>(), 1000, "{counts:?}");
+    assert!(counts[..3].iter().all(|count| (200..300).contains(count)), "{counts:?}");
+    assert!(counts[3..].iter().all(|count| (80..170).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn sequences_of_the_same_numbers_are_one() {
+    let sequences = Sequences::default();
+    let (mut scope, names) = (values(1), Names::new(["name"]).with_sequences(&sequences));
+    let parse = |text: &str| Template::parse(text, &names).unwrap();
+    let first = parse("{{ sequence() }} {{ sequence(100, -10) }}");
+    let second = parse("{{ concat('n', sequence(1)) }}");
+    let drawn = [&first, &second, &first, &second].map(|template| template.render(&mut scope));
+    assert_eq!(drawn, ["1 100", "n2", "3 90", "n4"]);
+    assert_eq!(parse("{{ sequence(5) }}").value(&mut scope), json!(5));
+    assert_eq!(sequences.count(), 3);
 }
 
 #[test]
@@ -155,6 +202,22 @@ fn made_up_values_look_right_differ_and_repeat(#[case] text: &str, #[case] form:
 #[case("hmacSha256('a')", "hmacSha256 takes a key and a value")]
 #[case("hmacSha256(secrets.other, 'a')", "unknown secret \"other\"")]
 #[case("upper(nmae)", "unknown variable \"nmae\"")]
+#[case("upper(lower(nmae))", "unknown variable \"nmae\"")]
+#[case("upper(lowr(name))", "unknown function \"lowr\"")]
+#[case("upper(randomInt(2, 1))", "randomInt takes two whole numbers")]
+#[case("upper(lower(name)", "can't be understood")]
+#[case("upper(lower(name)))", "can't be understood")]
+#[case("upper(name) lower(name)", "can't be understood")]
+#[case("concat()", "concat takes values")]
+#[case("pick()", "pick takes values")]
+#[case("randomInt(1, length(name))", "randomInt takes two whole numbers")]
+#[case(
+    "upper(lower(upper(lower(upper(lower(upper(lower(upper(name)))))))))",
+    "calls are nested more than 8 levels deep"
+)]
+#[case("sequence()", "sequence() is for the steps of scenarios only")]
+#[case("sequence(1, 0)", "sequence takes a whole number to start with, and a step that is not 0")]
+#[case("sequence(name)", "sequence takes a whole number")]
 #[case("sha1('a')", "hmacSha256(key, x)")]
 fn wrong_calls_are_explained(#[case] call: &str, #[case] expected: &str) {
     let names = Names::new(["name"]).with_secrets(["key".to_owned()]);

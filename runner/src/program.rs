@@ -51,6 +51,8 @@ pub(crate) struct Program {
     pub(crate) points: Vec<Point>,
     /// Rows of data.
     pub(crate) data: Vec<Data>,
+    /// How many sequences of numbers users take from.
+    pub(crate) sequences: usize,
     /// Where the random numbers of users begin; another place each time without it.
     pub(crate) seed: Option<u64>,
     /// Names of the variables by slot.

@@ -70,7 +70,9 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
     if !scenarios.is_empty() && scenarios.iter().all(|scenario| scenario.weight == 0) {
         errors.add("spec.scenarios", "all weights are 0: there is nothing to do");
     }
-    errors.finish(ScenarioSet { names: table.names, variables, secrets, data, before, after, scenarios })
+    let sequences = table.sequences.count();
+    let names = table.names;
+    errors.finish(ScenarioSet { names, variables, secrets, sequences, data, before, after, scenarios })
 }
 
 /// Compiles the steps of one scenario.

@@ -8,24 +8,27 @@ use upsurge_crds::v1alpha1::{LoadTestSpec, Step};
 use super::{BUILT_INS, FIRST_DATA_SLOT, Variable};
 use crate::{
     field_error::Errors,
-    template::{Names, is_name},
+    template::{Names, Sequences, is_name},
 };
 
 /// Variable that holds the element of a loop, unless the loop names another one.
 pub(super) const LOOP_ELEMENT: &str = "loopElement";
 
 /// Slots of all variables of a test.
+#[derive(Default)]
 pub(super) struct Table {
     /// Names by slot.
     pub(super) names: Vec<String>,
     slots: BTreeMap<String, usize>,
     /// What may be used everywhere: built-ins, variables, secrets and captures of `before`.
     common: Names,
+    /// Sequences of all scenarios.
+    pub(super) sequences: Sequences,
 }
 
 impl Table {
     pub(super) fn new(spec: &LoadTestSpec, errors: &mut Errors) -> Self {
-        let mut table = Self { names: Vec::new(), slots: BTreeMap::new(), common: Names::default() };
+        let mut table = Self::default();
         for name in BUILT_INS {
             table.share(name);
         }
@@ -60,9 +63,9 @@ impl Table {
         self.common.clone()
     }
 
-    /// The names that may be used in a scenario: those of data, too.
+    /// The names that may be used in a scenario: those of data and sequences, too.
     pub(super) fn scenario(&mut self, spec: &LoadTestSpec, steps: &[Step]) -> Names {
-        let mut names = self.with_captures(steps);
+        let mut names = self.with_captures(steps).with_sequences(&self.sequences);
         for data in &spec.data {
             names.insert(&data.name, self.slot(&data.name));
         }

@@ -5,102 +5,139 @@ use serde_json::Value;
 
 use super::{
     Argument, Fake, Function, Names, TemplateError, TextFunction,
+    error::DEEPEST_CALLS,
     function::LONGEST_STRING,
     names::Segment,
-    parse::{literal, path, reference, secret, split_arguments},
+    parse::{call_of, literal, path, reference, secret, split_arguments},
 };
 
 /// Most words that `words` makes.
 const MOST_WORDS: u64 = 1000;
 
-pub(super) fn function(
-    name: &str,
-    arguments: &str,
-    names: &Names,
-    wrong: &dyn Fn() -> TemplateError,
-) -> Result<Function, TemplateError> {
-    let arguments = split_arguments(arguments).ok_or_else(wrong)?;
-    let literals = || arguments.iter().map(|argument| literal(argument)).collect::<Option<Vec<Value>>>();
-    let none = |function, value| match arguments.as_slice() {
-        [] => Ok(value),
-        _ => Err(TemplateError::WrongArguments { function, takes: "no arguments" }),
-    };
-    match name {
-        "randomInt" => match literals().as_deref() {
-            Some([min, max]) => match (min.as_i64(), max.as_i64()) {
-                (Some(min), Some(max)) if min <= max => Some(Function::RandomInt { min, max }),
-                _ => None,
-            },
-            _ => None,
+/// Reads calls.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) names: &'a Names,
+    /// The error for what can't be understood.
+    pub(super) wrong: &'a dyn Fn() -> TemplateError,
+    /// How deep calls are nested, from 1.
+    pub(super) depth: usize,
+}
+
+impl Reader<'_> {
+    pub(super) fn function(self, name: &str, arguments: &str) -> Result<Function, TemplateError> {
+        let arguments = split_arguments(arguments).ok_or_else(self.wrong)?;
+        let given =
+            || arguments.iter().map(|argument| self.argument(argument)).collect::<Result<Vec<Argument>, _>>();
+        let wrong = |function, takes| Err(TemplateError::WrongArguments { function, takes });
+        if let Some((name, function)) = plain(name) {
+            return if arguments.is_empty() { Ok(function) } else { wrong(name, "no arguments") };
         }
-        .ok_or(TemplateError::WrongArguments {
-            function: "randomInt",
-            takes: "two whole numbers, the lower one first",
-        }),
-        "randomString" => match literals().as_deref() {
-            Some([length]) => length
-                .as_i64()
-                .filter(|length| (0..=LONGEST_STRING).contains(length))
-                .map(|length| Function::RandomString { length: length as usize }),
-            _ => None,
+        if let Some((name, function)) = text(name) {
+            return match arguments.as_slice() {
+                [of] => Ok(Function::Text { function, of: self.argument(of)? }),
+                _ => wrong(name, "one value: a variable, secrets.NAME, a literal or a call"),
+            };
         }
-        .ok_or(TemplateError::WrongArguments { function: "randomString", takes: "a length from 0 to 65536" }),
-        "randomEmail" => none("randomEmail", Function::RandomEmail),
-        "uuid" => none("uuid", Function::Uuid),
-        "now" => none("now", Function::Now),
-        "timestamp" => none("timestamp", Function::Timestamp),
-        "pick" => match (arguments.as_slice(), literals()) {
-            ([], _) => Err(TemplateError::WrongArguments {
-                function: "pick",
-                takes: "values, or a variable that holds a list",
-            }),
-            (_, Some(values)) => Ok(Function::Pick(values)),
-            ([argument], None) => {
-                let (name, path) = path(argument).ok_or_else(wrong)?;
-                reference(name, path, names).map(Function::PickFrom)
-            }
-            _ => Err(TemplateError::WrongArguments {
-                function: "pick",
-                takes: "values, or a variable that holds a list",
-            }),
-        },
-        "randomBool" => none("randomBool", Function::RandomBool),
-        "randomFloat" => literals().as_deref().and_then(random_float).ok_or(TemplateError::WrongArguments {
-            function: "randomFloat",
-            takes: "two numbers, the lower one first, and optionally how many decimals (0 to 15)",
-        }),
-        "randomDate" => literals().as_deref().and_then(random_date).ok_or(TemplateError::WrongArguments {
-            function: "randomDate",
-            takes: "two dates ('2026-01-31') or times ('2026-01-31T12:00:00Z') in quotes, the earlier one first",
-        }),
-        "words" => match literals().as_deref() {
-            Some([count]) => count.as_u64().filter(|count| (1..=MOST_WORDS).contains(count)),
-            _ => None,
+        match name {
+            "hmacSha256" => match arguments.as_slice() {
+                [key, of] => {
+                    let function = TextFunction::HmacSha256 { key: self.argument(key)? };
+                    Ok(Function::Text { function, of: self.argument(of)? })
+                }
+                _ => wrong(
+                    "hmacSha256",
+                    "a key and a value, each a variable, secrets.NAME, a literal or a call",
+                ),
+            },
+            "pick" => match given()?.as_slice() {
+                [] => wrong("pick", "values, or one that is a list"),
+                // Of one text there is nothing to choose, but a list may be what it is.
+                [only] if !matches!(only, Argument::Literal(_)) => Ok(Function::PickFrom(only.clone())),
+                several => {
+                    let known = several.iter().map(|argument| match argument {
+                        Argument::Literal(value) => Some(value.clone()),
+                        _ => None,
+                    });
+                    let known: Option<Vec<Value>> = known.collect();
+                    Ok(known.map_or_else(|| Function::PickOne(several.to_vec()), Function::Pick))
+                }
+            },
+            "concat" => match given()? {
+                none if none.is_empty() => wrong("concat", "values"),
+                given => Ok(Function::Concat(given)),
+            },
+            _ => self.of_literals(name, &arguments),
         }
-        .map(|count| Function::Fake(Fake::Words(count as usize)))
-        .ok_or(TemplateError::WrongArguments { function: "words", takes: "a number from 1 to 1000" }),
-        _ => match (fake(name), text(name)) {
-            (Some((name, fake)), _) => none(name, Function::Fake(fake)),
-            (None, Some((name, function))) => match arguments.as_slice() {
-                [of] => Ok(Function::Text { function, of: argument(of, names, wrong)? }),
-                _ => Err(TemplateError::WrongArguments {
-                    function: name,
-                    takes: "one value: a variable, secrets.NAME or a literal",
-                }),
-            },
-            (None, None) if name == "hmacSha256" => match arguments.as_slice() {
-                [key, of] => Ok(Function::Text {
-                    function: TextFunction::HmacSha256 { key: argument(key, names, wrong)? },
-                    of: argument(of, names, wrong)?,
-                }),
-                _ => Err(TemplateError::WrongArguments {
-                    function: "hmacSha256",
-                    takes: "a key and a value, each a variable, secrets.NAME or a literal",
-                }),
-            },
-            (None, None) => Err(TemplateError::UnknownFunction { name: name.into() }),
-        },
     }
+
+    /// Functions that take literals only.
+    fn of_literals(self, name: &str, arguments: &[&str]) -> Result<Function, TemplateError> {
+        let literals: Option<Vec<Value>> = arguments.iter().map(|argument| literal(argument)).collect();
+        let literals = literals.as_deref();
+        let (function, takes, found) = match name {
+            "randomInt" => {
+                ("randomInt", "two whole numbers, the lower one first", literals.and_then(random_int))
+            }
+            "randomString" => ("randomString", "a length from 0 to 65536", literals.and_then(random_string)),
+            "randomFloat" => (
+                "randomFloat",
+                "two numbers, the lower one first, and optionally how many decimals (0 to 15)",
+                literals.and_then(random_float),
+            ),
+            "randomDate" => (
+                "randomDate",
+                "two dates ('2026-01-31') or times ('2026-01-31T12:00:00Z') in quotes, the earlier one first",
+                literals.and_then(random_date),
+            ),
+            "words" => ("words", "a number from 1 to 1000", literals.and_then(words)),
+            "sequence" => {
+                let takes = "a whole number to start with, and a step that is not 0, or less";
+                let (start, step) = literals
+                    .and_then(sequence)
+                    .ok_or(TemplateError::WrongArguments { function: "sequence", takes })?;
+                let index = self.names.sequence(start, step).ok_or(TemplateError::NoSequence)?;
+                return Ok(Function::Sequence { index, start, step });
+            }
+            _ => return Err(TemplateError::UnknownFunction { name: name.into() }),
+        };
+        found.ok_or(TemplateError::WrongArguments { function, takes })
+    }
+
+    /// A literal, a variable, a secret, or what another function gives.
+    fn argument(self, text: &str) -> Result<Argument, TemplateError> {
+        if let Some(value) = literal(text) {
+            return Ok(Argument::Literal(value));
+        }
+        if let Some((name, arguments)) = call_of(text) {
+            if self.depth == DEEPEST_CALLS {
+                return Err(TemplateError::TooDeep);
+            }
+            let function = Self { depth: self.depth + 1, ..self }.function(name, arguments)?;
+            return Ok(Argument::Call(Box::new(function)));
+        }
+        let (name, path) = path(text).ok_or_else(self.wrong)?;
+        match (name, path.as_slice()) {
+            ("secrets", [Segment::Field(name)]) => secret(name, self.names).map(Argument::Secret),
+            ("secrets", _) => Err((self.wrong)()),
+            _ => reference(name, path, self.names).map(Argument::Variable),
+        }
+    }
+}
+
+/// Functions without arguments.
+fn plain(name: &str) -> Option<(&'static str, Function)> {
+    Some(match name {
+        "randomEmail" => ("randomEmail", Function::RandomEmail),
+        "uuid" => ("uuid", Function::Uuid),
+        "now" => ("now", Function::Now),
+        "timestamp" => ("timestamp", Function::Timestamp),
+        "randomBool" => ("randomBool", Function::RandomBool),
+        _ => {
+            let (name, fake) = fake(name)?;
+            (name, Function::Fake(fake))
+        }
+    })
 }
 
 fn fake(name: &str) -> Option<(&'static str, Fake)> {
@@ -135,15 +172,31 @@ fn text(name: &str) -> Option<(&'static str, TextFunction)> {
     })
 }
 
-fn argument(text: &str, names: &Names, wrong: &dyn Fn() -> TemplateError) -> Result<Argument, TemplateError> {
-    if let Some(value) = literal(text) {
-        return Ok(Argument::Literal(value));
-    }
-    let (name, path) = path(text).ok_or_else(wrong)?;
-    match (name, path.as_slice()) {
-        ("secrets", [Segment::Field(name)]) => secret(name, names).map(Argument::Secret),
-        ("secrets", _) => Err(wrong()),
-        _ => reference(name, path, names).map(Argument::Variable),
+fn random_int(arguments: &[Value]) -> Option<Function> {
+    let [min, max] = arguments else { return None };
+    let (min, max) = (min.as_i64()?, max.as_i64()?);
+    (min <= max).then_some(Function::RandomInt { min, max })
+}
+
+fn random_string(arguments: &[Value]) -> Option<Function> {
+    let [length] = arguments else { return None };
+    let length = length.as_i64().filter(|length| (0..=LONGEST_STRING).contains(length))?;
+    Some(Function::RandomString { length: length as usize })
+}
+
+fn words(arguments: &[Value]) -> Option<Function> {
+    let [count] = arguments else { return None };
+    let count = count.as_u64().filter(|count| (1..=MOST_WORDS).contains(count))?;
+    Some(Function::Fake(Fake::Words(count as usize)))
+}
+
+/// First number and step.
+fn sequence(arguments: &[Value]) -> Option<(i64, i64)> {
+    match arguments {
+        [] => Some((1, 1)),
+        [start] => Some((start.as_i64()?, 1)),
+        [start, step] => Some((start.as_i64()?, step.as_i64().filter(|step| *step != 0)?)),
+        _ => None,
     }
 }
 

@@ -4,7 +4,11 @@
 const FUNCTIONS: &str = "randomInt(min, max), randomFloat(min, max[, digits]), randomBool(), randomDate(from, to), \
     randomString(length), randomEmail(), uuid(), now(), timestamp(), pick(…), firstName(), lastName(), fullName(), \
     city(), country(), phone(), company(), word(), words(n), sentence(), paragraph(), upper(x), lower(x), base64(x), \
-    base64Decode(x), urlEncode(x), json(x), md5(x), sha256(x), hmacSha256(key, x), length(x)";
+    base64Decode(x), urlEncode(x), json(x), md5(x), sha256(x), hmacSha256(key, x), length(x), concat(x, …), \
+    sequence([start[, step]])";
+
+/// Deepest nesting of calls: enough for any template, and far from what a stack bears.
+pub(super) const DEEPEST_CALLS: usize = 8;
 
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -50,4 +54,12 @@ pub enum TemplateError {
         /// What it takes.
         takes: &'static str,
     },
+    /// Calls are nested too deep.
+    #[error(
+        "calls are nested more than {DEEPEST_CALLS} levels deep: put a part into a variable with a set step"
+    )]
+    TooDeep,
+    /// There are no sequences here.
+    #[error("sequence() is for the steps of scenarios only: elsewhere its numbers would come twice")]
+    NoSequence,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, ToSpan as _, civil::Date};
 use serde_json::Value;
 
-use super::{Argument, Fake, Scope, TextFunction, names::Reference};
+use super::{Argument, Fake, Scope, TextFunction};
 
 /// Longest text that `randomString` makes.
 pub(super) const LONGEST_STRING: i64 = 65_536;
@@ -35,10 +35,23 @@ pub enum Function {
     Now,
     /// `timestamp()`: milliseconds since the Unix epoch.
     Timestamp,
-    /// `pick(a, b, …)`: one of the arguments.
+    /// `pick(a, b, …)` of values that are known: one of them.
     Pick(Vec<Value>),
-    /// `pick(list)`: a random element of a variable that holds a list.
-    PickFrom(Reference),
+    /// `pick(a, b, …)`: one of the arguments; the others are not called.
+    PickOne(Vec<Argument>),
+    /// `pick(list)`: a random element of a list.
+    PickFrom(Argument),
+    /// `concat(a, b, …)`: the texts of all arguments, one after the other.
+    Concat(Vec<Argument>),
+    /// `sequence([start[, step]])`: the next number of a sequence over all users.
+    Sequence {
+        /// Which one.
+        index: usize,
+        /// Its first number.
+        start: i64,
+        /// How far apart its numbers are.
+        step: i64,
+    },
     /// `randomFloat(min, max[, digits])`: a number between both, rounded to that many decimals.
     RandomFloat {
         /// Lowest number.
@@ -88,13 +101,35 @@ impl Function {
             Self::Now => format!("{:.3}", scope.now()).into(),
             Self::Timestamp => scope.now().as_millisecond().into(),
             Self::Pick(values) => pick(scope.random(), values),
-            Self::PickFrom(reference) => {
+            Self::PickOne(arguments) => {
+                let number = below(scope.random(), arguments.len() as u64) as usize;
+                let value = arguments.get(number).and_then(|argument| argument.value(scope));
+                value.unwrap_or_else(|| Value::String(String::new()))
+            }
+            Self::PickFrom(argument) => {
                 let random = scope.random();
-                match reference.get(scope) {
+                let called;
+                let list = match argument {
+                    // Lists of variables may be long: they stay where they are.
+                    Argument::Variable(reference) => reference.get(scope),
+                    other => {
+                        called = other.value(scope);
+                        called.as_ref()
+                    }
+                };
+                match list {
                     Some(Value::Array(values)) => pick(random, values),
                     Some(other) => other.clone(),
                     None => Value::String(String::new()),
                 }
+            }
+            Self::Concat(arguments) => {
+                arguments.iter().map(|argument| argument.text(scope)).collect::<String>().into()
+            }
+            Self::Sequence { index, start, step } => {
+                // Beyond the largest number it goes on from the least: still none comes twice.
+                let number = scope.sequence(*index).cast_signed();
+                start.wrapping_add(step.wrapping_mul(number)).into()
             }
             Self::RandomFloat { min, max, digits } => {
                 random_float(scope.random(), *min, *max, *digits).into()
@@ -121,9 +156,16 @@ impl Function {
                 let (function, of) = function.with_secrets(of, secrets);
                 Self::Text { function, of }
             }
+            Self::PickOne(arguments) => Self::PickOne(with_secrets(arguments, secrets)),
+            Self::PickFrom(argument) => Self::PickFrom(argument.with_secrets(secrets)),
+            Self::Concat(arguments) => Self::Concat(with_secrets(arguments, secrets)),
             other => other.clone(),
         }
     }
+}
+
+fn with_secrets(arguments: &[Argument], secrets: &BTreeMap<String, String>) -> Vec<Argument> {
+    arguments.iter().map(|argument| argument.with_secrets(secrets)).collect()
 }
 
 fn random_float(random: u64, min: f64, max: f64, digits: Option<usize>) -> f64 {

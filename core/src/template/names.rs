@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
+    rc::Rc,
 };
 
 use serde_json::Value;
@@ -18,6 +19,27 @@ pub struct Names {
     used: RefCell<BTreeSet<usize>>,
     /// Fields of variables that were asked for.
     fields: RefCell<BTreeSet<(usize, String)>>,
+    /// Sequences that were asked for, if there may be any.
+    sequences: Option<Sequences>,
+}
+
+/// Sequences by index: first number and step. Clones are the same list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sequences(Rc<RefCell<Vec<(i64, i64)>>>);
+
+impl Sequences {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
+    fn index(&self, start: i64, step: i64) -> usize {
+        let mut known = self.0.borrow_mut();
+        known.iter().position(|sequence| *sequence == (start, step)).unwrap_or_else(|| {
+            known.push((start, step));
+            known.len() - 1
+        })
+    }
 }
 
 impl Names {
@@ -31,6 +53,17 @@ impl Names {
     pub fn with_secrets(mut self, secrets: impl IntoIterator<Item = String>) -> Self {
         self.secrets.extend(secrets);
         self
+    }
+
+    /// The same names, with sequences that may be used.
+    pub fn with_sequences(mut self, sequences: &Sequences) -> Self {
+        self.sequences = Some(sequences.clone());
+        self
+    }
+
+    /// Index of a sequence: the same one for the same numbers. `None` if there are no sequences here.
+    pub(super) fn sequence(&self, start: i64, step: i64) -> Option<usize> {
+        self.sequences.as_ref().map(|sequences| sequences.index(start, step))
     }
 
     /// Adds a variable with a slot of the caller's choice.

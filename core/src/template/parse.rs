@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    Names, Piece, Template, TemplateError, call,
+    Names, Piece, Template, TemplateError,
+    call::Reader,
     names::{Reference, Segment},
 };
 
@@ -52,12 +53,8 @@ fn place(text: &str, names: &Names) -> Result<Piece, TemplateError> {
     if let Some(literal) = quoted(text) {
         return Ok(Piece::Text(literal.into()));
     }
-    if let Some((name, arguments)) = text.strip_suffix(')').and_then(|call| call.split_once('(')) {
-        let name = name.trim();
-        if !is_name(name) {
-            return Err(wrong());
-        }
-        return call::function(name, arguments, names, &wrong).map(Piece::Call);
+    if let Some((name, arguments)) = call_of(text) {
+        return Reader { names, wrong: &wrong, depth: 1 }.function(name, arguments).map(Piece::Call);
     }
     let (name, path) = path(text).ok_or_else(wrong)?;
     match (name, path.as_slice()) {
@@ -90,18 +87,26 @@ pub(super) fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result
     }
 }
 
-/// Splits at commas outside of quotes.
+/// The name and the arguments of what looks like a call.
+pub(super) fn call_of(text: &str) -> Option<(&str, &str)> {
+    let (name, arguments) = text.strip_suffix(')')?.split_once('(')?;
+    Some((name.trim_end(), arguments)).filter(|(name, _)| is_name(name))
+}
+
+/// Splits at commas outside of quotes, brackets and the parentheses of calls.
 pub(super) fn split_arguments(text: &str) -> Option<Vec<&str>> {
     if text.trim().is_empty() {
         return Some(Vec::new());
     }
-    let (mut arguments, mut start, mut quote) = (Vec::new(), 0, None);
+    let (mut arguments, mut start, mut quote, mut depth) = (Vec::new(), 0, None, 0_usize);
     for (at, character) in text.char_indices() {
         match (quote, character) {
             (Some(open), _) if open == character => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(character),
-            (None, ',') => {
+            (None, '(' | '[') => depth += 1,
+            (None, ')' | ']') => depth = depth.checked_sub(1)?,
+            (None, ',') if depth == 0 => {
                 arguments.push(text[start..at].trim());
                 start = at + 1;
             }
@@ -109,7 +114,8 @@ pub(super) fn split_arguments(text: &str) -> Option<Vec<&str>> {
         }
     }
     arguments.push(text[start..].trim());
-    (quote.is_none() && arguments.iter().all(|argument| !argument.is_empty())).then_some(arguments)
+    let complete = quote.is_none() && depth == 0;
+    (complete && arguments.iter().all(|argument| !argument.is_empty())).then_some(arguments)
 }
 
 pub(super) fn literal(text: &str) -> Option<Value> {

@@ -1,7 +1,6 @@
 //! Functions of texts: encodings, digests, case and length.
 //!
-//! Their arguments are literals, variables and secrets. A value that is no text is taken as a template
-//! writes it; a variable without a value is the empty text.
+//! A value that is no text is taken as a template writes it; a variable without a value is the empty text.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +14,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::{digest, hmac};
 use serde_json::Value;
 
-use super::{Scope, names::Reference, write_value};
+use super::{Argument, Scope};
 
 /// Everything but the unreserved characters of RFC 3986 §2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -25,46 +24,6 @@ const DECODER: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// What a function is given.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Argument {
-    /// A value as it stands.
-    Literal(Value),
-    /// The value of a variable, or a part of it.
-    Variable(Reference),
-    /// The value of the secret of that name.
-    Secret(String),
-}
-
-impl Argument {
-    /// The argument with the secret's value in its place.
-    fn with_secrets(&self, secrets: &BTreeMap<String, String>) -> Self {
-        match self {
-            Self::Secret(name) => Self::Literal(secrets.get(name).cloned().unwrap_or_default().into()),
-            other => other.clone(),
-        }
-    }
-
-    fn value(&self, scope: &dyn Scope) -> Option<Value> {
-        match self {
-            Self::Literal(value) => Some(value.clone()),
-            Self::Variable(reference) => reference.get(scope).cloned(),
-            Self::Secret(name) => scope.secret(name).map(Value::from),
-        }
-    }
-
-    fn text(&self, scope: &dyn Scope) -> String {
-        match self.value(scope) {
-            Some(Value::String(text)) => text,
-            other => {
-                let mut text = String::new();
-                write_value(other.as_ref(), &mut text);
-                text
-            }
-        }
-    }
-}
 
 /// What is done with a text.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +55,7 @@ pub enum TextFunction {
 
 impl TextFunction {
     /// The function of an argument.
-    pub fn call(&self, argument: &Argument, scope: &dyn Scope) -> Value {
+    pub fn call(&self, argument: &Argument, scope: &mut dyn Scope) -> Value {
         match self {
             Self::Upper => argument.text(scope).to_uppercase().into(),
             Self::Lower => argument.text(scope).to_lowercase().into(),

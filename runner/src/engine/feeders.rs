@@ -1,7 +1,7 @@
-//! Hands out rows of data to users.
+//! Hands out rows of data, and the numbers of sequences, to users.
 //!
-//! Rows are taken in the order of one sequence over all runners: a runner has every N-th of them, and its cores
-//! take theirs from one counter, so that no row is left behind by a core that has less to do.
+//! Both are taken in the order of one sequence over all runners: a runner has every N-th of them, and its cores
+//! take theirs from one counter, so that none is left behind by a core that has less to do.
 
 use std::sync::{
     Arc,
@@ -21,9 +21,11 @@ pub(crate) struct Feeders {
     share: Share,
     /// Of each data set, how many rows were taken.
     taken: Vec<AtomicU64>,
+    /// Of each sequence, how many numbers were taken.
+    counted: Vec<AtomicU64>,
 }
 
-/// The rows that a user has, by data set.
+/// The rows that a user has, by data set, and where it takes numbers from.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     feeders: Arc<Feeders>,
@@ -39,8 +41,9 @@ pub(crate) struct Exhausted<'a> {
 impl Feeders {
     /// The data of a program, of which a runner has a share.
     pub(crate) fn new(program: &Arc<Program>, share: Share) -> Self {
-        let taken = program.data.iter().map(|_| AtomicU64::new(0)).collect();
-        Self { program: Arc::clone(program), share, taken }
+        let none = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
+        let (taken, counted) = (none(program.data.len()), none(program.sequences));
+        Self { program: Arc::clone(program), share, taken, counted }
     }
 
     /// Gives a user the rows for an iteration of a scenario.
@@ -51,7 +54,7 @@ impl Feeders {
         mut random: impl FnMut(usize) -> usize,
     ) -> Result<(), Exhausted<'_>> {
         let used = self.program.scenarios.get(scenario).map_or(&[][..], |journey| &journey.data);
-        if used.is_empty() {
+        if used.is_empty() && self.counted.is_empty() {
             return Ok(());
         }
         let rows = rows.get_or_insert_with(|| {
@@ -83,6 +86,12 @@ impl Feeders {
 }
 
 impl Rows {
+    /// The next number of a sequence.
+    pub(crate) fn count(&self, sequence: usize) -> u64 {
+        let Feeders { share, counted, .. } = &*self.feeders;
+        counted.get(sequence).map_or(0, |counted| share.nth(counted.fetch_add(1, Ordering::Relaxed)))
+    }
+
     /// The row of a data set.
     pub(crate) fn get(&self, data: usize) -> Option<&Value> {
         let row = (*self.rows.get(data)?)?;

@@ -70,6 +70,10 @@ impl Scope for Variables {
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::now()
     }
+
+    fn sequence(&mut self, index: usize) -> u64 {
+        self.rows.as_ref().map_or(0, |rows| rows.count(index))
+    }
 }
 
 impl Variables {

@@ -131,6 +131,7 @@ fn compile(
             conditions: Vec::new(),
             points: Vec::new(),
             data: Vec::new(),
+            sequences: set.sequences,
             seed: sources.test.seed.map(i64::cast_unsigned),
             names: set.names.clone(),
             constants,

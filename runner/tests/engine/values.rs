@@ -1,9 +1,10 @@
 //! What is taken from responses and expected of them, with what each check counts.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, thread};
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use upsurge_core::schedule::Share;
 
 use crate::{
     load::{Outcome, config, run, spec},
@@ -268,4 +269,76 @@ fn no_expectation_holds_of_a_response_that_never_came_nor_of_one_without_its_val
         assert_eq!(outcome.checks(name), (0, 2), "{name}");
     }
     assert_eq!(server.targets(), ["/json", "/json"]);
+}
+
+/// Numbers at the end of what came, sorted.
+fn numbers(targets: &[String], prefix: &str) -> Vec<i64> {
+    let numbers = targets.iter().filter_map(|target| target.strip_prefix(prefix));
+    let mut numbers: Vec<i64> = numbers.map(|number| number.parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn sequences_have_no_gaps_over_users_and_cores() {
+    let server = server();
+    let mut test = spec(
+        &server.url(),
+        json!({"executors": {"e": {"executor": "per-vu-iterations", "vus": 7, "iterations": 10}}}),
+        json!([
+            {"request": {"name": "a", "url": "/a/{{ sequence() }}"}},
+            {"parallel": {"steps": [{"request": {"name": "b", "url": "/b/{{ sequence(-5, 5) }}"}}, {"request": {"name": "c", "url": "/c/{{ sequence(-5, 5) }}"}}]}},
+        ]),
+    );
+    test["scenarios"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "other", "steps": [{"request": {"name": "d", "url": "/a/{{ sequence(1) }}"}}]}));
+    run(config(test));
+    let targets = server.targets();
+    let first = numbers(&targets, "/a/");
+    assert_eq!(first, (1..=70).collect::<Vec<_>>());
+    let (b, c) = (numbers(&targets, "/b/"), numbers(&targets, "/c/"));
+    let mut both = [b, c].concat();
+    both.sort_unstable();
+    assert_eq!(both, (0..both.len() as i64).map(|n| n * 5 - 5).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_number_of_a_sequence_comes_twice_on_several_runners() {
+    let server = server();
+    let load = json!({"executors": {"e": {"executor": "shared-iterations", "vus": 6, "iterations": 60}}});
+    let steps = json!([{"loop": {"count": 2, "steps": [{"request": {"name": "a", "url": "/n/{{ sequence(1000) }}"}}]}}]);
+    let test = spec(&server.url(), load, steps);
+    let runners = (0..3).map(|index| {
+        let mut config = config(test.clone());
+        config.share = Share::new(index, 3);
+        thread::spawn(move || run(config))
+    });
+    runners.collect::<Vec<_>>().into_iter().for_each(|runner| drop(runner.join().unwrap()));
+    // 20 iterations of each runner take 40 of every third number.
+    assert_eq!(numbers(&server.targets(), "/n/"), (1000..1120).collect::<Vec<_>>());
+}
+
+#[test]
+fn calls_in_calls_sign_what_is_sent() {
+    let server = server();
+    let steps = json!([
+        {"set": [{"name": "order", "value": "7"}]},
+        {"request": {
+            "url": "/signed/{{ upper(concat('o-', order)) }}",
+            "headers": {"X-Signature": "{{ base64(hmacSha256(secrets.key, concat('what do ya ', lower('WANT'), ' for nothing?'))) }}"},
+        }},
+    ]);
+    let mut test = spec(&server.url(), iterations(1), steps);
+    test["secrets"] = json!([{"name": "key", "secretKeyRef": {"name": "s", "key": "k"}}]);
+    let mut config = config(test);
+    config.secrets.insert("key".to_owned(), "Jefe".to_owned());
+    run(config);
+    let arrived = server.arrived();
+    assert_eq!(arrived[0].target, "/signed/O-7");
+    // RFC 4231, test case 2, and then base64.
+    let signature =
+        "NWJkY2MxNDZiZjYwNzU0ZTZhMDQyNDI2MDg5NTc1Yzc1YTAwM2YwODlkMjczOTgzOWRlYzU4Yjk2NGVjMzg0Mw==";
+    assert_eq!(arrived[0].headers["x-signature"], signature);
 }
