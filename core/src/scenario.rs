@@ -95,9 +95,35 @@ pub struct Scenario {
     pub tags: BTreeMap<String, String>,
     /// Data sets of which an iteration takes a row, by index.
     pub data: Vec<usize>,
+    /// What a user does before its first iteration.
+    pub on_start: Vec<Step>,
     /// What an iteration does.
     pub steps: Vec<Step>,
+    /// What a user does when it ends.
+    pub on_stop: Vec<Step>,
 }
+
+impl Scenario {
+    /// All that a user does, in this order.
+    pub fn phases(&self) -> [&[Step]; 3] {
+        [&self.on_start, &self.steps, &self.on_stop]
+    }
+
+    /// All requests, nested ones included.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.phases().into_iter().flat_map(requests)
+    }
+
+    /// Calls a function with each step, nested ones included.
+    pub fn visit<'a>(&'a self, act: &mut dyn FnMut(&'a Step)) {
+        self.phases().into_iter().for_each(|steps| visit(steps, act));
+    }
+}
+
+/// Check that counts users who could not begin a scenario.
+pub const ON_START_CHECK: &str = "onStart";
+/// Check that counts users who could not end a scenario.
+pub const ON_STOP_CHECK: &str = "onStop";
 
 impl ScenarioSet {
     /// Compiles the steps of a spec. The spec's `script` is not looked at.
@@ -115,16 +141,14 @@ impl ScenarioSet {
 
     /// All requests of all scenarios, with the scenario they belong to and its groups, innermost last.
     pub fn requests(&self) -> impl Iterator<Item = (&Scenario, &Request)> {
-        self.scenarios.iter().flat_map(|scenario| {
-            requests(&scenario.steps).into_iter().map(move |request| (scenario, request))
-        })
+        self.scenarios.iter().flat_map(|scenario| scenario.requests().map(move |request| (scenario, request)))
     }
 
     /// Names of all groups of all scenarios.
     pub fn groups(&self) -> Vec<&str> {
         let mut names = Vec::new();
         self.scenarios.iter().for_each(|scenario| {
-            visit(&scenario.steps, &mut |step| {
+            scenario.visit(&mut |step| {
                 if let Step::Group { name, .. } = step {
                     names.push(name.as_str());
                 }

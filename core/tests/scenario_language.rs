@@ -284,6 +284,8 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
     "request.multipart[0]: a part has exactly one of value, file and generated"
 )]
 #[case::rows_by_size(with("/data", json!([{"name": "rows", "generated": {"size": "1Gi", "fields": {"a": "b"}}}])), "spec.data[0].generated.size: must be from 1 to 512Mi")]
+#[case::start_of_a_user(with("/scenarios/0/onStart", json!([{"request": {"url": "/{{ token }}"}}])), "spec.scenarios[0].onStart[0].request.url: unknown variable \"token\"")]
+#[case::end_of_a_user(with("/scenarios/0/onStop", json!([{"loop": {"count": 1, "steps": [{"thnk": {}}]}}])), "spec.scenarios[0].onStop[0].loop.steps[0].thnk: unknown field")]
 #[case::weights(with("/scenarios/0/weight", json!(0)), "spec.scenarios: all weights are 0")]
 #[case::top_level_field(with("/lod", json!({})), "spec.lod: unknown field")]
 #[case::variable(with("/variables/user", json!("x")), "spec.variables.user: \"user\" is a built-in variable")]

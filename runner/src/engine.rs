@@ -18,6 +18,7 @@ mod halt;
 mod hop;
 mod iteration;
 mod loops;
+mod once;
 mod preflight;
 mod response;
 mod timer;

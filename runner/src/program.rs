@@ -15,7 +15,7 @@ mod places;
 mod request;
 mod steps;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use serde_json::Value;
 use upsurge_core::{
@@ -80,8 +80,32 @@ pub(crate) struct Journey {
     pub(crate) data: Vec<usize>,
     /// How far apart the iterations of a user start.
     pub(crate) pacing: Option<Duration>,
-    /// Its operations.
+    /// Its operations: those of an iteration, then those that users do once.
     pub(crate) operations: Vec<Operation>,
+    /// Number of the operations of an iteration.
+    pub(crate) length: usize,
+    /// What a user does once.
+    pub(crate) once: Option<Box<Once>>,
+}
+
+/// What a user does once in a scenario. Without operations it is done at once.
+#[derive(Debug)]
+pub(crate) struct Once {
+    /// Before its first iteration.
+    pub(crate) start: Phase,
+    /// When it ends.
+    pub(crate) stop: Phase,
+    /// Variables that the start writes to: they stay with the user.
+    pub(crate) kept: Vec<usize>,
+}
+
+/// A part of a scenario's operations.
+#[derive(Debug)]
+pub(crate) struct Phase {
+    /// Which.
+    pub(crate) range: Range<usize>,
+    /// The check that fails with it, among the conditions.
+    pub(crate) check: usize,
 }
 
 /// A group.

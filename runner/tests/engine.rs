@@ -24,6 +24,8 @@ mod flow;
 mod messages;
 #[path = "engine/network.rs"]
 mod network;
+#[path = "engine/once.rs"]
+mod once;
 #[path = "engine/pacing.rs"]
 mod pacing;
 #[path = "engine/sharing.rs"]

@@ -28,7 +28,7 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
     let common = table.common();
     let before = Compiler { spec, names: &common, errors: &mut errors }.steps(&spec.before, "spec.before", 0);
 
-    let names = table.with_captures(&spec.after);
+    let names = table.with_captures(names::captured(&spec.after));
     let after = Compiler { spec, names: &names, errors: &mut errors }.steps(&spec.after, "spec.after", 0);
 
     let mut scenarios = Vec::new();
@@ -48,23 +48,43 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
             format_args!("{path}.weight"),
             u32::try_from(scenario.weight).map_err(|_| "must not be negative"),
         );
-        let names = table.scenario(spec, &scenario.steps);
-        let steps = Compiler { spec, names: &names, errors: &mut errors }.steps(
+        // What `onStart` captures stays with the user: all the scenario knows it.
+        let kept = names::captured_raw(&scenario.on_start);
+        let at_start = table.scenario(spec, kept.clone());
+        let on_start = Compiler { spec, names: &at_start, errors: &mut errors }.nested(
+            &scenario.on_start,
+            &format!("{path}.onStart"),
+            0,
+        );
+        let within = table.scenario(spec, [kept.clone(), names::captured(&scenario.steps)].concat());
+        let steps = Compiler { spec, names: &within, errors: &mut errors }.steps(
             &scenario.steps,
             &format!("{path}.steps"),
             0,
         );
+        let at_stop = table.scenario(spec, [kept, names::captured_raw(&scenario.on_stop)].concat());
+        let on_stop = Compiler { spec, names: &at_stop, errors: &mut errors }.nested(
+            &scenario.on_stop,
+            &format!("{path}.onStop"),
+            0,
+        );
+        let all = [at_start, within, at_stop];
         if scenario.pacing.is_some_and(|pacing| pacing.0.is_zero()) {
             errors.add(format_args!("{path}.pacing"), "0s is no pace: leave it out");
         }
-        data.iter_mut().for_each(|set| set.columns.extend(names.fields(set.slot)));
+        for set in &mut data {
+            set.columns.extend(all.iter().flat_map(|names| names.fields(set.slot)));
+        }
+        let used: BTreeSet<usize> = all.iter().flat_map(|names| names.used()).collect();
         scenarios.push(Scenario {
             name: scenario.name.clone(),
             weight: weight.unwrap_or_default(),
             pacing: scenario.pacing.map(|pacing| pacing.0),
             tags: scenario.tags.clone(),
-            data: names.used().filter_map(|slot| data::index_of(slot, &data)).collect(),
+            data: used.into_iter().filter_map(|slot| data::index_of(slot, &data)).collect(),
+            on_start,
             steps,
+            on_stop,
         });
     }
     if !scenarios.is_empty() && scenarios.iter().all(|scenario| scenario.weight == 0) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use upsurge_crds::v1alpha1::{LoadTestSpec, Step};
+use upsurge_crds::v1alpha1::{LoadTestSpec, NestedSteps, Step};
 
 use super::{BUILT_INS, FIRST_DATA_SLOT, Variable};
 use crate::{
@@ -63,9 +63,9 @@ impl Table {
         self.common.clone()
     }
 
-    /// The names that may be used in a scenario: those of data and sequences, too.
-    pub(super) fn scenario(&mut self, spec: &LoadTestSpec, steps: &[Step]) -> Names {
-        let mut names = self.with_captures(steps).with_sequences(&self.sequences);
+    /// The names that may be used in a scenario that captures these: those of data and sequences, too.
+    pub(super) fn scenario(&mut self, spec: &LoadTestSpec, captured: Vec<String>) -> Names {
+        let mut names = self.with_captures(captured).with_sequences(&self.sequences);
         for data in &spec.data {
             names.insert(&data.name, self.slot(&data.name));
         }
@@ -73,9 +73,9 @@ impl Table {
     }
 
     /// The names that may be used everywhere, and what some steps capture and set.
-    pub(super) fn with_captures(&mut self, steps: &[Step]) -> Names {
+    pub(super) fn with_captures(&mut self, captured: Vec<String>) -> Names {
         let mut names = self.common.clone();
-        for name in captured(steps) {
+        for name in captured {
             names.insert(&name, self.slot(&name));
         }
         names
@@ -144,12 +144,19 @@ pub(super) fn variables(spec: &LoadTestSpec, table: &Table, errors: &mut Errors)
 
 /// Names that steps capture and set, nested steps included. Raw, because names must be known before any
 /// template can be parsed.
-fn captured(steps: &[Step]) -> Vec<String> {
+pub(super) fn captured(steps: &[Step]) -> Vec<String> {
     let mut names = Vec::new();
     for step in steps {
         // A step that was read can be written.
         collect(&serde_json::to_value(step).unwrap_or_default(), &mut names);
     }
+    names
+}
+
+/// The same of steps that were not parsed.
+pub(super) fn captured_raw(steps: &NestedSteps) -> Vec<String> {
+    let mut names = Vec::new();
+    steps.0.iter().for_each(|step| collect(step, &mut names));
     names
 }
 

@@ -78,7 +78,7 @@ fn tags<'a>(spec: &'a LoadTestSpec, set: &'a ScenarioSet) -> BTreeSet<(&'a str, 
     all.push(&spec.tags);
     for scenario in &set.scenarios {
         all.push(&scenario.tags);
-        scenario::visit(&scenario.steps, &mut |step| match step {
+        scenario.visit(&mut |step| match step {
             Step::Request(request) => all.push(&request.tags),
             Step::Record { tags, .. } => all.push(tags),
             _ => {}
@@ -99,8 +99,7 @@ struct Known<'a> {
 
 impl<'a> Known<'a> {
     fn new(spec: &'a LoadTestSpec, timeline: &'a Timeline, set: &'a ScenarioSet) -> Self {
-        let requests: Vec<_> =
-            set.scenarios.iter().flat_map(|scenario| scenario::requests(&scenario.steps)).collect();
+        let requests: Vec<_> = set.requests().map(|(_, request)| request).collect();
         let checks = requests.iter().flat_map(|request| {
             let captures = request.capture.iter().map(scenario::Capture::check_name);
             request.expect.iter().map(|expectation| expectation.name.clone()).chain(captures)

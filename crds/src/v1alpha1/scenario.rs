@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{duration::TimeSpan, step::Step};
+use super::{
+    duration::TimeSpan,
+    step::{NestedSteps, Step},
+};
 
 /// One kind of user journey.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +33,19 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 20))]
     pub tags: BTreeMap<String, String>,
+
+    /// Steps that each user does once, before its first iteration of the scenario: logging in, for example. What
+    /// they capture and set stays with the user for all of its iterations, and so do its cookies. A request that
+    /// fails, a response that is not as expected and a capture that finds nothing end them and the iteration, and
+    /// count as the failed check `onStart`; the user tries again with its next iteration. Written as `steps`.
+    #[serde(default, skip_serializing_if = "NestedSteps::is_empty")]
+    pub on_start: NestedSteps,
+
+    /// Steps that each user who began the scenario does once, when it ends: at the end of the load, or when fewer
+    /// users are wanted. They have to end within the graceful stop, and are left out for who is cut off. They
+    /// know what `onStart` captured. Written as `steps`.
+    #[serde(default, skip_serializing_if = "NestedSteps::is_empty")]
+    pub on_stop: NestedSteps,
 
     /// What an iteration does, in order.
     #[schemars(length(min = 1, max = 100))]

@@ -45,9 +45,11 @@ fn describe(manifest: &Manifest) -> String {
     }
     text += "scenarios\n";
     for scenario in &manifest.valid.scenarios.scenarios {
-        let requests = upsurge_core::scenario::requests(&scenario.steps);
         text += &format!("  {} (weight {})\n", scenario.name, scenario.weight);
-        requests.iter().for_each(|request| text += &format!("    {}\n", request.name));
+        for (steps, when) in scenario.phases().into_iter().zip(["    on start: ", "    ", "    on stop: "]) {
+            let requests = upsurge_core::scenario::requests(steps);
+            requests.iter().for_each(|request| text += &format!("{when}{}\n", request.name));
+        }
     }
     for metric in &manifest.spec.metrics {
         let description = metric.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();

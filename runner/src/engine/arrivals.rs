@@ -64,6 +64,7 @@ async fn start_all(context: &Rc<Context>, load: usize, share: Share, crew: &Rc<C
         crew.start(Due { index, at });
     }
     crew.wait_until_idle().await;
+    crew.dismiss().await;
 }
 
 /// Counts what was due long before now as dropped; gives the number of the first iteration to do.

@@ -17,6 +17,7 @@ use upsurge_core::{
 
 use super::{
     context::Context,
+    once,
     user::User,
     work::{After, Present, StageOf, Task, iterate},
 };
@@ -76,8 +77,11 @@ async fn live(context: Rc<Context>, load: usize, index: u64, supply: Supply) {
     let mut user = User::new(&context.program, plan.first_user + index + 1);
     let mut done = 0;
     let end = context.instant(plan.end() + plan.graceful_stop);
-    let work = work(&context, &mut user, (load, plan), index, &supply, &mut done);
-    context.cut_off(end, plan.graceful_stop, work).await;
+    let life = async {
+        work(&context, &mut user, (load, plan), index, &supply, &mut done).await;
+        once::stop(&context, &mut user, StageOf::Load(load)).await;
+    };
+    context.cut_off(end, plan.graceful_stop, life).await;
     if let Supply::Own { each, .. } = supply {
         drop_rest(&context, load, each.saturating_sub(done));
     }

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt, future, stream};
 use tokio::{
     sync::Notify,
     task::{JoinHandle, spawn_local},
@@ -19,6 +20,7 @@ use upsurge_crds::v1alpha1::WhenBusy;
 
 use super::{
     context::Context,
+    once,
     user::User,
     work::{After, Present, StageOf, Task, iterate},
 };
@@ -28,6 +30,8 @@ use super::{
 const FEWEST_IN_TURN: u64 = 8;
 /// Fewest users per core: with fewer, a core could be out of users while another one has some.
 const FEWEST_PER_CORE: u64 = 8;
+/// Users of a core that end at the same time, so that their end is no burst of its own.
+const LEAVING_AT_ONCE: usize = 16;
 
 /// An iteration that is due.
 #[derive(Clone, Copy, Debug)]
@@ -135,6 +139,15 @@ impl Crew {
         while self.busy.get() > 0 {
             self.returned.notified().await;
         }
+    }
+
+    /// Lets all users end what they began for good, some at a time.
+    pub(crate) async fn dismiss(&self) {
+        let members = self.free.take().into_iter().filter(|member| !member.user.stays.is_empty());
+        let leaving = members.map(|mut member| async move {
+            once::stop(&self.context, &mut member.user, StageOf::Load(self.load)).await;
+        });
+        stream::iter(leaving).buffer_unordered(LEAVING_AT_ONCE).for_each(|()| future::ready(())).await;
     }
 
     /// Cuts off what is under way; what still waits is dropped.

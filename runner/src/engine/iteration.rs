@@ -73,7 +73,8 @@ impl<'a> Iteration<'a> {
 
     /// Goes through all operations.
     pub(crate) async fn run(&mut self) -> Result<(), Ended> {
-        self.go(0..usize::MAX).await
+        let journey = self.context.program.scenarios.get(self.scenario);
+        self.go(0..journey.map_or(0, |journey| journey.length)).await
     }
 
     /// Goes through a part of the operations.

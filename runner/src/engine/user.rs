@@ -14,6 +14,7 @@ use url::Url;
 use super::{
     context::Context,
     feeders::{Exhausted, Feeders, Rows},
+    once::Stays,
     work::After,
 };
 use crate::{
@@ -32,6 +33,8 @@ pub(crate) struct User {
     pub(crate) cookies: Cookies,
     /// When its next iteration is intended to start, if its scenario has a pace.
     pub(crate) paced: Option<Instant>,
+    /// What stays with it of the steps that it did once.
+    pub(super) stays: Stays,
     /// Connections for steps side by side.
     #[allow(clippy::box_collection, reason = "most users have none, and each byte counts")]
     lanes: Option<Box<Vec<Connections>>>,
@@ -153,13 +156,13 @@ impl User {
         variables.choose(program);
         variables.set(USER_SLOT, number.into());
         let (connections, cookies) = (Connections::default(), Cookies::default());
-        Self { variables, connections, cookies, paced: None, lanes: None }
+        Self { variables, connections, cookies, paced: None, stays: Stays::default(), lanes: None }
     }
 
     /// The same user with other connections, for steps side by side: its cookies are shared.
     pub(crate) fn fork(&self, connections: Connections) -> Self {
         let (variables, cookies) = (Variables::default(), self.cookies.clone());
-        Self { variables, connections, cookies, paced: None, lanes: None }
+        Self { variables, connections, cookies, paced: None, stays: Stays::default(), lanes: None }
     }
 
     /// Connections for so many lanes: the user's own, then those it had before.
@@ -196,19 +199,27 @@ impl User {
         }
     }
 
-    /// Takes values anew, as a user who comes for the first time.
+    /// Takes values anew, as a user who comes for the first time; one who has begun a scenario for good keeps
+    /// those that it began with.
     pub(crate) fn choose_values(&mut self, program: &Program) {
-        self.variables.choose(program);
+        if self.stays.is_empty() {
+            self.variables.choose(program);
+        }
     }
 
     /// Forgets what the last iteration left behind and sets what a new one begins with.
     pub(crate) fn begin(&mut self, program: &Program, iteration: u64, scenario: usize) {
+        self.variables.set(ITERATION_SLOT, iteration.into());
+        self.restore(program, scenario);
+    }
+
+    /// Gives variables and cookies back what they had at the start of the scenario.
+    pub(super) fn restore(&mut self, program: &Program, scenario: usize) {
         for slot in &program.captured {
             if let Some(place) = self.variables.slots.get_mut(*slot) {
                 *place = program.constants.get(*slot).cloned().flatten();
             }
         }
-        self.variables.set(ITERATION_SLOT, iteration.into());
         self.variables.set(LOOP_COUNT_SLOT, 0.into());
         if let Some(scenario) = program.scenarios.get(scenario)
             // Mostly it is the same one again, and its name need not be copied.
@@ -219,6 +230,11 @@ impl User {
         if !program.keep_cookies {
             self.cookies = Cookies::default();
         }
+        self.stays.restore(
+            scenario,
+            &mut self.variables,
+            (!program.keep_cookies).then_some(&mut self.cookies),
+        );
     }
 }
 
@@ -230,6 +246,11 @@ impl Cookies {
     /// Lets clones keep cookies for each other.
     fn share(&mut self) {
         self.0.get_or_insert_default();
+    }
+
+    /// The same cookies, apart from these.
+    pub(super) fn copied(&self) -> Self {
+        Self(self.0.as_ref().map(|store| Rc::new(RefCell::new(store.borrow().clone()))))
     }
 
     /// Adds the cookies that belong to a request, and `own` ones, which win over those of the same name,

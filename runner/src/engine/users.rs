@@ -13,6 +13,7 @@ use upsurge_core::{
 
 use super::{
     context::Context,
+    once,
     user::User,
     work::{After, Present, StageOf, Task, iterate},
 };
@@ -56,9 +57,13 @@ async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), int
         }
         let user = user.get_or_insert_with(|| User::new(&context.program, plan.first_user + index + 1));
         let end = context.instant(cut(plan, last));
-        let work = work(&context, user, (load, index, total), &mut iterations, chain);
-        context.cut_off(end, plan.graceful_stop, work).await;
-        // A user who leaves hangs up.
+        let life = async {
+            work(&context, user, (load, index, total), &mut iterations, chain).await;
+            once::stop(&context, user, StageOf::Load(load)).await;
+        };
+        context.cut_off(end, plan.graceful_stop, life).await;
+        // A user who leaves hangs up, and begins anew when it comes again.
+        user.stays.clear();
         user.hang_up();
     }
 }

@@ -8,6 +8,7 @@ use std::{
 use super::{
     context::{Context, count},
     iteration::Iteration,
+    once,
     user::User,
 };
 use crate::http::meter::Traffic;
@@ -65,11 +66,11 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     if !context.supply(user, task.scenario) {
         return;
     }
-    let begun = Instant::now();
+    let mut begun = Instant::now();
     let stage = task.stage.at(context, begun);
     let paced = user.paced.take().unwrap_or(begun);
     let late = |intended| begun.saturating_duration_since(intended);
-    let (intended, lag, queued) = match task.after {
+    let (mut intended, lag, queued) = match task.after {
         After::Schedule { queued } => {
             let lag = late(task.intended).saturating_sub(queued.unwrap_or_default());
             (task.intended, Some(lag), queued)
@@ -80,9 +81,20 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     context.recorder.borrow_mut().started(stage, task.scenario, lag, queued);
     count(&context.counts.started, 1);
     user.begin(&context.program, task.index, task.scenario);
-    let traffic = Rc::clone(&user.connections.traffic);
-    let _rest = RestOfTraffic { context: Rc::clone(context), traffic, stage, scenario: task.scenario };
+    let _rest = RestOfTraffic::new(context, user, stage, task.scenario);
     let pacing = context.program.scenarios.get(task.scenario).and_then(|journey| journey.pacing);
+    if let Some(once) = once::due(context, user, task.scenario) {
+        // On the heap: few tests have such steps, and each user would keep the place.
+        let ready = Box::pin(once::start(context, user, once, task.scenario, task.stage)).await;
+        // The time that this takes is no part of the iteration, which is not late because of it.
+        let (arrived, spent) = (begun, begun.elapsed());
+        (begun, intended) = (begun + spent, intended + spent);
+        if !ready {
+            leave(context, user, pacing.map(|pacing| intended + pacing));
+            context.timer.wait_until(arrived + SHORTEST_ITERATION).await;
+            return;
+        }
+    }
     let mut iteration = Iteration::new(context, user, task.scenario, task.stage, intended);
     if let Err(ended) = iteration.run().await {
         tracing::trace!(message = ended.message, "iteration ended early");
@@ -91,21 +103,33 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
     context.recorder.borrow_mut().finished(stage, task.scenario, duration);
     count(&context.counts.finished, 1);
     let rested = iteration.rested();
-    user.paced = pacing.map(|pacing| intended + pacing);
-    if context.program.close_after_iteration {
-        user.hang_up();
-    }
+    leave(context, user, pacing.map(|pacing| intended + pacing));
     if !rested {
         context.timer.wait_until(begun + SHORTEST_ITERATION).await;
     }
 }
 
+/// Lets a user be as it is between iterations.
+fn leave(context: &Context, user: &mut User, paced: Option<Instant>) {
+    user.paced = paced;
+    if context.program.close_after_iteration {
+        user.hang_up();
+    }
+}
+
 /// Counts, at its end, bytes that belong to no finished request.
-struct RestOfTraffic {
+pub(super) struct RestOfTraffic {
     context: Rc<Context>,
     traffic: Rc<Traffic>,
     stage: usize,
     scenario: usize,
+}
+
+impl RestOfTraffic {
+    pub(super) fn new(context: &Rc<Context>, user: &User, stage: usize, scenario: usize) -> Self {
+        let traffic = Rc::clone(&user.connections.traffic);
+        Self { context: Rc::clone(context), traffic, stage, scenario }
+    }
 }
 
 impl Drop for RestOfTraffic {

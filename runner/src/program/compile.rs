@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use upsurge_core::{
     metrics::Catalog,
-    scenario::{self, ScenarioSet, Step},
+    scenario::{self, ON_START_CHECK, ON_STOP_CHECK, ScenarioSet, Step},
     schedule::WeightedChoice,
     validate::Valid,
 };
@@ -13,7 +13,7 @@ use upsurge_crds::v1alpha1::LoadTestSpec;
 
 use crate::files::Files;
 
-use super::{Data, Journey, Operation, Program, address::Base};
+use super::{Data, Journey, Once, Operation, Phase, Program, Request, address::Base};
 
 /// What a program is made from.
 pub(crate) struct Sources<'a> {
@@ -93,7 +93,9 @@ impl Program {
             pacing: None,
             tags: BTreeMap::new(),
             data: Vec::new(),
+            on_start: Vec::new(),
             steps: steps.to_vec(),
+            on_stop: Vec::new(),
         };
         compile(sources, &[scenario], &[1])
     }
@@ -145,26 +147,59 @@ fn compile(
         compiler.scenario = index;
         compiler.scenario_name = &scenario.name;
         compiler.steps(&scenario.steps)?;
+        let length = compiler.operations.len();
+        let once = compiler.once(scenario)?;
         compiler.program.scenarios.push(Journey {
             name: scenario.name.clone(),
             tags: scenario.tags.clone(),
             data: scenario.data.clone(),
             pacing: scenario.pacing,
             operations: std::mem::take(&mut compiler.operations),
+            length,
+            once,
         });
     }
-    let requests = compiler.program.requests.iter();
-    let mut captured: Vec<usize> =
-        requests.flat_map(|request| request.captures.iter().map(|capture| capture.slot)).collect();
     let operations = compiler.program.scenarios.iter().flat_map(|journey| &journey.operations);
-    captured.extend(operations.filter_map(|operation| match operation {
-        Operation::Set { slot, .. } => Some(*slot),
-        _ => None,
-    }));
-    captured.sort_unstable();
-    captured.dedup();
-    compiler.program.captured = captured;
+    compiler.program.captured = written(operations, &compiler.program.requests);
     Ok(compiler.program)
+}
+
+/// Slots that operations capture to and set.
+fn written<'a>(operations: impl Iterator<Item = &'a Operation>, requests: &[Request]) -> Vec<usize> {
+    let mut slots = Vec::new();
+    for operation in operations {
+        match operation {
+            Operation::Set { slot, .. } => slots.push(*slot),
+            Operation::Request(index) => {
+                let captures = requests.get(*index).into_iter().flat_map(|request| &request.captures);
+                slots.extend(captures.map(|capture| capture.slot));
+            }
+            _ => {}
+        }
+    }
+    slots.sort_unstable();
+    slots.dedup();
+    slots
+}
+
+impl Compiler<'_> {
+    /// The steps that each user of a scenario does once.
+    fn once(&mut self, scenario: &scenario::Scenario) -> Result<Option<Box<Once>>, ProgramError> {
+        if scenario.on_start.is_empty() && scenario.on_stop.is_empty() {
+            return Ok(None);
+        }
+        let start = self.phase(&scenario.on_start, ON_START_CHECK)?;
+        let stop = self.phase(&scenario.on_stop, ON_STOP_CHECK)?;
+        let operations = self.operations.get(start.range.clone()).unwrap_or_default();
+        let kept = written(operations.iter(), &self.program.requests);
+        Ok(Some(Box::new(Once { start, stop, kept })))
+    }
+
+    fn phase(&mut self, steps: &[Step], check: &str) -> Result<Phase, ProgramError> {
+        let begin = self.operations.len();
+        self.steps(steps)?;
+        Ok(Phase { range: begin..self.operations.len(), check: self.check(check.to_owned()) })
+    }
 }
 
 /// Tags of the test and of each load, by stage.

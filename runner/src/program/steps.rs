@@ -162,7 +162,7 @@ impl Compiler<'_> {
     }
 
     /// A check that counts failures only.
-    fn check(&mut self, check: String) -> usize {
+    pub(super) fn check(&mut self, check: String) -> usize {
         let (scenario, group) = (self.scenario, self.group);
         self.program.conditions.push(Condition { expression: None, check, scenario, group });
         self.program.conditions.len() - 1
