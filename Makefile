@@ -37,7 +37,7 @@ lint: ## Check scripts, format, clippy and the documentation; warnings are error
 
 .PHONY: unit
 unit: ## Tests that need no cluster
-	$(nextest) --workspace --exclude upsurge-e2e
+	export UPSURGE_REQUIRE_PROMETHEUS=1 PATH="$$(tools/build prometheus):$$PATH"; $(nextest) --workspace --exclude upsurge-e2e
 	cargo test --quiet --doc --workspace --exclude upsurge-e2e
 
 .PHONY: generate
@@ -107,9 +107,10 @@ deny: ## Check the dependencies' licences and sources, and for duplicates and ba
 	PATH="$$(tools/build deny):$$PATH" cargo deny check bans licenses sources
 
 .PHONY: tools
-tools: ## Build helm, kubeconform, kind, nextest and Kubernetes' schemas
+tools: ## Build or fetch helm, kubeconform, kind, nextest, Prometheus and Kubernetes' schemas
 	@tools/build go
 	@tools/build nextest
+	@tools/build prometheus
 	@tools/build schemas
 
 .PHONY: clean

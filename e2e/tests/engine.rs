@@ -1,14 +1,16 @@
-//! What the engine does under the operator: loads side by side, split exactly over runners.
+//! What the engine does under the operator: loads side by side, split exactly over runners, steps after the load,
+//! and a test that ends itself.
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::{core::v1::ConfigMap, events::v1::Event};
+use kube::{ResourceExt, api::ListParams};
 use serde_json::{Value, json};
 use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
     api::{ensure_verdict, status},
     fixtures::{merged, runner, spec},
     target::{Stats, Target, apply},
-    wait::seconds,
+    wait::{eventually, seconds},
     with_temp_namespace,
 };
 
@@ -100,6 +102,108 @@ async fn a_config_map_that_does_not_exist_is_named() -> Result<()> {
             ensure!(message.contains(part), "{message}");
         }
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_ends_itself_ends_all_runners_with_its_reason() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, json!({})).await?;
+        let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "5m"}});
+        let test = merged(
+            spec(load),
+            json!({
+                "scenarios": [{"name": "buy", "steps": [
+                    {"request": {"name": "buy", "url": "/"}},
+                    {"abort": {"reason": "sold out at {{ iteration }}", "if": "iteration == 100"}},
+                ]}],
+                "runner": runner(2),
+            }),
+        );
+        let run = context.run("sold-out", test, seconds(90)).await?;
+        ensure_verdict(&run, Verdict::Aborted, "Aborted")?;
+        let status = status(&run);
+        let message = status.message.clone().context("no message")?;
+        ensure!(
+            message.contains("of 2 (pod ") && message.ends_with("the test ended itself: sold out at 100"),
+            "{message}"
+        );
+        let mut states: Vec<_> = status.runners.iter().map(|runner| runner.state.as_str()).collect();
+        states.sort_unstable();
+        ensure!(states == ["AbortedByTest", "Stopped"], "{:?}", status.runners);
+        let summary = status.summary.context("what was measured is kept")?;
+        let received = target.quiet(seconds(20)).await?.received;
+        ensure!(
+            summary.requests >= 100 && received < 3_000,
+            "{} measured, {received} received",
+            summary.requests
+        );
+        Ok(())
+    })
+    .await
+}
+
+/// A test over three runners with a step after the load.
+fn tidied(expected: u16) -> Value {
+    let load = json!({"executors": {
+        "all": {"executor": "shared-iterations", "vus": 6, "iterations": 60, "maxDuration": "30s"},
+    }});
+    merged(
+        spec(load),
+        json!({
+            "after": [{"request": {"name": "tidy up", "method": "DELETE", "url": "/rows", "expect": [{"status": [expected]}]}}],
+            "runner": runner(3),
+        }),
+    )
+}
+
+fn rows() -> Value {
+    json!({"routes": [{"method": "GET", "path": "/", "json": {}}, {"method": "DELETE", "path": "/rows", "status": 204}]})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_steps_after_the_load_are_done_once_for_all_runners() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, rows()).await?;
+        let run = context.run("tidied", tidied(204), seconds(120)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        let stats = target.stats().await?;
+        let counts = ["GET /", "DELETE /rows"].map(|route| received(&stats, route));
+        ensure!(counts == [60, 1], "{counts:?}: {stats:?}");
+        let status = status(&run);
+        ensure!(status.warnings.is_empty(), "{:?}", status.warnings);
+        ensure!(
+            status.summary.as_ref().is_some_and(|summary| summary.requests == 60),
+            "{:?}",
+            status.summary
+        );
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_after_the_load_that_fails_is_a_warning_and_an_event() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, rows()).await?;
+        let run = context.run("untidied", tidied(200), seconds(120)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        ensure!(received(&target.stats().await?, "DELETE /rows") == 1, "it is done once all the same");
+        let warnings = status(&run).warnings;
+        ensure!(
+            matches!(&warnings[..], [warning] if warning.contains("spec.after") && warning.contains("tidy up")),
+            "{warnings:?}"
+        );
+        eventually("the event is there", seconds(20), async || {
+            let events = context.api::<Event>().list(&ListParams::default()).await?.items;
+            let told = events.into_iter().find(|event| {
+                event.reason.as_deref() == Some("AfterFailed")
+                    && event.regarding.as_ref().is_some_and(|about| about.name == Some(run.name_any()))
+            });
+            Ok(told.filter(|event| event.type_.as_deref() == Some("Warning")).map(|_| ()))
+        })
+        .await
     })
     .await
 }

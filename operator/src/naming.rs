@@ -21,10 +21,11 @@ pub fn hash(text: &str, length: usize) -> String {
 }
 
 /// Name of the run that a generation of a test makes; with `rerun`, of the one that a new value of the rerun
-/// annotation makes.
-pub fn run(test: &str, generation: i64, rerun: Option<&str>) -> String {
+/// annotation makes after so many others: the value may be one that was there before.
+pub fn run(test: &str, generation: i64, rerun: Option<(&str, i64)>) -> String {
     let suffix = match rerun {
-        Some(value) => format!("-g{generation}-{}", hash(value, 8)),
+        Some((value, 0)) => format!("-g{generation}-{}", hash(value, 8)),
+        Some((value, earlier)) => format!("-g{generation}-{}", hash(&format!("{earlier} {value}"), 8)),
         None => format!("-g{generation}"),
     };
     bounded(test, &suffix, LONGEST_RUN)
@@ -77,9 +78,11 @@ mod tests {
     #[test]
     fn short_names_stay_readable() {
         assert_eq!(run("checkout", 3, None), "checkout-g3");
-        let rerun = run("checkout", 3, Some("1700000000"));
+        let rerun = run("checkout", 3, Some(("1700000000", 0)));
         assert!(rerun.starts_with("checkout-g3-") && rerun.len() == "checkout-g3-".len() + 8, "{rerun}");
-        assert_ne!(rerun, run("checkout", 3, Some("1700000001")));
+        for other in [("1700000001", 0), ("1700000000", 1), ("1700000000", 2)] {
+            assert_ne!(rerun, run("checkout", 3, Some(other)));
+        }
         assert_eq!(label("checkout-g3"), "checkout-g3");
     }
 
@@ -87,7 +90,7 @@ mod tests {
     fn long_names_are_bounded_and_stay_different() {
         let (one, two) = (format!("{}a", "x".repeat(250)), format!("{}b", "x".repeat(250)));
         for name in [&one, &two] {
-            assert!(run(name, i64::MAX, Some("again")).len() <= 63);
+            assert!(run(name, i64::MAX, Some(("again", i64::MAX))).len() <= 63);
             assert!(label(name).len() <= 63);
             let base = base(name, "uid");
             assert!(format!("{base}-999").len() <= 63 && checkpoint(&base).len() <= 63, "{base}");

@@ -1,7 +1,5 @@
 //! What servers get while a load runs: a real Prometheus, and receivers made of the official types of
 //! OpenTelemetry.
-//!
-//! Without a `prometheus` on the PATH that test says so and passes, unless `UPSURGE_REQUIRE_PROMETHEUS=1` asks for it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
 
@@ -9,11 +7,10 @@
 mod processes;
 
 use std::{
-    env, fs,
+    fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -24,10 +21,10 @@ use opentelemetry_proto::tonic::{
     common::v1::{KeyValue, any_value},
     metrics::v1::{Metric, metric::Data, number_data_point},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use processes::{Ended, Upsurge, scratch, start_target, wait_until};
+use processes::{Ended, Upsurge, scratch, start_target};
 use prost::Message;
 use serde_json::Value;
+use upsurge_testing::Prometheus;
 
 /// A test of one request, 100 times a second for three seconds.
 fn test(name: &str) -> PathBuf {
@@ -52,81 +49,11 @@ fn run(name: &str, target: &str, arguments: &[&str]) -> (Ended, Value) {
     (ended, serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap())
 }
 
-/// A server that takes remote writes; it ends with the test.
-struct Prometheus {
-    process: Child,
-    directory: PathBuf,
-    address: String,
-}
-
-impl Prometheus {
-    fn start() -> Option<Self> {
-        let installed = env::split_paths(&env::var_os("PATH")?).any(|path| path.join("prometheus").is_file());
-        if !installed {
-            let required = env::var("UPSURGE_REQUIRE_PROMETHEUS").is_ok_and(|value| value == "1");
-            assert!(!required, "there is no `prometheus` on the PATH: install the package prometheus");
-            println!("skipped: there is no `prometheus` on the PATH");
-            return None;
-        }
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let config = scratch("prometheus.yml", "scrape_configs: []\n");
-        let directory = config.with_file_name(format!("prometheus-{port}"));
-        let process = Command::new("prometheus")
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", directory.display()))
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .arg("--web.enable-remote-write-receiver")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let prometheus = Self { process, directory, address: format!("127.0.0.1:{port}") };
-        wait_until("Prometheus is ready", || prometheus.get("/-/ready").is_some());
-        Some(prometheus)
-    }
-
-    /// The body of a good answer.
-    fn get(&self, path: &str) -> Option<String> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text).ok()?;
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        (head.split(' ').nth(1)? == "200").then(|| body.to_owned())
-    }
-
-    /// Labels and values of all series that a query gives.
-    fn query(&self, query: &str) -> Vec<(Value, f64)> {
-        let query = utf8_percent_encode(query, NON_ALPHANUMERIC);
-        let answer = self.get(&format!("/api/v1/query?query={query}")).unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        let result = answer["data"]["result"].as_array().unwrap();
-        let value = |series: &Value| series["value"][1].as_str().unwrap().parse().unwrap();
-        result.iter().map(|series| (series["metric"].clone(), value(series))).collect()
-    }
-
-    /// The value of the one series that a query gives.
-    fn value(&self, query: &str) -> f64 {
-        match &self.query(query)[..] {
-            [(_, value)] => *value,
-            other => panic!("{query}: {other:?}"),
-        }
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        self.process.kill().ok();
-        self.process.wait().ok();
-        fs::remove_dir_all(&self.directory).ok();
-    }
-}
-
 #[test]
 fn a_real_prometheus_has_the_figures_of_the_summary() {
-    let Some(prometheus) = Prometheus::start() else { return };
+    let Some(prometheus) = Prometheus::receiving() else { return };
     let target = start_target(Some("errorRate: 0.1"), &["--latency", "3ms"]);
-    let out = format!("prometheus=http://{}/api/v1/write", prometheus.address);
+    let out = format!("prometheus={}/api/v1/write", prometheus.url());
     let arguments = ["--out", &out, "--out-interval", "1s", "--testid", "one", "--tag", "team=a b"];
     let stats = ["--out-trend-stats", "p(95),p(99.9),avg,max,count"];
     let (ended, summary) = run("prometheus", target.url(), &[&arguments[..], &stats].concat());

@@ -194,6 +194,10 @@ pub struct LoadTestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_digest: Option<String>,
 
+    /// How many runs the annotation `upsurge.dev/rerun` has asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reruns: Option<i64>,
+
     /// Value of the annotation `upsurge.dev/rerun` that the newest run answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rerun: Option<String>,

@@ -84,7 +84,8 @@ pub fn decide(test: &LoadTest, runs: &[LoadTestRun]) -> Decision {
         return Decision::Suspended { due: true };
     }
     let generation = test.metadata.generation.unwrap_or_default();
-    let rerun = (trigger == Trigger::Rerun).then(|| rerun(test)).flatten();
+    let earlier = test.status.as_ref().and_then(|status| status.reruns).unwrap_or_default();
+    let rerun = rerun(test).filter(|_| trigger == Trigger::Rerun).map(|value| (value, earlier));
     let name = naming::run(&test.name_any(), generation, rerun);
     let exists = runs.iter().any(|run| run.name_any() == name);
     match runs.iter().find(|run| is_active(run)) {

@@ -12,7 +12,7 @@ use upsurge_crds::{
 
 use super::{
     Error,
-    decide::{Decision, age_key, is_active, rerun},
+    decide::{Decision, Trigger, age_key, is_active, rerun},
 };
 use crate::{context::Context, status};
 
@@ -24,6 +24,9 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
     if let Decision::Start(start) = decision {
         status.last_run_generation = generation;
         status.last_run_digest = Some(start.digest.clone());
+        if start.trigger == Trigger::Rerun {
+            status.reruns = Some(status.reruns.unwrap_or_default() + 1);
+        }
         if let Some(value) = rerun(test) {
             status.last_rerun = Some(value.into());
         }

@@ -6,7 +6,7 @@ use serde_json::json;
 use upsurge_crds::v1alpha1::{LoadTestRunStatus, LoadTestStatus};
 
 use super::*;
-use crate::load_test::build;
+use crate::load_test::{build, update_status::status};
 
 fn test(generation: i64, level: u32) -> LoadTest {
     serde_json::from_value(json!({
@@ -85,7 +85,23 @@ fn a_run_is_due_for_each_change_that_matters(
 fn a_new_value_of_the_annotation_makes_one_more_run_of_the_same_spec() {
     let decision = decide(&after(annotated(test(1, 5), "b"), &test(1, 5), Some("a")), &[]);
     let (name, trigger) = started(&decision).unwrap();
-    assert_eq!((name, trigger), (naming::run("checkout", 1, Some("b")).as_str(), Trigger::Rerun));
+    assert_eq!((name, trigger), (naming::run("checkout", 1, Some(("b", 0))).as_str(), Trigger::Rerun));
+}
+
+#[test]
+fn a_value_of_the_annotation_that_comes_back_makes_a_run_of_its_own() {
+    let (mut state, mut names) = (after(test(1, 5), &test(1, 5), None), Vec::new());
+    for value in ["a", "b", "a", "b"] {
+        state = annotated(state, value);
+        let decision = decide(&state, &[]);
+        assert_eq!(decide(&state, &[]), decision, "asked again, as after a restart, it is the same one");
+        names.extend(started(&decision).map(|(name, _)| name.to_owned()));
+        state.status = Some(status(&state, &decision, &[], jiff::Timestamp::UNIX_EPOCH));
+        assert_eq!(decide(&state, &[]), Decision::Nothing);
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 4, "{names:?}");
 }
 
 #[test]

@@ -1,0 +1,246 @@
+//! The collector: who may speak, what outlives the operator, and two operators at once.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+};
+use http_body_util::BodyExt as _;
+use k8s_openapi::{
+    api::{batch::v1::Job, core::v1::ConfigMap},
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
+    apimachinery::pkg::apis::meta::v1::OwnerReference,
+};
+use kube::{
+    Api, Client, CustomResourceExt as _, ResourceExt as _,
+    api::{DeleteParams, PostParams},
+};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use upsurge_core::{
+    metrics::{Metrics, Selector, SeriesKey, Sink, Tags, names},
+    protocol::RunPlan,
+    validate::validate,
+};
+use upsurge_crds::{LoadTestRun, names::TOKEN_AUDIENCE};
+use upsurge_operator::collector::{SessionConfig, Sessions};
+
+use crate::space::{PAUSE, Space, object, until};
+
+async fn post(router: &Router, path: &str, token: Option<&str>, body: &Value) -> (StatusCode, Value) {
+    let mut request = Request::post(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let response = router.clone().oneshot(request.body(Body::from(body.to_string())).unwrap()).await.unwrap();
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// A run in short: any object may own a Job and a checkpoint.
+async fn run(space: &Space) -> (SessionConfig, Job) {
+    let owner: ConfigMap = space.create(json!({"metadata": {"name": "run-1"}})).await;
+    let owner = OwnerReference {
+        api_version: "v1".into(),
+        kind: "ConfigMap".into(),
+        name: owner.name_any(),
+        uid: owner.uid().unwrap(),
+        ..OwnerReference::default()
+    };
+    let job: Job = space
+        .create(json!({
+            "metadata": {"name": "run-1", "ownerReferences": [owner]},
+            "spec": {"suspend": true, "completions": 2, "parallelism": 2, "completionMode": "Indexed",
+                "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "runner", "image": PAUSE}]}}},
+        }))
+        .await;
+    let plan: RunPlan = object(json!({
+        "namespace": space.name, "run": "run-1", "uid": owner.uid, "runners": 2,
+        "test": {
+            "target": {"baseUrl": "http://checkout"},
+            "scenarios": [{"name": "browse", "steps": [{"request": {"name": "home", "url": "/"}}]}],
+            "load": {"unit": "Users", "constant": {"level": 2, "duration": "1m"}},
+        },
+    }));
+    let valid = Arc::new(validate(&plan.test).unwrap());
+    let config = SessionConfig {
+        plan: Arc::new(plan),
+        valid,
+        job: "run-1".into(),
+        checkpoint: "run-1-checkpoint".into(),
+        labels: BTreeMap::new(),
+        owner,
+    };
+    (config, job)
+}
+
+fn hello(runner: u32, pod: &str) -> Value {
+    json!({"runner": runner, "pod": pod, "sentAt": 0, "readiness": "ready"})
+}
+
+fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Value {
+    let mut metrics = Metrics::default();
+    metrics.add(SeriesKey { metric: names::HTTP_REQS.into(), tags: Tags::default() }, &Sink::Counter(10.0));
+    let generator = json!({"cpuSeconds": 0.1, "periods": 0, "throttledPeriods": 0});
+    let deltas: Vec<_> = numbers
+        .iter()
+        .map(|number| {
+            let mut delta = json!({"number": number, "fromMs": number * 1000 - 1000, "toMs": number * 1000,
+                "metrics": metrics, "generator": generator});
+            if done && Some(number) == numbers.last() {
+                delta["done"] = json!("completed");
+            }
+            delta
+        })
+        .collect();
+    json!({"runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
+}
+
+/// Whether a run exists is asked of the API server: it must know what a run is. True if it did not before.
+async fn with_runs(client: &Client) -> bool {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let definition = LoadTestRun::crd();
+    if definitions.get_opt(&definition.name_any()).await.unwrap().is_some() {
+        return false;
+    }
+    definitions.create(&PostParams::default(), &definition).await.unwrap();
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
+    until("runs to be known", || async { runs.get_opt("no-such").await.ok() }).await;
+    true
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator() {
+    let space = Space::new("collector").await;
+    let made_runs_known = with_runs(&space.client).await;
+    let (config, job) = run(&space).await;
+    let key = config.key();
+    let path = |what: &str| format!("/v1/runs/{}/run-1/{what}", space.name);
+    let pods =
+        [space.runner(Some(&job), "run-1-0", "0").await, space.runner(Some(&job), "run-1-1", "1").await];
+    let stranger = space.runner(None, "stranger", "0").await;
+    let mut tokens = Vec::new();
+    for pod in &pods {
+        tokens.push(space.token(Some(pod), TOKEN_AUDIENCE).await);
+    }
+
+    let sessions = Sessions::new(space.client.clone());
+    let router = sessions.router();
+    let own = hello(0, "run-1-0");
+    assert_eq!(
+        post(&router, &path("hello"), Some(&tokens[0]), &own).await.0,
+        StatusCode::SERVICE_UNAVAILABLE
+    );
+    sessions.set_serving(true);
+    let gone = post(&router, &path("hello"), Some(&tokens[0]), &own).await;
+    assert_eq!(gone.0, StatusCode::GONE, "there is no such LoadTestRun: {}", gone.1);
+    sessions.open(config.clone()).await.unwrap();
+
+    let foreign = space.token(Some(&pods[0]), "https://kubernetes.default.svc").await;
+    let unbound = space.token(None, TOKEN_AUDIENCE).await;
+    let strange = space.token(Some(&stranger), TOKEN_AUDIENCE).await;
+    for (who, token, body, expected) in [
+        ("nobody", None, own.clone(), StatusCode::UNAUTHORIZED),
+        ("a forged token", Some("a.b.c"), own.clone(), StatusCode::UNAUTHORIZED),
+        ("a token for the API server", Some(foreign.as_str()), own.clone(), StatusCode::UNAUTHORIZED),
+        ("a token of no pod", Some(unbound.as_str()), own.clone(), StatusCode::FORBIDDEN),
+        ("a pod of no Job", Some(strange.as_str()), hello(0, "stranger"), StatusCode::FORBIDDEN),
+        ("a pod of no Job that lies", Some(strange.as_str()), own.clone(), StatusCode::FORBIDDEN),
+        ("runner 0 as runner 1", Some(tokens[0].as_str()), hello(1, "run-1-0"), StatusCode::FORBIDDEN),
+        ("runner 0 as runner 1's pod", Some(tokens[0].as_str()), hello(1, "run-1-1"), StatusCode::FORBIDDEN),
+        ("runner 0 without sense", Some(tokens[0].as_str()), json!({}), StatusCode::BAD_REQUEST),
+    ] {
+        let (status, message) = post(&router, &path("hello"), token, &body).await;
+        assert_eq!(status, expected, "{who}: {message}");
+    }
+
+    assert_eq!(post(&router, &path("hello"), Some(&tokens[0]), &own).await.1["command"], "wait");
+    let start = until("the start", || async {
+        let (status, reply) = post(&router, &path("hello"), Some(&tokens[1]), &hello(1, "run-1-1")).await;
+        assert_eq!(status, StatusCode::OK, "{reply}");
+        reply["command"]["start"]["at"].as_i64()
+    })
+    .await;
+    let same = post(&router, &path("hello"), Some(&tokens[0]), &own).await.1;
+    assert_eq!(same["command"]["start"]["at"], start);
+    assert!(start > same["sentAt"].as_i64().unwrap(), "it is still to come");
+
+    let (status, reply) =
+        post(&router, &path("deltas"), Some(&tokens[0]), &deltas(0, "run-1-0", start, &[1, 2], false)).await;
+    assert_eq!((status, &reply["received"]), (StatusCode::OK, &json!(2)), "{reply}");
+    let (status, reply) =
+        post(&router, &path("deltas"), Some(&tokens[0]), &deltas(0, "run-1-0", start, &[9], false)).await;
+    assert_eq!((status, &reply["received"]), (StatusCode::CONFLICT, &json!(2)), "{reply}");
+    let last = deltas(0, "run-1-0", start, &[2, 3], true);
+    let (_, reply) = post(&router, &path("deltas"), Some(&tokens[0]), &last).await;
+    assert_eq!(reply, json!({"acknowledged": 3, "received": 3, "command": "continue"}));
+
+    // Another operator takes over. What this one adds after that is not durable, and so not acknowledged.
+    let next = Sessions::new(space.client.clone());
+    next.set_serving(true);
+    next.open(config.clone()).await.unwrap();
+    let restored = next.snapshot(&key).unwrap();
+    assert_eq!(restored.metrics.count(names::HTTP_REQS, &Selector::default()), 30.0);
+    assert_eq!((restored.runners[0].acknowledged, restored.all_done), (3, false));
+    sessions.close(&key).await;
+
+    let router = next.router();
+    let last = deltas(1, "run-1-1", start, &[1], true);
+    let (_, reply) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;
+    assert_eq!(reply["acknowledged"], 1, "{reply}");
+    let done = next.snapshot(&key).unwrap();
+    assert!(done.all_done && done.durable);
+    assert_eq!(done.metrics.count(names::HTTP_REQS, &Selector::default()), 40.0);
+    assert_eq!(done.t0.unwrap().as_nanosecond(), i128::from(start));
+    let checkpoint = space.api::<ConfigMap>().get("run-1-checkpoint").await.unwrap();
+    assert_eq!(checkpoint.owner_references()[0].uid, config.owner.uid);
+    assert_eq!(checkpoint.labels()["app.kubernetes.io/component"], "checkpoint");
+
+    next.close(&key).await;
+    assert!(next.snapshot(&key).is_none());
+    let (status, _) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;
+    assert_eq!(status, StatusCode::GONE);
+    if made_runs_known {
+        let definitions: Api<CustomResourceDefinition> = Api::all(space.client.clone());
+        definitions.delete(&LoadTestRun::crd().name_any(), &DeleteParams::default()).await.unwrap();
+    }
+    space.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn two_operators_at_once_do_not_count_twice() {
+    let space = Space::new("fenced").await;
+    let (config, job) = run(&space).await;
+    let pod = space.runner(Some(&job), "run-1-0", "0").await;
+    let token = space.token(Some(&pod), TOKEN_AUDIENCE).await;
+    let (old, new) = (Sessions::new(space.client.clone()), Sessions::new(space.client.clone()));
+    for sessions in [&old, &new] {
+        sessions.set_serving(true);
+        sessions.open(config.clone()).await.unwrap();
+    }
+    let path = format!("/v1/runs/{}/run-1/deltas", space.name);
+    let said = deltas(0, "run-1-0", 5, &[1, 2], true);
+    // Whoever finds the checkpoint changed by the other forgets its own view and goes on from the other's; the
+    // runner sends again what is not acknowledged.
+    for sessions in [&new, &old, &new, &old] {
+        let (router, path, token, said) = (sessions.router(), &path, &token, &said);
+        until("the acknowledgement", || async {
+            let (status, reply) = post(&router, path, Some(token), said).await;
+            assert_eq!(status, StatusCode::OK, "{reply}");
+            Some(()).filter(|()| reply["acknowledged"] == 2)
+        })
+        .await;
+    }
+    for sessions in [&old, &new] {
+        let metrics = sessions.snapshot(&config.key()).unwrap().metrics;
+        assert_eq!(metrics.count(names::HTTP_REQS, &Selector::default()), 20.0);
+        sessions.close(&config.key()).await;
+    }
+    space.end().await;
+}

@@ -1,0 +1,10 @@
+//! What tests of several crates share: real servers, each started for one test on a loopback address and gone
+//! with it.
+//!
+//! Only for tests: whatever goes wrong here panics, with what there is to know.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "only tests use it")]
+
+mod prometheus;
+
+pub use prometheus::Prometheus;
