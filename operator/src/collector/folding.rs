@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use upsurge_core::{
-    metrics::{Metrics, SeriesKey, Tags, names},
+    metrics::{Metrics, OVERFLOW, SeriesKey, Tags, names},
     thresholds::Target,
 };
 use upsurge_crds::v1alpha1::Threshold;
@@ -65,6 +65,10 @@ impl Folding {
 
     /// The series that takes the samples of a series at a level.
     pub fn key(&self, level: u8, key: &SeriesKey) -> SeriesKey {
+        // The mark that parts of the metric are not complete has to outlast them.
+        if key.tags.request.as_deref() == Some(OVERFLOW) {
+            return key.clone();
+        }
         let metric = key.metric.as_str();
         let whole = Tags::default;
         let stage = || Tags { stage: key.tags.stage.clone(), ..whole() };
@@ -166,6 +170,24 @@ mod tests {
         for level in 1..=COARSEST {
             stepwise = folding.fold(level, &stepwise);
             assert_eq!(stepwise, folding.fold(level, &sample()), "level {level}");
+        }
+    }
+
+    #[test]
+    fn that_there_were_too_many_series_is_known_at_every_level() {
+        let mut metrics = Metrics::default();
+        for number in 0..=upsurge_core::metrics::MOST_SERIES {
+            metrics.add(tagged(names::HTTP_REQS, "hold", &format!("request {number}")), &Sink::Counter(1.0));
+        }
+        assert!(metrics.is_overflowed(names::HTTP_REQS));
+        let mut stepwise = metrics.clone();
+        for level in 0..=COARSEST {
+            stepwise = Folding::default().fold(level, &stepwise);
+            for folded in [&stepwise, &Folding::default().fold(level, &metrics)] {
+                assert!(folded.is_overflowed(names::HTTP_REQS), "level {level}");
+                assert_eq!(folded.overflowed().count(), 1, "level {level}");
+                assert_eq!(folded.count(names::HTTP_REQS, &Selector::default()), 5_001.0, "level {level}");
+            }
         }
     }
 
