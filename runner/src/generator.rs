@@ -8,7 +8,7 @@ mod threads;
 
 use upsurge_core::protocol::GeneratorDelta;
 
-pub(crate) use self::limits::raise_file_limit;
+pub(crate) use self::limits::{is_exhausted, raise_file_limit};
 use self::threads::Threads;
 
 /// Reads the figures of this process and gives their changes.
@@ -27,7 +27,11 @@ impl Default for GeneratorProbe {
 impl GeneratorProbe {
     /// What has changed since the last call, or since the probe was made. To be called about once per second.
     pub fn take(&mut self) -> GeneratorDelta {
-        let now = read();
+        let mut now = read();
+        if now.periods < self.last.periods {
+            // Could not be read: without file descriptors nothing can.
+            (now.periods, now.throttled_periods) = (self.last.periods, self.last.throttled_periods);
+        }
         let load = self.threads.look();
         let delta = GeneratorDelta {
             cpu_seconds: (now.cpu_seconds - self.last.cpu_seconds).max(0.0),

@@ -50,6 +50,9 @@ pub const ITERATION_QUEUE_WAIT: &str = "iteration_queue_wait";
 /// Counter: transport errors and timeouts, tagged by kind in `check`'s place of the key.
 pub const REQUEST_ERRORS: &str = "request_errors";
 
+/// Kind of error of a generator that has no local ports or file descriptors left.
+pub const EXHAUSTED: &str = "out of ports or files";
+
 /// All built-in metrics.
 pub const ALL: [&str; 24] = [
     HTTP_REQ_DURATION,

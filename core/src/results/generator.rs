@@ -95,7 +95,7 @@ pub fn generator(
         // Users who don't pause drive as fast as they can: being busy is what they are asked for.
         if scheduled.is_some() { &mut problems } else { &mut warnings }.push(busy);
     }
-    problems.extend(exhausted(usage));
+    problems.extend(exhausted(usage, metrics));
     warnings.extend(too_many_series(metrics));
     GeneratorResult {
         achieved: due.filter(|due| *due > 0).map(|due| percent((done / due as f64).min(1.0))),
@@ -142,7 +142,7 @@ fn saturated(usage: &GeneratorDelta) -> Option<String> {
 }
 
 /// What ran out.
-fn exhausted(usage: &GeneratorDelta) -> Vec<String> {
+fn exhausted(usage: &GeneratorDelta, metrics: &Metrics) -> Vec<String> {
     let files = usage.files_left.filter(|left| *left < FILES_LIMIT).map(|left| {
         format!(
             "file descriptors ran out ({left} left): connections can't be opened; raise the limit of open files \
@@ -155,7 +155,17 @@ fn exhausted(usage: &GeneratorDelta) -> Vec<String> {
              alive, raise spec.runner.parallelism or widen net.ipv4.ip_local_port_range"
         )
     });
-    files.into_iter().chain(ports).collect()
+    let mut found: Vec<String> = files.into_iter().chain(ports).collect();
+    let kind = Selector { check: Some(names::EXHAUSTED.into()), ..Selector::default() };
+    let failed = metrics.count(names::REQUEST_ERRORS, &kind);
+    // It may be over before anybody looks.
+    if found.is_empty() && failed > 0.0 {
+        found.push(format!(
+            "{failed} requests failed because file descriptors or local ports ran out: raise the limit of open files \
+             (ulimit -n) or spec.runner.parallelism, keep connections alive, or widen net.ipv4.ip_local_port_range"
+        ));
+    }
+    found
 }
 
 fn too_many_series(metrics: &Metrics) -> Option<String> {

@@ -166,6 +166,15 @@ fn loaded(started: u64, dropped: u64, lag_milliseconds: u64) -> Metrics {
     metrics
 }
 
+/// Requests that failed because the generator was at its end.
+fn short_of(requests: f64) -> Metrics {
+    let mut metrics = loaded(1100, 0, 1);
+    let mut key = key("request_errors", "low", None, None);
+    key.tags.check = Some(crate::metrics::names::EXHAUSTED.into());
+    metrics.add(key, &Sink::Counter(requests));
+    metrics
+}
+
 const STARTS: [i64; 3] = [1_000_000_000, 1_004_500_000, 1_002_000_000];
 
 #[test]
@@ -193,6 +202,7 @@ fn a_generator_that_did_what_was_asked_is_healthy() {
 #[case::saturated(loaded(1100, 0, 1), watched(20.0, 99, 999), &STARTS, "no CPU time to spare in 66.67% of the seconds (busiest core 98.7%)")]
 #[case::files(loaded(1100, 0, 1), watched(0.0, 3, 999), &STARTS, "file descriptors ran out (3 left)")]
 #[case::ports(loaded(1100, 0, 1), watched(0.0, 99, 7), &STARTS, "local ports to one address ran out (7 left)")]
+#[case::failed(short_of(3.0), usage(0, 0), &STARTS, "3 requests failed because file descriptors or local ports ran out")]
 #[case::missing(loaded(1100, 0, 1), usage(0, 0), &[1, 2], "only 2 of 3 runners started")]
 #[case::apart(loaded(1100, 0, 1), usage(0, 0), &[0, 5, 1_500_000_000], "the runners started 1500ms apart")]
 fn a_generator_that_did_not_is_not(

@@ -1,13 +1,24 @@
 //! What connections need of the system: file descriptors and local ports.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, io};
 
 /// State of a listening socket in the kernel's tables: it has no peer.
 const LISTENING: &str = "0A";
 
+/// Whether an error says that there are no file descriptors left, here or on the whole system.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    // EMFILE and ENFILE have no kind of their own.
+    error.raw_os_error().is_some_and(|code| [24, 23].contains(&code))
+}
+
 /// File descriptors that this process may still open; `None` where the system does not tell.
 pub(super) fn files_left() -> Option<u64> {
-    let open = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    let open = match fs::read_dir("/proc/self/fd") {
+        Ok(open) => open.count() as u64,
+        // To look takes one, too.
+        Err(error) if is_exhausted(&error) => return Some(0),
+        Err(_) => return None,
+    };
     // One of them was the directory itself.
     Some(limit()?.saturating_sub(open.saturating_sub(1)))
 }

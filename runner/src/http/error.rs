@@ -3,8 +3,10 @@
 use std::{io, net::IpAddr, time::Duration};
 
 use rustls::CertificateError;
+use upsurge_core::metrics::names;
 
 use super::{coding::DecodeError, h1::H1Error, h2::H2Error};
+use crate::generator::is_exhausted;
 
 /// Kinds of errors, as `request_errors` counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,19 +98,15 @@ impl ErrorKind {
             Self::Invalid => "invalid request",
             Self::TooLarge => "body too large",
             Self::Decompression => "decompression",
-            Self::Exhausted => "out of ports or files",
+            Self::Exhausted => names::EXHAUSTED,
             Self::Other => "other",
         }
     }
 
     /// The kind of an error of the operating system.
     pub(crate) fn of_io(error: &io::Error) -> Self {
-        // EMFILE and ENFILE have no kind of their own.
-        const TOO_MANY_FILES: [i32; 2] = [24, 23];
-        if error.raw_os_error().is_some_and(|code| TOO_MANY_FILES.contains(&code)) {
-            return Self::Exhausted;
-        }
         match error.kind() {
+            _ if is_exhausted(error) => Self::Exhausted,
             io::ErrorKind::TimedOut => Self::Timeout,
             io::ErrorKind::ConnectionRefused => Self::Refused,
             io::ErrorKind::ConnectionReset

@@ -52,6 +52,14 @@ impl Upsurge {
         Self(command)
     }
 
+    /// A call by a shell, whose script gets program and arguments.
+    pub fn in_shell(script: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new("sh");
+        command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_upsurge")]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command)
+    }
+
     pub fn run(file: &Path) -> Self {
         Self::command("run").arg(file)
     }
