@@ -162,5 +162,5 @@ fn cookie_set<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
         (name.trim() == wanted).then(|| value.trim())
     });
     // Of two, browsers keep the last.
-    named.last().filter(|value| !value.is_empty())
+    named.fold(None, |_, value| Some(value)).filter(|value| !value.is_empty())
 }
