@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements, Toleration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,12 @@ pub struct RunnerSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
+
+    /// Secrets in the namespace of the test that hold the credentials for the registry of the image, of type
+    /// `kubernetes.io/dockerconfigjson`. Example: `[{name: registry}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    pub image_pull_secrets: Vec<LocalObjectReference>,
 }
 
 impl Default for RunnerSpec {
@@ -45,6 +51,7 @@ impl Default for RunnerSpec {
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
             image: None,
+            image_pull_secrets: Vec::new(),
         }
     }
 }

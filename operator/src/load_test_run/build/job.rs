@@ -82,6 +82,7 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSp
             }),
             node_selector: Some(runner.node_selector.clone()).filter(|selector| !selector.is_empty()),
             tolerations: Some(runner.tolerations.clone()).filter(|list| !list.is_empty()),
+            image_pull_secrets: Some(runner.image_pull_secrets.clone()).filter(|list| !list.is_empty()),
             containers: vec![container(plan, defaults)],
             volumes: Some(volumes(plan)),
             ..PodSpec::default()

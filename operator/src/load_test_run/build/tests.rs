@@ -80,12 +80,16 @@ fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
     );
     assert_eq!(modest["spec"]["containers"][0]["image"], "upsurge/runner:1");
     let runner = json!({"image": "mine:2", "resources": {"requests": {"cpu": "2"}}, "nodeSelector": {"pool": "load"},
-                        "tolerations": [{"key": "load", "operator": "Exists"}]});
+                        "tolerations": [{"key": "load", "operator": "Exists"}], "imagePullSecrets": [{"name": "registry"}]});
     let chosen = pod(&built(&json!({"runner": runner})).job);
     assert_eq!(chosen["spec"]["containers"][0]["image"], "mine:2");
     assert_eq!(chosen["spec"]["containers"][0]["resources"], json!({"requests": {"cpu": "2"}}));
     assert_eq!(chosen["spec"]["nodeSelector"], json!({"pool": "load"}));
     assert_eq!(chosen["spec"]["tolerations"][0]["key"], "load");
+    assert_eq!(
+        (&chosen["spec"]["imagePullSecrets"], &modest["spec"]["imagePullSecrets"]),
+        (&json!([{"name": "registry"}]), &json!(null))
+    );
 }
 
 #[test]
