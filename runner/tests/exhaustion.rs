@@ -51,9 +51,10 @@ fn a_generator_without_local_ports_says_so_and_what_to_do() {
         return;
     }
     let file = manifest("ports", "http://127.0.0.1:18080", "{}");
-    // The target stands in the same namespace.
-    let script =
-        "\"$1\" target --listen 127.0.0.1:18080 >&2 & target=$!; \"$@\"; code=$?; kill $target; exit $code";
+    // The target stands in the same namespace; the load begins when it listens (46A0 is its port).
+    let script = "\"$1\" target --listen 127.0.0.1:18080 >&2 & target=$!; \
+        until grep -q \":46A0 \" /proc/net/tcp; do sleep 0.05; done; \
+        \"$@\"; code=$?; kill $target; exit $code";
     let ended = Upsurge::in_shell(&alone(script), &["run"]).arg(file).end();
     assert_limited(
         &ended,
