@@ -20,8 +20,9 @@ pub(crate) struct Message<'a> {
 /// What is to be made of a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Keep<'a> {
-    /// Which headers.
-    pub(crate) headers: WantedHeaders<'a>,
+    /// Headers, beside those that the client itself heeds: cookies, locations of redirects, challenges, and the
+    /// coding of a body.
+    pub(crate) headers: &'a [HeaderName],
     /// The body up to that many bytes, beyond which it is an error; `None` throws it away.
     pub(crate) body: Option<usize>,
     /// Most bytes of a body that is thrown away.
@@ -33,17 +34,6 @@ impl Keep<'_> {
     pub(crate) fn limit(&self) -> u64 {
         self.body.map_or(self.discarded, |limit| limit as u64)
     }
-}
-
-/// Which headers of a response are kept, beside those that the client itself heeds: cookies, locations
-/// of redirects, challenges, and the coding of a body.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum WantedHeaders<'a> {
-    /// All.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for scripts, which may ask for any header"))]
-    All,
-    /// These.
-    Only(&'a [HeaderName]),
 }
 
 /// A response.

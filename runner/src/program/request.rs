@@ -17,10 +17,7 @@ use super::{
     fold::{fold, fold_json},
     places::Places,
 };
-use crate::{
-    files::Files,
-    http::message::{Keep, WantedHeaders},
-};
+use crate::{files::Files, http::message::Keep};
 
 /// Sent unless the test has a `User-Agent` of its own.
 const USER_AGENT: &str = concat!("upsurge/", env!("CARGO_PKG_VERSION"));
@@ -185,7 +182,7 @@ impl Request {
     pub(crate) fn keep(&self) -> Keep<'_> {
         let body = self.needs_body.then_some(self.limits.kept);
         let discarded = self.limits.received.unwrap_or(u64::MAX);
-        Keep { headers: WantedHeaders::Only(&self.wanted_headers), body, discarded }
+        Keep { headers: &self.wanted_headers, body, discarded }
     }
 
     /// Whether a response with that status counts as failed.

@@ -8,7 +8,6 @@ use std::mem::MaybeUninit;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{body::Rest, chunked::Chunked, error::H1Error};
-use crate::http::message::WantedHeaders;
 
 /// Most headers of a response.
 const MOST_HEADERS: usize = 100;
@@ -53,7 +52,7 @@ enum ContentLength {
 pub(super) fn parse(
     bytes: &[u8],
     method: &Method,
-    wanted: WantedHeaders<'_>,
+    wanted: &[HeaderName],
     skipped: &mut usize,
 ) -> Result<Option<Head>, H1Error> {
     loop {
@@ -76,7 +75,7 @@ pub(super) fn parse(
     }
 }
 
-fn parse_one(bytes: &[u8], method: &Method, wanted: WantedHeaders<'_>) -> Result<Option<Head>, H1Error> {
+fn parse_one(bytes: &[u8], method: &Method, wanted: &[HeaderName]) -> Result<Option<Head>, H1Error> {
     let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -118,11 +117,8 @@ fn is_heeded(name: &str, status: StatusCode) -> bool {
     }
 }
 
-fn is_wanted(name: &str, wanted: WantedHeaders<'_>) -> bool {
-    match wanted {
-        WantedHeaders::All => true,
-        WantedHeaders::Only(names) => names.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(name)),
-    }
+fn is_wanted(name: &str, wanted: &[HeaderName]) -> bool {
+    wanted.iter().any(|wanted| wanted.as_str().eq_ignore_ascii_case(name))
 }
 
 impl Framing {

@@ -13,7 +13,7 @@ use http::{HeaderMap, Method, Uri};
 use self::script::Script;
 use super::{H1Connection, H1Error};
 use crate::http::{
-    message::{Incoming, Keep, Message, WantedHeaders},
+    message::{Incoming, Keep, Message},
     payload::Payload,
     timings::Timings,
 };
@@ -61,11 +61,12 @@ async fn exchange(
     (result, timings, connection)
 }
 
-const EVERYTHING: Keep<'_> =
-    Keep { headers: WantedHeaders::All, body: Some(usize::MAX), discarded: u64::MAX };
+const WHOLE: Keep<'_> = Keep { headers: &[], body: Some(usize::MAX), discarded: u64::MAX };
 
 async fn ours(sent: &Sent, script: Script) -> (Outcome, Vec<u8>) {
-    let (result, timings, mut connection) = exchange(sent, EVERYTHING, script).await;
+    let names = script.names();
+    let keep = Keep { headers: &names, ..WHOLE };
+    let (result, timings, mut connection) = exchange(sent, keep, script).await;
     let outcome = match result {
         Ok(response) => {
             let answered = timings.answered.expect("a response has a head");

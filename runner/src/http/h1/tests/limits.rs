@@ -3,13 +3,10 @@
 use http::{HeaderName, Method, StatusCode, header};
 
 use super::{
-    EVERYTHING, Sent, block_on, exchange,
+    Sent, WHOLE, block_on, exchange,
     script::{End, Script},
 };
-use crate::http::{
-    h1::H1Error,
-    message::{Keep, WantedHeaders},
-};
+use crate::http::{h1::H1Error, message::Keep};
 
 fn get() -> Sent {
     Sent::new(Method::GET, Vec::new())
@@ -19,7 +16,7 @@ fn get() -> Sent {
 fn only_headers_that_somebody_looks_at_are_kept() {
     let bytes = b"HTTP/1.1 200 OK\r\nServer: x\r\nX-One: 1\r\nSet-Cookie: a=b\r\nLocation: /\r\nContent-Length: 2\r\n\r\nok";
     let names = [HeaderName::from_static("x-one")];
-    let keep = Keep { headers: WantedHeaders::Only(&names), body: None, discarded: u64::MAX };
+    let keep = Keep { headers: &names, body: None, discarded: u64::MAX };
     let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes, &[], End::Open)));
     let response = result.unwrap();
     let mut kept: Vec<_> = response.headers.keys().map(HeaderName::as_str).collect();
@@ -32,7 +29,7 @@ fn only_headers_that_somebody_looks_at_are_kept() {
 fn locations_of_redirects_and_codings_of_bodies_are_always_kept() {
     let bytes =
         b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n";
-    let keep = Keep { headers: WantedHeaders::Only(&[]), body: None, discarded: u64::MAX };
+    let keep = Keep { headers: &[], body: None, discarded: u64::MAX };
     let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes, &[], End::Open)));
     let headers = result.unwrap().headers;
     assert_eq!(headers[header::LOCATION], "/there");
@@ -41,7 +38,7 @@ fn locations_of_redirects_and_codings_of_bodies_are_always_kept() {
 
 #[test]
 fn a_body_may_not_be_larger_than_what_is_kept() {
-    let keep = Keep { headers: WantedHeaders::All, body: Some(4), discarded: u64::MAX };
+    let keep = Keep { headers: &[], body: Some(4), discarded: u64::MAX };
     for bytes in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
@@ -57,12 +54,12 @@ fn heads_without_end_are_given_up() {
     let mut bytes = b"HTTP/1.1 200 OK\r\nx: ".to_vec();
     bytes.resize(600_000, b'a');
     let cuts: Vec<usize> = (0..600_000).step_by(60_000).collect();
-    let (result, ..) = block_on(exchange(&get(), EVERYTHING, Script::new(&bytes, &cuts, End::Open)));
+    let (result, ..) = block_on(exchange(&get(), WHOLE, Script::new(&bytes, &cuts, End::Open)));
     assert!(matches!(result, Err(H1Error::HeadTooLarge { .. })), "{result:?}");
 
     let lines: String = (0..101).map(|number| format!("x{number}: y\r\n")).collect();
     let bytes = format!("HTTP/1.1 200 OK\r\n{lines}\r\n");
-    let (result, ..) = block_on(exchange(&get(), EVERYTHING, Script::new(bytes.as_bytes(), &[], End::Open)));
+    let (result, ..) = block_on(exchange(&get(), WHOLE, Script::new(bytes.as_bytes(), &[], End::Open)));
     assert!(matches!(result, Err(H1Error::Head(httparse::Error::TooManyHeaders))), "{result:?}");
 }
 
@@ -71,7 +68,7 @@ fn an_answer_before_the_end_of_the_request_counts_and_ends_the_connection() {
     let sent = Sent::new(Method::POST, vec![b'x'; 1_000_000]);
     let bytes = b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n";
     let script = Script::new(bytes, &[], End::Open).slow(1_000);
-    let (result, _, connection) = block_on(exchange(&sent, EVERYTHING, script));
+    let (result, _, connection) = block_on(exchange(&sent, WHOLE, script));
     assert_eq!(result.unwrap().status, StatusCode::PAYLOAD_TOO_LARGE);
     assert!(!connection.is_reusable());
     assert!(connection.transport.written().len() < 1_000_000);
@@ -82,7 +79,7 @@ fn a_request_that_asks_for_the_end_of_the_connection_ends_it() {
     let mut sent = get();
     sent.headers.insert("connection", "Close".parse().unwrap());
     let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    let (result, _, connection) = block_on(exchange(&sent, EVERYTHING, Script::new(bytes, &[], End::Open)));
+    let (result, _, connection) = block_on(exchange(&sent, WHOLE, Script::new(bytes, &[], End::Open)));
     assert!(result.is_ok() && !connection.is_reusable());
 }
 
@@ -92,7 +89,7 @@ fn only_the_body_says_how_long_it_is() {
     sent.headers.insert("content-length", "4".parse().unwrap());
     sent.headers.insert("transfer-encoding", "chunked".parse().unwrap());
     let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    let (_, _, connection) = block_on(exchange(&sent, EVERYTHING, Script::new(bytes, &[], End::Open)));
+    let (_, _, connection) = block_on(exchange(&sent, WHOLE, Script::new(bytes, &[], End::Open)));
     let written = String::from_utf8(connection.transport.written()).unwrap();
     assert_eq!(
         written,
@@ -107,7 +104,7 @@ fn an_empty_body_is_announced_where_one_is_expected() {
     {
         let sent = Sent::new(method, Vec::new());
         let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-        let (_, _, connection) = block_on(exchange(&sent, EVERYTHING, Script::new(bytes, &[], End::Open)));
+        let (_, _, connection) = block_on(exchange(&sent, WHOLE, Script::new(bytes, &[], End::Open)));
         let written = String::from_utf8(connection.transport.written()).unwrap();
         assert_eq!(written.contains("content-length: 0"), announced, "{written}");
     }

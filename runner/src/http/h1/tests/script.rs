@@ -8,6 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::HeaderName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What comes after the last piece.
@@ -56,6 +57,14 @@ impl Script {
             from = to;
         }
         Self { pieces, end, appetite: usize::MAX, written: Log::default(), paused: false, patient: false }
+    }
+
+    /// All names of headers that it may say.
+    pub(super) fn names(&self) -> Vec<HeaderName> {
+        let bytes: Vec<u8> = self.pieces.iter().flatten().copied().collect();
+        let lines = bytes.split(|byte| *byte == b'\n');
+        let names = lines.filter_map(|line| line.split(|byte| *byte == b':').next());
+        names.filter_map(|name| HeaderName::from_bytes(name).ok()).collect()
     }
 
     /// Takes few bytes at once, and none every other time.
