@@ -85,7 +85,7 @@ pub struct Capture {
     pub default: Option<Value>,
 }
 
-/// Which of several matches is taken.
+/// Which of several matches of `jsonPath`, `header`, `regex` or `selector` is taken. Default: First.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MatchChoice {
     /// The first one.
