@@ -7,6 +7,7 @@ mod names;
 mod values;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, LazyLock},
 };
@@ -14,7 +15,7 @@ use std::{
 use cel::{Context, Env, Program, Value as CelValue};
 use serde_json::Value;
 
-use crate::template::Names;
+use crate::template::{Names, Scope, Segment};
 
 /// Built once: the standard library has hundreds of overloads.
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
@@ -24,7 +25,17 @@ static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()
 pub struct Expression {
     source: String,
     program: Arc<Program>,
-    variables: Vec<(String, usize)>,
+    variables: Vec<Variable>,
+}
+
+/// A variable of an expression.
+#[derive(Clone, Debug, PartialEq)]
+struct Variable {
+    name: String,
+    slot: usize,
+    /// The fields that are used of it, each with the number of its column if it is a row of data; `None`
+    /// if all of it is.
+    fields: Option<Vec<(String, Option<usize>)>>,
 }
 
 /// Why an expression can't be compiled or evaluated.
@@ -86,9 +97,9 @@ impl Expression {
         })?;
         let used = names::used(program.expression());
         let mut variables = Vec::with_capacity(used.variables.len());
-        for name in used.variables {
+        for (name, fields) in used.variables {
             match names.slot(&name) {
-                Some(slot) => variables.push((name, slot)),
+                Some(slot) => variables.push(Variable::new(name, slot, fields, names)),
                 None if names::TYPES.contains(&name.as_str()) => {}
                 None => {
                     let known = names.variables().collect::<Vec<_>>().join(", ");
@@ -107,17 +118,12 @@ impl Expression {
         &self.source
     }
 
-    /// The variables it uses, each with its slot.
-    pub fn variables(&self) -> &[(String, usize)] {
-        &self.variables
-    }
-
-    /// Evaluates a condition; `value` gives the value in a slot.
+    /// Evaluates a condition.
     ///
     /// # Errors
     /// When the values don't fit the expression, or it is neither true nor false.
-    pub fn evaluate<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<bool, ExpressionError> {
-        match self.execute(value)? {
+    pub fn evaluate(&self, scope: &dyn Scope) -> Result<bool, ExpressionError> {
+        match self.execute(scope)? {
             CelValue::Bool(answer) => Ok(answer),
             other => Err(ExpressionError::NotBoolean {
                 source_text: self.source.clone(),
@@ -126,28 +132,62 @@ impl Expression {
         }
     }
 
-    /// Computes the value of the expression; `value` gives the value in a slot.
+    /// Computes the value of the expression.
     ///
     /// # Errors
     /// When the values don't fit the expression, or the result is nothing that JSON can hold.
-    pub fn compute<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<Value, ExpressionError> {
-        let result = self.execute(value)?;
+    pub fn compute(&self, scope: &dyn Scope) -> Result<Value, ExpressionError> {
+        let result = self.execute(scope)?;
         values::from_cel(&result).ok_or_else(|| ExpressionError::NoValue {
             source_text: self.source.clone(),
             found: result.type_of().to_string(),
         })
     }
 
-    fn execute<'a>(&self, value: impl Fn(usize) -> Option<&'a Value>) -> Result<CelValue, ExpressionError> {
+    fn execute(&self, scope: &dyn Scope) -> Result<CelValue, ExpressionError> {
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, slot) in &self.variables {
-            let value = value(*slot).map_or_else(|| CelValue::String(Arc::default()), values::to_cel);
-            context.add_variable_from_value(name.as_str(), value);
+        for variable in &self.variables {
+            context.add_variable_from_value(variable.name.as_str(), variable.value(scope));
         }
         self.program.execute(&context).map_err(|error| ExpressionError::Evaluation {
             source_text: self.source.clone(),
             message: error.to_string(),
         })
+    }
+}
+
+impl Variable {
+    fn new(name: String, slot: usize, fields: Option<BTreeSet<String>>, names: &Names) -> Self {
+        let Some(fields) = fields else {
+            names.column(slot, &[]);
+            return Self { name, slot, fields: None };
+        };
+        let fields = fields.into_iter().map(|field| {
+            let column = names.column(slot, &[Segment::Field(field.clone())]);
+            (field, column)
+        });
+        Self { name, slot, fields: Some(fields.collect()) }
+    }
+
+    /// The value as CEL sees it; of an object only the fields that are used.
+    fn value(&self, scope: &dyn Scope) -> CelValue {
+        let whole = scope.variable(self.slot);
+        let Some(fields) = self.fields.as_ref().filter(|_| whole.is_none_or(Value::is_object)) else {
+            return whole.map_or_else(|| CelValue::String(Arc::default()), values::to_cel);
+        };
+        let mut by_column = false;
+        let found = fields.iter().filter_map(|(field, column)| {
+            let value = match column.and_then(|column| scope.cell(self.slot, column)) {
+                Some(cell) => {
+                    by_column = true;
+                    cell?
+                }
+                None => whole?.get(field)?,
+            };
+            Some((field.as_str(), value))
+        });
+        let map = values::map(found);
+        if by_column || whole.is_some() { map } else { CelValue::String(Arc::default()) }
     }
 }
 

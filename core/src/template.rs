@@ -27,7 +27,7 @@ pub use fake::Fake;
 pub(crate) use fake::word;
 pub use function::Function;
 pub use json::JsonTemplate;
-pub use names::{Names, Reference, Segment, Sequences};
+pub use names::{Columns, Names, Reference, Segment, Sequences, UsedColumns};
 pub(crate) use parse::is_name;
 pub use text::TextFunction;
 
@@ -55,6 +55,12 @@ pub enum Piece {
 pub trait Scope {
     /// Value of the variable in that slot; `None` when it has none yet.
     fn variable(&self, slot: usize) -> Option<&Value>;
+    /// Value in a column of the row in that slot, by the column's number in [`Columns`]; `None` when no row is
+    /// there by columns, and [`Self::variable`] is to be asked.
+    fn cell(&self, slot: usize, column: usize) -> Option<Option<&Value>> {
+        let _ = (slot, column);
+        None
+    }
     /// Value of the secret of that name.
     fn secret(&self, name: &str) -> Option<&str>;
     /// A random number, evenly distributed over all of `u64`.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use upsurge_core::{
     expression::Expression,
     scenario::{BUILT_INS, Body, Matcher, Step},
-    template::{JsonTemplate, Names, Scope, Template},
+    template::{Columns, JsonTemplate, Names, Scope, Template, UsedColumns},
     validate::{Valid, check_spec, read_spec, validate},
 };
 
@@ -127,7 +127,7 @@ fn a_json_string_that_is_one_place_keeps_its_type() {
 fn an_expression_is_evaluated(#[case] source: &str, #[case] expected: bool) {
     let values = values();
     let expression = Expression::compile(source, &names()).unwrap();
-    assert_eq!(expression.evaluate(|slot| values.variable(slot)), Ok(expected));
+    assert_eq!(expression.evaluate(&values), Ok(expected));
 }
 
 #[rstest]
@@ -142,8 +142,65 @@ fn a_wrong_expression_is_refused_with_a_reason(#[case] source: &str, #[case] rea
 
 #[test]
 fn an_expression_that_is_not_true_or_false_says_so() {
-    let error = Expression::compile("1 + 1", &names()).unwrap().evaluate(|_| None).unwrap_err();
+    let error = Expression::compile("1 + 1", &names()).unwrap().evaluate(&values()).unwrap_err();
     assert_eq!(error.to_string(), "\"1 + 1\" is int, not true or false");
+}
+
+/// Rows by columns; all of a row is not to be had.
+struct Rows(Vec<Option<Value>>);
+
+impl Scope for Rows {
+    fn variable(&self, _: usize) -> Option<&Value> {
+        None
+    }
+
+    fn cell(&self, slot: usize, column: usize) -> Option<Option<&Value>> {
+        (slot == 7).then(|| self.0[column].as_ref())
+    }
+
+    fn secret(&self, _: &str) -> Option<&str> {
+        None
+    }
+
+    fn random(&mut self) -> u64 {
+        0
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+#[test]
+fn columns_of_rows_are_numbered_once_for_templates_and_expressions() {
+    let columns = Columns::default();
+    columns.insert(7);
+    let mut names = Names::default().with_data(&columns);
+    names.insert("rows", 7);
+    let template = Template::parse("{{ rows.b[1] }} {{ rows.a }} {{ upper(rows.c) }}", &names).unwrap();
+    let expression = Expression::compile("rows.a == 'x' && size(rows.b) == 2", &names).unwrap();
+    assert_eq!(columns.of(7), UsedColumns { names: ["b", "a", "c"].map(String::from).into(), whole: false });
+    let mut rows = Rows(vec![Some(json!([1, 2])), Some("x".into()), None]);
+    assert_eq!((template.render(&mut rows), expression.evaluate(&rows)), ("2 x ".into(), Ok(true)));
+    // A row without the column is an object without the field.
+    let missing = Expression::compile("rows.c == ''", &names).unwrap();
+    assert!(missing.evaluate(&rows).unwrap_err().to_string().contains("can't be evaluated"));
+    for whole in ["has(rows.d)", "size(rows) == 1", "rows['e'] == 1"] {
+        let (columns, mut names) = (Columns::default(), Names::default());
+        columns.insert(0);
+        names.insert("rows", 0);
+        Expression::compile(whole, &names.with_data(&columns)).unwrap();
+        assert_eq!(columns.of(0), UsedColumns { names: Vec::new(), whole: true }, "{whole}");
+    }
+}
+
+#[test]
+fn an_expression_sees_a_variable_that_is_no_object_as_it_is() {
+    let evaluate = |source: &str| Expression::compile(source, &names()).unwrap().evaluate(&values());
+    assert_eq!(evaluate("user.address[0].city == 'Oslo' && user == user"), Ok(true));
+    assert!(evaluate("name.first == 'Ada'").is_err());
+    assert!(evaluate("unset.first == 'Ada'").is_err());
+    assert!(evaluate("user.nothing == 1").is_err());
 }
 
 fn spec() -> Value {

@@ -3,7 +3,7 @@
 //! The `cel` crate's own list counts the variables that macros bind (`x` in `list.exists(x, x > 1)`)
 //! as free ones; this walk keeps track of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cel::{
     IdedExpr,
@@ -39,7 +39,8 @@ const FUNCTIONS: [&str; 20] = [
 
 #[derive(Default)]
 pub(super) struct Used {
-    pub(super) variables: BTreeSet<String>,
+    /// Each with the fields that are used of it; `None` if all of it is.
+    pub(super) variables: BTreeMap<String, Option<BTreeSet<String>>>,
     pub(super) unknown_function: Option<String>,
 }
 
@@ -53,11 +54,20 @@ fn walk<'a>(expression: &'a IdedExpr, bound: &mut Vec<&'a str>, used: &mut Used)
     match &expression.expr {
         Expr::Unspecified | Expr::Literal(_) => {}
         Expr::Ident(name) => {
-            if !name.starts_with('@') && !bound.contains(&name.as_str()) {
-                used.variables.insert(name.clone());
+            if is_free(name, bound) {
+                used.variables.insert(name.clone(), None);
             }
         }
-        Expr::Select(select) => walk(&select.operand, bound, used),
+        Expr::Select(select) => match &select.operand.expr {
+            // Whether a field is there may be asked of one that is not.
+            Expr::Ident(name) if !select.test && is_free(name, bound) => {
+                let fields = used.variables.entry(name.clone()).or_insert_with(|| Some(BTreeSet::new()));
+                if let Some(fields) = fields {
+                    fields.insert(select.field.clone());
+                }
+            }
+            _ => walk(&select.operand, bound, used),
+        },
         Expr::Call(call) => {
             let word = call.func_name.starts_with(|first: char| first.is_ascii_alphabetic());
             if word && !FUNCTIONS.contains(&call.func_name.as_str()) {
@@ -81,6 +91,11 @@ fn walk<'a>(expression: &'a IdedExpr, bound: &mut Vec<&'a str>, used: &mut Used)
             bound.truncate(outer);
         }
     }
+}
+
+/// Whether a name is that of a variable, and not of one that a macro binds.
+fn is_free(name: &str, bound: &[&str]) -> bool {
+    !name.starts_with('@') && !bound.contains(&name)
 }
 
 fn walk_entry<'a>(entry: &'a EntryExpr, bound: &mut Vec<&'a str>, used: &mut Used) {

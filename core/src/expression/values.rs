@@ -17,11 +17,14 @@ pub(super) fn to_cel(value: &Value) -> CelValue {
         },
         Value::String(text) => CelValue::String(Arc::new(text.clone())),
         Value::Array(items) => CelValue::List(Arc::new(items.iter().map(to_cel).collect())),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(name, field)| (Key::from(name.clone()), to_cel(field)));
-            CelValue::Map(cel::objects::Map { map: Arc::new(fields.collect()) })
-        }
+        Value::Object(fields) => map(fields.iter().map(|(name, field)| (name.as_str(), field))),
     }
+}
+
+/// A map of some fields.
+pub(super) fn map<'a>(fields: impl Iterator<Item = (&'a str, &'a Value)>) -> CelValue {
+    let fields = fields.map(|(name, field)| (Key::from(name.to_owned()), to_cel(field)));
+    CelValue::Map(cel::objects::Map { map: Arc::new(fields.collect()) })
 }
 
 /// `None` for what JSON can't hold: functions, types, numbers that are none.

@@ -72,9 +72,6 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
         if scenario.pacing.is_some_and(|pacing| pacing.0.is_zero()) {
             errors.add(format_args!("{path}.pacing"), "0s is no pace: leave it out");
         }
-        for set in &mut data {
-            set.columns.extend(all.iter().flat_map(|names| names.fields(set.slot)));
-        }
         let used: BTreeSet<usize> = all.iter().flat_map(|names| names.used()).collect();
         scenarios.push(Scenario {
             name: scenario.name.clone(),
@@ -91,6 +88,7 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
         errors.add("spec.scenarios", "all weights are 0: there is nothing to do");
     }
     let sequences = table.sequences.count();
+    data.iter_mut().for_each(|set| set.used = table.columns.of(set.slot));
     let names = table.names;
     errors.finish(ScenarioSet { names, variables, secrets, sequences, data, before, after, scenarios })
 }

@@ -7,7 +7,7 @@ use super::FIRST_DATA_SLOT;
 use crate::{
     field_error::Errors,
     files::check_source,
-    template::{Names, Template, is_name},
+    template::{Names, Template, UsedColumns, is_name},
 };
 
 /// Rows of data.
@@ -19,8 +19,8 @@ pub struct DataSet {
     pub slot: usize,
     /// Where its rows come from.
     pub rows: Rows,
-    /// Columns that steps use.
-    pub columns: Vec<String>,
+    /// What steps use of it.
+    pub used: UsedColumns,
     /// Which row comes next.
     pub order: DataOrder,
     /// What happens after the last one.
@@ -83,7 +83,7 @@ pub(super) fn compile(spec: &LoadTestSpec, errors: &mut Errors) -> Vec<DataSet> 
             name: set.name.clone(),
             slot,
             rows,
-            columns: Vec::new(),
+            used: UsedColumns::default(),
             order: set.order,
             on_end,
             scope: set.scope,

@@ -8,7 +8,7 @@ use upsurge_crds::v1alpha1::{LoadTestSpec, NestedSteps, Step};
 use super::{BUILT_INS, FIRST_DATA_SLOT, Variable};
 use crate::{
     field_error::Errors,
-    template::{Names, Sequences, is_name},
+    template::{Columns, Names, Sequences, is_name},
 };
 
 /// Variable that holds the element of a loop, unless the loop names another one.
@@ -24,6 +24,8 @@ pub(super) struct Table {
     common: Names,
     /// Sequences of all scenarios.
     pub(super) sequences: Sequences,
+    /// What all scenarios use of data.
+    pub(super) columns: Columns,
 }
 
 impl Table {
@@ -65,9 +67,11 @@ impl Table {
 
     /// The names that may be used in a scenario that captures these: those of data and sequences, too.
     pub(super) fn scenario(&mut self, spec: &LoadTestSpec, captured: Vec<String>) -> Names {
-        let mut names = self.with_captures(captured).with_sequences(&self.sequences);
+        let mut names = self.with_captures(captured).with_sequences(&self.sequences).with_data(&self.columns);
         for data in &spec.data {
-            names.insert(&data.name, self.slot(&data.name));
+            let slot = self.slot(&data.name);
+            names.insert(&data.name, slot);
+            self.columns.insert(slot);
         }
         names
     }

@@ -17,8 +17,8 @@ pub struct Names {
     secrets: BTreeSet<String>,
     /// Slots that were asked for.
     used: RefCell<BTreeSet<usize>>,
-    /// Fields of variables that were asked for.
-    fields: RefCell<BTreeSet<(usize, String)>>,
+    /// What of data was asked for.
+    data: Columns,
     /// Sequences that were asked for, if there may be any.
     sequences: Option<Sequences>,
 }
@@ -39,6 +39,31 @@ impl Sequences {
             known.push((start, step));
             known.len() - 1
         })
+    }
+}
+
+/// What of data is used, by slot of the data set. Clones are the same list.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Columns(Rc<RefCell<BTreeMap<usize, UsedColumns>>>);
+
+/// What of a data set is used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsedColumns {
+    /// Columns by number.
+    pub names: Vec<String>,
+    /// Whether rows are used as a whole, too.
+    pub whole: bool,
+}
+
+impl Columns {
+    /// Adds a data set.
+    pub fn insert(&self, slot: usize) {
+        self.0.borrow_mut().entry(slot).or_default();
+    }
+
+    /// What of a data set is used by what was parsed so far.
+    pub fn of(&self, slot: usize) -> UsedColumns {
+        self.0.borrow().get(&slot).cloned().unwrap_or_default()
     }
 }
 
@@ -78,17 +103,26 @@ impl Names {
         Some(slot)
     }
 
-    /// Notes that a field of a variable is used.
-    pub(super) fn note_field(&self, slot: usize, path: &[Segment]) {
-        if let Some(Segment::Field(field)) = path.first() {
-            self.fields.borrow_mut().insert((slot, field.clone()));
-        }
+    /// The same names, with data whose columns are told apart by number.
+    pub fn with_data(mut self, data: &Columns) -> Self {
+        self.data = data.clone();
+        self
     }
 
-    /// Fields of a variable that are used by templates that were parsed with these names.
-    pub fn fields(&self, slot: usize) -> Vec<String> {
-        let fields = self.fields.borrow();
-        fields.iter().filter(|(of, _)| *of == slot).map(|(_, field)| field.clone()).collect()
+    /// Number of the column of data that a path leads through; `None` for other variables, and for all
+    /// of a row.
+    pub(crate) fn column(&self, slot: usize, path: &[Segment]) -> Option<usize> {
+        let mut data = self.data.0.borrow_mut();
+        let used = data.get_mut(&slot)?;
+        let Some(Segment::Field(field)) = path.first() else {
+            used.whole = true;
+            return None;
+        };
+        let known = used.names.iter().position(|name| name == field);
+        Some(known.unwrap_or_else(|| {
+            used.names.push(field.clone());
+            used.names.len() - 1
+        }))
     }
 
     /// Slots of the variables that are used by what was parsed with these names.
@@ -121,6 +155,8 @@ pub struct Reference {
     pub slot: usize,
     /// Way into its value.
     pub path: Vec<Segment>,
+    /// Number of the column that the way leads through first, if the variable is a row of data.
+    pub column: Option<usize>,
 }
 
 /// A step into a value.
@@ -135,14 +171,17 @@ pub enum Segment {
 impl Reference {
     /// The value, if there is one.
     pub fn get<'a>(&self, scope: &'a dyn Scope) -> Option<&'a Value> {
-        self.follow(scope.variable(self.slot)?)
+        if let Some(cell) = self.column.and_then(|column| scope.cell(self.slot, column)) {
+            return follow(cell?, self.path.get(1..).unwrap_or_default());
+        }
+        follow(scope.variable(self.slot)?, &self.path)
     }
+}
 
-    /// The part of a value that the path leads to.
-    pub fn follow<'a>(&self, value: &'a Value) -> Option<&'a Value> {
-        self.path.iter().try_fold(value, |value, segment| match segment {
-            Segment::Field(name) => value.get(name),
-            Segment::Index(index) => value.get(index),
-        })
-    }
+/// The part of a value that a path leads to.
+fn follow<'a>(value: &'a Value, path: &[Segment]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, segment| match segment {
+        Segment::Field(name) => value.get(name),
+        Segment::Index(index) => value.get(index),
+    })
 }

@@ -77,8 +77,8 @@ pub(super) fn secret(name: &str, names: &Names) -> Result<String, TemplateError>
 pub(super) fn reference(name: &str, path: Vec<Segment>, names: &Names) -> Result<Reference, TemplateError> {
     match names.slot(name) {
         Some(slot) => {
-            names.note_field(slot, &path);
-            Ok(Reference { name: name.into(), slot, path })
+            let column = names.column(slot, &path);
+            Ok(Reference { name: name.into(), slot, path, column })
         }
         None => Err(TemplateError::UnknownVariable {
             name: name.into(),

@@ -72,7 +72,7 @@ impl Feeders {
     }
 
     fn next(&self, index: usize, data: &Data, random: &mut impl FnMut(usize) -> usize) -> Option<usize> {
-        let count = data.rows.len();
+        let count = data.rows.count();
         if data.order == DataOrder::Random {
             return Some(random(count));
         }
@@ -92,9 +92,15 @@ impl Rows {
         counted.get(sequence).map_or(0, |counted| share.nth(counted.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// The row of a data set.
+    /// The row of a data set, if rows are kept as a whole.
     pub(crate) fn get(&self, data: usize) -> Option<&Value> {
         let row = (*self.rows.get(data)?)?;
-        self.feeders.program.data.get(data)?.rows.get(row)
+        self.feeders.program.data.get(data)?.rows.whole(row)
+    }
+
+    /// A column of the row of a data set, if there is one.
+    pub(crate) fn cell(&self, data: usize, column: usize) -> Option<Option<&Value>> {
+        let row = (*self.rows.get(data)?)?;
+        Some(self.feeders.program.data.get(data)?.rows.cell(row, column))
     }
 }

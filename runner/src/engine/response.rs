@@ -10,7 +10,6 @@ use serde_json::Value;
 use upsurge_core::{
     html::{Document, Element, Selector},
     scenario::{Capture, Expectation, Matcher, Subject},
-    template::Scope as _,
 };
 use upsurge_crds::v1alpha1::MatchChoice;
 
@@ -54,10 +53,7 @@ impl<'a> Seen<'a> {
             Matcher::BodyContains(text) => memchr::memmem::find(&response.body, text.as_bytes()).is_some(),
             Matcher::BodyMatches(regex) => regex.is_match(&String::from_utf8_lossy(&response.body)),
             Matcher::ResponseTime(limit) => self.duration <= *limit,
-            Matcher::Condition(expression) => {
-                let variables = &user.variables;
-                expression.evaluate(|slot| variables.variable(slot)).unwrap_or(false)
-            }
+            Matcher::Condition(expression) => expression.evaluate(&user.variables).unwrap_or(false),
         }
     }
 

@@ -61,6 +61,13 @@ impl Scope for Variables {
         }
     }
 
+    fn cell(&self, slot: usize, column: usize) -> Option<Option<&Value>> {
+        match (&self.rows, self.slots.get(slot)?) {
+            (Some(rows), None) => rows.cell(slot.checked_sub(FIRST_DATA_SLOT)?, column),
+            (_, _) => None,
+        }
+    }
+
     fn secret(&self, _: &str) -> Option<&str> {
         // Secrets became text when the program was compiled.
         None

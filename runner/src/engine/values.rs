@@ -15,8 +15,7 @@ impl Iteration<'_> {
     pub(super) fn holds(&mut self, condition: usize) -> Result<bool, Ended> {
         let known = self.context.program.conditions.get(condition);
         let Some(expression) = known.and_then(|known| known.expression.as_ref()) else { return Ok(false) };
-        let variables = &self.user.variables;
-        let result = expression.evaluate(|slot| variables.variable(slot));
+        let result = expression.evaluate(&self.user.variables);
         result.map_err(|error| self.failed(condition, &error))
     }
 
@@ -37,7 +36,7 @@ impl Iteration<'_> {
         for (check, expectation) in request.expectations.iter().enumerate() {
             let Matcher::Condition(expression) = &expectation.matcher else { continue };
             // What can't be evaluated does not hold, nor does its contrary.
-            let answer = expression.evaluate(|slot| variables.variable(slot));
+            let answer = expression.evaluate(variables);
             let passed = complete && answer.is_ok_and(|answer| answer != expectation.negated);
             self.context.recorder.borrow_mut().check(stage, index, check, passed);
             if !passed && failed.is_none() {
@@ -51,8 +50,7 @@ impl Iteration<'_> {
     pub(super) fn compute(&mut self, expression: usize) -> Result<Value, Ended> {
         let known = self.context.program.conditions.get(expression);
         let Some(known) = known.and_then(|known| known.expression.as_ref()) else { return Ok(Value::Null) };
-        let variables = &self.user.variables;
-        let result = known.compute(|slot| variables.variable(slot));
+        let result = known.compute(&self.user.variables);
         result.map_err(|error| self.failed(expression, &error))
     }
 

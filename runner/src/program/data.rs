@@ -1,5 +1,7 @@
 //! Rows of data, read once per process before the load.
 
+mod table;
+
 use serde_json::{Map, Value};
 use upsurge_core::{
     scenario::{DataSet, RowCount, Rows},
@@ -7,6 +9,7 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::{DataOrder, DataScope, EndOfData};
 
+use self::table::Table;
 use crate::files::Files;
 
 /// Most rows of a data set: all of them are kept in memory.
@@ -18,7 +21,7 @@ pub(crate) struct Data {
     /// Its name.
     pub(crate) name: String,
     /// Its rows; at least one.
-    pub(crate) rows: Vec<Value>,
+    pub(crate) rows: Table,
     /// Which row comes next.
     pub(crate) order: DataOrder,
     /// What happens after the last one.
@@ -33,7 +36,7 @@ impl Data {
         let read = |source| files.read(source).map_err(|error| error.to_string());
         let rows = match &set.rows {
             Rows::Csv { source, delimiter, columns } => {
-                csv_rows(&read(source)?, *delimiter, columns.as_deref(), &set.columns)?
+                csv_rows(&read(source)?, *delimiter, columns.as_deref(), &set.used.names)?
             }
             Rows::Json { source, path } => {
                 let parsed: Value = serde_json::from_slice(&read(source)?)
@@ -41,7 +44,7 @@ impl Data {
                 path.query(&parsed).all().into_iter().cloned().collect()
             }
             Rows::Generated { count, seed, fields } => {
-                check_columns(&set.columns, fields.iter().map(|(name, _)| name.as_str()))?;
+                check_columns(&set.used.names, fields.iter().map(|(name, _)| name.as_str()))?;
                 generated_rows(*count, *seed, fields)?
             }
         };
@@ -50,7 +53,7 @@ impl Data {
             count if count > MOST_ROWS => Err(format!("{count} rows are too many: at most {MOST_ROWS}")),
             _ => Ok(Self {
                 name: set.name.clone(),
-                rows,
+                rows: Table::new(rows, &set.used),
                 order: set.order,
                 on_end: set.on_end,
                 scope: set.scope,

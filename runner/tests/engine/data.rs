@@ -108,6 +108,36 @@ fn json_and_generated_rows_keep_their_types_and_seeds() {
 }
 
 #[test]
+fn rows_are_used_by_columns_and_as_a_whole() {
+    for (url, expected) in [
+        ("/{{ rows.id }}/{{ rows.name }}{{ rows.missing }}", ["/1/a", "/2/"]),
+        ("/{{ rows.id }}/{{ length(rows) }}", ["/1/2", "/2/1"]),
+    ] {
+        let server = Server::simple();
+        let file = r#"[{"id": 1, "name": "a"}, {"id": 2}]"#;
+        let data = json!({"name": "rows", "json": {"source": {"text": file}}});
+        let mut test = test(&server, 2, 1, data);
+        test["scenarios"][0]["steps"] =
+            json!([{"if": {"condition": "rows.id < 3", "then": [{"request": {"name": "r", "url": url}}]}}]);
+        run(config(test));
+        assert_eq!(server.targets(), expected);
+    }
+}
+
+#[test]
+fn a_variable_may_take_the_place_of_a_row() {
+    let server = Server::simple();
+    let mut test = test(&server, 2, 1, json!({"name": "rows", "csv": {"source": {"text": csv(2)}}}));
+    test["scenarios"][0]["steps"] = json!([
+        {"request": {"name": "r", "url": "/{{ rows.id }}"}},
+        {"set": [{"name": "rows", "value": {"id": "own"}}]},
+        {"if": {"condition": "rows.id == 'own'", "then": [{"request": {"name": "r", "url": "/{{ rows.id }}"}}]}},
+    ]);
+    run(config(test));
+    assert_eq!(server.targets(), ["/0", "/own", "/1", "/own"]);
+}
+
+#[test]
 fn wrong_rows_are_found_before_the_load() {
     let server = Server::simple();
     let wrong = |text: &str| {
