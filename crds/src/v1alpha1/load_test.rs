@@ -98,8 +98,9 @@ pub struct LoadTestSpec {
     #[schemars(length(max = 100))]
     pub before: Vec<Step>,
 
-    /// Steps done once per run after the load has ended, by the user of `before`, with the variables that
-    /// `before` captured: tidying up. A step that fails is reported and changes no verdict.
+    /// Steps done once per run after the load of all runners has ended, by the user of `before`, with the variables
+    /// that `before` captured: tidying up. They get 5 minutes. A step that fails is told in `status.warnings` and
+    /// changes no verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub after: Vec<Step>,

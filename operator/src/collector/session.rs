@@ -5,6 +5,7 @@
 //! each delta until it is acknowledged, and only what a durable checkpoint holds is acknowledged.
 
 mod durable;
+mod refusal;
 
 use serde_json::{Map, Value};
 use upsurge_core::{
@@ -13,7 +14,10 @@ use upsurge_core::{
 };
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
 
-pub use self::durable::{Durable, DurableRunner, Pod};
+pub use self::{
+    durable::{Durable, DurableRunner, Pod},
+    refusal::Refusal,
+};
 use super::{folding::Folding, start::Start};
 
 /// Most bytes of the variables that `before` may capture.
@@ -30,40 +34,6 @@ pub struct Presence {
     pub acknowledged: u64,
     /// Whether a durable checkpoint says how it ended.
     pub end_durable: bool,
-}
-
-/// Why a runner is not listened to.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum Refusal {
-    /// There is no such runner.
-    #[error("there is no runner {runner}: the run has {runners}, from 0")]
-    Index {
-        /// Index that was claimed.
-        runner: u32,
-        /// Number of runners.
-        runners: usize,
-    },
-    /// Another pod already speaks for the runner and has begun its share.
-    #[error("pod {pod} has begun the share of runner {runner} already; it is not done twice")]
-    Taken {
-        /// Index that was claimed.
-        runner: u32,
-        /// The pod that holds it.
-        pod: String,
-    },
-    /// The runner started by a T0 that is not the run's.
-    #[error("runner {runner} started at {theirs} ns, but the run starts at {ours} ns")]
-    OtherStart {
-        /// Index of the runner.
-        runner: u32,
-        /// T0 of the runner.
-        theirs: i64,
-        /// T0 of the run.
-        ours: i64,
-    },
-    /// Deltas are missing.
-    #[error("a delta is missing after {}", .0.received)]
-    Gap(DeltaReply),
 }
 
 /// What of a runner a controller should look at when it changes.
