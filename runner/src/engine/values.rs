@@ -1,11 +1,7 @@
 //! Steps of an iteration that compute: conditions, variables, custom metrics, and ends that depend on them.
 
 use serde_json::Value;
-use upsurge_core::{
-    expression::ExpressionError,
-    scenario::Matcher,
-    template::{Scope, Template},
-};
+use upsurge_core::{expression::ExpressionError, scenario::Matcher, template::Template};
 
 use super::iteration::{Ended, Iteration};
 use crate::program::{Request, Source};
