@@ -98,7 +98,8 @@ async fn work(
     let (start, end) = (context.instant(plan.start()), context.instant(plan.end()));
     let _present = Present::new(context);
     let mut after = After::Schedule { queued: None };
-    while Instant::now() < end && !context.stopping() {
+    let mut now = Instant::now();
+    while now < end && !context.stopping() {
         let number = match supply {
             Supply::Shared { pool, iterations, size } => {
                 let taken = pool.taken.fetch_add(1, Ordering::AcqRel);
@@ -113,8 +114,8 @@ async fn work(
         let Some((unique, scenario)) = context.choose(load, number) else { return };
         *done += 1;
         let task = Task { index: unique, intended: start, after, scenario, stage: StageOf::Load(load) };
-        iterate(context, user, task).await;
-        after = user.keep_pace(context, end).await;
+        now = iterate(context, user, task, now).await;
+        (after, now) = user.keep_pace(context, now, end).await;
     }
 }
 

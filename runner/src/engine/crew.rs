@@ -205,7 +205,7 @@ impl Crew {
                 stage: StageOf::Known(context.stage_at(self.load, context.instant(due.at))),
             };
             member.user.choose_values(&context.program);
-            iterate(context, &mut member.user, task).await;
+            iterate(context, &mut member.user, task, Instant::now()).await;
             let next = if context.stopping() { None } else { self.waiting.borrow_mut().pop_front() };
             match next {
                 Some((next, since)) => (due, queued) = (next, Some(since.elapsed())),

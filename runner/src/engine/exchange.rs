@@ -1,7 +1,10 @@
 //! How an iteration sends a request: address, headers and body filled in, redirects followed, each
 //! message recorded.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant},
+};
 
 use http::header;
 
@@ -21,21 +24,29 @@ use crate::{
     recorder::Sample,
 };
 
+/// What came of a request.
+pub(super) struct Exchanged {
+    /// The response, if there was one.
+    pub(super) response: Option<Incoming>,
+    /// Its service time.
+    pub(super) duration: Duration,
+    /// The stage in which it began.
+    pub(super) stage: usize,
+    /// When it was over.
+    pub(super) ended: Instant,
+}
+
 impl Iteration<'_> {
     /// Sends a request, follows redirects, and records each message.
-    pub(super) async fn exchange(
-        &mut self,
-        stage: usize,
-        index: usize,
-        request: &Request,
-    ) -> Result<(Option<Incoming>, Duration), Ended> {
+    pub(super) async fn exchange(&mut self, index: usize, request: &Request) -> Result<Exchanged, Ended> {
         let mut hop = match self.first_hop(request) {
             Ok(hop) => hop,
-            Err(message) => return self.invalid(stage, index, request, message),
+            Err(message) => return self.invalid(index, request, message),
         };
         let mut redirects = 0;
         loop {
             let (timings, result) = self.send(&hop, request).await;
+            let (stage, ended) = (self.stage.at(self.context, timings.begun), timings.ended);
             let result = result.and_then(|response| readable(response, request));
             let next = match &result {
                 Ok(response) => match hop.answering(response, request, &mut self.user.variables) {
@@ -76,16 +87,17 @@ impl Iteration<'_> {
                     self.intended = timings.ended;
                     match next {
                         Ok(next) => hop = next,
-                        Err(message) => return self.invalid(stage, index, request, message),
+                        Err(message) => return self.invalid(index, request, message),
                     }
                 }
                 (Ok(response), None) => {
                     self.user.cookies.keep(&response.headers, &hop.destination);
-                    return Ok((Some(response), duration));
+                    return Ok(Exchanged { response: Some(response), duration, stage, ended });
                 }
                 (Err(error), _) => {
                     self.context.log(&request.name, &error);
-                    return self.complain(request, error.to_string()).map(|()| (None, duration));
+                    let exchanged = Exchanged { response: None, duration, stage, ended };
+                    return self.complain(request, error.to_string()).map(|()| exchanged);
                 }
             }
         }
@@ -122,19 +134,14 @@ impl Iteration<'_> {
     }
 
     /// Counts a request that could not even be put together.
-    fn invalid(
-        &mut self,
-        stage: usize,
-        index: usize,
-        request: &Request,
-        message: String,
-    ) -> Result<(Option<Incoming>, Duration), Ended> {
+    fn invalid(&mut self, index: usize, request: &Request, message: String) -> Result<Exchanged, Ended> {
         let error = TransportError::Invalid(message);
         self.context.log(&request.name, &error);
         let sample = Sample::unsent(self.intended, &error);
+        let (stage, ended) = (self.stage(), sample.timings.ended);
         self.context.recorder.borrow_mut().request(stage, index, &sample);
         self.complain(request, error.to_string())?;
-        Ok((None, Duration::ZERO))
+        Ok(Exchanged { response: None, duration: Duration::ZERO, stage, ended })
     }
 }
 

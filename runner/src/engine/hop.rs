@@ -16,7 +16,7 @@ pub(super) struct Hop<'a> {
     /// How.
     pub(super) method: Method,
     /// Where to.
-    pub(super) destination: Destination,
+    pub(super) destination: Cow<'a, Destination>,
     /// With what headers.
     pub(super) headers: Cow<'a, HeaderMap>,
     /// And what body.
@@ -70,6 +70,7 @@ impl Hop<'_> {
                 method = Method::GET;
             }
         }
+        let destination = Cow::Owned(destination);
         Hop { method, destination, headers: Cow::Owned(headers), body, cookies, challenged: false }
     }
 
@@ -91,7 +92,7 @@ impl Hop<'_> {
         headers.insert(header::AUTHORIZATION, answer);
         Some(Hop {
             method: self.method.clone(),
-            destination: self.destination.clone(),
+            destination: Cow::Owned(Destination::clone(&self.destination)),
             headers: Cow::Owned(headers),
             body: self.body.clone(),
             cookies: self.cookies.clone(),

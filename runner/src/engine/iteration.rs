@@ -7,7 +7,9 @@ use std::{
 
 use upsurge_core::scenario::{Matcher, Pause};
 
-use super::{context::Context, loops::Repetition, response::Seen, user::User, work::StageOf};
+use super::{
+    context::Context, exchange::Exchanged, loops::Repetition, response::Seen, user::User, work::StageOf,
+};
 use crate::{
     http::message::Incoming,
     program::{Operation, Request},
@@ -167,16 +169,16 @@ impl<'a> Iteration<'a> {
     async fn request(&mut self, index: usize) -> Result<(), Ended> {
         let context = self.context;
         let Some(request) = context.program.requests.get(index) else { return Ok(()) };
-        let stage = self.stage();
-        let (response, duration) = self.exchange(stage, index, request).await?;
+        let Exchanged { response, duration, stage, ended } = self.exchange(index, request).await?;
+        self.intended = ended;
         if response.is_some() {
             self.rested = true;
         } else {
             // A connection that is refused at once takes no time: without this, a user who tries again
             // and again would never let go of the core.
             tokio::task::yield_now().await;
+            self.intended = Instant::now();
         }
-        self.intended = Instant::now();
         self.judge(stage, index, request, response.as_ref(), duration)
     }
 

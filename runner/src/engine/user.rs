@@ -196,13 +196,13 @@ impl User {
 
     /// Waits for the instant at which the next iteration is intended to start, at most until `end`; tells
     /// what that one begins after.
-    pub(crate) async fn keep_pace(&self, context: &Context, end: Instant) -> After {
+    pub(crate) async fn keep_pace(&self, context: &Context, now: Instant, end: Instant) -> (After, Instant) {
         match self.paced {
-            Some(paced) if Instant::now() < paced => {
+            Some(paced) if now < paced => {
                 context.wait_to_start(paced.min(end)).await;
-                After::Pause
+                (After::Pause, Instant::now())
             }
-            _ => After::Iteration,
+            _ => (After::Iteration, now),
         }
     }
 

@@ -83,12 +83,13 @@ async fn work(
         let mut after = if on_time { After::Schedule { queued: None } } else { After::Iteration };
         context.wait_to_start(from).await;
         let _present = Present::new(context);
-        while Instant::now() < to && !context.stopping() {
+        let mut now = Instant::now();
+        while now < to && !context.stopping() {
             let Some((unique, scenario)) = context.choose(load, index + total * *iterations) else { return };
             *iterations += 1;
             let task = Task { index: unique, intended: from, after, scenario, stage: StageOf::Load(load) };
-            iterate(context, user, task).await;
-            after = user.keep_pace(context, to).await;
+            now = iterate(context, user, task, now).await;
+            (after, now) = user.keep_pace(context, now, to).await;
         }
     }
 }

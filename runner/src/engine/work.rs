@@ -61,12 +61,17 @@ impl StageOf {
     }
 }
 
-/// Does one iteration. Dropped before its end, it leaves no trace but that it was started.
-pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) {
+/// Does one iteration, which begins now, and tells when it ended: whoever repeats iterations need not look at the
+/// clock again. Dropped before its end, it leaves no trace but that it was started.
+pub(crate) async fn iterate(
+    context: &Rc<Context>,
+    user: &mut User,
+    task: Task,
+    mut begun: Instant,
+) -> Instant {
     if !context.supply(user, task.scenario) {
-        return;
+        return begun;
     }
-    let mut begun = Instant::now();
     let stage = task.stage.at(context, begun);
     let paced = user.paced.take().unwrap_or(begun);
     let late = |intended| begun.saturating_duration_since(intended);
@@ -92,21 +97,23 @@ pub(crate) async fn iterate(context: &Rc<Context>, user: &mut User, task: Task) 
         if !ready {
             leave(context, user, pacing.map(|pacing| intended + pacing));
             context.timer.wait_until(arrived + SHORTEST_ITERATION).await;
-            return;
+            return Instant::now();
         }
     }
     let mut iteration = Iteration::new(context, user, task.scenario, task.stage, intended);
     if let Err(ended) = iteration.run().await {
         tracing::trace!(message = ended.message, "iteration ended early");
     }
-    let duration = begun.elapsed();
-    context.recorder.borrow_mut().finished(stage, task.scenario, duration);
+    let ended = Instant::now();
+    context.recorder.borrow_mut().finished(stage, task.scenario, ended.duration_since(begun));
     count(&context.counts.finished, 1);
     let rested = iteration.rested();
     leave(context, user, pacing.map(|pacing| intended + pacing));
     if !rested {
         context.timer.wait_until(begun + SHORTEST_ITERATION).await;
+        return Instant::now();
     }
+    ended
 }
 
 /// Lets a user be as it is between iterations.

@@ -5,7 +5,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Instant,
 };
 
@@ -53,10 +53,11 @@ impl Connection {
         self.requests_left > 0 && self.expires.is_none_or(|expires| expires > now)
     }
 
-    /// Whether it can take a request; a connection that the server has closed can't.
+    /// Whether it can take a request; a connection that the server has closed, or on which it sent something unasked,
+    /// can't.
     pub(crate) fn is_usable(&mut self) -> bool {
         match &mut self.protocol {
-            Protocol::H1(connection) => connection.is_usable(),
+            Protocol::H1(connection) => connection.is_reusable() && connection.transport_mut().is_quiet(),
             Protocol::H2(connection) => connection.is_usable(),
         }
     }
@@ -131,6 +132,17 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
+    /// Whether there is nothing to read, not even an end. Does not wait, and leaves nobody waiting.
+    fn is_quiet(&mut self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.is_quiet(),
+            Self::Tls(stream) => {
+                let (mut context, mut byte) = (Context::from_waker(Waker::noop()), [0; 1]);
+                Pin::new(stream).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
+    }
+
     /// Counts into another place from now on.
     pub(crate) fn charge_to(&mut self, traffic: &Rc<Traffic>) {
         match self {

@@ -15,15 +15,9 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    cell::RefCell,
-    future::poll_fn,
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Waker},
-};
+use std::{cell::RefCell, future::poll_fn, rc::Rc};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::error::H1Error;
 use super::{
@@ -59,15 +53,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin> H1Connection<T> {
     /// Speaks HTTP/1 over a transport.
     pub(crate) fn new(transport: T, buffers: Rc<Buffers>) -> Self {
         Self { transport, buffers, reusable: true }
-    }
-
-    /// Whether another request can be sent. Looks at the transport, without waiting: a server that has
-    /// closed an idle connection, or sent something unasked, is found out here.
-    pub(crate) fn is_usable(&mut self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        let mut byte = [0; 1];
-        let mut buffer = ReadBuf::new(&mut byte);
-        self.reusable && Pin::new(&mut self.transport).poll_read(&mut context, &mut buffer).is_pending()
     }
 
     /// Whether the last exchange left the connection in a state in which another one can follow.

@@ -65,6 +65,12 @@ impl Meter {
         Self { stream, traffic }
     }
 
+    /// Whether there is nothing to read, not even an end.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let found = self.stream.try_read(&mut [0; 1]);
+        found.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Counts into another place from now on.
     pub(crate) fn charge_to(&mut self, traffic: &Rc<Traffic>) {
         if !Rc::ptr_eq(&self.traffic, traffic) {

@@ -1,6 +1,6 @@
 //! Where a request goes: known in advance as far as it does not depend on variables.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use http::{Uri, uri::PathAndQuery};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -105,16 +105,16 @@ impl Address {
             Self::Filled { url, query, .. }
                 if url.literal().is_some() && query.iter().all(|part| matches!(part, Part::Text(_))) =>
             {
-                Ok(Self::Fixed(address.fill(&mut Nothing)?))
+                Ok(Self::Fixed(address.fill(&mut Nothing)?.into_owned()))
             }
             _ => Ok(address),
         }
     }
 
     /// Fills the address in.
-    pub(crate) fn fill(&self, scope: &mut dyn Scope) -> Result<Destination, String> {
+    pub(crate) fn fill(&self, scope: &mut dyn Scope) -> Result<Cow<'_, Destination>, String> {
         let (base, url, query) = match self {
-            Self::Fixed(destination) => return Ok(destination.clone()),
+            Self::Fixed(destination) => return Ok(Cow::Borrowed(destination)),
             Self::Filled { base, url, query } => (base, url, query),
         };
         let mut text = url.render(scope);
@@ -126,7 +126,7 @@ impl Address {
             text.push(if text.contains('?') { '&' } else { '?' });
             query.iter().for_each(|part| part.render_into(scope, &mut text));
         }
-        base.resolve(&text)
+        base.resolve(&text).map(Cow::Owned)
     }
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Request {
     wanted_headers: Vec<HeaderName>,
     /// Places of its JSON that they look at, if each of their paths leads to one place.
     pub(crate) places: Option<Places>,
+    /// Whether every message has the headers of the program, as they are.
+    fixed_headers: bool,
 }
 
 /// What all requests are compiled with.
@@ -146,8 +148,12 @@ impl Request {
             changing_headers,
             wanted_headers: wanted_headers(request),
             places: None,
+            fixed_headers: false,
         };
         compiled.places = Places::of(compiled.json_paths());
+        compiled.fixed_headers = compiled.changing_headers.is_empty()
+            && compiled.auth.is_none()
+            && compiled.headers.contains_key(header::HOST);
         Ok(compiled)
     }
 
@@ -157,8 +163,7 @@ impl Request {
         destination: &Destination,
         scope: &mut dyn Scope,
     ) -> Result<Cow<'_, HeaderMap>, String> {
-        if self.changing_headers.is_empty() && self.auth.is_none() && self.headers.contains_key(header::HOST)
-        {
+        if self.fixed_headers {
             return Ok(Cow::Borrowed(&self.headers));
         }
         let mut headers = self.headers.clone();

@@ -37,6 +37,8 @@ pub(super) struct Exchange<'a, T> {
     keep: Keep<'a>,
     timings: &'a mut Timings,
     sending: Sending,
+    /// Whether the request asks for the connection to be closed.
+    closes: bool,
     /// The begin of a head whose end has not come yet.
     partial: Vec<u8>,
     receiving: Option<Receiving>,
@@ -73,7 +75,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
     ) -> Self {
         connection.reusable = false;
         let (sending, partial) = (Sending::Nothing, Vec::new());
-        Self { connection, message, keep, timings, sending, partial, receiving: None }
+        Self { connection, message, keep, timings, sending, closes: false, partial, receiving: None }
     }
 
     /// Goes on as far as possible.
@@ -97,7 +99,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
         if let Sending::Nothing = self.sending {
             let mut buffer = self.connection.buffers.write.borrow_mut();
             buffer.clear();
-            self.message.render_head(&mut buffer);
+            self.closes = self.message.render_head(&mut buffer);
             if separate.is_none() {
                 body.write_to(&mut buffer);
             }
@@ -205,7 +207,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
         }
         // Bytes that belong to no response, and a request that is not out yet, spoil the connection.
         let clean = taken == bytes.len() && matches!(self.sending, Sending::All);
-        self.connection.reusable = clean && receiving.keep_alive && !self.message.closes();
+        self.connection.reusable = clean && receiving.keep_alive && !self.closes;
         Ok(self.finish())
     }
 

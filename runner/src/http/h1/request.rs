@@ -2,16 +2,17 @@
 
 use std::io::Write as _;
 
-use http::{Method, header};
+use http::{HeaderValue, Method, header};
 
 use crate::http::message::Message;
 
 impl Message<'_> {
-    /// Appends the head.
+    /// Appends the head; tells whether the request itself asks for the connection to be closed.
     ///
     /// `Uri`, `HeaderName` and `HeaderValue` can't hold line ends, so nobody's variable can smuggle a
     /// header or a second request in; and how long the body is, only the body says.
-    pub(super) fn render_head(&self, bytes: &mut Vec<u8>) {
+    pub(super) fn render_head(&self, bytes: &mut Vec<u8>) -> bool {
+        let mut closes = false;
         bytes.extend_from_slice(self.method.as_str().as_bytes());
         bytes.push(b' ');
         match self.target.path_and_query() {
@@ -24,6 +25,7 @@ impl Message<'_> {
             if *name == header::CONTENT_LENGTH || *name == header::TRANSFER_ENCODING {
                 continue;
             }
+            closes |= *name == header::CONNECTION && asks_to_close(value);
             bytes.extend_from_slice(name.as_str().as_bytes());
             bytes.extend_from_slice(b": ");
             bytes.extend_from_slice(value.as_bytes());
@@ -34,15 +36,10 @@ impl Message<'_> {
             drop(write!(bytes, "content-length: {}\r\n", self.body.len()));
         }
         bytes.extend_from_slice(b"\r\n");
+        closes
     }
+}
 
-    /// Whether the request itself asks for the connection to be closed.
-    pub(super) fn closes(&self) -> bool {
-        self.headers.get_all(header::CONNECTION).iter().any(|value| {
-            value
-                .as_bytes()
-                .split(|byte| *byte == b',')
-                .any(|part| part.trim_ascii().eq_ignore_ascii_case(b"close"))
-        })
-    }
+fn asks_to_close(value: &HeaderValue) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').any(|part| part.trim_ascii().eq_ignore_ascii_case(b"close"))
 }

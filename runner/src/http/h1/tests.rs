@@ -5,10 +5,16 @@ mod differential;
 mod limits;
 mod script;
 
-use std::{future::poll_fn, rc::Rc};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Waker},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use self::script::Script;
 use super::{H1Connection, H1Error};
@@ -63,6 +69,12 @@ async fn exchange(
 
 const WHOLE: Keep<'_> = Keep { headers: &[], body: Some(usize::MAX), discarded: u64::MAX };
 
+/// What a connection looks at before it is used again.
+fn is_quiet(transport: &mut (impl AsyncRead + Unpin)) -> bool {
+    let (mut context, mut byte) = (Context::from_waker(Waker::noop()), [0; 1]);
+    Pin::new(transport).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+}
+
 async fn ours(sent: &Sent, script: Script) -> (Outcome, Vec<u8>) {
     let names = script.names();
     let keep = Keep { headers: &names, ..WHOLE };
@@ -74,7 +86,7 @@ async fn ours(sent: &Sent, script: Script) -> (Outcome, Vec<u8>) {
             // What comes unasked is there after a while.
             let mut reusable = connection.is_reusable();
             for _ in 0..50 {
-                reusable = reusable && connection.is_usable();
+                reusable = reusable && is_quiet(&mut connection.transport);
                 tokio::task::yield_now().await;
             }
             Outcome::Response {
