@@ -171,6 +171,8 @@ pub struct Plan {
 /// # Errors
 /// When Upsurge is not built or a tool breaks; never because of a figure.
 pub fn run(plan: &Plan, results: &Path) -> Result<()> {
+    // What can't be added to is found out before anything is measured.
+    Results::read(results)?;
     let bench = prepare(plan, &results.with_file_name("work"))?;
     for name in &plan.cases {
         let case = match name {
