@@ -81,9 +81,8 @@ impl Results {
     /// When it is something else.
     pub fn read(path: &Path) -> Result<Self> {
         match std::fs::read_to_string(path) {
-            Ok(text) => {
-                serde_json::from_str(&text).with_context(|| format!("{} is no result of this version: move it away", path.display()))
-            }
+            Ok(text) => serde_json::from_str(&text)
+                .with_context(|| format!("{} is no result of this version: move it away", path.display())),
             Err(_) => Ok(Self::default()),
         }
     }

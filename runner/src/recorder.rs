@@ -46,7 +46,7 @@ impl Recorder {
     }
 
     /// Records a request.
-    pub(crate) fn request(&mut self, stage: usize, request: usize, sample: &Sample) {
+    pub(crate) fn request(&mut self, stage: usize, request: usize, sample: &Sample<'_>) {
         if let Some(series) = self.requests.at(stage, request) {
             series.record(sample);
         }

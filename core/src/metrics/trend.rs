@@ -73,9 +73,11 @@ impl Trend {
         if count == 0 {
             return;
         }
-        let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let nanoseconds = time.subsec_nanos();
+        let microseconds =
+            time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(nanoseconds / 1000));
         self.buckets.record(microseconds.min(HIGHEST), count);
-        self.sum_microseconds += time.as_secs_f64() * 1e6 * count as f64;
+        self.sum_microseconds += (time.as_secs() as f64 * 1e6 + f64::from(nanoseconds) / 1e3) * count as f64;
         self.min_microseconds = self.min_microseconds.min(microseconds);
         self.max_microseconds = self.max_microseconds.max(microseconds);
     }

@@ -44,8 +44,9 @@ impl Iteration<'_> {
             Err(message) => return self.invalid(index, request, message),
         };
         let mut redirects = 0;
+        let mut timings = Timings::begin();
         loop {
-            let (timings, result) = self.send(&hop, request).await;
+            let result = self.send(&hop, request, &mut timings).await;
             let (stage, ended) = (self.stage.at(self.context, timings.begun), timings.ended);
             let result = result.and_then(|response| readable(response, request));
             let next = match &result {
@@ -68,7 +69,7 @@ impl Iteration<'_> {
                 _ => timings.service(),
             };
             let sample = Sample {
-                timings,
+                timings: &timings,
                 duration,
                 response_time: timings.ended.saturating_duration_since(self.intended.min(timings.begun)),
                 failed,
@@ -86,7 +87,7 @@ impl Iteration<'_> {
                     self.user.cookies.keep(&response.headers, &hop.destination);
                     self.intended = timings.ended;
                     match next {
-                        Ok(next) => hop = next,
+                        Ok(next) => hop = *next,
                         Err(message) => return self.invalid(index, request, message),
                     }
                 }
@@ -116,7 +117,8 @@ impl Iteration<'_> {
         &mut self,
         hop: &Hop<'_>,
         request: &Request,
-    ) -> (Timings, Result<Incoming, TransportError>) {
+        timings: &mut Timings,
+    ) -> Result<Incoming, TransportError> {
         let mut headers = Cow::Borrowed(&*hop.headers);
         self.user.cookies.add_to(&mut headers, &hop.destination, &hop.cookies);
         let outgoing = Outgoing {
@@ -130,15 +132,16 @@ impl Iteration<'_> {
             timeout: request.timeout,
             keep: request.keep(),
         };
-        self.context.client.send(&mut self.user.connections, &outgoing).await
+        self.context.client.send(&mut self.user.connections, &outgoing, timings).await
     }
 
     /// Counts a request that could not even be put together.
     fn invalid(&mut self, index: usize, request: &Request, message: String) -> Result<Exchanged, Ended> {
         let error = TransportError::Invalid(message);
         self.context.log(&request.name, &error);
-        let sample = Sample::unsent(self.intended, &error);
-        let (stage, ended) = (self.stage(), sample.timings.ended);
+        let timings = Timings::begin();
+        let (stage, ended) = (self.stage.at(self.context, timings.begun), timings.ended);
+        let sample = Sample::unsent(&timings, self.intended, &error);
         self.context.recorder.borrow_mut().request(stage, index, &sample);
         self.complain(request, error.to_string())?;
         Ok(Exchanged { response: None, duration: Duration::ZERO, stage, ended })

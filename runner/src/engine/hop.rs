@@ -34,7 +34,7 @@ impl Hop<'_> {
         &self,
         response: &Incoming,
         request: &Request,
-    ) -> Option<Result<Hop<'static>, String>> {
+    ) -> Option<Result<Box<Hop<'static>>, String>> {
         let repeats = match response.status {
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => false,
             StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
@@ -47,7 +47,7 @@ impl Hop<'_> {
         Some(join(&self.destination, location).map(|destination| self.to(destination, repeats)))
     }
 
-    fn to(&self, destination: Destination, repeats: bool) -> Hop<'static> {
+    fn to(&self, destination: Destination, repeats: bool) -> Box<Hop<'static>> {
         let mut headers = HeaderMap::clone(&self.headers);
         headers.insert(header::HOST, destination.origin.header.clone());
         let mut cookies = self.cookies.clone();
@@ -71,7 +71,8 @@ impl Hop<'_> {
             }
         }
         let destination = Cow::Owned(destination);
-        Hop { method, destination, headers: Cow::Owned(headers), body, cookies, challenged: false }
+        let headers = Cow::Owned(headers);
+        Box::new(Hop { method, destination, headers, body, cookies, challenged: false })
     }
 
     /// The same message with an answer to the server's challenge, if there is one and there was none yet.
@@ -80,7 +81,7 @@ impl Hop<'_> {
         response: &Incoming,
         request: &Request,
         variables: &mut Variables,
-    ) -> Option<Hop<'static>> {
+    ) -> Option<Box<Hop<'static>>> {
         if response.status != StatusCode::UNAUTHORIZED || self.challenged {
             return None;
         }
@@ -90,13 +91,13 @@ impl Hop<'_> {
         let answer = digest::answer(&response.headers, &identity, method, &target, variables.random())?;
         let mut headers = HeaderMap::clone(&self.headers);
         headers.insert(header::AUTHORIZATION, answer);
-        Some(Hop {
+        Some(Box::new(Hop {
             method: self.method.clone(),
             destination: Cow::Owned(Destination::clone(&self.destination)),
             headers: Cow::Owned(headers),
             body: self.body.clone(),
             cookies: self.cookies.clone(),
             challenged: true,
-        })
+        }))
     }
 }

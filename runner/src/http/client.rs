@@ -62,16 +62,17 @@ impl Client {
         Ok(Self { connector: Connector::new(setup)?, pool })
     }
 
-    /// Sends a request and reads the whole response.
+    /// Sends a request and reads the whole response; notes when what of it happened.
     pub(crate) async fn send(
         &self,
         connections: &mut Connections,
         outgoing: &Outgoing<'_>,
-    ) -> (Timings, Result<Incoming, TransportError>) {
-        let mut timings = Timings::begin();
+        timings: &mut Timings,
+    ) -> Result<Incoming, TransportError> {
+        *timings = Timings::begin();
         let begun = timings.begun;
         let mut deadline = mem::take(&mut connections.deadline);
-        let exchange = self.exchange(connections, outgoing, &mut timings);
+        let exchange = self.exchange(connections, outgoing, timings);
         let result = deadline.limit(begun, outgoing.timeout, exchange).await;
         connections.deadline = deadline;
         let result = result.unwrap_or(Err(TransportError::Timeout));
@@ -82,7 +83,7 @@ impl Client {
             // Failed or cut off while sending or waiting: what was written last is the best knowledge.
             timings.sent = timings.started.and(connections.traffic.last_write()).max(timings.started);
         }
-        (timings, result)
+        result
     }
 
     async fn exchange(

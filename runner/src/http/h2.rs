@@ -152,7 +152,7 @@ impl H2Connection {
         let (head, body) = response.into_parts();
         let body = read(body, keep).await?;
         timings.ended = Instant::now();
-        Ok(Incoming { status: head.status, headers: head.headers, body })
+        Ok(Incoming { status: head.status, headers: head.headers.into(), body })
     }
 }
 

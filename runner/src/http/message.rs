@@ -1,6 +1,8 @@
 //! A request and a response, whatever version of HTTP carries them.
 
-use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
+use std::{ops::Deref, sync::LazyLock};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 
 use super::payload::Payload;
 
@@ -42,7 +44,34 @@ pub(crate) struct Incoming {
     /// Its status.
     pub(crate) status: StatusCode,
     /// Those of its headers that are kept.
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: KeptHeaders,
     /// Its body, if that is kept.
     pub(crate) body: Vec<u8>,
+}
+
+/// Headers of a response that somebody looks at. Mostly there are none, and a response, which goes through many hands,
+/// stays small.
+#[derive(Debug, Default)]
+pub(crate) struct KeptHeaders(Option<Box<HeaderMap>>);
+
+impl KeptHeaders {
+    /// Adds one.
+    pub(crate) fn append(&mut self, name: HeaderName, value: HeaderValue) {
+        self.0.get_or_insert_default().append(name, value);
+    }
+}
+
+impl From<HeaderMap> for KeptHeaders {
+    fn from(headers: HeaderMap) -> Self {
+        Self((!headers.is_empty()).then(|| Box::new(headers)))
+    }
+}
+
+impl Deref for KeptHeaders {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        self.0.as_deref().unwrap_or_else(|| &NONE)
+    }
 }

@@ -22,9 +22,9 @@ use crate::{
 const MOST_STATUSES: usize = 16;
 
 /// What is recorded of a request.
-pub(crate) struct Sample {
+pub(crate) struct Sample<'a> {
     /// Its phases.
-    pub(crate) timings: Timings,
+    pub(crate) timings: &'a Timings,
     /// Service time; the timeout for a request that was not complete in time.
     pub(crate) duration: Duration,
     /// From its intended start to its end.
@@ -41,10 +41,9 @@ pub(crate) struct Sample {
     pub(crate) traffic: (u64, u64),
 }
 
-impl Sample {
+impl<'a> Sample<'a> {
     /// A request that could not be put together, and so was never sent.
-    pub(crate) fn unsent(intended: Instant, error: &TransportError) -> Self {
-        let timings = Timings::begin();
+    pub(crate) fn unsent(timings: &'a Timings, intended: Instant, error: &TransportError) -> Self {
         Self {
             timings,
             duration: Duration::ZERO,
@@ -111,8 +110,8 @@ struct StatusSeries {
 }
 
 impl StatusSeries {
-    fn record(&mut self, sample: &Sample) {
-        let timings = &sample.timings;
+    fn record(&mut self, sample: &Sample<'_>) {
+        let timings = sample.timings;
         self.count += 1;
         match timings.first_byte() {
             Some(first_byte) if first_byte == sample.duration => self.prompt.record(sample.duration),
@@ -190,7 +189,7 @@ pub(super) struct RequestSeries {
 }
 
 impl RequestSeries {
-    pub(super) fn record(&mut self, sample: &Sample) {
+    pub(super) fn record(&mut self, sample: &Sample<'_>) {
         self.sent += sample.traffic.0;
         self.received += sample.traffic.1;
         if let Some(kind) = sample.error {
@@ -200,7 +199,7 @@ impl RequestSeries {
     }
 
     /// The figures of the sample's status.
-    fn of_status(&mut self, sample: &Sample) -> &mut StatusSeries {
+    fn of_status(&mut self, sample: &Sample<'_>) -> &mut StatusSeries {
         let failed = sample.failed;
         let found = |(status, code): (Option<u16>, u16), statuses: &[StatusSeries]| {
             statuses.iter().position(|one| one.status == status && one.code == code && one.failed == failed)

@@ -42,12 +42,13 @@ fn program() -> Arc<Program> {
     Arc::new(program)
 }
 
-fn sample(milliseconds: u64, status: u16) -> Sample {
+fn sample(milliseconds: u64, status: u16) -> Sample<'static> {
     let mut timings = Timings::begin();
     timings.started = Some(timings.begun);
     timings.sent = Some(timings.begun);
     timings.answered = (status > 0).then(|| timings.begun + Duration::from_millis(milliseconds));
     timings.ended = timings.begun + Duration::from_millis(milliseconds + 1);
+    let timings = Box::leak(Box::new(timings));
     Sample {
         timings,
         duration: timings.service(),

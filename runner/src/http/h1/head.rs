@@ -5,9 +5,10 @@
 
 use std::mem::MaybeUninit;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{body::Rest, chunked::Chunked, error::H1Error};
+use crate::http::message::KeptHeaders;
 
 /// Most headers of a response.
 const MOST_HEADERS: usize = 100;
@@ -20,7 +21,7 @@ pub(super) const HEAD_LIMIT: usize = 8192 + 4096 * MOST_HEADERS;
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: KeptHeaders,
     pub(super) rest: Rest,
     /// Whether the connection can be used again after the body.
     pub(super) keep_alive: bool,
@@ -86,7 +87,7 @@ fn parse_one(bytes: &[u8], method: &Method, wanted: &[HeaderName]) -> Result<Opt
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
     let code = response.code.unwrap_or_default();
     let status = StatusCode::from_u16(code).map_err(|_| H1Error::Status(code))?;
-    let mut headers = HeaderMap::new();
+    let mut headers = KeptHeaders::default();
     let mut framing = Framing::default();
     for header in &*response.headers {
         framing.heed(header.name, header.value);
