@@ -61,7 +61,7 @@ pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
     };
 
     let how = format!(
-        "The scenario of three steps at {rate} iterations/s for {minutes} min, about half of one core. Resident memory is read every \
+        "The scenario of three steps at {rate} iterations/s by up to 100 users for {minutes} min, about half of one core. Resident memory is read every \
          {} s; a straight line is laid through it after the first tenth of the time. The margin allows for samples that depend on \
          those before them.",
         INTERVAL.as_secs()

@@ -14,6 +14,9 @@ const SUMMARY: &str = "upsurge-summary.json";
 /// Longer than any idle user is looked at.
 const LONG: &str = "10m";
 
+/// Users of a load whose memory is watched.
+const STEADY_USERS: u32 = 100;
+
 /// The program of this checkout.
 pub struct Upsurge;
 
@@ -76,7 +79,11 @@ fn load(job: &Job<'_>) -> Value {
         Task::Static { connections } => users(*connections),
         Task::Idle { users: count, .. } => users(*count),
         Task::Shop { pace: Pace::Users(count) } => users(*count),
-        Task::Shop { pace: Pace::Rate(level) } => rate(*level, 1000),
+        // As many users as there will ever be: one that is made because the machine stood still would stay.
+        Task::Shop { pace: Pace::Rate(level) } => json!({"executors": {"shop": {
+            "executor": "constant-arrival-rate", "rate": level, "timeUnit": "1s", "duration": duration,
+            "preAllocatedVUs": STEADY_USERS, "maxVUs": STEADY_USERS,
+        }}}),
         Task::Shop { pace: Pace::Once } => {
             json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
         }
