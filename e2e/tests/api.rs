@@ -69,7 +69,7 @@ fn wrong() -> Vec<(Value, &'static [&'static str])> {
             steps(
                 json!({"request": {"url": "/", "capture": [{"name": "t", "jsonPath": "$.a", "header": "b"}]}}),
             ),
-            &["capture[0]", "exactly one of jsonPath, header and regex"],
+            &["capture[0]", "exactly one of jsonPath, header, regex"],
         ),
     ]
 }

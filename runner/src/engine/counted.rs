@@ -1,6 +1,7 @@
 //! The closed model with a number of iterations: shared between users, or of each.
 
 use std::{
+    pin::pin,
     rc::Rc,
     sync::{
         Arc,
@@ -77,11 +78,13 @@ async fn live(context: Rc<Context>, load: usize, index: u64, supply: Supply) {
     let mut user = User::new(&context.program, plan.first_user + index + 1);
     let mut done = 0;
     let end = context.instant(plan.end() + plan.graceful_stop);
-    let life = async {
-        work(&context, &mut user, (load, plan), index, &supply, &mut done).await;
-        once::stop(&context, &mut user, StageOf::Load(load)).await;
-    };
-    context.cut_off(end, plan.graceful_stop, life).await;
+    {
+        let life = pin!(async {
+            work(&context, &mut user, (load, plan), index, &supply, &mut done).await;
+            once::stop(&context, &mut user, StageOf::Load(load)).await;
+        });
+        context.cut_off(end, plan.graceful_stop, life).await;
+    }
     if let Supply::Own { each, .. } = supply {
         drop_rest(&context, load, each.saturating_sub(done));
     }

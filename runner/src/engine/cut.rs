@@ -5,7 +5,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     task::Poll,
     time::{Duration, Instant},
 };
@@ -13,9 +13,15 @@ use std::{
 use super::context::Context;
 
 impl Context {
-    /// Does work until it is done, until an instant, or until some time after the load is stopped.
-    pub(crate) async fn cut_off(&self, at: Instant, graceful_stop: Duration, work: impl Future<Output = ()>) {
-        let (mut work, mut end) = (pin!(work), pin!(self.wait_to_cut(at, graceful_stop)));
+    /// Does work until it is done, until an instant, or until some time after the load is stopped. The work stands
+    /// where the caller has it: handed over, it would be in each user's memory twice.
+    pub(crate) async fn cut_off(
+        &self,
+        at: Instant,
+        graceful_stop: Duration,
+        mut work: Pin<&mut impl Future<Output = ()>>,
+    ) {
+        let mut end = pin!(self.wait_to_cut(at, graceful_stop));
         let mut heeded = None;
         poll_fn(|task| {
             if work.as_mut().poll(task).is_ready() {

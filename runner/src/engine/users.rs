@@ -1,6 +1,7 @@
 //! The closed model: each user repeats iterations for as long as the schedule wants it at work.
 
 use std::{
+    pin::pin,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -57,11 +58,13 @@ async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), int
         }
         let user = user.get_or_insert_with(|| User::new(&context.program, plan.first_user + index + 1));
         let end = context.instant(cut(plan, last));
-        let life = async {
-            work(&context, user, (load, index, total), &mut iterations, chain).await;
-            once::stop(&context, user, StageOf::Load(load)).await;
-        };
-        context.cut_off(end, plan.graceful_stop, life).await;
+        {
+            let life = pin!(async {
+                work(&context, user, (load, index, total), &mut iterations, chain).await;
+                once::stop(&context, user, StageOf::Load(load)).await;
+            });
+            context.cut_off(end, plan.graceful_stop, life).await;
+        }
         // A user who leaves hangs up, and begins anew when it comes again.
         user.stays.clear();
         user.hang_up();

@@ -2,6 +2,7 @@
 
 use std::{
     mem,
+    pin::pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -72,8 +73,10 @@ impl Client {
         *timings = Timings::begin();
         let begun = timings.begun;
         let mut deadline = mem::take(&mut connections.deadline);
-        let exchange = self.exchange(connections, outgoing, timings);
-        let result = deadline.limit(begun, outgoing.timeout, exchange).await;
+        let result = {
+            let exchange = pin!(self.exchange(connections, outgoing, timings));
+            deadline.limit(begun, outgoing.timeout, exchange).await
+        };
         connections.deadline = deadline;
         let result = result.unwrap_or(Err(TransportError::Timeout));
         if result.is_err() {

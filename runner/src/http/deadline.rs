@@ -6,7 +6,7 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     task::Poll,
     time::{Duration, Instant},
 };
@@ -18,14 +18,13 @@ use tokio::time::Sleep;
 pub(crate) struct Deadline(Option<Pin<Box<Sleep>>>);
 
 impl Deadline {
-    /// Waits for a future until `limit` has passed since `from`; `None` when it was not ready by then.
+    /// Waits for a future, which stands where the caller has it, until `limit` has passed since `from`; `None` when it was not ready by then.
     pub(crate) async fn limit<F: Future>(
         &mut self,
         from: Instant,
         limit: Duration,
-        future: F,
+        mut future: Pin<&mut F>,
     ) -> Option<F::Output> {
-        let mut future = pin!(future);
         let mut armed = false;
         poll_fn(|context| {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
