@@ -35,7 +35,7 @@ enum Command {
         #[arg(long, value_delimiter = ',')]
         tools: Vec<String>,
         /// Rounds through all tools.
-        #[arg(long, env = "BENCH_ROUNDS", default_value_t = 3)]
+        #[arg(long, env = "BENCH_ROUNDS", default_value_t = 5)]
         rounds: usize,
         /// Length of a run, where the case leaves that open.
         #[arg(long, env = "BENCH_SECONDS", default_value_t = 5)]
