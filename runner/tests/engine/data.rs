@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge::engine::{self, run_after};
+use upsurge::engine::{self, EngineConfig, run_after};
 use upsurge_core::schedule::Share;
 
 use crate::{
@@ -53,11 +54,17 @@ fn unique_rows_are_shared_out_over_runners_and_end_the_load() {
     assert!(counts.values().all(|count| *count == 1), "{counts:?}");
 }
 
-#[test]
-fn the_end_of_rows_can_fail_the_run() {
+#[rstest]
+#[case::counted(json!({"executors": {"e": {"executor": "shared-iterations", "vus": 1, "iterations": 100}}}))]
+#[case::closed(json!({"unit": "Users", "constant": {"level": 2, "duration": "10m"}}))]
+#[case::open(json!({"unit": "IterationsPerSecond", "constant": {"level": 200, "duration": "10m"}}))]
+fn the_end_of_rows_can_fail_the_run(#[case] load: Value) {
     let server = Server::simple();
-    let data = json!({"name": "rows", "csv": {"source": {"text": csv(5)}}, "onEnd": "Fail"});
-    let engine = engine::Engine::start(config(test(&server, 100, 1, data))).unwrap();
+    let data =
+        json!({"name": "rows", "csv": {"source": {"text": csv(5)}}, "order": "Unique", "onEnd": "Fail"});
+    let mut test = test(&server, 100, 1, data);
+    test["load"] = load;
+    let engine = engine::Engine::start(EngineConfig { threads: 1, ..config(test) }).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let ended = runtime
         .block_on(async { tokio::time::timeout(std::time::Duration::from_secs(60), engine.wait()).await });
