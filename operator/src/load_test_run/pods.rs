@@ -92,9 +92,10 @@ impl RunnerPod {
         }
     }
 
-    /// Whether the pod can't do anything any more, or has not begun to.
-    pub fn is_quiet(&self) -> bool {
-        self.end.is_some() || !self.running
+    /// Whether the pod can't do anything any more, or has not begun to. A runner that was `heard` has begun: the
+    /// kubelet writes that the pod runs some time after it does.
+    pub fn is_quiet(&self, heard: bool) -> bool {
+        self.end.is_some() || !(self.running || heard)
     }
 }
 

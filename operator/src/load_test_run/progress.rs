@@ -66,6 +66,12 @@ impl Facts<'_> {
         self.session.runners.iter().find(|runner| runner.index == index)
     }
 
+    /// Whether a runner's pod, as far as there is one, does nothing any more.
+    fn is_quiet(&self, index: u32) -> bool {
+        let heard = self.view(index).and_then(|view| view.pod.as_deref());
+        self.pod(index).is_none_or(|pod| pod.is_quiet(heard == Some(&pod.name)))
+    }
+
     fn for_longer_than(&self, limit: Duration, now: Timestamp) -> bool {
         passed(self.since, now) >= limit
     }
@@ -185,11 +191,11 @@ fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
 }
 
 fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
-    let is_quiet = |index: u32| {
+    let is_done = |index: u32| {
         let ended = facts.view(index).is_some_and(|view| view.end.is_some());
-        ended || facts.pod(index).is_none_or(RunnerPod::is_quiet)
+        ended || facts.is_quiet(index)
     };
-    let quiet = facts.session.all_done || (0..facts.runners()).all(is_quiet);
+    let quiet = facts.session.all_done || (0..facts.runners()).all(is_done);
     if !quiet && !facts.for_longer_than(DRAIN_LIMIT, now) {
         return Transition::Stay { message: String::new(), wake: Duration::from_millis(500) };
     }
@@ -201,7 +207,7 @@ fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
 
 fn collecting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     // Runners leave once they know that their last figures are safe; only then may the session be closed.
-    let settled = facts.session.durable && facts.pods.iter().all(RunnerPod::is_quiet);
+    let settled = facts.session.durable && (0..facts.runners()).all(|index| facts.is_quiet(index));
     let limit = if facts.plan.test().after.is_empty() { SETTLE_LIMIT } else { SETTLE_LIMIT + AFTER_LIMIT };
     if !settled && !facts.for_longer_than(limit, now) {
         let message = if awaits_after(facts.plan, facts.session) {

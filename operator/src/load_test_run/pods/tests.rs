@@ -24,7 +24,7 @@ fn a_pod_without_a_node_says_why() {
         json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"});
     let pod = pod(json!({"phase": "Pending", "conditions": [condition]}));
     assert_eq!((pod.index, pod.unschedulable.as_deref()), (1, Some("0/1 nodes")));
-    assert!(pod.is_quiet() && pod.scheduled.is_none() && pod.end.is_none());
+    assert!(pod.is_quiet(false) && pod.scheduled.is_none() && pod.end.is_none());
 }
 
 #[test]
@@ -40,7 +40,14 @@ fn a_pod_whose_image_cannot_be_pulled_waits_since_it_was_scheduled() {
 #[test]
 fn a_running_pod_is_not_quiet() {
     let pod = pod(json!({"phase": "Running", "containerStatuses": container(json!({"running": {}}))}));
-    assert!(pod.running && !pod.is_quiet());
+    assert!(pod.running && !pod.is_quiet(false));
+}
+
+#[test]
+fn a_pod_whose_runner_was_heard_is_not_quiet_before_it_is_seen_to_run() {
+    let waiting = container(json!({"waiting": {"reason": "ContainerCreating"}}));
+    let pod = pod(json!({"phase": "Pending", "containerStatuses": waiting}));
+    assert!(pod.is_quiet(false) && !pod.is_quiet(true));
 }
 
 #[rstest]

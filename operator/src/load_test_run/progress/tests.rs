@@ -239,6 +239,7 @@ fn stopping(t0: Option<Timestamp>) -> Case {
 #[case::runners_drain(stopping(Some(at(0))), 2, None)]
 #[case::all_have_reported(done(stopping(Some(at(0)))), 2, Some(Phase::Collecting))]
 #[case::pods_are_gone(stopping(Some(at(0))).with(|case| case.pods.clear()), 2, Some(Phase::Collecting))]
+#[case::a_runner_at_work_is_not_seen_to_run_yet(stopping(Some(at(0))).pod(not_seen_to_run), 2, None)]
 #[case::a_runner_hangs(stopping(Some(at(0))), 10, Some(Phase::Collecting))]
 fn stopping_ends_when_all_are_quiet(#[case] case: Case, #[case] now: i64, #[case] expected: Option<Phase>) {
     let transition = case.next(now);
@@ -256,13 +257,25 @@ fn a_run_whose_load_never_started_has_nothing_to_collect() {
 
 fn collecting() -> Case {
     let mut case = done(case(Phase::Collecting, session(Some(Readiness::Ready), Some(at(-60)))));
-    case.pods.iter_mut().for_each(|pod| pod.running = false);
+    case.pods.iter_mut().for_each(left);
     case
+}
+
+fn left(pod: &mut RunnerPod) {
+    (pod.running, pod.end) = (false, Some(PodEnd { exit_code: Some(0), ..PodEnd::default() }));
+}
+
+/// A pod of which the kubelet has not written yet that it runs.
+fn not_seen_to_run(pod: &mut RunnerPod) {
+    (pod.running, pod.end) = (false, None);
 }
 
 #[rstest]
 #[case::settled(collecting(), 1, true)]
 #[case::pods_still_leave(collecting().with(|case| case.pods = pods()), 1, false)]
+#[case::a_pod_at_work_is_not_seen_to_run_yet(collecting().pod(not_seen_to_run), 1, false)]
+#[case::a_pod_in_the_place_of_the_runner_never_ran(
+    collecting().pod(|pod| (pod.name, pod.running, pod.end) = ("other".into(), false, None)), 1, true)]
 #[case::the_checkpoint_is_not_safe(collecting().with(|case| case.session.durable = false), 1, false)]
 #[case::nothing_settles(collecting().with(|case| (case.pods, case.session.durable) = (pods(), false)), 15, true)]
 #[case::the_autoscaler_is_watched(collecting().with(|case| case.watch_until = Some(at(100))), 50, false)]
@@ -277,19 +290,20 @@ fn collecting_ends_when_everything_is_in(#[case] case: Case, #[case] now: i64, #
 /// The same with steps after the load, which runner 0 still does.
 fn tidying() -> Case {
     collecting().with(|case| {
-        case.pods[0].running = true;
+        (case.pods[0].running, case.pods[0].end) = (true, None);
         case.spec = json!({"after": [{"request": {"name": "tidy up", "url": "/"}}]});
     })
 }
 
 #[rstest]
 #[case::they_take_long(tidying(), 200, false)]
+#[case::the_runner_is_not_seen_to_run_yet(tidying().with(|case| not_seen_to_run(&mut case.pods[0])), 2, false)]
 #[case::they_take_too_long(tidying(), 315, true)]
 #[case::the_runner_leaves(tidying().with(|case| case.session.after = Some(AfterOutcome { result: Ok(()) })), 200, false)]
 #[case::the_runner_left(
     tidying().with(|case| {
         case.session.after = Some(AfterOutcome { result: Ok(()) });
-        case.pods[0].running = false;
+        left(&mut case.pods[0]);
     }),
     2, true)]
 #[case::nobody_is_left_to_do_them(tidying().with(|case| case.pods.clear()), 2, true)]
