@@ -8,6 +8,7 @@ pub mod api;
 pub mod cluster;
 pub mod collector;
 pub mod diagnostics;
+pub mod disturbance;
 pub mod fixtures;
 pub mod install;
 pub mod kstatus;

@@ -12,7 +12,7 @@ use kube::{
     api::{DeleteParams, PostParams},
 };
 
-use crate::{cluster, diagnostics, install, wait};
+use crate::{cluster, diagnostics, disturbance, install, wait};
 
 /// What a test works with.
 #[derive(Clone)]
@@ -36,37 +36,50 @@ impl Context {
 
 /// Runs a test in a namespace of its own, under the *restricted* pod security standard, with the operator
 /// installed. When it fails, what can be known about it is written to `target/e2e/<test>/`; afterwards the namespace
-/// is deleted, unless `E2E_KEEP=1`.
+/// is deleted, unless `E2E_KEEP=1`. A test that fails while the machine did not let its load be generated is begun
+/// anew ([`disturbance`]), in another namespace.
 ///
 /// # Errors
 /// Those of the test, and of the surroundings.
 pub async fn with_temp_namespace<F, Fut>(test: F) -> Result<()>
 where
-    F: FnOnce(Context) -> Fut,
+    F: Fn(Context) -> Fut,
     Fut: Future<Output = Result<()>> + Send + 'static,
 {
     // "lifecycle::an_abort_…::{{closure}}…": the name of the test without being told.
     let name = std::any::type_name::<F>().split("::{{closure}}").next().unwrap_or("test").to_owned();
     let client = cluster::client().await?;
     install::ensure(&client).await?;
-    let context = Context { namespace: create(&client, &name).await?, client };
-    // In a task of its own, so that a panic does not get past the tidying.
-    let outcome = tokio::spawn(test(context.clone())).await;
-    if !matches!(outcome, Ok(Ok(()))) {
-        diagnostics::write(&context, &name).await;
-    }
-    if env::var("E2E_KEEP").as_deref() == Ok("1") {
-        eprintln!("kept namespace {} of {name}", context.namespace);
-    } else {
-        let namespaces = Api::<Namespace>::all(context.client.clone());
-        namespaces.delete(&context.namespace, &DeleteParams::default()).await?;
-    }
-    match outcome {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panicked) => panic::resume_unwind(panicked),
-            Err(error) => Err(error.into()),
-        },
+    let mut attempt = 1;
+    loop {
+        let context = Context { namespace: create(&client, &name).await?, client: client.clone() };
+        let watch = disturbance::Watch::start();
+        // In a task of its own, so that a panic does not get past the tidying.
+        let outcome = tokio::spawn(test(context.clone())).await;
+        let mut again = false;
+        if !matches!(outcome, Ok(Ok(()))) {
+            diagnostics::write(&context, &name).await;
+            eprintln!("attempt {attempt}: longest standstill of this machine {:?}", watch.longest());
+            let limited = disturbance::limited(&context).await.unwrap_or_default();
+            again = limited.is_some() && attempt < disturbance::ATTEMPTS;
+        }
+        if env::var("E2E_KEEP").as_deref() == Ok("1") {
+            eprintln!("kept namespace {} of {name}", context.namespace);
+        } else {
+            let namespaces = Api::<Namespace>::all(client.clone());
+            namespaces.delete(&context.namespace, &DeleteParams::default()).await?;
+        }
+        if again {
+            attempt += 1;
+            continue;
+        }
+        return match outcome {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panicked) => panic::resume_unwind(panicked),
+                Err(error) => Err(error.into()),
+            },
+        };
     }
 }
 

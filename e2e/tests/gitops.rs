@@ -6,14 +6,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use kube::{
     Api, Resource,
     runtime::{WatchStreamExt, watcher},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{task::JoinHandle, time::timeout};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
     v1alpha1::{Phase, Verdict},
@@ -35,14 +35,17 @@ struct Versions {
 }
 
 impl Versions {
-    fn of<K>(api: Api<K>, name: &str) -> Self
+    /// Begins to record; whatever comes after that is seen.
+    async fn of<K>(api: Api<K>, name: &str) -> Result<Self>
     where
         K: Resource + Clone + std::fmt::Debug + DeserializeOwned + Serialize + Send + 'static,
     {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&seen);
-        let stream = watcher::watch_object(api, name).default_backoff();
-        let task = tokio::spawn(stream.for_each(move |version| {
+        let mut stream = Box::pin(watcher::watch_object(api, name).default_backoff());
+        // The first answer tells what there is, or that there is nothing yet.
+        let first = timeout(seconds(20), stream.next()).await.context("the watch does not begin")?;
+        let task = tokio::spawn(stream::iter(first).chain(stream).for_each(move |version| {
             if let Ok(Some(object)) = version
                 && let Ok(value) = serde_json::to_value(object)
             {
@@ -50,7 +53,7 @@ impl Versions {
             }
             std::future::ready(())
         }));
-        Self { seen, task }
+        Ok(Self { seen, task })
     }
 
     fn all(&self) -> Vec<Value> {
@@ -91,9 +94,9 @@ async fn kstatus_is_as_agreed_in_every_phase_of_a_run_that_passes() -> Result<()
         Target::deploy(&context, json!({})).await?;
         // With `before`, so that no phase is too short to be seen.
         let test = merged(constant(10, 4), json!({"before": [{"think": {"min": "1500ms"}}]}));
-        let tests = Versions::of(context.api::<LoadTest>(), "green");
+        let tests = Versions::of(context.api::<LoadTest>(), "green").await?;
         let run = context.start("green", test).await?;
-        let runs = Versions::of(context.api::<LoadTestRun>(), &run);
+        let runs = Versions::of(context.api::<LoadTestRun>(), &run).await?;
         ensure_verdict(&context.finished(&run, seconds(60)).await?, Verdict::Passed, "ThresholdsMet")?;
         current(&tests, Status::Current).await?;
         current(&runs, Status::Current).await?;
@@ -125,7 +128,7 @@ async fn kstatus_is_failed_after_a_failure_and_in_progress_again_with_the_next_r
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;
         let never = json!([{"metric": "http_reqs", "condition": "count > 1000"}]);
-        let tests = Versions::of(context.api::<LoadTest>(), "red");
+        let tests = Versions::of(context.api::<LoadTest>(), "red").await?;
         let run = context.start("red", merged(constant(10, 2), json!({"thresholds": never}))).await?;
         ensure_verdict(&context.finished(&run, seconds(60)).await?, Verdict::Failed, "ThresholdsBreached")?;
         current(&tests, Status::Failed).await?;

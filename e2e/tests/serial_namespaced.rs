@@ -14,18 +14,19 @@ use upsurge_e2e::{
 async fn load_tests_in_other_namespaces_are_left_alone() -> Result<()> {
     with_temp_namespace(async |inside| {
         // The second namespace is of a call of its own, which tidies up as well.
-        with_temp_namespace(async move |outside| {
-            install::upgrade(&["--set", &format!("watchNamespaces={{{}}}", inside.namespace)]).await?;
-            let result = restricted(&inside, &outside).await;
-            install::upgrade(&[]).await?;
-            result?;
-            // With the restriction gone, the other one has its turn.
-            let run = outside.next_run("alone", None).await?;
-            ensure_verdict(&outside.finished(&run, seconds(60)).await?, Verdict::Passed, "ThresholdsMet")
-        })
-        .await
+        with_temp_namespace(move |outside| alone(inside.clone(), outside)).await
     })
     .await
+}
+
+async fn alone(inside: Context, outside: Context) -> Result<()> {
+    install::upgrade(&["--set", &format!("watchNamespaces={{{}}}", inside.namespace)]).await?;
+    let result = restricted(&inside, &outside).await;
+    install::upgrade(&[]).await?;
+    result?;
+    // With the restriction gone, the other one has its turn.
+    let run = outside.next_run("alone", None).await?;
+    ensure_verdict(&outside.finished(&run, seconds(60)).await?, Verdict::Passed, "ThresholdsMet")
 }
 
 async fn restricted(inside: &Context, outside: &Context) -> Result<()> {
