@@ -3,6 +3,8 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    future::pending,
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -36,6 +38,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(250);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause after a message that failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Time for the steps of `after` once the runner was terminated; the pod's grace period leaves it.
+const LAST_STEPS: Duration = Duration::from_secs(20);
 /// Time for the last words after SIGTERM.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Longest wait for the acknowledgement of the last delta. The collector may be away for an upgrade.
@@ -103,10 +107,11 @@ pub(super) async fn run(
     if let Some(message) = problem {
         report.record(Some(RunnerEnd::Failed { reason: reasons::RUNNER_FAILED.to_owned(), message }));
     }
+    let mut tidying = pin!(report.tidy_up());
     tokio::select! {
         ending = report.send_all() => return ending,
         () = report.record_all() => {}
-        () = report.tidy_up() => {}
+        () = async { tidying.as_mut().await; pending().await } => {}
         _ = terminate.wait_for(|terminate| *terminate) => {}
     }
     tracing::info!("terminated: the load stops, the rest is reported");
@@ -118,10 +123,17 @@ pub(super) async fn run(
         }
         report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
     }
-    if report.awaits_after() {
-        report.tidied(Err("the runner was terminated (SIGTERM) before they were done".to_owned()));
-    }
-    let _ = timeout(LAST_WORDS, report.send_all()).await;
+    let tidies = report.awaits_after();
+    let tidied = async {
+        if tidies && timeout(LAST_STEPS, report.tidy_up_now(tidying)).await.is_err() {
+            let limit = LAST_STEPS.as_secs();
+            report.tidied(Err(format!(
+                "the runner was terminated (SIGTERM): they were not done within {limit} s"
+            )));
+        }
+    };
+    let limit = if tidies { LAST_STEPS + LAST_WORDS } else { LAST_WORDS };
+    let _ = tokio::join!(tidied, timeout(limit, report.send_all()));
     Ending::Terminated
 }
 
@@ -170,7 +182,7 @@ struct Report {
 impl Report {
     /// Records a delta each second, and the last one when the engine has finished. Never returns.
     async fn record_all(&self) {
-        let Some(engine) = &self.engine else { return std::future::pending().await };
+        let Some(engine) = &self.engine else { return pending().await };
         let mut next = TokioInstant::from_std(self.begin) + DELTA_INTERVAL;
         loop {
             tokio::select! {
@@ -191,7 +203,7 @@ impl Report {
             None => stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason }),
         };
         self.record(Some(end));
-        std::future::pending().await
+        pending().await
     }
 
     /// Adds what was recorded since the last time to what is pending.
@@ -213,14 +225,19 @@ impl Report {
         self.news.notify_one();
     }
 
-    /// Does the steps of `after` when they are due. Never returns.
+    /// Does the steps of `after` when they are due.
     async fn tidy_up(&self) {
         if let Some(tidying) = &self.tidying {
             tidying.due.notified().await;
             tracing::info!("doing the steps after the load");
             self.tidied(tidying.run().await);
         }
-        std::future::pending().await
+    }
+
+    /// Does them without waiting for a word, which may never come; what was begun goes on.
+    async fn tidy_up_now(&self, begun: impl Future<Output = ()>) {
+        self.tidying.iter().for_each(|tidying| tidying.due.notify_one());
+        begun.await;
     }
 
     /// Adds what became of `after` to what is pending; its figures are none of the load's.

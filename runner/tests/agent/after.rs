@@ -75,12 +75,10 @@ async fn a_step_after_the_load_that_fails_is_told() {
     assert!(message.contains("spec.after") && message.contains("503"), "{message}");
 }
 
-#[tokio::test]
-async fn a_runner_that_is_terminated_says_that_it_has_not_tidied_up() {
-    let target = target(204);
+/// What is told of the steps of a runner that is terminated when its load has ended.
+async fn terminated(name: &str, test: Value) -> Result<(), String> {
     let collector = Collector::start(Seen::default());
-    let (config, _scratch) =
-        agent("after-terminated", &collector.server.url(), tidied(&target, arrivals(20, "1s"), get()));
+    let (config, _scratch) = agent(name, &collector.server.url(), test);
     let (terminate, receiver) = watch::channel(false);
     let (ending, ()) = tokio::join!(timeout(PATIENCE, run_with(config, receiver)), async {
         wait_until("the end of the load", || collector.end().is_some()).await;
@@ -88,11 +86,25 @@ async fn a_runner_that_is_terminated_says_that_it_has_not_tidied_up() {
     });
     assert_eq!(ending.unwrap(), Ending::Terminated);
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
-    let Some(AfterOutcome { result: Err(message) }) = collector.seen.lock().unwrap().after() else {
-        panic!("nothing was told")
-    };
-    assert!(message.contains("SIGTERM"), "{message}");
-    assert_eq!(deletions(&target), 0);
+    let after = collector.seen.lock().unwrap().after();
+    after.expect("nothing was told").result
+}
+
+#[tokio::test]
+async fn a_runner_that_is_terminated_tidies_up_first() {
+    let target = target(204);
+    let test = tidied(&target, arrivals(20, "1s"), get());
+    assert_eq!(terminated("after-terminated", test).await, Ok(()));
+    assert_eq!(deletions(&target), 1);
+}
+
+#[tokio::test]
+async fn a_runner_that_is_terminated_says_that_it_had_no_time_to_tidy_up() {
+    let target = target(204);
+    let mut test = tidied(&target, arrivals(20, "1s"), get());
+    test["after"] = json!([{"think": {"min": "10m"}}]);
+    let message = terminated("after-too-long", test).await.unwrap_err();
+    assert!(message.contains("SIGTERM") && message.contains("20 s"), "{message}");
 }
 
 #[tokio::test]

@@ -30,6 +30,8 @@ const TOKEN_SECONDS: i64 = 3_600;
 const NOBODY: i64 = 65_532;
 /// Time that runners get to report after they were told to end.
 const GRACE_SECONDS: i64 = 5;
+/// The same where a runner that is told to end still has to do the steps of `after`, for which it takes up to 20 s.
+const GRACE_SECONDS_WITH_AFTER: i64 = 30;
 /// Time beyond all deadlines after which Kubernetes ends the pods even if there is no operator any more.
 const LAST_RESORT: Duration = Duration::from_secs(600);
 
@@ -56,6 +58,7 @@ pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Job {
 
 fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSpec {
     let runner = &plan.test().runner;
+    let grace = if plan.test().after.is_empty() { GRACE_SECONDS } else { GRACE_SECONDS_WITH_AFTER };
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(plan.labels(test, "runner")),
@@ -68,7 +71,7 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSp
             service_account_name: Some(naming::service_account(&plan.base)),
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
-            termination_grace_period_seconds: Some(GRACE_SECONDS),
+            termination_grace_period_seconds: Some(grace),
             security_context: Some(PodSecurityContext {
                 run_as_non_root: Some(true),
                 run_as_user: Some(NOBODY),

@@ -35,6 +35,13 @@ fn load_is_never_run_again_silently() {
 }
 
 #[test]
+fn a_runner_that_still_has_to_tidy_up_gets_the_time_for_it() {
+    let grace = |more| built(&more).job.spec.unwrap().template.spec.unwrap().termination_grace_period_seconds;
+    assert_eq!(grace(json!({})), Some(5));
+    assert_eq!(grace(json!({"after": [{"request": {"url": "/tidy-up"}}]})), Some(30));
+}
+
+#[test]
 fn runner_pods_keep_to_the_restricted_profile() {
     let pod = pod(&built(&json!({})).job);
     assert_eq!(
