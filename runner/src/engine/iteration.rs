@@ -31,6 +31,8 @@ pub(crate) struct Iteration<'a> {
     pub(super) rested: bool,
     /// Planned end of the last span of a pace.
     pub(super) paced: Instant,
+    /// The present, if nothing was done since that takes time.
+    now: Option<Instant>,
     pub(super) loops: Vec<Repetition>,
     groups: Vec<Group>,
 }
@@ -57,8 +59,8 @@ impl<'a> Iteration<'a> {
         intended: Instant,
     ) -> Self {
         let (loops, groups) = (Vec::new(), Vec::new());
-        let (strict, rested, paced) = (false, false, intended);
-        Self { context, user, scenario, stage, intended, strict, rested, paced, loops, groups }
+        let (strict, rested, paced, now) = (false, false, intended, None);
+        Self { context, user, scenario, stage, intended, strict, rested, paced, now, loops, groups }
     }
 
     /// Ends at the first request, check or capture that fails.
@@ -71,6 +73,11 @@ impl<'a> Iteration<'a> {
     /// the core from everything else.
     pub(crate) fn rested(&self) -> bool {
         self.rested
+    }
+
+    /// The present.
+    pub(crate) fn now(&self) -> Instant {
+        self.now.unwrap_or_else(Instant::now)
     }
 
     /// Goes through all operations.
@@ -88,6 +95,7 @@ impl<'a> Iteration<'a> {
             && let Some(operation) = journey.operations.get(at)
         {
             at += 1;
+            self.now = None;
             match operation {
                 Operation::Request(request) => self.request(*request).await?,
                 Operation::Think(pause) => self.think(pause).await,
@@ -173,6 +181,8 @@ impl<'a> Iteration<'a> {
         self.intended = ended;
         if response.is_some() {
             self.rested = true;
+            let looks = request.expectations.len() + request.captures.len() > 0;
+            self.now = (!looks).then_some(ended);
         } else {
             // A connection that is refused at once takes no time: without this, a user who tries again
             // and again would never let go of the core.

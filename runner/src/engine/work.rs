@@ -104,7 +104,7 @@ pub(crate) async fn iterate(
     if let Err(ended) = iteration.run().await {
         tracing::trace!(message = ended.message, "iteration ended early");
     }
-    let ended = Instant::now();
+    let ended = iteration.now();
     context.recorder.borrow_mut().finished(stage, task.scenario, ended.duration_since(begun));
     count(&context.counts.finished, 1);
     let rested = iteration.rested();

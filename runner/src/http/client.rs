@@ -12,7 +12,7 @@ use http::Method;
 
 use super::{
     connect::Connector,
-    connection::{Connection, Protocol},
+    connection::Connection,
     deadline::Deadline,
     error::TransportError,
     message::{Incoming, Keep, Message},
@@ -36,6 +36,7 @@ pub(crate) struct Client {
 /// The connections of one user, and what went over them.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
+    /// Those that are open.
     idle: Vec<Connection>,
     deadline: Deadline,
     /// Bytes of all of them.
@@ -81,6 +82,8 @@ impl Client {
         let result = result.unwrap_or(Err(TransportError::Timeout));
         if result.is_err() {
             timings.ended = Instant::now();
+            // What was cut off can't be used again.
+            connections.idle.retain(Connection::is_reusable);
         }
         if timings.sent.is_none() {
             // Failed or cut off while sending or waiting: what was written last is the best knowledge.
@@ -98,19 +101,27 @@ impl Client {
         if let Some(pool) = &self.pool {
             return Box::pin(self.share(pool, connections, outgoing, timings)).await;
         }
-        if let Some(mut connection) = connections.take(outgoing.origin, timings.begun) {
-            let before = connections.traffic.received();
+        if let Some(place) = connections.find(outgoing.origin, timings.begun)
+            && let Some(connection) = connections.idle.get_mut(place)
+        {
+            let traffic = &connections.traffic;
+            let before = traffic.received();
             // Having a connection takes no time.
             timings.started = Some(timings.begun);
-            let (message, keep) = (outgoing.message, outgoing.keep);
-            match connection.exchange(message, keep, &connections.traffic, timings).await {
+            match connection.exchange(outgoing.message, outgoing.keep, traffic, timings).await {
                 // The server closed the connection while the request was under way to it: the race
                 // that every keep-alive client has, and no fault of the server.
-                Err(error) if may_repeat(&error, message.method, timings, &connections.traffic, before) => {
+                Err(error) if may_repeat(&error, outgoing.message.method, timings, traffic, before) => {
                     tracing::debug!(%error, "connection was stale, trying a new one");
                     timings.started = None;
+                    connections.idle.swap_remove(place);
                 }
-                result => return connections.keep(connection, result),
+                result => {
+                    if !connection.is_intact(&result) {
+                        connections.idle.swap_remove(place);
+                    }
+                    return result;
+                }
             }
         }
         // Connecting is rare, and its state is large: in memory of its own it does not weigh on each user.
@@ -120,7 +131,10 @@ impl Client {
         connection.count_request();
         let result =
             connection.exchange(outgoing.message, outgoing.keep, &connections.traffic, timings).await;
-        connections.keep(connection, result)
+        if connection.is_intact(&result) {
+            connections.idle.push(connection);
+        }
+        result
     }
 
     /// Sends a request over a connection that others use too.
@@ -191,30 +205,19 @@ fn may_repeat(
 }
 
 impl Connections {
-    /// An open connection to an origin that is young enough.
-    fn take(&mut self, origin: &Arc<Origin>, now: Instant) -> Option<Connection> {
-        let at = self
-            .idle
-            .iter()
-            .position(|connection| Arc::ptr_eq(&connection.origin, origin) || connection.origin == *origin)?;
-        let mut connection = self.idle.swap_remove(at);
-        let usable = connection.is_fresh(now) && connection.is_usable();
-        connection.count_request();
-        usable.then_some(connection)
-    }
-
-    /// Puts a connection back, if it can be used again.
-    fn keep(
-        &mut self,
-        connection: Connection,
-        result: Result<Incoming, TransportError>,
-    ) -> Result<Incoming, TransportError> {
-        // An HTTP/2 connection outlives the failure of a stream.
-        let intact = result.is_ok() || matches!(connection.protocol, Protocol::H2(_));
-        if intact && connection.is_reusable() {
-            self.idle.push(connection);
+    /// The place of an open connection to an origin that is young enough. It stays there while it is in use: nobody
+    /// else sends anything for this user then.
+    fn find(&mut self, origin: &Arc<Origin>, now: Instant) -> Option<usize> {
+        let leads_there =
+            |connection: &Connection| Arc::ptr_eq(&connection.origin, origin) || connection.origin == *origin;
+        let place = self.idle.iter().position(leads_there)?;
+        let connection = self.idle.get_mut(place)?;
+        if connection.is_fresh(now) && connection.is_usable() {
+            connection.count_request();
+            return Some(place);
         }
-        result
+        self.idle.swap_remove(place);
+        None
     }
 
     /// Closes all.

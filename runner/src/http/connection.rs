@@ -71,6 +71,12 @@ impl Connection {
             }
     }
 
+    /// Whether it can be used again after an exchange with that result.
+    pub(crate) fn is_intact<T>(&self, result: &Result<T, TransportError>) -> bool {
+        // An HTTP/2 connection outlives the failure of a stream.
+        (result.is_ok() || matches!(self.protocol, Protocol::H2(_))) && self.is_reusable()
+    }
+
     /// Counts a request that is about to be sent.
     pub(crate) fn count_request(&mut self) {
         if self.requests_left != u32::MAX {
