@@ -34,7 +34,7 @@ enum Command {
         /// Tools beside Upsurge, with commas between them; all by default.
         #[arg(long, value_delimiter = ',')]
         tools: Vec<String>,
-        /// Rounds through all tools.
+        /// Rounds through all tools; twice as many where runs are short and goals near (static).
         #[arg(long, env = "BENCH_ROUNDS", default_value_t = 5)]
         rounds: usize,
         /// Length of a run, where the case leaves that open.
