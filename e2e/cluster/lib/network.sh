@@ -42,4 +42,17 @@ control_groups() {
     done
   fi
   mkdir -p "$(cgroup_of_processes)/system"
+  heavy
+}
+
+# All pods together are one group, which would get no more of the processors than any single thread outside of it, the
+# components' among them. On a node of its own they would get nearly all.
+heavy() {
+  local directory group
+  for directory in $(cgroup_directories); do
+    for group in "${directory%/*}" "$directory"; do
+      [ ! -e "$group/cpu.shares" ] || echo 16384 >"$group/cpu.shares"
+      [ ! -e "$group/cpu.weight" ] || echo 1600 >"$group/cpu.weight"
+    done
+  done
 }
