@@ -16,7 +16,7 @@ use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSumma
 pub use self::{
     custom::custom,
     format::{decimal, milliseconds, per_second, percent},
-    generator::generator,
+    generator::{Asked, generator},
 };
 use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},

@@ -9,7 +9,7 @@ use upsurge_core::{
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
     plan::Plan,
     report::{Report, junit_of_run},
-    results::{figures, generator},
+    results::{Asked, figures, generator},
     thresholds::{Recorded, Windows},
     verdict::{Evidence, judge},
 };
@@ -72,7 +72,8 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
     let recorded =
         Recorded { test: &test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
     let thresholds = recorded.evaluate(true);
-    let generator = generator(&metrics, &timeline, &loads, &Default::default(), &[0], 1, elapsed);
+    let asked = Asked { timeline: &timeline, loads: &loads, runners: 1, max_lag: Duration::from_millis(100) };
+    let generator = generator(asked, &metrics, &Default::default(), &[0], elapsed);
     let outcome = judge(&Evidence {
         test: &test,
         aborted: None,

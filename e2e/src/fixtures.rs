@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 /// Base URL of the service `target` in the test's own namespace.
 pub const TARGET: &str = "http://target:8080";
 
-/// Resources of runners, small enough for many of them on two cores.
+/// Runners, small enough for many of them on two cores. Tests here are about minutes of an autoscaler and not about
+/// milliseconds: a machine that stands still for a moment is no reason to judge nothing.
 pub fn runner(parallelism: i32) -> Value {
-    json!({"parallelism": parallelism, "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}})
+    let resources = json!({"requests": {"cpu": "50m", "memory": "32Mi"}});
+    json!({"parallelism": parallelism, "maxLag": "3s", "resources": resources})
 }
 
 /// A spec with that many requests per second, for that many seconds, to `target`.

@@ -13,9 +13,7 @@ use crate::{
     schedule::Arrivals,
 };
 
-/// Highest 99th percentile, in milliseconds, of the time by which the generator was late to start iterations.
-const LAG_LIMIT: f64 = 100.0;
-/// Fewest iterations beyond that limit that say something: of a few hundred, the 99th percentile is one that
+/// Fewest iterations beyond the highest lag that say something: of a few hundred, the 99th percentile is one that
 /// any moment of standstill may have hit.
 const LATE_LEAST: u64 = 10;
 /// Highest share of CPU scheduling periods in which a runner may be throttled.
@@ -40,17 +38,29 @@ const PORTS_LIMIT: u64 = 100;
 /// Most metrics that a warning names.
 const MOST_NAMED: usize = 5;
 
+/// What the generator was asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The stages of all loads.
+    pub timeline: &'a Timeline,
+    /// The loads.
+    pub loads: &'a [LoadPlan],
+    /// How many runners there should be.
+    pub runners: u32,
+    /// Highest 99th percentile of the time by which iterations may start late: `spec.runner.maxLag`.
+    pub max_lag: Duration,
+}
+
 /// How the generator fared: `usage` is the sum over all runners, `starts` their true starts in
-/// nanoseconds by the operator's clock, `runners` how many there should be, `elapsed` the time of load.
+/// nanoseconds by the operator's clock, `elapsed` the time of load.
 pub fn generator(
+    asked: Asked<'_>,
     metrics: &Metrics,
-    timeline: &Timeline,
-    loads: &[LoadPlan],
     usage: &GeneratorDelta,
     starts: &[i64],
-    runners: u32,
     elapsed: Duration,
 ) -> GeneratorResult {
+    let Asked { timeline, loads, runners, max_lag } = asked;
     let all = Selector::default();
     let started = metrics.count(names::STARTED_ITERATIONS, &all);
     let lag = metrics.trend(names::SCHEDULE_LAG, &all);
@@ -67,9 +77,9 @@ pub fn generator(
 
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    if let Some(late) = scheduled.as_ref().and_then(|scheduled| late(&scheduled.lag(metrics))) {
+    if let Some(late) = scheduled.as_ref().and_then(|scheduled| late(&scheduled.lag(metrics), max_lag)) {
         problems.push(late);
-    } else if let Some(late) = late(&lag) {
+    } else if let Some(late) = late(&lag, max_lag) {
         // Users who come late work as they should from then on: their figures can be trusted.
         warnings.push(late);
     }
@@ -118,13 +128,14 @@ pub fn generator(
 }
 
 /// Words for a lag that is beyond what is sound.
-fn late(lag: &Trend) -> Option<String> {
-    let high = lag.percentile(99.0);
-    (high > LAG_LIMIT && lag.longer_than(LAG_LIMIT) >= LATE_LEAST).then(|| {
+fn late(lag: &Trend, max_lag: Duration) -> Option<String> {
+    let (high, limit) = (lag.percentile(99.0), max_lag.as_secs_f64() * 1e3);
+    (high > limit && lag.longer_than(limit) >= LATE_LEAST).then(|| {
         format!(
-            "the generator started iterations late: 99th percentile {} (at most {} is sound)",
+            "the generator started iterations late: 99th percentile {} (spec.runner.maxLag is {}): give the runners more \
+             CPU, raise spec.runner.parallelism, or allow for it",
             milliseconds(high),
-            milliseconds(LAG_LIMIT)
+            milliseconds(limit)
         )
     })
 }

@@ -1,7 +1,23 @@
 use rstest::rstest;
-use upsurge_crds::v1alpha1::Load;
+use upsurge_crds::v1alpha1::{GeneratorResult, Load};
 
 use super::*;
+
+/// With the lag that is allowed by default.
+fn generator(
+    metrics: &Metrics,
+    plan: &Plan,
+    usage: &GeneratorDelta,
+    starts: &[i64],
+    elapsed: Duration,
+) -> GeneratorResult {
+    super::generator(asked(plan, 100), metrics, usage, starts, elapsed)
+}
+
+fn asked(plan: &Plan, max_lag: u64) -> Asked<'_> {
+    let max_lag = Duration::from_millis(max_lag);
+    Asked { timeline: &plan.timeline, loads: &plan.loads, runners: 3, max_lag }
+}
 use crate::{
     metrics::{SeriesKey, Tags},
     plan::Plan,
@@ -180,15 +196,7 @@ const STARTS: [i64; 3] = [1_000_000_000, 1_004_500_000, 1_002_000_000];
 #[test]
 fn a_generator_that_did_what_was_asked_is_healthy() {
     let plan = plan("IterationsPerSecond");
-    let result = generator(
-        &loaded(1100, 0, 2),
-        &plan.timeline,
-        &plan.loads,
-        &usage(1000, 20),
-        &STARTS,
-        3,
-        Duration::from_secs(31),
-    );
+    let result = generator(&loaded(1100, 0, 2), &plan, &usage(1000, 20), &STARTS, Duration::from_secs(31));
     assert_eq!((result.healthy, result.problems.len()), (true, 0), "{result:?}");
     assert_eq!((result.planned_iterations, result.started_iterations), (Some(1100), 1100));
     assert_eq!((result.start_spread.as_deref(), result.throttled.as_deref()), (Some("4.5ms"), Some("2%")));
@@ -212,7 +220,7 @@ fn a_generator_that_did_not_is_not(
     #[case] problem: &str,
 ) {
     let plan = plan("IterationsPerSecond");
-    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage, starts, 3, Duration::from_secs(30));
+    let result = generator(&metrics, &plan, &usage, starts, Duration::from_secs(30));
     assert!(!result.healthy);
     assert_eq!(result.problems.len(), 1);
     assert!(result.problems.first().unwrap().contains(problem), "{:?}", result.problems);
@@ -227,10 +235,19 @@ fn a_few_late_iterations_say_nothing_of_a_short_run() {
         lag.record_many(Duration::from_micros(50), 90);
         lag.record_many(Duration::from_millis(300), late);
         metrics.set(key("schedule_lag", "low", None, None), Sink::Trend(lag));
-        generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, Duration::from_secs(30))
+        generator(&metrics, &plan, &usage(0, 0), &STARTS, Duration::from_secs(30))
     };
     assert!(late(9).healthy, "{:?}", late(9).problems);
     assert!(!late(10).healthy);
+}
+
+#[test]
+fn a_test_says_how_late_its_iterations_may_start() {
+    let plan = plan("IterationsPerSecond");
+    let (metrics, elapsed) = (loaded(1100, 0, 150), Duration::from_secs(30));
+    let of = |max_lag| super::generator(asked(&plan, max_lag), &metrics, &usage(0, 0), &STARTS, elapsed);
+    assert!(of(200).healthy && of(200).warnings.is_empty(), "{:?}", of(200));
+    assert!(of(140).problems[0].contains("spec.runner.maxLag is 140ms"), "{:?}", of(140).problems);
 }
 
 #[test]
@@ -238,7 +255,7 @@ fn users_who_come_late_are_worth_a_warning_and_iterations_that_wait_for_them_are
     let plan = plan("Users");
     let mut metrics = loaded(1100, 0, 300);
     let elapsed = Duration::from_secs(30);
-    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, elapsed);
+    let result = generator(&metrics, &plan, &usage(0, 0), &STARTS, elapsed);
     assert!(result.healthy && result.warnings[0].contains("started iterations late"), "{result:?}");
     assert_eq!(result.queue_wait_p99, None);
 
@@ -247,7 +264,7 @@ fn users_who_come_late_are_worth_a_warning_and_iterations_that_wait_for_them_are
     metrics.set(key("iteration_queue_wait", "low", None, None), Sink::Trend(wait));
     metrics.set(key("schedule_lag", "low", None, None), Sink::Trend(Trend::default()));
     let plan = self::plan("IterationsPerSecond");
-    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, elapsed);
+    let result = generator(&metrics, &plan, &usage(0, 0), &STARTS, elapsed);
     assert!(result.healthy && result.warnings.is_empty(), "{result:?}");
     assert_eq!(result.queue_wait_p99.as_deref(), Some("3000ms"));
 }
@@ -257,7 +274,7 @@ fn a_generator_that_was_busy_for_a_while_is_healthy_and_says_how_busy() {
     let plan = plan("IterationsPerSecond");
     let usage = watched(10.0, 5_000, 20_000);
     let elapsed = Duration::from_secs(30);
-    let result = generator(&loaded(1090, 0, 1), &plan.timeline, &plan.loads, &usage, &STARTS, 3, elapsed);
+    let result = generator(&loaded(1090, 0, 1), &plan, &usage, &STARTS, elapsed);
     assert!(result.healthy && result.warnings.is_empty(), "{result:?}");
     assert_eq!(result.achieved.as_deref(), Some("99.09%"));
     assert_eq!(
@@ -271,8 +288,7 @@ fn a_generator_that_was_busy_for_a_while_is_healthy_and_says_how_busy() {
 fn users_without_pauses_keep_the_generator_busy_by_design() {
     let plan = plan("Users");
     let usage = watched(30.0, 99, 999);
-    let result =
-        generator(&loaded(7, 0, 1), &plan.timeline, &plan.loads, &usage, &STARTS, 3, Duration::from_secs(30));
+    let result = generator(&loaded(7, 0, 1), &plan, &usage, &STARTS, Duration::from_secs(30));
     assert!(result.healthy, "{result:?}");
     assert!(result.warnings[0].contains("no CPU time to spare in 100%"), "{result:?}");
 }
@@ -287,7 +303,7 @@ fn series_are_bounded_and_what_is_beyond_is_told_and_counted() {
     assert_eq!(metrics.count("http_reqs", &Selector::default()), 20_000.0);
     let plan = plan("Users");
     let elapsed = Duration::from_secs(30);
-    let result = generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, elapsed);
+    let result = generator(&metrics, &plan, &usage(0, 0), &STARTS, elapsed);
     assert!(result.healthy && result.warnings[0].contains("http_reqs"), "{result:?}");
 }
 
@@ -295,59 +311,24 @@ fn series_are_bounded_and_what_is_beyond_is_told_and_counted() {
 fn iterations_dropped_for_want_of_users_are_not_the_generators_fault() {
     let plan = plan("IterationsPerSecond");
     let metrics = loaded(700, 400, 1);
-    assert!(
-        generator(&metrics, &plan.timeline, &plan.loads, &usage(0, 0), &STARTS, 3, Duration::from_secs(30))
-            .healthy
-    );
+    assert!(generator(&metrics, &plan, &usage(0, 0), &STARTS, Duration::from_secs(30)).healthy);
 }
 
 #[test]
 fn a_run_that_was_stopped_is_held_to_the_time_it_had() {
     let plan = plan("IterationsPerSecond");
     // 100 in the first 10 s and 250 in the next 5.
-    let result = generator(
-        &loaded(350, 0, 1),
-        &plan.timeline,
-        &plan.loads,
-        &usage(0, 0),
-        &STARTS,
-        3,
-        Duration::from_secs(15),
-    );
+    let result = generator(&loaded(350, 0, 1), &plan, &usage(0, 0), &STARTS, Duration::from_secs(15));
     assert_eq!((result.planned_iterations, result.healthy), (Some(350), true));
     // The last reports of two of three runners were a second old when it stopped: 33 may be missing.
-    let result = generator(
-        &loaded(317, 0, 1),
-        &plan.timeline,
-        &plan.loads,
-        &usage(0, 0),
-        &STARTS,
-        3,
-        Duration::from_secs(15),
-    );
+    let result = generator(&loaded(317, 0, 1), &plan, &usage(0, 0), &STARTS, Duration::from_secs(15));
     assert!(result.healthy, "{:?}", result.problems);
-    let result = generator(
-        &loaded(200, 0, 1),
-        &plan.timeline,
-        &plan.loads,
-        &usage(0, 0),
-        &STARTS,
-        3,
-        Duration::from_secs(15),
-    );
+    let result = generator(&loaded(200, 0, 1), &plan, &usage(0, 0), &STARTS, Duration::from_secs(15));
     assert!(!result.healthy, "250 were due two seconds before");
 }
 
 #[test]
 fn users_have_no_plan_of_iterations() {
-    let result = generator(
-        &loaded(7, 0, 1),
-        &plan("Users").timeline,
-        &plan("Users").loads,
-        &usage(0, 0),
-        &STARTS,
-        3,
-        Duration::from_secs(30),
-    );
+    let result = generator(&loaded(7, 0, 1), &plan("Users"), &usage(0, 0), &STARTS, Duration::from_secs(30));
     assert_eq!((result.planned_iterations, result.throttled, result.healthy), (None, None, true));
 }

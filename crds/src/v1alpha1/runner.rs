@@ -41,6 +41,13 @@ pub struct RunnerSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     pub image_pull_secrets: Vec<LocalObjectReference>,
+
+    /// Latest that the generator may start iterations, as the 99th percentile of all that start by the clock
+    /// (`schedule_lag`). A run in which it was later is Inconclusive, as its figures speak of the generator. Raise it on busy
+    /// nodes where such delays don't matter beside the seconds in which an autoscaler reacts. Default: 100ms.
+    /// Example: `500ms`.
+    #[serde(default = "hundred_milliseconds")]
+    pub max_lag: TimeSpan,
 }
 
 impl Default for RunnerSpec {
@@ -52,12 +59,17 @@ impl Default for RunnerSpec {
             tolerations: Vec::new(),
             image: None,
             image_pull_secrets: Vec::new(),
+            max_lag: hundred_milliseconds(),
         }
     }
 }
 
 fn one() -> i32 {
     1
+}
+
+fn hundred_milliseconds() -> TimeSpan {
+    TimeSpan::from_millis(100)
 }
 
 /// Longest times of the phases of a run. A run that exceeds one ends with verdict Error.

@@ -205,15 +205,13 @@ fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {
         .filter_map(|runner| runner.started_at)
         .filter_map(|at| i64::try_from(at.as_nanosecond()).ok())
         .collect();
-    results::generator(
-        &snapshot.metrics,
-        plan.timeline(),
-        plan.loads(),
-        &snapshot.generator,
-        &starts,
-        plan.content.runners,
-        snapshot.elapsed,
-    )
+    let asked = results::Asked {
+        timeline: plan.timeline(),
+        loads: plan.loads(),
+        runners: plan.content.runners,
+        max_lag: plan.test().runner.max_lag.0,
+    };
+    results::generator(asked, &snapshot.metrics, &snapshot.generator, &starts, snapshot.elapsed)
 }
 
 /// Each runner and how it fares.

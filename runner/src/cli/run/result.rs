@@ -7,7 +7,7 @@ use upsurge_core::{
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
-    results::{figures, generator},
+    results::{Asked, figures, generator},
     thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
@@ -74,7 +74,9 @@ pub(super) fn show(
     let ran = breakdown.is_none();
     let figures = figures(metrics, timeline, *elapsed);
     let starts: &[i64] = if ran { &[0] } else { &[] };
-    let generator = generator(metrics, timeline, &valid.loads, usage, starts, u32::from(ran), *elapsed);
+    let max_lag = test.runner.max_lag.0;
+    let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
+    let generator = generator(asked, metrics, usage, starts, *elapsed);
     let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
     let thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
     let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
