@@ -6,12 +6,12 @@
 
 use std::{
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-use tokio::time::Sleep;
+use tokio::{task::unconstrained, time::Sleep};
 
 /// A timer that is used again and again; made when it is first needed.
 #[derive(Debug, Default)]
@@ -52,6 +52,47 @@ impl Deadline {
         }
         self.wakes = wakes;
         timer.as_mut().reset(until.into());
-        timer.as_mut().poll(context)
+        // Without the budget of the task: a timer that is not looked at for want of it would wake nobody.
+        pin!(unconstrained(timer.as_mut())).poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_without_budget_is_woken_in_time() {
+        let mut deadline = Deadline::default();
+        while tokio::task::coop::has_budget_remaining() {
+            tokio::task::consume_budget().await;
+        }
+        let (from, limit) = (Instant::now(), Duration::from_millis(50));
+        let never = pin!(std::future::pending::<()>());
+        let limited = deadline.limit(from, limit, never);
+        let ended = tokio::time::timeout(Duration::from_secs(10), limited).await;
+        assert_eq!(ended, Ok(None));
+        assert!(
+            from.elapsed() < Duration::from_secs(5),
+            "only the other timer woke it: {:?}",
+            from.elapsed()
+        );
+    }
+
+    #[tokio::test]
+    async fn each_task_is_woken_at_its_own_limit() {
+        let mut deadline = Deadline::default();
+        // Later, earlier and again later than the timer stands, in one task and in others.
+        for milliseconds in [40, 80, 20, 60] {
+            deadline = tokio::spawn(async move {
+                let (from, limit) = (Instant::now(), Duration::from_millis(milliseconds));
+                let ended = deadline.limit(from, limit, pin!(std::future::pending::<()>())).await;
+                assert!(ended.is_none() && from.elapsed() >= limit);
+                deadline.limit(from, Duration::from_secs(60), pin!(async {})).await;
+                deadline
+            })
+            .await
+            .unwrap();
+        }
     }
 }
