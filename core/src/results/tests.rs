@@ -3,6 +3,12 @@ use upsurge_crds::v1alpha1::{GeneratorResult, Load};
 
 use super::*;
 
+use crate::{
+    metrics::{SeriesKey, Tags},
+    plan::Plan,
+    protocol::GeneratorDelta,
+};
+
 /// With the lag that is allowed by default.
 fn generator(
     metrics: &Metrics,
@@ -18,11 +24,6 @@ fn asked(plan: &Plan, max_lag: u64) -> Asked<'_> {
     let max_lag = Duration::from_millis(max_lag);
     Asked { timeline: &plan.timeline, loads: &plan.loads, runners: 3, max_lag }
 }
-use crate::{
-    metrics::{SeriesKey, Tags},
-    plan::Plan,
-    protocol::GeneratorDelta,
-};
 
 /// Ten iterations per second for ten seconds, then fifty for twenty.
 fn plan(unit: &str) -> Plan {
