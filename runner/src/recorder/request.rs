@@ -226,8 +226,11 @@ impl RequestSeries {
         }
     }
 
+    /// Nothing was recorded. Checks may come without their request: that is counted first, perhaps just before the
+    /// figures so far were taken.
     pub(super) fn is_empty(&self) -> bool {
         self.statuses.iter().all(|status| status.count == 0)
+            && self.checks.iter().all(|(_, total)| *total == 0)
     }
 
     pub(super) fn clear(&mut self) {

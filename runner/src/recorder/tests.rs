@@ -15,7 +15,7 @@ use crate::{
 fn program() -> Arc<Program> {
     let spec = read_spec(&serde_json::json!({
         "target": {"baseUrl": "http://127.0.0.1:9"},
-        "scenarios": [{"name": "shop", "steps": [{"request": {"name": "buy", "method": "POST", "url": "/"}}]}],
+        "scenarios": [{"name": "shop", "steps": [{"request": {"name": "buy", "method": "POST", "url": "/", "expect": [{"status": [200]}]}}]}],
         "load": {"unit": "Users", "stages": [
             {"name": "low", "duration": "1s", "target": 1},
             {"name": "high", "duration": "1s", "target": 2}
@@ -147,6 +147,19 @@ fn what_is_cleared_is_gone_and_what_comes_next_is_whole() {
     assert_eq!(metrics.select(names::HTTP_REQS, &Selector::default()).count(), 1);
     assert_eq!(metrics.trend("custom_trend", &Selector::default()).max(), 4.0);
     assert_eq!(metrics.sum("custom_counter", &Selector::default()), None);
+}
+
+#[test]
+fn a_check_counts_also_when_its_request_was_collected_before_it() {
+    let mut recorder = Recorder::new(&program());
+    recorder.request(0, 0, &sample(5, 200));
+    recorder.clear();
+    recorder.check(0, 0, 0, true);
+    let metrics = filled(&recorder, Instant::now());
+    assert_eq!(metrics.rate(names::CHECKS, &Selector::default()), (1, 1));
+    assert_eq!(metrics.select(names::HTTP_REQS, &Selector::default()).count(), 0);
+    recorder.clear();
+    assert!(filled(&recorder, Instant::now()).is_empty());
 }
 
 #[test]
