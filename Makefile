@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 with := e2e/cluster/with
 nextest = PATH="$$(tools/build nextest):$$PATH" cargo nextest run
+# What `make unit` had to begin anew.
+disturbed := $(CURDIR)/target/disturbed.txt
 images := target/images/upsurge-operator.tar target/images/upsurge-runner.tar target/images/prometheus.tar
 
 # What the end-to-end tests and the demo need to know.
@@ -37,7 +39,11 @@ lint: ## Check scripts, format, clippy and the documentation; warnings are error
 
 .PHONY: unit
 unit: ## Tests that need no cluster
-	export UPSURGE_REQUIRE_PROMETHEUS=1 PATH="$$(tools/build prometheus):$$PATH"; $(nextest) --workspace --exclude upsurge-e2e
+	cargo build --package upsurge-testing --bin undisturbed
+	rm -f $(disturbed)
+	export UPSURGE_REQUIRE_PROMETHEUS=1 UPSURGE_DISTURBED=$(disturbed) PATH="$$(tools/build prometheus):$$PATH"; \
+	  $(nextest) --workspace --exclude upsurge-e2e --profile watched
+	@if [ -e $(disturbed) ]; then echo "Begun anew, as the machine stood still:"; cat $(disturbed); fi
 	cargo test --quiet --doc --workspace --exclude upsurge-e2e
 
 .PHONY: generate

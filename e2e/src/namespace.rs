@@ -1,6 +1,6 @@
 //! A namespace for one test.
 
-use std::{collections::BTreeMap, env, future::Future, panic};
+use std::{collections::BTreeMap, env, future::Future, panic, time::Duration};
 
 use anyhow::{Context as _, Result};
 use k8s_openapi::{
@@ -12,7 +12,12 @@ use kube::{
     api::{DeleteParams, PostParams},
 };
 
+use upsurge_testing::{ATTEMPTS, Watch};
+
 use crate::{cluster, diagnostics, disturbance, install, wait};
+
+/// Standstill of the machine that excuses a test: the pods' reports and the autoscaler's looks come by the second.
+const STANDSTILL: Duration = Duration::from_secs(1);
 
 /// What a test works with.
 #[derive(Clone)]
@@ -36,8 +41,8 @@ impl Context {
 
 /// Runs a test in a namespace of its own, under the *restricted* pod security standard, with the operator
 /// installed. When it fails, what can be known about it is written to `target/e2e/<test>/`; afterwards the namespace
-/// is deleted, unless `E2E_KEEP=1`. A test that fails while the machine did not let its load be generated is begun
-/// anew ([`disturbance`]), in another namespace.
+/// is deleted, unless `E2E_KEEP=1`. A test that fails while the machine stood still, or did not let its load be
+/// generated ([`disturbance`]), is begun anew in another namespace.
 ///
 /// # Errors
 /// Those of the test, and of the surroundings.
@@ -53,7 +58,7 @@ where
     let mut attempt = 1;
     loop {
         let context = Context { namespace: create(&client, &name).await?, client: client.clone() };
-        let watch = disturbance::Watch::start();
+        let watch = Watch::start();
         // In a task of its own, so that a panic does not get past the tidying.
         let outcome = tokio::spawn(test(context.clone())).await;
         let mut again = false;
@@ -61,7 +66,7 @@ where
             diagnostics::write(&context, &name).await;
             eprintln!("attempt {attempt}: longest standstill of this machine {:?}", watch.longest());
             let limited = disturbance::limited(&context).await.unwrap_or_default();
-            again = limited.is_some() && attempt < disturbance::ATTEMPTS;
+            again = (limited.is_some() || watch.longest() >= STANDSTILL) && attempt < ATTEMPTS;
         }
         if env::var("E2E_KEEP").as_deref() == Ok("1") {
             eprintln!("kept namespace {} of {name}", context.namespace);

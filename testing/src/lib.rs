@@ -1,10 +1,12 @@
 //! What tests of several crates share: real servers, each started for one test on a loopback address and gone
-//! with it.
+//! with it, and an eye on the machine.
 //!
 //! Only for tests: whatever goes wrong here panics, with what there is to know.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "only tests use it")]
 
+mod disturbance;
 mod prometheus;
 
+pub use disturbance::{ATTEMPTS, Watch};
 pub use prometheus::Prometheus;

@@ -11,15 +11,11 @@ use tokio::sync::Semaphore;
 use upsurge_core::metrics::Selector;
 
 use crate::{
-    load::{config, run, spec},
+    load::{config, run, spec, times},
     server::{self, Server},
 };
 
 /// One iteration by one user.
-fn once() -> Value {
-    json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
-}
-
 /// A server that answers only once so many requests are under way at the same time.
 fn crowd(size: usize) -> Server {
     let arrived = Arc::new(Semaphore::new(0));
@@ -48,7 +44,7 @@ fn branches_are_under_way_together_each_with_its_own_connection() {
         ]}},
         {"request": {"url": "/end", "query": {"q": "{{ a }},{{ b }},{{ d }}"}}},
     ]);
-    let outcome = run(config(spec(&server.url(), once(), steps)));
+    let outcome = run(config(spec(&server.url(), times(1), steps)));
     let mut targets = server.targets();
     assert_eq!(targets.pop().unwrap(), "/end?q=%2Ftogether%2Fa%2C%2Ftogether%2Fb%2Cs%2Ftogether%2Fc");
     targets.sort();
@@ -79,7 +75,7 @@ fn no_more_branches_than_the_limit_are_under_way() {
     });
     let branches: Vec<Value> = (0..7).map(|n| json!({"request": {"url": format!("/{n}")}})).collect();
     let outcome =
-        run(config(spec(&server.url(), once(), json!([{"parallel": {"limit": 2, "steps": branches}}]))));
+        run(config(spec(&server.url(), times(1), json!([{"parallel": {"limit": 2, "steps": branches}}]))));
     assert_eq!(now.lock().unwrap().1, 2);
     assert_eq!((outcome.count("http_reqs"), outcome.count("iterations")), (7, 1));
     assert_eq!(server.connections.load(std::sync::atomic::Ordering::Relaxed), 2);
@@ -95,7 +91,7 @@ fn a_branch_that_fails_ends_the_iteration_after_the_others() {
         ]}},
         {"request": {"url": "/after"}},
     ]);
-    let outcome = run(config(spec(&server.url(), once(), steps)));
+    let outcome = run(config(spec(&server.url(), times(1), steps)));
     assert_eq!(server.targets(), ["/other"]);
     assert_eq!(outcome.checks("fail: no stock"), (0, 1));
     assert_eq!(outcome.count("iterations"), 1);
@@ -111,7 +107,7 @@ fn cookies_of_branches_are_those_of_the_user() {
     });
     let steps =
         json!([{"parallel": {"steps": [{"request": {"url": "/set"}}]}}, {"request": {"url": "/end"}}]);
-    run(config(spec(&server.url(), once(), steps)));
+    run(config(spec(&server.url(), times(1), steps)));
     let arrived = server.arrived();
     assert_eq!(arrived[1].headers["cookie"], "id=7");
 }
@@ -129,7 +125,7 @@ fn loops_go_over_lists_and_count_by_expression() {
         {"loop": {"over": "[7, 8, 9]", "count": 2, "steps": [{"request": {"url": "/few/{{ loopElement }}"}}]}},
         {"request": {"url": "/end{{ loopCount }}{{ loopElement }}"}},
     ]);
-    run(config(spec(&server.url(), once(), steps)));
+    run(config(spec(&server.url(), times(1), steps)));
     let expected =
         ["/list", "/1/4", "/x/4", "/4/4", "/2/2", "/x/2", "/2/2", "/counted", "/few/7", "/few/8", "/end0"];
     assert_eq!(server.targets(), expected);
@@ -139,11 +135,7 @@ fn loops_go_over_lists_and_count_by_expression() {
 fn a_range_gives_every_number_of_repetitions() {
     let server = Server::simple();
     let steps = json!([{"loop": {"count": "1-3", "steps": [{"request": {"url": "/{{ iteration }}"}}]}}]);
-    let mut test = spec(
-        &server.url(),
-        json!({"unit": "IterationsPerSecond", "constant": {"level": 60, "duration": "1s"}}),
-        steps,
-    );
+    let mut test = spec(&server.url(), times(60), steps);
     test["seed"] = json!(1);
     run(config(test));
     let mut counts = BTreeMap::<String, u32>::new();
@@ -165,11 +157,7 @@ fn variables_are_set_by_value_and_expression_for_one_iteration() {
         ]},
         {"request": {"url": "/{{ total }}/{{ order.text }}/{{ amount }}", "method": "POST", "json": "{{ order }}"}},
     ]);
-    let mut test = spec(
-        &server.url(),
-        json!({"executors": {"e": {"executor": "per-vu-iterations", "vus": 1, "iterations": 2}}}),
-        steps,
-    );
+    let mut test = spec(&server.url(), times(2), steps);
     test["variables"] = json!({"amount": 5});
     run(config(test));
     assert_eq!(server.targets(), ["/.", "/21/n21/6", "/.", "/21/n21/6"]);
@@ -184,8 +172,7 @@ fn failing_steps_count_and_end_the_iteration() {
         {"fail": {"message": "odd", "if": "iteration % 2 == 1"}},
         {"request": {"url": "/even"}},
     ]);
-    let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 10, "duration": "1s"}});
-    let outcome = run(config(spec(&server.url(), load, steps)));
+    let outcome = run(config(spec(&server.url(), times(10), steps)));
     assert_eq!(outcome.checks("fail: odd"), (0, 5));
     assert_eq!((server.targets().len(), outcome.count("iterations")), (5, 10));
 }
@@ -195,7 +182,7 @@ fn abort_ends_the_load_on_all_cores_and_says_why() {
     let server = Server::simple();
     let steps = json!([
         {"request": {"url": "/a"}},
-        {"abort": {"reason": "user {{ user }} had enough", "if": "iteration == 3"}},
+        {"abort": {"reason": "user {{ user }} had enough", "if": "iteration >= 3"}},
         {"think": {"min": "1h"}},
     ]);
     let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "1h"}});
@@ -223,8 +210,7 @@ fn metrics_of_the_test_take_values_with_tags() {
         {"record": {"metric": "value", "value": "[1]"}},
         {"request": {"url": "/never"}},
     ]);
-    let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 10, "duration": "1s"}});
-    let mut test = spec(&server.url(), load, steps);
+    let mut test = spec(&server.url(), times(10), steps);
     test["metrics"] = json!([{"name": "orders", "type": "Counter"}, {"name": "value", "type": "Trend"}, {"name": "good", "type": "Rate"}]);
     test["tags"] = json!({"team": "a", "part": "all"});
     test["scenarios"][0]["tags"] = json!({"journey": "j"});
@@ -254,7 +240,7 @@ fn a_group_may_leave_pauses_out_of_its_time() {
         ]}})
     };
     let steps = json!([group("with", false), group("without", true)]);
-    let outcome = run(config(spec(&server.url(), once(), steps)));
+    let outcome = run(config(spec(&server.url(), times(1), steps)));
     let time = |name: &str| {
         let group = Selector { group: Some(name.into()), ..Selector::default() };
         outcome.metrics.trend("group_duration", &group).percentile(50.0)
@@ -273,7 +259,7 @@ fn a_pace_makes_up_for_what_the_steps_took() {
         {"loop": {"count": 5, "steps": [{"request": {"url": "/"}}, {"pace": {"every": "300ms"}}]}},
     ]);
     let begun = Instant::now();
-    let outcome = run(config(spec(&server.url(), once(), steps)));
+    let outcome = run(config(spec(&server.url(), times(1), steps)));
     let arrived = server.arrived();
     let span = arrived[4].at - arrived[0].at;
     assert!(span >= Duration::from_millis(1_100), "{span:?}");

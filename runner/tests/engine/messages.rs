@@ -6,18 +6,14 @@ use upsurge::files::Files;
 use upsurge_core::{files, metrics::Selector};
 
 use crate::{
-    load::{Outcome, config, run, spec},
+    load::{Outcome, config, run, spec, times},
     server::{self, Arrived, Server},
 };
 
 /// One iteration by one user.
-fn once() -> Value {
-    json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
-}
-
 /// Does steps once, with options.
 fn go(server: &Server, http: Value, steps: Value) -> Outcome {
-    let mut test = spec(&server.url(), once(), steps);
+    let mut test = spec(&server.url(), times(1), steps);
     test["http"] = http;
     test["variables"] = json!({"who": "ann", "word": "open sesame"});
     run(config(test))
@@ -39,7 +35,7 @@ fn parts_files_and_bytes_are_sent_as_bodies() {
         {"request": {"url": "/file", "method": "PUT", "file": {"configMapKeyRef": {"name": "data", "key": "x.bin"}}}},
         {"request": {"url": "/bytes", "method": "POST", "base64": "AAEC\n/w==", "headers": {"Content-Type": "image/x"}}},
     ]);
-    let mut test = spec(&server.url(), once(), steps);
+    let mut test = spec(&server.url(), times(1), steps);
     test["variables"] = json!({"who": "ann"});
     let mut config = config(test);
     let references = files::references(&config.test);

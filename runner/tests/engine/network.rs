@@ -9,17 +9,13 @@ use upsurge_core::{metrics::Selector, validate::validate};
 
 use crate::{
     certificates::Authority,
-    load::{Outcome, config, run, spec},
+    load::{Outcome, config, run, spec, times},
     proxy::Proxy,
     server::{self, Options, Server},
 };
 
-fn once() -> Value {
-    json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
-}
-
 fn go(url: &str, http: Value) -> Outcome {
-    let mut test = spec(url, once(), json!([{"request": {"name": "r", "url": "/x?y=1"}}]));
+    let mut test = spec(url, times(1), json!([{"request": {"name": "r", "url": "/x?y=1"}}]));
     test["http"] = http;
     run(config(test))
 }
@@ -105,7 +101,7 @@ fn what_is_no_certificate_is_found_before_the_load() {
             "spec.http.tls.clientCertificates[0].key: not a private key in PEM",
         ),
     ] {
-        let mut test = spec("https://localhost:1", once(), json!([{"request": {"url": "/"}}]));
+        let mut test = spec("https://localhost:1", times(1), json!([{"request": {"url": "/"}}]));
         test["http"] = json!({"tls": tls});
         let error = Engine::start(config(test)).unwrap_err().to_string();
         assert!(error.starts_with(words), "{error}");
@@ -137,7 +133,7 @@ fn hosts_are_where_the_test_says() {
     let seen: Vec<String> =
         server.arrived().iter().map(|arrived| arrived.headers["host"].to_str().unwrap().to_owned()).collect();
     assert_eq!(seen[0], "www.shop.test", "the name stays the same");
-    let mut test = spec("http://www.shop.test", once(), json!([{"request": {"url": "/"}}]));
+    let mut test = spec("http://www.shop.test", times(1), json!([{"request": {"url": "/"}}]));
     test["http"] = hosts;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(preflight(&config(test).test)).unwrap();
@@ -231,7 +227,7 @@ fn tunnels_are_made_for_tls_and_for_http2() {
     let authority = Authority::new();
     let (server, _) = https(authority.server("shop.test", &["h2", "http/1.1"], &[&TLS13], false));
     let proxy = Proxy::start(Some(server.address));
-    let mut test = spec("https://shop.test", once(), json!([{"request": {"url": "/x"}}]));
+    let mut test = spec("https://shop.test", times(1), json!([{"request": {"url": "/x"}}]));
     test["http"] = json!({"proxy": {"https": "http://load:{{ secrets.proxy }}@127.0.0.1:PORT"}, "tls": {"ca": {"text": authority.pem()}}});
     test["http"]["proxy"]["https"] = json!(format!("http://load:{{{{ secrets.proxy }}}}@{}", proxy.address));
     test["secrets"] = json!([{"name": "proxy", "secretKeyRef": {"name": "s", "key": "k"}}]);
@@ -295,7 +291,7 @@ fn wrong_options_are_named() {
         (json!({"auth": {"basic": {"username": "a:b", "password": "c"}}}), "auth.basic.username", "colon"),
         (json!({"auth": {}}), "auth", "exactly one of"),
     ] {
-        let mut test = spec("http://shop", once(), json!([{"request": {"url": "/"}}]));
+        let mut test = spec("http://shop", times(1), json!([{"request": {"url": "/"}}]));
         test["http"] = http.clone();
         let errors = match serde_json::from_value(test.clone()) {
             Ok(parsed) => validate(&parsed).unwrap_err(),

@@ -7,7 +7,7 @@ use upsurge_core::metrics::Selector;
 
 use crate::{
     certificates::Authority,
-    load::{Outcome, config, run, spec},
+    load::{Outcome, config, run, spec, times},
     server::{self, Options, Server},
 };
 
@@ -266,8 +266,7 @@ fn responses_may_not_be_larger_than_the_test_says() {
         {"request": {"name": "looked at", "url": "/1025", "expect": [{"bodyContains": "x"}]}},
         {"request": {"name": "own", "url": "/1025", "maxResponseSize": 2000}},
     ]);
-    let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}});
-    let outcome = go(&server.url(), json!({"maxResponseSize": "1Ki"}), load, steps);
+    let outcome = go(&server.url(), json!({"maxResponseSize": "1Ki"}), times(1), steps);
     assert_eq!(outcome.count_of("request_errors", "body too large"), 2);
     for (name, failed) in [("small", 0), ("large", 1), ("looked at", 1), ("own", 0)] {
         let selector = Selector { request: Some(name.into()), ..Selector::default() };

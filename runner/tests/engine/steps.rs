@@ -7,15 +7,11 @@ use upsurge::engine::{preflight, run_before};
 use upsurge_core::metrics::Selector;
 
 use crate::{
-    load::{config, run, spec},
+    load::{config, run, spec, times},
     server::{self, Server},
 };
 
 /// One iteration by one user.
-fn once() -> Value {
-    json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
-}
-
 #[test]
 fn values_are_captured_and_used() {
     let server = Server::start(|arrived| async move {
@@ -30,7 +26,7 @@ fn values_are_captured_and_used() {
     });
     let mut test = spec(
         &server.url(),
-        once(),
+        times(1),
         json!([
             {"request": {"name": "log in", "method": "POST", "url": "/login",
                 "json": {"email": "a@example.com", "password": "{{ secrets.password }}", "n": "{{ amount }}", "list": [1, "{{ amount }}"]},
@@ -74,7 +70,7 @@ fn a_capture_that_finds_nothing_ends_the_iteration_with_a_failed_check() {
         {"request": {"url": "/a", "capture": [{"name": "token", "jsonPath": "$.token"}]}},
         {"request": {"url": "/b?{{ token }}"}},
     ]);
-    let outcome = run(config(spec(&server.url(), once(), steps)));
+    let outcome = run(config(spec(&server.url(), times(1), steps)));
     assert_eq!(server.targets(), ["/a"]);
     assert_eq!(outcome.checks("capture token"), (0, 1));
     assert_eq!(outcome.count("iterations"), 1);
@@ -96,7 +92,7 @@ fn conditions_loops_and_groups_go_the_way_they_are_written() {
         {"loop": {"count": 0, "steps": [{"request": {"url": "/zero"}}]}},
         {"request": {"url": "/end{{ loopCount }}"}},
     ]);
-    let mut test = spec(&server.url(), once(), steps);
+    let mut test = spec(&server.url(), times(1), steps);
     test["variables"] = json!({"mode": "x"});
     let outcome = run(config(test));
     assert_eq!(server.targets(), ["/then", "/o1", "/i1", "/i2", "/p1", "/o2", "/i1", "/i2", "/p2", "/end0"]);
@@ -108,11 +104,7 @@ fn conditions_loops_and_groups_go_the_way_they_are_written() {
 #[test]
 fn scenarios_come_by_weight_and_their_figures_are_kept_apart() {
     let server = Server::simple();
-    let mut test = spec(
-        &server.url(),
-        json!({"unit": "IterationsPerSecond", "constant": {"level": 100, "duration": "1s"}}),
-        json!([]),
-    );
+    let mut test = spec(&server.url(), times(100), json!([]));
     test["scenarios"] = json!([
         {"name": "browse", "weight": 3, "steps": [{"request": {"url": "/{{ scenario }}"}}]},
         {"name": "buy", "weight": 1, "steps": [{"request": {"url": "/{{ scenario }}"}}]},
@@ -143,7 +135,7 @@ fn redirects_are_followed_with_cookies_unless_they_are_what_is_expected() {
         {"request": {"url": "/start", "expect": [{"status": [302]}]}},
         {"request": {"url": "/loop"}},
     ]);
-    let outcome = run(config(spec(&server.url(), once(), steps)));
+    let outcome = run(config(spec(&server.url(), times(1), steps)));
     let arrived = server.arrived();
     let seen: Vec<String> = arrived.iter().take(5).map(|a| format!("{} {}", a.method, a.target)).collect();
     assert_eq!(seen, ["POST /start", "GET /next?a=1", "POST /again", "POST /kept", "GET /start"]);
@@ -178,7 +170,7 @@ fn a_url_that_turns_out_wrong_is_a_failed_request() {
     let server = Server::simple();
     let mut test = spec(
         &server.url(),
-        once(),
+        times(1),
         json!([
             {"request": {"url": "{{ place }}/x"}}, {"request": {"url": "/a b/{{ place }}"}}
         ]),
@@ -202,7 +194,7 @@ async fn before_runs_once_and_gives_its_captures_to_all() {
     });
     let mut test = spec(
         &server.url(),
-        once(),
+        times(1),
         json!([{"request": {"url": "/t/{{ tenant.id }}", "expect": [{"status": [404]}]}}]),
     );
     test["before"] =
@@ -233,7 +225,7 @@ async fn before_runs_once_and_gives_its_captures_to_all() {
 #[tokio::test]
 async fn preflight_tells_unresolved_from_unreachable() {
     let test = |url: &str| {
-        let config = config(spec(url, once(), json!([{"request": {"url": "/"}}])));
+        let config = config(spec(url, times(1), json!([{"request": {"url": "/"}}])));
         Arc::clone(&config.test)
     };
     let server = Server::simple();

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use upsurge_core::{metrics::Selector, thresholds::Target};
 
 use crate::{
-    load::{Outcome, config, run, spec},
+    load::{Outcome, config, run, spec, times},
     server::{self, Server},
 };
 
@@ -31,8 +31,7 @@ fn a_request_beyond_its_timeout_counts_with_the_timeout_as_duration() {
     });
     let steps =
         json!([{"request": {"name": "slow", "url": "/", "timeout": "200ms", "expect": [{"status": [200]}]}}]);
-    let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 10, "duration": "1s"}});
-    let outcome = run(config(spec(&server.url(), load, steps)));
+    let outcome = run(config(spec(&server.url(), times(10), steps)));
     assert_eq!(outcome.rate("http_req_failed"), (10, 10));
     assert_eq!(outcome.count_of("request_errors", "timeout"), 10);
     assert_eq!(outcome.checks("status is 200"), (0, 10));
@@ -130,8 +129,7 @@ fn certificates_are_verified_unless_that_is_turned_off() {
 #[test]
 fn bytes_and_phases_are_counted() {
     let server = Server::start(|_| async { server::json(vec![b' '; 10_000]) });
-    let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "1s"}});
-    let outcome = run(config(spec(&server.url(), load, request("GET", "0s"))));
+    let outcome = run(config(spec(&server.url(), times(20), request("GET", "0s"))));
     assert_eq!(outcome.count("http_reqs"), 20);
     assert!(outcome.count("data_received") > 200_000 && outcome.count("data_received") < 210_000);
     assert!(outcome.count("data_sent") > 20 * 40 && outcome.count("data_sent") < 20 * 400);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use upsurge_core::schedule::Share;
 
 use crate::{
-    load::{Outcome, config, run, spec},
+    load::{Outcome, config, run, spec, times},
     server::{self, Server},
 };
 
@@ -42,11 +42,6 @@ fn server() -> Server {
     })
 }
 
-/// So many iterations one after the other.
-fn iterations(count: u32) -> Value {
-    json!({"executors": {"e": {"executor": "per-vu-iterations", "vus": 1, "iterations": count}}})
-}
-
 /// Requests a path, then what was captured: gives the second request's body.
 fn captured(path: &str, captures: Value) -> Value {
     let server = server();
@@ -60,7 +55,7 @@ fn captured(path: &str, captures: Value) -> Value {
         {"request": {"url": path, "capture": captures}},
         {"request": {"method": "POST", "url": "/echo", "json": body}},
     ]);
-    run(config(spec(&server.url(), iterations(1), steps)));
+    run(config(spec(&server.url(), times(1), steps)));
     serde_json::from_slice(&server.arrived().last().unwrap().body).unwrap()
 }
 
@@ -139,7 +134,7 @@ fn cookies_of_redirects_and_of_earlier_responses_are_those_of_the_user() {
         {"request": {"url": "/page", "capture": [{"name": "kept", "cookie": "session"}]}},
         {"request": {"url": "/{{ kept }}", "expect": [{"cookie": "session", "equals": "s-2"}, {"cookie": "gone", "exists": false}]}},
     ]);
-    let outcome = run(config(spec(&server.url(), iterations(2), steps)));
+    let outcome = run(config(spec(&server.url(), times(2), steps)));
     assert_eq!(server.targets(), ["/json", "/page", "/s-2", "/json", "/page", "/s-2"]);
     assert_eq!(outcome.checks("cookie session equals \"s-2\""), (2, 2));
     assert_eq!(outcome.checks("cookie gone does not exist"), (2, 2));
@@ -157,7 +152,7 @@ fn lists_of_matches_go_through_loops_and_are_picked_from() {
         {"request": {"url": "/picked{{ pick(links) }}"}},
         {"request": {"url": "/random{{ any }}"}},
     ]);
-    run(config(spec(&server.url(), iterations(40), steps)));
+    run(config(spec(&server.url(), times(40), steps)));
     let targets = server.targets();
     assert_eq!(targets.len(), 40 * 5);
     for part in targets.chunks(5) {
@@ -171,7 +166,7 @@ fn lists_of_matches_go_through_loops_and_are_picked_from() {
 fn check(path: &str, expectation: &Value, name: &str) -> (u64, u64) {
     let server = server();
     let steps = json!([{"request": {"url": path, "expect": [expectation]}}]);
-    let outcome: Outcome = run(config(spec(&server.url(), iterations(2), steps)));
+    let outcome: Outcome = run(config(spec(&server.url(), times(2), steps)));
     assert_eq!(outcome.rate("checks").1, 2, "exactly one check is counted, twice");
     outcome.checks(name)
 }
@@ -239,7 +234,7 @@ fn conditions_see_what_the_request_itself_captures() {
         {"name": "items", "jsonPath": "$.items[*]", "match": "All"},
     ]);
     let steps = json!([{"request": {"url": "/json", "expect": expect, "capture": capture}}]);
-    let outcome = run(config(spec(&server.url(), iterations(3), steps)));
+    let outcome = run(config(spec(&server.url(), times(3), steps)));
     assert_eq!(outcome.checks("code == 201 && size(items) == 3"), (3, 3));
     assert_eq!(outcome.checks("items.all(item, item.n < 3)"), (0, 3));
     assert_eq!(outcome.checks("some are 3"), (3, 3));
@@ -264,7 +259,7 @@ fn no_expectation_holds_of_a_response_that_never_came_nor_of_one_without_its_val
         {"request": {"url": "/json", "expect": [{"condition": "1 == 1"}], "capture": [{"name": "a", "jsonPath": "$.absent"}]}},
         {"request": {"url": "/never"}},
     ]);
-    let outcome = run(config(spec(&server.url(), iterations(2), steps)));
+    let outcome = run(config(spec(&server.url(), times(2), steps)));
     for name in ["true", "not: status is 500", "no body", "1 == 1", "capture a"] {
         assert_eq!(outcome.checks(name), (0, 2), "{name}");
     }
@@ -330,7 +325,7 @@ fn calls_in_calls_sign_what_is_sent() {
             "headers": {"X-Signature": "{{ base64(hmacSha256(secrets.key, concat('what do ya ', lower('WANT'), ' for nothing?'))) }}"},
         }},
     ]);
-    let mut test = spec(&server.url(), iterations(1), steps);
+    let mut test = spec(&server.url(), times(1), steps);
     test["secrets"] = json!([{"name": "key", "secretKeyRef": {"name": "s", "key": "k"}}]);
     let mut config = config(test);
     config.secrets.insert("key".to_owned(), "Jefe".to_owned());

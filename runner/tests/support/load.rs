@@ -27,6 +27,12 @@ pub fn spec(base_url: &str, load: Value, steps: Value) -> Value {
     })
 }
 
+/// So many iterations of one user, one after the other, with as much time as they need: a machine that stands still
+/// makes them late, and drops none.
+pub fn times(count: u32) -> Value {
+    json!({"executors": {"main": {"executor": "per-vu-iterations", "vus": 1, "iterations": count}}})
+}
+
 pub fn config(spec: Value) -> EngineConfig {
     let test: LoadTestSpec = serde_json::from_value(spec).unwrap();
     let valid = validate(&test).unwrap_or_else(|errors| panic!("{errors:#?}"));
