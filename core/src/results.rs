@@ -20,7 +20,7 @@ pub use self::{
 };
 use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},
-    plan::{Stage, Timeline},
+    plan::{LoadPlan, Stage, Timeline},
 };
 
 /// Most requests in the figures; those with most traffic are kept.
@@ -54,6 +54,21 @@ pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Fig
         requests: requests(metrics, whole(timeline, elapsed)),
         expectations: checks(metrics),
     }
+}
+
+/// Requests that were cut off at the end, though they had been under way for at least the whole graceful stop of
+/// their load; `None` if there are none. With a graceful stop of zero a test says that it does not wait for any.
+pub fn unanswered(metrics: &Metrics, loads: &[LoadPlan]) -> Option<i64> {
+    let of_load = loads.iter().filter(|load| !load.graceful_stop.is_zero()).flat_map(|load| {
+        // What a histogram gives is true to 0.1 %.
+        let least = load.graceful_stop.as_secs_f64() * 1e3 * 0.998;
+        load.stages.iter().map(move |stage| {
+            let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
+            metrics.trend(names::HTTP_REQ_INTERRUPTED, &selector).longer_than(least)
+        })
+    });
+    let count: u64 = of_load.sum();
+    (count > 0).then_some(count as i64)
 }
 
 /// Time of load that whole-run rates refer to: what has passed, but not the watching that comes after.
@@ -91,6 +106,7 @@ fn summary(metrics: &Metrics, selector: &Selector, time: Duration) -> RunSummary
         error_rate: percent(if all == 0 { 0.0 } else { failed as f64 / all as f64 }),
         iterations: metrics.count(names::ITERATIONS, selector) as i64,
         dropped_iterations: metrics.count(names::DROPPED_ITERATIONS, selector) as i64,
+        unanswered_requests: None,
         latency: latency(&metrics.trend(names::HTTP_REQ_DURATION, selector)),
         response_time: (!response_time.is_empty()).then(|| latency(&response_time)),
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdResult};
 
+use self::rule::Observed;
 pub use self::{
     condition::{Aggregation, Condition, ConditionError},
     rule::{Rule, RuleError},
@@ -89,9 +90,17 @@ impl Recorded<'_> {
                 return Some((result(threshold.metric.clone(), error.to_string(), false, None), true));
             }
         };
+        let incomplete = |observed: &Observed| {
+            let detail = format!("the test makes more than {MOST_SERIES} series: this part is not complete");
+            Some((result(rule.name(), rule.shown(observed), false, Some(detail)), false))
+        };
+        let overflowed = rule.is_incomplete(self.metrics);
         if threshold.window.is_some()
             && let Some(judged) = windowed.outcome(index, self.windows, self.metrics, self.elapsed, finished)
         {
+            if overflowed {
+                return incomplete(&judged.observed);
+            }
             let observed = rule.shown(&judged.observed);
             return Some((result(rule.name(), observed, judged.passed, Some(judged.detail)), judged.stops));
         }
@@ -113,9 +122,8 @@ impl Recorded<'_> {
                 }
             },
         };
-        if rule.target.is_part() && self.metrics.is_overflowed(&rule.target.metric) {
-            let detail = format!("the test makes more than {MOST_SERIES} series: this part is not complete");
-            return Some((result(rule.name(), rule.shown(&observed), false, Some(detail)), false));
+        if overflowed {
+            return incomplete(&observed);
         }
         let passed = rule.condition.holds(observed.value);
         Some((result(rule.name(), rule.shown(&observed), passed, detail), !passed))

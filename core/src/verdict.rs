@@ -14,7 +14,7 @@ use upsurge_crds::{
     },
 };
 
-use crate::{autoscaling::Doubt, metrics::names};
+use crate::{autoscaling::Doubt, metrics::names, thresholds::Target};
 
 /// All that a verdict rests on.
 #[derive(Clone, Copy, Debug)]
@@ -118,7 +118,8 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
         let message = format!("check {:?} {}: observed {observed}", check.name, check.condition);
         Some(Doubt { reason: reasons::CHECKS_BREACHED, message })
     });
-    thresholds.chain(expectations).chain(checks).chain(dropped(evidence)).collect()
+    let by_rule = dropped(evidence).into_iter().chain(unanswered(evidence));
+    thresholds.chain(expectations).chain(checks).chain(by_rule).collect()
 }
 
 fn missed(expectation: &ExpectationResult) -> Doubt {
@@ -127,11 +128,32 @@ fn missed(expectation: &ExpectationResult) -> Doubt {
     Doubt { reason: reasons::AUTOSCALING_EXPECTATION_MISSED, message: format!("{name} {expected}: {why}") }
 }
 
+/// Requests that never got an answer fail a run that does not set its own limit on them: a target that hangs until
+/// the end would else look better than one that is slow.
+fn unanswered(evidence: &Evidence<'_>) -> Option<Doubt> {
+    let unanswered = evidence.summary?.unanswered_requests?;
+    (!is_limited(evidence.test, names::HTTP_REQ_INTERRUPTED)).then(|| Doubt {
+        reason: reasons::REQUESTS_UNANSWERED,
+        message: format!(
+            "{unanswered} requests had no answer when the load was cut off, after all of gracefulStop: the target hung, or              is slower than that; a longer gracefulStop or a shorter timeout of the requests tells which, and a threshold on              {} sets a limit of your own",
+            names::HTTP_REQ_INTERRUPTED
+        ),
+    })
+}
+
+/// Whether the test has a threshold of its own on all of a metric.
+fn is_limited(test: &LoadTestSpec, metric: &str) -> bool {
+    let mut targets = test
+        .thresholds
+        .iter()
+        .flat_map(|threshold| Target::new(&threshold.metric, threshold.selector.as_ref()));
+    targets.any(|target| target.metric == metric && !target.is_part())
+}
+
 /// Dropped iterations fail a run that does not set its own limit on them.
 fn dropped(evidence: &Evidence<'_>) -> Option<Doubt> {
     let dropped = evidence.summary?.dropped_iterations;
-    let limited =
-        evidence.test.thresholds.iter().any(|threshold| threshold.metric == names::DROPPED_ITERATIONS);
+    let limited = is_limited(evidence.test, names::DROPPED_ITERATIONS);
     (dropped > 0 && !limited).then(|| Doubt {
         reason: reasons::ITERATIONS_DROPPED,
         message: format!(

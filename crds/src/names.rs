@@ -81,6 +81,8 @@ pub mod reasons {
     pub const CHECKS_BREACHED: &str = "ChecksBreached";
     /// An expectation on the autoscaler was not met.
     pub const AUTOSCALING_EXPECTATION_MISSED: &str = "AutoscalingExpectationMissed";
+    /// Requests had no answer when the load was cut off after `gracefulStop`.
+    pub const REQUESTS_UNANSWERED: &str = "RequestsUnanswered";
     /// Planned iterations could not be started for want of free users.
     pub const ITERATIONS_DROPPED: &str = "IterationsDropped";
     /// Somebody asked the run to stop.

@@ -12,10 +12,12 @@ use kube::{
     api::{DeleteParams, PostParams},
 };
 
-use upsurge_testing::{ATTEMPTS, Watch};
+use upsurge_testing::Watch;
 
 use crate::{cluster, diagnostics, disturbance, install, wait};
 
+/// How often a test is begun at most.
+const ATTEMPTS: u32 = 3;
 /// Standstill of the machine that excuses a test: the pods' reports and the autoscaler's looks come by the second.
 const STANDSTILL: Duration = Duration::from_secs(1);
 

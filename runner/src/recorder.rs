@@ -52,6 +52,13 @@ impl Recorder {
         }
     }
 
+    /// Records a request that was cut off, and how long it had been under way.
+    pub(crate) fn interrupted(&mut self, stage: usize, request: usize, waited: Duration) {
+        if let Some(series) = self.requests.at(stage, request) {
+            series.interrupted.record(waited);
+        }
+    }
+
     /// Records a check of a request: its expectations are counted first, then its captures.
     pub(crate) fn check(&mut self, stage: usize, request: usize, check: usize, passed: bool) {
         let checks =

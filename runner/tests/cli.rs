@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use processes::{Upsurge, scratch, signal, start_target, wait_until};
 use serde_json::Value;
 
-/// A LoadTest with the given load and thresholds, of one request to one route.
+/// A LoadTest with the given load and thresholds, of one request to one route. That a busy machine makes iterations late
+/// is of no interest.
 fn manifest(load: &str, thresholds: &str) -> String {
     format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
-         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  \
+         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
          scenarios: [{{name: browse, steps: [{{request: {{name: item, url: \"/items/{{{{ iteration }}}}\", expect: [{{status: [200]}}]}}}}]}}]\n  \
          load: {load}\n  thresholds: [{thresholds}]\n"
     )
@@ -94,6 +95,51 @@ fn a_target_out_of_reach_is_an_error_with_a_hint() {
 }
 
 #[test]
+fn windows_are_those_of_the_loads_own_seconds() {
+    let target = start_target(None, &[]);
+    let threshold = "{metric: http_reqs, condition: \"rate >= 45\", window: 1s}, \
+                     {metric: http_reqs, condition: \"rate <= 55\", window: 1s}";
+    let load = "{unit: IterationsPerSecond, constant: {level: 50, duration: 4s}}";
+    let file = scratch("windows.yaml", &manifest(load, threshold));
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("worst of 4 windows of 1s"), "{ended:?}");
+}
+
+#[test]
+fn a_target_that_hangs_until_the_end_fails_the_run() {
+    let script = "routes: [{path: /items/0, body: ok}]\ndefaultRoute: {latency: {fixed: 40s}}";
+    let target = start_target(Some(script), &[]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 20, duration: 2s}, gracefulStop: 500ms}";
+    let file = scratch("hanging.yaml", &manifest(load, ""));
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--summary"]).arg(&json).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("✗ Failed (RequestsUnanswered): "), "{ended:?}");
+    let values = &summary(&json)["metrics"]["http_req_interrupted"]["values"];
+    assert!(values["min"].as_f64() >= Some(500.0), "{values}");
+}
+
+#[test]
+fn steps_after_the_load_can_be_interrupted() {
+    let target = start_target(Some("routes: [{path: /tidy, latency: {fixed: 40s}}]"), &[]);
+    let text = manifest("{executors: {e: {executor: shared-iterations, iterations: 1}}}", "")
+        .replace("  load:", "  after: [{request: {url: /tidy}}]\n  load:");
+    let file = scratch("after.yaml", &text);
+    let running = Upsurge::run(&file).args(["--target", target.url()]).start();
+    wait_until("the last step is in work", || {
+        let stats = target.stats();
+        stats["received"].as_u64() >= Some(2)
+    });
+    let begin = Instant::now();
+    signal(running.id(), "INT");
+    let ended = running.end();
+    assert_eq!(ended.code, 0, "the load was what it was: {ended:?}");
+    assert!(ended.stdout.contains("interrupted"), "{ended:?}");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
 fn an_interrupted_run_shows_what_was_measured() {
     let target = start_target(None, &["--latency", "5ms"]);
     let file = scratch("interrupted.yaml", &manifest(LONG, ""));
@@ -130,7 +176,7 @@ fn a_second_interrupt_ends_the_run_at_once() {
 fn a_generator_that_was_held_up_makes_the_run_inconclusive() {
     let target = start_target(None, &[]);
     let load = "{unit: IterationsPerSecond, constant: {level: 100, duration: 4s}}";
-    let file = scratch("inconclusive.yaml", &manifest(load, ""));
+    let file = scratch("inconclusive.yaml", &manifest(load, "").replace("maxLag: 3s", "maxLag: 100ms"));
     let running = Upsurge::run(&file).args(["--target", target.url()]).start();
     wait_until("the load runs", || target.stats()["answered"].as_u64() >= Some(20));
     signal(running.id(), "STOP");

@@ -96,7 +96,8 @@ fn what_can_not_be_judged_is_refused_with_what_there_is() {
         {"metric": "checks", "selector": {"status": 200}, "condition": "rate > 0.9"},
         {"metric": "stock", "window": "5s", "condition": "value > 1"},
         {"metric": "http_reqs", "window": "10ms", "condition": "count > 1"},
-        {"metric": "http_req_duration", "ratioTo": {"metric": "http_reqs"}, "condition": "avg > 1"}
+        {"metric": "http_req_duration", "ratioTo": {"metric": "http_reqs"}, "condition": "avg > 1"},
+        {"metric": "vus{scenario:browse}", "condition": "value < 10"},
     ]);
     let file = scratch("refused.json", &manifest(&thresholds));
     let ended = Upsurge::run(&file).end();
@@ -109,6 +110,7 @@ fn what_can_not_be_judged_is_refused_with_what_there_is() {
         "spec.thresholds[3].selector.status: belongs to metrics of requests",
         "spec.thresholds[4].window: a gauge is a current value",
         "spec.thresholds[5].window: a window lasts at least 1s, not 10ms",
+        "spec.thresholds[7].selector: vus is of the whole run",
         "spec.thresholds[6].ratioTo: http_req_duration can't be compared with http_reqs, which has no avg",
     ] {
         assert!(ended.stderr.contains(words), "{words:?} is missing in {}", ended.stderr);

@@ -2,15 +2,12 @@
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
-
-/// How often a test is begun at most.
-pub const ATTEMPTS: u32 = 3;
 
 /// Time between two looks at the clock.
 const LOOK: Duration = Duration::from_millis(10);
@@ -18,28 +15,38 @@ const LOOK: Duration = Duration::from_millis(10);
 /// A thread that only looks at the clock: how long it is not let do so tells of the machine, and not of what is tested.
 #[derive(Debug)]
 pub struct Watch {
-    longest: Arc<AtomicU64>,
+    seen: Arc<Mutex<Seen>>,
     over: Arc<AtomicBool>,
+}
+
+/// What the thread saw.
+#[derive(Debug)]
+struct Seen {
+    last: Instant,
+    longest: Duration,
 }
 
 impl Watch {
     /// Begins to look.
     pub fn start() -> Self {
-        let (longest, over) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
-        let (noted, ended) = (Arc::clone(&longest), Arc::clone(&over));
+        let seen = Arc::new(Mutex::new(Seen { last: Instant::now(), longest: Duration::ZERO }));
+        let over = Arc::<AtomicBool>::default();
+        let (noted, ended) = (Arc::clone(&seen), Arc::clone(&over));
         thread::spawn(move || {
             while !ended.load(Ordering::Relaxed) {
-                let before = Instant::now();
                 thread::sleep(LOOK);
-                noted.fetch_max(before.elapsed().as_millis() as u64, Ordering::Relaxed);
+                let mut seen = noted.lock().unwrap();
+                let now = Instant::now();
+                (seen.longest, seen.last) = (seen.longest.max(now - seen.last), now);
             }
         });
-        Self { longest, over }
+        Self { seen, over }
     }
 
-    /// The longest time between two looks until now.
+    /// The longest time between two looks until now; also when whoever asks is awake before the thread is.
     pub fn longest(&self) -> Duration {
-        Duration::from_millis(self.longest.load(Ordering::Relaxed))
+        let seen = self.seen.lock().unwrap();
+        seen.longest.max(seen.last.elapsed())
     }
 }
 

@@ -8,5 +8,5 @@
 mod disturbance;
 mod prometheus;
 
-pub use disturbance::{ATTEMPTS, Watch};
+pub use disturbance::Watch;
 pub use prometheus::Prometheus;

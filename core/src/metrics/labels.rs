@@ -3,7 +3,7 @@
 use super::{SeriesKey, names};
 
 /// The tags of a series that it has, in a fixed order. A request's name is k6's `name`, and the kind of
-/// an error is `error`.
+/// an error is `error`. A tag of the test with such a name gives way: no label comes twice.
 pub fn labels(key: &SeriesKey) -> Vec<(&str, String)> {
     let tags = &key.tags;
     let check = if key.metric == names::REQUEST_ERRORS { "error" } else { "check" };
@@ -22,9 +22,14 @@ pub fn labels(key: &SeriesKey) -> Vec<(&str, String)> {
         ("expected_response", expected),
         ("error_code", code),
     ];
-    let fixed = fixed.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let custom = tags.custom.iter().map(|(name, value)| (name.as_str(), value.clone()));
-    fixed.chain(custom).collect()
+    let mut labels: Vec<(&str, String)> =
+        fixed.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    for (name, value) in &tags.custom {
+        if !labels.iter().any(|(taken, _)| taken == name) {
+            labels.push((name, value.clone()));
+        }
+    }
+    labels
 }
 
 #[cfg(test)]
@@ -40,7 +45,9 @@ mod tests {
             status: Some(503),
             expected_response: Some(false),
             error_code: Some(1503),
-            custom: [("team".to_owned(), "shop".to_owned())].into(),
+            custom: [("team", "shop"), ("name", "other")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
             ..Tags::default()
         };
         let key = SeriesKey { metric: names::REQUEST_ERRORS.into(), tags };

@@ -21,6 +21,8 @@ pub const HTTP_REQ_TTFB: &str = "http_req_ttfb";
 pub const HTTP_REQ_RECEIVING: &str = "http_req_receiving";
 /// Rate: requests that failed.
 pub const HTTP_REQ_FAILED: &str = "http_req_failed";
+/// Trend: how long a request had been under way when its iteration was cut off. It has no other figures.
+pub const HTTP_REQ_INTERRUPTED: &str = "http_req_interrupted";
 /// Counter: requests.
 pub const HTTP_REQS: &str = "http_reqs";
 /// Counter: iterations finished.
@@ -54,7 +56,7 @@ pub const REQUEST_ERRORS: &str = "request_errors";
 pub const EXHAUSTED: &str = "out of ports or files";
 
 /// All built-in metrics.
-pub const ALL: [&str; 24] = [
+pub const ALL: [&str; 25] = [
     HTTP_REQ_DURATION,
     HTTP_REQ_RESPONSE_TIME,
     HTTP_REQ_BLOCKED,
@@ -65,6 +67,7 @@ pub const ALL: [&str; 24] = [
     HTTP_REQ_TTFB,
     HTTP_REQ_RECEIVING,
     HTTP_REQ_FAILED,
+    HTTP_REQ_INTERRUPTED,
     HTTP_REQS,
     ITERATIONS,
     ITERATION_DURATION,
@@ -106,6 +109,7 @@ pub fn kind_of(metric: &str) -> Option<Kind> {
         | HTTP_REQ_WAITING
         | HTTP_REQ_TTFB
         | HTTP_REQ_RECEIVING
+        | HTTP_REQ_INTERRUPTED
         | ITERATION_DURATION
         | GROUP_DURATION
         | SCHEDULE_LAG

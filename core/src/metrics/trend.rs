@@ -85,6 +85,8 @@ impl Trend {
     /// Records a value that is no time, in the unit in which [`Self::percentile`] gives it back. It is kept in
     /// steps of 0.001; values below zero count as zero, and those beyond 10¹² as that.
     pub fn record_value(&mut self, value: f64) {
+        // Values below zero count as zero, in the mean too.
+        let value = value.max(0.0);
         let thousandths = (value * 1e3).round().clamp(0.0, HIGHEST_VALUE) as u64;
         self.buckets.record(thousandths, 1);
         self.sum_microseconds += value * 1e3;

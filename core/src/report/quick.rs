@@ -51,6 +51,9 @@ fn totals(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     if summary.dropped_iterations > 0 {
         writeln!(text, "dropped   {} for want of free users", summary.dropped_iterations)?;
     }
+    if let Some(unanswered) = summary.unanswered_requests {
+        writeln!(text, "cut off   {unanswered} without an answer")?;
+    }
     for (name, metric) in [("received", names::DATA_RECEIVED), ("sent", names::DATA_SENT)] {
         let count = report.metrics.count(metric, &everything);
         writeln!(text, "{name:<9} {}, {}/s", bytes(count), bytes(rate_of(count, time)))?;

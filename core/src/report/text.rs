@@ -85,6 +85,9 @@ fn table(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     if summary.dropped_iterations > 0 {
         write!(text, ", {} dropped for want of free users", summary.dropped_iterations)?;
     }
+    if let Some(unanswered) = summary.unanswered_requests {
+        write!(text, ", {unanswered} requests cut off without an answer")?;
+    }
     if let Some(response_time) = &summary.response_time {
         write!(
             text,

@@ -309,6 +309,35 @@ fn series_are_bounded_and_what_is_beyond_is_told_and_counted() {
 }
 
 #[test]
+fn the_generator_is_judged_however_many_series_there_are() {
+    let mut metrics = Metrics::default();
+    for index in 0..2 * crate::metrics::MOST_SERIES {
+        metrics.add(key("http_reqs", "low", Some(&format!("request {index}")), None), &Sink::Counter(1.0));
+    }
+    metrics.merge(&loaded(1100, 0, 1));
+    let result =
+        generator(&metrics, &plan("IterationsPerSecond"), &usage(0, 0), &STARTS, Duration::from_secs(30));
+    assert!(result.healthy, "{:?}", result.problems);
+}
+
+#[test]
+fn requests_that_had_the_whole_graceful_stop_and_no_answer_are_counted() {
+    let graceful = |seconds: u64| {
+        let load = serde_json::json!({"constant": {"level": 1, "duration": "10s"}, "gracefulStop": format!("{seconds}s")});
+        Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap()
+    };
+    let mut waited = Trend::default();
+    for milliseconds in [1, 29_990, 30_000, 31_000] {
+        waited.record(Duration::from_millis(milliseconds));
+    }
+    let mut metrics = Metrics::default();
+    let stage = graceful(30).timeline.stages[0].name.clone();
+    metrics.add(key("http_req_interrupted", &stage, Some("get"), None), &Sink::Trend(waited));
+    let counted = |seconds| unanswered(&metrics, &graceful(seconds).loads);
+    assert_eq!((counted(30), counted(1), counted(60), counted(0)), (Some(3), Some(3), None, None));
+}
+
+#[test]
 fn iterations_dropped_for_want_of_users_are_not_the_generators_fault() {
     let plan = plan("IterationsPerSecond");
     let metrics = loaded(700, 400, 1);

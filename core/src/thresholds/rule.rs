@@ -128,6 +128,13 @@ impl Rule {
         Some(Observed { value: ratio, parts: Some((value, base)) })
     }
 
+    /// Whether it speaks of a part of a metric whose parts can't all be told apart any more.
+    pub(super) fn is_incomplete(&self, metrics: &Metrics) -> bool {
+        let reference = self.reference.as_ref().map(|(reference, _)| reference);
+        let mut targets = [Some(&self.target), reference].into_iter().flatten();
+        targets.any(|target| target.is_part() && metrics.is_overflowed(&target.metric))
+    }
+
     /// What it reads as at the end when there were no samples; `None` if that is a breach.
     pub(super) fn without_samples(&self) -> Option<Observed> {
         match (self.definition.kind, &self.reference) {

@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{LoadTestSpec, TimeSpan};
 
-use super::rule::{Observed, Rule, nothing};
+use super::{
+    condition::Aggregation,
+    rule::{Observed, Rule, nothing},
+};
 use crate::{
     comparison::Comparison,
     metrics::{Catalog, Metrics, Sink},
@@ -258,11 +261,16 @@ impl Entry {
         }
     }
 
-    /// Judges what is left at the end. A window that was cut short is judged only if there is no other.
+    /// Judges what is left at the end. A window that was cut short is judged if at least half of it has passed, or if
+    /// there is no other: a moment says too little. A sum says nothing unless its window is whole.
     fn finish(&self, course: &mut Course, metrics: &Metrics, timeline: &Timeline, elapsed: Duration) {
         let open: Vec<u32> = course.open.keys().copied().collect();
         for window in open {
-            if self.grid.finish(window) <= elapsed || course.judged == 0 {
+            let whole = self.grid.finish(window) <= elapsed;
+            let passed = elapsed.saturating_sub(self.grid.begin(window));
+            let telling =
+                passed >= self.grid.length / 2 && self.rule.condition.aggregation != Aggregation::Count;
+            if whole || telling || course.judged == 0 {
                 self.judge(course, window, metrics, timeline, elapsed);
             }
         }

@@ -157,6 +157,11 @@ impl<'a> Known<'a> {
             errors.add(&field, message);
             return None;
         }
+        if target.is_part() && [names::VUS, names::VUS_MAX].contains(&&*target.metric) {
+            let message = format_args!("{} is of the whole run: it has no parts to select", target.metric);
+            errors.add(format_args!("{path}.selector"), message);
+            return None;
+        }
         self.check_selector(&target.selector, &target.metric, &format!("{path}.selector"), errors);
         Some(target)
     }

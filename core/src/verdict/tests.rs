@@ -139,6 +139,14 @@ impl Run {
         })
     }
 
+    fn hanging(self) -> Self {
+        self.with(|run| {
+            if let Some(summary) = &mut run.summary {
+                summary.unanswered_requests = Some(9);
+            }
+        })
+    }
+
     fn silent(self) -> Self {
         self.with(|run| run.summary = Some(RunSummary::default()))
     }
@@ -164,6 +172,7 @@ impl Run {
 #[case::expectation(passed().limited(), Verdict::Failed, "AutoscalingExpectationMissed")]
 #[case::check(passed().over_the_check(), Verdict::Failed, "ChecksBreached")]
 #[case::dropped(passed().dropping(), Verdict::Failed, "IterationsDropped")]
+#[case::hanging(passed().hanging(), Verdict::Failed, "RequestsUnanswered")]
 #[case::threshold_comes_first(passed().dropping().limited().slow(), Verdict::Failed, "ThresholdsBreached")]
 #[case::generator(passed().slow().saturated(), Verdict::Inconclusive, "GeneratorLimited")]
 #[case::doubt(passed().slow().doubtful(), Verdict::Inconclusive, "MetricsUnavailable")]
@@ -196,17 +205,18 @@ fn messages_carry_the_numbers_of_everything_that_failed() {
     assert_eq!(passed().unanswered().judged().message, "check \"db p95\" has no answer: connection refused");
 }
 
-#[test]
-fn a_threshold_of_the_users_own_on_dropped_iterations_replaces_the_built_in_one() {
-    let run = passed().dropping().with(|run| {
-        run.test.thresholds = vec![Threshold {
-            metric: "dropped_iterations".into(),
-            selector: None,
-            condition: "count < 100".into(),
-            abort_on_fail: false,
-            delay_abort_eval: None,
-            ..Threshold::default()
-        }];
+#[rstest]
+#[case::dropped(passed().dropping(), "dropped_iterations", Verdict::Passed)]
+#[case::dropped_of_a_part(passed().dropping(), "dropped_iterations{scenario:a}", Verdict::Failed)]
+#[case::unanswered(passed().hanging(), "http_req_interrupted", Verdict::Passed)]
+#[case::unanswered_of_a_part(passed().hanging(), "http_req_interrupted{stage:a}", Verdict::Failed)]
+fn a_threshold_of_the_users_own_on_the_whole_metric_replaces_the_built_in_one(
+    #[case] run: Run,
+    #[case] metric: &str,
+    #[case] verdict: Verdict,
+) {
+    let run = run.with(|run| {
+        run.test.thresholds = vec![Threshold { metric: metric.into(), ..Threshold::default() }];
     });
-    assert_eq!(run.judged().verdict, Verdict::Passed);
+    assert_eq!(run.judged().verdict, verdict);
 }

@@ -117,8 +117,8 @@ pub struct GeneratedData {
 /// Which row comes next.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DataOrder {
-    /// Rows in order, over all runners: each row is taken once before any is taken again. Load threads
-    /// take turns, so that each goes through its own part of the rows.
+    /// Rows in order. Of several runners each goes through its own part of the rows, in which its load threads take
+    /// turns: equally busy runners take each row about once before any is taken again.
     #[default]
     Sequential,
     /// A random row.

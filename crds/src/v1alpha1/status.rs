@@ -65,6 +65,11 @@ pub struct RunSummary {
     /// Planned iterations that could not be started.
     pub dropped_iterations: i64,
 
+    /// Requests that were cut off without an answer, though they had all of `spec.load.gracefulStop` for it. They are
+    /// counted nowhere else. Absent if there are none, and of stages and requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered_requests: Option<i64>,
+
     /// Service time of requests (`http_req_duration`): sending, waiting and receiving.
     pub latency: LatencySummary,
 

@@ -52,7 +52,8 @@ pub async fn conclude(
     };
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
-    let figures = results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
+    let mut figures = results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
+    figures.summary.unanswered_requests = results::unanswered(&snapshot.metrics, plan.loads());
     let recorded = Recorded {
         test,
         timeline: plan.timeline(),

@@ -5,11 +5,12 @@ mod reports;
 mod result;
 mod session;
 
-use std::{collections::BTreeMap, env, path::Path, process::ExitCode, sync::Arc};
+use std::{collections::BTreeMap, env, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
 };
 use upsurge_core::{
     files::references, protocol::SECRET_ENV_PREFIX, report::after_failed, verdict::Breakdown,
@@ -26,6 +27,9 @@ use crate::{
     engine::{self, default_threads},
     files::{Files, Places},
 };
+
+/// Longest time for the steps of `after`, as in a cluster.
+const AFTER_LIMIT: Duration = Duration::from_secs(300);
 
 /// How the result is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +127,12 @@ async fn carry_out(
             match session.run(&mut interrupts, &mut reports).await {
                 Some(mut ended) => {
                     let (variables, secrets, files) = after;
-                    let tidied = engine::run_after(&valid, &test, &secrets, &files, &variables).await;
+                    let tidied = tokio::select! {
+                        tidied = timeout(AFTER_LIMIT, engine::run_after(&valid, &test, &secrets, &files, &variables)) => {
+                            tidied.unwrap_or_else(|_| Err(format!("they were not done within {} s", AFTER_LIMIT.as_secs())))
+                        }
+                        () = interrupts.next() => Err("interrupted".to_owned()),
+                    };
                     // Told, and changes nothing: the load was what it was.
                     ended.warnings.extend(tidied.err().map(|message| after_failed(&message)));
                     ended

@@ -187,8 +187,9 @@ impl Context {
             self.halt.ask(&reason);
         } else if !self.stopping() {
             tracing::info!(reason, "no iteration starts any more");
+            self.halt.ask_to_stop();
         }
-        // In any case: a user who tried again and again would leave nobody the time to hear of the end.
+        // Here and now, in any case: a user who tried again and again would leave nobody the time to hear of the end.
         self.stop();
         false
     }

@@ -64,6 +64,14 @@ pub(crate) struct Crew {
     returned: Notify,
 }
 
+/// Also when the whole load is cut at once: what waited was due, and nobody was free for it. Counted nowhere, it would
+/// look as if the generator had not kept up.
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.drop_waiting();
+    }
+}
+
 struct Member {
     place: usize,
     user: User,
@@ -153,10 +161,11 @@ impl Crew {
     /// Cuts off what is under way; what still waits is dropped.
     pub(crate) fn cut(&self) {
         self.tasks.borrow().iter().flatten().for_each(JoinHandle::abort);
-        let waiting = self.waiting.take();
-        if !self.context.stopping() {
-            waiting.into_iter().for_each(|(due, _)| self.drop_one(due));
-        }
+        self.drop_waiting();
+    }
+
+    fn drop_waiting(&self) {
+        self.waiting.take().into_iter().for_each(|(due, _)| self.drop_one(due));
     }
 
     fn grow(&self) -> bool {

@@ -9,8 +9,10 @@ use std::{
 use http::header;
 
 use super::{
+    context::Context,
     hop::Hop,
     iteration::{Ended, Iteration},
+    work::StageOf,
 };
 use crate::{
     http::{
@@ -46,7 +48,10 @@ impl Iteration<'_> {
         let mut redirects = 0;
         let mut timings = Timings::begin();
         loop {
+            let under_way =
+                UnderWay { context: self.context, stage: self.stage, index, since: timings.begun };
             let result = self.send(&hop, request, &mut timings).await;
+            under_way.over();
             let (stage, ended) = (self.stage.at(self.context, timings.begun), timings.ended);
             let result = result.and_then(|response| readable(response, request));
             let next = match &result {
@@ -145,6 +150,29 @@ impl Iteration<'_> {
         self.context.recorder.borrow_mut().request(stage, index, &sample);
         self.complain(request, error.to_string())?;
         Ok(Exchanged { response: None, duration: Duration::ZERO, stage, ended })
+    }
+}
+
+/// A request that is under way. One that is cut off has no figures, as in k6: without this, a target that hangs until the
+/// load ends would leave no trace.
+struct UnderWay<'a> {
+    context: &'a Context,
+    stage: StageOf,
+    index: usize,
+    since: Instant,
+}
+
+impl UnderWay<'_> {
+    /// It was not cut off. (Nothing in here owns anything that would be lost.)
+    fn over(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let stage = self.stage.at(self.context, self.since);
+        self.context.recorder.borrow_mut().interrupted(stage, self.index, self.since.elapsed());
     }
 }
 

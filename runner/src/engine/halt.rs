@@ -2,20 +2,25 @@
 
 use tokio::sync::watch;
 
-/// Says to all cores that the run is to end, and why. The first reason counts.
+/// Says to all cores that the run is to end, and how. The first reason counts.
 #[derive(Debug)]
-pub(crate) struct Halt(watch::Sender<Option<String>>);
+pub(crate) struct Halt {
+    /// Why all is to be cut off.
+    reason: watch::Sender<Option<String>>,
+    /// No iteration is to start any more.
+    enough: watch::Sender<bool>,
+}
 
 impl Default for Halt {
     fn default() -> Self {
-        Self(watch::Sender::new(None))
+        Self { reason: watch::Sender::new(None), enough: watch::Sender::new(false) }
     }
 }
 
 impl Halt {
-    /// Asks for the end.
+    /// Asks for the end of all that is under way.
     pub(crate) fn ask(&self, reason: &str) {
-        self.0.send_if_modified(|known| {
+        self.reason.send_if_modified(|known| {
             let first = known.is_none();
             if first {
                 *known = Some(reason.to_owned());
@@ -26,12 +31,22 @@ impl Halt {
 
     /// Why the run is to end, if it is.
     pub(crate) fn reason(&self) -> Option<String> {
-        self.0.borrow().clone()
+        self.reason.borrow().clone()
     }
 
     /// Waits until somebody asks for the end.
     pub(crate) async fn wait(&self) {
         // An error would mean that the sender is gone; it is borrowed here.
-        let _ = self.0.subscribe().wait_for(Option::is_some).await;
+        let _ = self.reason.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Asks that no iteration starts any more.
+    pub(crate) fn ask_to_stop(&self) {
+        self.enough.send_replace(true);
+    }
+
+    /// Waits until somebody asks that no iteration starts any more.
+    pub(crate) async fn wait_to_stop(&self) {
+        let _ = self.enough.subscribe().wait_for(|enough| *enough).await;
     }
 }

@@ -171,6 +171,10 @@ async fn work(context: &Rc<Context>, job: &Job, line: &mut Line) {
                 return;
             }
             () = job.halt.wait() => return,
+            () = job.halt.wait_to_stop(), if !context.stopping() => {
+                context.stop();
+                cut = cut.min(Instant::now() + graceful_stop + LETTING_GO);
+            }
             () = tokio::time::sleep_until(cut.into()) => return,
         }
     }

@@ -1,7 +1,8 @@
 //! From a URL's server to a connection: name, address, socket, proxy, TLS, and the version of HTTP.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
     io,
     net::{IpAddr, SocketAddr},
     rc::Rc,
@@ -33,7 +34,8 @@ pub(crate) struct Connector {
     resolver: Resolver,
     buffers: Rc<Buffers>,
     random: Cell<u64>,
-    turn: Cell<usize>,
+    /// Which of the addresses of one's own is next, for each peer.
+    turns: RefCell<BTreeMap<SocketAddr, usize>>,
 }
 
 impl Connector {
@@ -46,7 +48,7 @@ impl Connector {
             setup: Arc::clone(setup),
             buffers: Rc::default(),
             random: Cell::new(fastrand::u64(..) | 1),
-            turn: Cell::new(0),
+            turns: RefCell::default(),
         })
     }
 
@@ -172,8 +174,12 @@ impl Connector {
         if count == 0 {
             return TcpStream::connect(address).await;
         }
-        let turn = self.turn.get();
-        self.turn.set(turn.wrapping_add(1));
+        // Per peer, so that each one sees all of them.
+        let turn = {
+            let mut turns = self.turns.borrow_mut();
+            let turn = turns.entry(address).or_default();
+            std::mem::replace(turn, turn.wrapping_add(1))
+        };
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         if let Some(own) = alike().nth(turn % count) {
             socket.bind(SocketAddr::new(*own, 0))?;

@@ -129,19 +129,21 @@ impl H2Connection {
         let (response, stream) = sender.send_request(request, message.body.is_empty())?;
         let mut response = pin!(response);
         let mut early = None;
-        if message.body.is_empty() {
-            timings.sent = Some(Instant::now());
-        } else {
+        let mut upload = (!message.body.is_empty()).then(|| Box::pin(send_body(stream, message.body)));
+        if let Some(sending) = &mut upload {
             tokio::select! {
                 biased;
-                sent = send_body(stream, message.body) => match sent {
+                sent = sending => match sent {
                     // A server that has answered already may not want the rest.
                     Err(error) if error.reason() != Some(Reason::NO_ERROR) => return Err(error.into()),
                     _ => timings.sent = Some(Instant::now()),
                 },
                 answer = &mut response => early = Some(answer),
             }
+        } else {
+            timings.sent = Some(Instant::now());
         }
+        let upload = upload.filter(|_| early.is_some());
         let response = match early {
             Some(answer) => answer?,
             None => response.await?,
@@ -150,7 +152,16 @@ impl H2Connection {
         (timings.answered, timings.ended) = (Some(now), now);
         timings.sent = timings.sent.or(Some(now));
         let (head, body) = response.into_parts();
-        let body = read(body, keep).await?;
+        let mut reading = pin!(read(body, keep));
+        let body = match upload {
+            None => reading.await?,
+            // The answer has begun, and its end may need the rest of the request.
+            Some(sending) => tokio::select! {
+                biased;
+                body = &mut reading => body?,
+                _ = sending => reading.await?,
+            },
+        };
         timings.ended = Instant::now();
         Ok(Incoming { status: head.status, headers: head.headers.into(), body })
     }

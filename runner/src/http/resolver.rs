@@ -17,7 +17,6 @@ pub(crate) struct Resolver {
     settings: Dns,
     overrides: Vec<HostOverride>,
     hosts: RefCell<Vec<Rc<Host>>>,
-    turn: Cell<usize>,
 }
 
 #[derive(Debug)]
@@ -25,6 +24,8 @@ struct Host {
     name: String,
     port: u16,
     answer: RefCell<Option<(Instant, Rc<[SocketAddr]>)>>,
+    /// Each host has its own: a user who goes to several in a fixed order would else find the same address each time.
+    turn: Cell<usize>,
     /// Held while asking: those who come meanwhile wait for the same answer.
     asking: tokio::sync::Mutex<()>,
 }
@@ -40,7 +41,7 @@ impl Host {
 impl Resolver {
     /// An empty cache.
     pub(crate) fn new(settings: Dns, overrides: Vec<HostOverride>) -> Self {
-        Self { settings, overrides, hosts: RefCell::default(), turn: Cell::new(0) }
+        Self { settings, overrides, hosts: RefCell::default() }
     }
 
     /// The addresses of a host, never none, in the order in which they are to be tried.
@@ -60,8 +61,8 @@ impl Resolver {
             DnsSelect::First => 0,
             DnsSelect::Random => fastrand::usize(..addresses.len().max(1)),
             DnsSelect::RoundRobin => {
-                let turn = self.turn.get();
-                self.turn.set(turn.wrapping_add(1));
+                let turn = host.turn.get();
+                host.turn.set(turn.wrapping_add(1));
                 turn % addresses.len().max(1)
             }
         };
@@ -93,6 +94,7 @@ impl Resolver {
             name: name.to_owned(),
             port,
             answer: RefCell::default(),
+            turn: Cell::new(0),
             asking: tokio::sync::Mutex::default(),
         });
         hosts.push(Rc::clone(&host));
@@ -160,6 +162,18 @@ mod tests {
             }
             assert_eq!(firsts.len(), wanted, "{select:?}");
         }
+        // In turn for each host: who goes to two of them gets both addresses of each.
+        let resolver = Resolver::new(dns(60, DnsSelect::RoundRobin), Vec::new());
+        let mut firsts = std::collections::BTreeSet::new();
+        for _ in 0..2 {
+            for name in ["localhost", "other"] {
+                let addresses: [SocketAddr; 2] = ["127.0.0.1:80", "127.0.0.2:80"].map(|a| a.parse().unwrap());
+                let host = resolver.host(name, 80);
+                host.answer.replace(Some((Instant::now() + Duration::from_secs(60), Rc::from(addresses))));
+                firsts.insert((name, resolver.resolve(name, 80).await.unwrap()[0]));
+            }
+        }
+        assert_eq!(firsts.len(), 4, "{firsts:?}");
         // What is too old is asked anew, and the system knows no 127.0.0.3.
         let resolver = Resolver::new(dns(0, DnsSelect::First), Vec::new());
         known(&resolver, Some(Duration::ZERO));

@@ -46,9 +46,9 @@ impl Timings {
         between(self.started, self.sent)
     }
 
-    /// From the request written to the head of the response.
+    /// From the request written to the head of the response, or to the end if there was none.
     pub(crate) fn waiting(&self) -> Duration {
-        between(self.sent, self.answered)
+        between(self.sent, Some(self.answered.unwrap_or(self.ended)))
     }
 
     /// From the begin to the head of the response; `None` without one.

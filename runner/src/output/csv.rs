@@ -47,13 +47,11 @@ impl CsvFile {
 impl Output for CsvFile {
     fn take(&mut self, interval: &Interval, _: &Mailbox) -> Result<(), OutputError> {
         let length = interval.to.saturating_sub(interval.from);
-        if length.is_zero() {
-            // Before the start of the load.
-            return Ok(());
-        }
         let end = self.start + interval.to;
+        // In any case, as it keeps the levels.
         let rows = self.table.rows(end, length, &interval.metrics);
-        self.write(&rows)
+        // Before the start of the load, there is no time to tell of.
+        if length.is_zero() { Ok(()) } else { self.write(&rows) }
     }
 
     fn finish(&mut self, _: &Mailbox) -> Result<(), OutputError> {

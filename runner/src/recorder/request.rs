@@ -186,6 +186,8 @@ pub(super) struct RequestSeries {
     errors: [u64; ErrorKind::COUNT],
     /// Passes and all of each check.
     checks: Vec<(u64, u64)>,
+    /// How long those that were cut off had been under way.
+    pub(super) interrupted: Trend,
 }
 
 impl RequestSeries {
@@ -231,12 +233,14 @@ impl RequestSeries {
     pub(super) fn is_empty(&self) -> bool {
         self.statuses.iter().all(|status| status.count == 0)
             && self.checks.iter().all(|(_, total)| *total == 0)
+            && self.interrupted.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
         (self.sent, self.received) = (0, 0);
         self.errors = [0; ErrorKind::COUNT];
         self.checks.fill((0, 0));
+        self.interrupted.clear();
         // Those that did not come this time may not come again.
         self.statuses.retain(|status| status.count > 0);
         self.statuses.iter_mut().for_each(|status| status.clear());
@@ -248,6 +252,9 @@ impl RequestSeries {
         }
         metrics.add(key(names::DATA_SENT, tags), &Sink::Counter(self.sent as f64));
         metrics.add(key(names::DATA_RECEIVED, tags), &Sink::Counter(self.received as f64));
+        if !self.interrupted.is_empty() {
+            metrics.add(key(names::HTTP_REQ_INTERRUPTED, tags), &Sink::Trend(self.interrupted.clone()));
+        }
         let mut tags = tags.clone();
         tags.method = Some(request.method.as_str().to_owned());
         for status in self.statuses.iter().filter(|status| status.count > 0) {

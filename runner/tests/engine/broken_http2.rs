@@ -15,12 +15,14 @@ use http::Response;
 use serde_json::{Value, json};
 use upsurge_core::metrics::Selector;
 
-use crate::load::{Outcome, config, run, spec};
+use crate::load::{Outcome, config, run, spec, times};
 
 /// What becomes of a request.
 #[derive(Clone, Copy)]
 enum Act {
     Answer,
+    /// Begins to answer at once, and ends the answer when it has all of the request.
+    AnswerEarly,
     /// Resets the stream.
     Reset(Reason),
     /// Ends the connection with GOAWAY.
@@ -45,9 +47,21 @@ fn start(act: impl Fn(usize) -> Act + Send + Sync + Copy + 'static) -> (SocketAd
                     let Ok(mut connection) = server::handshake(stream).await else { return };
                     let mut number = 0;
                     // Clients that hang up end the connection.
-                    while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    while let Some(Ok((request, mut respond))) = connection.accept().await {
                         match act(number) {
                             Act::Answer => drop(respond.send_response(Response::new(()), true)),
+                            Act::AnswerEarly => {
+                                let mut answer = respond.send_response(Response::new(()), false).unwrap();
+                                tokio::spawn(async move {
+                                    let mut body = request.into_body();
+                                    let mut length = 0;
+                                    while let Some(Ok(part)) = body.data().await {
+                                        length += part.len();
+                                        let _ = body.flow_control().release_capacity(part.len());
+                                    }
+                                    let _ = answer.send_data(format!("{length}").into(), true);
+                                });
+                            }
                             Act::Reset(reason) => respond.send_reset(reason),
                             Act::GoAway(reason) => connection.abrupt_shutdown(reason),
                         }
@@ -84,6 +98,20 @@ fn a_stream_that_is_reset_is_a_failure_and_no_more() {
             assert_eq!(connections.load(Ordering::SeqCst), 1, "the connection goes on");
         }
     }
+}
+
+#[test]
+fn a_body_goes_on_its_way_while_the_answer_has_begun() {
+    // More than a stream may send unless the server takes it.
+    let body = "x".repeat(250_000);
+    let (address, _) = start(|_| Act::AnswerEarly);
+    let steps = json!([{"request": {"name": "r", "url": "/", "method": "POST", "body": body, "timeout": "20s",
+        "expect": [{"bodyContains": "250000"}]}}]);
+    let mut test = spec(&format!("http://{address}"), times(3), steps);
+    test["http"] = json!({"version": "Http2"});
+    let outcome = run(config(test));
+    assert_eq!(outcome.rate("http_req_failed"), (0, 3));
+    assert_eq!(outcome.rate("checks"), (3, 3));
 }
 
 #[test]

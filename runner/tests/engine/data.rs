@@ -54,6 +54,23 @@ fn unique_rows_are_shared_out_over_runners_and_end_the_load() {
     assert!(counts.values().all(|count| *count == 1), "{counts:?}");
 }
 
+#[test]
+fn the_end_of_rows_ends_all_loads_on_all_cores() {
+    let server = Server::simple();
+    let data = json!({"name": "rows", "csv": {"source": {"text": csv(3)}}, "order": "Unique"});
+    let mut test = test(&server, 1, 1, data);
+    let rows = json!([{"request": {"name": "r", "url": "/{{ rows.id }}"}}]);
+    let other = json!([{"request": {"name": "o", "url": "/other"}}, {"think": {"min": "10ms"}}]);
+    test["scenarios"] = json!([{"name": "rows", "steps": rows}, {"name": "other", "steps": other}]);
+    test["load"] = json!({"executors": {
+        "rows": {"executor": "constant-vus", "vus": 1, "duration": "10m", "exec": "rows"},
+        "other": {"executor": "constant-vus", "vus": 4, "duration": "10m", "exec": "other"},
+    }});
+    // Within the time that any test has.
+    run(config(test));
+    assert_eq!(counted(&server).len(), 4, "three rows, and what has no data");
+}
+
 #[rstest]
 #[case::counted(json!({"executors": {"e": {"executor": "shared-iterations", "vus": 1, "iterations": 100}}}))]
 #[case::closed(json!({"unit": "Users", "constant": {"level": 2, "duration": "10m"}}))]

@@ -268,6 +268,30 @@ fn poisson_arrivals_of_two_runners_are_one_process() {
     assert_eq!(numbers(&server), (0..planned).collect::<Vec<_>>());
 }
 
+#[rstest]
+#[case::gracefully(true)]
+#[case::at_once(false)]
+fn what_waits_when_the_load_is_stopped_is_dropped(#[case] graceful: bool) {
+    let server = slow(60_000);
+    let load = executor(
+        json!({"executor": "constant-arrival-rate", "rate": 50, "duration": "10m", "preAllocatedVUs": 1,
+        "whenBusy": "Queue", "gracefulStop": "100ms"}),
+    );
+    let mut due = 0;
+    let found = run_until(config(spec(&server.url(), load, steps("/"))), |engine, _| {
+        let stop =
+            server.arrived().first().is_some_and(|first| first.at.elapsed() > Duration::from_millis(500));
+        if stop {
+            due = server.arrived()[0].at.elapsed().as_millis() as u64 / 20;
+            engine.stop(graceful);
+        }
+        stop
+    });
+    let (started, finished, dropped) = counts(&found);
+    assert_eq!((started, finished), (1, 0));
+    assert!(dropped + 5 >= due && due > 20, "{dropped} of about {due}");
+}
+
 #[test]
 fn stopping_ends_every_load_and_drops_nothing() {
     let server = slow(300);

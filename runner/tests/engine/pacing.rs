@@ -211,6 +211,14 @@ fn iterations_under_way_at_the_end_may_finish_within_the_graceful_stop() {
     let cut = run(config(spec(&server.url(), load("50ms"), get("/"))));
     assert_eq!((cut.count("started_iterations"), cut.count("iterations")), (2, 0));
     assert!(cut.metrics.trend("iteration_duration", &Selector::default()).is_empty());
+    let interrupted = |outcome: &crate::load::Outcome| {
+        outcome
+            .metrics
+            .trend("http_req_interrupted", &Selector { request: Some("get".into()), ..Selector::default() })
+    };
+    assert!(interrupted(&finished).is_empty());
+    let cut = interrupted(&cut);
+    assert!(cut.count() == 2 && cut.min() >= 50.0, "{} requests, {} ms", cut.count(), cut.min());
 }
 
 #[test]

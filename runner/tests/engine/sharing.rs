@@ -57,17 +57,18 @@ fn users_that_share_have_no_more_connections_than_allowed() {
 #[test]
 fn a_request_that_gives_up_waiting_leaves_the_pool_in_order() {
     let server = Server::start(|arrived| async move {
-        let wait = if arrived.target == "/slow" { 700 } else { 0 };
+        let wait = if arrived.target == "/slow" { 1_100 } else { 0 };
         tokio::time::sleep(Duration::from_millis(wait)).await;
         server::json("{}")
     });
     let http = json!({"connections": {"mode": "Shared", "max": 1}});
+    // Those who wait give up at 0.4 s and 1 s, and are at rest when the slow one is answered.
     let steps = json!([
         {"if": {"condition": "iteration == 0", "then": [{"request": {"name": "slow", "url": "/slow"}}],
-            "else": [{"request": {"name": "fast", "url": "/fast", "timeout": "150ms"}}]}},
-        {"think": {"min": "50ms"}},
+            "else": [{"request": {"name": "fast", "url": "/fast", "timeout": "400ms"}}]}},
+        {"think": {"min": "200ms"}},
     ]);
-    let mut test = spec(&server.url(), users(3, "2s"), steps);
+    let mut test = spec(&server.url(), users(3, "3s"), steps);
     test["http"] = http;
     let mut config = config(test);
     config.threads = 1;

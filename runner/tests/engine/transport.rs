@@ -37,6 +37,8 @@ fn a_request_beyond_its_timeout_counts_with_the_timeout_as_duration() {
     assert_eq!(outcome.checks("status is 200"), (0, 10));
     let duration = outcome.metrics.trend("http_req_duration", &Selector::default());
     assert_eq!((duration.count(), duration.min(), duration.max()), (10, 200.0, 200.0));
+    let waiting = outcome.metrics.trend("http_req_waiting", &Selector::default());
+    assert!(waiting.count() == 10 && waiting.max() > 100.0, "no answer is no short wait: {}", waiting.max());
     assert_eq!(outcome.count("iterations"), 10);
 }
 

@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 
-use upsurge_testing::{ATTEMPTS, Watch};
+use upsurge_testing::Watch;
 
+/// How often a test is begun at most.
+const ATTEMPTS: u32 = 5;
 /// Standstill that excuses a test: what a generator may be late before a run is Inconclusive (`spec.runner.maxLag`).
 const STANDSTILL: Duration = Duration::from_millis(100);
 

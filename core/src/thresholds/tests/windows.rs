@@ -92,6 +92,50 @@ fn windows_of_a_stage_begin_with_it_and_late_samples_count_to_its_last_one() {
 }
 
 #[test]
+fn a_load_that_ends_early_is_judged_up_to_its_end() {
+    // It was to last 30 s.
+    let judged = |metric: &str, condition: &str, seconds: u64| {
+        let mut course = vec![vec![10; 20]; seconds as usize];
+        course[10..].fill(vec![900; 20]);
+        let (results, _) = play(&[windowed(metric, condition, 10)], &course);
+        (results[0].passed, results[0].detail.clone().unwrap())
+    };
+    let (passed, detail) = judged("http_req_duration", "med < 100ms", 16);
+    assert_eq!((passed, &*detail), (false, "worst of 2 windows of 10s: from 10s; 1 breached"));
+    // Of less than half a window nothing is said, nor of a sum that was not whole.
+    assert!(judged("http_req_duration", "med < 100ms", 14).0);
+    assert!(judged("http_reqs", "count >= 200", 16).0);
+    assert!(judged("http_reqs", "rate >= 20", 16).0);
+}
+
+#[test]
+fn a_part_that_is_not_complete_fails_with_windows_and_as_a_reference_too() {
+    let mut metrics = trend_of(&[10]);
+    for request in 0..2 * MOST_SERIES {
+        metrics.add(key("http_req_duration", "hold", &request.to_string()), &Sink::Trend(Trend::default()));
+    }
+    let whole = |window, ratio_to| Threshold {
+        metric: if window { "http_req_duration{stage:hold}" } else { "http_req_duration" }.into(),
+        window: window.then(|| TimeSpan::from_secs(5)),
+        ratio_to,
+        ..windowed("", "max < 1000", 5)
+    };
+    let part = SeriesReference {
+        metric: None,
+        selector: Some(ThresholdSelector { stage: Some("hold".into()), ..Default::default() }),
+    };
+    let (test, timeline) =
+        (spec(&[whole(true, None), whole(false, Some(part)), whole(false, None)]), timeline());
+    let (rules, mut windows) = (Windowed::new(&test, &timeline), Windows::default());
+    rules.add(&mut windows, Duration::from_secs(10), Duration::from_secs(15), &metrics);
+    let elapsed = Duration::from_secs(30);
+    let recorded =
+        Recorded { test: &test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
+    let passed: Vec<bool> = recorded.evaluate(true).iter().map(|result| result.passed).collect();
+    assert_eq!(passed, [false, false, true]);
+}
+
+#[test]
 fn nothing_at_all_breaches_a_lower_limit_on_a_counter() {
     let mut seconds = vec![vec![10; 20]; 30];
     seconds[20..25].fill(vec![]);

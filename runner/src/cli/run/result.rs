@@ -7,12 +7,15 @@ use upsurge_core::{
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
-    results::{Asked, figures, generator},
+    results::{Asked, figures, generator, unanswered},
     thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
-use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
+use upsurge_crds::{
+    LoadTestSpec,
+    v1alpha1::{ThresholdResult, TimeSpan},
+};
 
 use super::{super::exit, Form, reports::Reports};
 use crate::output::Outcome;
@@ -26,6 +29,8 @@ pub(super) struct Ended {
     pub(super) windows: Windows,
     /// How long the load lasted.
     pub(super) elapsed: Duration,
+    /// The threshold that stopped it, as it stood then.
+    pub(super) breached: Option<ThresholdResult>,
     /// When it was interrupted, if it was.
     pub(super) interrupted: Option<Duration>,
     /// Why a step ended the run, if one did.
@@ -49,6 +54,7 @@ impl Ended {
             metrics: Metrics::default(),
             windows: Windows::default(),
             elapsed: Duration::ZERO,
+            breached: None,
             interrupted: None,
             aborted: None,
             usage: GeneratorDelta::default(),
@@ -72,13 +78,17 @@ pub(super) fn show(
     let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
-    let figures = figures(metrics, timeline, *elapsed);
+    let mut figures = figures(metrics, timeline, *elapsed);
+    figures.summary.unanswered_requests = unanswered(metrics, &valid.loads);
     let starts: &[i64] = if ran { &[0] } else { &[] };
     let max_lag = test.runner.max_lag.0;
     let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
     let generator = generator(asked, metrics, usage, starts, *elapsed);
     let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
-    let thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
+    let mut thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
+    if let Some(breached) = &ended.breached {
+        keep_breach(&mut thresholds, breached);
+    }
     let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
@@ -128,6 +138,17 @@ pub(super) fn show(
     }
     // What was asked for in writing is missing: that must not go unnoticed, whatever the verdict.
     if whole { exit::of(outcome.verdict) } else { ExitCode::from(exit::ERROR) }
+}
+
+/// What came in after a breach may have mended the figure; the load was stopped for it all the same.
+fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
+    let same =
+        |one: &&mut ThresholdResult| (&one.metric, &one.condition) == (&breached.metric, &breached.condition);
+    if thresholds.iter().all(|threshold| threshold.passed)
+        && let Some(mended) = thresholds.iter_mut().find(same)
+    {
+        mended.clone_from(breached);
+    }
 }
 
 /// What went wrong with an output, and whether that is an error.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tokio::{
     task::spawn_blocking,
-    time::{MissedTickBehavior, interval},
+    time::{Instant as TokioInstant, MissedTickBehavior, interval_at},
 };
 use upsurge_core::{
     metrics::Metrics,
@@ -29,7 +29,7 @@ use super::{
     result::Ended,
 };
 use crate::{
-    engine::{Engine, EngineConfig},
+    engine::{Engine, EngineConfig, Interval},
     files::Files,
     generator::GeneratorProbe,
 };
@@ -90,8 +90,10 @@ impl Session<'_> {
         let mut metrics = Metrics::default();
         let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
         let (mut interrupted, mut breached) = (None, None);
-        let mut ticks = interval(COLLECT_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        progress.show(&Interval::default(), 0, &metrics);
+        // By the load's own clock: windows of thresholds are made of these intervals.
+        let mut ticks = interval_at(TokioInstant::from_std(start) + COLLECT_INTERVAL, COLLECT_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
             tokio::select! {
                 () = engine.wait() => break,
@@ -140,6 +142,7 @@ impl Session<'_> {
             metrics,
             windows,
             elapsed,
+            breached,
             interrupted,
             aborted,
             usage,
