@@ -27,6 +27,10 @@ const SHARE: f64 = 0.5;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The part of the time in which caches, pools and histograms may still fill.
 const WARM_UP_SHARE: f64 = 0.1;
+/// So often the server does nothing for so long in the first half of that: all users are at work at once then, and
+/// histograms see long times, as whenever the machine stands still. What that takes is taken once, and is no growth.
+const HOLDS: u32 = 3;
+const HOLD: Duration = Duration::from_secs(1);
 
 /// Measures it.
 pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
@@ -43,6 +47,11 @@ pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
     let mut running = tool.start(&job, Core::Tool)?;
     let started = Instant::now();
     let (mut memory, mut cpu) = (Vec::new(), 0.0);
+    let apart = Duration::from_secs(u64::from(seconds)).mul_f64(WARM_UP_SHARE / 2.0) / HOLDS;
+    for held in 1..=HOLDS {
+        thread::sleep((apart * held).saturating_sub(started.elapsed()));
+        bench.server.hold(HOLD)?;
+    }
     loop {
         thread::sleep(INTERVAL);
         if !running.is_running()? || started.elapsed() >= Duration::from_secs(u64::from(seconds)) {
@@ -62,7 +71,8 @@ pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
 
     let how = format!(
         "The scenario of three steps at {rate} iterations/s by up to 100 users for {minutes} min, about half of one core. Resident memory is read every \
-         {} s; a straight line is laid through it after the first tenth of the time. The margin allows for samples that depend on \
+         {} s; a straight line is laid through it after the first tenth of the time, in which the server does nothing for a second \
+         three times, so that all users are at work at once. The margin allows for samples that depend on \
          those before them.",
         INTERVAL.as_secs()
     );

@@ -4,10 +4,15 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
+    thread,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde::Deserialize;
 
 use crate::measure::{Core, confined};
@@ -68,6 +73,17 @@ impl Server {
         stream.read_to_string(&mut answer)?;
         let Some((_, body)) = answer.split_once("\r\n\r\n") else { bail!("the server answered {answer:?}") };
         Ok(serde_json::from_str(body)?)
+    }
+
+    /// Lets it do nothing for a while.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn hold(&self, time: Duration) -> Result<()> {
+        let process = Pid::from_raw(i32::try_from(self.process.id())?);
+        kill(process, Signal::SIGSTOP)?;
+        thread::sleep(time);
+        Ok(kill(process, Signal::SIGCONT)?)
     }
 }
 
