@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use upsurge_core::metrics::{SeriesKey, Sink, Tags};
+use upsurge_core::metrics::{SeriesKey, Sink, Tags, Trend};
 
 use super::*;
 use crate::load_test_run::{
@@ -11,10 +11,8 @@ use crate::load_test_run::{
 };
 use upsurge_core::protocol::Readiness;
 
-fn measured() -> SessionSnapshot {
-    let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
-    snapshot.elapsed = std::time::Duration::from_secs(60);
-    let key = |metric: &str| SeriesKey {
+fn key(metric: &str) -> SeriesKey {
+    SeriesKey {
         metric: metric.into(),
         tags: Tags {
             request: Some("pay".into()),
@@ -22,7 +20,12 @@ fn measured() -> SessionSnapshot {
             stage: Some("constant".into()),
             ..Tags::default()
         },
-    };
+    }
+}
+
+fn measured() -> SessionSnapshot {
+    let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
+    snapshot.elapsed = std::time::Duration::from_secs(60);
     snapshot.metrics.add(key("http_reqs"), &Sink::Counter(360.0));
     snapshot.metrics.add(key("http_req_failed"), &Sink::Rate { passes: 36, total: 360 });
     snapshot
@@ -53,6 +56,21 @@ async fn a_breached_threshold_fails_the_run_with_its_figures() {
     assert_eq!(status.summary.unwrap().requests, 360);
     assert_eq!((status.thresholds.len(), status.thresholds[0].passed), (1, false));
     assert_eq!((status.start_time.unwrap().0, status.runners.len()), (at(0), 3));
+}
+
+#[tokio::test]
+async fn requests_that_never_got_an_answer_are_told_and_fail_the_run() {
+    let mut snapshot = measured();
+    let mut waited = Trend::default();
+    [2, 31, 35].into_iter().for_each(|seconds| waited.record(std::time::Duration::from_secs(seconds)));
+    snapshot.metrics.add(key("http_req_interrupted"), &Sink::Trend(waited));
+    let (status, outcome) = concluded(threshold("rate < 50%"), &snapshot, None).await;
+    assert_eq!(
+        (outcome.verdict, outcome.reason.as_str()),
+        (Verdict::Failed, reasons::REQUESTS_UNANSWERED),
+        "{outcome:?}"
+    );
+    assert_eq!(status.summary.unwrap().unanswered_requests, Some(2));
 }
 
 #[tokio::test]
