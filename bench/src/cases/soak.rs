@@ -6,6 +6,10 @@ use std::{
 };
 
 use anyhow::{Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use serde_json::json;
 
 use super::{Bench, Name};
@@ -27,10 +31,17 @@ const SHARE: f64 = 0.5;
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The part of the time in which caches, pools and histograms may still fill.
 const WARM_UP_SHARE: f64 = 0.1;
-/// So often the server does nothing for so long in the first half of that: all users are at work at once then, and
+/// Standstills of the server, and of the generator, in the first half of that: all users are at work at once then, and
 /// histograms see long times, as whenever the machine stands still. What that takes is taken once, and is no growth.
-const HOLDS: u32 = 3;
-const HOLD: Duration = Duration::from_secs(1);
+const HOLDS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Lets a process do nothing for a while.
+fn hold(process: u32, time: Duration) -> Result<()> {
+    let process = Pid::from_raw(i32::try_from(process)?);
+    kill(process, Signal::SIGSTOP)?;
+    thread::sleep(time);
+    Ok(kill(process, Signal::SIGCONT)?)
+}
 
 /// Measures it.
 pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
@@ -47,10 +58,11 @@ pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
     let mut running = tool.start(&job, Core::Tool)?;
     let started = Instant::now();
     let (mut memory, mut cpu) = (Vec::new(), 0.0);
-    let apart = Duration::from_secs(u64::from(seconds)).mul_f64(WARM_UP_SHARE / 2.0) / HOLDS;
-    for held in 1..=HOLDS {
-        thread::sleep((apart * held).saturating_sub(started.elapsed()));
-        bench.server.hold(HOLD)?;
+    let apart = Duration::from_secs(u64::from(seconds)).mul_f64(WARM_UP_SHARE / 2.0) / HOLDS.len() as u32;
+    for (number, time) in (1..).zip(HOLDS) {
+        thread::sleep((apart * number).saturating_sub(started.elapsed()));
+        hold(bench.server.id(), time)?;
+        hold(running.id(), time)?;
     }
     loop {
         thread::sleep(INTERVAL);
@@ -71,8 +83,8 @@ pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
 
     let how = format!(
         "The scenario of three steps at {rate} iterations/s by up to 100 users for {minutes} min, about half of one core. Resident memory is read every \
-         {} s; a straight line is laid through it after the first tenth of the time, in which the server does nothing for a second \
-         three times, so that all users are at work at once. The margin allows for samples that depend on \
+         {} s; a straight line is laid through it after the first tenth of the time, in which server and generator stand \
+         still three times, one after the other, so that all users are at work at once and long times are seen. The margin allows for samples that depend on \
          those before them.",
         INTERVAL.as_secs()
     );

@@ -4,15 +4,10 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
-    thread,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, bail};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use serde::Deserialize;
 
 use crate::measure::{Core, confined};
@@ -75,15 +70,9 @@ impl Server {
         Ok(serde_json::from_str(body)?)
     }
 
-    /// Lets it do nothing for a while.
-    ///
-    /// # Errors
-    /// When it is gone.
-    pub fn hold(&self, time: Duration) -> Result<()> {
-        let process = Pid::from_raw(i32::try_from(self.process.id())?);
-        kill(process, Signal::SIGSTOP)?;
-        thread::sleep(time);
-        Ok(kill(process, Signal::SIGCONT)?)
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 
