@@ -135,7 +135,9 @@ fn unanswered(evidence: &Evidence<'_>) -> Option<Doubt> {
     (!is_limited(evidence.test, names::HTTP_REQ_INTERRUPTED)).then(|| Doubt {
         reason: reasons::REQUESTS_UNANSWERED,
         message: format!(
-            "{unanswered} requests had no answer when the load was cut off, after all of gracefulStop: the target hung, or              is slower than that; a longer gracefulStop or a shorter timeout of the requests tells which, and a threshold on              {} sets a limit of your own",
+            "{unanswered} requests had no answer when the load was cut off, after all of gracefulStop: the target \
+             hung, or is slower than that; a longer gracefulStop or a shorter timeout of the requests tells which, \
+             and a threshold on {} sets a limit of your own",
             names::HTTP_REQ_INTERRUPTED
         ),
     })

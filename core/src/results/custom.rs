@@ -98,4 +98,11 @@ mod tests {
         assert_eq!((shown("value", "avg"), shown("value", "p50")), (Some("8".into()), Some("2".into())));
         assert_eq!(shown("render", "max").as_deref(), Some("20.5ms"));
     }
+
+    #[test]
+    fn values_below_zero_count_as_zero_in_all_figures_of_a_trend() {
+        let mut trend = Trend::default();
+        [-3.0, 1.0].into_iter().for_each(|value| trend.record_value(value));
+        assert_eq!((trend.min(), trend.mean(), trend.max(), trend.sum()), (0.0, 0.5, 1.0, 1.0));
+    }
 }

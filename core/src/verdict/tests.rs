@@ -186,7 +186,7 @@ impl Run {
 fn the_gravest_finding_makes_the_verdict(#[case] run: Run, #[case] verdict: Verdict, #[case] reason: &str) {
     let outcome = run.judged();
     assert_eq!((outcome.verdict, outcome.reason.as_str()), (verdict, reason), "{outcome:?}");
-    assert!(!outcome.message.is_empty());
+    assert!(!outcome.message.is_empty() && !outcome.message.contains("  "), "{:?}", outcome.message);
 }
 
 #[test]

@@ -189,3 +189,25 @@ fn not_judged(test: &LoadTestSpec) -> Vec<String> {
     }
     parts
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threshold(condition: &str, passed: bool) -> ThresholdResult {
+        ThresholdResult {
+            metric: "http_req_failed".into(),
+            condition: condition.into(),
+            observed: if passed { "0.98%" } else { "1%" }.into(),
+            passed,
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn a_breach_that_stopped_the_load_stays_one() {
+        let mut thresholds = [threshold("rate < 5%", true), threshold("rate < 1%", true)];
+        keep_breach(&mut thresholds, &threshold("rate < 1%", false));
+        assert_eq!(thresholds, [threshold("rate < 5%", true), threshold("rate < 1%", false)]);
+    }
+}
