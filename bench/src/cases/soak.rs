@@ -23,9 +23,11 @@ use crate::{
 
 /// How long, unless asked otherwise.
 pub const MINUTES: u32 = 30;
-/// Iterations per second, to find out what one costs.
+/// Iterations per second, to begin with, to find out what one costs.
 const PROBE_RATE: u32 = 1000;
 const PROBE_SECONDS: u32 = 10;
+/// How often the rate is found anew: an iteration costs less among many.
+const PROBES: usize = 3;
 /// The share of a core that is aimed at.
 const SHARE: f64 = 0.5;
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -46,9 +48,12 @@ fn hold(process: u32, time: Duration) -> Result<()> {
 /// Measures it.
 pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
     let Some(tool) = bench.tools(Name::Soak).next() else { bail!("upsurge is not built") };
-    let probe = bench.run(tool, PROBE_SECONDS, Task::Shop { pace: Pace::Rate(PROBE_RATE) })?;
-    let used = probe.run.cost.cpu.as_secs_f64() / f64::from(PROBE_SECONDS);
-    let rate = (f64::from(PROBE_RATE) * SHARE / used).max(1.0) as u32;
+    let mut rate = PROBE_RATE;
+    for _ in 0..PROBES {
+        let probe = bench.run(tool, PROBE_SECONDS, Task::Shop { pace: Pace::Rate(rate) })?;
+        let used = probe.run.cost.cpu.as_secs_f64() / f64::from(PROBE_SECONDS);
+        rate = (f64::from(rate) * SHARE / used).max(1.0) as u32;
+    }
     eprintln!("bench: soak: {minutes} min at {rate} iterations/s");
 
     let (url, seconds) = (bench.server.url(), minutes * 60);

@@ -1,25 +1,35 @@
 //! Counts of values in the buckets of an HdrHistogram with three significant digits: values below 2048 have one
 //! each, and from there on every doubling has 1024.
 //!
-//! A flat array up to an hour would have 23,000 counts, of which a real distribution uses a few hundred, and a single slow
-//! answer would double it. Here counts stand in short blocks that are made when something falls into them, so
-//! that memory depends on how many different values there are and not on the highest of them.
+//! A flat array up to an hour would have 23,000 counts of 64 bits, of which most distributions use a few hundred. Here
+//! short counts stand in blocks that are made when something falls into them, so that memory depends on how widely
+//! values are spread and not on the highest of them, and hardly on how many there are.
+//!
+//! Over hours ever more of the values between come once: each time the machine or the target is slow, it is so in
+//! another way. Who records much would grow for a long time, and so gets all blocks up to some seconds at once.
+
+use std::collections::BTreeMap;
 
 /// Values below it have a bucket each.
 const SINGLE: u64 = 2048;
 /// Buckets of a doubling.
 const HALF: usize = 1024;
-/// Buckets of a block: the few slow answers of a long run are spread over many blocks, so those are short.
-const BLOCK: usize = 8;
-/// Blocks that may stay unused in memory.
-const SPARE: usize = 8;
+/// Buckets of a block.
+const BLOCK: usize = 64;
+/// Records after which all blocks are made that are likely to be needed.
+const BUSY: u64 = 1_000;
+/// The blocks up to 2²² µs, 4.2 s: 26 KiB.
+const LIKELY: usize = index_of((1 << 22) - 1) / BLOCK + 1;
 
-/// Counts by bucket.
+type Block = [u16; BLOCK];
+
+/// Counts by bucket. Copies have the empty blocks too: what an interval needs is the same then, however slow it was.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Buckets {
-    /// For each stretch of buckets the number of its block, from 1; 0 where there is none.
-    directory: Vec<u16>,
-    blocks: Vec<[u64; BLOCK]>,
+    /// By stretch of buckets; `None` where nothing fell.
+    blocks: Vec<Option<Box<Block>>>,
+    /// What does not fit into a count: how many times 2¹⁶, by bucket.
+    carries: BTreeMap<usize, u64>,
     total: u64,
 }
 
@@ -27,75 +37,62 @@ impl Buckets {
     /// Counts a value so many times.
     #[inline]
     pub(super) fn record(&mut self, value: u64, count: u64) {
-        let index = index_of(value);
-        let block = self.block(index / BLOCK);
-        if let Some(block) = self.blocks.get_mut(block) {
-            let place = &mut block[index % BLOCK];
-            *place = place.saturating_add(count);
-            self.total = self.total.saturating_add(count);
+        self.add(index_of(value), count);
+        self.total = self.total.saturating_add(count);
+    }
+
+    #[inline]
+    fn add(&mut self, index: usize, count: u64) {
+        let (stretch, at) = (index / BLOCK, index % BLOCK);
+        let block = match self.blocks.get_mut(stretch) {
+            Some(Some(block)) => block,
+            _ => self.make(stretch),
+        };
+        let (sum, is_over) = block[at].overflowing_add(count as u16);
+        block[at] = sum;
+        let carried = (count >> u16::BITS) + u64::from(is_over);
+        if carried > 0 {
+            self.carry(index, carried);
         }
     }
 
-    /// The place of a stretch's block, which is made if there is none.
-    #[inline]
-    fn block(&mut self, stretch: usize) -> usize {
-        match self.directory.get(stretch) {
-            Some(number) if *number > 0 => usize::from(*number) - 1,
-            _ => self.make(stretch),
+    /// Makes a stretch's block, and if there was much to count, all that are likely to be needed.
+    #[cold]
+    fn make(&mut self, stretch: usize) -> &mut Block {
+        let likely = if self.total < BUSY { 0 } else { LIKELY };
+        if self.blocks.len() < likely.max(stretch + 1) {
+            self.blocks.resize_with(likely.max(stretch + 1), || None);
         }
+        for place in &mut self.blocks[..likely] {
+            place.get_or_insert_with(|| Box::new([0; BLOCK]));
+        }
+        self.blocks[stretch].get_or_insert_with(|| Box::new([0; BLOCK]))
     }
 
     #[cold]
-    fn make(&mut self, stretch: usize) -> usize {
-        if self.directory.len() <= stretch {
-            self.directory.resize(stretch + 1, 0);
-        }
-        if self.blocks.len() == self.blocks.capacity() {
-            // Not twice as many: after a while hardly any come to it.
-            self.blocks.reserve_exact(self.blocks.len() / 8 + SPARE);
-        }
-        self.blocks.push([0; BLOCK]);
-        // There are fewer stretches in all than numbers.
-        self.directory[stretch] = self.blocks.len() as u16;
-        self.blocks.len() - 1
+    fn carry(&mut self, index: usize, carried: u64) {
+        let sum = self.carries.entry(index).or_default();
+        *sum = sum.saturating_add(carried);
     }
 
     /// Adds the counts of others.
     pub(super) fn merge(&mut self, other: &Self) {
-        for (stretch, theirs) in other.stretches() {
-            let block = self.block(stretch);
-            if let Some(mine) = self.blocks.get_mut(block) {
-                mine.iter_mut().zip(theirs).for_each(|(mine, theirs)| *mine = mine.saturating_add(*theirs));
-            }
-        }
+        other.counts().for_each(|(index, count)| self.add(index, count));
         self.total = self.total.saturating_add(other.total);
     }
 
-    /// Sets all counts to zero. Keeps the blocks in which something was, as more of the same is likely to come.
+    /// Sets all counts to zero. Keeps the blocks in which something was, as more of the same is likely to come, and all
+    /// of them where there was much.
     pub(super) fn clear(&mut self) {
-        let blocks = &self.blocks;
-        let is_used = |number: u16| {
-            number
-                .checked_sub(1)
-                .and_then(|at| blocks.get(usize::from(at)))
-                .is_some_and(|block| *block != [0; BLOCK])
-        };
-        let mut used = 0;
-        for number in &mut self.directory {
-            *number = if is_used(*number) {
-                used += 1;
-                used
-            } else {
-                0
-            };
+        let is_busy = self.total >= BUSY;
+        for place in &mut self.blocks {
+            match place {
+                Some(block) if is_busy || !is_empty(block) => block.fill(0),
+                unused => *unused = None,
+            }
         }
-        while self.directory.pop_if(|number| *number == 0).is_some() {}
-        let used = usize::from(used);
-        self.blocks.truncate(used);
-        self.blocks.fill([0; BLOCK]);
-        if self.blocks.capacity() > 2 * used + SPARE {
-            self.blocks.shrink_to(used + SPARE);
-        }
+        while self.blocks.pop_if(|block| block.is_none()).is_some() {}
+        self.carries.clear();
         self.total = 0;
     }
 
@@ -124,17 +121,23 @@ impl Buckets {
     }
 
     fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        self.stretches().flat_map(|(stretch, block)| {
-            let counts = block.iter().enumerate().filter(|(_, count)| **count > 0);
-            counts.map(move |(place, count)| (stretch * BLOCK + place, *count))
-        })
+        let blocks = self.blocks.iter().enumerate();
+        let made = blocks.filter_map(|(stretch, block)| Some((stretch * BLOCK, block.as_deref()?)));
+        let counts = made.flat_map(|(first, block)| {
+            block.iter().enumerate().map(move |(at, count)| (first + at, u64::from(*count)))
+        });
+        // In the same order; each belongs to a bucket of a block that is there.
+        let mut carries = self.carries.iter().peekable();
+        let whole = counts.map(move |(index, count)| {
+            let carried = carries.next_if(|(of, _)| **of == index).map_or(0, |(_, carried)| *carried);
+            (index, carried.saturating_mul(1 << u16::BITS).saturating_add(count))
+        });
+        whole.filter(|(_, count)| *count > 0)
     }
+}
 
-    fn stretches(&self) -> impl Iterator<Item = (usize, &[u64; BLOCK])> + '_ {
-        self.directory.iter().enumerate().filter_map(|(stretch, number)| {
-            Some((stretch, self.blocks.get(usize::from(number.checked_sub(1)?))?))
-        })
-    }
+fn is_empty(block: &Block) -> bool {
+    *block == [0; BLOCK]
 }
 
 /// The same counts; which blocks stand ready for more does not matter.
@@ -181,10 +184,15 @@ mod tests {
         histogram
     }
 
-    /// Values of all magnitudes.
+    /// Values of all magnitudes, sometimes much of them.
     fn values() -> impl Strategy<Value = Vec<(u64, u64)>> {
         let value = (0_u32..49, any::<u64>()).prop_map(|(bits, value)| value & ((1 << bits) - 1));
-        prop::collection::vec((value, 1_u64..5), 0..200)
+        prop::collection::vec((value, counts()), 0..200)
+    }
+
+    /// Few that are added up, and such as need more than 16 bits with or without others.
+    fn counts() -> impl Strategy<Value = u64> {
+        prop_oneof![8 => 1_u64..5, 1 => 1_u64 << 15..1 << 17, 1 => 1_u64..1 << 40]
     }
 
     fn filled(values: &[(u64, u64)]) -> Buckets {
@@ -231,16 +239,55 @@ mod tests {
         }
     }
 
+    fn made(buckets: &Buckets) -> usize {
+        buckets.blocks.iter().flatten().count()
+    }
+
     #[test]
-    fn memory_goes_by_the_number_of_different_values_and_not_by_the_highest() {
+    fn memory_comes_to_rest_as_soon_as_there_is_much_to_count() {
         let mut buckets = Buckets::default();
-        (0..100_000).for_each(|number| buckets.record(200 + number % 100, 1));
+        (0..2_000).for_each(|number| buckets.record(300 + number % 50, 1));
+        assert_eq!(made(&buckets), 2, "all in the blocks that were there before");
+        buckets.record(20_000, 1);
+        assert_eq!(made(&buckets), 208);
+        (0..4_194_304).step_by(61).for_each(|value| buckets.record(value, 100_000));
+        assert_eq!(made(&buckets), 208);
+        buckets.record(60_000_000, 1);
+        assert_eq!((made(&buckets), made(&buckets.clone())), (209, 209));
+        // So it stays from one busy interval to the next, and one that is not gives back what it did not use.
+        buckets.clear();
+        assert_eq!(made(&buckets), 209);
+        buckets.record(300, 1);
+        buckets.clear();
+        assert_eq!(made(&buckets), 1);
+    }
+
+    #[test]
+    fn a_slow_answer_among_few_costs_a_block_until_the_next_interval_but_one() {
+        let mut buckets = Buckets::default();
+        (0..900).for_each(|number| buckets.record(256 + number % 64, 1));
         buckets.record(3_600_000_000, 1);
-        assert!(buckets.blocks.len() <= 15, "{} blocks", buckets.blocks.len());
-        // One slow answer is forgotten after the interval that follows its own.
+        assert_eq!(made(&buckets), 2);
         buckets.clear();
-        buckets.record(200, 1);
+        buckets.record(256, 1);
         buckets.clear();
-        assert_eq!((buckets.blocks.len(), buckets.directory.len()), (1, 26));
+        assert_eq!((made(&buckets), buckets.blocks.len()), (1, 5));
+    }
+
+    #[test]
+    fn counts_of_any_size_are_kept() {
+        let given = [(5, 65_535), (5, 2), (9, 1 << 40), (9, 65_536), (1_000_000, 65_536)];
+        let mut buckets = filled(&given);
+        let expected = vec![(5, 65_537), (9, (1 << 40) + 65_536), (1_000_447, 65_536)];
+        assert_eq!(buckets.recorded().collect::<Vec<_>>(), expected);
+        let mut twice = buckets.clone();
+        assert_eq!(twice, buckets);
+        twice.merge(&buckets);
+        let doubled: Vec<_> = expected.iter().map(|(value, count)| (*value, 2 * count)).collect();
+        assert_eq!((twice.recorded().collect::<Vec<_>>(), twice.total()), (doubled, 2 * buckets.total()));
+        twice.record(5, u64::MAX);
+        assert!(twice.recorded().next().is_some_and(|(_, count)| count > u64::MAX / 2), "no wrapping");
+        buckets.clear();
+        assert_eq!(buckets, Buckets::default());
     }
 }
