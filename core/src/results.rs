@@ -41,10 +41,11 @@ pub struct Figures {
     pub expectations: Vec<CheckCount>,
 }
 
-/// The figures after a time of load.
-pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Figures {
+/// The figures of `loads`, whose stages are those of `timeline`, after a time of load.
+pub fn figures(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> Figures {
+    let summary = summary(metrics, &Selector::default(), whole(timeline, elapsed));
     Figures {
-        summary: summary(metrics, &Selector::default(), whole(timeline, elapsed)),
+        summary: RunSummary { unanswered_requests: unanswered(metrics, loads), ..summary },
         stages: timeline
             .stages
             .iter()
@@ -58,7 +59,7 @@ pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Fig
 
 /// Requests that were cut off at the end, though they had been under way for at least the whole graceful stop of
 /// their load; `None` if there are none. With a graceful stop of zero a test says that it does not wait for any.
-pub fn unanswered(metrics: &Metrics, loads: &[LoadPlan]) -> Option<i64> {
+fn unanswered(metrics: &Metrics, loads: &[LoadPlan]) -> Option<i64> {
     let of_load = loads.iter().filter(|load| !load.graceful_stop.is_zero()).flat_map(|load| {
         // What a histogram gives is true to 0.1 %.
         let least = load.graceful_stop.as_secs_f64() * 1e3 * 0.998;

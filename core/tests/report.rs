@@ -67,7 +67,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
     let (test, metrics, elapsed) = (spec(), metrics(), Duration::from_secs(2));
     let timeline = Plan::compile(&test.load, &[]).unwrap();
     let (timeline, loads) = (timeline.timeline, timeline.loads);
-    let figures = figures(&metrics, &timeline, elapsed);
+    let figures = figures(&metrics, &timeline, &[], elapsed);
     let windows = Windows::default();
     let recorded =
         Recorded { test: &test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
@@ -154,22 +154,57 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
     }
 }
 
+/// What a JUnit file says: of its suite tests, failures, errors, skipped, time and start; of each case class, name and
+/// time, and what stands in it, as the tag, its message or text, and its type.
+type Suite = ([String; 6], Vec<([String; 3], Vec<[String; 3]>)>);
+
+fn suite(xml: &str) -> Suite {
+    let document = roxmltree::Document::parse(xml).unwrap();
+    let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
+    let attribute = |node: roxmltree::Node<'_, '_>, name| node.attribute(name).unwrap_or_default().to_owned();
+    let all = document.root_element();
+    for name in ["name", "tests", "failures", "errors", "skipped", "time"] {
+        assert_eq!(all.attribute(name), suite.attribute(name), "{name}");
+    }
+    let cases = suite.children().filter(|node| node.has_tag_name("testcase")).map(|case| {
+        let inner = case.children().filter(roxmltree::Node::is_element).map(|node| {
+            let message = node.attribute("message").or(node.text()).unwrap_or_default();
+            [node.tag_name().name().to_owned(), message.to_owned(), attribute(node, "type")]
+        });
+        (["classname", "name", "time"].map(|name| attribute(case, name)), inner.collect())
+    });
+    let figures = ["tests", "failures", "errors", "skipped", "time", "timestamp"];
+    (figures.map(|name| attribute(suite, name)), cases.collect())
+}
+
+/// One line for each case and what stands in it.
+fn lines((_, cases): &Suite) -> Vec<String> {
+    let line = |(case, inner): &([String; 3], Vec<[String; 3]>)| {
+        let inner = inner.iter().map(|[tag, message, kind]| format!(" | {tag} {kind} {message}"));
+        case.join(" ") + &inner.collect::<String>()
+    };
+    cases.iter().map(line).collect()
+}
+
 #[test]
 fn the_junit_file_fails_exactly_where_the_run_did() {
-    let xml = with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap()));
-    for words in [
-        "<testsuites name=\"shop\" tests=\"7\" failures=\"2\" errors=\"0\" time=\"2.000\">",
-        "skipped=\"3\" timestamp=\"2026-01-02T03:04:05\"",
-        "<testcase classname=\"shop.run\" name=\"verdict\" time=\"2.000\">\n      <failure message=\"",
-        "type=\"ThresholdsBreached\"",
-        "classname=\"shop.thresholds\" name=\"http_req_duration p(95) &lt; 50ms\" time=\"0.000\">\n      <system-out>",
-        "name=\"http_req_duration{stage:high} max &lt; 30ms\" time=\"0.000\">\n      <failure message=\"observed 40ms\"",
-        "name=\"item · is ok\" time=\"0.000\">\n      <skipped message=\"3 of 4 held; only thresholds decide\"/>",
-        "name=\"spec.prometheus\" time=\"0.000\">\n      <skipped message=\"spec.prometheus: not asked\"/>",
-        "classname=\"shop.warnings\" name=\"the steps after the load failed\" time=\"0.000\">\n      <skipped",
-    ] {
-        assert!(xml.contains(words), "{words:?} is missing in:\n{xml}");
-    }
+    let suite = suite(&with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap())));
+    assert_eq!(suite.0, ["7", "2", "0", "3", "2.000", "2026-01-02T03:04:05"]);
+    let because = "http_req_duration{stage:high} max < 30ms: observed 40ms";
+    assert_eq!(
+        lines(&suite),
+        [
+            &format!(
+                "shop.run verdict 2.000 | failure ThresholdsBreached {because} | system-out  Failed (ThresholdsBreached): {because}"
+            ),
+            "shop.thresholds http_req_duration p(95) < 50ms 0.000 | system-out  observed 40ms",
+            "shop.thresholds http_req_duration{stage:high} max < 30ms 0.000 | failure threshold observed 40ms | system-out  observed 40ms",
+            "shop.thresholds checks{check:never} rate > 90% 0.000 | system-out  observed no samples",
+            "shop.checks item · is ok 0.000 | skipped  3 of 4 held; only thresholds decide | system-out  3 of 4 held",
+            "shop.cluster spec.prometheus 0.000 | skipped  spec.prometheus: not asked",
+            "shop.warnings the steps after the load failed 0.000 | skipped  the steps after the load failed: 503",
+        ]
+    );
 }
 
 fn run(verdict: &str, autoscaling: bool, checks: &Value) -> LoadTestRun {
@@ -200,22 +235,25 @@ fn the_junit_file_of_a_run_has_each_expectation_and_each_prometheus_check() {
         {"name": "cache", "condition": "> 0.9", "passed": false, "message": "no series"},
     ]);
     let xml = junit_of_run(&run("Inconclusive", true, &checks)).unwrap();
-    for words in [
-        "<testsuites name=\"checkout-g1\" tests=\"6\" failures=\"2\" errors=\"2\" time=\"60.000\">",
-        "timestamp=\"2026-01-02T03:04:05\"",
-        "<property name=\"replicas\" value=\"1→3→1\"/>",
-        "name=\"verdict\" time=\"60.000\">\n      <error message=\"so it is\" type=\"Because\"",
-        "classname=\"checkout-g1.autoscaling\" name=\"scaleUpWithin 90s\" time=\"0.000\">\n      <failure message=\"observed \
-         120s: the policy of the autoscaler held it up\" type=\"AutoscalingExpectationMissed\"",
-        "name=\"minPeakReplicas 3\" time=\"0.000\">\n      <system-out>observed 3</system-out>",
-        "classname=\"checkout-g1.prometheus\" name=\"queue &lt; 5\" time=\"0.000\">\n      <system-out>observed 3<",
-        "name=\"db p95 &lt; 0.1\" time=\"0.000\">\n      <failure message=\"observed 0.25\" type=\"ChecksBreached\"",
-        "name=\"cache &gt; 0.9\" time=\"0.000\">\n      <error message=\"no series\" type=\"CheckUnanswered\"",
-    ] {
-        assert!(xml.contains(words), "{words:?} is missing in:\n{xml}");
-    }
-    let passed = junit_of_run(&run("Passed", false, &json!([]))).unwrap();
-    assert!(passed.contains("tests=\"1\" failures=\"0\" errors=\"0\""), "{passed}");
+    let inconclusive = suite(&xml);
+    assert_eq!(inconclusive.0, ["6", "2", "2", "0", "60.000", "2026-01-02T03:04:05"]);
+    let late = "observed 120s: the policy of the autoscaler held it up";
+    assert_eq!(
+        lines(&inconclusive),
+        [
+            "checkout-g1.run verdict 60.000 | error Because so it is | system-out  Inconclusive (Because): so it is",
+            &format!(
+                "checkout-g1.autoscaling scaleUpWithin 90s 0.000 | failure AutoscalingExpectationMissed {late} | system-out  {late}"
+            ),
+            "checkout-g1.autoscaling minPeakReplicas 3 0.000 | system-out  observed 3",
+            "checkout-g1.prometheus queue < 5 0.000 | system-out  observed 3",
+            "checkout-g1.prometheus db p95 < 0.1 0.000 | failure ChecksBreached observed 0.25 | system-out  observed 0.25",
+            "checkout-g1.prometheus cache > 0.9 0.000 | error CheckUnanswered no series",
+        ]
+    );
+    assert!(xml.contains("<property name=\"replicas\" value=\"1→3→1\"/>"), "{xml}");
+    let passed = suite(&junit_of_run(&run("Passed", false, &json!([]))).unwrap());
+    assert_eq!(passed.0[..3], ["1", "0", "0"]);
     let mut unfinished = run("Passed", false, &json!([]));
     unfinished.status.as_mut().unwrap().verdict = None;
     assert_eq!(junit_of_run(&unfinished), None);

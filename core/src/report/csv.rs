@@ -29,8 +29,9 @@ pub struct Table {
 impl Table {
     /// The names of the columns, as the first line.
     pub fn header() -> String {
-        let names: Vec<&str> = BEFORE.into_iter().chain(TAGS).chain(AFTER).collect();
-        names.join(",") + "\n"
+        let mut line = Lines::default();
+        line.add(BEFORE.into_iter().chain(TAGS).chain(AFTER));
+        line.text()
     }
 
     /// The rows of an interval of that length that ended at that instant.
@@ -38,26 +39,26 @@ impl Table {
         for (key, sink) in metrics.iter().filter(|(_, sink)| matches!(sink, Sink::Gauge { .. })) {
             self.levels.add(key.clone(), sink);
         }
-        let mut text = String::new();
+        let mut lines = Lines::default();
         let mut last = "";
         for (key, sink) in metrics.iter() {
             if key.metric != last {
                 last = &key.metric;
                 let whole = SeriesKey { metric: key.metric.clone(), tags: Tags::default() };
                 if let Some(sum) = metrics.sum(&key.metric, &Selector::default()) {
-                    self.row(&mut text, end, length, &whole, &sum, "all");
+                    self.row(&mut lines, end, length, &whole, &sum, "all");
                 }
             }
             if key.tags != Tags::default() {
-                self.row(&mut text, end, length, key, sink, "part");
+                self.row(&mut lines, end, length, key, sink, "part");
             }
         }
-        text
+        lines.text()
     }
 
     fn row(
         &self,
-        text: &mut String,
+        lines: &mut Lines,
         end: Timestamp,
         length: Duration,
         key: &SeriesKey,
@@ -94,7 +95,7 @@ impl Table {
         };
         let mut tags: BTreeMap<&str, String> = labels(key).into_iter().collect();
         let mut cells = vec![
-            quoted(&key.metric),
+            key.metric.clone(),
             // Milliseconds since 1970 as seconds, as k6 has it with `csv_time_format=unix_milli`.
             format!("{:.3}", end.as_millisecond() as f64 / 1e3),
             number(value),
@@ -102,12 +103,11 @@ impl Table {
             series.into(),
             decimal(length.as_secs_f64(), 3),
         ];
-        cells.extend(TAGS.map(|tag| tags.remove(tag).map_or_else(String::new, |value| quoted(&value))));
+        cells.extend(TAGS.map(|tag| tags.remove(tag).unwrap_or_default()));
         let others: Vec<String> = tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        cells.push(quoted(&others.join(";")));
+        cells.push(others.join(";"));
         cells.extend([count, rate, min, avg, p50, p90, p95, p99, max].map(number));
-        *text += &cells.join(",");
-        text.push('\n');
+        lines.add(cells);
     }
 }
 
@@ -119,11 +119,25 @@ fn number(value: f64) -> String {
     if value.is_nan() { String::new() } else { decimal(value, 6) }
 }
 
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.into()
+/// Lines of cells, quoted where they have to be.
+struct Lines(csv::Writer<Vec<u8>>);
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self(csv::Writer::from_writer(Vec::new()))
+    }
+}
+
+impl Lines {
+    fn add<C: AsRef<[u8]>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        // Memory takes everything, and all lines have the same number of cells.
+        if let Err(error) = self.0.write_record(cells) {
+            debug_assert!(false, "{error}");
+        }
+    }
+
+    fn text(self) -> String {
+        String::from_utf8(self.0.into_inner().unwrap_or_default()).unwrap_or_default()
     }
 }
 
@@ -137,12 +151,13 @@ mod tests {
         SeriesKey { metric: metric.into(), tags }
     }
 
-    /// The cells of a row by the names of their columns.
-    fn cells(row: &str) -> BTreeMap<String, String> {
-        let header = Table::header();
-        assert_eq!(header.split(',').count(), row.split(',').count(), "{row}");
-        let cells = row.trim().split(',').map(String::from);
-        header.trim().split(',').map(String::from).zip(cells).filter(|(_, cell)| !cell.is_empty()).collect()
+    /// The cells of each row by the names of their columns, without the empty ones.
+    fn cells(rows: &str) -> Vec<BTreeMap<String, String>> {
+        let text = Table::header() + rows;
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+        let full = |row: BTreeMap<_, String>| row.into_iter().filter(|(_, cell)| !cell.is_empty()).collect();
+        rows.into_iter().map(full).collect()
     }
 
     #[test]
@@ -159,7 +174,7 @@ mod tests {
             Duration::from_secs(2),
             &metrics,
         );
-        let rows: Vec<_> = rows.lines().map(cells).collect();
+        let rows = cells(&rows);
         assert_eq!(rows.len(), 5);
         let figures = [
             ("metric_name", "http_req_duration"),
@@ -189,15 +204,19 @@ mod tests {
             let mut metrics = Metrics::default();
             metrics.add(key("vus", None), &Sink::Gauge { value: change, min: 1.0, max: 5.0 });
             let rows = table.rows(Timestamp::UNIX_EPOCH, Duration::from_secs(1), &metrics);
-            assert_eq!(rows.lines().count(), 1, "without tags there are no parts");
-            cells(&rows)["metric_value"].clone()
+            let rows = cells(&rows);
+            assert_eq!(rows.len(), 1, "without tags there are no parts");
+            rows[0]["metric_value"].clone()
         };
         assert_eq!([row(5.0), row(-2.0), row(0.0)], ["5", "3", "3"]);
     }
 
     #[test]
     fn what_would_break_a_row_is_quoted() {
-        assert_eq!(quoted("GET /a?b=1,2 \"c\""), "\"GET /a?b=1,2 \"\"c\"\"\"");
-        assert_eq!(quoted("plain"), "plain");
+        let name = "GET /a?b=1,2 \"c\"\nd";
+        let mut metrics = Metrics::default();
+        metrics.add(key("http_reqs", Some(name)), &Sink::Counter(1.0));
+        let rows = Table::default().rows(Timestamp::UNIX_EPOCH, Duration::from_secs(1), &metrics);
+        assert_eq!(cells(&rows)[1]["name"], name);
     }
 }

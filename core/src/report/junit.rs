@@ -6,16 +6,16 @@
 
 mod cases;
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use jiff::{Timestamp, fmt::strtime, tz::TimeZone};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use quick_junit::{Property, TestSuite};
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{AutoscalingResult, CheckCount, PrometheusCheckResult, RunSummary, ThresholdResult},
 };
 
-use self::cases::{Case, Ending};
 use super::Report;
 use crate::verdict::Outcome;
 
@@ -82,68 +82,18 @@ pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
 }
 
 fn render(judged: &Judged<'_>) -> String {
-    let mut text = String::new();
-    // Writing to a text can't fail.
-    let _ = write(judged, &mut text);
-    text
-}
-
-fn write(judged: &Judged<'_>, text: &mut String) -> std::fmt::Result {
-    let cases = cases::of(judged);
-    let count = |wanted: fn(&Ending) -> bool| cases.iter().filter(|case| wanted(&case.result)).count();
-    let counts = format!(
-        "tests=\"{}\" failures=\"{}\" errors=\"{}\" time=\"{:.3}\"",
-        cases.len(),
-        count(|result| matches!(result, Ending::Failure { .. })),
-        count(|result| matches!(result, Ending::Error { .. })),
-        judged.elapsed.as_secs_f64()
-    );
-    let name = escape(judged.name);
-    // ISO 8601 without a zone, as the schema wants it.
+    let mut suite = TestSuite::new(judged.name);
+    suite.set_time(judged.elapsed);
+    // ISO 8601 without a zone, as the schema wants it; the crate's own would have one.
     let started = judged.started.to_zoned(TimeZone::UTC);
     let started = strtime::format("%Y-%m-%dT%H:%M:%S", &started).unwrap_or_default();
-    writeln!(text, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
-    writeln!(text, "<testsuites name=\"{name}\" {counts}>")?;
-    writeln!(
-        text,
-        "  <testsuite name=\"{name}\" {counts} skipped=\"{}\" timestamp=\"{started}\">",
-        count(|result| matches!(result, Ending::Skipped { .. }))
-    )?;
-    writeln!(text, "    <properties>")?;
-    for (name, value) in properties(judged) {
-        writeln!(text, "      <property name=\"{name}\" value=\"{}\"/>", escape(&value))?;
-    }
-    writeln!(text, "    </properties>")?;
-    for case in &cases {
-        write_case(&name, case, text)?;
-    }
-    writeln!(text, "  </testsuite>\n</testsuites>")
-}
-
-fn write_case(test: &str, case: &Case, text: &mut String) -> std::fmt::Result {
-    let Case { class, name, seconds, result, output } = case;
-    let name = escape(name);
-    writeln!(text, "    <testcase classname=\"{test}.{class}\" name=\"{name}\" time=\"{seconds:.3}\">")?;
-    match result {
-        Ending::Passed => {}
-        Ending::Skipped { message } => writeln!(text, "      <skipped message=\"{}\"/>", escape(message))?,
-        Ending::Failure { message, kind } => {
-            let message = escape(message);
-            writeln!(
-                text,
-                "      <failure message=\"{message}\" type=\"{}\">{message}</failure>",
-                escape(kind)
-            )?;
-        }
-        Ending::Error { message, kind } => {
-            let message = escape(message);
-            writeln!(text, "      <error message=\"{message}\" type=\"{}\">{message}</error>", escape(kind))?;
-        }
-    }
-    if !output.is_empty() {
-        writeln!(text, "      <system-out>{}</system-out>", escape(output))?;
-    }
-    writeln!(text, "    </testcase>")
+    suite.extra.insert("timestamp".into(), started.into());
+    suite.add_properties(properties(judged).into_iter().map(|(name, value)| Property::new(name, value)));
+    suite.add_test_cases(cases::of(judged));
+    let mut report = quick_junit::Report::new(judged.name);
+    report.set_time(judged.elapsed);
+    report.add_test_suite(suite);
+    report.to_string().unwrap_or_else(|error| unreachable!("writing to a text can't fail: {error}"))
 }
 
 fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
@@ -164,31 +114,44 @@ fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
     properties
 }
 
-/// Text as it may stand in XML 1.0, in elements and attributes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&apos;",
-            '\n' | '\r' | '\t' => escaped.push(' '),
-            // XML 1.0 has no way to write these.
-            '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
+    use upsurge_crds::v1alpha1::Verdict;
+
     use super::*;
 
     #[test]
     fn whatever_a_name_holds_the_document_stays_whole() {
-        assert_eq!(escape("a<b> & \"c\" 'd'\n\x1b"), "a&lt;b&gt; &amp; &quot;c&quot; &apos;d&apos; \u{fffd}");
+        let name = "a<b> & \"c\" 'd'\n\u{1b}[31m\u{1}e";
+        let text = render(&Judged {
+            name,
+            target: name,
+            started: Timestamp::UNIX_EPOCH,
+            elapsed: Duration::from_millis(1_500),
+            outcome: Outcome { verdict: Verdict::Failed, reason: "Because".into(), message: name.into() },
+            summary: None,
+            thresholds: &[],
+            autoscaling: None,
+            prometheus: &[],
+            checks: &[],
+            not_judged: &[],
+            warnings: &[name.to_owned()],
+        });
+        let document = roxmltree::Document::parse(&text).unwrap();
+        // What XML has no way to write is left out, and a line's end is read as a space in attributes.
+        let kept = "a<b> & \"c\" 'd' e";
+        let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
+        let attributes = ["name", "tests", "failures", "errors", "skipped", "time", "timestamp"];
+        assert_eq!(
+            attributes.map(|name| suite.attribute(name).unwrap()),
+            [kept, "2", "1", "0", "1", "1.500", "1970-01-01T00:00:00"]
+        );
+        let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
+        assert_eq!(
+            (failure.attribute("message"), failure.attribute("type"), failure.text()),
+            (Some(kept), Some("Because"), Some("a<b> & \"c\" 'd'\ne"))
+        );
+        let property = document.descendants().find(|node| node.has_tag_name("property")).unwrap();
+        assert_eq!((property.attribute("name"), property.attribute("value")), (Some("target"), Some(kept)));
     }
 }

@@ -30,7 +30,7 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     status.start_time = snapshot.t0.map(Time);
     status.runners = runners(snapshot, pods);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
-        status.summary = Some(results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed).summary);
+        status.summary = Some(figures(plan, snapshot).summary);
         status.generator = Some(generator(plan, snapshot));
     }
 }
@@ -52,8 +52,7 @@ pub async fn conclude(
     };
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
-    let mut figures = results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
-    figures.summary.unanswered_requests = results::unanswered(&snapshot.metrics, plan.loads());
+    let figures = figures(plan, snapshot);
     let recorded = Recorded {
         test,
         timeline: plan.timeline(),
@@ -197,6 +196,10 @@ fn autoscaler(
     let spec = test.autoscaling.clone().unwrap_or_default();
     let timeline = plan.carried_out(snapshot.elapsed);
     Some(autoscaling::analyse(&snapshot.observation, &timeline, start, end, &spec))
+}
+
+fn figures(plan: &Plan, snapshot: &SessionSnapshot) -> results::Figures {
+    results::figures(&snapshot.metrics, plan.timeline(), plan.loads(), snapshot.elapsed)
 }
 
 fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {

@@ -1,5 +1,6 @@
 use std::sync::{Mutex, PoisonError};
 
+use jiff::Timestamp;
 use upsurge_core::metrics::{Selector, SeriesKey, Sink, names};
 
 use super::*;
@@ -60,4 +61,24 @@ fn an_output_that_hangs_holds_up_the_end_for_a_bounded_time() {
     let outcomes = outputs.finish(Duration::from_millis(50));
     assert!(matches!(outcomes[0].error, Some(OutputError::Late)), "{outcomes:?}");
     drop(closed);
+}
+
+#[test]
+fn users_of_before_the_start_are_in_the_table_from_its_first_row() {
+    let path = std::env::temp_dir().join(format!("upsurge-levels-{}.csv", std::process::id()));
+    let file = std::fs::File::create(&path).unwrap();
+    let mut table = csv::CsvFile::create(&path, file, Timestamp::UNIX_EPOCH).unwrap();
+    // Five come while the load has not begun, and none in its first second.
+    for (from, to, change) in [(0, 0, 5.0), (0, 1, 0.0)] {
+        let mut interval =
+            Interval { from: Duration::from_secs(from), to: Duration::from_secs(to), ..Interval::default() };
+        let key = SeriesKey { metric: names::VUS.into(), ..SeriesKey::default() };
+        interval.metrics.add(key, &Sink::Gauge { value: change, min: 5.0, max: 5.0 });
+        table.take(&interval, &Mailbox::default()).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(rows.len(), 1, "{text}");
+    assert!(rows[0].starts_with("vus,1.000,5,gauge,all,1,"), "{text}");
 }

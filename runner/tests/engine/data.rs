@@ -40,6 +40,20 @@ fn every_row_is_taken_once_per_pass_over_all_cores() {
 }
 
 #[test]
+fn random_rows_come_in_no_order_and_as_often_as_chance_has_it() {
+    let server = Server::simple();
+    let data = json!({"name": "rows", "csv": {"source": {"text": csv(4)}}, "order": "Random"});
+    run(config(test(&server, 400, 1, data)));
+    let counts = counted(&server);
+    // A hundred each, give or take six deviations.
+    assert!(counts.len() == 4 && counts.values().all(|count| (48..=152).contains(count)), "{counts:?}");
+    // Of two that follow each other one in four pairs is alike; in turn there would be none.
+    let targets = server.targets();
+    let alike = targets.windows(2).filter(|pair| pair[0] == pair[1]).count();
+    assert!((48..=152).contains(&alike), "{alike}");
+}
+
+#[test]
 fn unique_rows_are_shared_out_over_runners_and_end_the_load() {
     let server = Server::simple();
     let data = json!({"name": "rows", "csv": {"source": {"text": csv(21)}}, "order": "Unique"});

@@ -79,6 +79,10 @@ fn shared_iterations_are_done_once_and_the_load_ends_with_them() {
 #[case::shared_by_fewer_than_there_are_runners(json!({"executor": "shared-iterations", "vus": 1, "iterations": 7}), 7)]
 #[case::of_each(json!({"executor": "per-vu-iterations", "vus": 5, "iterations": 6}), 30)]
 #[case::at_a_rate(json!({"executor": "constant-arrival-rate", "rate": 50, "duration": "1s", "preAllocatedVUs": 4}), 51)]
+#[case::at_a_rate_that_rises_and_falls(json!({
+    "executor": "ramping-arrival-rate", "startRate": 0, "preAllocatedVUs": 6,
+    "stages": [{"target": 60, "duration": "1s"}, {"target": 60, "duration": "0s"}, {"target": 0, "duration": "500ms"}],
+}), 45)]
 #[case::by_one_user(json!({"executor": "constant-arrival-rate", "rate": 20, "duration": "1s", "preAllocatedVUs": 1}), 21)]
 fn three_runners_with_several_cores_do_the_whole_once(#[case] fields: Value, #[case] total: u64) {
     let server = Server::simple();

@@ -173,27 +173,38 @@ fn forbidden_hosts_and_addresses_get_nothing() {
 }
 
 #[test]
-fn connections_come_from_the_addresses_of_the_test() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let peers = std::thread::spawn(move || {
-        use std::io::{Read, Write};
-        let mut peers = std::collections::BTreeSet::new();
-        while peers.len() < 2 {
-            let (mut stream, peer) = listener.accept().unwrap();
-            peers.insert(peer.ip().to_string());
-            let mut buffer = [0; 4096];
-            let _ = stream.read(&mut buffer).unwrap();
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
-        }
-        peers.into_iter().collect::<Vec<_>>()
+fn each_peer_sees_the_addresses_of_the_test_in_turn() {
+    use std::io::{Read, Write};
+    // Asked one after the other: with one row of turns for both each would see only one of the addresses.
+    let peers = [(); 2].map(|()| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let seen = std::thread::spawn(move || {
+            let answer = |mut stream: std::net::TcpStream| {
+                let _ = stream.read(&mut [0; 4096]).unwrap();
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
+            };
+            let accepted = listener.incoming().take(4).map(Result::unwrap);
+            let seen = accepted.map(|stream| {
+                let address = stream.peer_addr().unwrap().ip().to_string();
+                answer(stream);
+                address
+            });
+            seen.collect::<Vec<_>>()
+        });
+        (url, seen)
     });
-    let load = json!({"constant": {"level": 1, "duration": "1s"}});
-    let mut test =
-        spec(&url, load, json!([{"request": {"url": "/", "timeout": "1s"}}, {"think": {"min": "20ms"}}]));
+    let steps: Vec<_> = peers.iter().map(|(url, _)| json!({"request": {"url": url}})).collect();
+    let mut test = spec(&peers[0].0, times(4), json!(steps));
     test["http"] = json!({"localIps": ["127.0.0.2/31"]});
-    run(config(test));
-    assert_eq!(peers.join().unwrap(), ["127.0.0.2", "127.0.0.3"]);
+    let mut config = config(test);
+    config.threads = 1;
+    assert_eq!(run(config).rate("http_req_failed"), (0, 8));
+    for (_, seen) in peers {
+        assert_eq!(seen.join().unwrap(), ["127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"]);
+    }
 }
 
 #[test]

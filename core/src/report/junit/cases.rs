@@ -1,126 +1,120 @@
 //! The test cases: the verdict, and each thing that was asked for.
 
+use std::iter;
+
+use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{CheckCount, ExpectationResult, PrometheusCheckResult, ThresholdResult, Verdict},
 };
 
 use super::Judged;
+use crate::verdict::Outcome;
 
-/// One test case and how it went.
-pub(super) struct Case {
-    pub(super) class: &'static str,
-    pub(super) name: String,
-    pub(super) seconds: f64,
-    pub(super) result: Ending,
-    /// Told whatever the result.
-    pub(super) output: String,
+fn passed() -> TestCaseStatus {
+    TestCaseStatus::success()
 }
 
-pub(super) enum Ending {
-    Passed,
-    Skipped { message: String },
-    Failure { message: String, kind: String },
-    Error { message: String, kind: String },
+fn failure(message: &str, kind: &str) -> TestCaseStatus {
+    not_passed(NonSuccessKind::Failure, message, kind)
 }
 
-impl Ending {
-    fn of(passed: bool, message: &str, kind: &str) -> Self {
-        if passed { Self::Passed } else { Self::Failure { message: message.into(), kind: kind.into() } }
-    }
+fn error(message: &str, kind: &str) -> TestCaseStatus {
+    not_passed(NonSuccessKind::Error, message, kind)
+}
+
+fn not_passed(how: NonSuccessKind, message: &str, kind: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(how);
+    // Some readers show the one, some the other.
+    status.set_message(message).set_type(kind).set_description(message);
+    status
+}
+
+fn skipped(message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(message);
+    status
 }
 
 /// All cases of a run.
-pub(super) fn of(judged: &Judged<'_>) -> Vec<Case> {
+pub(super) fn of(judged: &Judged<'_>) -> Vec<TestCase> {
     let expectations = judged.autoscaling.iter().flat_map(|autoscaling| &autoscaling.expectations);
-    std::iter::once(verdict(judged))
+    let mut cases: Vec<TestCase> = iter::once(verdict(judged))
         .chain(judged.thresholds.iter().map(threshold))
         .chain(expectations.map(expectation))
         .chain(judged.prometheus.iter().map(prometheus))
         .chain(judged.checks.iter().map(check))
-        .chain(judged.not_judged.iter().map(|part| skipped("cluster", part)))
-        .chain(judged.warnings.iter().map(|warning| skipped("warnings", warning)))
-        .collect()
-}
-
-fn verdict(judged: &Judged<'_>) -> Case {
-    let outcome = &judged.outcome;
-    let (message, kind) = (outcome.message.clone(), outcome.reason.clone());
-    Case {
-        class: "run",
-        name: "verdict".into(),
-        seconds: judged.elapsed.as_secs_f64(),
-        result: match outcome.verdict {
-            Verdict::Passed => Ending::Passed,
-            Verdict::Failed => Ending::Failure { message, kind },
-            Verdict::Error | Verdict::Inconclusive | Verdict::Aborted => Ending::Error { message, kind },
-        },
-        output: format!("{:?} ({}): {}", outcome.verdict, outcome.reason, outcome.message),
+        .chain(judged.not_judged.iter().map(|part| told("cluster", part)))
+        .chain(judged.warnings.iter().map(|warning| told("warnings", warning)))
+        .collect();
+    for case in &mut cases {
+        let class = case.classname.take().map_or_else(String::new, String::from);
+        case.set_classname(format!("{}.{class}", judged.name));
+        case.time.get_or_insert_default();
     }
+    cases
 }
 
-fn threshold(threshold: &ThresholdResult) -> Case {
-    let message = format!("observed {}", threshold.observed);
-    Case {
-        class: "thresholds",
-        name: format!("{} {}", threshold.metric, threshold.condition),
-        seconds: 0.0,
-        result: Ending::of(threshold.passed, &message, "threshold"),
-        output: message,
+/// A case of a class; `output` is told whatever the result.
+fn case(class: &str, name: &str, result: TestCaseStatus, output: Option<&str>) -> TestCase {
+    let mut case = TestCase::new(name, result);
+    case.set_classname(class);
+    if let Some(output) = output {
+        case.set_system_out(output);
     }
+    case
 }
 
-fn expectation(expectation: &ExpectationResult) -> Case {
-    let message = match &expectation.message {
-        Some(why) => format!("observed {}: {why}", expectation.observed),
-        None => format!("observed {}", expectation.observed),
+fn verdict(judged: &Judged<'_>) -> TestCase {
+    let Outcome { verdict, reason, message } = &judged.outcome;
+    let result = match verdict {
+        Verdict::Passed => passed(),
+        Verdict::Failed => failure(message, reason),
+        Verdict::Error | Verdict::Inconclusive | Verdict::Aborted => error(message, reason),
     };
-    Case {
-        class: "autoscaling",
-        name: format!("{} {}", expectation.name, expectation.expected),
-        seconds: 0.0,
-        result: Ending::of(expectation.passed, &message, reasons::AUTOSCALING_EXPECTATION_MISSED),
-        output: message,
-    }
+    let mut case = case("run", "verdict", result, Some(&format!("{verdict:?} ({reason}): {message}")));
+    case.set_time(judged.elapsed);
+    case
 }
 
-fn prometheus(check: &PrometheusCheckResult) -> Case {
-    let (result, output) = match &check.observed {
-        Some(observed) => {
-            let message = format!("observed {observed}");
-            (Ending::of(check.passed, &message, reasons::CHECKS_BREACHED), message)
-        }
-        None => {
-            let message = check.message.clone().unwrap_or_else(|| "Prometheus gave no value".into());
-            (Ending::Error { message, kind: reasons::CHECK_UNANSWERED.into() }, String::new())
-        }
-    };
+fn threshold(threshold: &ThresholdResult) -> TestCase {
+    let ThresholdResult { metric, condition, observed, .. } = threshold;
+    observation("thresholds", &format!("{metric} {condition}"), threshold.passed, observed, "threshold")
+}
+
+fn expectation(expectation: &ExpectationResult) -> TestCase {
+    let ExpectationResult { name, expected, observed, message, .. } = expectation;
+    let observed = message.as_ref().map_or_else(|| observed.clone(), |why| format!("{observed}: {why}"));
+    let kind = reasons::AUTOSCALING_EXPECTATION_MISSED;
+    observation("autoscaling", &format!("{name} {expected}"), expectation.passed, &observed, kind)
+}
+
+fn prometheus(check: &PrometheusCheckResult) -> TestCase {
     let name = format!("{} {}", check.name, check.condition);
-    Case { class: "prometheus", name, seconds: 0.0, result, output }
+    match &check.observed {
+        Some(observed) => observation("prometheus", &name, check.passed, observed, reasons::CHECKS_BREACHED),
+        None => {
+            let message = check.message.as_deref().unwrap_or("Prometheus gave no value");
+            case("prometheus", &name, error(message, reasons::CHECK_UNANSWERED), None)
+        }
+    }
 }
 
-fn check(check: &CheckCount) -> Case {
+/// What held or did not, by what was seen; `kind` is the type of the failure.
+fn observation(class: &str, name: &str, held: bool, observed: &str, kind: &str) -> TestCase {
+    let message = format!("observed {observed}");
+    let result = if held { passed() } else { failure(&message, kind) };
+    case(class, name, result, Some(&message))
+}
+
+fn check(check: &CheckCount) -> TestCase {
     let message = format!("{} of {} held", check.passes, check.passes + check.fails);
-    Case {
-        class: "checks",
-        name: format!("{} · {}", check.request, check.name),
-        seconds: 0.0,
-        result: if check.fails == 0 {
-            Ending::Passed
-        } else {
-            Ending::Skipped { message: format!("{message}; only thresholds decide") }
-        },
-        output: message,
-    }
+    let result =
+        if check.fails == 0 { passed() } else { skipped(&format!("{message}; only thresholds decide")) };
+    case("checks", &format!("{} · {}", check.request, check.name), result, Some(&message))
 }
 
 /// What is told, and decides nothing; named by what stands before its first colon.
-fn skipped(class: &'static str, text: &str) -> Case {
-    Case {
-        class,
-        name: text.split(':').next().unwrap_or(text).into(),
-        seconds: 0.0,
-        result: Ending::Skipped { message: text.into() },
-        output: String::new(),
-    }
+fn told(class: &str, text: &str) -> TestCase {
+    case(class, text.split(':').next().unwrap_or(text), skipped(text), None)
 }

@@ -7,7 +7,7 @@ use upsurge_core::{
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
-    results::{Asked, figures, generator, unanswered},
+    results::{Asked, figures, generator},
     thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
@@ -78,8 +78,7 @@ pub(super) fn show(
     let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
-    let mut figures = figures(metrics, timeline, *elapsed);
-    figures.summary.unanswered_requests = unanswered(metrics, &valid.loads);
+    let figures = figures(metrics, timeline, &valid.loads, *elapsed);
     let starts: &[i64] = if ran { &[0] } else { &[] };
     let max_lag = test.runner.max_lag.0;
     let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
