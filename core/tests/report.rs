@@ -154,11 +154,9 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
     }
 }
 
-/// What a JUnit file says: of its suite tests, failures, errors, skipped, time and start; of each case class, name and
-/// time, and what stands in it, as the tag, its message or text, and its type.
-type Suite = ([String; 6], Vec<([String; 3], Vec<[String; 3]>)>);
-
-fn suite(xml: &str) -> Suite {
+/// What a JUnit file says: of its suite tests, failures, errors, skipped, time and start, and a line for each case with
+/// class, name, time, and tag, type and text of what stands in it.
+fn suite(xml: &str) -> ([String; 6], Vec<String>) {
     let document = roxmltree::Document::parse(xml).unwrap();
     let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
     let attribute = |node: roxmltree::Node<'_, '_>, name| node.attribute(name).unwrap_or_default().to_owned();
@@ -169,30 +167,22 @@ fn suite(xml: &str) -> Suite {
     let cases = suite.children().filter(|node| node.has_tag_name("testcase")).map(|case| {
         let inner = case.children().filter(roxmltree::Node::is_element).map(|node| {
             let message = node.attribute("message").or(node.text()).unwrap_or_default();
-            [node.tag_name().name().to_owned(), message.to_owned(), attribute(node, "type")]
+            format!(" | {} {} {message}", node.tag_name().name(), attribute(node, "type"))
         });
-        (["classname", "name", "time"].map(|name| attribute(case, name)), inner.collect())
+        ["classname", "name", "time"].map(|name| attribute(case, name)).join(" ") + &inner.collect::<String>()
     });
     let figures = ["tests", "failures", "errors", "skipped", "time", "timestamp"];
     (figures.map(|name| attribute(suite, name)), cases.collect())
 }
 
-/// One line for each case and what stands in it.
-fn lines((_, cases): &Suite) -> Vec<String> {
-    let line = |(case, inner): &([String; 3], Vec<[String; 3]>)| {
-        let inner = inner.iter().map(|[tag, message, kind]| format!(" | {tag} {kind} {message}"));
-        case.join(" ") + &inner.collect::<String>()
-    };
-    cases.iter().map(line).collect()
-}
-
 #[test]
 fn the_junit_file_fails_exactly_where_the_run_did() {
-    let suite = suite(&with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap())));
-    assert_eq!(suite.0, ["7", "2", "0", "3", "2.000", "2026-01-02T03:04:05"]);
+    let xml = with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap()));
+    let (figures, cases) = suite(&xml);
+    assert_eq!(figures, ["7", "2", "0", "3", "2.000", "2026-01-02T03:04:05"]);
     let because = "http_req_duration{stage:high} max < 30ms: observed 40ms";
     assert_eq!(
-        lines(&suite),
+        cases,
         [
             &format!(
                 "shop.run verdict 2.000 | failure ThresholdsBreached {because} | system-out  Failed (ThresholdsBreached): {because}"
@@ -235,11 +225,11 @@ fn the_junit_file_of_a_run_has_each_expectation_and_each_prometheus_check() {
         {"name": "cache", "condition": "> 0.9", "passed": false, "message": "no series"},
     ]);
     let xml = junit_of_run(&run("Inconclusive", true, &checks)).unwrap();
-    let inconclusive = suite(&xml);
-    assert_eq!(inconclusive.0, ["6", "2", "2", "0", "60.000", "2026-01-02T03:04:05"]);
+    let (figures, cases) = suite(&xml);
+    assert_eq!(figures, ["6", "2", "2", "0", "60.000", "2026-01-02T03:04:05"]);
     let late = "observed 120s: the policy of the autoscaler held it up";
     assert_eq!(
-        lines(&inconclusive),
+        cases,
         [
             "checkout-g1.run verdict 60.000 | error Because so it is | system-out  Inconclusive (Because): so it is",
             &format!(
@@ -252,8 +242,8 @@ fn the_junit_file_of_a_run_has_each_expectation_and_each_prometheus_check() {
         ]
     );
     assert!(xml.contains("<property name=\"replicas\" value=\"1→3→1\"/>"), "{xml}");
-    let passed = suite(&junit_of_run(&run("Passed", false, &json!([]))).unwrap());
-    assert_eq!(passed.0[..3], ["1", "0", "0"]);
+    let (figures, _) = suite(&junit_of_run(&run("Passed", false, &json!([]))).unwrap());
+    assert_eq!(figures[..3], ["1", "0", "0"]);
     let mut unfinished = run("Passed", false, &json!([]));
     unfinished.status.as_mut().unwrap().verdict = None;
     assert_eq!(junit_of_run(&unfinished), None);

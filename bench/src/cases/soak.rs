@@ -87,7 +87,7 @@ pub fn measure(bench: &Bench, minutes: u32) -> Result<Case> {
     };
 
     let how = format!(
-        "The scenario of three steps at {rate} iterations/s by up to 100 users for {minutes} min, about half of one core. Resident memory is read every \
+        "The scenario of three steps at {rate} iterations/s by up to 100 users for {minutes} min, a rate that took half of one core just before. Resident memory is read every \
          {} s; a straight line is laid through it after the first tenth of the time, in which server and generator stand \
          still three times, one after the other, so that all users are at work at once and long times are seen. The margin allows for samples that depend on \
          those before them.",

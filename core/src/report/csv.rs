@@ -130,14 +130,16 @@ impl Default for Lines {
 
 impl Lines {
     fn add<C: AsRef<[u8]>>(&mut self, cells: impl IntoIterator<Item = C>) {
-        // Memory takes everything, and all lines have the same number of cells.
-        if let Err(error) = self.0.write_record(cells) {
-            debug_assert!(false, "{error}");
-        }
+        let written = self.0.write_record(cells);
+        written.unwrap_or_else(|error| {
+            unreachable!("memory takes everything, and all lines have as many cells: {error}")
+        });
     }
 
     fn text(self) -> String {
-        String::from_utf8(self.0.into_inner().unwrap_or_default()).unwrap_or_default()
+        let bytes =
+            self.0.into_inner().unwrap_or_else(|error| unreachable!("memory takes everything: {error}"));
+        String::from_utf8(bytes).unwrap_or_else(|error| unreachable!("made of texts: {error}"))
     }
 }
 

@@ -1,7 +1,5 @@
 //! The test cases: the verdict, and each thing that was asked for.
 
-use std::iter;
-
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};
 use upsurge_crds::{
     names::reasons,
@@ -39,26 +37,29 @@ fn skipped(message: &str) -> TestCaseStatus {
 /// All cases of a run.
 pub(super) fn of(judged: &Judged<'_>) -> Vec<TestCase> {
     let expectations = judged.autoscaling.iter().flat_map(|autoscaling| &autoscaling.expectations);
-    let mut cases: Vec<TestCase> = iter::once(verdict(judged))
-        .chain(judged.thresholds.iter().map(threshold))
-        .chain(expectations.map(expectation))
-        .chain(judged.prometheus.iter().map(prometheus))
-        .chain(judged.checks.iter().map(check))
-        .chain(judged.not_judged.iter().map(|part| told("cluster", part)))
-        .chain(judged.warnings.iter().map(|warning| told("warnings", warning)))
-        .collect();
-    for case in &mut cases {
-        let class = case.classname.take().map_or_else(String::new, String::from);
-        case.set_classname(format!("{}.{class}", judged.name));
-        case.time.get_or_insert_default();
-    }
-    cases
+    let classes: [(&str, Vec<TestCase>); 7] = [
+        ("run", vec![verdict(judged)]),
+        ("thresholds", judged.thresholds.iter().map(threshold).collect()),
+        ("autoscaling", expectations.map(expectation).collect()),
+        ("prometheus", judged.prometheus.iter().map(prometheus).collect()),
+        ("checks", judged.checks.iter().map(check).collect()),
+        ("cluster", judged.not_judged.iter().map(|part| told(part)).collect()),
+        ("warnings", judged.warnings.iter().map(|warning| told(warning)).collect()),
+    ];
+    let of_class = |(class, cases): (&str, Vec<TestCase>)| {
+        let class = format!("{}.{class}", judged.name);
+        cases.into_iter().map(move |mut case| {
+            case.set_classname(&class);
+            case.time.get_or_insert_default();
+            case
+        })
+    };
+    classes.into_iter().flat_map(of_class).collect()
 }
 
-/// A case of a class; `output` is told whatever the result.
-fn case(class: &str, name: &str, result: TestCaseStatus, output: Option<&str>) -> TestCase {
+/// A case; `output` is told whatever the result.
+fn case(name: &str, result: TestCaseStatus, output: Option<&str>) -> TestCase {
     let mut case = TestCase::new(name, result);
-    case.set_classname(class);
     if let Some(output) = output {
         case.set_system_out(output);
     }
@@ -72,49 +73,49 @@ fn verdict(judged: &Judged<'_>) -> TestCase {
         Verdict::Failed => failure(message, reason),
         Verdict::Error | Verdict::Inconclusive | Verdict::Aborted => error(message, reason),
     };
-    let mut case = case("run", "verdict", result, Some(&format!("{verdict:?} ({reason}): {message}")));
+    let mut case = case("verdict", result, Some(&format!("{verdict:?} ({reason}): {message}")));
     case.set_time(judged.elapsed);
     case
 }
 
 fn threshold(threshold: &ThresholdResult) -> TestCase {
     let ThresholdResult { metric, condition, observed, .. } = threshold;
-    observation("thresholds", &format!("{metric} {condition}"), threshold.passed, observed, "threshold")
+    observation(&format!("{metric} {condition}"), threshold.passed, observed, "threshold")
 }
 
 fn expectation(expectation: &ExpectationResult) -> TestCase {
     let ExpectationResult { name, expected, observed, message, .. } = expectation;
     let observed = message.as_ref().map_or_else(|| observed.clone(), |why| format!("{observed}: {why}"));
     let kind = reasons::AUTOSCALING_EXPECTATION_MISSED;
-    observation("autoscaling", &format!("{name} {expected}"), expectation.passed, &observed, kind)
+    observation(&format!("{name} {expected}"), expectation.passed, &observed, kind)
 }
 
 fn prometheus(check: &PrometheusCheckResult) -> TestCase {
     let name = format!("{} {}", check.name, check.condition);
     match &check.observed {
-        Some(observed) => observation("prometheus", &name, check.passed, observed, reasons::CHECKS_BREACHED),
+        Some(observed) => observation(&name, check.passed, observed, reasons::CHECKS_BREACHED),
         None => {
             let message = check.message.as_deref().unwrap_or("Prometheus gave no value");
-            case("prometheus", &name, error(message, reasons::CHECK_UNANSWERED), None)
+            case(&name, error(message, reasons::CHECK_UNANSWERED), None)
         }
     }
 }
 
 /// What held or did not, by what was seen; `kind` is the type of the failure.
-fn observation(class: &str, name: &str, held: bool, observed: &str, kind: &str) -> TestCase {
+fn observation(name: &str, held: bool, observed: &str, kind: &str) -> TestCase {
     let message = format!("observed {observed}");
     let result = if held { passed() } else { failure(&message, kind) };
-    case(class, name, result, Some(&message))
+    case(name, result, Some(&message))
 }
 
 fn check(check: &CheckCount) -> TestCase {
     let message = format!("{} of {} held", check.passes, check.passes + check.fails);
     let result =
         if check.fails == 0 { passed() } else { skipped(&format!("{message}; only thresholds decide")) };
-    case("checks", &format!("{} · {}", check.request, check.name), result, Some(&message))
+    case(&format!("{} · {}", check.request, check.name), result, Some(&message))
 }
 
 /// What is told, and decides nothing; named by what stands before its first colon.
-fn told(class: &str, text: &str) -> TestCase {
-    case(class, text.split(':').next().unwrap_or(text), skipped(text), None)
+fn told(text: &str) -> TestCase {
+    case(text.split(':').next().unwrap_or(text), skipped(text), None)
 }
