@@ -85,11 +85,13 @@ fn the_end_of_rows_ends_all_loads_on_all_cores() {
     assert_eq!(counted(&server).len(), 4, "three rows, and what has no data");
 }
 
+// Who finds no row cuts off what others have begun, so that their last requests may not be seen by the server: of two
+// users one, and of arrivals that are 50 ms apart all but the first if the machine is slow.
 #[rstest]
-#[case::counted(json!({"executors": {"e": {"executor": "shared-iterations", "vus": 1, "iterations": 100}}}))]
-#[case::closed(json!({"unit": "Users", "constant": {"level": 2, "duration": "10m"}}))]
-#[case::open(json!({"unit": "IterationsPerSecond", "constant": {"level": 200, "duration": "10m"}}))]
-fn the_end_of_rows_can_fail_the_run(#[case] load: Value) {
+#[case::counted(json!({"executors": {"e": {"executor": "shared-iterations", "vus": 1, "iterations": 100}}}), 5)]
+#[case::closed(json!({"unit": "Users", "constant": {"level": 2, "duration": "10m"}}), 4)]
+#[case::open(json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "10m"}}), 1)]
+fn the_end_of_rows_can_fail_the_run(#[case] load: Value, #[case] certain: usize) {
     let server = Server::simple();
     let data =
         json!({"name": "rows", "csv": {"source": {"text": csv(5)}}, "order": "Unique", "onEnd": "Fail"});
@@ -101,7 +103,8 @@ fn the_end_of_rows_can_fail_the_run(#[case] load: Value) {
         .block_on(async { tokio::time::timeout(std::time::Duration::from_secs(60), engine.wait()).await });
     assert!(ended.is_ok());
     assert_eq!(engine.aborted().unwrap(), "data \"rows\" has no more rows");
-    assert_eq!(counted(&server).len(), 5);
+    let counts = counted(&server);
+    assert!((certain..=5).contains(&counts.len()) && counts.values().all(|count| *count == 1), "{counts:?}");
 }
 
 #[test]
