@@ -69,9 +69,8 @@ pub fn judge(evidence: &Evidence<'_>) -> Outcome {
     if let Some(Breakdown { reason, message }) = evidence.breakdown {
         return outcome(Verdict::Error, reason, message.clone());
     }
-    if evidence.summary.is_none_or(|summary| summary.requests == 0) {
-        let message = "not one request was finished: there is nothing to judge";
-        return outcome(Verdict::Error, reasons::NO_DATA, message.into());
+    if let Some(message) = nothing(evidence) {
+        return outcome(Verdict::Error, reasons::NO_DATA, message);
     }
     for (verdict, findings) in
         [(Verdict::Inconclusive, doubts(evidence)), (Verdict::Failed, failures(evidence))]
@@ -82,6 +81,18 @@ pub fn judge(evidence: &Evidence<'_>) -> Outcome {
         }
     }
     outcome(Verdict::Passed, reasons::THRESHOLDS_MET, praise(evidence))
+}
+
+/// Says that there is nothing to judge, if so. A target that hung from the first request to the last is something,
+/// unless the test itself allows that.
+fn nothing(evidence: &Evidence<'_>) -> Option<String> {
+    let nothing = "not one request was finished: there is nothing to judge";
+    let Some(summary) = evidence.summary else { return Some(nothing.into()) };
+    match summary.unanswered_requests {
+        _ if summary.requests > 0 || unanswered(evidence).is_some() => None,
+        Some(count) => Some(format!("{nothing}; {count} requests had no answer when the load was cut off")),
+        None => Some(nothing.into()),
+    }
 }
 
 /// Why the data can't carry a verdict.

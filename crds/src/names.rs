@@ -135,6 +135,6 @@ pub mod reasons {
     pub const ROLLOUT_DURING_RUN: &str = "RolloutDuringRun";
     /// Prometheus could not answer a check.
     pub const CHECK_UNANSWERED: &str = "CheckUnanswered";
-    /// There was nothing to measure: not one request was finished.
+    /// There was nothing to measure: not one request was finished, or left without an answer.
     pub const NO_DATA: &str = "NoData";
 }

@@ -8,6 +8,7 @@ mod processes;
 use std::time::{Duration, Instant};
 
 use processes::{Upsurge, scratch, signal, start_target, wait_until};
+use rstest::rstest;
 use serde_json::Value;
 
 /// A LoadTest with the given load and thresholds, of one request to one route. That a busy machine makes iterations late
@@ -106,12 +107,13 @@ fn windows_are_those_of_the_loads_own_seconds() {
     assert!(ended.stdout.contains("worst of 4 windows of 1s"), "{ended:?}");
 }
 
-#[test]
-fn a_target_that_hangs_until_the_end_fails_the_run() {
-    let script = "routes: [{path: /items/0, body: ok}]\ndefaultRoute: {latency: {fixed: 40s}}";
+#[rstest]
+#[case::for_most("routes: [{path: /items/0, body: ok}]\ndefaultRoute: {latency: {fixed: 40s}}")]
+#[case::for_all("defaultRoute: {latency: {fixed: 40s}}")]
+fn a_target_that_hangs_until_the_end_fails_the_run(#[case] script: &str) {
     let target = start_target(Some(script), &[]);
     let load = "{unit: IterationsPerSecond, constant: {level: 20, duration: 2s}, gracefulStop: 500ms}";
-    let file = scratch("hanging.yaml", &manifest(load, ""));
+    let file = scratch(&format!("hanging-{}.yaml", script.len()), &manifest(load, ""));
     let json = file.with_extension("json");
     let ended = Upsurge::run(&file).args(["--target", target.url(), "--summary"]).arg(&json).end();
     assert_eq!(ended.code, 1, "{ended:?}");

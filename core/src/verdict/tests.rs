@@ -179,6 +179,8 @@ impl Run {
 #[case::unanswered(passed().slow().unanswered(), Verdict::Inconclusive, "CheckUnanswered")]
 #[case::generator_comes_first(passed().unanswered().doubtful().saturated(), Verdict::Inconclusive, "GeneratorLimited")]
 #[case::nothing_measured(passed().silent().slow().saturated(), Verdict::Error, "NoData")]
+#[case::hanging_from_the_start(passed().silent().hanging(), Verdict::Failed, "RequestsUnanswered")]
+#[case::hanging_in_doubt(passed().silent().hanging().saturated(), Verdict::Inconclusive, "GeneratorLimited")]
 #[case::never_started(passed().with(|run| run.summary = None), Verdict::Error, "NoData")]
 #[case::broken(passed().saturated().slow().broken(), Verdict::Error, "RunnerOOMKilled")]
 #[case::broken_before_data(passed().silent().broken(), Verdict::Error, "RunnerOOMKilled")]
@@ -209,6 +211,7 @@ fn messages_carry_the_numbers_of_everything_that_failed() {
 #[case::dropped(passed().dropping(), "dropped_iterations", Verdict::Passed)]
 #[case::dropped_of_a_part(passed().dropping(), "dropped_iterations{scenario:a}", Verdict::Failed)]
 #[case::unanswered(passed().hanging(), "http_req_interrupted", Verdict::Passed)]
+#[case::all_unanswered(passed().silent().hanging(), "http_req_interrupted", Verdict::Error)]
 #[case::unanswered_of_a_part(passed().hanging(), "http_req_interrupted{stage:a}", Verdict::Failed)]
 fn a_threshold_of_the_users_own_on_the_whole_metric_replaces_the_built_in_one(
     #[case] run: Run,
