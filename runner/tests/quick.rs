@@ -5,15 +5,20 @@
 #[path = "processes/processes.rs"]
 mod processes;
 
-use std::{
-    io::{Read, Write},
-    net::TcpListener,
-    sync::{Arc, Mutex},
-    thread,
-};
+#[allow(dead_code)]
+#[path = "support/proxy.rs"]
+mod proxy;
+#[allow(dead_code)]
+#[path = "support/server.rs"]
+mod server;
+
+use std::time::{Duration, Instant};
 
 use processes::{Ended, Upsurge, scratch, start_target};
+use proxy::Proxy;
+use rstest::rstest;
 use serde_json::Value;
+use server::{Options, Server, json, with_headers};
 
 /// Whether the generator kept up is the machine's affair; the counts are the same.
 fn assert_ran(ended: &Ended) {
@@ -93,56 +98,104 @@ fn users_go_on_for_the_time_given() {
     assert_eq!(summary["metrics"]["vus"]["values"]["max"], 4.0, "{summary}");
 }
 
-/// Answers every request with 200 on a connection of its own, and keeps what it read.
-fn listen() -> (String, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let requests = Arc::<Mutex<Vec<String>>>::default();
-    let ours = Arc::clone(&requests);
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let (mut text, mut part) = (String::new(), [0; 4096]);
-            while !text.ends_with("a body") {
-                match stream.read(&mut part) {
-                    Ok(0) | Err(_) => break,
-                    Ok(length) => text.push_str(&String::from_utf8_lossy(&part[..length])),
-                }
-            }
-            // A connection without a request is the look whether somebody is there.
-            if !text.is_empty() {
-                ours.lock().unwrap().push(text);
-                let _ =
-                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            }
-        }
-    });
-    (address, requests)
-}
-
 #[test]
 fn method_headers_and_body_reach_the_target_as_given() {
-    let (address, requests) = listen();
+    let server = Server::simple();
     let body = scratch("body.txt", "a body");
     let ended = Upsurge::command("quick")
-        .arg(format!("http://me:you@{address}/echo"))
-        .args(["-c", "1", "-d", "1s", "-m", "put", "-H", "X-Key: one: two", "-T", "text/csv", "-D"])
+        .arg(format!("http://me:you@{}/echo", server.address))
+        .args(["-c", "1", "-n", "1", "-m", "put", "-H", "X-Key: one: two", "-T", "text/csv", "-D"])
         .arg(&body)
         .args(["--threshold", "http_req_failed rate == 0"])
         .end();
     assert_ran(&ended);
-    assert!(ended.stdout.contains(&format!("PUT http://{address}/echo")), "{ended:?}");
+    assert!(ended.stdout.contains(&format!("PUT {}/echo", server.url())), "{ended:?}");
     assert!(ended.stdout.contains("✓ http_req_failed rate == 0: 0%"), "{ended:?}");
-    let requests = requests.lock().unwrap();
-    let request = requests.first().unwrap().to_lowercase();
-    for words in [
-        "put /echo http/1.1",
-        "x-key: one: two",
-        "content-type: text/csv",
-        "authorization: basic bwu6ew91",
-        "a body",
-    ] {
-        assert!(request.contains(words), "{words:?} in {request:?}");
+    let [request] = &*server.arrived() else { panic!("{:?}", server.targets()) };
+    assert_eq!((request.method.as_str(), &*request.target, &*request.body), ("PUT", "/echo", &b"a body"[..]));
+    for (name, value) in
+        [("x-key", "one: two"), ("content-type", "text/csv"), ("authorization", "Basic bWU6eW91")]
+    {
+        assert_eq!(request.headers[name], value);
     }
+}
+
+#[test]
+fn a_body_with_templates_is_posted_with_the_login_of_the_option() {
+    let server = Server::simple();
+    let ended = Upsurge::command("quick")
+        .arg(format!("http://not:used@{}", server.address))
+        .args(["-c", "1", "-n", "2", "-b", "n={{ iteration }}", "-a", "me:you"])
+        .end();
+    assert_ran(&ended);
+    let seen: Vec<_> = server.arrived().into_iter().map(|one| (one.method.to_string(), one.body)).collect();
+    assert_eq!(seen, [("POST".into(), "n=0".into()), ("POST".into(), "n=1".into())]);
+    assert!(server.arrived().iter().all(|one| one.headers["authorization"] == "Basic bWU6eW91"));
+}
+
+#[test]
+fn requests_go_through_the_proxy() {
+    let proxy = Proxy::start(None);
+    let ended = Upsurge::command("quick")
+        .args(["http://shop.invalid/items", "-c", "1", "-n", "3", "-x"])
+        .arg(format!("http://{}", proxy.address))
+        .end();
+    assert!(ended.stdout.contains("failed    3, 100%"), "it wants to know who asks: {ended:?}");
+    let heads = proxy.heads();
+    assert!(
+        heads.len() == 3 && heads.iter().all(|head| head.starts_with("GET http://shop.invalid/items ")),
+        "{heads:?}"
+    );
+}
+
+#[rstest]
+#[case::none(&["--redirects", "0"], &["/0"])]
+#[case::some(&["--redirects", "2"], &["/0", "/1", "/2"])]
+#[case::by_default(&[], &["/0", "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8", "/9", "/10"])]
+fn redirects_are_followed_as_often_as_wanted(#[case] option: &[&str], #[case] expected: &[&str]) {
+    let server = Server::start(|arrived| async move {
+        let next = arrived.target.trim_start_matches('/').parse::<u32>().unwrap() + 1;
+        with_headers(302, &[("location", &format!("/{next}"))], "")
+    });
+    Upsurge::command("quick")
+        .arg(format!("{}/0", server.url()))
+        .args(["-c", "1", "-n", "1"])
+        .args(option.iter().copied())
+        .end();
+    assert_eq!(server.targets(), expected);
+}
+
+#[test]
+fn http2_is_spoken_without_tls_if_wanted() {
+    let options = Options { http2: true, ..Options::default() };
+    let server = Server::with(options, |_| async { json("{}") });
+    let ended = Upsurge::command("quick").arg(server.url()).args(["-c", "2", "-n", "10", "--http2"]).end();
+    assert_ran(&ended);
+    assert!(ended.stdout.contains("succeeded 10, 100%"), "{ended:?}");
+    assert_eq!(server.arrived().len(), 10);
+}
+
+#[test]
+fn a_request_that_takes_too_long_has_failed() {
+    let target = start_target(None, &["--latency", "10s"]);
+    let started = Instant::now();
+    let ended = Upsurge::command("quick").arg(target.url()).args(["-c", "2", "-n", "4", "-t", "100ms"]).end();
+    assert!(started.elapsed() < Duration::from_secs(8), "{ended:?}");
+    assert!(ended.stdout.contains("failed    4, 100%"), "{ended:?}");
+    assert_eq!(target.stats()["received"], 4);
+}
+
+#[rstest]
+#[case::verified(&[], "failed    4, 100%")]
+#[case::insecure(&["-k"], "succeeded 4, 100%")]
+fn certificates_of_unknown_authorities_are_taken_if_wanted(#[case] option: &[&str], #[case] words: &str) {
+    let server = Server::tls();
+    let ended = Upsurge::command("quick")
+        .arg(format!("https://localhost:{}", server.address.port()))
+        .args(["-c", "1", "-n", "4"])
+        .args(option.iter().copied())
+        .end();
+    assert!(ended.stdout.contains(words), "{ended:?}");
 }
 
 #[test]
