@@ -24,10 +24,13 @@ const LARGEST_STATUS: usize = 256 << 10;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
     with_temp_namespace(async |context| {
-        // At the peak 40 × 5 ms of CPU per second: at 60 % of 100m per pod, that takes four pods.
+        // At the peak 40 × 5 ms of CPU per second: at 60 % of 100m per pod, that takes four pods. How many of its draws
+        // a pod gets to is up to the autoscaler, so the percentiles that are compared lie well within plateaus.
         let target = Target::deploy(&context, json!({
             "cpuPerRequest": "5ms",
-            "latency": {"percentiles": [[0, "200ms"], [50, "300ms"], [95, "600ms"], [99, "900ms"], [100, "1s"]]},
+            "latency": {"percentiles": [
+                [0, "200ms"], [30, "300ms"], [70, "300ms"], [85, "600ms"], [97, "600ms"], [97.1, "900ms"], [100, "900ms"],
+            ]},
         }))
         .await?;
         target.autoscale(5).await?;
@@ -40,7 +43,7 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
             "target": {"workload": {"kind": "Deployment", "name": "target"}},
             "thresholds": [
                 {"metric": "http_req_failed", "condition": "rate < 1%"},
-                {"metric": "http_req_duration", "selector": {"stage": "warm-up"}, "condition": "p(95) < 800ms"},
+                {"metric": "http_req_duration", "selector": {"stage": "warm-up"}, "condition": "p(95) < 1s"},
             ],
             "autoscaling": {
                 "expect": {
