@@ -1,6 +1,6 @@
-//! Measures, on a real cluster with the chart installed: the time from applying a test to its first
-//! request, the spread of the runners' starts, and what the operator costs with one run and with two
-//! hundred finished ones. Prints figures beside goals; it never fails because of a figure.
+//! Measures, on a real cluster with the chart installed: the time from applying a test to its first request, the spread
+//! of the runners' starts, and what the operator costs with one run, with one of many figures, and with two hundred
+//! finished ones. Prints figures beside goals; it never fails because of a figure.
 
 mod cost;
 mod fixtures;
@@ -46,9 +46,10 @@ async fn measure(client: &Client, namespace: &str) -> Result<report::Report> {
         starts.push(start::measure(client, namespace, round).await?);
     }
     let one_run = start::during_a_run(client, namespace).await?;
+    let wide_run = start::during_a_wide_run(client, namespace).await?;
     cost::scale_operator(client, 0).await?;
     fixtures::finished_runs(client, namespace, FINISHED_RUNS).await?;
     cost::scale_operator(client, 1).await?;
     let many_runs = cost::settled(client).await?;
-    Ok(report::Report { starts, idle, one_run, many_runs, finished_runs: FINISHED_RUNS })
+    Ok(report::Report { starts, idle, one_run, wide_run, many_runs, finished_runs: FINISHED_RUNS })
 }

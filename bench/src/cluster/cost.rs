@@ -1,6 +1,9 @@
 //! What the operator's pod uses, as metrics.k8s.io says.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use k8s_openapi::api::{apps::v1::Deployment, core::v1::Pod};
@@ -45,6 +48,22 @@ pub async fn settled(client: &Client) -> Result<Cost> {
     }
     let mean = |of: fn(&Cost) -> f64| costs.iter().map(of).sum::<f64>() / costs.len() as f64;
     Ok(Cost { mebibytes: mean(|cost| cost.mebibytes), millicores: mean(|cost| cost.millicores) })
+}
+
+/// The highest of the readings that come until something is done, and what that was.
+pub async fn highest<T>(client: &Client, done: impl Future<Output = Result<T>>) -> Result<(Cost, T)> {
+    let mut done = pin!(done);
+    let mut highest = Cost { mebibytes: 0.0, millicores: 0.0 };
+    loop {
+        match tokio::time::timeout(Duration::from_secs(1), &mut done).await {
+            Ok(result) => return Ok((highest, result?)),
+            Err(_) => {
+                let Some((_, cost)) = reading(client).await? else { continue };
+                highest.mebibytes = highest.mebibytes.max(cost.mebibytes);
+                highest.millicores = highest.millicores.max(cost.millicores);
+            }
+        }
+    }
 }
 
 /// Scales the operator and waits until it is so: finished runs are made while it is away, so that it does

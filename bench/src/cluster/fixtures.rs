@@ -72,6 +72,29 @@ pub fn test(name: &str, seconds: u64) -> LoadTest {
     .unwrap_or_else(|error| unreachable!("the manifest is fixed: {error}"))
 }
 
+/// Requests of the wide test, each of a name of its own.
+pub const WIDE_REQUESTS: usize = 40;
+/// Its stages.
+pub const WIDE_STAGES: usize = 10;
+
+/// A test with as many figures as there may be: many requests in many stages, each often, by two runners.
+pub fn wide(name: &str) -> LoadTest {
+    let steps: Vec<Value> = (0..WIDE_REQUESTS)
+        .map(|index| json!({"request": {"name": format!("request-{index}"), "url": format!("/{index}")}}))
+        .collect();
+    let stages: Vec<Value> = (0..WIDE_STAGES).map(|_| json!({"duration": "10s", "target": 8})).collect();
+    serde_json::from_value(json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name},
+        "spec": {
+            "target": {"baseUrl": "http://target:8080"},
+            "scenarios": [{"name": "all", "steps": steps}],
+            "load": {"unit": "Users", "startLevel": 8, "stages": stages},
+            "runner": {"parallelism": 2, "maxLag": "10s", "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}},
+        },
+    }))
+    .unwrap_or_else(|error| unreachable!("the manifest is fixed: {error}"))
+}
+
 /// Copies of a finished run, as many as asked for, of tests that are gone. Made while no operator is at work.
 pub async fn finished_runs(client: &Client, namespace: &str, count: usize) -> Result<()> {
     let runs = Api::<LoadTestRun>::namespaced(client.clone(), namespace);

@@ -3,7 +3,11 @@
 use anyhow::Result;
 use serde_json::json;
 
-use super::{cost::Cost, start::Start};
+use super::{
+    cost::Cost,
+    fixtures::{WIDE_REQUESTS, WIDE_STAGES},
+    start::Start,
+};
 
 /// All that was measured.
 pub struct Report {
@@ -13,6 +17,8 @@ pub struct Report {
     pub idle: Cost,
     /// The operator while one run is under way.
     pub one_run: Cost,
+    /// The most it took in a run with many figures, and how many requests each stage had of each name.
+    pub wide_run: (Cost, i64),
     /// The operator, started anew, with finished runs only.
     pub many_runs: Cost,
     /// How many finished runs these were.
@@ -36,6 +42,13 @@ impl Report {
         for (name, cost) in [
             ("operator, idle".to_owned(), &self.idle),
             ("operator, 1 run under way".to_owned(), &self.one_run),
+            (
+                format!(
+                    "operator, {WIDE_REQUESTS} requests × {WIDE_STAGES} stages, {} each",
+                    self.wide_run.1
+                ),
+                &self.wide_run.0,
+            ),
             (format!("operator, {} finished runs, after a restart", self.finished_runs), &self.many_runs),
         ] {
             println!("{:<52} {:>10.1} MiB {:>14}", format!("{name}: memory"), cost.mebibytes, "≤ 50 MiB");
@@ -56,7 +69,7 @@ impl Report {
             .collect();
         let all = json!({
             "starts": rounds,
-            "operator": {"idle": cost(&self.idle), "oneRun": cost(&self.one_run), "finishedRuns": cost(&self.many_runs)},
+            "operator": {"idle": cost(&self.idle), "oneRun": cost(&self.one_run), "wideRun": cost(&self.wide_run.0), "finishedRuns": cost(&self.many_runs)},
         });
         Ok(serde_json::to_string_pretty(&all)?)
     }
