@@ -215,9 +215,6 @@ fn decode(text: &str) -> Result<Buckets, TrendError> {
         .deserialize(&mut bytes.as_slice())
         .map_err(|error| TrendError::Histogram(error.to_string()))?;
     // By value: a foreign histogram might have other buckets.
-    let mut buckets = Buckets::default();
-    for bucket in decoded.iter_recorded() {
-        buckets.record(bucket.value_iterated_to(), bucket.count_at_value());
-    }
-    Ok(buckets)
+    let recorded = decoded.iter_recorded();
+    Ok(Buckets::received(recorded.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))))
 }

@@ -6,7 +6,8 @@
 //! values are spread and not on the highest of them, and hardly on how many there are.
 //!
 //! Over hours ever more of the values between come once: each time the machine or the target is slow, it is so in
-//! another way. Who records much would grow for a long time, and so gets all blocks up to some seconds at once.
+//! another way. Who records much would grow for a long time, and so gets all blocks up to some seconds at once. What
+//! comes from elsewhere does not: the operator has thousands of distributions, of which few are of much.
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,8 @@ pub(super) struct Buckets {
     /// What does not fit into a count: how many times 2¹⁶, by bucket.
     carries: BTreeMap<usize, u64>,
     total: u64,
+    /// Received, or merged of what was received: gets only the blocks that it needs.
+    is_received: bool,
 }
 
 impl Buckets {
@@ -39,6 +42,13 @@ impl Buckets {
     pub(super) fn record(&mut self, value: u64, count: u64) {
         self.add(index_of(value), count);
         self.total = self.total.saturating_add(count);
+    }
+
+    /// What others have recorded, as highest value and count of each bucket.
+    pub(super) fn received(recorded: impl Iterator<Item = (u64, u64)>) -> Self {
+        let mut buckets = Self { is_received: true, ..Self::default() };
+        recorded.for_each(|(value, count)| buckets.record(value, count));
+        buckets
     }
 
     #[inline]
@@ -59,7 +69,7 @@ impl Buckets {
     /// Makes a stretch's block, and if there was much to count, all that are likely to be needed.
     #[cold]
     fn make(&mut self, stretch: usize) -> &mut Block {
-        let likely = if self.total < BUSY { 0 } else { LIKELY };
+        let likely = if self.is_received || self.total < BUSY { 0 } else { LIKELY };
         if self.blocks.len() < likely.max(stretch + 1) {
             self.blocks.resize_with(likely.max(stretch + 1), || None);
         }
@@ -77,6 +87,9 @@ impl Buckets {
 
     /// Adds the counts of others.
     pub(super) fn merge(&mut self, other: &Self) {
+        if self.total == 0 {
+            self.is_received = other.is_received;
+        }
         other.counts().for_each(|(index, count)| self.add(index, count));
         self.total = self.total.saturating_add(other.total);
     }
@@ -260,6 +273,20 @@ mod tests {
         buckets.record(300, 1);
         buckets.clear();
         assert_eq!(made(&buckets), 1);
+    }
+
+    #[test]
+    fn what_is_received_needs_no_more_than_its_values_do() {
+        let received = Buckets::received([(300, 2_000), (20_000, 1_000)].into_iter());
+        assert_eq!(made(&received), 2);
+        let mut sum = Buckets::default();
+        (0..3).for_each(|_| sum.merge(&received));
+        sum.merge(&Buckets::received([(60_000, 1)].into_iter()));
+        assert_eq!((made(&sum), sum.total()), (3, 9_001));
+        // But who adds up what it recorded itself comes to rest as the recorders do.
+        let mut sum = Buckets::default();
+        (0..3).for_each(|value| sum.merge(&filled(&[(300 + value, 900), (20_000 * value, 1)])));
+        assert_eq!(made(&sum), 208);
     }
 
     #[test]
