@@ -75,7 +75,7 @@ cluster-down: ## Take it down
 	$(with) down
 
 # The tests are compiled outside the cluster's network, which has no way out. Leaves the cluster up.
-# First the whole product, then the operator's parts that speak to an API server.
+# First the whole product, then the operator's parts that speak to an API server, at last which rights were used.
 .PHONY: e2e
 e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of them)
 	$(with) load $(images)
@@ -85,6 +85,8 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 	  cargo nextest run --offline -p upsurge-e2e --profile e2e $(TESTS)
 	$(if $(TESTS),,PATH="$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
+	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
+	  cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only)
 
 .PHONY: test
 test: ## Everything: lint, unit, check-generated, chart, images, then e2e on a cluster of its own

@@ -15,6 +15,7 @@ pub mod kstatus;
 pub mod namespace;
 pub mod operator;
 pub mod prometheus;
+pub mod rights;
 pub mod target;
 pub mod wait;
 pub mod watcher;

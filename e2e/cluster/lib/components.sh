@@ -60,7 +60,8 @@ start_apiserver() {
     --requestheader-client-ca-file="$pki/ca.crt" --requestheader-allowed-names=front-proxy \
     --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
     --requestheader-extra-headers-prefix=X-Remote-Extra- \
-    --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key"
+    --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" \
+    --audit-policy-file="$state/audit-policy.yaml" --audit-log-path="$audit_log"
 }
 
 # Shorter HPA periods than production's, so that tests of minutes show what takes a quarter of an hour there.

@@ -9,7 +9,7 @@ render() { # FILE : a file of config/ with its @NAMES@ filled in
 files() {
   mkdir -p "$run"/{pid,netns} "$state"/{log,cni,kubelet,pod-logs}
   local file
-  for file in containerd.toml Corefile kubelet.yaml addons.yaml; do render $file; done
+  for file in containerd.toml Corefile kubelet.yaml addons.yaml audit-policy.yaml; do render $file; done
   render pods.conflist && mv "$state/pods.conflist" "$state/cni/"
   echo "nameserver $node_ip" >"$state/resolv.conf"
 }

@@ -13,6 +13,7 @@ run=/run/upsurge/$name               # sockets, pids, the pods' network namespac
 namespace=upsurge-$name              # network namespace of the node
 cgroup=upsurge/$name                 # every process of the cluster, its pods included, lives below it
 containerd_socket=$run/containerd.sock
+audit_log=$state/log/audit.jsonl     # what the operator has asked of the API server
 
 # Each cluster has its own network namespace, so these may be the same in all of them.
 node_ip=172.31.0.1 service_cidr=10.96.0.0/16 api_ip=10.96.0.1 pod_cidr=10.244.0.0/16 node_pod_cidr=10.244.0.0/24
@@ -23,7 +24,7 @@ say() { echo "cluster $name: $*" >&2; }
 in_node() { nsenter --net="/run/netns/$namespace" "$@"; }
 require_up() { [ -e "/run/netns/$namespace" ] || { say "not running; start it with: CLUSTER_NAME=$name $here/cluster up"; exit 1; }; }
 kubectl() { require_up; in_node "$bin/kubectl" --kubeconfig="$state/admin.kubeconfig" "$@"; }
-inside() { require_up; KUBECONFIG=$state/admin.kubeconfig PATH=$bin:$PATH in_node "$@"; }
+inside() { require_up; E2E_AUDIT_LOG=$audit_log KUBECONFIG=$state/admin.kubeconfig PATH=$bin:$PATH in_node "$@"; }
 containerd_ctl() { ctr --address "$containerd_socket" --namespace k8s.io "$@"; }
 
 # One up or down of this cluster at a time.

@@ -1,0 +1,32 @@
+//! What the operator may do, against what it did in all the tests before: each right is used, and nothing else is asked
+//! for. `make e2e` runs it last, as it says something only after the others.
+
+use anyhow::{Context as _, Result, ensure};
+use upsurge_e2e::{cluster, install, rights};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "tells something only after all other tests: `make e2e` runs it at its end"]
+async fn every_right_is_used_and_no_other_is_asked_for() -> Result<()> {
+    let Ok(file) = std::env::var("E2E_AUDIT_LOG") else {
+        eprintln!("not checked: this cluster has no audit log of ours (E2E_AUDIT_LOG)");
+        return Ok(());
+    };
+    let client = cluster::client().await?;
+    install::ensure(&client).await?;
+    let granted = rights::granted(&client, install::NAMESPACE, install::RELEASE).await?;
+    ensure!(!granted.is_empty(), "the operator has no rights at all, so this test looks at the wrong account");
+    let log = std::fs::read_to_string(&file).with_context(|| format!("the audit log {file} can't be read"))?;
+    let asked = rights::asked(&log);
+    let unused: Vec<String> = granted
+        .iter()
+        .filter(|right| !asked.allowed.iter().any(|used| right.covers(used)))
+        .map(ToString::to_string)
+        .collect();
+    ensure!(
+        unused.is_empty() && asked.refused.is_empty(),
+        "rights that were never used: {}\nrefused: {}",
+        unused.join("; "),
+        asked.refused.into_iter().collect::<Vec<_>>().join("; ")
+    );
+    Ok(())
+}
