@@ -1,0 +1,50 @@
+//! The command line: arguments, output and exit codes.
+//!
+//! Everything that is decided is decided elsewhere; this part reads files, prints and counts to 130.
+
+mod arguments;
+mod exit;
+mod manifest;
+mod quick;
+mod report;
+mod run;
+mod screen;
+mod target;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use self::arguments::{Arguments, Command};
+
+/// Carries out the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command {
+        // The agent sets up its own logging, and reads its settings from the environment.
+        Command::Agent => upsurge_agent::run(),
+        Command::Run(arguments) => {
+            log();
+            run::run(&arguments)
+        }
+        Command::Quick(arguments) => {
+            log();
+            quick::run(&arguments)
+        }
+        Command::Report(arguments) => report::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
+        Command::Target(arguments) => {
+            log();
+            target::run(&arguments)
+        }
+    }
+}
+
+/// Logs to standard error; `UPSURGE_LOG` sets what, as in `UPSURGE_LOG=debug`.
+fn log() {
+    let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // Fails only if there is a subscriber already, which then does as well.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(screen::log).try_init();
+}
