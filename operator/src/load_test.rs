@@ -11,7 +11,10 @@ mod failure;
 mod observe;
 mod update_status;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt, core::DeserializeGuard, runtime::controller::Action};
@@ -41,34 +44,57 @@ pub async fn reconcile(
         Ok(test) => look(test, &context).instrument(span).await,
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
-    let outcome = match &result {
-        Ok(true) => "Applied",
-        Ok(false) => "Unchanged",
-        Err(_) => "Failed",
+    let (outcome, action) = match &result {
+        Ok(Done::Applied) => ("Applied", Action::await_change()),
+        Ok(Done::Nothing) => ("Unchanged", Action::await_change()),
+        Ok(Done::Unsure) => ("Waiting", Action::requeue(UNSURE)),
+        Err(_) => ("Failed", Action::await_change()),
     };
     context.metrics.reconciled(metrics::LOAD_TEST, outcome, began);
     if result.is_ok() {
         context.backoff.succeeded(&key(&test));
     }
-    result.map(|_| Action::await_change())
+    result.map(|_| action)
+}
+
+/// Time until the next look when it is not sure whether this operator leads.
+const UNSURE: Duration = Duration::from_secs(1);
+
+/// What a reconciliation came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Done {
+    /// Something was changed.
+    Applied,
+    /// There was nothing to do.
+    Nothing,
+    /// This operator may not lead any more; it has ended soon, or gets its lease renewed after all.
+    Unsure,
 }
 
 /// Works on the test as the cache has it; if that is no longer the test as it is, on that.
-async fn look(cached: &LoadTest, context: &Context) -> Result<bool, Error> {
+async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
     let mut result = steps(cached, context).await;
     if matches!(&result, Err(Error::UpdateStatus(WriteError::Conflict))) {
         let api: Api<LoadTest> =
             Api::namespaced(context.client.clone(), &cached.namespace().unwrap_or_default());
         let found = api.get_opt(&cached.name_any()).await.map_err(|error| Error::Read(Box::new(error)))?;
-        let Some(test) = found.filter(|test| test.meta().uid == cached.meta().uid) else { return Ok(false) };
+        let Some(test) = found.filter(|test| test.meta().uid == cached.meta().uid) else {
+            return Ok(Done::Nothing);
+        };
         result = steps(&test, context).await;
     }
     match result {
-        Err(Error::UpdateStatus(error @ (WriteError::NotLeading(_) | WriteError::Superseded { .. }))) => {
+        Ok(true) => Ok(Done::Applied),
+        Ok(false) => Ok(Done::Nothing),
+        Err(Error::UpdateStatus(error @ WriteError::Superseded { .. })) => {
             info!(reason = chain(&error), "left the test to the operator that leads");
-            Ok(false)
+            Ok(Done::Nothing)
         }
-        result => result,
+        Err(Error::UpdateStatus(WriteError::NotLeading(why))) => {
+            info!(reason = %why, "did nothing for the test");
+            Ok(Done::Unsure)
+        }
+        Err(error) => Err(error),
     }
 }
 

@@ -44,6 +44,8 @@ use crate::{collector::RunKey, errors::chain, metrics, status::WriteError};
 const TELLING_FAILURES: u32 = 3;
 /// Most looks in a row before others get their turn.
 const LOOKS: u32 = 8;
+/// Time until the next look when it is not sure whether this operator leads.
+const UNSURE: Duration = Duration::from_secs(1);
 /// Time until the next look at a run that others write all the time.
 const NEXT_LOOK: Duration = Duration::from_millis(50);
 
@@ -119,10 +121,15 @@ async fn steps(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     let result = look(cached, runs).await;
     let Err(error) = result else { return result };
     match error.fenced() {
-        // Another operator works on it, or will: not one more word.
-        Some(WriteError::NotLeading(_) | WriteError::Superseded { .. }) => {
+        // Another operator works on it: not one more word.
+        Some(WriteError::Superseded { .. }) => {
             info!(reason = chain(&error), "left the run to the operator that leads");
             Ok(Done::Settled)
+        }
+        // This one has ended soon, or gets its lease renewed after all.
+        Some(WriteError::NotLeading(why)) => {
+            info!(reason = %why, "did nothing for the run");
+            Ok(Done::Again(UNSURE))
         }
         _ => {
             if runs.context.backoff.failures(&name(cached)) >= TELLING_FAILURES

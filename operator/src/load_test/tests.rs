@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::played::{context, failure, leading, server};
+use crate::{
+    fence::Fence,
+    played::{context, failure, leading, server},
+};
 
 /// A test that holds its runs, as it is after so many changes.
 fn test(version: u32, epoch: i64) -> serde_json::Value {
@@ -22,7 +25,7 @@ fn test(version: u32, epoch: i64) -> serde_json::Value {
 }
 
 /// Reconciles the test as of version 41, when it is at 42; gives the versions that writes carried.
-async fn versions(epoch: i64) -> (Result<bool, Error>, Vec<String>) {
+async fn versions(epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>) {
     let (client, log) = server(move |asked| {
         match (asked.method.as_str(), asked.path.ends_with("/loadtestruns")) {
             ("GET", true) => {
@@ -34,7 +37,7 @@ async fn versions(epoch: i64) -> (Result<bool, Error>, Vec<String>) {
         }
     });
     let cached = serde_json::from_value(test(41, epoch)).unwrap();
-    let result = look(&cached, &context(client, leading(7))).await;
+    let result = look(&cached, &context(client, fence)).await;
     let log = log.lock().unwrap();
     let writes = log.iter().filter(|asked| asked.method == "PATCH");
     let version = |body: &serde_json::Value| body["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
@@ -43,14 +46,23 @@ async fn versions(epoch: i64) -> (Result<bool, Error>, Vec<String>) {
 
 #[tokio::test]
 async fn a_test_that_has_changed_meanwhile_is_read_again() {
-    let (result, versions) = versions(7).await;
-    assert!(result.unwrap());
+    let (result, versions) = versions(7, leading(7)).await;
+    assert_eq!(result.unwrap(), Done::Applied);
     assert_eq!(versions, ["41", "42"]);
 }
 
 #[tokio::test]
 async fn a_test_that_a_later_leader_wrote_is_left_alone_quietly() {
-    let (result, versions) = versions(8).await;
-    assert!(!result.unwrap());
+    let (result, versions) = versions(8, leading(7)).await;
+    assert_eq!(result.unwrap(), Done::Nothing);
+    assert!(versions.is_empty(), "{versions:?}");
+}
+
+#[tokio::test]
+async fn an_operator_that_is_not_sure_to_lead_does_nothing_and_looks_again() {
+    let fence = Fence::default();
+    fence.held(7, Instant::now());
+    let (result, versions) = versions(7, fence).await;
+    assert_eq!(result.unwrap(), Done::Unsure);
     assert!(versions.is_empty(), "{versions:?}");
 }
