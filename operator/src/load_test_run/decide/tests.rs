@@ -23,6 +23,8 @@ struct End {
     checks: usize,
     jobs: u32,
     pods_at_work: usize,
+    /// How each runner ended: one that was not told to stop shows it.
+    runners: Vec<String>,
 }
 
 /// Plays a run to its end, with an operator that is killed after so many effects; gives the effects that it took, too.
@@ -63,6 +65,7 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
         checks: status.checks.len(),
         jobs: world.jobs,
         pods_at_work: world.pods_at_work(),
+        runners: status.runners.into_iter().map(|runner| runner.state).collect(),
     };
     (end, done)
 }

@@ -233,7 +233,7 @@ impl World {
         self.session.all_done = self.session.runners.iter().all(|view| view.end.is_some());
     }
 
-    /// The collector finds a breach and stops the runners by itself.
+    /// The collector finds a breach and stops the runners by itself; they are done before a controller looks.
     fn breach(&mut self) {
         self.session.abort_breach = Some(ThresholdResult {
             metric: "http_req_failed".into(),
@@ -242,7 +242,11 @@ impl World {
             passed: false,
             detail: None,
         });
-        self.session.stop = Some("threshold http_req_failed is breached".into());
+        let reason = "threshold http_req_failed is breached";
+        self.session.stop = Some(reason.into());
+        for view in &mut self.session.runners {
+            view.end.get_or_insert(RunnerEnd::Stopped { reason: reason.into() });
+        }
     }
 
     pub fn situation(&self, refusal: Option<Cause>) -> Situation {
