@@ -10,6 +10,7 @@ pub mod contract;
 pub mod expression;
 pub mod field_error;
 pub mod files;
+pub mod format;
 pub mod html;
 pub mod http;
 pub mod metrics;

@@ -23,7 +23,7 @@ pub use self::{
 };
 use crate::{
     field_error::{Errors, FieldError},
-    results::decimal,
+    format::decimal,
 };
 
 /// Time for iterations under way at the end, unless the spec says otherwise.

@@ -4,7 +4,6 @@
 //! one. Lists are bounded, because the status of a run must stay far below what the API server stores.
 
 mod custom;
-mod format;
 mod generator;
 #[cfg(test)]
 mod tests;
@@ -15,9 +14,9 @@ use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSumma
 
 pub use self::{
     custom::custom,
-    format::{decimal, milliseconds, per_second, percent},
     generator::{Asked, generator},
 };
+pub use crate::format::{decimal, milliseconds, per_second, percent};
 use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},
     plan::{LoadPlan, Stage, Timeline},

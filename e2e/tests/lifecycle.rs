@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
     names::{annotations, labels},
-    v1alpha1::{Phase, Verdict},
+    v1alpha1::{EndCauseType, Phase, Verdict},
 };
 use upsurge_e2e::{
     Context,
@@ -54,6 +54,79 @@ async fn an_abort_stops_the_load_and_keeps_what_was_measured() -> Result<()> {
         let refused = runs.patch(&run, &PatchParams::default(), &back).await;
         ensure!(refused.is_err_and(|error| error.to_string().contains("abort")), "an abort was taken back");
         ensure!(context.runs("aborted").await?.len() == 1, "an aborted test ran again");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_the_scale_down_is_awaited_keeps_the_whole_load() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target =
+            Target::deploy(&context, json!({"cpuPerRequest": "8ms", "latency": {"fixed": "20ms"}})).await?;
+        target.autoscale(4).await?;
+        let test = merged(
+            constant(20, 40),
+            json!({
+                "target": {"workload": {"name": "target"}},
+                "autoscaling": {
+                    "expect": {"minPeakReplicas": 2, "scaleDownWithin": "10m"},
+                    "waitForIdle": {"timeout": "2m"},
+                },
+            }),
+        );
+        let run = context.start("unwatched", test).await?;
+        let runs = context.api::<LoadTestRun>();
+        let watched = |run: &LoadTestRun| {
+            let status = status(run);
+            status.phase == Some(Phase::Collecting)
+                && status.message.is_some_and(|message| message.contains("watching the autoscaler"))
+        };
+        wait::until(&runs, &run, "watches the autoscaler after the load", seconds(240), watched).await?;
+        let abort = Patch::Merge(json!({"spec": {"abort": true}}));
+        runs.patch(&run, &PatchParams::default(), &abort).await?;
+        let finished = context.finished(&run, seconds(10)).await?;
+        ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
+        let status = status(&finished);
+        let cause = status.end_cause.context("no cause of the early end")?;
+        ensure!(
+            cause.type_ == EndCauseType::Aborted && cause.message.contains("after its load"),
+            "{cause:?}"
+        );
+        ensure!(
+            status.summary.is_some_and(|summary| summary.requests == 800),
+            "not the figures of the whole load"
+        );
+        ensure!(status.autoscaling.is_some_and(|autoscaling| autoscaling.peak_replicas >= 2));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_while_a_quiet_target_is_awaited_makes_no_load() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, json!({})).await?;
+        // An autoscaler that never gets to read its metric.
+        let metric = json!({"name": "nothing"});
+        let average = json!({"type": "AverageValue", "averageValue": "1"});
+        target.autoscale_by(json!({"type": "Pods", "pods": {"metric": metric, "target": average}}), 4).await?;
+        let test = merged(
+            constant(20, 40),
+            json!({"target": {"workload": {"name": "target"}}, "autoscaling": {"waitForIdle": {"timeout": "10m"}}}),
+        );
+        let run = context.start("waiting", test).await?;
+        let runs = context.api::<LoadTestRun>();
+        let waits = |run: &LoadTestRun| {
+            status(run).message.is_some_and(|message| message.contains("for a quiet target"))
+        };
+        wait::until(&runs, &run, "waits for a quiet target", seconds(30), waits).await?;
+        let abort = Patch::Merge(json!({"spec": {"abort": true}}));
+        runs.patch(&run, &PatchParams::default(), &abort).await?;
+        let finished = context.finished(&run, seconds(10)).await?;
+        ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
+        ensure!(context.jobs(&run).await?.is_empty(), "a Job was made");
+        ensure!(target.stats().await?.received == 0, "there was load");
         Ok(())
     })
     .await

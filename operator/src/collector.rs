@@ -20,5 +20,6 @@ mod view;
 mod writer;
 
 pub use points::Point;
+pub use routes::router;
 pub use sessions::{SessionError, Sessions};
 pub use view::{RunKey, RunnerView, SessionConfig, SessionSnapshot};

@@ -1,28 +1,20 @@
-//! What both controllers work with.
+//! What both controllers work with. It knows neither of them: what only one needs is with that one.
 
 use std::sync::Arc;
 
 use kube::Client;
 
 use crate::{
-    backoff::Backoff, collector::Sessions, events::Events, load_test_run::Prepared, metrics::Metrics,
+    backoff::Backoff, collector::Sessions, events::Events, fence::Fence, metrics::Metrics,
+    settings::RunnerDefaults,
 };
-
-/// How runner pods are made, as the operator was told at its start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunnerDefaults {
-    /// Image, unless a test names another.
-    pub image: String,
-    /// When it is pulled.
-    pub image_pull_policy: String,
-    /// Where runners report to.
-    pub collector_url: String,
-}
 
 /// What both controllers work with; shared by all reconciliations.
 pub struct Context {
     /// The API server.
     pub client: Client,
+    /// Whether this operator may write.
+    pub fence: Fence,
     /// The collector's sessions.
     pub sessions: Sessions,
     /// Events.
@@ -33,8 +25,6 @@ pub struct Context {
     pub backoff: Backoff,
     /// How runner pods are made.
     pub runner: RunnerDefaults,
-    /// Plans of the runs under way, read and compiled once.
-    pub prepared: Prepared,
 }
 
 /// A shared [`Context`].

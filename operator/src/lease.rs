@@ -2,7 +2,8 @@
 //!
 //! [`evaluate`] decides, purely; writing uses the lease's resource version as an optimistic lock, so that of two
 //! candidates only one can win. A lease counts as abandoned when it has not changed for its duration by
-//! this machine's clock; clocks of other machines are not compared with it.
+//! this machine's clock; clocks of other machines are not compared with it. The count of its transitions is the epoch
+//! under which the holder writes ([`Fence`]).
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use upsurge_crds::names::LEASE_FIELD_MANAGER;
+
+use crate::fence::Fence;
 
 /// Silence after which a lease counts as abandoned.
 const DURATION: Duration = Duration::from_secs(15);
@@ -57,7 +60,8 @@ fn claimed(old: Option<&LeaseSpec>, identity: &str, step: Step, now: Timestamp) 
     let mut spec = old.cloned().unwrap_or_default();
     if step == Step::Acquire {
         let before = old.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-        spec.lease_transitions = Some(spec.lease_transitions.map_or(0, |count| count.saturating_add(1)));
+        let epoch = spec.lease_transitions.map_or_else(|| first_epoch(now), |count| count.saturating_add(1));
+        spec.lease_transitions = Some(epoch);
         spec.acquire_time = Some(MicroTime(now));
         info!(before, identity, "taking the lease");
     }
@@ -65,6 +69,12 @@ fn claimed(old: Option<&LeaseSpec>, identity: &str, step: Step, now: Timestamp) 
     spec.lease_duration_seconds = i32::try_from(DURATION.as_secs()).ok();
     spec.renew_time = Some(MicroTime(now));
     spec
+}
+
+/// The count of transitions with which a new lease begins: minutes since 1970. Epochs must not fall when somebody
+/// deletes the lease, or nobody could write any more what an operator of a higher one wrote before.
+fn first_epoch(now: Timestamp) -> i32 {
+    i32::try_from(now.as_second() / 60).unwrap_or(i32::MAX)
 }
 
 /// Why a lease can't be used.
@@ -94,14 +104,15 @@ pub struct Candidate {
     api: Api<Lease>,
     name: String,
     identity: String,
+    fence: Fence,
     /// Resource version last seen, and since when.
     seen: Option<(String, Instant)>,
 }
 
 impl Candidate {
-    /// A candidate that goes by `identity`.
-    pub fn new(client: Client, namespace: &str, name: &str, identity: String) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.into(), identity, seen: None }
+    /// A candidate that goes by `identity`, and opens the fence while it holds the lease.
+    pub fn new(client: Client, namespace: &str, name: &str, identity: String, fence: Fence) -> Self {
+        Self { api: Api::namespaced(client, namespace), name: name.into(), identity, fence, seen: None }
     }
 
     /// Waits until the lease is held; `false` if told to stop before.
@@ -154,13 +165,14 @@ impl Candidate {
 
     /// Looks at the lease and takes or renews it if that is up to us. Losing a race is no error.
     async fn attempt(&mut self) -> Result<Step, LeaseError> {
+        let began = Instant::now();
         let found = self.api.get_opt(&self.name).await.map_err(|source| self.error(source))?;
         let parameters = self.parameters();
         let Some(mut lease) = found else {
             let spec = claimed(None, &self.identity, Step::Acquire, Timestamp::now());
             let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
             let created = self.api.create(&parameters, &Lease { metadata, spec: Some(spec) }).await;
-            return self.written(Step::Acquire, created);
+            return self.claimed(began, Step::Acquire, created);
         };
         let unchanged = self.unchanged(&lease);
         let step = evaluate(lease.spec.as_ref(), &self.identity, unchanged);
@@ -170,7 +182,23 @@ impl Candidate {
         lease.spec = Some(claimed(lease.spec.as_ref(), &self.identity, step, Timestamp::now()));
         // A replacement carries the resource version that was read: it fails if somebody was faster.
         let replaced = self.api.replace(&self.name, &parameters, &lease).await;
-        self.written(step, replaced)
+        self.claimed(began, step, replaced)
+    }
+
+    /// What came of a claim. Others count from when they see it, which can't be before it was begun.
+    fn claimed(
+        &self,
+        began: Instant,
+        step: Step,
+        result: Result<Lease, kube::Error>,
+    ) -> Result<Step, LeaseError> {
+        let transitions = |lease: &Lease| lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
+        let epoch = result.as_ref().ok().and_then(transitions).unwrap_or_default();
+        let step = self.written(step, result)?;
+        if step != Step::Yield {
+            self.fence.held(epoch.into(), began + RENEWAL_DEADLINE);
+        }
+        Ok(step)
     }
 
     async fn vacate(&self) -> Result<(), LeaseError> {
@@ -275,7 +303,17 @@ mod tests {
         assert_eq!(renewed.lease_transitions, Some(3));
         assert_eq!(renewed.acquire_time, Some(MicroTime(Timestamp::UNIX_EPOCH)));
         assert_eq!(renewed.renew_time, Some(MicroTime(now)));
-        assert_eq!(claimed(None, "me", Step::Acquire, now).lease_transitions, Some(0));
+    }
+
+    #[test]
+    fn the_epoch_of_a_lease_that_is_made_anew_is_higher_than_before() {
+        let (then, now) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
+        let mut spec = claimed(None, "me", Step::Acquire, then);
+        for other in ["a", "b", "c"] {
+            spec = claimed(Some(&spec), other, Step::Acquire, then);
+        }
+        let anew = claimed(None, "me", Step::Acquire, now);
+        assert!(anew.lease_transitions > spec.lease_transitions, "{anew:?} follows {spec:?}");
     }
 
     #[test]

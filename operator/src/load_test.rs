@@ -7,50 +7,27 @@
 mod apply;
 mod build;
 mod decide;
+mod failure;
 mod observe;
 mod update_status;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
-use kube::{
-    Resource, ResourceExt,
-    core::{DeserializeGuard, error_boundary::InvalidObject},
-    runtime::controller::Action,
-};
+use kube::{Api, Resource, ResourceExt, core::DeserializeGuard, runtime::controller::Action};
 use tracing::{Instrument, info, info_span, warn};
 use upsurge_crds::LoadTest;
 
-pub(crate) use self::build::run_labels;
-use crate::{context::Context, metrics};
-
-/// Why a reconciliation failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The object can't be read.
-    #[error("the object can't be read: {0}")]
-    Invalid(#[source] Box<InvalidObject>),
-    /// The test's runs can't be read.
-    #[error("failed to observe")]
-    Observe(#[from] observe::Error),
-    /// A run can't be created or deleted.
-    #[error("failed to apply")]
-    Apply(#[from] apply::Error),
-    /// The status can't be written.
-    #[error("failed to update the status")]
-    UpdateStatus(#[source] Box<kube::Error>),
-}
-
-impl Error {
-    fn category(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "Invalid",
-            Self::Observe(_) => "Observe",
-            Self::Apply(_) => "Apply",
-            Self::UpdateStatus(_) => "UpdateStatus",
-        }
-    }
-}
+pub use self::failure::Error;
+use crate::{
+    context::Context,
+    errors::chain,
+    metrics,
+    status::{self, WriteError},
+};
 
 /// Brings a test's runs and status in line with its spec.
 ///
@@ -64,29 +41,74 @@ pub async fn reconcile(
     let span =
         info_span!("load_test", namespace = test.namespace().unwrap_or_default(), name = test.name_any());
     let result = match &test.0 {
-        Ok(test) => steps(test, &context).instrument(span).await,
+        Ok(test) => look(test, &context).instrument(span).await,
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
-    let outcome = match &result {
-        Ok(true) => "Applied",
-        Ok(false) => "Unchanged",
-        Err(_) => "Failed",
+    let (outcome, action) = match &result {
+        Ok(Done::Applied) => ("Applied", Action::await_change()),
+        Ok(Done::Nothing) => ("Unchanged", Action::await_change()),
+        Ok(Done::Unsure) => ("Waiting", Action::requeue(UNSURE)),
+        Err(_) => ("Failed", Action::await_change()),
     };
     context.metrics.reconciled(metrics::LOAD_TEST, outcome, began);
     if result.is_ok() {
         context.backoff.succeeded(&key(&test));
     }
-    result.map(|_| Action::await_change())
+    result.map(|_| action)
+}
+
+/// Time until the next look when it is not sure whether this operator leads.
+const UNSURE: Duration = Duration::from_secs(1);
+
+/// What a reconciliation came to.
+#[derive(Debug, PartialEq, Eq)]
+enum Done {
+    /// Something was changed.
+    Applied,
+    /// There was nothing to do.
+    Nothing,
+    /// This operator may not lead any more; it has ended soon, or gets its lease renewed after all.
+    Unsure,
+}
+
+/// Works on the test as the cache has it; if that is no longer the test as it is, on that.
+async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
+    let mut result = steps(cached, context).await;
+    if matches!(&result, Err(Error::UpdateStatus(WriteError::Conflict))) {
+        let api: Api<LoadTest> =
+            Api::namespaced(context.client.clone(), &cached.namespace().unwrap_or_default());
+        let found = api.get_opt(&cached.name_any()).await.map_err(|error| Error::Read(Box::new(error)))?;
+        let Some(test) = found.filter(|test| test.meta().uid == cached.meta().uid) else {
+            return Ok(Done::Nothing);
+        };
+        result = steps(&test, context).await;
+    }
+    match result {
+        Ok(true) => Ok(Done::Applied),
+        Ok(false) => Ok(Done::Nothing),
+        Err(Error::UpdateStatus(error @ WriteError::Superseded { .. })) => {
+            info!(reason = chain(&error), "left the test to the operator that leads");
+            Ok(Done::Nothing)
+        }
+        Err(Error::UpdateStatus(WriteError::NotLeading(why))) => {
+            info!(reason = %why, "did nothing for the test");
+            Ok(Done::Unsure)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
     if test.meta().deletion_timestamp.is_some() {
         return Ok(false);
     }
+    let admitted = || status::admit(&context.fence, test.status.as_ref());
+    admitted()?;
     let observed = observe::observe(&context.client, test).await?;
     let decision = decide::decide(test, &observed.runs);
     let mut runs = observed.runs;
     if let decide::Decision::Start(start) = &decision {
+        admitted()?;
         let run = apply::create(&context.client, test, build::run(test, start)).await?;
         if !runs.iter().any(|known| known.name_any() == run.name_any()) {
             let note = format!("created run {} ({})", run.name_any(), start.trigger.as_str());
@@ -99,7 +121,10 @@ async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
     let written = update_status::update(context, test, &status).await?;
     // Only now: what a deleted run showed is in the test's status.
     let outdated = decide::outdated(&test.spec.history_limit, &runs);
-    apply::delete(&context.client, test, &outdated).await?;
+    if !outdated.is_empty() {
+        admitted()?;
+        apply::delete(&context.client, test, &outdated).await?;
+    }
     Ok(written || !outdated.is_empty())
 }
 
@@ -124,14 +149,5 @@ fn key(test: &DeserializeGuard<LoadTest>) -> String {
     format!("{}/{}/{}", metrics::LOAD_TEST, test.namespace().unwrap_or_default(), test.name_any())
 }
 
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
-}
+#[cfg(test)]
+mod tests;

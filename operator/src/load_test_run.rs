@@ -1,19 +1,21 @@
 //! The controller of `LoadTestRun`: carries out one execution, from the first look to the verdict.
 //!
-//! A pipeline of steps around a pure state machine: observe (client) → validate → plan → build (pure) → apply
-//! (client) → progress (pure) → update status (client). The collector starts the load by itself once all runners
-//! are ready; no reconciliation is on that path.
+//! Observe (client: the facts) → decide (pure: the run's state and what is to be done) → carry out (client) → look again.
+//! The collector starts the load by itself once all runners are ready; no reconciliation is on that path.
 
 mod apply;
 mod build;
 mod carry_out;
+mod decide;
 #[cfg(test)]
 mod fixtures;
+mod memory;
 mod observe;
 mod plan;
 mod pods;
 mod progress;
 mod results;
+mod runs;
 mod update_status;
 mod validate;
 
@@ -28,22 +30,24 @@ use kube::{
     core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::controller::Action,
 };
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, info, info_span, warn};
 use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
 
-pub use self::plan::Prepared;
-use crate::{
-    collector::{RunKey, SessionError},
-    context::Context,
-    load_test::chain,
-    metrics,
-    sampling::SamplingError,
+pub use self::runs::Runs;
+use self::{
+    carry_out::{Carried, carry_out},
+    decide::{Decision, Look},
 };
+use crate::{collector::RunKey, errors::chain, metrics, status::WriteError};
 
 /// Failures in a row after which the status says that something is being retried.
 const TELLING_FAILURES: u32 = 3;
-/// Time after its end in which a run may not have been cleared up, if the operator died meanwhile.
-const CLEAR_UP_WINDOW: Duration = Duration::from_secs(600);
+/// Most looks in a row before others get their turn.
+const LOOKS: u32 = 8;
+/// Time until the next look when it is not sure whether this operator leads.
+const UNSURE: Duration = Duration::from_secs(1);
+/// Time until the next look at a run that others write all the time.
+const NEXT_LOOK: Duration = Duration::from_millis(50);
 
 /// Why a reconciliation failed.
 #[derive(Debug, thiserror::Error)]
@@ -51,36 +55,32 @@ pub enum Error {
     /// The object can't be read.
     #[error("the object can't be read: {0}")]
     Invalid(#[source] Box<InvalidObject>),
-    /// The run, its Job or its pods can't be read.
+    /// Something that a decision rests on can't be read.
     #[error("failed to observe")]
     Observe(#[from] observe::Error),
-    /// The target can't be looked at.
-    #[error("failed to look at the target")]
-    Target(#[from] SamplingError),
-    /// Objects can't be written.
-    #[error("failed to apply")]
-    Apply(#[from] apply::Error),
-    /// The collector can't open the run's session.
-    #[error("failed to open the collector's session")]
-    Session(#[from] SessionError),
-    /// The status can't be written.
-    #[error("failed to update the status")]
-    UpdateStatus(#[from] Box<kube::Error>),
-    /// The API server gave an object without what every object has.
-    #[error("the run has no UID")]
-    NoUid,
+    /// What was decided can't be carried out.
+    #[error(transparent)]
+    CarryOut(#[from] carry_out::Error),
 }
 
 impl Error {
     fn category(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "Invalid",
+            Self::Observe(observe::Error::Target(_)) => "Target",
             Self::Observe(_) => "Observe",
-            Self::Target(_) => "Target",
-            Self::Apply(_) => "Apply",
-            Self::Session(_) => "Session",
-            Self::UpdateStatus(_) => "UpdateStatus",
-            Self::NoUid => "NoUid",
+            Self::CarryOut(carry_out::Error::Apply(_) | carry_out::Error::NoPlan) => "Apply",
+            Self::CarryOut(carry_out::Error::Session(_)) => "Session",
+            Self::CarryOut(carry_out::Error::UpdateStatus(_)) => "UpdateStatus",
+        }
+    }
+
+    /// How a status that can't be written stands in the way, if that is what failed.
+    fn fenced(&self) -> Option<&WriteError> {
+        match self {
+            Self::Observe(observe::Error::Fenced(error))
+            | Self::CarryOut(carry_out::Error::UpdateStatus(error)) => Some(error),
+            _ => None,
         }
     }
 }
@@ -97,14 +97,11 @@ enum Done {
 ///
 /// # Errors
 /// When the API server refuses something or does not answer.
-pub async fn reconcile(
-    run: Arc<DeserializeGuard<LoadTestRun>>,
-    context: Arc<Context>,
-) -> Result<Action, Error> {
+pub async fn reconcile(run: Arc<DeserializeGuard<LoadTestRun>>, runs: Arc<Runs>) -> Result<Action, Error> {
     let began = Instant::now();
     let span = info_span!("run", namespace = run.namespace().unwrap_or_default(), name = run.name_any());
     let result = match &run.0 {
-        Ok(run) => steps(run, &context).instrument(span).await,
+        Ok(run) => steps(run, &runs).instrument(span).await,
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
     let (outcome, action) = match result {
@@ -112,6 +109,7 @@ pub async fn reconcile(
         Ok(Done::Again(wait)) => ("Waiting", Ok(Action::requeue(wait))),
         Err(error) => ("Failed", Err(error)),
     };
+    let context = &runs.context;
     context.metrics.reconciled(metrics::LOAD_TEST_RUN, outcome, began);
     if action.is_ok() {
         context.backoff.succeeded(&name(&*run));
@@ -119,53 +117,84 @@ pub async fn reconcile(
     action
 }
 
-async fn steps(cached: &LoadTestRun, context: &Context) -> Result<Done, Error> {
-    let key = plan::key(cached);
-    if cached.metadata.deletion_timestamp.is_some() {
-        forget(context, &key).await;
-        return Ok(Done::Settled);
+async fn steps(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
+    let result = look(cached, runs).await;
+    let Err(error) = result else { return result };
+    match error.fenced() {
+        // Another operator works on it: not one more word.
+        Some(WriteError::Superseded { .. }) => {
+            info!(reason = chain(&error), "left the run to the operator that leads");
+            Ok(Done::Settled)
+        }
+        // This one has ended soon, or gets its lease renewed after all.
+        Some(WriteError::NotLeading(why)) => {
+            info!(reason = %why, "did nothing for the run");
+            Ok(Done::Again(UNSURE))
+        }
+        _ => {
+            if runs.context.backoff.failures(&name(cached)) >= TELLING_FAILURES
+                && let Ok(Some(run)) = observe::run(&runs.context.client, cached).await
+            {
+                update_status::retrying(&runs.context, &run, &chain(&error)).await;
+            }
+            Err(error)
+        }
     }
-    if context.prepared.has_predecessor(cached) {
-        forget(context, &key).await;
-    }
-    if is_finished(cached) {
-        return clear_up(cached, context).await;
-    }
-    // The cache may lag behind our own last write, and a phase must not be entered twice.
-    let Some(run) = observe::run(&context.client, cached).await? else {
-        forget(context, &key).await;
-        return Ok(Done::Settled);
-    };
-    if is_finished(&run) {
-        return clear_up(&run, context).await;
-    }
-    let result = carry_out::step(&run, context).await;
-    if let Err(error) = &result
-        && context.backoff.failures(&name(&run)) >= TELLING_FAILURES
-    {
-        update_status::retrying(context, &run, &chain(error)).await;
-    }
-    result
 }
 
-/// Frees what a finished run held. Its result is in its status; an operator that died before it came here left
-/// a checkpoint, which the next one deletes if the end was not long ago, and the run's own end otherwise.
-async fn clear_up(run: &LoadTestRun, context: &Context) -> Result<Done, Error> {
-    let key = plan::key(run);
-    let ended = run.status.as_ref().and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
-    let recent = ended.is_some_and(|ended| validate::since(ended, Timestamp::now()) < CLEAR_UP_WINDOW);
-    if context.prepared.get(run).is_some() || recent {
-        context.sessions.close(&key).await;
-        apply::drop_checkpoint(&context.client, run).await?;
-        context.prepared.forget(&key);
+/// Looks, decides and acts until there is something to wait for.
+async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
+    if cached.metadata.deletion_timestamp.is_some() {
+        return last(runs, cached, decide::gone(cached)).await;
     }
+    if runs.memory.has_predecessor(cached) {
+        forget(runs, &plan::key(cached)).await;
+    }
+    if is_finished(cached) {
+        return clear_up(cached, runs).await;
+    }
+    let mut refusal = None;
+    for _ in 0..LOOKS {
+        // The cache may lag behind our own last write, and a phase must not be entered twice.
+        let Some(run) = observe::run(&runs.context.client, cached).await? else {
+            return last(runs, cached, decide::gone(cached)).await;
+        };
+        if is_finished(&run) {
+            return clear_up(&run, runs).await;
+        }
+        let situation = observe::situation(runs, run, refusal.take()).await?;
+        let decision = decide::decide(&situation);
+        let plan = situation.plan.as_ref().and_then(|plan| plan.as_ref().ok());
+        match carry_out(runs, &situation.run, plan, &decision).await {
+            Ok(Carried::Out) => match decision.look {
+                Look::Now => {}
+                Look::After(wait) => return Ok(Done::Again(wait)),
+                Look::AtChange => return Ok(Done::Settled),
+            },
+            Ok(Carried::Refused(cause)) => refusal = Some(cause),
+            // Somebody was faster: decide anew on what is there now.
+            Err(carry_out::Error::UpdateStatus(WriteError::Conflict)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Done::Again(NEXT_LOOK))
+}
+
+async fn clear_up(run: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
+    let remembered = runs.memory.plan(run).is_some();
+    last(runs, run, decide::clear_up(run, remembered, Timestamp::now())).await
+}
+
+/// Carries out what is left to do for a run that is over.
+async fn last(runs: &Runs, run: &LoadTestRun, decision: Decision) -> Result<Done, Error> {
+    carry_out(runs, run, None, &decision).await?;
     Ok(Done::Settled)
 }
 
 /// Ends what was kept for a run that is gone: its runners are told to stop.
-pub async fn forget(context: &Context, key: &RunKey) {
-    context.prepared.forget(key);
-    context.sessions.close(key).await;
+pub async fn forget(runs: &Runs, key: &RunKey) {
+    runs.memory.forget(key);
+    runs.context.sessions.close(key).await;
 }
 
 fn is_finished(run: &LoadTestRun) -> bool {
@@ -173,7 +202,8 @@ fn is_finished(run: &LoadTestRun) -> bool {
 }
 
 /// How long to wait after a failure. An object that can't be read waits for its next change.
-pub fn error_policy(run: Arc<DeserializeGuard<LoadTestRun>>, error: &Error, context: Arc<Context>) -> Action {
+pub fn error_policy(run: Arc<DeserializeGuard<LoadTestRun>>, error: &Error, runs: Arc<Runs>) -> Action {
+    let context = &runs.context;
     context.metrics.failed(metrics::LOAD_TEST_RUN, error.category());
     if matches!(error, Error::Invalid(_)) {
         warn!(namespace = run.namespace(), name = run.name_any(), %error, "run can't be read");
@@ -193,3 +223,6 @@ pub fn error_policy(run: Arc<DeserializeGuard<LoadTestRun>>, error: &Error, cont
 fn name<K: ResourceExt>(run: &K) -> String {
     format!("{}/{}/{}", metrics::LOAD_TEST_RUN, run.namespace().unwrap_or_default(), run.name_any())
 }
+
+#[cfg(test)]
+mod tests;

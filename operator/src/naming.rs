@@ -1,8 +1,11 @@
-//! Names of the objects that the operator makes: the same ones each time, and never longer than allowed.
+//! Names and labels of the objects that the operator makes: the same ones each time, and never longer than allowed.
 //!
 //! A name that had to be shortened carries a digest of the whole, so that two long names stay different.
 
+use std::collections::BTreeMap;
+
 use ring::digest::{SHA256, digest};
+use upsurge_crds::names::labels;
 
 /// Longest name of a run made by the operator: it is also a label's value.
 const LONGEST_RUN: usize = 63;
@@ -56,6 +59,14 @@ pub fn service_account(base: &str) -> String {
 /// A name as the value of a label.
 pub fn label(name: &str) -> String {
     bounded(name, "", LONGEST_LABEL)
+}
+
+/// Labels of a run of a test.
+pub fn run_labels(test: &str) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (labels::TEST.into(), label(test)),
+        (labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into()),
+    ])
 }
 
 fn bounded(name: &str, suffix: &str, longest: usize) -> String {

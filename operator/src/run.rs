@@ -19,12 +19,13 @@ use crate::{
     admin::{self, Readiness},
     args::Args,
     backoff::Backoff,
-    collector::Sessions,
-    context::{Context, RunnerDefaults},
+    collector::{self, Sessions},
+    context::Context,
     events::Events,
+    fence::Fence,
     lease::Candidate,
-    load_test_run::Prepared,
     metrics::Metrics,
+    settings::RunnerDefaults,
 };
 
 /// Things that `/readyz` waits for.
@@ -58,10 +59,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;
-    let collector = serve(args.collector_listen, sessions.router(), &closing).await?;
+    let collector = serve(args.collector_listen, collector::router(sessions.clone()), &closing).await?;
 
     let context = Arc::new(Context {
         client: client.clone(),
+        fence: Fence::default(),
         sessions,
         events: Events::new(client.clone(), args.identity()),
         metrics,
@@ -71,7 +73,6 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             image_pull_policy: args.runner_image_pull_policy.clone(),
             collector_url: args.collector_url.clone(),
         },
-        prepared: Prepared::default(),
     });
     let result = lead(&args, &context, &readiness, &stop).await;
     closing.cancel();
@@ -97,8 +98,14 @@ async fn lead(
     readiness.reached(pending::DEFINITIONS);
     // Standing by is being ready.
     readiness.reached(pending::LEASE);
-    let mut candidate =
-        Candidate::new(context.client.clone(), &args.namespace, &args.lease_name, args.identity());
+    let fence = context.fence.clone();
+    let mut candidate = Candidate::new(
+        context.client.clone(),
+        &args.namespace,
+        &args.lease_name,
+        args.identity(),
+        fence.clone(),
+    );
     if !candidate.acquire(stop).await {
         return Ok(());
     }
@@ -110,6 +117,7 @@ async fn lead(
         let (giving_back, lost) = (giving_back.clone(), lost.clone());
         async move {
             let result = candidate.hold(&giving_back).await;
+            fence.lose();
             lost.cancel();
             result
         }

@@ -219,6 +219,11 @@ pub struct LoadTestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingDigest>,
 
+    /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
+    /// lease, for example 29410512. A write of an operator whose term is lower is not made. Of no other use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_epoch: Option<i64>,
+
     /// State in the form that `kubectl wait`, Flux and Argo CD read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -92,6 +92,11 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 
+    /// Why the run ends before all that was planned is done, once that is decided. It is set before the runners are
+    /// told to stop, and does not change after that. Absent in a run that goes, or went, to its planned end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_cause: Option<EndCause>,
+
     /// When the current phase began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase_start_time: Option<Time>,
@@ -148,6 +153,11 @@ pub struct LoadTestRunStatus {
     /// `spec.after` failed and left data behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+
+    /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
+    /// lease, for example 29410512. A write of an operator whose term is lower is not made. Of no other use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_epoch: Option<i64>,
 
     /// State in the form that `kubectl wait`, Flux and Argo CD read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

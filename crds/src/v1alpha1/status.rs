@@ -46,6 +46,35 @@ pub enum Verdict {
     Aborted,
 }
 
+/// Who or what ends a run before all that was planned is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum EndCauseType {
+    /// Somebody set `spec.abort`.
+    Aborted,
+    /// A step of the test itself ended the run.
+    AbortedByTest,
+    /// A threshold with `abortOnFail` was breached.
+    ThresholdBreached,
+    /// Something broke in the test system, for example a runner or one of its pods.
+    Breakdown,
+}
+
+/// Why a run ends before all that was planned is done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EndCause {
+    /// Who or what ends the run.
+    #[serde(rename = "type")]
+    pub type_: EndCauseType,
+
+    /// The same more closely, in one word; for example `RunnerOOMKilled`.
+    pub reason: String,
+
+    /// What happened, where, and what to do; for example `runner 1 of 3 (pod checkout-g1-9f86d081-1) ran out of memory
+    /// and was killed`.
+    pub message: String,
+}
+
 /// The main figures of a run, stage or request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -9,7 +9,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::Router;
 use futures::{Stream, StreamExt as _, stream};
 use kube::{Api, Client};
 use tokio::sync::{Mutex, broadcast};
@@ -20,7 +19,6 @@ use super::{
     authentication::{Authenticator, Denied},
     cell::Cell,
     checkpoint::unpack,
-    routes,
     session::Session,
     store::Store,
     view::{RunKey, SessionConfig, SessionSnapshot},
@@ -197,11 +195,6 @@ impl Sessions {
             Some((stream::iter(runs), (sessions, changes)))
         })
         .flatten()
-    }
-
-    /// The routes for the collector's port.
-    pub fn router(&self) -> Router {
-        routes::router(self.clone())
     }
 
     pub(super) fn is_serving(&self) -> bool {

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::{Resource, ResourceExt, api::ObjectMeta};
 use upsurge_crds::{
-    LoadTest, LoadTestRun, LoadTestRunSpec,
-    names::{annotations, labels},
-    v1alpha1::load_test_run::LoadTestReference,
+    LoadTest, LoadTestRun, LoadTestRunSpec, names::annotations, v1alpha1::load_test_run::LoadTestReference,
 };
 
 use super::decide::Start;
@@ -19,7 +17,7 @@ pub fn run(test: &LoadTest, start: &Start) -> LoadTestRun {
         metadata: ObjectMeta {
             name: Some(start.name.clone()),
             namespace: test.namespace(),
-            labels: Some(run_labels(&test.name_any())),
+            labels: Some(naming::run_labels(&test.name_any())),
             annotations: Some(BTreeMap::from([
                 (annotations::GENERATION.into(), generation.to_string()),
                 (annotations::TRIGGER.into(), start.trigger.as_str().into()),
@@ -34,12 +32,4 @@ pub fn run(test: &LoadTest, start: &Start) -> LoadTestRun {
         },
         status: None,
     }
-}
-
-/// Labels of a run.
-pub fn run_labels(test: &str) -> BTreeMap<String, String> {
-    BTreeMap::from([
-        (labels::TEST.into(), naming::label(test)),
-        (labels::MANAGED_BY.into(), labels::MANAGED_BY_VALUE.into()),
-    ])
 }

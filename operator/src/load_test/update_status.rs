@@ -10,11 +10,11 @@ use upsurge_crds::{
     v1alpha1::{LoadTestStatus, Phase, Verdict},
 };
 
-use super::{
-    Error,
-    decide::{Decision, Trigger, age_key, is_active, rerun},
+use super::decide::{Decision, Trigger, age_key, is_active, rerun};
+use crate::{
+    context::Context,
+    status::{self, WriteError},
 };
-use crate::{context::Context, status};
 
 /// The status that a test should have. Pure.
 pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: Timestamp) -> LoadTestStatus {
@@ -117,13 +117,10 @@ fn without_run(status: &mut LoadTestStatus) -> String {
 /// Writes the status and tells of what changed in it.
 ///
 /// # Errors
-/// When the API server refuses it.
-pub async fn update(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) -> Result<bool, Error> {
+/// When this operator may not, or the test has changed since it was read, or the API server refuses it.
+pub async fn update(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) -> Result<bool, WriteError> {
     let api: Api<LoadTest> = Api::namespaced(context.client.clone(), &test.namespace().unwrap_or_default());
-    let observed = test.status.as_ref();
-    let written = status::write(&api, &test.name_any(), observed, wanted)
-        .await
-        .map_err(|source| Error::UpdateStatus(Box::new(source)))?;
+    let written = status::write(&context.fence, &api, test, wanted.clone()).await?;
     if written {
         tell(context, test, wanted).await;
     }

@@ -16,8 +16,11 @@ use upsurge_crds::{
     names::{FIELD_MANAGER, reasons},
 };
 
-use super::{build::Objects, plan::Plan};
-use crate::{load_test::run_labels, naming, status::parameters};
+use super::build::Objects;
+use crate::{
+    naming::{self, run_labels},
+    status::parameters,
+};
 
 /// Something of a run can't be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -158,12 +161,13 @@ pub async fn read_plan(client: &Client, run: &LoadTestRun) -> Result<Option<RunP
 ///
 /// # Errors
 /// When the API server refuses.
-pub async fn quench(client: &Client, plan: &Plan) -> Result<(), Error> {
-    let api: Api<Job> = Api::namespaced(client.clone(), &plan.content.namespace);
+pub async fn quench(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
+    let api: Api<Job> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let name = naming::base(&run.name_any(), &run.uid().unwrap_or_default());
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     // A merge: an apply would have to repeat the pod template, which an operator of another version builds differently.
-    let patched = api.patch(plan.job(), &parameters, &Patch::Merge(json!({"spec": {"suspend": true}}))).await;
-    ignore_missing(patched.map(|_| ()), "suspend", format!("Job {}", plan.job()))
+    let patched = api.patch(&name, &parameters, &Patch::Merge(json!({"spec": {"suspend": true}}))).await;
+    ignore_missing(patched.map(|_| ()), "suspend", format!("Job {name}"))
 }
 
 /// Deletes the checkpoint of a run whose result is in its status.

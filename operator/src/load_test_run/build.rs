@@ -12,7 +12,7 @@ use k8s_openapi::api::{
 use kube::api::ObjectMeta;
 
 use super::plan::Plan;
-use crate::context::RunnerDefaults;
+use crate::settings::RunnerDefaults;
 
 /// Everything that is applied for a run, in the order in which it is applied.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,15 +1,39 @@
-//! What there is of a run: the run itself, its Job, its pods, and what keeps the pods from being created. Read from
-//! the API server itself, because a cache may lag behind what was written a moment ago.
+//! The facts about a run: the run itself, its plan, its Job and pods, its target, and what the collector knows. Looks, and
+//! changes nothing. Read from the API server itself, because a cache may lag behind what was written a moment ago.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{Event, Pod},
 };
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
-use upsurge_crds::{LoadTestRun, names::labels};
+use upsurge_core::verdict::Outcome;
+use upsurge_crds::{
+    LoadTestRun, LoadTestSpec,
+    names::{labels, reasons},
+    v1alpha1::{Phase, Verdict},
+};
 
-use super::pods::{JobState, RunnerPod};
-use crate::naming;
+use super::{
+    apply,
+    decide::{Lookup, Objects, Planned, Situation},
+    plan::{self, Plan},
+    pods::{JobState, RunnerPod},
+    progress::Cause,
+    results,
+    runs::Runs,
+    validate::{self, Obstacle, Target},
+};
+use crate::{
+    naming,
+    sampling::SamplingError,
+    status::{self, WriteError},
+};
+
+/// Time between two updates of the figures in the status while the load runs.
+const LIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Something of a run can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -29,17 +53,116 @@ pub enum Error {
         /// Name of the Job.
         name: String,
     },
+    /// The run's test or plan can't be read.
+    #[error(transparent)]
+    Apply(#[from] apply::Error),
+    /// The target can't be looked at.
+    #[error("failed to look at the target")]
+    Target(#[from] SamplingError),
+    /// The run is not this operator's to work on.
+    #[error(transparent)]
+    Fenced(#[from] WriteError),
+    /// The API server gave an object without what every object has.
+    #[error("the run has no UID")]
+    NoUid,
 }
 
-/// What there is of a run besides itself.
-#[derive(Clone, Debug, Default)]
-pub struct Observed {
-    /// The Job.
-    pub job: Option<JobState>,
-    /// Its pods.
-    pub pods: Vec<RunnerPod>,
-    /// Why the Job can't create pods.
-    pub forbidden: Option<String>,
+/// Looks at a run that was read a moment ago and is not finished.
+///
+/// # Errors
+/// When the API server does not answer, or another operator is at work.
+pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) -> Result<Situation, Error> {
+    let context = &runs.context;
+    status::admit(&context.fence, run.status.as_ref())?;
+    let key = plan::key(&run);
+    let pending = matches!(run.status.as_ref().and_then(|status| status.phase), None | Some(Phase::Pending));
+    let now = Timestamp::now();
+    let plan = match pending {
+        true => run.spec.test.as_ref().map(|test| planned(runs, &run, test)).transpose()?,
+        false => Some(given(runs, &run).await?),
+    };
+    let runners = match &plan {
+        Some(Ok(plan)) if !pending => plan.content.runners,
+        _ => 0,
+    };
+    let objects = objects(&context.client, &run, runners).await?;
+    let begins = pending && objects.job.is_none() && !run.spec.abort;
+    let (test, target) = match (begins, &plan) {
+        (false, _) => (Lookup::NotNeeded, None),
+        (true, Some(Ok(plan))) => {
+            (test(&context.client, &run).await?, target(&context.client, &run, plan).await?)
+        }
+        (true, _) => (test(&context.client, &run).await?, None),
+    };
+    // Looked at after the pods: a runner's last words come before its pod's end.
+    let session = context.sessions.snapshot(&key);
+    Ok(Situation {
+        now,
+        test,
+        plan,
+        target,
+        objects,
+        session,
+        figures_due: runs.memory.is_showing_due(&key, LIVE_INTERVAL),
+        checks: runs.memory.asked(&key),
+        refusal,
+        runner: context.runner.clone(),
+        run,
+    })
+}
+
+/// The test of a run that lacks something which only the test has.
+async fn test(client: &Client, run: &LoadTestRun) -> Result<Lookup, Error> {
+    let is_owned = run.owner_references().iter().any(|owner| owner.kind == "LoadTest");
+    if run.spec.test.is_some() && is_owned {
+        return Ok(Lookup::NotNeeded);
+    }
+    let found = apply::test_of(client, run).await?;
+    Ok(found.map_or(Lookup::Missing, |test| Lookup::Found(Box::new(test))))
+}
+
+async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Option<Target>, Error> {
+    let Some(workload) = &plan.test().target.workload else { return Ok(None) };
+    Ok(Some(validate::look(client, &run.namespace().unwrap_or_default(), workload).await?))
+}
+
+/// The plan of a run that no runner was given yet.
+fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planned, Error> {
+    if let Some(plan) = runs.memory.plan(run) {
+        return Ok(Ok(plan));
+    }
+    match validate::spec(test) {
+        Ok(valid) => Ok(Ok(runs.memory.keep(Plan::new(run, test, valid).ok_or(Error::NoUid)?))),
+        Err(obstacle) => Ok(Err(never(obstacle))),
+    }
+}
+
+/// The plan that the runners of a run were given.
+async fn given(runs: &Runs, run: &LoadTestRun) -> Result<Planned, Error> {
+    if let Some(plan) = runs.memory.plan(run) {
+        return Ok(Ok(plan));
+    }
+    let Some(content) = apply::read_plan(&runs.context.client, run).await? else {
+        let message =
+            "the ConfigMap with the run's plan was deleted by somebody; the run can't be taken up again";
+        return Ok(Err(results::without_load(Some(&Cause::breakdown(reasons::RUNNER_LOST, message)))));
+    };
+    match validate::spec(&content.test) {
+        Ok(valid) => {
+            let plan = Plan::from_content(run, content, valid).ok_or(Error::NoUid)?;
+            Ok(Ok(runs.memory.keep(plan)))
+        }
+        Err(obstacle) => Ok(Err(never(obstacle))),
+    }
+}
+
+fn never(obstacle: Obstacle) -> Outcome {
+    match obstacle {
+        Obstacle::End(outcome) => outcome,
+        Obstacle::Wait(message) => {
+            Outcome { verdict: Verdict::Error, reason: reasons::INVALID_SPEC.into(), message }
+        }
+    }
 }
 
 /// Reads the run as it is now; `None` if it is gone.
@@ -56,19 +179,19 @@ pub async fn run(client: &Client, cached: &LoadTestRun) -> Result<Option<LoadTes
 ///
 /// # Errors
 /// When the API server does not answer, or another object has the Job's name.
-pub async fn objects(client: &Client, run: &LoadTestRun, runners: u32) -> Result<Observed, Error> {
+async fn objects(client: &Client, run: &LoadTestRun, runners: u32) -> Result<Objects, Error> {
     let namespace = run.namespace().unwrap_or_default();
     let uid = run.uid().unwrap_or_default();
     let name = naming::base(&run.name_any(), &uid);
     let jobs: Api<Job> = Api::namespaced(client.clone(), &namespace);
     let Some(job) = jobs.get_opt(&name).await.map_err(failed("the runners' Job"))? else {
-        return Ok(Observed::default());
+        return Ok(Objects::default());
     };
     if !job.owner_references().iter().any(|owner| owner.uid == uid) {
         return Err(Error::Foreign { name });
     }
     let pods = pods(client, &namespace, &run.name_any(), &job).await?;
-    let mut observed = Observed { job: Some(JobState::of(&job)), pods, forbidden: None };
+    let mut observed = Objects { job: Some(JobState::of(&job)), pods, forbidden: None };
     if observed.pods.len() < runners as usize
         && job.status.as_ref().is_none_or(|status| status.conditions.is_none())
     {

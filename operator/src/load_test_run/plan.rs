@@ -1,11 +1,6 @@
-//! What a run consists of: the plan that runners are given, and the names of its objects. Pure, but for
-//! the cache that keeps plans of runs under way compiled.
+//! What a run consists of: the plan that runners are given, and the names of its objects. Pure.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
@@ -35,8 +30,6 @@ pub struct Plan {
     pub base: String,
     /// The run, as owner of its objects.
     pub owner: OwnerReference,
-    /// When the live figures were last put into the status.
-    pub shown: Mutex<Option<Instant>>,
 }
 
 impl Plan {
@@ -60,7 +53,6 @@ impl Plan {
             content: Arc::new(content),
             valid: Arc::new(valid),
             owner: run.controller_owner_ref(&())?,
-            shown: Mutex::default(),
         })
     }
 
@@ -121,52 +113,6 @@ impl Plan {
             labels: self.common_labels(test),
             owner: self.owner.clone(),
         }
-    }
-
-    /// Whether live figures are due that are shown once per `interval`; says yes once each time.
-    pub fn is_showing_due(&self, interval: Duration) -> bool {
-        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = shown.is_none_or(|last| last.elapsed() >= interval);
-        if due {
-            *shown = Some(Instant::now());
-        }
-        due
-    }
-}
-
-/// Plans of the runs under way.
-#[derive(Debug, Default)]
-pub struct Prepared {
-    plans: Mutex<HashMap<RunKey, Arc<Plan>>>,
-}
-
-impl Prepared {
-    /// The plan of a run, if it is of this very run and not of an earlier one of its name.
-    pub fn get(&self, run: &LoadTestRun) -> Option<Arc<Plan>> {
-        let plan = self.lock().get(&key(run)).cloned()?;
-        (Some(&plan.content.uid) == run.meta().uid.as_ref()).then_some(plan)
-    }
-
-    /// Whether there is a plan of another run of the same name, which must be gone by now.
-    pub fn has_predecessor(&self, run: &LoadTestRun) -> bool {
-        self.lock().get(&key(run)).is_some_and(|plan| Some(&plan.content.uid) != run.meta().uid.as_ref())
-    }
-
-    /// Keeps a plan.
-    pub fn keep(&self, plan: Plan) -> Arc<Plan> {
-        let plan = Arc::new(plan);
-        let key = RunKey::new(&plan.content.namespace, &plan.content.run);
-        self.lock().insert(key, plan.clone());
-        plan
-    }
-
-    /// Forgets the plan of a run; says whether there was one.
-    pub fn forget(&self, key: &RunKey) -> bool {
-        self.lock().remove(key).is_some()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunKey, Arc<Plan>>> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The phases of a run whose Job was created, as a pure state machine.
 //!
-//! [`next`] looks at what was observed and says what comes next. What must outlive the operator is in the status:
-//! the phase, since when, and the cause of an early end (reason and message).
+//! [`next`] looks at what was observed and says what comes next; what is to be done for that is decided by `decide`. What
+//! must outlive the operator is in the status: the phase, since when, and the cause of an early end.
 
 pub(super) mod breakdown;
 mod cause;
@@ -94,7 +94,7 @@ pub enum Transition {
         /// What happens in it.
         message: String,
     },
-    /// The load ends now.
+    /// The run ends early: its load now, or, when that has ended already, what would still be waited for.
     Stop(Cause),
     /// The run ends: judge it.
     Conclude,
@@ -117,14 +117,14 @@ pub fn next(facts: &Facts<'_>, now: Timestamp) -> Transition {
 
 fn under_way(facts: &Facts<'_>, now: Timestamp) -> Transition {
     if facts.session.all_done && facts.session.t0.is_some() {
-        return match breakdown::told(facts) {
+        return match breakdown::told(facts).or_else(|| breach(facts)) {
             Some(cause) => Transition::Stop(cause),
             None if facts.phase != Phase::Running => running(facts),
             None => collect(facts),
         };
     }
     if facts.abort {
-        return Transition::Stop(Cause::Aborted);
+        return Transition::Stop(Cause::aborted());
     }
     if let Some(cause) = breakdown::find(facts, now) {
         return Transition::Stop(cause);
@@ -172,13 +172,18 @@ fn while_starting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     stay(state)
 }
 
+/// A threshold that stops the run is breached. The collector has told the runners already, and they may even be done.
+fn breach(facts: &Facts<'_>) -> Option<Cause> {
+    let breach = facts.session.abort_breach.as_ref()?;
+    Some(Cause::breach(format!(
+        "{} {}: observed {}; abortOnFail stopped the run",
+        breach.metric, breach.condition, breach.observed
+    )))
+}
+
 fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
-    if let Some(breach) = &facts.session.abort_breach {
-        let message = format!(
-            "{} {}: observed {}; abortOnFail stopped the run",
-            breach.metric, breach.condition, breach.observed
-        );
-        return Transition::Stop(Cause::Breach(message));
+    if let Some(cause) = breach(facts) {
+        return Transition::Stop(cause);
     }
     let limit = facts.plan.run_deadline();
     let start = facts.session.t0.unwrap_or(facts.since);
@@ -206,6 +211,9 @@ fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
 }
 
 fn collecting(facts: &Facts<'_>, now: Timestamp) -> Transition {
+    if facts.abort && facts.cause.is_none() {
+        return Transition::Stop(Cause::aborted_after_load());
+    }
     // Runners leave once they know that their last figures are safe; only then may the session be closed.
     let settled = facts.session.durable && (0..facts.runners()).all(|index| facts.is_quiet(index));
     let limit = if facts.plan.test().after.is_empty() { SETTLE_LIMIT } else { SETTLE_LIMIT + AFTER_LIMIT };

@@ -1,4 +1,4 @@
-//! From what the collector holds to figures and the verdict. Pure, but for asking Prometheus.
+//! From what the collector holds, and what Prometheus answered, to figures and the verdict. Pure.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
@@ -13,8 +13,8 @@ use upsurge_core::{
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{
-        AutoscalingResult, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult, RunnerResult,
-        ThresholdResult, Verdict,
+        AutoscalingResult, EndCauseType, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult,
+        RunnerResult, ThresholdResult, Verdict,
     },
 };
 
@@ -23,7 +23,7 @@ use super::{
     pods::RunnerPod,
     progress::{Cause, breakdown::manner},
 };
-use crate::{collector::SessionSnapshot, prometheus_checks};
+use crate::collector::SessionSnapshot;
 
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
@@ -37,12 +37,13 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
 
 /// Puts the result of a run into the status and judges it. A run whose load never started has no figures, and its
 /// cause is the verdict.
-pub async fn conclude(
+pub fn conclude(
     status: &mut LoadTestRunStatus,
     plan: &Plan,
     snapshot: &SessionSnapshot,
     pods: &[RunnerPod],
     cause: Option<&Cause>,
+    checks: &[PrometheusCheckResult],
     now: Timestamp,
 ) -> Outcome {
     status.start_time = snapshot.t0.map(Time);
@@ -63,13 +64,6 @@ pub async fn conclude(
     let evaluated = recorded.evaluate(true);
     let generator = generator(plan, snapshot);
     let autoscaling = autoscaler(plan, snapshot, t0, now);
-    let checks = match (&test.prometheus, cause) {
-        (Some(prometheus), None) => {
-            let end = t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now);
-            prometheus_checks::run_checks(prometheus, plan.timeline(), t0, end).await
-        }
-        _ => Vec::new(),
-    };
     let outcome = outcome(
         plan,
         snapshot,
@@ -79,7 +73,7 @@ pub async fn conclude(
             summary: &figures.summary,
             thresholds: &evaluated,
             autoscaling: autoscaling.as_ref(),
-            checks: &checks,
+            checks,
             generator: &generator,
         },
     );
@@ -90,7 +84,7 @@ pub async fn conclude(
     status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;
     status.autoscaling = autoscaling;
-    status.checks = checks;
+    status.checks = checks.to_vec();
     status.generator = Some(generator);
     outcome
 }
@@ -131,19 +125,12 @@ fn outcome(
             autoscaling::doubts(&snapshot.observation, &timeline, start, end, test.autoscaling.as_ref())
         }
     };
-    let breakdown = match cause {
-        Some(Cause::Breakdown { reason, message }) => {
-            Some(Breakdown { reason: reason.clone(), message: message.clone() })
-        }
-        _ => None,
-    };
+    let of_type = |types: &[EndCauseType]| cause.filter(|cause| types.contains(&cause.type_()));
+    let breakdown = of_type(&[EndCauseType::Breakdown])
+        .map(|cause| Breakdown { reason: cause.reason().into(), message: cause.message().into() });
     let judged = judge(&Evidence {
         test,
-        aborted: match cause {
-            Some(Cause::Aborted) => Some(Cause::Aborted.message()),
-            Some(Cause::Breakdown { reason, message }) if reason == reasons::ABORTED_BY_TEST => Some(message),
-            _ => None,
-        },
+        aborted: of_type(&[EndCauseType::Aborted, EndCauseType::AbortedByTest]).map(Cause::message),
         breakdown: breakdown.as_ref(),
         doubts: &doubts,
         summary: Some(measured.summary),
@@ -153,12 +140,12 @@ fn outcome(
         checks: measured.checks,
         generator: Some(measured.generator),
     });
-    match cause {
+    match of_type(&[EndCauseType::ThresholdBreached]) {
         // What came in after the breach may have mended the figure; the run was stopped for it all the same.
-        Some(Cause::Breach(message)) if judged.verdict == Verdict::Passed => Outcome {
+        Some(breach) if judged.verdict == Verdict::Passed => Outcome {
             verdict: Verdict::Failed,
-            reason: reasons::THRESHOLDS_BREACHED.into(),
-            message: message.clone(),
+            reason: breach.reason().into(),
+            message: breach.message().into(),
         },
         _ => judged,
     }
@@ -167,13 +154,8 @@ fn outcome(
 /// The verdict of a run whose load never started.
 pub fn without_load(cause: Option<&Cause>) -> Outcome {
     match cause {
-        Some(cause @ Cause::Aborted) => Outcome {
-            verdict: Verdict::Aborted,
-            reason: cause.reason().into(),
-            message: cause.message().into(),
-        },
         Some(cause) => Outcome {
-            verdict: Verdict::Error,
+            verdict: if cause.type_() == EndCauseType::Aborted { Verdict::Aborted } else { Verdict::Error },
             reason: cause.reason().into(),
             message: cause.message().into(),
         },

@@ -15,11 +15,17 @@ use upsurge_crds::{
 
 use self::bounds::bounded;
 use super::progress::Cause;
-use crate::{context::Context, status};
+use crate::{
+    context::Context,
+    status::{self, WriteError},
+};
 
 /// The status that a run has, as a base for the next one.
 pub fn base(run: &LoadTestRun) -> LoadTestRunStatus {
-    run.status.clone().unwrap_or_default()
+    let mut status = run.status.clone().unwrap_or_default();
+    // In the status of an operator that had no field for it, the cause is in what is shown.
+    status.end_cause = Cause::of(&status).as_ref().map(Cause::recorded);
+    status
 }
 
 /// A phase begins, or goes on with another message.
@@ -34,6 +40,7 @@ pub fn in_phase(
         status.phase = Some(phase);
         status.phase_start_time = Some(Time(now));
     }
+    status.end_cause = cause.map(Cause::recorded);
     status.reason = Some(cause.map_or_else(|| format!("{phase:?}"), |cause| cause.reason().to_owned()));
     if let Some(cause) = cause {
         status.message = Some(cause.message().to_owned());
@@ -68,16 +75,16 @@ fn conditions(status: &mut LoadTestRunStatus, generation: Option<i64>, now: Time
 /// Writes a status, if it is new, and tells of what changed. Says whether it was written.
 ///
 /// # Errors
-/// When the API server refuses it.
+/// When this operator may not, or the run has changed since it was read, or the API server refuses it.
 pub async fn update(
     context: &Context,
     run: &LoadTestRun,
     wanted: LoadTestRunStatus,
-) -> Result<bool, kube::Error> {
+) -> Result<bool, WriteError> {
     let mut wanted = bounded(wanted);
     conditions(&mut wanted, run.metadata.generation, Timestamp::now());
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
-    let written = status::write(&api, &run.name_any(), run.status.as_ref(), &wanted).await?;
+    let written = status::write(&context.fence, &api, run, wanted.clone()).await?;
     if written {
         tell(context, run, &wanted).await;
     }
@@ -92,19 +99,23 @@ pub async fn retrying(context: &Context, run: &LoadTestRun, error: &str) {
     let state = contract::State::Retrying { message: &message };
     contract::apply(&mut wanted.conditions, &state, run.metadata.generation, Timestamp::now());
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
-    if let Err(error) = status::write(&api, &run.name_any(), run.status.as_ref(), &wanted).await {
+    if let Err(error) = status::write(&context.fence, &api, run, wanted).await {
         info!(%error, "failed to say in the status that the run is being retried");
     }
 }
 
 async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) {
-    let old = run.status.as_ref().and_then(|status| status.phase);
-    let (Some(phase), true) = (wanted.phase, old != wanted.phase) else { return };
+    let old = base(run);
+    let about = run.object_ref(&());
+    let events = &context.events;
+    if let (None, Some(cause)) = (&old.end_cause, &wanted.end_cause) {
+        info!(cause = ?cause.type_, reason = cause.reason, detail = cause.message, "run ends early");
+        events.warning(&about, &cause.reason, "Stop", &cause.message).await;
+    }
+    let (Some(phase), true) = (wanted.phase, old.phase != wanted.phase) else { return };
     let reason = wanted.reason.clone().unwrap_or_default();
     let message = wanted.message.clone().unwrap_or_default();
     info!(phase = ?phase, verdict = ?wanted.verdict, reason, detail = message, "run entered a phase");
-    let about = run.object_ref(&());
-    let events = &context.events;
     if phase == Phase::Finished {
         for warning in &wanted.warnings {
             events.warning(&about, reasons::AFTER_FAILED, "TidyUp", warning).await;
@@ -118,8 +129,8 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
                 other => events.warning(&about, &format!("{other:?}"), "Judge", &note).await,
             }
         }
-        // A cause of its own: something stopped the run.
-        (Phase::Stopping, _) => events.warning(&about, &reason, "Stop", &message).await,
+        // Told above, with its cause.
+        (Phase::Stopping, _) => {}
         (phase, _) => events.normal(&about, &format!("{phase:?}"), "Proceed", &message).await,
     }
 }

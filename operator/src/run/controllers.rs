@@ -31,8 +31,9 @@ use crate::{
     admin::Readiness,
     collector::RunKey,
     context::Context,
-    load_test::{self, chain},
-    load_test_run,
+    errors::chain,
+    load_test,
+    load_test_run::{self, Runs},
 };
 
 /// Most objects of a kind that are worked on at the same time.
@@ -48,11 +49,12 @@ pub async fn run(context: Arc<Context>, namespaces: &[&str], readiness: Readines
     } else {
         namespaces.iter().map(|name| Some((*name).to_owned())).collect()
     };
+    let shared = Arc::new(Runs::new(context.clone()));
     let mut running: Vec<Running> = Vec::new();
     let mut stores = Vec::new();
     for scope in &scopes {
         let tests = test_controller(&context, scope.as_deref(), &stop);
-        let (runs, store) = run_controller(&context, scope.clone(), &stop);
+        let (runs, store) = run_controller(&shared, scope.clone(), &stop);
         running.extend([tests, runs]);
         context.metrics.count_runs({
             let store = store.clone();
@@ -93,10 +95,11 @@ fn test_controller(context: &Arc<Context>, scope: Option<&str>, stop: &Cancellat
 }
 
 fn run_controller(
-    context: &Arc<Context>,
+    shared: &Arc<Runs>,
     scope: Option<String>,
     stop: &CancellationToken,
 ) -> (Running, Store<DeserializeGuard<LoadTestRun>>) {
+    let context = &shared.context;
     let client = &context.client;
     let (reader, writer) = reflector::store::<DeserializeGuard<LoadTestRun>>();
     let runs = watcher(api::<DeserializeGuard<LoadTestRun>>(client, scope.as_deref()), watcher::Config::default())
@@ -117,16 +120,16 @@ fn run_controller(
         .watches(api::<PartialObjectMeta<Pod>>(client, scope.as_deref()), ours, run_of)
         .reconcile_on(changes.map(|key| ObjectRef::new(&key.name).within(&key.namespace)))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
-        .run(load_test_run::reconcile, load_test_run::error_policy, context.clone());
-    let context = context.clone();
+        .run(load_test_run::reconcile, load_test_run::error_policy, shared.clone());
+    let shared = shared.clone();
     let running = stream.for_each(move |result| {
-        let context = context.clone();
+        let shared = shared.clone();
         async move {
             match result {
                 Ok(_) => {}
                 Err(Error::ObjectNotFound(run)) => {
                     let key = RunKey::new(run.namespace.clone().unwrap_or_default(), &run.name);
-                    load_test_run::forget(&context, &key).await;
+                    load_test_run::forget(&shared, &key).await;
                 }
                 Err(error) => told(&error),
             }

@@ -25,7 +25,7 @@ use upsurge_core::{
     validate::validate,
 };
 use upsurge_crds::{LoadTestRun, names::TOKEN_AUDIENCE};
-use upsurge_operator::collector::{SessionConfig, Sessions};
+use upsurge_operator::collector::{self, SessionConfig, Sessions};
 
 use crate::space::{PAUSE, Space, object, until};
 
@@ -130,7 +130,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     }
 
     let sessions = Sessions::new(space.client.clone());
-    let router = sessions.router();
+    let router = collector::router(sessions.clone());
     let own = hello(0, "run-1-0");
     assert_eq!(
         post(&router, &path("hello"), Some(&tokens[0]), &own).await.0,
@@ -189,7 +189,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     assert_eq!((restored.runners[0].acknowledged, restored.all_done), (3, false));
     sessions.close(&key).await;
 
-    let router = next.router();
+    let router = collector::router(next.clone());
     let last = deltas(1, "run-1-1", start, &[1], true);
     let (_, reply) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;
     assert_eq!(reply["acknowledged"], 1, "{reply}");
@@ -229,7 +229,7 @@ async fn two_operators_at_once_do_not_count_twice() {
     // Whoever finds the checkpoint changed by the other forgets its own view and goes on from the other's; the
     // runner sends again what is not acknowledged.
     for sessions in [&new, &old, &new, &old] {
-        let (router, path, token, said) = (sessions.router(), &path, &token, &said);
+        let (router, path, token, said) = (collector::router(sessions.clone()), &path, &token, &said);
         until("the acknowledgement", || async {
             let (status, reply) = post(&router, path, Some(token), said).await;
             assert_eq!(status, StatusCode::OK, "{reply}");

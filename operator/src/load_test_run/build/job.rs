@@ -20,7 +20,7 @@ use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 
 use super::{files, metadata};
-use crate::{context::RunnerDefaults, load_test_run::plan::Plan, naming};
+use crate::{load_test_run::plan::Plan, naming, settings::RunnerDefaults};
 
 const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
 const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";

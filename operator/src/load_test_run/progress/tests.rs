@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use upsurge_core::protocol::{AfterOutcome, RunnerEnd};
 use upsurge_crds::{
     names::reasons,
-    v1alpha1::{LoadTestRunStatus, ThresholdResult},
+    v1alpha1::{EndCauseType, LoadTestRunStatus, ThresholdResult},
 };
 
 use super::*;
@@ -217,7 +217,7 @@ fn of_several_ended_runners_the_one_that_failed_first_is_the_cause() {
 }
 
 #[test]
-fn a_breached_threshold_stops_the_run_with_its_numbers() {
+fn a_breached_threshold_stops_the_run_with_its_numbers_however_late_anybody_looks() {
     let breach = ThresholdResult {
         metric: "http_req_failed".into(),
         condition: "rate < 1%".into(),
@@ -225,14 +225,18 @@ fn a_breached_threshold_stops_the_run_with_its_numbers() {
         passed: false,
         detail: None,
     };
-    let case = running().with(|case| case.session.abort_breach = Some(breach));
-    let Transition::Stop(cause) = case.next(10) else { panic!("{:?}", case.next(10)) };
-    assert_eq!(cause.reason(), reasons::THRESHOLDS_BREACHED);
-    assert_eq!(cause.message(), "http_req_failed rate < 1%: observed 7.2%; abortOnFail stopped the run");
+    let breached = |case: Case| case.with(|case| case.session.abort_breach = Some(breach.clone()));
+    // The collector stops the runners by itself, and they may be done before a controller looks.
+    for case in [breached(running()), breached(done(running()))] {
+        let Transition::Stop(cause) = case.next(10) else { panic!("{:?}", case.next(10)) };
+        assert_eq!(cause.reason(), reasons::THRESHOLDS_BREACHED);
+        assert_eq!(cause.message(), "http_req_failed rate < 1%: observed 7.2%; abortOnFail stopped the run");
+    }
 }
 
 fn stopping(t0: Option<Timestamp>) -> Case {
-    case(Phase::Stopping, session(Some(Readiness::Ready), t0)).with(|case| case.cause = Some(Cause::Aborted))
+    case(Phase::Stopping, session(Some(Readiness::Ready), t0))
+        .with(|case| case.cause = Some(Cause::aborted()))
 }
 
 #[rstest]
@@ -245,7 +249,7 @@ fn stopping_ends_when_all_are_quiet(#[case] case: Case, #[case] now: i64, #[case
     let transition = case.next(now);
     assert_eq!(entered(&transition), expected, "{transition:?}");
     if let Transition::Enter { message, .. } = transition {
-        assert_eq!(message, Cause::Aborted.message());
+        assert_eq!(message, Cause::aborted().message());
     }
 }
 
@@ -281,10 +285,40 @@ fn not_seen_to_run(pod: &mut RunnerPod) {
 #[case::the_autoscaler_is_watched(collecting().with(|case| case.watch_until = Some(at(100))), 50, false)]
 #[case::until_it_is_decided(collecting().with(|case| case.watch_until = Some(at(100))), 100, true)]
 #[case::but_not_after_an_early_end(
-    collecting().with(|case| (case.watch_until, case.cause) = (Some(at(100)), Some(Cause::Aborted))), 50, true)]
+    collecting().with(|case| (case.watch_until, case.cause) = (Some(at(100)), Some(Cause::aborted()))), 50, true)]
 fn collecting_ends_when_everything_is_in(#[case] case: Case, #[case] now: i64, #[case] expected: bool) {
     let transition = case.next(now);
     assert_eq!(transition == Transition::Conclude, expected, "{transition:?}");
+}
+
+#[rstest]
+#[case::preparing(preparing(), false)]
+#[case::starting(starting(), false)]
+#[case::running(running(), false)]
+#[case::results_come_in(collecting().with(|case| case.session.durable = false), true)]
+#[case::the_autoscaler_is_watched(collecting().with(|case| case.watch_until = Some(at(100))), true)]
+#[case::the_steps_after_the_load_are_done(tidying(), true)]
+#[case::all_is_in(collecting(), true)]
+fn an_abort_is_the_cause_in_every_phase(#[case] case: Case, #[case] after_load: bool) {
+    let transition = case.with(|case| case.abort = true).next(1);
+    let Transition::Stop(cause) = &transition else { panic!("{transition:?}") };
+    assert_eq!(cause.type_(), EndCauseType::Aborted);
+    assert_eq!(*cause == Cause::aborted_after_load(), after_load, "{}", cause.message());
+}
+
+#[rstest]
+#[case::while_runners_drain(stopping(Some(at(0))))]
+#[case::when_all_have_reported(done(stopping(Some(at(0)))))]
+#[case::while_results_come_in(collecting().with(|case| case.cause = Some(Cause::breach("rate < 1%"))))]
+fn an_abort_changes_nothing_for_a_run_that_ends_early_already(#[case] case: Case) {
+    let before = case.next(2);
+    assert_eq!(case.with(|case| case.abort = true).next(2), before);
+}
+
+#[test]
+fn an_abort_does_not_take_the_steps_after_the_load_away() {
+    let case = tidying().with(|case| (case.abort, case.cause) = (true, Some(Cause::aborted_after_load())));
+    assert!(matches!(case.next(2), Transition::Stay { .. }), "{:?}", case.next(2));
 }
 
 /// The same with steps after the load, which runner 0 still does.
@@ -315,10 +349,34 @@ fn steps_after_the_load_are_waited_for(#[case] case: Case, #[case] now: i64, #[c
 }
 
 #[rstest]
-#[case(Cause::Aborted)]
-#[case(Cause::Breach("rate < 1%: observed 7%".into()))]
+#[case::asked_for(Cause::aborted(), EndCauseType::Aborted)]
+#[case::breached(Cause::breach("rate < 1%: observed 7%"), EndCauseType::ThresholdBreached)]
+#[case::broken(Cause::breakdown(reasons::RUNNER_OOM_KILLED, "runner 1"), EndCauseType::Breakdown)]
+#[case::by_the_test(Cause::breakdown(reasons::ABORTED_BY_TEST, "sold out"), EndCauseType::AbortedByTest)]
+fn the_cause_outlives_the_operator_whatever_the_status_says_to_people(
+    #[case] cause: Cause,
+    #[case] type_: EndCauseType,
+) {
+    assert_eq!(cause.type_(), type_);
+    for phase in [Phase::Stopping, Phase::Collecting, Phase::Finished] {
+        let status = LoadTestRunStatus {
+            phase: Some(phase),
+            reason: Some("Whatever".into()),
+            message: Some("something else".into()),
+            leader_epoch: Some(7),
+            end_cause: Some(cause.recorded()),
+            ..LoadTestRunStatus::default()
+        };
+        assert_eq!(Cause::of(&status), Some(cause.clone()));
+        assert_eq!(Cause::of(&LoadTestRunStatus { end_cause: None, ..status }), None);
+    }
+}
+
+#[rstest]
+#[case(Cause::aborted())]
+#[case(Cause::breach("rate < 1%: observed 7%"))]
 #[case(Cause::breakdown(reasons::RUNNER_OOM_KILLED, "runner 1"))]
-fn the_cause_outlives_the_operator_in_the_status(#[case] cause: Cause) {
+fn a_run_that_an_operator_without_the_field_stopped_is_taken_up(#[case] cause: Cause) {
     for phase in [Phase::Stopping, Phase::Collecting] {
         let status = LoadTestRunStatus {
             phase: Some(phase),
@@ -330,4 +388,10 @@ fn the_cause_outlives_the_operator_in_the_status(#[case] cause: Cause) {
         let without = LoadTestRunStatus { reason: Some(format!("{phase:?}")), ..status };
         assert_eq!(Cause::of(&without), None);
     }
+}
+
+#[test]
+fn a_cause_that_a_runner_wrote_is_bounded() {
+    let cause = Cause::breakdown(reasons::RUNNER_FAILED, "ä".repeat(100_000));
+    assert!(cause.message().len() <= 4_096 && cause.message().ends_with('…'), "{}", cause.message().len());
 }

@@ -31,13 +31,13 @@ fn measured() -> SessionSnapshot {
     snapshot
 }
 
-async fn concluded(
+fn concluded(
     spec: serde_json::Value,
     snapshot: &SessionSnapshot,
     cause: Option<Cause>,
 ) -> (LoadTestRunStatus, Outcome) {
     let mut status = LoadTestRunStatus::default();
-    let outcome = conclude(&mut status, &plan(&spec), snapshot, &pods(), cause.as_ref(), at(61)).await;
+    let outcome = conclude(&mut status, &plan(&spec), snapshot, &pods(), cause.as_ref(), &[], at(61));
     (status, outcome)
 }
 
@@ -45,9 +45,9 @@ fn threshold(condition: &str) -> serde_json::Value {
     json!({"thresholds": [{"metric": "http_req_failed", "condition": condition}], "target": {"baseUrl": "http://checkout"}})
 }
 
-#[tokio::test]
-async fn a_breached_threshold_fails_the_run_with_its_figures() {
-    let (status, outcome) = concluded(threshold("rate < 1%"), &measured(), None).await;
+#[test]
+fn a_breached_threshold_fails_the_run_with_its_figures() {
+    let (status, outcome) = concluded(threshold("rate < 1%"), &measured(), None);
     assert_eq!(
         (outcome.verdict, outcome.reason.as_str()),
         (Verdict::Failed, reasons::THRESHOLDS_BREACHED),
@@ -58,13 +58,13 @@ async fn a_breached_threshold_fails_the_run_with_its_figures() {
     assert_eq!((status.start_time.unwrap().0, status.runners.len()), (at(0), 3));
 }
 
-#[tokio::test]
-async fn requests_that_never_got_an_answer_are_told_and_fail_the_run() {
+#[test]
+fn requests_that_never_got_an_answer_are_told_and_fail_the_run() {
     let mut snapshot = measured();
     let mut waited = Trend::default();
     [2, 31, 35].into_iter().for_each(|seconds| waited.record(std::time::Duration::from_secs(seconds)));
     snapshot.metrics.add(key("http_req_interrupted"), &Sink::Trend(waited));
-    let (status, outcome) = concluded(threshold("rate < 50%"), &snapshot, None).await;
+    let (status, outcome) = concluded(threshold("rate < 50%"), &snapshot, None);
     assert_eq!(
         (outcome.verdict, outcome.reason.as_str()),
         (Verdict::Failed, reasons::REQUESTS_UNANSWERED),
@@ -73,32 +73,32 @@ async fn requests_that_never_got_an_answer_are_told_and_fail_the_run() {
     assert_eq!(status.summary.unwrap().unanswered_requests, Some(2));
 }
 
-#[tokio::test]
-async fn a_run_stopped_for_a_breach_stays_failed_even_if_the_figure_recovered() {
-    let cause = Cause::Breach("http_req_failed rate < 50%: observed 61%".into());
-    let (_, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause)).await;
+#[test]
+fn a_run_stopped_for_a_breach_stays_failed_even_if_the_figure_recovered() {
+    let cause = Cause::breach("http_req_failed rate < 50%: observed 61%");
+    let (_, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause));
     assert_eq!(outcome.verdict, Verdict::Failed);
     assert_eq!(outcome.message, "http_req_failed rate < 50%: observed 61%");
 }
 
 #[rstest]
-#[case(Cause::Aborted, Verdict::Aborted)]
+#[case(Cause::aborted(), Verdict::Aborted)]
+#[case(Cause::aborted_after_load(), Verdict::Aborted)]
 #[case(Cause::breakdown(reasons::RUNNER_OOM_KILLED, "runner 1 of 3"), Verdict::Error)]
-#[tokio::test]
-async fn what_was_measured_before_an_early_end_is_kept(#[case] cause: Cause, #[case] verdict: Verdict) {
-    let (status, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause.clone())).await;
+fn what_was_measured_before_an_early_end_is_kept(#[case] cause: Cause, #[case] verdict: Verdict) {
+    let (status, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause.clone()));
     assert_eq!((outcome.verdict, outcome.reason.as_str()), (verdict, cause.reason()));
     assert_eq!(outcome.message, cause.message());
     assert_eq!(status.summary.unwrap().requests, 360);
-    let (status, outcome) = concluded(threshold("rate < 50%"), &session(None, None), Some(cause)).await;
+    let (status, outcome) = concluded(threshold("rate < 50%"), &session(None, None), Some(cause));
     assert_eq!((outcome.verdict, status.summary), (verdict, None));
 }
 
-#[tokio::test]
-async fn a_test_that_ended_itself_is_aborted_with_its_reason() {
+#[test]
+fn a_test_that_ended_itself_is_aborted_with_its_reason() {
     let message = "runner 1 of 3 (pod pod-1): the test ended itself: sold out";
     let cause = Cause::breakdown(reasons::ABORTED_BY_TEST, message);
-    let (status, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause)).await;
+    let (status, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause));
     let expected =
         Outcome { verdict: Verdict::Aborted, reason: reasons::ABORTED.into(), message: message.into() };
     assert_eq!(outcome, expected);
@@ -109,18 +109,17 @@ async fn a_test_that_ended_itself_is_aborted_with_its_reason() {
 #[case::done(Some(Ok(())), None)]
 #[case::failed(Some(Err("spec.after: request \"tidy up\" got 503".into())), Some("request \"tidy up\" got 503"))]
 #[case::unknown(None, Some("runner 0"))]
-#[tokio::test]
-async fn steps_after_the_load_warn_and_change_no_verdict(
+fn steps_after_the_load_warn_and_change_no_verdict(
     #[case] result: Option<Result<(), String>>,
     #[case] warning: Option<&str>,
 ) {
     let mut snapshot = measured();
     snapshot.after = result.map(|result| AfterOutcome { result });
     let mut spec = threshold("rate < 50%");
-    let (without, as_it_was) = concluded(spec.clone(), &snapshot, None).await;
+    let (without, as_it_was) = concluded(spec.clone(), &snapshot, None);
     assert_eq!(without.warnings, [""; 0], "the test has no such steps");
     spec["after"] = json!([{"request": {"name": "tidy up", "url": "/"}}]);
-    let (status, outcome) = concluded(spec, &snapshot, None).await;
+    let (status, outcome) = concluded(spec, &snapshot, None);
     assert_eq!(outcome, as_it_was);
     assert_eq!(status.warnings.len(), usize::from(warning.is_some()), "{:?}", status.warnings);
     if let Some(part) = warning {

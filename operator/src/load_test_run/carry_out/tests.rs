@@ -1,0 +1,78 @@
+//! Who may carry out what.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::*;
+use crate::{
+    load_test_run::{
+        build,
+        decide::Look,
+        fixtures::{plan, run},
+        update_status::base,
+    },
+    played::{context, failure, leading, server},
+};
+
+/// All effects that change something in the cluster, or for runners.
+fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
+    let objects = Arc::new(build::objects(plan, "checkout", &runs.context.runner).unwrap());
+    let now = Timestamp::UNIX_EPOCH;
+    vec![
+        Effect::Complete(json!({})),
+        Effect::OpenSession,
+        Effect::ApplyGroundwork(objects.clone()),
+        Effect::CreateJob(objects),
+        Effect::WriteStatus,
+        Effect::StopRunners("because".into()),
+        Effect::RunAfter,
+        Effect::Quench,
+        Effect::AskPrometheus { start: now, end: now },
+        Effect::CloseSession,
+        Effect::DropCheckpoint,
+        Effect::Forget,
+    ]
+}
+
+#[tokio::test]
+async fn an_operator_that_does_not_lead_any_more_has_no_effect() {
+    let lost = leading(7);
+    lost.lose();
+    for (fence, epoch) in [(lost, 7), (leading(7), 8)] {
+        let (client, log) = server(|_| failure(500, "InternalError"));
+        let runs = Runs::new(Arc::new(context(client, fence)));
+        let (plan, mut run) = (Arc::new(plan(&json!({}))), run(&json!({})));
+        run.status = Some(Default::default());
+        run.status.as_mut().unwrap().leader_epoch = Some(epoch);
+        for effect in effects(&plan, &runs) {
+            let decision = Decision::new(base(&run), vec![effect.clone()], Look::AtChange);
+            let error = carry_out(&runs, &run, Some(&plan), &decision).await.unwrap_err();
+            let quiet = matches!(
+                error,
+                Error::UpdateStatus(WriteError::NotLeading(_) | WriteError::Superseded { .. })
+            );
+            assert!(quiet, "{effect:?}: {error:?}");
+        }
+        assert!(log.lock().unwrap().is_empty(), "{:?}", log.lock().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_the_api_server_refuses_is_a_fact_for_the_next_decision_and_ends_this_one() {
+    let (client, log) = server(|asked| match asked.path.contains("/jobs/") {
+        true => failure(403, "Forbidden"),
+        false => (200, asked.body.clone()),
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))));
+    let (plan, run) = (Arc::new(plan(&json!({}))), run(&json!({})));
+    let objects = Arc::new(build::objects(&plan, "checkout", &runs.context.runner).unwrap());
+    let effects =
+        vec![Effect::ApplyGroundwork(objects.clone()), Effect::CreateJob(objects), Effect::WriteStatus];
+    let decision = Decision::new(base(&run), effects, Look::AtChange);
+    let Carried::Refused(cause) = carry_out(&runs, &run, Some(&plan), &decision).await.unwrap() else {
+        panic!("not refused")
+    };
+    assert_eq!(cause.reason(), reasons::PODS_FORBIDDEN);
+    let wrote = log.lock().unwrap().iter().any(|asked| asked.path.ends_with("/status"));
+    assert!(!wrote, "what came after it was left");
+}

@@ -1,0 +1,215 @@
+//! What comes next for a run: a function of the facts, which gives the run's state and what is to be done. Pure.
+//!
+//! Nothing is remembered between two decisions but what is in the status, the checkpoint and the cluster. So it does
+//! not matter which operator decides, or how often. `progress` knows the phases, `begin` what comes before there is a
+//! Job; what is new for a phase goes there, what is new to be done into [`Effect`].
+
+mod begin;
+mod effect;
+mod situation;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use upsurge_core::{autoscaling, verdict::Outcome};
+use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
+
+pub use self::{
+    effect::{Decision, Effect, Look},
+    situation::{Asked, Lookup, Objects, Planned, Situation},
+};
+use super::{
+    plan::Plan,
+    progress::{self, Cause, Facts, Transition},
+    results,
+    update_status::{base, finished, in_phase},
+    validate,
+};
+use crate::collector::SessionSnapshot;
+
+/// Time until the first look after a phase began.
+const NEXT_LOOK: Duration = Duration::from_millis(50);
+/// Time between two looks at a question that is under way.
+const ANSWER_LOOK: Duration = Duration::from_millis(200);
+/// Time after its end in which a run may not have been cleared up, if the operator died meanwhile.
+const CLEAR_UP_WINDOW: Duration = Duration::from_secs(600);
+
+/// What comes next for a run that is not finished.
+pub fn decide(situation: &Situation) -> Decision {
+    match base(&situation.run).phase {
+        None | Some(Phase::Pending) => begin::decide(situation),
+        Some(phase) => proceed(situation, phase),
+    }
+}
+
+/// What is left to do for a finished run: free what it held. Its result is in its status; an operator that died before it
+/// came here left a checkpoint, which the next one deletes if the end was not long ago, and the run's own end otherwise.
+pub fn clear_up(run: &LoadTestRun, remembered: bool, now: Timestamp) -> Decision {
+    let ended = run.status.as_ref().and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
+    let recent = ended.is_some_and(|ended| validate::since(ended, now) < CLEAR_UP_WINDOW);
+    let effects = match remembered || recent {
+        true => vec![Effect::CloseSession, Effect::DropCheckpoint, Effect::Forget],
+        false => Vec::new(),
+    };
+    Decision::new(base(run), effects, Look::AtChange)
+}
+
+/// What is left to do for a run that is gone: its runners are told to stop. The checkpoint goes with the run.
+pub fn gone(run: &LoadTestRun) -> Decision {
+    let effects = vec![Effect::CloseSession, Effect::Forget];
+    Decision::new(base(run), effects, Look::AtChange)
+}
+
+/// From the creation of the runner pods to the verdict.
+fn proceed(situation: &Situation, phase: Phase) -> Decision {
+    let plan = match &situation.plan {
+        Some(Ok(plan)) => plan,
+        Some(Err(outcome)) => return ended(situation, outcome),
+        None => return ended(situation, &results::without_load(None)),
+    };
+    if let Some(cause) = &situation.refusal {
+        return ended_by(situation, cause);
+    }
+    let Some(session) = &situation.session else {
+        return Decision::first(base(&situation.run), Effect::OpenSession);
+    };
+    let state = base(&situation.run);
+    let cause = Cause::of(&state);
+    let facts = Facts {
+        phase,
+        since: state.phase_start_time.as_ref().map_or(situation.now, |time| time.0),
+        cause: cause.as_ref(),
+        abort: situation.run.spec.abort,
+        plan,
+        job: situation.objects.job.as_ref(),
+        pods: &situation.objects.pods,
+        forbidden: situation.objects.forbidden.as_deref(),
+        session,
+        watch_until: watch_until(plan, session, phase, situation.now),
+    };
+    let transition = progress::next(&facts, situation.now);
+    let mut decision = taken(situation, &facts, transition);
+    decision.effects.splice(0..0, due(&facts));
+    decision
+}
+
+/// What a phase needs for as long as it lasts: it is done again after a restart of the operator.
+fn due(facts: &Facts<'_>) -> Option<Effect> {
+    match (facts.phase, facts.cause) {
+        // The first reason stays.
+        (Phase::Stopping, Some(cause)) if facts.session.stop.is_none() => {
+            Some(Effect::StopRunners(cause.message().into()))
+        }
+        (Phase::Collecting, _) if progress::awaits_after(facts.plan, facts.session) => Some(Effect::RunAfter),
+        _ => None,
+    }
+}
+
+/// From a transition to a new state and what is to be done.
+fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> Decision {
+    let (phase, cause, now) = (facts.phase, facts.cause, situation.now);
+    let pods = facts.pods;
+    let mut state = base(&situation.run);
+    let quench = || situation.objects.may_be_at_work(facts.plan.content.runners).then_some(Effect::Quench);
+    let mut effects = Vec::new();
+    let mut shows_figures = false;
+    let look = match transition {
+        Transition::Stay { message, wake } => {
+            in_phase(&mut state, phase, cause, &message, now);
+            shows_figures = phase == Phase::Running && situation.figures_due;
+            if shows_figures {
+                results::show(&mut state, facts.plan, facts.session, pods);
+            }
+            effects.push(Effect::WriteStatus);
+            wake
+        }
+        Transition::Enter { phase: next, message } => {
+            // Runner 0 still has to tidy up; the others were told to stop, and have their time for it.
+            if phase == Phase::Stopping && !progress::awaits_after(facts.plan, facts.session) {
+                effects.extend(quench());
+            }
+            in_phase(&mut state, next, cause, &message, now);
+            results::show(&mut state, facts.plan, facts.session, pods);
+            effects.push(Effect::WriteStatus);
+            NEXT_LOOK
+        }
+        Transition::Stop(cause) => {
+            // A load that has ended needs no stopping; there is only nothing more to wait for.
+            let next = if phase == Phase::Collecting { phase } else { Phase::Stopping };
+            in_phase(&mut state, next, Some(&cause), "", now);
+            results::show(&mut state, facts.plan, facts.session, pods);
+            effects.push(Effect::WriteStatus);
+            if next == Phase::Stopping {
+                effects.push(Effect::StopRunners(cause.message().into()));
+            }
+            NEXT_LOOK
+        }
+        Transition::Conclude => {
+            let checks = match checks(situation, facts) {
+                Ok(checks) => checks,
+                Err(None) => return Decision::new(state, effects, Look::After(ANSWER_LOOK)),
+                Err(Some(question)) => {
+                    effects.extend(quench());
+                    effects.push(question);
+                    return Decision::new(state, effects, Look::After(ANSWER_LOOK));
+                }
+            };
+            effects.extend(quench());
+            let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, checks, now);
+            finished(&mut state, &outcome, now);
+            effects.push(Effect::WriteStatus);
+            NEXT_LOOK
+        }
+    };
+    Decision { shows_figures, ..Decision::new(state, effects, Look::After(look)) }
+}
+
+/// What Prometheus says about a load that went to its planned end; or what is still to be done to know it.
+fn checks<'a>(
+    situation: &'a Situation,
+    facts: &Facts<'_>,
+) -> Result<&'a [upsurge_crds::v1alpha1::PrometheusCheckResult], Option<Effect>> {
+    let asks = facts.plan.test().prometheus.is_some() && facts.cause.is_none();
+    let Some(start) = facts.session.t0.filter(|_| asks) else { return Ok(&[]) };
+    match &situation.checks {
+        Asked::Answered(checks) => Ok(checks),
+        Asked::UnderWay => Err(None),
+        Asked::NotYet => {
+            let end = start.saturating_add(facts.session.elapsed).unwrap_or(situation.now).min(situation.now);
+            Err(Some(Effect::AskPrometheus { start, end }))
+        }
+    }
+}
+
+/// The run ends without having been measured.
+fn ended(situation: &Situation, outcome: &Outcome) -> Decision {
+    let mut state = base(&situation.run);
+    finished(&mut state, outcome, situation.now);
+    let runners = match &situation.plan {
+        Some(Ok(plan)) => plan.content.runners,
+        _ => u32::MAX,
+    };
+    let quench = situation.objects.may_be_at_work(runners).then_some(Effect::Quench);
+    let effects = quench.into_iter().chain([Effect::WriteStatus]).collect();
+    Decision::new(state, effects, Look::After(NEXT_LOOK))
+}
+
+/// The same for a cause.
+fn ended_by(situation: &Situation, cause: &Cause) -> Decision {
+    let mut decision = ended(situation, &results::without_load(Some(cause)));
+    decision.state.end_cause.get_or_insert_with(|| cause.recorded());
+    decision
+}
+
+fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Timestamp) -> Option<Timestamp> {
+    let test = plan.test();
+    let (true, Some(_), Some(spec)) = (phase == Phase::Collecting, &test.target.workload, &test.autoscaling)
+    else {
+        return None;
+    };
+    let timeline = plan.carried_out(snapshot.elapsed);
+    autoscaling::watch_until(&snapshot.observation, &timeline, snapshot.t0?, spec, now)
+}
+
+#[cfg(test)]
+mod tests;

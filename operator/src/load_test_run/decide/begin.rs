@@ -1,0 +1,118 @@
+//! From the first look at a run to the creation of its Job: phase Pending. What must hold before there is a load is
+//! asked here in order; a lock on the target belongs between the look at it and the session.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::ResourceExt;
+use upsurge_core::verdict::Outcome;
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{Phase, Verdict},
+};
+
+use super::{Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by};
+use crate::load_test_run::{
+    apply, build,
+    progress::Cause,
+    update_status::{base, in_phase},
+    validate::{self, Obstacle},
+};
+
+/// Time between two looks at a target that is not quiet.
+const QUIET_LOOK: Duration = Duration::from_secs(1);
+
+/// What comes next for a run that has no Job yet, as far as its status tells.
+pub fn decide(situation: &Situation) -> Decision {
+    if let Some(cause) = &situation.refusal {
+        return ended_by(situation, cause);
+    }
+    let run = &situation.run;
+    if situation.objects.job.is_some() {
+        return prepared(situation);
+    }
+    if run.spec.abort {
+        return ended_by(situation, &Cause::aborted());
+    }
+    match &situation.test {
+        Lookup::Found(test) => {
+            if let Some(body) = apply::completion(run, test) {
+                return Decision::first(base(run), Effect::Complete(body));
+            }
+        }
+        Lookup::Missing if run.spec.test.is_none() => {
+            let message = format!(
+                "spec.loadTestRef: there is no LoadTest {} in namespace {}",
+                run.spec.load_test_ref.name,
+                run.namespace().unwrap_or_default()
+            );
+            return error(situation, reasons::TEST_NOT_FOUND, message);
+        }
+        Lookup::Missing | Lookup::NotNeeded => {}
+    }
+    create(situation)
+}
+
+/// The run has all that it needs of its test.
+fn create(situation: &Situation) -> Decision {
+    let run = &situation.run;
+    let plan = match &situation.plan {
+        Some(Ok(plan)) => plan,
+        Some(Err(outcome)) => return ended(situation, outcome),
+        None => {
+            let message = "spec.test was taken away while the run began; make another run";
+            return error(situation, reasons::INVALID_SPEC, message);
+        }
+    };
+    if let Some(target) = &situation.target {
+        let since =
+            run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
+        let waited = since.map_or(Duration::ZERO, |since| validate::since(since, situation.now));
+        match validate::target(plan.test(), target, waited) {
+            Ok(()) => {}
+            Err(Obstacle::End(outcome)) => return ended(situation, &outcome),
+            Err(Obstacle::Wait(message)) => return wait(situation, &message),
+        }
+    }
+    let objects = match build::objects(plan, &run.spec.load_test_ref.name, &situation.runner) {
+        Ok(objects) => Arc::new(objects),
+        Err(refused) => return error(situation, reasons::INVALID_SPEC, refused.to_string()),
+    };
+    // The session first: runners that come up find the collector waiting for them.
+    let Some(session) = &situation.session else {
+        return Decision::first(base(run), Effect::OpenSession);
+    };
+    if session.t0.is_some() {
+        // An operator died before it could note that the Job was made, and somebody deleted the Job.
+        let message = format!("Job {} vanished: somebody deleted it; all of the load is missing", plan.job());
+        return error(situation, reasons::RUNNER_LOST, message);
+    }
+    let mut decision = prepared(situation);
+    decision.effects.splice(0..0, [Effect::ApplyGroundwork(objects.clone()), Effect::CreateJob(objects)]);
+    decision
+}
+
+/// There is a Job.
+fn prepared(situation: &Situation) -> Decision {
+    let mut state = base(&situation.run);
+    let runners = match &situation.plan {
+        Some(Ok(plan)) => plan.content.runners,
+        _ => 1,
+    };
+    let message = match runners {
+        1 => "creating 1 runner pod".into(),
+        runners => format!("creating {runners} runner pods"),
+    };
+    in_phase(&mut state, Phase::Preparing, None, &message, situation.now);
+    Decision::new(state, vec![Effect::WriteStatus], Look::After(NEXT_LOOK))
+}
+
+fn wait(situation: &Situation, message: &str) -> Decision {
+    let mut state = base(&situation.run);
+    in_phase(&mut state, Phase::Pending, None, message, situation.now);
+    Decision::new(state, vec![Effect::WriteStatus], Look::After(QUIET_LOOK))
+}
+
+fn error(situation: &Situation, reason: &str, message: impl Into<String>) -> Decision {
+    let outcome = Outcome { verdict: Verdict::Error, reason: reason.into(), message: message.into() };
+    ended(situation, &outcome)
+}

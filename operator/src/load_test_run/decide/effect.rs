@@ -1,0 +1,83 @@
+//! What a decision consists of: the run's state from now on, and what is to be done, in order.
+//!
+//! Each effect may be carried out twice: an operator that is killed between two of them leaves it to its successor to
+//! decide anew, and that one finds the same to be done. What is added here is carried out in `carry_out`, and
+//! shows in [`super::Situation`] whether it was.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde_json::Value;
+use upsurge_crds::v1alpha1::LoadTestRunStatus;
+
+use crate::load_test_run::build::Objects;
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write into the run what it lacks: one that was made by hand.
+    Complete(Value),
+    /// Open the collector's session, from its checkpoint if there is one.
+    OpenSession,
+    /// Apply what the Job needs.
+    ApplyGroundwork(Arc<Objects>),
+    /// Apply the Job. From here on there are pods.
+    CreateJob(Arc<Objects>),
+    /// Write the state into the run's status. What follows in the list must not be done before it is known why.
+    WriteStatus,
+    /// Tell the runners to stop, and why.
+    StopRunners(String),
+    /// Have the steps of `spec.after` done.
+    RunAfter,
+    /// End pods that are still there.
+    Quench,
+    /// Ask Prometheus about the load, which lasted from one instant to the other.
+    AskPrometheus {
+        /// Start of the load.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
+    /// Close the collector's session.
+    CloseSession,
+    /// Delete the checkpoint.
+    DropCheckpoint,
+    /// Forget what this operator remembers of the run.
+    Forget,
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// At once: what was done makes more known.
+    Now,
+    /// After a while, if nothing happens before.
+    After(Duration),
+    /// When the run changes.
+    AtChange,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The run's state from now on.
+    pub state: LoadTestRunStatus,
+    /// Whether the state has the figures as they are now.
+    pub shows_figures: bool,
+    /// What to do, in this order.
+    pub effects: Vec<Effect>,
+    /// When to look again.
+    pub look: Look,
+}
+
+impl Decision {
+    /// A state, what to do, and when to look again.
+    pub fn new(state: LoadTestRunStatus, effects: Vec<Effect>, look: Look) -> Self {
+        Self { state, shows_figures: false, effects, look }
+    }
+
+    /// Something must be done before more can be decided.
+    pub fn first(state: LoadTestRunStatus, effect: Effect) -> Self {
+        Self::new(state, vec![effect], Look::Now)
+    }
+}

@@ -1,0 +1,91 @@
+//! All that is known of a run at one moment: the facts that a decision rests on. Plain data; who looks is `observe`.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use upsurge_core::verdict::Outcome;
+use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::PrometheusCheckResult};
+
+use crate::{
+    collector::SessionSnapshot,
+    load_test_run::{
+        plan::Plan,
+        pods::{JobState, RunnerPod},
+        progress::Cause,
+        validate::Target,
+    },
+    settings::RunnerDefaults,
+};
+
+/// The facts. What a phase does not ask for is not looked at, and absent.
+#[derive(Debug)]
+pub struct Situation {
+    /// The run, as it was read a moment ago.
+    pub run: LoadTestRun,
+    /// When that was.
+    pub now: Timestamp,
+    /// The test that the run refers to, if something of it is needed.
+    pub test: Lookup,
+    /// What is to be run.
+    pub plan: Option<Planned>,
+    /// The target's workload and autoscaler, before the load.
+    pub target: Option<Target>,
+    /// The Job and its pods.
+    pub objects: Objects,
+    /// The collector's session, if it is open.
+    pub session: Option<SessionSnapshot>,
+    /// Whether it is time to show how the load goes.
+    pub figures_due: bool,
+    /// What Prometheus says about the load.
+    pub checks: Asked,
+    /// Why an effect that was decided on a moment ago can't be had.
+    pub refusal: Option<Cause>,
+    /// How runner pods are made.
+    pub runner: RunnerDefaults,
+}
+
+/// A plan, or how the run ends because there can be none.
+pub type Planned = Result<Arc<Plan>, Outcome>;
+
+/// Whether a test is there.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// The run has all that it needs.
+    NotNeeded,
+    /// It is not.
+    Missing,
+    /// It is.
+    Found(Box<LoadTest>),
+}
+
+/// How far a question is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asked {
+    /// It was not put, or nobody knows of it any more.
+    NotYet,
+    /// It was put.
+    UnderWay,
+    /// It is answered.
+    Answered(Vec<PrometheusCheckResult>),
+}
+
+/// What there is of a run besides itself.
+#[derive(Clone, Debug, Default)]
+pub struct Objects {
+    /// The Job.
+    pub job: Option<JobState>,
+    /// Its pods.
+    pub pods: Vec<RunnerPod>,
+    /// Why the Job can't create pods.
+    pub forbidden: Option<String>,
+}
+
+impl Objects {
+    /// Whether there may still be pods at work, of so many runners: ending the Job is of use.
+    pub fn may_be_at_work(&self, runners: u32) -> bool {
+        let Some(job) = &self.job else { return false };
+        let over = job.finished || job.failure.is_some() || job.deleting;
+        let all_ended = self.pods.len() >= runners as usize && self.pods.iter().all(|pod| pod.end.is_some());
+        !over && !all_ended
+    }
+}

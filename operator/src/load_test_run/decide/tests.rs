@@ -1,0 +1,166 @@
+//! Whole runs, decided step by step in a world that is only played; and the same once more for each effect after which
+//! the operator may be killed.
+
+mod world;
+
+use rstest::rstest;
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{EndCauseType, Verdict},
+};
+
+use self::world::{Event, Story, World};
+use super::*;
+
+/// How a run ended.
+#[derive(Debug, PartialEq)]
+struct End {
+    verdict: Option<Verdict>,
+    reason: Option<String>,
+    message: Option<String>,
+    cause: Option<EndCauseType>,
+    requests: Option<i64>,
+    checks: usize,
+    jobs: u32,
+    pods_at_work: usize,
+    /// How each runner ended: one that was not told to stop shows it.
+    runners: Vec<String>,
+}
+
+/// Plays a run to its end, with an operator that is killed after so many effects; gives the effects that it took, too.
+fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
+    let mut world = World::new(story);
+    let mut done = Vec::new();
+    let mut refusal = None;
+    for _ in 0..2_000 {
+        world.turn();
+        if world.is_finished() {
+            break;
+        }
+        let decision = decide(&world.situation(refusal.take()));
+        for effect in &decision.effects {
+            refusal = world.carry_out(effect, &decision.state);
+            done.push(effect.clone());
+            if killed_after == Some(done.len()) {
+                world.kill_operator();
+                refusal = None;
+                break;
+            }
+            if refusal.is_some() {
+                break;
+            }
+        }
+        if let Look::After(wait) = decision.look {
+            world.pass(wait);
+        }
+    }
+    assert!(world.is_finished(), "not finished after {done:?}");
+    let status = base(&world.run);
+    let end = End {
+        verdict: status.verdict,
+        reason: status.reason,
+        message: status.message,
+        cause: status.end_cause.map(|cause| cause.type_),
+        requests: status.summary.map(|summary| summary.requests),
+        checks: status.checks.len(),
+        jobs: world.jobs,
+        pods_at_work: world.pods_at_work(),
+        runners: status.runners.into_iter().map(|runner| runner.state).collect(),
+    };
+    (end, done)
+}
+
+#[rstest]
+#[case::to_its_planned_end(Story::of(Event::None), Verdict::Passed, reasons::THRESHOLDS_MET)]
+#[case::made_by_hand(Story { by_hand: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
+#[case::with_steps_after(Story { after: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
+#[case::with_checks(Story { checks: true, ..Story::of(Event::None) }, Verdict::Inconclusive, reasons::CHECK_UNANSWERED)]
+#[case::aborted_at_once(Story::of(Event::AbortIn(Phase::Pending)), Verdict::Aborted, reasons::ABORTED)]
+#[case::aborted_while_pods_come(
+    Story::of(Event::AbortIn(Phase::Preparing)),
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
+#[case::aborted_before_the_start(
+    Story::of(Event::AbortIn(Phase::Starting)),
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
+#[case::aborted_under_load(Story::of(Event::AbortIn(Phase::Running)), Verdict::Aborted, reasons::ABORTED)]
+#[case::aborted_when_the_load_has_ended(
+    Story::of(Event::AbortIn(Phase::Collecting)),
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
+#[case::aborted_with_steps_after(
+    Story { after: true, ..Story::of(Event::AbortIn(Phase::Collecting)) }, Verdict::Aborted, reasons::ABORTED)]
+#[case::a_threshold_stops_it(Story::of(Event::Breach), Verdict::Failed, reasons::THRESHOLDS_BREACHED)]
+#[case::aborted_when_a_threshold_stops_it(
+    Story { then: Event::AbortIn(Phase::Stopping), ..Story::of(Event::Breach) }, Verdict::Failed, reasons::THRESHOLDS_BREACHED)]
+#[case::a_runner_is_killed(Story::of(Event::PodKilled), Verdict::Error, reasons::RUNNER_OOM_KILLED)]
+#[case::a_quota_forbids_the_job(Story::of(Event::JobRefused), Verdict::Error, reasons::PODS_FORBIDDEN)]
+#[case::the_checkpoint_is_damaged(
+    Story::of(Event::DamagedIn(Phase::Running)),
+    Verdict::Error,
+    reasons::CHECKPOINT_DAMAGED
+)]
+fn a_run_ends_the_same_whenever_its_operator_is_killed(
+    #[case] story: Story,
+    #[case] verdict: Verdict,
+    #[case] reason: &str,
+) {
+    let (end, done) = played(&story, None);
+    assert_eq!((end.verdict, end.reason.as_deref()), (Some(verdict), Some(reason)), "{end:?}");
+    assert_eq!(end.pods_at_work, 0, "pods are left: {end:?}");
+    assert!(end.jobs <= 1, "{end:?}");
+    for effects in 1..done.len() {
+        let (again, _) = played(&story, Some(effects));
+        assert_eq!(again, end, "killed after {effects} effects, the last {:?}", done[effects - 1]);
+    }
+}
+
+#[test]
+fn an_abort_after_the_load_keeps_all_figures() {
+    let (whole, _) = played(&Story::of(Event::None), None);
+    let (aborted, _) = played(&Story::of(Event::AbortIn(Phase::Collecting)), None);
+    assert_eq!(aborted.requests, whole.requests);
+    assert!(aborted.message.unwrap().contains("after its load had ended"));
+}
+
+#[test]
+fn what_is_done_in_a_run_without_trouble() {
+    let (_, done) = played(&Story { checks: true, after: true, ..Story::of(Event::None) }, None);
+    let names =
+        |effect: &Effect| format!("{effect:?}").split([' ', '(', '{']).next().unwrap_or_default().to_owned();
+    let mut names: Vec<String> = done.iter().map(names).collect();
+    names.dedup();
+    assert_eq!(
+        names,
+        [
+            "OpenSession",
+            "ApplyGroundwork",
+            "CreateJob",
+            "WriteStatus",
+            "RunAfter",
+            "WriteStatus",
+            "AskPrometheus",
+            "WriteStatus"
+        ]
+    );
+}
+
+#[test]
+fn a_finished_run_is_cleared_up_once_it_is_known_to_be_over() {
+    let mut world = World::new(&Story::of(Event::AbortIn(Phase::Pending)));
+    while !world.is_finished() {
+        world.turn();
+        let decision = decide(&world.situation(None));
+        decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
+    }
+    let all = [Effect::CloseSession, Effect::DropCheckpoint, Effect::Forget];
+    let after = |seconds| world.now() + jiff::SignedDuration::from_secs(seconds);
+    assert_eq!(clear_up(&world.run, false, after(10)).effects, all, "an operator may have died meanwhile");
+    assert_eq!(clear_up(&world.run, true, after(10_000)).effects, all);
+    assert_eq!(clear_up(&world.run, false, after(10_000)).effects, []);
+    assert_eq!(gone(&world.run).effects, [Effect::CloseSession, Effect::Forget]);
+}

@@ -1,0 +1,341 @@
+//! What is outside of the state machine, as far as it matters to it: API server, kubelet, runners, collector, Prometheus.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use kube::Resource;
+use serde_json::json;
+use upsurge_core::{
+    checks,
+    metrics::{SeriesKey, Sink, Tags},
+    protocol::{AfterOutcome, Readiness, RunnerEnd},
+    validate::validate,
+};
+use upsurge_crds::{
+    LoadTest, LoadTestRun,
+    names::reasons,
+    v1alpha1::{LoadTestRunStatus, Phase, ThresholdResult},
+};
+
+use super::super::{Asked, Effect, Lookup, Objects, Situation};
+use crate::{
+    collector::SessionSnapshot,
+    load_test_run::{
+        fixtures::{self, at},
+        plan::Plan,
+        pods::{JobState, PodEnd, RunnerPod},
+        progress::Cause,
+    },
+    naming,
+    settings::RunnerDefaults,
+};
+
+/// Something that befalls the run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Event {
+    None,
+    AbortIn(Phase),
+    Breach,
+    PodKilled,
+    JobRefused,
+    /// The operator is killed in this phase, and its checkpoint can't be read by the next.
+    DamagedIn(Phase),
+}
+
+/// What is played.
+#[derive(Clone, Debug)]
+pub struct Story {
+    pub event: Event,
+    pub then: Event,
+    pub by_hand: bool,
+    pub after: bool,
+    pub checks: bool,
+}
+
+impl Story {
+    pub fn of(event: Event) -> Self {
+        Self { event, then: Event::None, by_hand: false, after: false, checks: false }
+    }
+}
+
+/// The world.
+pub struct World {
+    pub run: LoadTestRun,
+    /// How often a Job was created that was not there.
+    pub jobs: u32,
+    story: Story,
+    test: LoadTest,
+    plan: Arc<Plan>,
+    /// Milliseconds since the beginning.
+    clock: i64,
+    job: Option<JobState>,
+    suspended: bool,
+    pods: Vec<RunnerPod>,
+    /// What runners and collector know, as far as it is durable.
+    session: SessionSnapshot,
+    is_open: bool,
+    damaged: bool,
+    /// What the collector was told, and no checkpoint holds yet.
+    told: Option<String>,
+    after_is_due: bool,
+    asked: Asked,
+}
+
+impl World {
+    pub fn new(story: &Story) -> Self {
+        let mut more = json!({
+            "load": {"constant": {"level": 6, "duration": "10s"}},
+            "target": {"baseUrl": "http://checkout:8080"},
+            "thresholds": [{"metric": "http_req_failed", "condition": "rate < 50%", "abortOnFail": true}],
+        });
+        if story.after {
+            more["after"] = json!([{"request": {"name": "tidy up", "url": "/"}}]);
+        }
+        if story.checks {
+            more["prometheus"] = json!({"url": "http://prometheus",
+                "checks": [{"name": "up", "query": "up", "aggregate": "avg", "condition": "< 1"}]});
+        }
+        let mut run = fixtures::run(&more);
+        let spec = run.spec.test.clone().unwrap();
+        let test: LoadTest = serde_json::from_value(json!({
+            "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
+            "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid"}, "spec": spec
+        }))
+        .unwrap();
+        let plan = Arc::new(Plan::new(&run, &spec, validate(&spec).unwrap()).unwrap());
+        if story.by_hand {
+            run.spec.test = None;
+        } else {
+            own(&mut run, &test);
+        }
+        Self {
+            run,
+            jobs: 0,
+            story: story.clone(),
+            test,
+            plan,
+            clock: 0,
+            job: None,
+            suspended: false,
+            pods: Vec::new(),
+            session: fixtures::session(None, None),
+            is_open: false,
+            damaged: false,
+            told: None,
+            after_is_due: false,
+            asked: Asked::NotYet,
+        }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        at(0) + SignedDuration::from_millis(self.clock)
+    }
+
+    pub fn is_finished(&self) -> bool {
+        self.phase() == Phase::Finished
+    }
+
+    pub fn pods_at_work(&self) -> usize {
+        self.pods.iter().filter(|pod| pod.end.is_none()).count()
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.clock += i64::try_from(time.as_millis()).unwrap();
+    }
+
+    fn phase(&self) -> Phase {
+        self.run.status.as_ref().and_then(|status| status.phase).unwrap_or(Phase::Pending)
+    }
+
+    /// What goes on without the operator's doing.
+    pub fn turn(&mut self) {
+        for event in [self.story.event, self.story.then] {
+            match event {
+                Event::AbortIn(phase) if phase == self.phase() => self.run.spec.abort = true,
+                Event::DamagedIn(phase) if phase == self.phase() && !self.damaged => {
+                    self.damaged = true;
+                    self.kill_operator();
+                }
+                _ => {}
+            }
+        }
+        self.kubelet();
+        if self.is_open {
+            self.session.stop = self.session.stop.take().or(self.told.take());
+            self.runners();
+        }
+        if self.asked == Asked::UnderWay {
+            let checks = self.plan.test().prometheus.iter().flat_map(|prometheus| &prometheus.checks);
+            self.asked =
+                Asked::Answered(checks.map(|check| checks::judge(check, Err("no answer".into()))).collect());
+        }
+    }
+
+    fn kubelet(&mut self) {
+        if self.suspended {
+            self.pods.retain(|pod| pod.end.is_some());
+        } else if self.job.is_some() && self.pods.is_empty() {
+            self.pods = fixtures::pods();
+        }
+        for pod in &mut self.pods {
+            let view = &self.session.runners[pod.index as usize];
+            let tidies = pod.index == 0
+                && !self.plan.test().after.is_empty()
+                && self.session.t0.is_some()
+                && self.session.after.is_none();
+            if view.end.is_some() && !tidies && pod.end.is_none() {
+                (pod.running, pod.end) = (false, Some(PodEnd { exit_code: Some(0), ..PodEnd::default() }));
+            }
+        }
+    }
+
+    fn runners(&mut self) {
+        let (now, start) = (self.now(), self.session.t0);
+        let since = start.map_or(SignedDuration::ZERO, |start| now.duration_since(start));
+        for (index, view) in self.session.runners.iter_mut().enumerate() {
+            if self.pods.get(index).is_none_or(|pod| pod.end.is_some()) {
+                continue;
+            }
+            (view.last_seen, view.readiness) = (Some(now), Some(Readiness::Ready));
+            view.pod = Some(format!("pod-{index}"));
+            view.started_at = start;
+            if view.end.is_some() {
+            } else if let Some(reason) = &self.session.stop {
+                view.end = Some(RunnerEnd::Stopped { reason: reason.clone() });
+            } else if since >= SignedDuration::from_secs(10) {
+                view.end = Some(RunnerEnd::Completed);
+            }
+        }
+        if start.is_none() && self.phase() == Phase::Starting && self.session.stop.is_none() {
+            let all = self.session.runners.iter().all(|view| view.readiness == Some(Readiness::Ready));
+            self.session.t0 = all.then_some(now);
+        }
+        if start.is_some() && self.session.metrics.is_empty() {
+            self.session.metrics.add(series("http_reqs"), &Sink::Counter(360.0));
+            self.session.metrics.add(series("http_req_failed"), &Sink::Rate { passes: 36, total: 360 });
+            self.session.elapsed = Duration::from_secs(10);
+        }
+        if since >= SignedDuration::from_secs(3) && self.pods_at_work() == 3 {
+            match self.story.event {
+                Event::Breach if self.session.abort_breach.is_none() => self.breach(),
+                Event::PodKilled => {
+                    let at = start.map(|start| start + SignedDuration::from_secs(3));
+                    let end =
+                        PodEnd { exit_code: Some(137), reason: "OOMKilled".into(), at, ..PodEnd::default() };
+                    (self.pods[1].running, self.pods[1].end) = (false, Some(end));
+                }
+                _ => {}
+            }
+        }
+        if self.after_is_due && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
+            self.session.after = Some(AfterOutcome { result: Ok(()) });
+        }
+        self.session.all_done = self.session.runners.iter().all(|view| view.end.is_some());
+    }
+
+    /// The collector finds a breach and stops the runners by itself; they are done before a controller looks.
+    fn breach(&mut self) {
+        self.session.abort_breach = Some(ThresholdResult {
+            metric: "http_req_failed".into(),
+            condition: "rate < 50%".into(),
+            observed: "61%".into(),
+            passed: false,
+            detail: None,
+        });
+        let reason = "threshold http_req_failed is breached";
+        self.session.stop = Some(reason.into());
+        for view in &mut self.session.runners {
+            view.end.get_or_insert(RunnerEnd::Stopped { reason: reason.into() });
+        }
+    }
+
+    pub fn situation(&self, refusal: Option<Cause>) -> Situation {
+        let is_owned = self.run.metadata.owner_references.is_some();
+        let has_job = self.job.is_some();
+        Situation {
+            run: self.run.clone(),
+            now: self.now(),
+            test: if is_owned || has_job {
+                Lookup::NotNeeded
+            } else {
+                Lookup::Found(Box::new(self.test.clone()))
+            },
+            plan: self.run.spec.test.as_ref().map(|_| Ok(self.plan.clone())),
+            target: None,
+            objects: Objects { job: self.job.clone(), pods: self.pods.clone(), forbidden: None },
+            session: self.is_open.then(|| self.session.clone()),
+            figures_due: true,
+            checks: self.asked.clone(),
+            refusal,
+            runner: RunnerDefaults {
+                image: "upsurge/runner:1".into(),
+                image_pull_policy: "IfNotPresent".into(),
+                collector_url: "http://collector:8080".into(),
+            },
+        }
+    }
+
+    /// Does what was decided; gives a refusal.
+    pub fn carry_out(&mut self, effect: &Effect, state: &LoadTestRunStatus) -> Option<Cause> {
+        match effect {
+            Effect::Complete(_) => {
+                self.run.spec.test = Some(self.test.spec.clone());
+                own(&mut self.run, &self.test);
+            }
+            Effect::OpenSession if self.damaged => {
+                return Some(Cause::breakdown(reasons::CHECKPOINT_DAMAGED, "the checkpoint is damaged"));
+            }
+            Effect::OpenSession => {
+                (self.is_open, self.session.opened_at) = (true, self.now());
+            }
+            Effect::CreateJob(_) if self.story.event == Event::JobRefused => {
+                return Some(Cause::breakdown(reasons::PODS_FORBIDDEN, "exceeded quota"));
+            }
+            Effect::CreateJob(_) => {
+                self.jobs += u32::from(self.job.is_none());
+                self.job.get_or_insert(JobState { created: Some(self.now()), ..JobState::default() });
+            }
+            Effect::WriteStatus => {
+                self.run.status = Some(LoadTestRunStatus { leader_epoch: Some(1), ..state.clone() });
+            }
+            Effect::StopRunners(reason) => {
+                let status = self.run.status.as_ref();
+                assert!(
+                    status.is_some_and(|status| status.end_cause.is_some()),
+                    "stopped before it is known why"
+                );
+                self.told.get_or_insert(reason.clone());
+            }
+            Effect::RunAfter => self.after_is_due = true,
+            Effect::Quench => self.suspended = true,
+            Effect::AskPrometheus { .. } => self.asked = Asked::UnderWay,
+            Effect::ApplyGroundwork(_) | Effect::DropCheckpoint | Effect::Forget => {}
+            Effect::CloseSession => self.is_open = false,
+        }
+        None
+    }
+
+    /// All that is not durable is lost, and another operator takes over.
+    pub fn kill_operator(&mut self) {
+        (self.is_open, self.told, self.after_is_due, self.asked) = (false, None, false, Asked::NotYet);
+        for view in &mut self.session.runners {
+            (view.readiness, view.last_seen) = (None, None);
+        }
+        self.pass(Duration::from_millis(500));
+    }
+}
+
+fn own(run: &mut LoadTestRun, test: &LoadTest) {
+    run.metadata.owner_references = test.controller_owner_ref(&()).map(|owner| vec![owner]);
+    run.metadata.labels = Some(naming::run_labels("checkout"));
+}
+
+fn series(metric: &str) -> SeriesKey {
+    let tags = Tags {
+        request: Some("pay".into()),
+        scenario: Some("pay".into()),
+        stage: Some("constant".into()),
+        ..Tags::default()
+    };
+    SeriesKey { metric: metric.into(), tags }
+}

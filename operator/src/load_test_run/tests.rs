@@ -1,0 +1,62 @@
+//! What a conflict leads to.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::json;
+
+use super::*;
+use crate::{
+    fence::Fence,
+    played::{context, failure, leading, server},
+};
+
+/// A run that somebody aborted at once, as it is after so many changes.
+fn run(version: u32, epoch: i64) -> serde_json::Value {
+    json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun",
+        "metadata": {"name": "checkout-g1", "namespace": "shop", "uid": "run-uid", "resourceVersion": version.to_string()},
+        "spec": {"loadTestRef": {"name": "checkout"}, "abort": true},
+        "status": {"phase": "Pending", "leaderEpoch": epoch}
+    })
+}
+
+/// Reconciles that run, which changes as often between being read and being written; gives the versions that writes carried.
+async fn versions(changes: u32, epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>) {
+    let read = AtomicU32::new(0);
+    let (client, log) = server(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", path) if path.contains("/jobs/") => failure(404, "NotFound"),
+        ("GET", _) => (200, run(40 + read.fetch_add(1, Ordering::SeqCst), epoch)),
+        ("PATCH", _) if read.load(Ordering::SeqCst) <= changes => failure(409, "Conflict"),
+        _ => (200, run(99, epoch)),
+    });
+    let runs = Runs::new(Arc::new(context(client, fence)));
+    let cached = serde_json::from_value(run(1, epoch)).unwrap();
+    let result = steps(&cached, &runs).await;
+    let log = log.lock().unwrap();
+    let writes = log.iter().filter(|asked| asked.path.ends_with("/status"));
+    let version = |body: &serde_json::Value| body["metadata"]["resourceVersion"].as_str().unwrap().to_owned();
+    (result, writes.map(|asked| version(&asked.body)).collect())
+}
+
+#[tokio::test]
+async fn a_conflict_leads_to_a_fresh_read_and_not_to_the_same_write_again() {
+    let (result, versions) = versions(2, 7, leading(7)).await;
+    assert!(matches!(result, Ok(Done::Again(_))));
+    assert_eq!(versions, ["40", "41", "42"]);
+}
+
+#[tokio::test]
+async fn a_run_that_a_later_leader_wrote_is_left_alone_quietly() {
+    let (result, versions) = versions(0, 8, leading(7)).await;
+    assert!(matches!(result, Ok(Done::Settled)));
+    assert!(versions.is_empty(), "{versions:?}");
+}
+
+#[tokio::test]
+async fn an_operator_that_is_not_sure_to_lead_does_nothing_and_looks_again() {
+    let fence = Fence::default();
+    fence.held(7, Instant::now());
+    let (result, versions) = versions(0, 7, fence).await;
+    assert!(matches!(result, Ok(Done::Again(_))));
+    assert!(versions.is_empty(), "{versions:?}");
+}
