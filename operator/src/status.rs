@@ -1,5 +1,7 @@
 //! Writing status: by server-side apply, and only when there is something new to say.
 
+pub mod texts;
+
 use kube::{
     Api, Resource,
     api::{Patch, PatchParams},

@@ -12,9 +12,12 @@ use upsurge_crds::{
 
 use super::{
     Error,
-    decide::{Decision, Trigger, age_key, is_active, rerun},
+    decide::{Decision, Trigger, age_key, is_active, remembered, rerun},
 };
-use crate::{context::Context, status};
+use crate::{
+    context::Context,
+    status::{self, texts},
+};
 
 /// The status that a test should have. Pure.
 pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: Timestamp) -> LoadTestStatus {
@@ -28,7 +31,7 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
             status.reruns = Some(status.reruns.unwrap_or_default() + 1);
         }
         if let Some(value) = rerun(test) {
-            status.last_rerun = Some(value.into());
+            status.last_rerun = Some(remembered(value));
         }
     }
     let shown = shown(decision, runs);
@@ -62,7 +65,7 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
         }
     };
     contract::apply(&mut status.conditions, &state, generation, now);
-    status
+    texts::bounded(status)
 }
 
 fn suspended(decision: &Decision) -> &'static str {

@@ -28,6 +28,8 @@ use crate::{collector::SessionSnapshot, prometheus_checks};
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
     status.start_time = snapshot.t0.map(Time);
+    // The lists are made anew, and nothing is left out of them yet.
+    status.omitted.clear();
     status.runners = runners(snapshot, pods);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
         status.summary = Some(figures(plan, snapshot).summary);
@@ -46,6 +48,8 @@ pub async fn conclude(
     now: Timestamp,
 ) -> Outcome {
     status.start_time = snapshot.t0.map(Time);
+    // The lists are made anew, and nothing is left out of them yet.
+    status.omitted.clear();
     status.runners = runners(snapshot, pods);
     let Some(t0) = snapshot.t0 else {
         return without_load(cause);
