@@ -106,7 +106,9 @@ fn due(test: &LoadTest, digest: &str, runs: &[LoadTestRun]) -> Option<Trigger> {
         return Some(Trigger::SpecChanged);
     }
     // An earlier operator kept long values whole.
-    let known = |value: &str| last.last_rerun.as_ref().is_some_and(|last| last == value || *last == remembered(value));
+    let known = |value: &str| {
+        last.last_rerun.as_ref().is_some_and(|last| last == value || *last == remembered(value))
+    };
     let asked = rerun(test).is_some_and(|value| !known(value));
     asked.then_some(Trigger::Rerun)
 }

@@ -32,7 +32,8 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     status.omitted.clear();
     status.runners = runners(snapshot, pods);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
-        status.summary = Some(figures(plan, snapshot).summary);
+        let (timeline, loads) = (plan.timeline(), plan.loads());
+        status.summary = Some(results::total(&snapshot.metrics, timeline, loads, snapshot.elapsed));
         status.generator = Some(generator(plan, snapshot));
     }
 }

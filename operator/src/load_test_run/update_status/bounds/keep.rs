@@ -27,9 +27,7 @@ pub fn worst<T>(list: &mut Vec<T>, most: usize, urgent: impl Fn(&T) -> bool, asp
             .map(|order| order.iter().copied().filter(|index| urgent.get(*index) == Some(&class)))
             .collect();
         // Each queue names all entries of the class, so that the rounds end when all of them are chosen.
-        while chosen.has_room()
-            && queues.iter_mut().fold(false, |any, queue| chosen.first_of(queue) | any)
-        {}
+        while chosen.has_room() && queues.iter_mut().fold(false, |any, queue| chosen.first_of(queue) | any) {}
     }
     chosen.apply(list)
 }
@@ -44,7 +42,13 @@ pub fn course(list: &mut Vec<ReplicaPoint>, most: usize) -> usize {
         let highest = list.iter().enumerate().max_by_key(|(index, point)| (value(point), Reverse(*index)));
         highest.map_or(0, |(index, _)| index)
     };
-    let telling = [last, at_most(|point| point.ready), 0, at_most(|point| point.desired), at_most(|point| -point.ready)];
+    let telling = [
+        last,
+        at_most(|point| point.ready),
+        0,
+        at_most(|point| point.desired),
+        at_most(|point| -point.ready),
+    ];
     let rest = most.saturating_sub(telling.len());
     let evenly = (0..rest).map(|place| place * last / rest.saturating_sub(1).max(1));
     let mut chosen = Chosen::new(list.len(), most);
@@ -106,7 +110,8 @@ mod tests {
     #[test]
     fn the_extremes_of_each_aspect_are_kept_and_what_is_urgent_before_them() {
         // (urgent, failed, slow)
-        let mut list: Vec<(bool, f64, f64)> = (0..100).map(|n| (n == 7, f64::from(n), f64::from(50 - n))).collect();
+        let mut list: Vec<(bool, f64, f64)> =
+            (0..100).map(|n| (n == 7, f64::from(n), f64::from(50 - n))).collect();
         let left_out = worst(&mut list, 5, |entry| entry.0, &[|entry| entry.1, |entry| entry.2]);
         assert_eq!(left_out, 95);
         let kept: Vec<f64> = list.iter().map(|entry| entry.1).collect();

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, GeneratorResult, LoadTestRunStatus, RequestResult, RunSummary, RunnerResult, ScaleEvent,
+    AutoscalingResult, GeneratorResult, LoadTestRunStatus, RequestResult, RunSummary, RunnerResult,
+    ScaleEvent,
 };
 
 use super::keep;
@@ -82,7 +83,10 @@ pub static LISTS: [List; 15] = [
                 &mut status.expectations,
                 most,
                 |check| check.fails > 0,
-                &[|check| check.fails as f64 / (check.passes + check.fails).max(1) as f64, |check| check.fails as f64],
+                &[
+                    |check| check.fails as f64 / (check.passes + check.fails).max(1) as f64,
+                    |check| check.fails as f64,
+                ],
             )
         },
     },
@@ -157,9 +161,7 @@ pub static LISTS: [List; 15] = [
         most: 20,
         decides: true,
         measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.problems),
-        keep: |status, most| {
-            within(status, |result| keep::worst(&mut result.problems, most, |_| false, &[]))
-        },
+        keep: |status, most| within(status, |result| keep::worst(&mut result.problems, most, |_| false, &[])),
     },
     List {
         name: "autoscaling.expectations",
