@@ -9,10 +9,12 @@ mod build;
 mod carry_out;
 #[cfg(test)]
 mod fixtures;
+mod missing;
 mod observe;
 mod plan;
 mod pods;
 mod progress;
+mod refusal;
 mod results;
 mod update_status;
 mod validate;

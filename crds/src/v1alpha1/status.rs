@@ -333,7 +333,7 @@ pub struct GeneratorResult {
     /// Share of the iterations that were due which were started, or dropped for want of a user; absent without arrivals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved: Option<String>,
-    /// Highest share of a core that a load thread used over a second.
+    /// Highest share of a core that a load thread used over a second; of the CPU limit, where that is less than a core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_core: Option<String>,
     /// Share of the time in which a load thread had no time to spare.

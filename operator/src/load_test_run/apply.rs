@@ -16,7 +16,7 @@ use upsurge_crds::{
     names::{FIELD_MANAGER, reasons},
 };
 
-use super::{build::Objects, plan::Plan};
+use super::{build::Objects, plan::Plan, refusal};
 use crate::{load_test::run_labels, naming, status::parameters};
 
 /// Something of a run can't be written or read.
@@ -55,7 +55,7 @@ impl Error {
             403 => reasons::PODS_FORBIDDEN,
             _ => return None,
         };
-        Some((reason, format!("failed to {verb} {what}: {}", status.message)))
+        Some((reason, format!("failed to {verb} {what}: {}", refusal::explained(&status.message))))
     }
 }
 

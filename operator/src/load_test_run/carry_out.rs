@@ -16,6 +16,7 @@ use super::{
     Done, Error, apply,
     observe::{self, Observed},
     plan::{self, Plan},
+    pods::RunnerPod,
     progress::{self, Cause, Facts, Transition},
     results, update_status,
     validate::{self, Obstacle},
@@ -144,7 +145,7 @@ async fn perform(
 async fn quench_if_needed(context: &Context, seen: &Seen) -> Result<(), Error> {
     let Some(job) = &seen.observed.job else { return Ok(()) };
     let is_over = job.finished || job.failure.is_some() || job.deleting;
-    let all_ended = seen.observed.pods.iter().all(|pod| pod.end.is_some());
+    let all_ended = seen.observed.pods.iter().all(RunnerPod::is_over);
     if !is_over && (!all_ended || seen.observed.pods.len() < seen.plan.content.runners as usize) {
         apply::quench(&context.client, &seen.plan).await?;
     }

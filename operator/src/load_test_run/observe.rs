@@ -1,6 +1,8 @@
 //! What there is of a run: the run itself, its Job, its pods, and what keeps the pods from being created. Read from
 //! the API server itself, because a cache may lag behind what was written a moment ago.
 
+mod pod_events;
+
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{Event, Pod},
@@ -67,7 +69,8 @@ pub async fn objects(client: &Client, run: &LoadTestRun, runners: u32) -> Result
     if !job.owner_references().iter().any(|owner| owner.uid == uid) {
         return Err(Error::Foreign { name });
     }
-    let pods = pods(client, &namespace, &run.name_any(), &job).await?;
+    let mut pods = pods(client, &namespace, &run.name_any(), &job).await?;
+    pod_events::complete(client, &namespace, &mut pods).await.map_err(failed("events of the runner pods"))?;
     let mut observed = Observed { job: Some(JobState::of(&job)), pods, forbidden: None };
     if observed.pods.len() < runners as usize
         && job.status.as_ref().is_none_or(|status| status.conditions.is_none())
