@@ -196,7 +196,7 @@ pub struct GeneratorDelta {
     /// Those of them in which a load thread had no time to spare: it ran, or waited for a CPU, nearly all the time.
     #[serde(default)]
     pub saturated_seconds: f64,
-    /// Highest share of a core that a load thread used.
+    /// Highest share of a core that a load thread used; of the CPU limit, where that is less than a core.
     #[serde(default)]
     pub busiest_core: f64,
     /// Fewest file descriptors that were left.

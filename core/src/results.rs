@@ -1,14 +1,17 @@
 //! From recorded series to the figures in the status.
 //!
 //! Every figure is computed from the merged series alone, so that figures of many runners equal those of
-//! one. Lists are bounded, because the status of a run must stay far below what the API server stores.
+//! one. Lists are whole: what a status has no room for is left out, and counted, where the status is written.
 
 mod custom;
 mod generator;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSummary, StageResult};
 
@@ -21,11 +24,6 @@ use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},
     plan::{LoadPlan, Stage, Timeline},
 };
-
-/// Most requests in the figures; those with most traffic are kept.
-const MOST_REQUESTS: usize = 100;
-/// Most checks in the figures; those that failed most often are kept.
-const MOST_CHECKS: usize = 100;
 
 /// The figures of a run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,11 +38,16 @@ pub struct Figures {
     pub expectations: Vec<CheckCount>,
 }
 
+/// The figures of the whole load alone: with many requests, theirs take far more time.
+pub fn total(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> RunSummary {
+    let summary = summary(metrics, &Selector::default(), whole(timeline, elapsed));
+    RunSummary { unanswered_requests: unanswered(metrics, loads), ..summary }
+}
+
 /// The figures of `loads`, whose stages are those of `timeline`, after a time of load.
 pub fn figures(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> Figures {
-    let summary = summary(metrics, &Selector::default(), whole(timeline, elapsed));
     Figures {
-        summary: RunSummary { unanswered_requests: unanswered(metrics, loads), ..summary },
+        summary: total(metrics, timeline, loads, elapsed),
         stages: timeline
             .stages
             .iter()
@@ -126,15 +129,16 @@ fn latency(trend: &Trend) -> LatencySummary {
 }
 
 fn requests(metrics: &Metrics, time: Duration) -> Vec<RequestResult> {
-    let mut counts: BTreeMap<(&str, &str), f64> = BTreeMap::new();
     let everything = Selector::default();
-    for (tags, sink) in metrics.select(names::HTTP_REQS, &everything) {
-        let (Sink::Counter(count), Some(request)) = (sink, &tags.request) else { continue };
-        *counts.entry((tags.scenario.as_deref().unwrap_or_default(), request)).or_default() += count;
-    }
-    let kept = busiest(counts, MOST_REQUESTS, |count| *count);
-    kept.into_iter()
-        .map(|((scenario, request), _)| {
+    let series = metrics.select(names::HTTP_REQS, &everything);
+    let known: BTreeSet<(&str, &str)> = series
+        .filter_map(|(tags, _)| {
+            Some((tags.scenario.as_deref().unwrap_or_default(), tags.request.as_deref()?))
+        })
+        .collect();
+    known
+        .into_iter()
+        .map(|(scenario, request)| {
             let selector = Selector {
                 scenario: (!scenario.is_empty()).then(|| scenario.into()),
                 request: Some(request.into()),
@@ -158,7 +162,7 @@ fn checks(metrics: &Metrics) -> Vec<CheckCount> {
         *sum = (sum.0 + passes, sum.1 + total);
     }
     let fails = |(passes, total): &(u64, u64)| total.saturating_sub(*passes);
-    busiest(counts, MOST_CHECKS, |count| fails(count) as f64)
+    counts
         .into_iter()
         .map(|((request, check), count)| CheckCount {
             name: check.into(),
@@ -167,15 +171,4 @@ fn checks(metrics: &Metrics) -> Vec<CheckCount> {
             fails: fails(&count) as i64,
         })
         .collect()
-}
-
-/// The entries with the highest weights, in the order of their keys.
-fn busiest<K: Ord, V>(entries: BTreeMap<K, V>, most: usize, weight: impl Fn(&V) -> f64) -> Vec<(K, V)> {
-    let mut entries: Vec<(K, V)> = entries.into_iter().collect();
-    if entries.len() > most {
-        entries.sort_by(|a, b| weight(&b.1).total_cmp(&weight(&a.1)));
-        entries.truncate(most);
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-    }
-    entries
 }

@@ -98,19 +98,43 @@ fn every_field_says_what_it_is() {
 }
 
 #[test]
-fn lists_and_texts_of_a_test_are_bounded() {
-    let test = &definitions()[0];
-    let spec = test.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap();
-    visit(spec, "spec", &mut |path, value| {
-        // Taken over from Kubernetes, which bounds them when the pod is made.
-        let foreign = ["resources", "tolerations", "limits", "requests", "claims"];
-        if foreign.iter().any(|name| path.contains(&format!(".{name}"))) {
-            return;
-        }
-        if value.get("type") == Some(&json!("array")) {
-            assert!(value.get("maxItems").is_some(), "{path} has no maxItems");
-        }
-    });
+fn every_list_of_a_spec_is_bounded() {
+    for definition in definitions() {
+        let spec = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").unwrap();
+        visit(spec, "spec", &mut |path, value| {
+            // Taken over from Kubernetes, which bounds them when the pod is made.
+            let foreign = ["resources", "tolerations", "limits", "requests", "claims"];
+            if foreign.iter().any(|name| path.contains(&format!(".{name}"))) {
+                return;
+            }
+            if value.get("type") == Some(&json!("array")) {
+                assert!(value.get("maxItems").is_some(), "{path} has no maxItems");
+            }
+        });
+    }
+}
+
+#[test]
+fn every_list_and_map_of_a_status_is_bounded_and_says_how_it_is_merged() {
+    let mut lists = 0;
+    for definition in definitions() {
+        let status = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status").unwrap();
+        visit(status, "status", &mut |path, value| {
+            if value.get("type") == Some(&json!("array")) {
+                lists += 1;
+                assert!(value.get("maxItems").is_some(), "{path} has no maxItems");
+                // What one manager writes as a whole is atomic: a map would name every field of every entry in
+                // managedFields, which takes as much room again.
+                let is_conditions = path.ends_with(".conditions");
+                let expected = if is_conditions { "map" } else { "atomic" };
+                assert_eq!(value.get("x-kubernetes-list-type"), Some(&json!(expected)), "{path}");
+            }
+            if value.get("additionalProperties").is_some() {
+                assert!(value.get("maxProperties").is_some(), "{path} has no maxProperties");
+            }
+        });
+    }
+    assert!(lists > 10, "only {lists} lists were seen");
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub mod collector;
 pub mod diagnostics;
 pub mod disturbance;
 pub mod fixtures;
+pub mod injection;
 pub mod install;
 pub mod kstatus;
 pub mod namespace;

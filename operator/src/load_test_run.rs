@@ -10,10 +10,12 @@ mod decide;
 #[cfg(test)]
 mod fixtures;
 mod memory;
+mod missing;
 mod observe;
 mod plan;
 mod pods;
 mod progress;
+mod refusal;
 mod results;
 mod runs;
 mod update_status;

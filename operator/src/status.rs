@@ -4,6 +4,8 @@
 //! its lease and does not know yet can't write over what its successor wrote: it fails by the version, and
 //! afterwards by the epoch that it then reads.
 
+pub mod texts;
+
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams},

@@ -13,9 +13,6 @@ use super::{
 };
 use crate::plan::Timeline;
 
-/// Most problems that the status lists.
-const MOST_PROBLEMS: usize = 20;
-
 /// What the autoscaler did between the start of the load and `end`, the end of the observation.
 pub fn analyse(
     observation: &Observation,
@@ -121,5 +118,5 @@ fn problems(observation: &Observation, start: Timestamp, end: Timestamp) -> Vec<
                 outage.message
             )
         });
-    out_of_order.chain(observation.problems.iter().cloned()).take(MOST_PROBLEMS).collect()
+    out_of_order.chain(observation.problems.iter().cloned()).collect()
 }

@@ -6,11 +6,6 @@ use upsurge_crds::v1alpha1::{ReplicaPoint, ScaleEvent};
 
 use super::ReplicaSample;
 
-/// Most points of a timeline in the status.
-const MOST_POINTS: usize = 200;
-/// Most scale events of one direction in the status.
-const MOST_EVENTS: usize = 100;
-
 /// The samples that are in force between two instants; the first is the state at the start.
 pub(super) struct Replicas {
     samples: Vec<ReplicaSample>,
@@ -72,15 +67,10 @@ impl Replicas {
         }
     }
 
-    /// The points of the status' timeline, thinned.
+    /// The points of the timeline.
     pub(super) fn points(&self) -> Vec<ReplicaPoint> {
-        let step = self.samples.len().div_ceil(MOST_POINTS).max(1);
-        let last = self.samples.len().saturating_sub(1);
-        let peak = self.samples.iter().position(|sample| sample.ready == self.peak());
-        let kept = |index: &usize| index.is_multiple_of(step) || *index == last || Some(*index) == peak;
-        (0..self.samples.len())
-            .filter(|index| step == 1 || kept(index))
-            .filter_map(|index| self.samples.get(index))
+        self.samples
+            .iter()
             .map(|sample| ReplicaPoint {
                 at: Time(sample.at),
                 seconds: seconds_between(self.start, sample.at),
@@ -106,7 +96,6 @@ impl Replicas {
                 }
                 _ => None,
             })
-            .take(MOST_EVENTS)
             .collect()
     }
 

@@ -77,9 +77,15 @@ pub fn generator(
 
     let mut problems = Vec::new();
     let mut warnings = Vec::new();
-    if let Some(late) = scheduled.as_ref().and_then(|scheduled| late(&scheduled.lag(metrics), max_lag)) {
+    // A cause is named once: a throttled thread has no time to spare either, and starts late.
+    let throttling = throttled.filter(|share| *share > THROTTLED_LIMIT).map(|share| throttling(share, usage));
+    let is_throttled = throttling.is_some();
+    problems.extend(throttling);
+    if let Some(late) =
+        scheduled.as_ref().and_then(|scheduled| late(&scheduled.lag(metrics), max_lag, is_throttled))
+    {
         problems.push(late);
-    } else if let Some(late) = late(&lag, max_lag) {
+    } else if let Some(late) = late(&lag, max_lag, is_throttled) {
         // Users who come late work as they should from then on: their figures can be trusted.
         warnings.push(late);
     }
@@ -88,20 +94,13 @@ pub fn generator(
     {
         problems.push(format!("only {done} of {due} iterations that were due were started"));
     }
-    if let Some(share) = throttled.filter(|share| *share > THROTTLED_LIMIT) {
-        problems.push(format!(
-            "runners were throttled in {} of their CPU periods: raise spec.runner.resources or \
-             spec.runner.parallelism",
-            percent(share)
-        ));
-    }
     if (starts.len() as u64) < u64::from(runners) {
         problems.push(format!("only {} of {runners} runners started", starts.len()));
     }
     if let Some(apart) = spread.filter(|apart| i128::from(*apart) > SPREAD_LIMIT.as_nanos() as i128) {
         problems.push(format!("the runners started {} apart", milliseconds(apart as f64 / 1e6)));
     }
-    if let Some(busy) = saturated(usage) {
+    if let Some(busy) = saturated(usage).filter(|_| !is_throttled) {
         // Users who don't pause drive as fast as they can: being busy is what they are asked for.
         if scheduled.is_some() { &mut problems } else { &mut warnings }.push(busy);
     }
@@ -127,17 +126,34 @@ pub fn generator(
     }
 }
 
-/// Words for a lag that is beyond what is sound.
-fn late(lag: &Trend, max_lag: Duration) -> Option<String> {
+/// Words for a lag that is beyond what is sound; with what to do about it, unless its cause was named.
+fn late(lag: &Trend, max_lag: Duration, is_explained: bool) -> Option<String> {
     let (high, limit) = (lag.percentile(99.0), max_lag.as_secs_f64() * 1e3);
+    let advice = if is_explained {
+        ""
+    } else {
+        ": give the runners more CPU, raise spec.runner.parallelism, or allow for it"
+    };
     (high > limit && lag.longer_than(limit) >= LATE_LEAST).then(|| {
         format!(
-            "the generator started iterations late: 99th percentile {} (spec.runner.maxLag is {}): give the runners more \
-             CPU, raise spec.runner.parallelism, or allow for it",
+            "the generator started iterations late: 99th percentile {} (spec.runner.maxLag is {}){advice}",
             milliseconds(high),
             milliseconds(limit)
         )
     })
+}
+
+fn throttling(share: f64, usage: &GeneratorDelta) -> String {
+    let busiest = if usage.watched_seconds > 0.0 {
+        format!(" (busiest core {} of what it may use)", percent(usage.busiest_core))
+    } else {
+        String::new()
+    };
+    format!(
+        "runners were throttled in {} of their CPU periods{busiest}: raise spec.runner.resources.limits.cpu, which a \
+         LimitRange of the namespace may have set, or spec.runner.parallelism",
+        percent(share)
+    )
 }
 
 fn saturated(usage: &GeneratorDelta) -> Option<String> {

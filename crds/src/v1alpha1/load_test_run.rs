@@ -2,6 +2,8 @@
 
 #![allow(clippy::duplicated_attributes, reason = "each column states its type")]
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Condition, apimachinery::pkg::apis::meta::v1::Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -115,22 +117,27 @@ pub struct LoadTestRunStatus {
 
     /// The same figures per stage, in the order of the stages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub stages: Vec<StageResult>,
 
     /// The same figures per request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub requests: Vec<RequestResult>,
 
     /// Checks made by `expect`, with how often they passed and failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub expectations: Vec<CheckCount>,
 
     /// What was recorded of the test's own metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub metrics: Vec<MetricResult>,
 
     /// Each threshold with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub thresholds: Vec<ThresholdResult>,
 
     /// What the autoscaler did.
@@ -139,6 +146,7 @@ pub struct LoadTestRunStatus {
 
     /// Prometheus checks with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub checks: Vec<PrometheusCheckResult>,
 
     /// Whether the generator did what was asked.
@@ -147,11 +155,13 @@ pub struct LoadTestRunStatus {
 
     /// Each runner and how it ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub runners: Vec<RunnerResult>,
 
     /// What went wrong beside the load. It changes no verdict, but should be known: for example, that the steps of
     /// `spec.after` failed and left data behind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub warnings: Vec<String>,
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
@@ -159,8 +169,16 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader_epoch: Option<i64>,
 
+    /// How many entries the lists of this status leave out, by the name of the list, so that it stays within 64 KiB; absent
+    /// if they are complete. What tells most is kept: what did not hold or broke, then what is slowest or fails most.
+    /// Example: `{requests: 950, autoscaling.timeline: 410}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub omitted: BTreeMap<String, i32>,
+
     /// State in the form that `kubectl wait`, Flux and Argo CD read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 }

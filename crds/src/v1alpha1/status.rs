@@ -183,6 +183,7 @@ pub struct MetricResult {
     pub type_: MetricType,
     /// The figures by name: `count` and `rate` of a counter; `value`, `min` and `max` of a gauge; `rate`, `passes` and
     /// `total` of a rate; `count`, `min`, `avg`, `p50`, `p95`, `p99` and `max` of a trend.
+    #[schemars(extend("maxProperties" = 16))]
     pub values: BTreeMap<String, String>,
 }
 
@@ -253,14 +254,18 @@ pub struct AutoscalingResult {
     /// The autoscaler's upper bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_replicas: Option<i32>,
-    /// Each change of desired, current or ready replicas; thinned when there are more than 200.
+    /// Each change of desired, current or ready replicas; of more than 100 those are kept
+    /// that show the course: both ends, the highest and lowest, and the others evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub timeline: Vec<ReplicaPoint>,
     /// Each increase of ready replicas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub scale_ups: Vec<ScaleEvent>,
     /// Each decrease of ready replicas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub scale_downs: Vec<ScaleEvent>,
     /// Seconds from the rise of the load until enough replicas were ready; absent if they never were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -273,9 +278,11 @@ pub struct AutoscalingResult {
     pub limited_by: Option<String>,
     /// Conditions of the autoscaler that were out of order during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub problems: Vec<String>,
     /// Each expectation with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub expectations: Vec<ExpectationResult>,
 }
 
@@ -334,6 +341,7 @@ pub struct GeneratorResult {
     pub healthy: bool,
     /// Why not.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub problems: Vec<String>,
     /// 99th percentile of the time by which the generator was late to start iterations, without the time
     /// that they waited for a free user.
@@ -354,7 +362,7 @@ pub struct GeneratorResult {
     /// Share of the iterations that were due which were started, or dropped for want of a user; absent without arrivals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved: Option<String>,
-    /// Highest share of a core that a load thread used over a second.
+    /// Highest share of a core that a load thread used over a second; of the CPU limit, where that is less than a core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busiest_core: Option<String>,
     /// Share of the time in which a load thread had no time to spare.
@@ -368,6 +376,7 @@ pub struct GeneratorResult {
     pub ports_left: Option<i64>,
     /// What should be known of the figures, although they can be trusted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub warnings: Vec<String>,
     /// Time between the first and the last runner's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -47,6 +47,7 @@ start_containerd() {
   start containerd env HTTPS_PROXY=$nowhere HTTP_PROXY=$nowhere NO_PROXY= containerd --config "$state/containerd.toml"
 }
 
+# Policies that change pods are on by default from Kubernetes 1.36 on; tests put sidecars beside runners with them.
 start_apiserver() {
   local pki=$state/pki
   start apiserver "$bin/kube" kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
@@ -61,7 +62,9 @@ start_apiserver() {
     --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
     --requestheader-extra-headers-prefix=X-Remote-Extra- \
     --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" \
-    --audit-policy-file="$state/audit-policy.yaml" --audit-log-path="$audit_log"
+    --audit-policy-file="$state/audit-policy.yaml" --audit-log-path="$audit_log" \
+    --feature-gates=MutatingAdmissionPolicy=true \
+    --runtime-config=admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicies=true,admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicybindings=true
 }
 
 # Shorter HPA periods than production's, so that tests of minutes show what takes a quarter of an hour there.

@@ -10,10 +10,10 @@ use upsurge_crds::{
     v1alpha1::{LoadTestStatus, Phase, Verdict},
 };
 
-use super::decide::{Decision, Trigger, age_key, is_active, rerun};
+use super::decide::{Decision, Trigger, age_key, is_active, remembered, rerun};
 use crate::{
     context::Context,
-    status::{self, WriteError},
+    status::{self, WriteError, texts},
 };
 
 /// The status that a test should have. Pure.
@@ -28,7 +28,7 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
             status.reruns = Some(status.reruns.unwrap_or_default() + 1);
         }
         if let Some(value) = rerun(test) {
-            status.last_rerun = Some(value.into());
+            status.last_rerun = Some(remembered(value));
         }
     }
     let shown = shown(decision, runs);
@@ -62,7 +62,7 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
         }
     };
     contract::apply(&mut status.conditions, &state, generation, now);
-    status
+    texts::bounded(status)
 }
 
 fn suspended(decision: &Decision) -> &'static str {

@@ -16,7 +16,7 @@ use upsurge_crds::{
     names::{FIELD_MANAGER, reasons},
 };
 
-use super::build::Objects;
+use super::{build::Objects, refusal};
 use crate::{
     naming::{self, run_labels},
     status::parameters,
@@ -58,7 +58,7 @@ impl Error {
             403 => reasons::PODS_FORBIDDEN,
             _ => return None,
         };
-        Some((reason, format!("failed to {verb} {what}: {}", status.message)))
+        Some((reason, format!("failed to {verb} {what}: {}", refusal::explained(&status.message))))
     }
 }
 

@@ -1,6 +1,8 @@
 //! The facts about a run: the run itself, its plan, its Job and pods, its target, and what the collector knows. Looks, and
 //! changes nothing. Read from the API server itself, because a cache may lag behind what was written a moment ago.
 
+mod pod_events;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -190,7 +192,8 @@ async fn objects(client: &Client, run: &LoadTestRun, runners: u32) -> Result<Obj
     if !job.owner_references().iter().any(|owner| owner.uid == uid) {
         return Err(Error::Foreign { name });
     }
-    let pods = pods(client, &namespace, &run.name_any(), &job).await?;
+    let mut pods = pods(client, &namespace, &run.name_any(), &job).await?;
+    pod_events::complete(client, &namespace, &mut pods).await.map_err(failed("events of the runner pods"))?;
     let mut observed = Objects { job: Some(JobState::of(&job)), pods, forbidden: None };
     if observed.pods.len() < runners as usize
         && job.status.as_ref().is_none_or(|status| status.conditions.is_none())

@@ -28,9 +28,12 @@ use crate::collector::SessionSnapshot;
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
     status.start_time = snapshot.t0.map(Time);
+    // The lists are made anew, and nothing is left out of them yet.
+    status.omitted.clear();
     status.runners = runners(snapshot, pods);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
-        status.summary = Some(figures(plan, snapshot).summary);
+        let (timeline, loads) = (plan.timeline(), plan.loads());
+        status.summary = Some(results::total(&snapshot.metrics, timeline, loads, snapshot.elapsed));
         status.generator = Some(generator(plan, snapshot));
     }
 }
@@ -47,6 +50,8 @@ pub fn conclude(
     now: Timestamp,
 ) -> Outcome {
     status.start_time = snapshot.t0.map(Time);
+    // The lists are made anew, and nothing is left out of them yet.
+    status.omitted.clear();
     status.runners = runners(snapshot, pods);
     let Some(t0) = snapshot.t0 else {
         return without_load(cause);

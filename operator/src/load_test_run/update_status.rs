@@ -81,8 +81,9 @@ pub async fn update(
     run: &LoadTestRun,
     wanted: LoadTestRunStatus,
 ) -> Result<bool, WriteError> {
-    let mut wanted = bounded(wanted);
+    let mut wanted = wanted;
     conditions(&mut wanted, run.metadata.generation, Timestamp::now());
+    let wanted = bounded(wanted);
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     let written = status::write(&context.fence, &api, run, wanted.clone()).await?;
     if written {
@@ -98,6 +99,7 @@ pub async fn retrying(context: &Context, run: &LoadTestRun, error: &str) {
     let message = format!("{error}; trying again");
     let state = contract::State::Retrying { message: &message };
     contract::apply(&mut wanted.conditions, &state, run.metadata.generation, Timestamp::now());
+    let wanted = bounded(wanted);
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     if let Err(error) = status::write(&context.fence, &api, run, wanted).await {
         info!(%error, "failed to say in the status that the run is being retried");

@@ -32,7 +32,7 @@ impl GeneratorProbe {
             // Could not be read: without file descriptors nothing can.
             (now.periods, now.throttled_periods) = (self.last.periods, self.last.throttled_periods);
         }
-        let load = self.threads.look();
+        let load = self.threads.look(cgroup::limit());
         let delta = GeneratorDelta {
             cpu_seconds: (now.cpu_seconds - self.last.cpu_seconds).max(0.0),
             periods: now.periods.saturating_sub(self.last.periods),

@@ -88,6 +88,17 @@ fn a_new_value_of_the_annotation_makes_one_more_run_of_the_same_spec() {
     assert_eq!((name, trigger), (naming::run("checkout", 1, Some(("b", 0))).as_str(), Trigger::Rerun));
 }
 
+#[rstest]
+#[case::as_this_operator_keeps_it(remembered(&"a".repeat(5_000)))]
+#[case::as_an_earlier_one_kept_it("a".repeat(5_000))]
+fn a_long_value_of_the_annotation_is_known_again_and_told_from_another(#[case] kept: String) {
+    assert!(remembered(&kept).len() < 200);
+    let long = |text: &str| after(annotated(test(1, 5), text), &test(1, 5), Some(&kept));
+    assert_eq!(decide(&long(&"a".repeat(5_000)), &[]), Decision::Nothing);
+    let other = decide(&long(&"a".repeat(5_001)), &[]);
+    assert_eq!(started(&other).map(|(_, trigger)| trigger), Some(Trigger::Rerun));
+}
+
 #[test]
 fn a_value_of_the_annotation_that_comes_back_makes_a_run_of_its_own() {
     let (mut state, mut names) = (after(test(1, 5), &test(1, 5), None), Vec::new());

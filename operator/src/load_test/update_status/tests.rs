@@ -115,3 +115,20 @@ fn a_test_whose_runs_were_deleted_keeps_what_it_showed() {
     assert_eq!((aborted.phase, aborted.verdict), (Some(Phase::Finished), Some(Verdict::Aborted)));
     assert!(find(&aborted.conditions, conditions::FAILED).unwrap().message.contains("was deleted"));
 }
+
+#[test]
+fn whatever_a_test_shows_is_small() {
+    let mut long = run(Phase::Finished, Some(Verdict::Failed), &"reason ".repeat(10_000));
+    long.status.as_mut().unwrap().message = Some("\"p95\" was 300ms; ".repeat(10_000));
+    let message = "spec.scenarios[0]: wrong; ".repeat(10_000);
+    for decision in [Decision::Nothing, Decision::Refuse { message }, Decision::Start(start())] {
+        let mut test = test();
+        let rerun = test.metadata.annotations.as_mut().unwrap().values_mut().next().unwrap();
+        *rerun = "again".repeat(10_000);
+        let small = status(&test, &decision, std::slice::from_ref(&long), now());
+        let size = serde_json::to_string(&small).unwrap().len();
+        assert!(size <= 64 << 10, "{size} bytes");
+        test.status = Some(small.clone());
+        assert_eq!(status(&test, &decision, std::slice::from_ref(&long), now()).conditions, small.conditions);
+    }
+}

@@ -1,7 +1,7 @@
 //! The volume with the files that a test takes from ConfigMaps and Secrets.
 //!
-//! What does not exist does not keep the pod from starting: the runner looks for its files and says which
-//! one is missing, which is more than an event of the kubelet would.
+//! What does not exist yet keeps the pod from starting: the kubelet looks for it again and again, and its events say what
+//! is missing. A pod that started without would see it only when the kubelet next looks, up to two minutes later.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn projection(kind: FileKind, name: String, files: &[FileId]) -> VolumeProjectio
         mode: None,
         user: None,
     });
-    let (items, optional) = (Some(items.collect()), Some(true));
+    let (items, optional) = (Some(items.collect()), Some(false));
     match kind {
         FileKind::ConfigMap => VolumeProjection {
             config_map: Some(ConfigMapProjection { name, items, optional }),

@@ -20,7 +20,11 @@ use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 
 use super::{files, metadata};
-use crate::{load_test_run::plan::Plan, naming, settings::RunnerDefaults};
+use crate::{
+    load_test_run::{plan::Plan, pods},
+    naming,
+    settings::RunnerDefaults,
+};
 
 const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
 const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";
@@ -102,7 +106,7 @@ fn container(plan: &Plan, defaults: &RunnerDefaults) -> Container {
         ..VolumeMount::default()
     };
     Container {
-        name: "runner".into(),
+        name: pods::CONTAINER.into(),
         image: Some(runner.image.clone().unwrap_or_else(|| defaults.image.clone())),
         image_pull_policy: Some(defaults.image_pull_policy.clone()),
         args: Some(vec!["agent".into()]),

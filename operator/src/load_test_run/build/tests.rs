@@ -152,10 +152,10 @@ fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
     assert_eq!(
         serde_json::to_value(files::volume(&spec)).unwrap(),
         json!({"name": "files", "projected": {"sources": [
-            {"configMap": {"name": "users", "optional": true, "items": [
+            {"configMap": {"name": "users", "optional": false, "items": [
                 {"key": "b.csv", "path": "configmap/users/b.csv"},
                 {"key": "a.csv", "path": "configmap/users/a.csv"}]}},
-            {"secret": {"name": "keys", "optional": true, "items": [
+            {"secret": {"name": "keys", "optional": false, "items": [
                 {"key": "tls.key", "path": "secret/keys/tls.key"}]}},
         ]}})
     );

@@ -85,7 +85,7 @@ impl Objects {
     pub fn may_be_at_work(&self, runners: u32) -> bool {
         let Some(job) = &self.job else { return false };
         let over = job.finished || job.failure.is_some() || job.deleting;
-        let all_ended = self.pods.len() >= runners as usize && self.pods.iter().all(|pod| pod.end.is_some());
+        let all_ended = self.pods.len() >= runners as usize && self.pods.iter().all(RunnerPod::is_over);
         !over && !all_ended
     }
 }

@@ -11,7 +11,11 @@ use upsurge_crds::{
 };
 
 use super::{Cause, Facts, counted, passed};
-use crate::load_test_run::pods::{PodEnd, RunnerPod};
+use crate::load_test_run::{
+    missing,
+    pods::{PodEnd, RunnerPod},
+    refusal,
+};
 
 /// Time that a container gets to be created although its image or configuration is missing: enough for a second try.
 const CREATE_PATIENCE: Duration = Duration::from_secs(10);
@@ -21,6 +25,9 @@ const FORBIDDEN_PATIENCE: Duration = Duration::from_secs(5);
 const LAST_WORDS_PATIENCE: Duration = Duration::from_secs(5);
 /// Exit code of a runner that was told to end by a signal, as Kubernetes does to the others when one fails.
 const TERMINATED: i32 = 143;
+
+/// What to do about a container that does not even start in its memory.
+const TOO_SMALL: &str = "the memory limit is too low to start in: raise spec.runner.resources.limits.memory";
 
 /// What broke, if something did.
 pub fn find(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
@@ -79,6 +86,12 @@ fn ended(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
 
 /// How a pod ended that should not have, as a reason of ours and in words.
 pub fn manner(end: &PodEnd) -> (&'static str, String) {
+    if let Some(init) = &end.init {
+        return (reasons::RUNNER_LOST, format!("never started: {init}"));
+    }
+    if is_too_small(&end.message) && end.exit_code != Some(0) {
+        return (reasons::RUNNER_OOM_KILLED, format!("could not start: {TOO_SMALL}"));
+    }
     if end.reason == "OOMKilled" {
         let what = "ran out of memory and was killed; raise spec.runner.resources or spec.runner.parallelism";
         return (reasons::RUNNER_OOM_KILLED, what.into());
@@ -95,6 +108,11 @@ pub fn manner(end: &PodEnd) -> (&'static str, String) {
         (None, _) if end.reason.is_empty() => (reasons::RUNNER_LOST, "was ended by Kubernetes".into()),
         (None, _) => (reasons::RUNNER_LOST, format!("was ended by Kubernetes ({})", end.reason)),
     }
+}
+
+/// Whether a container runtime says that a container's memory limit is too low for it to start.
+fn is_too_small(message: &str) -> bool {
+    ["memory limit too low", "container init was OOM-killed"].iter().any(|words| message.contains(words))
 }
 
 /// A runner says that it was stopped, and nobody here told it to.
@@ -117,15 +135,21 @@ fn not_created(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
     let broken = facts.pods.iter().find_map(|pod| {
         let (reason, message) = pod.waiting.as_ref()?;
         let cause = container_problem(reason)?;
+        // What is missing may be on its way: it is waited for until `deadlines.prepare`.
+        if missing::named(message, facts.plan.test()).is_some() {
+            return None;
+        }
         let patience = if cause.1 { Duration::ZERO } else { CREATE_PATIENCE };
         let who = runner(facts, pod.index);
+        let advice = if is_too_small(message) { format!("{TOO_SMALL}: ") } else { String::new() };
         lasted(pod, patience)
-            .then(|| Cause::breakdown(cause.0, format!("{who} can't start: {reason}: {message}")))
+            .then(|| Cause::breakdown(cause.0, format!("{who} can't start: {advice}{reason}: {message}")))
     });
     broken.or_else(|| {
         let created = facts.job.and_then(|job| job.created)?;
         let message = facts.forbidden.filter(|_| passed(created, now) >= FORBIDDEN_PATIENCE)?;
-        Some(Cause::breakdown(reasons::PODS_FORBIDDEN, format!("runner pods can't be created: {message}")))
+        let message = format!("runner pods can't be created: {}", refusal::explained(message));
+        Some(Cause::breakdown(reasons::PODS_FORBIDDEN, message))
     })
 }
 
@@ -155,8 +179,12 @@ fn without_job(facts: &Facts<'_>) -> Option<Cause> {
         return Some(Cause::breakdown(reasons::RUNNER_LOST, message));
     }
     let (reason, message) = job.failure.as_ref()?;
-    // One runner failed, so the others are being ended; the one that failed is seen by its pod, if it still exists.
-    Some(Cause::breakdown(reasons::RUNNER_FAILED, format!("Job {name} failed: {reason}: {message}")))
+    // One runner failed, so the others are being ended; the one that failed is seen by its pod, if it still exists. Or
+    // it was not the runner that failed.
+    let beside = facts.pods.iter().find_map(|pod| Some((pod, pod.beside.as_ref()?)));
+    let beside = beside.map(|(pod, words)| format!("; {words} beside {}", runner(facts, pod.index)));
+    let message = format!("Job {name} failed: {reason}: {message}{}", beside.unwrap_or_default());
+    Some(Cause::breakdown(reasons::RUNNER_FAILED, message))
 }
 
 /// A runner was there, and its pod is no more.
@@ -197,9 +225,14 @@ fn silent(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
 /// A deadline has passed. If it is known what held things up, that is the reason.
 pub fn overdue(facts: &Facts<'_>, field: &str, limit: TimeSpan, state: &str) -> Cause {
     let unschedulable = facts.pods.iter().any(|pod| pod.unschedulable.is_some());
-    let failing = facts.pods.iter().find_map(|pod| container_problem(&pod.waiting.as_ref()?.0));
+    let failing = facts.pods.iter().find_map(|pod| {
+        let (reason, message) = pod.waiting.as_ref()?;
+        let problem = container_problem(reason).map(|(reason, _)| reason);
+        let missing = || missing::named(message, facts.plan.test()).map(|_| reasons::FILE_NOT_FOUND);
+        problem.or_else(missing)
+    });
     let reason = match failing {
-        Some((reason, _)) => reason,
+        Some(reason) => reason,
         None if unschedulable => reasons::UNSCHEDULABLE,
         None if facts.forbidden.is_some() => reasons::PODS_FORBIDDEN,
         None => reasons::DEADLINE_EXCEEDED,
@@ -210,15 +243,23 @@ pub fn overdue(facts: &Facts<'_>, field: &str, limit: TimeSpan, state: &str) -> 
 /// What holds up the preparation, for the status.
 pub fn obstacle(facts: &Facts<'_>) -> String {
     if let Some(message) = facts.forbidden {
-        return format!("; pods can't be created: {message}");
+        return format!("; pods can't be created: {}", refusal::explained(message));
     }
-    let told = facts.pods.iter().find_map(|pod| {
+    let says_more = |pod: &&RunnerPod| {
+        pod.unschedulable.is_some() || pod.waiting.as_ref().is_some_and(|(_, message)| !message.is_empty())
+    };
+    let told = facts.pods.iter().filter(says_more).chain(facts.pods).find_map(|pod| {
         let who = || runner(facts, pod.index);
         if let Some(message) = &pod.unschedulable {
             return Some(format!("; {} finds no node: {message}", who()));
         }
         let (reason, message) = pod.waiting.as_ref()?;
-        let text = if message.is_empty() { reason.clone() } else { format!("{reason}: {message}") };
+        let text = match missing::named(message, facts.plan.test()) {
+            Some(missing) => format!("{missing}; {reason}: {message}"),
+            None if message.is_empty() => reason.clone(),
+            None if is_too_small(message) => format!("{TOO_SMALL}; {reason}: {message}"),
+            None => format!("{reason}: {message}"),
+        };
         Some(format!("; {} waits: {text}", who()))
     });
     told.unwrap_or_default()

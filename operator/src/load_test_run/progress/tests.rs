@@ -107,6 +107,19 @@ fn waiting(reason: &str) -> Option<(String, String)> {
     Some((reason.into(), "the details".into()))
 }
 
+/// Words of the kubelet, of a container runtime and of the Job controller.
+const NO_FILE: &str = "MountVolume.SetUp failed for volume \"files\" : configmap \"users\" not found";
+const NO_SECRET: &str = "secret \"shop-login\" not found";
+const TOO_SMALL: &str = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc \
+    create failed: unable to start container process: container init was OOM-killed (memory limit too low?): unknown";
+const QUOTA: &str = "Error creating: pods \"base-0-abcde\" is forbidden: failed quota: compute: must specify limits.cpu \
+    for: runner; limits.memory for: runner";
+
+fn with_file(case: Case) -> Case {
+    let source = json!({"configMapKeyRef": {"name": "users", "key": "users.csv"}});
+    case.with(|case| case.spec = json!({"data": [{"name": "users", "csv": {"source": source}}]}))
+}
+
 fn entered(transition: &Transition) -> Option<Phase> {
     match transition {
         Transition::Enter { phase, .. } => Some(*phase),
@@ -138,6 +151,27 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
 #[case::image_name(preparing().pod(|pod| pod.waiting = waiting("InvalidImageName")), 1, "ImagePullFailed", "the details")]
 #[case::secret(preparing().pod(|pod| pod.waiting = waiting("CreateContainerConfigError")), 11, "ContainerConfigError", "details")]
 #[case::quota(preparing().with(|case| (case.pods, case.forbidden) = (vec![], Some("exceeded quota"))), 6, "PodsForbidden", "exceeded quota")]
+#[case::no_limits(
+    preparing().with(|case| (case.pods, case.forbidden) = (vec![], Some(QUOTA))), 6, "PodsForbidden",
+    "set spec.runner.resources.limits.cpu")]
+#[case::a_file_that_never_came(
+    with_file(preparing().pod(|pod| pod.waiting = Some(("FailedMount".into(), NO_FILE.into())))), 300, "FileNotFound",
+    "runner 1 of 3 (pod pod-1) waits: ConfigMap users does not exist (spec.data[0].csv.source.configMapKeyRef)")]
+#[case::a_secret_that_never_came(
+    preparing().pod(|pod| pod.waiting = Some(("CreateContainerConfigError".into(), NO_SECRET.into()))), 300,
+    "ContainerConfigError", "Secret shop-login does not exist (spec.secrets[0].secretKeyRef)")]
+#[case::too_little_memory(
+    preparing().ended(128, "StartError").pod(|pod| pod.end.as_mut().unwrap().message = TOO_SMALL.into()), 13,
+    "RunnerOOMKilled", "raise spec.runner.resources.limits.memory")]
+#[case::init_container(
+    preparing().pod(|pod| pod.end =
+        Some(PodEnd { init: Some("init container proxy exited with code 3".into()), ..PodEnd::default() })), 13,
+    "RunnerLost", "runner 1 of 3 (pod pod-1) never started: init container proxy exited with code 3")]
+#[case::sidecar(
+    running().with(|case| {
+        case.job.as_mut().unwrap().failure = Some(("BackoffLimitExceeded".into(), "too many failures".into()));
+        case.pods[1].beside = Some("container proxy exited with code 9".into());
+    }), 13, "RunnerFailed", "container proxy exited with code 9 beside runner 1 of 3 (pod pod-1)")]
 #[case::no_room(preparing().pod(|pod| pod.unschedulable = Some("0/1 nodes".into())), 300, "Unschedulable", "0/1 nodes")]
 #[case::too_slow(
     preparing(),
@@ -184,6 +218,9 @@ fn what_breaks_stops_the_run_with_its_reason(
 
 #[rstest]
 #[case::an_image_may_come(preparing().pod(|pod| pod.waiting = waiting("ErrImagePull")), 9)]
+#[case::a_file_may_come(with_file(preparing().pod(|pod| pod.waiting = Some(("FailedMount".into(), NO_FILE.into())))), 299)]
+#[case::a_secret_may_come(
+    preparing().pod(|pod| pod.waiting = Some(("CreateContainerConfigError".into(), NO_SECRET.into()))), 299)]
 #[case::room_may_be_made(preparing().pod(|pod| pod.unschedulable = Some("0/1 nodes".into())), 200)]
 #[case::quota_may_be_freed(preparing().with(|case| (case.pods, case.forbidden) = (vec![], Some("exceeded quota"))), 4)]
 #[case::containers_are_created_sometime(preparing().pod(|pod| pod.waiting = waiting("ContainerCreating")), 100)]
@@ -276,6 +313,8 @@ fn not_seen_to_run(pod: &mut RunnerPod) {
 
 #[rstest]
 #[case::settled(collecting(), 1, true)]
+#[case::a_sidecar_goes_on(
+    collecting().pod(|pod| pod.lingers = true), 1, true)]
 #[case::pods_still_leave(collecting().with(|case| case.pods = pods()), 1, false)]
 #[case::a_pod_at_work_is_not_seen_to_run_yet(collecting().pod(not_seen_to_run), 1, false)]
 #[case::a_pod_in_the_place_of_the_runner_never_ran(

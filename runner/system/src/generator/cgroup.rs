@@ -1,4 +1,4 @@
-//! How often the container was throttled.
+//! The container's CPU limit, and how often it was throttled.
 
 use std::{fs, path::PathBuf};
 
@@ -8,12 +8,32 @@ const CGROUPS: &str = "/sys/fs/cgroup";
 /// Scheduling periods of the process's cgroup and those in which it was throttled; zeros where there
 /// is no CPU limit.
 pub(super) fn throttling() -> (u64, u64) {
-    let found = places().into_iter().find_map(|place| parse(&fs::read_to_string(place).ok()?));
-    found.unwrap_or_default()
+    read("cpu.stat", parse).unwrap_or_default()
 }
 
-/// Where `cpu.stat` may be, for both versions of cgroups, with and without a cgroup namespace.
-fn places() -> Vec<PathBuf> {
+/// Cores that the process's cgroup may use; `None` where there is no CPU limit.
+pub(super) fn limit() -> Option<f64> {
+    let number = |text: &str| text.trim().parse::<f64>().ok();
+    // The second version of cgroups, then the first.
+    read("cpu.max", |text| Some(quota(text))).unwrap_or_else(|| {
+        let (quota, period) = (read("cpu.cfs_quota_us", number)?, read("cpu.cfs_period_us", number)?);
+        (quota > 0.0 && period > 0.0).then_some(quota / period)
+    })
+}
+
+/// Reads `cpu.max`, as `2000 100000` or `max 100000`.
+fn quota(text: &str) -> Option<f64> {
+    let (quota, period) = text.trim().split_once(' ')?;
+    let (quota, period) = (quota.parse::<f64>().ok()?, period.parse::<f64>().ok()?);
+    (period > 0.0).then_some(quota / period)
+}
+
+fn read<T>(file: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    places(file).into_iter().find_map(|place| parse(&fs::read_to_string(place).ok()?))
+}
+
+/// Where a file of the cgroup may be, for both versions of cgroups, with and without a cgroup namespace.
+fn places(file: &str) -> Vec<PathBuf> {
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let mut places = Vec::new();
     for line in own.lines() {
@@ -21,14 +41,14 @@ fn places() -> Vec<PathBuf> {
         let (Some(controllers), Some(path)) = (fields.next(), fields.next()) else { continue };
         let path = path.trim_start_matches('/');
         if controllers.is_empty() {
-            places.push(PathBuf::from(CGROUPS).join(path).join("cpu.stat"));
+            places.push(PathBuf::from(CGROUPS).join(path).join(file));
         } else if controllers.split(',').any(|controller| controller == "cpu") {
-            places.push(PathBuf::from(CGROUPS).join(controllers).join(path).join("cpu.stat"));
-            places.push(PathBuf::from(CGROUPS).join("cpu").join(path).join("cpu.stat"));
+            places.push(PathBuf::from(CGROUPS).join(controllers).join(path).join(file));
+            places.push(PathBuf::from(CGROUPS).join("cpu").join(path).join(file));
         }
     }
-    places.push(PathBuf::from(CGROUPS).join("cpu.stat"));
-    places.push(PathBuf::from(CGROUPS).join("cpu/cpu.stat"));
+    places.push(PathBuf::from(CGROUPS).join(file));
+    places.push(PathBuf::from(CGROUPS).join("cpu").join(file));
     places
 }
 
@@ -49,5 +69,14 @@ mod tests {
         assert_eq!(parse(second), Some((40, 7)));
         assert_eq!(parse("nr_periods 3\nnr_throttled 0\nthrottled_time 0\n"), Some((3, 0)));
         assert_eq!(parse("usage_usec 5\n"), None);
+    }
+
+    #[test]
+    fn a_limit_is_a_number_of_cores() {
+        assert_eq!(quota("2000 100000\n"), Some(0.02));
+        assert_eq!(quota("150000 100000\n"), Some(1.5));
+        assert_eq!(quota("max 100000\n"), None);
+        assert_eq!(quota(""), None);
+        assert!(limit().is_none_or(|cores| cores > 0.0));
     }
 }

@@ -41,28 +41,30 @@ impl Default for Threads {
 }
 
 impl Threads {
-    /// What has happened since the last look; nothing if that is too short ago, which then goes on.
-    pub(super) fn look(&mut self) -> Load {
+    /// What has happened since the last look; nothing if that is too short ago, which then goes on. With a limit of less
+    /// than a core, shares are of that.
+    pub(super) fn look(&mut self, limit: Option<f64>) -> Load {
         let seconds = self.at.elapsed().as_secs_f64();
         if seconds < SHORTEST {
             return Load::default();
         }
         let now = read();
-        let load = compare(&self.last, &now, seconds);
+        let load = compare(&self.last, &now, seconds * limit.unwrap_or(1.0).min(1.0), seconds);
         (self.at, self.last) = (Instant::now(), now);
         load
     }
 }
 
-fn compare(last: &BTreeMap<u32, Times>, now: &BTreeMap<u32, Times>, seconds: f64) -> Load {
+/// Compares two looks, so many seconds apart, in which a thread could have so many seconds of CPU time.
+fn compare(last: &BTreeMap<u32, Times>, now: &BTreeMap<u32, Times>, available: f64, seconds: f64) -> Load {
     let mut load = Load::default();
     for (id, times) in now {
         let Some(before) = last.get(id) else { continue };
-        let share = |now: u64, before: u64| now.saturating_sub(before) as f64 / 1e9 / seconds;
-        let (ran, waited) = (share(times.ran, before.ran), share(times.waited, before.waited));
+        let passed = |now: u64, before: u64| now.saturating_sub(before) as f64 / 1e9;
+        let (ran, waited) = (passed(times.ran, before.ran), passed(times.waited, before.waited));
         load.watched = seconds;
-        load.busiest = load.busiest.max(ran.min(1.0));
-        if ran + waited >= SATURATED {
+        load.busiest = load.busiest.max((ran / available).min(1.0));
+        if (ran + waited) / seconds >= SATURATED {
             load.saturated = seconds;
         }
     }
@@ -108,10 +110,12 @@ mod tests {
         let last = BTreeMap::from([(1, times(0, 0)), (2, times(500, 500))]);
         let now =
             BTreeMap::from([(1, times(600_000_000, 360_000_000)), (2, times(700, 500)), (3, times(9, 9))]);
-        let load = compare(&last, &now, 1.0);
+        let load = compare(&last, &now, 1.0, 1.0);
         assert_eq!(load, Load { watched: 1.0, saturated: 1.0, busiest: 0.6 });
-        assert_eq!(compare(&last, &now, 2.0), Load { watched: 2.0, saturated: 0.0, busiest: 0.3 });
-        assert_eq!(compare(&last, &BTreeMap::new(), 1.0), Load::default());
+        assert_eq!(compare(&last, &now, 2.0, 2.0), Load { watched: 2.0, saturated: 0.0, busiest: 0.3 });
+        // With a limit of 0.6 cores, 0.6 s in 2 s are half of what there is.
+        assert_eq!(compare(&last, &now, 1.2, 2.0).busiest, 0.5);
+        assert_eq!(compare(&last, &BTreeMap::new(), 1.0, 1.0), Load::default());
         assert_eq!(parse("123 45 6\n"), Some(times(123, 45)));
         assert_eq!(parse("123\n"), None);
     }
@@ -133,7 +137,7 @@ mod tests {
             let mut threads = Threads::default();
             while begun.elapsed() < Duration::from_secs(60) {
                 thread::sleep(Duration::from_millis(250));
-                let load = threads.look();
+                let load = threads.look(None);
                 if wanted(&load) {
                     return load;
                 }

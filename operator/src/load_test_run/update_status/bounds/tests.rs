@@ -1,110 +1,256 @@
-//! A status stays small, and keeps what tells most.
+//! A status stays small, keeps what tells most, and says what it leaves out.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use upsurge_crds::v1alpha1::{
-    AutoscalingResult, CheckCount, PrometheusCheckResult, ReplicaPoint, RequestResult, RunSummary,
-    StageResult, ThresholdResult,
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time};
+use kube::CustomResourceExt;
+use proptest::prelude::*;
+use serde_json::Value;
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{
+        AutoscalingResult, CheckCount, ExpectationResult, GeneratorResult, LatencySummary, MetricResult,
+        MetricType, PrometheusCheckResult, ReplicaPoint, RequestResult, RunSummary, RunnerResult, ScaleEvent,
+        StageResult, ThresholdResult,
+    },
 };
 
 use super::*;
 
-/// A status with every list as long, and every text as wide, as a spec can make it.
-fn huge() -> LoadTestRunStatus {
-    let wide = |length: usize| "ä".repeat(length);
-    let point = |n: i32| ReplicaPoint {
-        at: Time(Timestamp::UNIX_EPOCH),
-        seconds: f64::from(n),
-        desired: n,
-        current: n,
-        ready: n,
-    };
-    let request = |_| RequestResult { name: wide(256), scenario: wide(128), summary: RunSummary::default() };
-    let stage = |_| StageResult {
-        name: wide(63),
-        start_seconds: 0.0,
+/// How many entries the lists of a status have, and how wide its texts are.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    entries: i32,
+    width: usize,
+    letter: char,
+}
+
+impl Shape {
+    fn text(self, longest: usize) -> String {
+        self.letter.to_string().repeat(self.width.min(longest))
+    }
+
+    fn list<T>(self, most: i32, entry: impl Fn(i32) -> T) -> Vec<T> {
+        (0..self.entries.min(most)).map(entry).collect()
+    }
+}
+
+fn latency(p95: i32) -> LatencySummary {
+    let text = |value: i32| format!("{value}.4ms");
+    LatencySummary {
+        min: text(1),
+        mean: text(p95 / 2),
+        p50: text(p95 / 2),
+        p90: text(p95),
+        p95: text(p95),
+        p99: text(p95),
+        p999: text(p95),
+        max: text(2 * p95),
+    }
+}
+
+/// Later requests are slower, earlier ones fail more.
+fn summary(n: i32) -> RunSummary {
+    RunSummary {
+        requests: 10_000,
+        requests_per_second: "166.67".into(),
+        error_rate: format!("{}%", 100.0 / f64::from(n + 1)),
+        iterations: 10_000,
+        latency: latency(n + 10),
+        response_time: Some(latency(n + 10)),
+        ..RunSummary::default()
+    }
+}
+
+/// A status with lists as long, and texts as wide, as a spec and a cluster can make them.
+fn status(shape: Shape) -> LoadTestRunStatus {
+    let at = Time(Timestamp::UNIX_EPOCH);
+    let point =
+        |n: i32| ReplicaPoint { at: at.clone(), seconds: f64::from(n), desired: n, current: n, ready: n };
+    let step = |n: i32| ScaleEvent { at: at.clone(), seconds: f64::from(n), from: n, to: n + 1 };
+    let name = |n: i32| format!("{n}{}", shape.text(250));
+    let request = |n| RequestResult { name: name(n), scenario: shape.text(128), summary: summary(n) };
+    let stage = |n| StageResult {
+        name: name(n),
+        start_seconds: f64::from(n),
         duration_seconds: 1.0,
-        summary: RunSummary::default(),
+        summary: summary(n),
     };
-    let threshold = |_| ThresholdResult {
-        metric: wide(400),
-        condition: wide(64),
-        observed: wide(20),
-        passed: true,
-        detail: Some(wide(64)),
+    let threshold = |n| ThresholdResult {
+        metric: name(n),
+        condition: shape.text(128),
+        observed: shape.text(64),
+        passed: n % 3 != 0,
+        detail: Some(shape.text(2_000)),
     };
-    let check = |_| CheckCount { name: wide(300), request: wide(256), passes: 1, fails: 0 };
-    let prometheus = |_| PrometheusCheckResult {
-        name: wide(128),
-        condition: wide(32),
+    let expectation = |n| ExpectationResult {
+        name: name(n),
+        expected: "1".into(),
+        observed: "2".into(),
+        passed: false,
+        message: Some(shape.text(2_000)),
+    };
+    let check = |n| CheckCount { name: name(n), request: shape.text(256), passes: 1, fails: i64::from(n) };
+    let metric = |n| MetricResult {
+        name: name(n),
+        type_: MetricType::Trend,
+        values: ["count", "p95"].map(|name| (name.into(), shape.text(50))).into(),
+    };
+    let prometheus = |n| PrometheusCheckResult {
+        name: name(n),
+        condition: shape.text(64),
         observed: None,
         passed: false,
-        message: Some(wide(100_000)),
+        message: Some(shape.text(2_000)),
     };
     let runner = |index| RunnerResult {
         index,
-        pod: Some(wide(63)),
+        pod: Some(shape.text(253)),
         state: "Completed".into(),
-        message: Some(wide(10_000)),
-        ..RunnerResult::default()
+        start_time: Some(MicroTime(Timestamp::UNIX_EPOCH)),
+        message: Some(shape.text(2_000)),
+    };
+    let condition = |type_: &str| Condition {
+        type_: type_.into(),
+        status: "True".into(),
+        reason: "ThresholdsBreached".into(),
+        message: shape.text(20_000),
+        observed_generation: Some(1),
+        last_transition_time: at.clone(),
     };
     LoadTestRunStatus {
-        message: Some(wide(100_000)),
-        requests: (0..1_000).map(request).collect(),
-        stages: (0..100).map(stage).collect(),
-        thresholds: (0..100).map(threshold).collect(),
-        expectations: (0..1_000).map(check).collect(),
-        checks: (0..50).map(prometheus).collect(),
-        runners: (0..1_000).map(runner).collect(),
+        message: Some(shape.text(20_000)),
+        summary: Some(summary(1)),
+        requests: shape.list(1_000, request),
+        stages: shape.list(100, stage),
+        thresholds: shape.list(100, threshold),
+        expectations: shape.list(1_000, check),
+        metrics: shape.list(50, metric),
+        checks: shape.list(50, prometheus),
+        runners: shape.list(1_000, runner),
+        warnings: shape.list(500, |_| shape.text(2_000)),
+        generator: Some(GeneratorResult {
+            problems: shape.list(500, |_| shape.text(2_000)),
+            warnings: shape.list(500, |_| shape.text(2_000)),
+            ..GeneratorResult::default()
+        }),
         autoscaling: Some(AutoscalingResult {
-            timeline: (0..5_000).map(point).collect(),
-            problems: (0..500).map(|_| wide(5_000)).collect(),
+            timeline: shape.list(1_200, point),
+            scale_ups: shape.list(1_200, step),
+            scale_downs: shape.list(1_200, step),
+            problems: shape.list(500, |_| shape.text(2_000)),
+            expectations: shape.list(100, expectation),
             ..AutoscalingResult::default()
         }),
+        conditions: ["Ready", "Stalled", "Complete", "Failed"].map(condition).into(),
         ..LoadTestRunStatus::default()
     }
 }
 
-#[test]
-fn the_largest_status_is_below_the_bound() {
-    let status = bounded(huge());
-    // The conditions repeat the message four times at most.
-    let size = serde_json::to_string(&status).unwrap().len() + 4 * LONGEST_MESSAGE;
-    assert!(size < 256 * 1_024, "{size} bytes");
-    assert!(!status.requests.is_empty() && status.requests.len() <= MOST_REQUESTS);
-    assert!(status.expectations.len() <= MOST_EXPECTATIONS && status.runners.len() <= MOST_RUNNERS);
-    assert!(status.autoscaling.unwrap().timeline.len() <= MOST_REPLICA_POINTS);
+const HUGE: Shape = Shape { entries: 5_000, width: 100_000, letter: '"' };
+
+fn breached(status: &LoadTestRunStatus) -> usize {
+    status.thresholds.iter().filter(|threshold| !threshold.passed).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn every_status_is_small_complete_or_says_so_and_stays_as_it_is(
+        entries in prop_oneof![0..30_i32, 0..1_200_i32],
+        width in prop_oneof![0..100_usize, 0..3_000_usize],
+        letter in prop_oneof![Just('x'), Just('"'), Just('ä'), Just('\u{1}')],
+    ) {
+        let whole = status(Shape { entries, width, letter });
+        let small = bounded(whole.clone());
+        prop_assert!(size(&small) <= LARGEST, "{} bytes", size(&small));
+        for list in &LISTS {
+            let (before, _) = (list.measure)(&whole);
+            let (after, _) = (list.measure)(&small);
+            prop_assert!(after <= list.most);
+            let left_out = small.omitted.get(list.name).copied().unwrap_or_default();
+            prop_assert_eq!(before - after, left_out as usize, "{}", list.name);
+        }
+        // No threshold that held is shown in the place of one that did not.
+        let left_out = small.omitted.get("thresholds").copied().unwrap_or_default();
+        prop_assert!(left_out == 0 || breached(&small) == breached(&whole).min(small.thresholds.len()));
+        prop_assert_eq!(bounded(small.clone()), small);
+    }
 }
 
 #[test]
-fn a_small_status_is_left_as_it_is() {
-    let mut status = huge();
-    status.message = Some("500 requests".into());
-    status.requests.truncate(10);
-    status.expectations.truncate(10);
-    status.runners.truncate(3);
-    status.runners.iter_mut().for_each(|runner| runner.message = None);
-    status.checks.clear();
-    status.autoscaling = None;
-    status.thresholds.iter_mut().for_each(|threshold| threshold.metric = "http_reqs".into());
-    assert_eq!(bounded(status.clone()), status);
+fn the_largest_status_still_shows_something_of_everything() {
+    let status = bounded(status(HUGE));
+    assert!(breached(&status) > 0);
+    for list in &LISTS {
+        assert!((list.measure)(&status).0 > 0, "{} is empty: {:?}", list.name, status.omitted);
+    }
+}
+
+#[test]
+fn the_status_of_a_common_run_is_complete_and_small() {
+    let mut common = status(Shape { entries: 4, width: 24, letter: 'x' });
+    // A minute of scaling up, and as much of scaling down.
+    let whole = status(Shape { entries: 40, width: 24, letter: 'x' });
+    common.autoscaling.as_mut().unwrap().timeline = whole.autoscaling.unwrap().timeline;
+    common.message = Some("x".repeat(200));
+    common.conditions.iter_mut().for_each(|condition| condition.message = "x".repeat(200));
+    let status = bounded(common.clone());
+    assert_eq!(status, common);
+    assert!(size(&status) <= 16 * 1_024, "{} bytes", size(&status));
+}
+
+#[test]
+fn requests_that_fail_and_slow_ones_are_kept_and_those_of_breached_thresholds() {
+    let mut whole = status(Shape { entries: 0, width: 0, letter: 'x' });
+    whole.requests = (0..1_000)
+        .map(|n| RequestResult { name: format!("r{n}"), scenario: "all".into(), summary: summary(n) })
+        .collect();
+    whole.thresholds = vec![ThresholdResult {
+        metric: "http_req_duration{request:r500,stage:hold}".into(),
+        ..ThresholdResult::default()
+    }];
+    let small = bounded(whole);
+    let shown: Vec<&str> = small.requests.iter().map(|request| request.name.as_str()).collect();
+    assert_eq!((shown.len(), small.omitted.get("requests")), (50, Some(&950)));
+    assert!(["r0", "r1", "r500", "r998", "r999"].iter().all(|name| shown.contains(name)), "{shown:?}");
 }
 
 #[test]
 fn runners_that_failed_are_shown_before_those_that_did_not() {
-    let mut status = huge();
-    status.runners[777].state = "RunnerOOMKilled".into();
-    let shown = telling(status.runners);
-    assert_eq!(shown.len(), MOST_RUNNERS);
-    assert!(shown.iter().any(|runner| runner.index == 777));
-    assert!(shown.is_sorted_by_key(|runner| runner.index));
+    let mut whole = status(Shape { entries: 0, width: 0, letter: 'x' });
+    whole.runners = (0..1_000)
+        .map(|index| RunnerResult { index, state: "Completed".into(), ..RunnerResult::default() })
+        .collect();
+    whole.runners[777].state = "RunnerOOMKilled".into();
+    let small = bounded(whole);
+    assert!(small.runners.iter().any(|runner| runner.index == 777));
+    assert!(small.runners.is_sorted_by_key(|runner| runner.index));
+    assert_eq!(small.omitted, BTreeMap::from([("runners".to_owned(), 950)]));
+}
+
+/// Paths of the lists of a schema, with their greatest lengths.
+fn lists_of(schema: &Value, path: &str, found: &mut BTreeMap<String, usize>) {
+    if let Some(most) = schema.get("maxItems").and_then(Value::as_u64) {
+        found.insert(path.into(), most as usize);
+    }
+    for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+        lists_of(field, &path, found);
+    }
 }
 
 #[test]
-fn thinning_keeps_the_first_and_the_last() {
-    for (length, most) in [(5_000, 200), (201, 200), (200, 200), (3, 2), (7, 3)] {
-        let mut list: Vec<usize> = (0..length).collect();
-        thin(&mut list, most);
-        assert_eq!((list.len(), list[0], list[list.len() - 1]), (most.min(length), 0, length - 1));
-    }
+fn each_list_of_the_schema_is_bounded_to_what_it_says() {
+    let definition = serde_json::to_value(LoadTestRun::crd()).unwrap();
+    let schema = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status").unwrap();
+    let mut declared = BTreeMap::new();
+    lists_of(schema, "", &mut declared);
+    // There are as many conditions as there are types of them.
+    declared.remove("conditions");
+    let bounded: BTreeMap<String, usize> =
+        LISTS.iter().map(|list| (list.name.to_owned(), list.most)).collect();
+    assert_eq!(bounded, declared);
 }

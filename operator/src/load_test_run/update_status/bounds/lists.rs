@@ -1,0 +1,246 @@
+//! The lists of a status: how long each may be, and what tells most in it.
+
+use serde::Serialize;
+use upsurge_crds::v1alpha1::{
+    AutoscalingResult, GeneratorResult, LoadTestRunStatus, RequestResult, RunSummary, RunnerResult,
+    ScaleEvent,
+};
+
+use super::keep;
+
+/// A list of the status.
+pub struct List {
+    /// Its place, as `omitted` names it.
+    pub name: &'static str,
+    /// Most entries; the schema says the same.
+    pub most: usize,
+    /// Whether the verdict rests on it.
+    pub decides: bool,
+    /// Its entries and their bytes of JSON.
+    pub measure: fn(&LoadTestRunStatus) -> (usize, usize),
+    /// Shortens it; says how many entries were left out.
+    keep: fn(&mut LoadTestRunStatus, usize) -> usize,
+}
+
+impl List {
+    /// Shortens the list to so many entries, and notes what is left out.
+    pub fn shorten(&self, status: &mut LoadTestRunStatus, most: usize) {
+        let left_out = i32::try_from((self.keep)(status, most)).unwrap_or(i32::MAX);
+        if left_out > 0 {
+            let count = status.omitted.entry(self.name.into()).or_default();
+            *count = count.saturating_add(left_out);
+        }
+    }
+}
+
+/// All of them. A test compares them with the schema.
+pub static LISTS: [List; 15] = [
+    List {
+        name: "requests",
+        most: 50,
+        decides: false,
+        measure: |status| measure(&status.requests),
+        // Those that a breached threshold selects, then those that fail most and the slowest.
+        keep: |status, most| {
+            let breached = breached(status);
+            let urgent = |request: &RequestResult| selected(&breached, "request", &request.name);
+            keep::worst(
+                &mut status.requests,
+                most,
+                urgent,
+                &[|request| number(&request.summary.error_rate), |request| p95(&request.summary)],
+            )
+        },
+    },
+    List {
+        name: "stages",
+        most: 50,
+        decides: false,
+        measure: |status| measure(&status.stages),
+        // Those that a breached threshold selects, then those that fail most, the slowest, and those with most load.
+        keep: |status, most| {
+            let breached = breached(status);
+            keep::worst(
+                &mut status.stages,
+                most,
+                |stage| selected(&breached, "stage", &stage.name),
+                &[
+                    |stage| number(&stage.summary.error_rate),
+                    |stage| p95(&stage.summary),
+                    |stage| number(&stage.summary.requests_per_second),
+                ],
+            )
+        },
+    },
+    List {
+        name: "expectations",
+        most: 50,
+        decides: false,
+        measure: |status| measure(&status.expectations),
+        // Those that failed, in share and in number.
+        keep: |status, most| {
+            keep::worst(
+                &mut status.expectations,
+                most,
+                |check| check.fails > 0,
+                &[
+                    |check| check.fails as f64 / (check.passes + check.fails).max(1) as f64,
+                    |check| check.fails as f64,
+                ],
+            )
+        },
+    },
+    List {
+        name: "metrics",
+        most: 50,
+        decides: false,
+        measure: |status| measure(&status.metrics),
+        // Those of breached thresholds.
+        keep: |status, most| {
+            let breached = breached(status);
+            let is_of = |name: &str| {
+                breached.iter().any(|metric| metric.split('{').next().is_some_and(|metric| metric == name))
+            };
+            keep::worst(&mut status.metrics, most, |metric| is_of(&metric.name), &[])
+        },
+    },
+    List {
+        name: "thresholds",
+        most: 100,
+        decides: true,
+        measure: |status| measure(&status.thresholds),
+        keep: |status, most| keep::worst(&mut status.thresholds, most, |threshold| !threshold.passed, &[]),
+    },
+    List {
+        name: "checks",
+        most: 50,
+        decides: true,
+        measure: |status| measure(&status.checks),
+        keep: |status, most| keep::worst(&mut status.checks, most, |check| !check.passed, &[]),
+    },
+    List {
+        name: "runners",
+        most: 50,
+        decides: false,
+        measure: |status| measure(&status.runners),
+        // Those that did not end well, then the latest and the earliest to start.
+        keep: |status, most| {
+            keep::worst(&mut status.runners, most, has_trouble, &[start, |runner| -start(runner)])
+        },
+    },
+    List {
+        name: "warnings",
+        most: 20,
+        decides: true,
+        measure: |status| measure(&status.warnings),
+        keep: |status, most| keep::worst(&mut status.warnings, most, |_| false, &[]),
+    },
+    List {
+        name: "autoscaling.timeline",
+        most: 100,
+        decides: false,
+        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.timeline),
+        keep: |status, most| within(status, |result| keep::course(&mut result.timeline, most)),
+    },
+    List {
+        name: "autoscaling.scaleUps",
+        most: 50,
+        decides: false,
+        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.scale_ups),
+        keep: |status, most| within(status, |result| steps(&mut result.scale_ups, most)),
+    },
+    List {
+        name: "autoscaling.scaleDowns",
+        most: 50,
+        decides: false,
+        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.scale_downs),
+        keep: |status, most| within(status, |result| steps(&mut result.scale_downs, most)),
+    },
+    List {
+        name: "autoscaling.problems",
+        most: 20,
+        decides: true,
+        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.problems),
+        keep: |status, most| within(status, |result| keep::worst(&mut result.problems, most, |_| false, &[])),
+    },
+    List {
+        name: "autoscaling.expectations",
+        most: 50,
+        decides: true,
+        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.expectations),
+        keep: |status, most| {
+            within(status, |result| {
+                keep::worst(&mut result.expectations, most, |expectation| !expectation.passed, &[])
+            })
+        },
+    },
+    List {
+        name: "generator.problems",
+        most: 20,
+        decides: true,
+        measure: |status| of(status.generator.as_ref(), |result: &GeneratorResult| &result.problems),
+        keep: |status, most| {
+            let problems = status.generator.as_mut().map(|generator| &mut generator.problems);
+            problems.map_or(0, |problems| keep::worst(problems, most, |_| false, &[]))
+        },
+    },
+    List {
+        name: "generator.warnings",
+        most: 20,
+        decides: true,
+        measure: |status| of(status.generator.as_ref(), |result: &GeneratorResult| &result.warnings),
+        keep: |status, most| {
+            let warnings = status.generator.as_mut().map(|generator| &mut generator.warnings);
+            warnings.map_or(0, |warnings| keep::worst(warnings, most, |_| false, &[]))
+        },
+    },
+];
+
+fn measure<T: Serialize>(list: &[T]) -> (usize, usize) {
+    (list.len(), serde_json::to_string(list).map_or(0, |text| text.len()))
+}
+
+/// Measures a list of a part of the status that may be absent.
+fn of<P, T: Serialize>(part: Option<&P>, list: fn(&P) -> &Vec<T>) -> (usize, usize) {
+    part.map_or((0, 0), |part| measure(list(part)))
+}
+
+fn within(status: &mut LoadTestRunStatus, shorten: impl FnOnce(&mut AutoscalingResult) -> usize) -> usize {
+    status.autoscaling.as_mut().map_or(0, shorten)
+}
+
+/// The largest steps of replicas, then the last and the first.
+fn steps(list: &mut Vec<ScaleEvent>, most: usize) -> usize {
+    let size: keep::Aspect<ScaleEvent> = |event| f64::from(event.to.abs_diff(event.from));
+    keep::worst(list, most, |_| false, &[size, |event| event.seconds, |event| -event.seconds])
+}
+
+/// Metrics of the thresholds that did not hold, with their selectors.
+fn breached(status: &LoadTestRunStatus) -> Vec<String> {
+    let breached = status.thresholds.iter().filter(|threshold| !threshold.passed);
+    breached.map(|threshold| threshold.metric.clone()).collect()
+}
+
+/// Whether one of these selects something by its name, as `metric{request:log in,stage:hold}`.
+fn selected(metrics: &[String], label: &str, name: &str) -> bool {
+    let ends = [format!("{label}:{name},"), format!("{label}:{name}}}")];
+    metrics.iter().any(|metric| ends.iter().any(|end| metric.contains(end)))
+}
+
+fn p95(summary: &RunSummary) -> f64 {
+    number(&summary.latency.p95)
+}
+
+/// The number of a figure with its unit, as `182.4ms` or `0.13%`.
+fn number(figure: &str) -> f64 {
+    let end = figure.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(figure.len());
+    figure.get(..end).and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn has_trouble(runner: &RunnerResult) -> bool {
+    !matches!(runner.state.as_str(), "Completed" | "Running" | "Waiting")
+}
+
+fn start(runner: &RunnerResult) -> f64 {
+    runner.start_time.as_ref().map_or(0.0, |time| time.0.as_millisecond() as f64)
+}
