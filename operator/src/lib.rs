@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod collector;
 pub mod context;
 pub mod events;
+pub mod leader;
 pub mod lease;
 pub mod load_test;
 pub mod load_test_run;
