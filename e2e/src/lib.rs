@@ -18,5 +18,6 @@ pub mod prometheus;
 pub mod target;
 pub mod wait;
 pub mod watcher;
+pub mod whole;
 
 pub use namespace::{Context, with_temp_namespace};
