@@ -20,7 +20,7 @@ export E2E_TIMEOUT_FACTOR ?= 2
 
 .PHONY: help
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 .PHONY: build
 build: ## Compile everything for development
@@ -87,6 +87,14 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only)
+
+# Not part of `make test`: the first time, it compiles an earlier release.
+.PHONY: e2e-full
+e2e-full: images cluster-up ## Tests on a real cluster that take longer: an upgrade from an earlier commit (TESTS=filter)
+	previous=$$(tools/build previous); $(with) load $(images) "$$previous"/upsurge-*.tar
+	$(nextest) -p upsurge-e2e --profile e2e --run-ignored only --no-run
+	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
+	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only $(TESTS)
 
 .PHONY: test
 test: ## Everything: lint, unit, check-generated, chart, images, then e2e on a cluster of its own

@@ -12,14 +12,20 @@
 //!
 //! Every request carries `Authorization: Bearer` with the pod's projected token. Answers other than 200:
 //! 401/403 the token is not this runner's (stop at once); 404/410 there is no such run any more (stop the
-//! load at once); 503 not the leader, or not ready yet (try again); 409 a delta is missing: the body is a
-//! [`DeltaReply`] that says what was seen last.
+//! load at once); 503 not the leader, or not ready yet: try again on a new connection, at the address in
+//! [`LEADER_HEADER`] if there is one; 409 a delta is missing: the body is a [`DeltaReply`] that says what was
+//! seen last.
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
+
+mod version;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use upsurge_crds::LoadTestSpec;
+
+use self::version::first_version;
+pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
 
 use crate::metrics::Metrics;
 
@@ -31,6 +37,9 @@ pub const DELTA_INTERVAL: Duration = Duration::from_secs(1);
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 /// Most bytes of a request to the collector; a runner with more to send sends it in several batches.
 pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Header of an answer 503: IP address and port of the collector that leads, such as `10.0.0.7:8080` or `[fd00::7]:8080`.
+pub const LEADER_HEADER: &str = "upsurge-leader";
 
 /// File, within the mounted plan, that holds a [`RunPlan`] as JSON.
 pub const PLAN_FILE: &str = "plan.json";
@@ -57,6 +66,9 @@ pub struct RunPlan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hello {
+    /// Version of the protocol that the runner speaks; absent in the first.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// Index of the runner, from 0.
     pub runner: u32,
     /// Name of its pod.
@@ -102,6 +114,9 @@ pub struct BeforeOutcome {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HelloReply {
+    /// Versions of the protocol that the operator serves; absent where that is the first only.
+    #[serde(default)]
+    pub serves: Versions,
     /// The operator's clock when the hello came in.
     pub received_at: i64,
     /// The operator's clock when this was sent.
@@ -138,6 +153,9 @@ pub enum HelloCommand {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeltaBatch {
+    /// Version of the protocol that the runner speaks; absent in the first.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// Index of the runner.
     pub runner: u32,
     /// Name of its pod.

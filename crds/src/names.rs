@@ -39,6 +39,8 @@ pub mod annotations {
     pub const GENERATION: &str = "upsurge.dev/test-generation";
     /// On a run: why it was made (`SpecChanged`, `Rerun` or `Manual`).
     pub const TRIGGER: &str = "upsurge.dev/trigger";
+    /// On the lease: IP address and port at which its holder serves runners.
+    pub const COLLECTOR_ADDRESS: &str = "upsurge.dev/collector-address";
 }
 
 /// Types of status conditions. `Ready`, `Reconciling` and `Stalled` follow kstatus.
@@ -121,6 +123,8 @@ pub mod reasons {
     pub const RUNNER_FAILED: &str = "RunnerFailed";
     /// A runner vanished or fell silent.
     pub const RUNNER_LOST: &str = "RunnerLost";
+    /// Runner and operator are of releases that don't understand each other.
+    pub const PROTOCOL_MISMATCH: &str = "ProtocolMismatch";
     /// What was received so far can't be read back after a restart of the operator.
     pub const CHECKPOINT_DAMAGED: &str = "CheckpointDamaged";
     /// A phase lasted longer than its deadline.

@@ -1,7 +1,7 @@
 //! The operator's collector, spoken to as an impostor would.
 
 use anyhow::{Context as _, Result};
-use http::{Request, header};
+use http::{Request, header, response::Parts};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
@@ -14,16 +14,31 @@ use serde_json::{Value, json};
 
 use crate::{Context, operator};
 
-/// Port of the collector in the operator's pod.
-const PORT: u16 = 8080;
+/// Port of the collector in the operator's pods.
+pub const PORT: u16 = 8080;
 
-/// Sends a request to the collector and gives the status and body of its answer. It goes through the API server,
+/// Sends a request to the collector that leads and gives the status and body of its answer. It goes through the API server,
 /// as runners' addresses can't be reached from everywhere.
 ///
 /// # Errors
 /// When there is no answer at all.
 pub async fn post(context: &Context, path: &str, token: Option<&str>, body: &Value) -> Result<(u16, String)> {
-    let pod = operator::ready(&context.client).await?;
+    let leader = operator::leader(&context.client).await?;
+    let (head, text) = post_to(context, &leader, path, token, body).await?;
+    Ok((head.status.as_u16(), text))
+}
+
+/// The same to any operator's pod; gives the whole head of the answer.
+///
+/// # Errors
+/// When there is no answer at all.
+pub async fn post_to(
+    context: &Context,
+    pod: &Pod,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Result<(Parts, String)> {
     let mut forwarded = operator::pods(&context.client).portforward(&pod.name_any(), &[PORT]).await?;
     let stream = forwarded.take_stream(PORT).context("the port is not forwarded")?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -35,10 +50,10 @@ pub async fn post(context: &Context, path: &str, token: Option<&str>, body: &Val
         request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
     }
     let response = sender.send_request(request.body(Full::new(Bytes::from(body.to_string())))?).await?;
-    let status = response.status().as_u16();
-    let text = response.into_body().collect().await?.to_bytes();
+    let (head, body) = response.into_parts();
+    let text = body.collect().await?.to_bytes();
     connection.abort();
-    Ok((status, String::from_utf8_lossy(&text).into_owned()))
+    Ok((head, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// A token of a pod's service account, made by the API server; bound to the pod or not.

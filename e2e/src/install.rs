@@ -38,23 +38,40 @@ pub async fn ensure(client: &Client) -> Result<()> {
 /// # Errors
 /// Those of helm.
 pub async fn upgrade(further: &[&str]) -> Result<()> {
-    let (chart, mut build) = (chart()?, build()?);
+    let mut build = build()?;
     if !further.is_empty() {
         build.push_str("-altered");
     }
+    release(&chart()?, "dev", &build, further).await
+}
+
+/// Installs an earlier release instead, of which `tools/build previous` has made chart and images. Undone by the next
+/// [`ensure`].
+///
+/// # Errors
+/// Those of helm, and without `UPSURGE_PREVIOUS_DIR`.
+pub async fn previous() -> Result<()> {
+    let folder = env::var("UPSURGE_PREVIOUS_DIR")
+        .context("UPSURGE_PREVIOUS_DIR is not set: run this test with `make e2e-full`")?;
+    release(&format!("{folder}/chart"), "previous", "previous", &[]).await
+}
+
+async fn release(chart: &str, tag: &str, build: &str, further: &[&str]) -> Result<()> {
+    let operator_tag = format!("operator.image.tag={tag}");
+    let runner_tag = format!("runner.image.tag={tag}");
     let annotation = format!("operator.podAnnotations.{}={build}", BUILD.replace('.', "\\."));
     let mut arguments = vec![
         "upgrade",
         "--install",
         RELEASE,
-        &chart,
+        chart,
         "--namespace",
         NAMESPACE,
         "--create-namespace",
         "--set",
-        "operator.image.tag=dev",
+        &operator_tag,
         "--set",
-        "runner.image.tag=dev",
+        &runner_tag,
         "--set",
         "operator.logFilter=info\\,upsurge_operator=debug",
         "--set-string",

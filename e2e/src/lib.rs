@@ -20,5 +20,6 @@ pub mod rights;
 pub mod target;
 pub mod wait;
 pub mod watcher;
+pub mod whole;
 
 pub use namespace::{Context, with_temp_namespace};

@@ -1,9 +1,9 @@
-//! The operator's pod, and ways to end it.
+//! The operator's pods, which of them leads, and ways to end them.
 
 use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams},
@@ -12,13 +12,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{install, wait};
 
-/// How to end the operator.
+/// How to end an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {
-    /// SIGKILL to the process, as when it runs out of memory; the kubelet starts it again in the same pod. Where the
-    /// nodes are other machines, the same as [`Kill::Pod`].
+    /// SIGKILL to the process, as when it runs out of memory; the kubelet starts it again in the same pod, which then
+    /// leads again. Where the nodes are other machines, the same as [`Kill::Pod`].
     Process,
-    /// The pod is taken away without grace, as when its node is lost; another one takes its place.
+    /// The pod is taken away without grace, as when its node is lost; one that stood by takes over.
     Pod,
 }
 
@@ -27,19 +27,42 @@ pub fn pods(client: &Client) -> Api<Pod> {
     Api::namespaced(client.clone(), install::NAMESPACE)
 }
 
-/// The operator's pod that is ready.
+/// The lease by which the operators elect one of them.
+///
+/// # Errors
+/// When it can't be read.
+pub async fn lease(client: &Client) -> Result<Option<Lease>> {
+    Ok(Api::namespaced(client.clone(), install::NAMESPACE).get_opt(install::RELEASE).await?)
+}
+
+/// The pod of the operator that leads, ready.
 ///
 /// # Errors
 /// When there is none in time.
-pub async fn ready(client: &Client) -> Result<Pod> {
-    let pods = pods(client);
-    let selected =
-        ListParams::default().labels("app.kubernetes.io/name=upsurge,app.kubernetes.io/component=operator");
-    wait::eventually("an operator is ready", wait::seconds(60), async || {
-        let found = pods.list(&selected).await?.items;
-        Ok(found.into_iter().find(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)))
+pub async fn leader(client: &Client) -> Result<Pod> {
+    wait::eventually("an operator leads and is ready", wait::seconds(60), async || {
+        let holder = lease(client).await?.and_then(|lease| lease.spec?.holder_identity);
+        Ok(ready(client).await?.into_iter().find(|pod| holder == Some(pod.name_any())))
     })
     .await
+}
+
+/// A pod that stands by, ready, beside the one that leads.
+///
+/// # Errors
+/// When there is none in time.
+pub async fn standby(client: &Client, leader: &Pod) -> Result<Pod> {
+    wait::eventually("an operator stands by and is ready", wait::seconds(60), async || {
+        Ok(ready(client).await?.into_iter().find(|pod| pod.uid() != leader.uid()))
+    })
+    .await
+}
+
+async fn ready(client: &Client) -> Result<Vec<Pod>> {
+    let selected =
+        ListParams::default().labels("app.kubernetes.io/name=upsurge,app.kubernetes.io/component=operator");
+    let found = pods(client).list(&selected).await?.items.into_iter();
+    Ok(found.filter(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod)).collect())
 }
 
 fn is_ready(pod: &Pod) -> bool {
@@ -47,7 +70,7 @@ fn is_ready(pod: &Pod) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-/// Ends the operator without any warning, and makes sure that it has happened.
+/// Ends an operator without any warning, and makes sure that it has happened.
 ///
 /// # Errors
 /// When it can't be ended.

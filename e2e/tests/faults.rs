@@ -1,22 +1,9 @@
-//! The operator ends without warning, and another one goes on: same verdict, nothing lost, nothing twice.
-
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+//! The operator that leads ends without warning, and another one goes on: same verdict, nothing lost, nothing twice.
 
 use anyhow::{Context as _, Result, ensure};
-use futures::StreamExt;
-use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
-use kube::{
-    Api, ResourceExt,
-    runtime::{WatchStreamExt, watcher},
-};
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 use upsurge_crds::{
     LoadTestRun,
-    names::labels,
     v1alpha1::{Phase, Verdict},
 };
 use upsurge_e2e::{
@@ -27,79 +14,20 @@ use upsurge_e2e::{
     operator::{self, Kill},
     target::Target,
     wait::seconds,
+    whole::{Made, ensure_whole},
     with_temp_namespace,
 };
 
-/// Every Job and runner pod that is ever made in a namespace, by UID.
-struct Made {
-    jobs: Arc<Mutex<BTreeSet<String>>>,
-    pods: Arc<Mutex<BTreeSet<String>>>,
-    _tasks: JoinSet<()>,
-}
-
-impl Made {
-    fn watch(context: &Context) -> Self {
-        let mut tasks = JoinSet::new();
-        let jobs = record(&mut tasks, context.api::<Job>());
-        let pods = record(&mut tasks, context.api::<Pod>());
-        Self { jobs, pods, _tasks: tasks }
-    }
-
-    /// Exactly one Job, and each of its runners once.
-    fn ensure_once(&self, runners: usize) -> Result<()> {
-        let count = |seen: &Mutex<BTreeSet<String>>| seen.lock().map(|seen| seen.len()).unwrap_or(0);
-        let (jobs, pods) = (count(&self.jobs), count(&self.pods));
-        ensure!(jobs == 1 && pods == runners, "{jobs} Jobs and {pods} pods were made, for {runners} runners");
-        Ok(())
-    }
-}
-
-fn record<K>(tasks: &mut JoinSet<()>, api: Api<K>) -> Arc<Mutex<BTreeSet<String>>>
-where
-    K: kube::Resource + Clone + std::fmt::Debug + serde::de::DeserializeOwned + Send + 'static,
-    K::DynamicType: Default + Eq + std::hash::Hash + Clone,
-{
-    let seen = Arc::new(Mutex::new(BTreeSet::new()));
-    let noted = Arc::clone(&seen);
-    let of_runs = watcher::Config::default().labels(labels::RUN);
-    let changes = watcher::watcher(api, of_runs).default_backoff().applied_objects();
-    tasks.spawn(changes.for_each(move |object| {
-        if let (Ok(object), Ok(mut seen)) = (object, noted.lock()) {
-            seen.extend(object.uid());
-        }
-        std::future::ready(())
-    }));
-    seen
-}
-
-/// Ends the operator as soon as the run is in the phase.
+/// Ends the operator that leads as soon as the run is in the phase.
 async fn kill_in(context: &Context, run: &str, phase: Phase, how: Kill) -> Result<()> {
     // Known beforehand, so that nothing lies between the phase and the kill.
-    let pod = operator::ready(&context.client).await?;
+    let pod = operator::leader(&context.client).await?;
     context.phase(run, phase, seconds(120)).await?;
     operator::kill(&context.client, &pod, how).await
 }
 
-/// The run has passed, and its figures are those of the target itself.
-async fn ensure_whole(run: &LoadTestRun, target: &Target, planned: i64) -> Result<()> {
-    ensure_verdict(run, Verdict::Passed, "ThresholdsMet")?;
-    let status = status(run);
-    let summary = status.summary.clone().context("no summary")?;
-    let received = target.stats().await?.received as i64;
-    ensure!(
-        summary.requests == planned && received == planned && summary.iterations == planned,
-        "planned {planned}, the target has seen {received}, reported {} requests and {} iterations",
-        summary.requests,
-        summary.iterations
-    );
-    let stages: i64 = status.stages.iter().map(|stage| stage.summary.requests).sum();
-    ensure!(stages == planned, "the stages have {stages} requests");
-    ensure!(status.runners.iter().all(|runner| runner.state == "Completed"), "{:?}", status.runners);
-    Ok(())
-}
-
-fn two_runners(load: Value) -> Value {
-    merged(load, json!({"runner": {"parallelism": 2}}))
+fn three_runners(load: Value) -> Value {
+    merged(load, json!({"runner": {"parallelism": 3}}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,10 +35,10 @@ async fn killed_while_preparing() -> Result<()> {
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, json!({})).await?;
         let made = Made::watch(&context);
-        let run = context.start("preparing", two_runners(constant(20, 8))).await?;
-        kill_in(&context, &run, Phase::Preparing, Kill::Process).await?;
+        let run = context.start("preparing", three_runners(constant(20, 8))).await?;
+        kill_in(&context, &run, Phase::Preparing, Kill::Pod).await?;
         ensure_whole(&context.finished(&run, seconds(120)).await?, &target, 160).await?;
-        made.ensure_once(2)
+        made.ensure_once(3)
     })
     .await
 }
@@ -123,14 +51,14 @@ async fn killed_while_starting() -> Result<()> {
         // `before` takes a while, and must be done once all the same.
         let before =
             json!({"before": [{"request": {"name": "set up", "url": "/set-up"}}, {"think": {"min": "4s"}}]});
-        let run = context.start("starting", merged(two_runners(constant(20, 8)), before)).await?;
+        let run = context.start("starting", merged(three_runners(constant(20, 8)), before)).await?;
         kill_in(&context, &run, Phase::Starting, Kill::Pod).await?;
         let finished = context.finished(&run, seconds(120)).await?;
         ensure_verdict(&finished, Verdict::Passed, "ThresholdsMet")?;
         let received = target.stats().await?.received;
         ensure!(received == 161, "{received} requests, of one set-up and 160 iterations");
         ensure!(status(&finished).summary.is_some_and(|summary| summary.iterations == 160));
-        made.ensure_once(2)
+        made.ensure_once(3)
     })
     .await
 }
@@ -140,8 +68,8 @@ async fn killed_twice_while_running() -> Result<()> {
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, json!({})).await?;
         let made = Made::watch(&context);
-        let run = context.start("running", two_runners(constant(20, 45))).await?;
-        let pod = operator::ready(&context.client).await?;
+        let run = context.start("running", three_runners(constant(20, 45))).await?;
+        let pod = operator::leader(&context.client).await?;
         context.loaded(&run, seconds(60)).await?;
         operator::kill(&context.client, &pod, Kill::Process).await?;
         // Another time, once the second operator has taken in something.
@@ -152,10 +80,10 @@ async fn killed_twice_while_running() -> Result<()> {
             |run: &LoadTestRun| status(run).summary.is_some_and(|summary| summary.requests > some + 40);
         let runs = context.api::<LoadTestRun>();
         upsurge_e2e::wait::until(&runs, &run, "has more requests", seconds(40), more).await?;
-        let pod = operator::ready(&context.client).await?;
+        let pod = operator::leader(&context.client).await?;
         operator::kill(&context.client, &pod, Kill::Pod).await?;
         ensure_whole(&context.finished(&run, seconds(120)).await?, &target, 900).await?;
-        made.ensure_once(2)
+        made.ensure_once(3)
     })
     .await
 }
@@ -167,7 +95,7 @@ async fn killed_while_collecting() -> Result<()> {
         target.autoscale(4).await?;
         let made = Made::watch(&context);
         let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "40s"}});
-        let test = merged(spec(load), json!({
+        let test = merged(three_runners(spec(load)), json!({
             "target": {"workload": {"name": "target"}},
             "autoscaling": {"expect": {"minPeakReplicas": 2, "scaleDownWithin": "2m"}, "waitForIdle": {"timeout": "2m"}},
         }));
@@ -181,7 +109,7 @@ async fn killed_while_collecting() -> Result<()> {
         let autoscaling = status.autoscaling.context("nothing about the autoscaler")?;
         ensure!(autoscaling.start_replicas == 1 && autoscaling.end_replicas == 1, "{}", autoscaling.replicas);
         ensure!(autoscaling.peak_replicas >= 2 && autoscaling.scale_down_seconds.is_some(), "{autoscaling:?}");
-        made.ensure_once(1)
+        made.ensure_once(3)
     })
     .await
 }
@@ -191,14 +119,14 @@ async fn an_upgrade_lets_runs_go_on_and_finished_tests_rest() -> Result<()> {
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, json!({})).await?;
         let made = Made::watch(&context);
-        let run = context.start("upgraded", two_runners(constant(20, 30))).await?;
+        let run = context.start("upgraded", three_runners(constant(20, 30))).await?;
         context.loaded(&run, seconds(60)).await?;
         let upgrade = async |release: &str| {
             install::upgrade(&["--set-string", &format!("operator.podAnnotations.release={release}")]).await
         };
         upgrade("two").await?;
         ensure_whole(&context.finished(&run, seconds(120)).await?, &target, 600).await?;
-        made.ensure_once(2)?;
+        made.ensure_once(3)?;
 
         upgrade("three").await?;
         // A test that the new operator has dealt with from begin to end: by then it has looked at the old one too.

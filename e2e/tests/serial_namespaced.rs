@@ -30,7 +30,7 @@ async fn alone(inside: Context, outside: Context) -> Result<()> {
 }
 
 async fn restricted(inside: &Context, outside: &Context) -> Result<()> {
-    operator::ready(&inside.client).await?;
+    operator::leader(&inside.client).await?;
     Target::deploy(inside, json!({})).await?;
     Target::deploy(outside, json!({})).await?;
     // First the one that is to be left alone: by the time the other is done, it would be under way.

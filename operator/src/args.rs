@@ -1,6 +1,6 @@
 //! What the operator is told at its start: flags, each with an environment variable, as the chart sets them.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::{Parser, ValueEnum};
 
@@ -35,8 +35,17 @@ pub struct Args {
     pub runner_image_pull_policy: String,
 
     /// Address on which runners are served.
-    #[arg(long, env = "UPSURGE_COLLECTOR_LISTEN", default_value = "0.0.0.0:8080")]
+    #[arg(long, env = "UPSURGE_COLLECTOR_LISTEN", default_value = "[::]:8080")]
     pub collector_listen: SocketAddr,
+
+    /// IP address of the operator's pod.
+    #[arg(long, env = "POD_IP")]
+    pod_ip: Option<IpAddr>,
+
+    /// Address under which runner pods reach this very operator, to be led here by one that stands by. Default: the
+    /// pod's IP address, with the port of --collector-listen.
+    #[arg(long, env = "UPSURGE_COLLECTOR_ADDRESS")]
+    collector_address: Option<SocketAddr>,
 
     /// URL under which runner pods reach that address.
     #[arg(
@@ -47,7 +56,7 @@ pub struct Args {
     pub collector_url: String,
 
     /// Address for /livez, /readyz and /metrics.
-    #[arg(long, env = "UPSURGE_ADMIN_LISTEN", default_value = "0.0.0.0:9090")]
+    #[arg(long, env = "UPSURGE_ADMIN_LISTEN", default_value = "[::]:9090")]
     pub admin_listen: SocketAddr,
 
     /// Form of the log on standard error.
@@ -78,6 +87,12 @@ impl Args {
         names
     }
 
+    /// Address under which runner pods reach this very operator, if it is known.
+    pub fn collector_address(&self) -> Option<SocketAddr> {
+        let of_pod = || Some(SocketAddr::new(self.pod_ip?, self.collector_listen.port()));
+        self.collector_address.or_else(of_pod)
+    }
+
     /// Name by which this operator holds the lease.
     pub fn identity(&self) -> String {
         self.pod_name.clone().unwrap_or_else(|| format!("upsurge-operator-{}", std::process::id()))
@@ -97,5 +112,16 @@ mod tests {
     fn watched_namespaces_are_read_from_one_list(#[case] given: &str, #[case] expected: &[&str]) {
         let args = Args::parse_from(["upsurge-operator", "--watch-namespaces", given]);
         assert_eq!(args.watched(), expected);
+    }
+
+    #[rstest]
+    #[case::unknown(&[], None)]
+    #[case::of_the_pod(&["--pod-ip", "10.0.0.7"], Some("10.0.0.7:8080"))]
+    #[case::of_the_pod_by_version_6(&["--pod-ip", "fd00::7"], Some("[fd00::7]:8080"))]
+    #[case::with_its_port(&["--pod-ip", "10.0.0.7", "--collector-listen", "[::]:8443"], Some("10.0.0.7:8443"))]
+    #[case::told(&["--pod-ip", "10.0.0.7", "--collector-address", "192.0.2.1:80"], Some("192.0.2.1:80"))]
+    fn runners_are_led_to_the_pod(#[case] given: &[&str], #[case] expected: Option<&str>) {
+        let args = Args::parse_from(["upsurge-operator"].iter().chain(given));
+        assert_eq!(args.collector_address().map(|address| address.to_string()).as_deref(), expected);
     }
 }

@@ -16,6 +16,7 @@ mod sessions;
 mod start;
 mod store;
 mod totals;
+mod version;
 mod view;
 mod writer;
 

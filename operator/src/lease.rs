@@ -5,7 +5,10 @@
 //! this machine's clock; clocks of other machines are not compared with it. The count of its transitions is the epoch
 //! under which the holder writes ([`Fence`]).
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -21,7 +24,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use upsurge_crds::names::LEASE_FIELD_MANAGER;
 
-use crate::fence::Fence;
+use crate::{
+    fence::Fence,
+    leader::{self, Leader},
+};
 
 /// Silence after which a lease counts as abandoned.
 const DURATION: Duration = Duration::from_secs(15);
@@ -105,6 +111,10 @@ pub struct Candidate {
     name: String,
     identity: String,
     fence: Fence,
+    /// Where this operator serves runners.
+    address: Option<SocketAddr>,
+    /// Where the holder does, told to the collector.
+    leader: Leader,
     /// Resource version last seen, and since when.
     seen: Option<(String, Instant)>,
 }
@@ -112,7 +122,13 @@ pub struct Candidate {
 impl Candidate {
     /// A candidate that goes by `identity`, and opens the fence while it holds the lease.
     pub fn new(client: Client, namespace: &str, name: &str, identity: String, fence: Fence) -> Self {
-        Self { api: Api::namespaced(client, namespace), name: name.into(), identity, fence, seen: None }
+        let api = Api::namespaced(client, namespace);
+        Self { api, name: name.into(), identity, fence, address: None, leader: Leader::default(), seen: None }
+    }
+
+    /// Serves runners at `address`, which goes into the lease, and tells `leader` where another holder does.
+    pub fn serving(self, address: Option<SocketAddr>, leader: Leader) -> Self {
+        Self { address, leader, ..self }
     }
 
     /// Waits until the lease is held; `false` if told to stop before.
@@ -171,14 +187,20 @@ impl Candidate {
         let Some(mut lease) = found else {
             let spec = claimed(None, &self.identity, Step::Acquire, Timestamp::now());
             let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
-            let created = self.api.create(&parameters, &Lease { metadata, spec: Some(spec) }).await;
+            let mut lease = Lease { metadata, spec: Some(spec) };
+            leader::write(&mut lease, self.address);
+            let created = self.api.create(&parameters, &lease).await;
             return self.claimed(began, Step::Acquire, created);
         };
         let unchanged = self.unchanged(&lease);
         let step = evaluate(lease.spec.as_ref(), &self.identity, unchanged);
+        // Silent for so long, the holder has given up by itself.
+        let leads = step == Step::Yield && unchanged < RENEWAL_DEADLINE;
+        self.leader.set(leader::read(&lease).filter(|address| leads && Some(*address) != self.address));
         if step == Step::Yield {
             return Ok(step);
         }
+        leader::write(&mut lease, self.address);
         lease.spec = Some(claimed(lease.spec.as_ref(), &self.identity, step, Timestamp::now()));
         // A replacement carries the resource version that was read: it fails if somebody was faster.
         let replaced = self.api.replace(&self.name, &parameters, &lease).await;
@@ -257,6 +279,8 @@ fn chain(error: &LeaseError) -> String {
     }
 }
 
+#[cfg(test)]
+mod address_tests;
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -9,6 +9,7 @@ pub mod context;
 pub mod errors;
 pub mod events;
 pub mod fence;
+pub mod leader;
 pub mod lease;
 pub mod load_test;
 pub mod load_test_run;

@@ -6,12 +6,18 @@
 mod controllers;
 mod definitions;
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use axum::Router;
 use kube::Client;
-use tokio::{net::TcpListener, signal, task::JoinHandle};
+use tokio::{net::TcpListener, signal, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -27,6 +33,9 @@ use crate::{
     metrics::Metrics,
     settings::RunnerDefaults,
 };
+
+/// Longest time for requests under way at the end: whoever sent one may be gone without a word.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Things that `/readyz` waits for.
 pub(crate) mod pending {
@@ -77,8 +86,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let result = lead(&args, &context, &readiness, &stop).await;
     closing.cancel();
     for port in [admin, collector] {
-        if let Err(error) = port.await {
-            error!(%error, "a port did not close in order");
+        match timeout(CLOSING, port).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!(%error, "a port did not close in order"),
+            Err(_) => warn!("a port has requests under way; ending all the same"),
         }
     }
     info!("operator has ended");
@@ -105,7 +116,8 @@ async fn lead(
         &args.lease_name,
         args.identity(),
         fence.clone(),
-    );
+    )
+    .serving(args.collector_address(), context.sessions.leader());
     if !candidate.acquire(stop).await {
         return Ok(());
     }
@@ -148,18 +160,28 @@ async fn lead(
 }
 
 async fn serve(
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     router: Router,
     closing: &CancellationToken,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("failed to listen on {address}"))?;
+    let listener = listen(address).await.with_context(|| format!("failed to listen on {address}"))?;
     let closing = closing.clone().cancelled_owned();
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(closing).await {
             error!(%error, %address, "failed to serve");
         }
     }))
+}
+
+/// Listens. All addresses of version 6 mean those of version 4 as well, and these alone where the node knows no others.
+async fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Err(error) if address.is_ipv6() && address.ip().is_unspecified() => {
+            warn!(%error, %address, "no addresses of version 6 here; listening on those of version 4");
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await
+        }
+        other => other,
+    }
 }
 
 /// Cancels the token at SIGTERM or Ctrl+C.

@@ -4,22 +4,27 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::map_response_with_state,
     response::{IntoResponse, Response},
     routing::post,
 };
 use serde::de::DeserializeOwned;
 use tracing::{debug, warn};
-use upsurge_core::protocol::{DeltaBatch, Hello, HelloReply, MAX_BODY_BYTES};
+use upsurge_core::protocol::{
+    DeltaBatch, DeltaReply, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER, MAX_BODY_BYTES,
+    SERVED_VERSIONS,
+};
 
 use super::{
-    authentication::Denied,
+    authentication::{Denied, Identity},
     binding,
-    cell::now,
+    cell::{Cell, now},
     session::Refusal,
     sessions::{Fate, Sessions},
+    version,
     view::RunKey,
 };
 
@@ -81,7 +86,22 @@ pub fn router(sessions: Sessions) -> Router {
     Router::new()
         .route("/v1/runs/{namespace}/{run}/hello", post(hello))
         .route("/v1/runs/{namespace}/{run}/deltas", post(deltas))
+        .layer(map_response_with_state(sessions.clone(), lead_on))
         .with_state(sessions)
+}
+
+/// Who can't be served here is not to stay: the next try is to go elsewhere, by a new connection to whoever the Service
+/// chooses, and to the leader where it is known.
+async fn lead_on(State(sessions): State<Sessions>, mut response: Response) -> Response {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        let leader = sessions.leader().get().filter(|_| !sessions.is_serving());
+        if let Some(leader) = leader.and_then(|leader| HeaderValue::try_from(leader.to_string()).ok()) {
+            headers.insert(LEADER_HEADER, leader);
+        }
+    }
+    response
 }
 
 async fn hello(
@@ -92,11 +112,26 @@ async fn hello(
 ) -> Result<Response, Answer> {
     let received_at = now();
     let (who, cell) = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
-    let hello: Hello = read(body, MAX_HELLO_BYTES).await?;
+    let bytes = bytes(body, MAX_HELLO_BYTES).await?;
+    let hello = match understand::<Hello>(&bytes) {
+        Ok(hello) if SERVED_VERSIONS.contains(hello.version) => hello,
+        heard => match version::not_served(&bytes, &cell.config.plan.test) {
+            Some((said, reason)) => {
+                not_understood(&sessions, &cell, &who, &said, &reason).await?;
+                let command = HelloCommand::Stop { reason };
+                return Ok(Json(reply(received_at, command)).into_response());
+            }
+            None => heard?,
+        },
+    };
     binding::check(sessions.client(), &cell, &who, hello.runner, &hello.pod).await?;
     let command = cell.speak(hello.runner, |session| session.hello(&hello, &who.pod, received_at))?;
     debug!(run = %cell.key, runner = hello.runner, ?command, "hello");
-    Ok(Json(HelloReply { received_at, sent_at: now(), command }).into_response())
+    Ok(Json(reply(received_at, command)).into_response())
+}
+
+fn reply(received_at: i64, command: HelloCommand) -> HelloReply {
+    HelloReply { serves: SERVED_VERSIONS, received_at, sent_at: now(), command }
 }
 
 async fn deltas(
@@ -106,7 +141,17 @@ async fn deltas(
     body: Body,
 ) -> Result<Response, Answer> {
     let (who, cell) = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
-    let batch: DeltaBatch = read(body, MAX_BODY_BYTES).await?;
+    let bytes = bytes(body, MAX_BODY_BYTES).await?;
+    let batch = match understand::<DeltaBatch>(&bytes) {
+        Ok(batch) if SERVED_VERSIONS.contains(batch.version) => batch,
+        heard => match version::not_served(&bytes, &cell.config.plan.test) {
+            Some((said, reason)) => {
+                let reply = not_understood(&sessions, &cell, &who, &said, &reason).await?;
+                return Ok(Json(reply).into_response());
+            }
+            None => heard?,
+        },
+    };
     binding::check(sessions.client(), &cell, &who, batch.runner, &batch.pod).await?;
     let mut reply = cell.speak(batch.runner, |session| session.deltas(&batch, &who.pod, now()))?;
     if batch.deltas.iter().any(|delta| delta.done.is_some() || delta.after.is_some()) {
@@ -117,13 +162,29 @@ async fn deltas(
     Ok(Json(reply).into_response())
 }
 
+/// Breaks off a run one of whose runners speaks a version that is not served.
+async fn not_understood(
+    sessions: &Sessions,
+    cell: &Cell,
+    who: &Identity,
+    said: &Introduction,
+    reason: &str,
+) -> Result<DeltaReply, Answer> {
+    binding::check(sessions.client(), cell, who, said.runner, &said.pod).await?;
+    warn!(run = %cell.key, runner = said.runner, reason, "runner is not understood");
+    Ok(cell.speak(said.runner, |session| session.not_understood(said.runner, &who.pod, reason, now()))?)
+}
+
 /// Reads a body, only now that it is known who sends it.
-async fn read<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, Answer> {
-    let bytes = to_bytes(body, most).await.map_err(|error| {
+async fn bytes(body: Body, most: usize) -> Result<Bytes, Answer> {
+    to_bytes(body, most).await.map_err(|error| {
         let message = format!("the body can't be read, or has more than {most} bytes: {error}");
         Answer::Body(StatusCode::PAYLOAD_TOO_LARGE, message)
-    })?;
-    serde_json::from_slice(&bytes).map_err(|error| {
+    })
+}
+
+fn understand<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Answer> {
+    serde_json::from_slice(bytes).map_err(|error| {
         Answer::Body(StatusCode::BAD_REQUEST, format!("the body can't be understood: {error}"))
     })
 }
@@ -149,3 +210,6 @@ impl Sessions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

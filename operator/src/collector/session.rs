@@ -175,6 +175,27 @@ impl Session {
         })
     }
 
+    /// A runner speaks a version of the protocol that is not served: it has no part in the load, and the run breaks off.
+    ///
+    /// # Errors
+    /// When it can't be one of this run's runners.
+    pub fn not_understood(
+        &mut self,
+        runner: u32,
+        pod: &Pod,
+        message: &str,
+        now: i64,
+    ) -> Result<DeltaReply, Refusal> {
+        let index = self.hear(runner, pod, now)?;
+        let known = &mut self.state.runners[index];
+        if known.end.is_none() {
+            let reason = reasons::PROTOCOL_MISMATCH.into();
+            known.end = Some(RunnerEnd::Failed { reason, message: message.into() });
+            self.revision += 1;
+        }
+        Ok(DeltaReply { command: DeltaCommand::Stop { reason: message.into() }, ..self.reply(index) })
+    }
+
     /// A runner reports deltas.
     ///
     /// # Errors

@@ -24,7 +24,10 @@ use super::{
     view::{RunKey, SessionConfig, SessionSnapshot},
     writer,
 };
-use crate::sampling::{self, SharedObservation};
+use crate::{
+    leader::Leader,
+    sampling::{self, SharedObservation},
+};
 
 /// Changes that a slow listener may lag behind before it is told of all runs instead.
 const CHANGES: usize = 1_024;
@@ -76,6 +79,7 @@ struct Shared {
     client: Client,
     authenticator: Authenticator,
     serving: AtomicBool,
+    leader: Leader,
     cells: RwLock<HashMap<RunKey, Arc<Cell>>>,
     opening: Mutex<()>,
     fates: Mutex<HashMap<RunKey, (Instant, Fate)>>,
@@ -89,6 +93,7 @@ impl Sessions {
             authenticator: Authenticator::new(client.clone()),
             client,
             serving: AtomicBool::new(false),
+            leader: Leader::default(),
             cells: RwLock::default(),
             opening: Mutex::default(),
             fates: Mutex::default(),
@@ -100,6 +105,11 @@ impl Sessions {
     /// Whether this operator leads: only then are runners served, all others answer 503.
     pub fn set_serving(&self, serving: bool) {
         self.shared.serving.store(serving, Ordering::SeqCst);
+    }
+
+    /// Where runners are led as long as another operator leads.
+    pub fn leader(&self) -> Leader {
+        self.shared.leader.clone()
     }
 
     /// Opens the session of a run, from its checkpoint if there is one, and starts to watch the target's

@@ -138,7 +138,7 @@ async fn reload(cell: &Cell, store: &mut Store) {
 mod tests {
     use upsurge_core::{
         metrics::{Selector, SeriesKey, Sink, Tags, Trend, names},
-        protocol::{Delta, DeltaBatch},
+        protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
         validate::validate,
     };
 
@@ -202,7 +202,14 @@ mod tests {
                 }
             }
         }
-        let batch = DeltaBatch { runner: 0, pod: pod(0).name, start: 0, started_at: 0, deltas: vec![delta] };
+        let batch = DeltaBatch {
+            version: PROTOCOL_VERSION,
+            runner: 0,
+            pod: pod(0).name,
+            start: 0,
+            started_at: 0,
+            deltas: vec![delta],
+        };
         cell.speak(0, |session| session.deltas(&batch, &pod(0), 0)).unwrap();
         let before = cell.lock().state().totals.metrics.len();
         let (mark, bytes) = packed(&cell).await.unwrap();

@@ -201,6 +201,13 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     assert_eq!(checkpoint.owner_references()[0].uid, config.owner.uid);
     assert_eq!(checkpoint.labels()["app.kubernetes.io/component"], "checkpoint");
 
+    // A runner of a release to come, of whose words only the first are known.
+    let strange = json!({"version": 9, "runner": 1, "pod": "run-1-1", "readiness": "entangled"});
+    let (status, reply) = post(&router, &path("hello"), Some(&tokens[1]), &strange).await;
+    assert_eq!((status, &reply["serves"]), (StatusCode::OK, &json!({"from": 1, "to": 2})), "{reply}");
+    let told = reply["command"]["stop"]["reason"].as_str().unwrap();
+    assert!(told.contains("version 9") && told.contains("versions 1 and 2"), "{told}");
+
     next.close(&key).await;
     assert!(next.snapshot(&key).is_none());
     let (status, _) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;

@@ -1,12 +1,23 @@
-//! The way to the collector: JSON over HTTP, with the pod's token.
+//! The link to the collector: JSON over HTTP, with the pod's token.
+//!
+//! Requests go to the operator's Service, or directly to the replica that another one has named as leader ([`way`]). After
+//! an answer 503 or a failure the next request takes a new connection.
 
-use std::{path::PathBuf, time::Duration};
+mod way;
 
-use reqwest::StatusCode;
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use reqwest::{StatusCode, header::CONTENT_TYPE, redirect::Policy};
 use serde::{Serialize, de::DeserializeOwned};
-use upsurge_core::protocol::{DeltaBatch, DeltaReply, Hello, HelloReply};
+use upsurge_core::protocol::{DeltaBatch, DeltaReply, Hello, HelloReply, LEADER_HEADER};
 use upsurge_http::tls;
+use url::{Host, Url};
 
+use self::way::{Collector, Way};
 use super::config::AgentConfig;
 
 /// Longest time for a hello. Short: another one is due soon.
@@ -14,12 +25,26 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time for deltas, which may be large.
 const DELTAS_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest time for a connection. Short: of a node that was lost the Service knows only later.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// The collector, as seen from the agent.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Link {
-    client: reqwest::Client,
-    base: String,
+    tls: rustls::ClientConfig,
+    service: Url,
+    /// Path of the run.
+    path: String,
     token_file: PathBuf,
+    state: Mutex<State>,
+}
+
+/// What changes from one request to the next.
+#[derive(Debug)]
+struct State {
+    way: Way,
+    /// The last one, unless it is not to be used again.
+    line: Option<Line>,
 }
 
 /// Why the collector gave no answer that helps.
@@ -44,6 +69,9 @@ pub(super) enum SetupError {
     /// TLS can't be set up.
     #[error("can't set TLS up: {0}")]
     Tls(#[from] rustls::Error),
+    /// The address of the collector is none.
+    #[error("the collector's URL {0:?} can't be used: {1}")]
+    Url(String, #[source] url::ParseError),
     /// The HTTP client can't be.
     #[error("can't set up an HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -54,11 +82,12 @@ impl Link {
         // Roots of our own: the client's default refuses to start where the system has none, as in an
         // image made from scratch.
         let tls = tls::client_config(tls::roots(), false)?;
-        // The collector is reached directly, whatever proxy the environment names for other things.
-        let client =
-            reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().tcp_nodelay(true).build()?;
-        let base = format!("{}/v1/runs/{}/{}", config.collector_url, config.namespace, config.run);
-        Ok(Self { client, base, token_file: config.token_file.clone() })
+        let service = Url::parse(&config.collector_url)
+            .map_err(|error| SetupError::Url(config.collector_url.clone(), error))?;
+        let path = format!("v1/runs/{}/{}", config.namespace, config.run);
+        let line = Line::to(&service, Collector::OfService, &tls)?;
+        let state = Mutex::new(State { way: Way::default(), line: Some(line) });
+        Ok(Self { tls, service, path, token_file: config.token_file.clone(), state })
     }
 
     /// Says hello.
@@ -71,13 +100,13 @@ impl Link {
         self.post("deltas", batch, DELTAS_TIMEOUT).await
     }
 
+    /// Asks whoever is believed to lead, and once more where that one leads.
     async fn post<Body: Serialize, Reply: DeserializeOwned>(
         &self,
-        path: &str,
+        what: &str,
         body: &Body,
         timeout: Duration,
     ) -> Result<Reply, LinkError> {
-        let unreachable = |error: reqwest::Error| LinkError::Unreachable(chain(&error));
         let token = tokio::fs::read_to_string(&self.token_file).await;
         let token = token.map_err(|error| {
             LinkError::Unreachable(format!("token file {}: {error}", self.token_file.display()))
@@ -85,19 +114,106 @@ impl Link {
         if token.trim().is_empty() {
             return Err(LinkError::Unreachable(format!("token file {} is empty", self.token_file.display())));
         }
-        let request = self.client.post(format!("{}/{path}", self.base)).timeout(timeout);
-        let response = request.bearer_auth(token.trim()).json(body).send().await.map_err(unreachable)?;
-        match response.status() {
-            StatusCode::OK | StatusCode::CONFLICT => response.json().await.map_err(unreachable),
-            status @ (StatusCode::UNAUTHORIZED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::GONE) => {
-                let message = response.text().await.unwrap_or_default();
-                Err(LinkError::Refused { status, message })
+        let body = serde_json::to_vec(body).map_err(|error| LinkError::Unreachable(error.to_string()))?;
+        let mut is_led = false;
+        loop {
+            let line = self.line()?;
+            let request = line.client.post(format!("{}{}/{what}", line.base, self.path)).timeout(timeout);
+            let request = request.bearer_auth(token.trim()).header(CONTENT_TYPE, "application/json");
+            let response = request.body(body.clone()).send().await.map_err(|error| self.broken(&error))?;
+            match response.status() {
+                StatusCode::OK | StatusCode::CONFLICT => {
+                    let reply = response.json().await.map_err(|error| self.broken(&error))?;
+                    self.lock().way.answered();
+                    return Ok(reply);
+                }
+                status @ (StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::NOT_FOUND
+                | StatusCode::GONE) => {
+                    let message = response.text().await.unwrap_or_default();
+                    return Err(LinkError::Refused { status, message });
+                }
+                status => {
+                    let leader = response.headers().get(LEADER_HEADER).and_then(|value| value.to_str().ok());
+                    if !self.led(line.collector, leader) || std::mem::replace(&mut is_led, true) {
+                        return Err(LinkError::Unreachable(format!("it answers {status}")));
+                    }
+                }
             }
-            status => Err(LinkError::Unreachable(format!("it answers {status}"))),
         }
+    }
+
+    /// The line to whom the next request goes to.
+    fn line(&self) -> Result<Line, LinkError> {
+        let mut state = self.lock();
+        let collector = state.way.next(Instant::now());
+        match &state.line {
+            Some(line) if line.collector == collector => Ok(line.clone()),
+            _ => {
+                let line = Line::to(&self.service, collector, &self.tls);
+                let line = line.map_err(|error| LinkError::Unreachable(error.to_string()))?;
+                Ok(state.line.insert(line).clone())
+            }
+        }
+    }
+
+    /// Who was asked does not lead. True if the one that it names is worth a try. Either way the next request takes a new
+    /// connection: the old one would lead to the same replica for ever.
+    fn led(&self, asked: Collector, leader: Option<&str>) -> bool {
+        let mut state = self.lock();
+        state.line = None;
+        let followed = state.way.led(asked, leader.and_then(way::address), Instant::now());
+        tracing::info!(?asked, leader, followed, "the collector does not lead");
+        followed
+    }
+
+    /// No answer came: the peer may be gone without a word, so that the connection is not used again.
+    fn broken(&self, error: &reqwest::Error) -> LinkError {
+        let mut state = self.lock();
+        state.line = None;
+        state.way.failed();
+        LinkError::Unreachable(chain(error))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A client with connections to one collector.
+#[derive(Clone, Debug)]
+struct Line {
+    collector: Collector,
+    client: reqwest::Client,
+    /// Base of the URLs, with a slash at its end.
+    base: Url,
+}
+
+impl Line {
+    /// Only where the connection goes is changed for a leader. The name stays that of the Service wherever it is one, as
+    /// that is what a certificate is made for.
+    fn to(service: &Url, collector: Collector, tls: &rustls::ClientConfig) -> Result<Self, SetupError> {
+        // The collector is reached directly, whatever proxy the environment names for other things.
+        let mut client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls.clone())
+            .no_proxy()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true);
+        let mut base = service.clone();
+        if let Ok(mut segments) = base.path_segments_mut() {
+            segments.pop_if_empty().push("");
+        }
+        if let Collector::At(leader) = collector {
+            match service.host() {
+                Some(Host::Domain(name)) => client = client.resolve(name, leader),
+                _ => drop(base.set_ip_host(leader.ip())),
+            }
+            // Of the two ports the one in the URL counts.
+            let _ = base.set_port(Some(leader.port()));
+        }
+        Ok(Self { collector, client: client.build()?, base })
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant as TokioInstant, sleep, sleep_until, timeout},
 };
 use upsurge_core::{
-    protocol::{AfterOutcome, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, RunnerEnd},
+    protocol::{AfterOutcome, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION, RunnerEnd},
     schedule::Share,
 };
 use upsurge_crds::names::reasons;
@@ -34,8 +34,9 @@ use super::{
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// First pause after a message that failed; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Longest pause after a message that failed.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Longest pause after a message that failed. Short: where a node was lost, every other try may go there, and whoever is not
+/// heard for half a minute counts as lost.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Time for the steps of `after` once the runner was terminated; the pod's grace period leaves it.
 const LAST_STEPS: Duration = Duration::from_secs(20);
 /// Time for the last words after SIGTERM.
@@ -298,6 +299,7 @@ impl Report {
     async fn send(&self) -> Result<(), LinkError> {
         let lag = self.engine.as_ref().and_then(Engine::start_lag).unwrap_or_default();
         let batch = DeltaBatch {
+            version: PROTOCOL_VERSION,
             runner: self.runner,
             pod: self.pod.clone(),
             start: self.start,

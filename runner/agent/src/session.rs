@@ -9,7 +9,10 @@ use tokio::{
     task::JoinHandle,
     time::{Instant as TokioInstant, sleep_until},
 };
-use upsurge_core::protocol::{BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, Readiness};
+use upsurge_core::protocol::{
+    BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION, Readiness,
+};
+use upsurge_crds::names::reasons;
 use upsurge_engine::{self as engine, Unready};
 
 use super::{
@@ -86,7 +89,15 @@ impl<'a> Waiting<'a> {
         loop {
             let asked = TokioInstant::now();
             self.look();
-            match self.exchange(link).await {
+            let reply = self.exchange(link).await;
+            if let Ok(HelloReply { serves, .. }) = &reply
+                && !serves.contains(PROTOCOL_VERSION)
+            {
+                let operator = "the operator";
+                let error = Mismatch { image: None, spoken: PROTOCOL_VERSION, operator, served: *serves };
+                return Told::End(Ending::Failed(format!("{}: {error}", reasons::PROTOCOL_MISMATCH)));
+            }
+            match reply.map(|reply| reply.command) {
                 Ok(HelloCommand::Wait) => pause = HELLO_INTERVAL,
                 Ok(HelloCommand::RunBefore) => {
                     pause = HELLO_INTERVAL;
@@ -147,9 +158,10 @@ impl<'a> Waiting<'a> {
         }
     }
 
-    async fn exchange(&mut self, link: &Link) -> Result<HelloCommand, LinkError> {
+    async fn exchange(&mut self, link: &Link) -> Result<HelloReply, LinkError> {
         let sent_at = self.clock.local(Instant::now());
         let hello = Hello {
+            version: PROTOCOL_VERSION,
             runner: self.config.runner,
             pod: self.config.pod.clone(),
             sent_at,
@@ -162,7 +174,7 @@ impl<'a> Waiting<'a> {
         };
         let reply = link.hello(&hello).await?;
         self.clock.learn(sent_at, reply.received_at, reply.sent_at, self.clock.local(Instant::now()));
-        Ok(reply.command)
+        Ok(reply)
     }
 
     fn readiness(&self) -> Readiness {
@@ -196,7 +208,7 @@ impl<'a> Waiting<'a> {
 
 fn broken(error: &tokio::task::JoinError) -> Unready {
     let message = format!("the preparation ended abnormally: {error}");
-    Unready { reason: upsurge_crds::names::reasons::RUNNER_FAILED, message }
+    Unready { reason: reasons::RUNNER_FAILED, message }
 }
 
 /// Waits until a task has ended, and leaves its output where it is.

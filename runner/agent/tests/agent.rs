@@ -15,6 +15,8 @@ mod server;
 mod after;
 #[path = "agent/collector.rs"]
 mod collector;
+#[path = "agent/replicas.rs"]
+mod replicas;
 
 use std::{
     collections::BTreeMap,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use upsurge_core::{
     autoscaling::Observation,
     metrics::{Metrics, Selector, SeriesKey, Sink, Tags, Trend, names},
-    protocol::{Delta, GeneratorDelta},
+    protocol::{Delta, GeneratorDelta, PROTOCOL_VERSION},
 };
 
 use super::{
@@ -87,7 +87,14 @@ impl Runner {
 
     fn batch(&self, runner: u32) -> DeltaBatch {
         let deltas = self.kept.iter().filter(|delta| delta.number > self.received).cloned().collect();
-        DeltaBatch { runner, pod: pod(runner).name, start: T0, started_at: T0, deltas }
+        DeltaBatch {
+            version: PROTOCOL_VERSION,
+            runner,
+            pod: pod(runner).name,
+            start: T0,
+            started_at: T0,
+            deltas,
+        }
     }
 
     fn replied(&mut self, reply: &DeltaReply) {

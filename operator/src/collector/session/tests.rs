@@ -3,7 +3,7 @@
 use serde_json::json;
 use upsurge_core::{
     autoscaling::Observation,
-    protocol::{AfterOutcome, BeforeOutcome, Delta},
+    protocol::{AfterOutcome, BeforeOutcome, Delta, PROTOCOL_VERSION},
 };
 
 use super::{
@@ -39,6 +39,7 @@ pub fn pod(index: u32) -> Pod {
 
 fn hello(runner: u32) -> Hello {
     Hello {
+        version: PROTOCOL_VERSION,
         runner,
         pod: pod(runner).name,
         sent_at: 0,
@@ -65,7 +66,14 @@ fn restarted(session: &Session, plan: &RunPlan) -> Session {
 
 fn batch(runner: u32, start: i64, numbers: &[u64]) -> DeltaBatch {
     let deltas = numbers.iter().map(|number| Delta { number: *number, ..Delta::default() }).collect();
-    DeltaBatch { runner, pod: pod(runner).name, start, started_at: start + 5, deltas }
+    DeltaBatch {
+        version: PROTOCOL_VERSION,
+        runner,
+        pod: pod(runner).name,
+        start,
+        started_at: start + 5,
+        deltas,
+    }
 }
 
 #[test]
@@ -250,4 +258,20 @@ fn a_restored_session_knows_all_that_was_durable() {
     assert_eq!(restored.state(), session.state());
     assert_eq!((restored.t0(), restored.presence()[0].acknowledged), (Some(9), 1));
     assert!(restored.presence()[0].end_durable);
+}
+
+#[test]
+fn a_runner_of_another_version_ends_the_run_and_that_outlives_the_operator() {
+    let plan = plan(2, false);
+    let mut session = Session::new(&plan, None);
+    says(&mut session, &hello(0), 0);
+    let reply = session.not_understood(1, &pod(1), "version 9 is not served", 0).unwrap();
+    assert_eq!(reply.command, DeltaCommand::Stop { reason: "version 9 is not served".into() });
+    let ended = RunnerEnd::Failed {
+        reason: reasons::PROTOCOL_MISMATCH.into(),
+        message: "version 9 is not served".into(),
+    };
+    assert_eq!(session.state().runners[1].end, Some(ended.clone()));
+    assert!(session.is_dirty() && session.t0().is_none());
+    assert_eq!(restarted(&session, &plan).state().runners[1].end, Some(ended));
 }

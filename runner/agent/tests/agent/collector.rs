@@ -10,11 +10,11 @@ use upsurge_core::{
     metrics::{Metrics, Selector},
     protocol::{
         AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
-        HelloReply, Readiness, RunnerEnd,
+        HelloReply, LEADER_HEADER, Readiness, RunnerEnd, SERVED_VERSIONS, Versions,
     },
 };
 
-use crate::server::{self, Answer, Server};
+use crate::server::{self, Answer, Arrived, Server};
 
 /// What a collector remembers, and how it is to behave.
 #[derive(Default)]
@@ -38,11 +38,44 @@ pub struct Seen {
     pub stop: Option<String>,
     /// Whether the load of all runners has ended once this one's has.
     pub run_after: bool,
+    /// Versions that it says it serves, other than the usual ones.
+    pub serves: Option<Versions>,
 }
 
 pub struct Collector {
     pub server: Server,
     pub seen: Arc<Mutex<Seen>>,
+}
+
+/// The part of one replica of the operator.
+#[derive(Clone)]
+pub enum Role {
+    Leads,
+    /// Says that another one leads, at this address if it knows.
+    StandsBy(Option<String>),
+    /// Takes requests and never answers, as when its node was lost.
+    Silent,
+}
+
+/// One more replica of an operator, which keeps its connections open unless the client does not.
+pub struct Replica {
+    pub server: Server,
+    role: Arc<Mutex<Role>>,
+}
+
+impl Replica {
+    pub fn becomes(&self, role: Role) {
+        *self.role.lock().unwrap() = role;
+    }
+
+    pub fn address(&self) -> String {
+        self.server.address.to_string()
+    }
+
+    /// On how many connections requests came.
+    pub fn connections(&self) -> usize {
+        self.server.connections()
+    }
 }
 
 impl Collector {
@@ -51,21 +84,29 @@ impl Collector {
         let state = Arc::clone(&seen);
         let server = Server::start(move |arrived| {
             let state = Arc::clone(&state);
+            async move { state.lock().unwrap().answer(&arrived) }
+        });
+        Self { server, seen }
+    }
+
+    /// A replica of this collector's operator, beside its own server.
+    pub fn replica(&self, role: Role) -> Replica {
+        let role = Arc::new(Mutex::new(role));
+        let (state, part) = (Arc::clone(&self.seen), Arc::clone(&role));
+        let server = Server::start(move |arrived| {
+            let (state, role) = (Arc::clone(&state), part.lock().unwrap().clone());
             async move {
-                let mut seen = state.lock().unwrap();
-                assert_eq!(arrived.headers["authorization"], "Bearer t0ken");
-                match arrived.target.as_str() {
-                    "/v1/runs/shop/spike-1/hello" => {
-                        seen.hello(serde_json::from_slice(&arrived.body).unwrap())
+                match role {
+                    Role::Leads => state.lock().unwrap().answer(&arrived),
+                    Role::StandsBy(None) => server::status(503),
+                    Role::StandsBy(Some(leader)) => {
+                        server::with_headers(503, &[(LEADER_HEADER, &leader)], "another operator leads")
                     }
-                    "/v1/runs/shop/spike-1/deltas" => {
-                        seen.deltas(serde_json::from_slice(&arrived.body).unwrap())
-                    }
-                    other => panic!("{other}"),
+                    Role::Silent => std::future::pending().await,
                 }
             }
         });
-        Self { server, seen }
+        Replica { server, role }
     }
 
     pub fn metrics(&self) -> Metrics {
@@ -91,6 +132,15 @@ impl Seen {
     /// What became of `after`.
     pub fn after(&self) -> Option<AfterOutcome> {
         self.deltas.values().find_map(|delta| delta.after.clone())
+    }
+
+    fn answer(&mut self, arrived: &Arrived) -> Answer {
+        assert_eq!(arrived.headers["authorization"], "Bearer t0ken");
+        match arrived.target.as_str() {
+            "/v1/runs/shop/spike-1/hello" => self.hello(serde_json::from_slice(&arrived.body).unwrap()),
+            "/v1/runs/shop/spike-1/deltas" => self.deltas(serde_json::from_slice(&arrived.body).unwrap()),
+            other => panic!("{other}"),
+        }
     }
 
     fn now(&self) -> i64 {
@@ -119,7 +169,8 @@ impl Seen {
             };
             HelloCommand::Start { at, variables }
         };
-        let reply = HelloReply { received_at, sent_at: self.now(), command };
+        let serves = self.serves.unwrap_or(SERVED_VERSIONS);
+        let reply = HelloReply { serves, received_at, sent_at: self.now(), command };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 
