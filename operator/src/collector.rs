@@ -21,4 +21,5 @@ mod writer;
 
 pub use points::Point;
 pub use sessions::{SessionError, Sessions};
+pub use store::discard;
 pub use view::{RunKey, RunnerView, SessionConfig, SessionSnapshot};

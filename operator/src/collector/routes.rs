@@ -96,7 +96,8 @@ async fn hello(
     binding::check(sessions.client(), &cell, &who, hello.runner, &hello.pod).await?;
     let command = cell.speak(hello.runner, |session| session.hello(&hello, &who.pod, received_at))?;
     debug!(run = %cell.key, runner = hello.runner, ?command, "hello");
-    Ok(Json(HelloReply { received_at, sent_at: now(), command }).into_response())
+    let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
+    Ok(Json(HelloReply { received_at, sent_at: now(), command, plan }).into_response())
 }
 
 async fn deltas(

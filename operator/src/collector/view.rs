@@ -46,12 +46,14 @@ pub struct SessionConfig {
     pub valid: Arc<Valid>,
     /// Name of the Job whose pods may speak for the run.
     pub job: String,
-    /// Name of the ConfigMap that holds the checkpoint.
+    /// Name of the checkpoint.
     pub checkpoint: String,
-    /// Labels of that ConfigMap, besides its component.
+    /// Labels of the checkpoint, besides its component.
     pub labels: BTreeMap<String, String>,
-    /// The run, as owner of that ConfigMap.
+    /// The run, as owner of the checkpoint.
     pub owner: OwnerReference,
+    /// Whether the load may have begun, so that there must be a checkpoint.
+    pub is_under_way: bool,
 }
 
 impl SessionConfig {

@@ -46,12 +46,14 @@ pub async fn step(run: &LoadTestRun, context: &Context) -> Result<Done, Error> {
 
 /// From the creation of the runner pods to the verdict.
 async fn proceed(run: &LoadTestRun, context: &Context) -> Result<Done, Error> {
-    let plan = match plan_of(run, context).await? {
+    let plan = match plan_of(run, context)? {
         Ok(plan) => plan,
         Err(outcome) => return end(run, context, outcome).await,
     };
     let key = plan::key(run);
-    if let Err(error) = context.sessions.open(plan.session(&run.spec.load_test_ref.name)).await {
+    let mut session = plan.session(&run.spec.load_test_ref.name);
+    session.is_under_way = update_status::base(run).phase.is_some_and(|phase| phase >= Phase::Starting);
+    if let Err(error) = context.sessions.open(session).await {
         let cause = damaged(error)?;
         apply::quench(&context.client, &plan).await?;
         return end(run, context, results::without_load(Some(&cause))).await;
@@ -161,18 +163,17 @@ fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Times
     autoscaling::watch_until(&snapshot.observation, &timeline, snapshot.t0?, spec, now)
 }
 
-/// The plan that the runners of a run were given; or how the run ends, because there is none.
-async fn plan_of(run: &LoadTestRun, context: &Context) -> Result<Result<Arc<Plan>, Outcome>, Error> {
+/// The plan of a run; or how the run ends, because it has none.
+fn plan_of(run: &LoadTestRun, context: &Context) -> Result<Result<Arc<Plan>, Outcome>, Error> {
     if let Some(plan) = context.prepared.get(run) {
         return Ok(Ok(plan));
     }
-    let Some(content) = apply::read_plan(&context.client, run).await? else {
-        let message =
-            "the ConfigMap with the run's plan was deleted by somebody; the run can't be taken up again";
-        return Ok(Err(results::without_load(Some(&Cause::breakdown(reasons::RUNNER_LOST, message)))));
+    let planned = match &run.spec.test {
+        Some(test) => validate::spec(test).map(|valid| (test, valid)),
+        None => Err(Obstacle::error(reasons::INVALID_SPEC, "spec.test was taken away; make another run")),
     };
-    let valid = match validate::spec(&content.test) {
-        Ok(valid) => valid,
+    let (test, valid) = match planned {
+        Ok(planned) => planned,
         Err(Obstacle::End(outcome)) => return Ok(Err(outcome)),
         Err(Obstacle::Wait(message)) => {
             return Ok(Err(Outcome {
@@ -182,15 +183,15 @@ async fn plan_of(run: &LoadTestRun, context: &Context) -> Result<Result<Arc<Plan
             }));
         }
     };
-    let plan = Plan::from_content(run, content, valid).ok_or(Error::NoUid)?;
+    let plan = Plan::new(run, test, valid).ok_or(Error::NoUid)?;
     Ok(Ok(context.prepared.keep(plan)))
 }
 
 /// A checkpoint that can't be read back ends the run; anything else is worth another try.
 fn damaged(error: SessionError) -> Result<Cause, Error> {
-    match error {
-        SessionError::Damaged { .. } => Ok(Cause::breakdown(reasons::CHECKPOINT_DAMAGED, error.to_string())),
-        error => Err(error.into()),
+    match error.reason() {
+        Some(reason) => Ok(Cause::breakdown(reason, error.to_string())),
+        None => Err(error.into()),
     }
 }
 

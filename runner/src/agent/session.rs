@@ -9,7 +9,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant as TokioInstant, sleep_until},
 };
-use upsurge_core::protocol::{BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, Readiness};
+use upsurge_core::protocol::{BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, Readiness, RunPlan};
 
 use super::{
     Ending,
@@ -55,6 +55,8 @@ enum Told {
 
 /// How far the preparation is.
 enum State {
+    /// The collector has not handed out the plan yet.
+    Awaiting,
     Preparing(JoinHandle<Result<Prepared, Unready>>),
     Ready(Prepared),
     Failed(Unready),
@@ -76,9 +78,7 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn new(config: &'a AgentConfig) -> Self {
-        let own = config.clone();
-        let preparing = tokio::spawn(async move { prepare(&own).await });
-        Self { config, clock: Clock::new(), state: State::Preparing(preparing), before: Before::NotTold }
+        Self { config, clock: Clock::new(), state: State::Awaiting, before: Before::NotTold }
     }
 
     async fn wait_for_start(&mut self, link: &Link) -> Told {
@@ -159,15 +159,25 @@ impl<'a> Waiting<'a> {
                 Before::Done(outcome) => Some(outcome.clone()),
                 _ => None,
             },
+            wants_plan: matches!(self.state, State::Awaiting),
         };
         let reply = link.hello(&hello).await?;
         self.clock.learn(sent_at, reply.received_at, reply.sent_at, self.clock.local(Instant::now()));
+        if let (State::Awaiting, Some(plan)) = (&self.state, reply.plan) {
+            self.prepare(*plan);
+        }
         Ok(reply.command)
+    }
+
+    /// Begins to compile what is to be done.
+    fn prepare(&mut self, plan: RunPlan) {
+        let config = self.config.clone();
+        self.state = State::Preparing(tokio::spawn(async move { prepare(&config, plan).await }));
     }
 
     fn readiness(&self) -> Readiness {
         match &self.state {
-            State::Preparing(_) => Readiness::Preparing,
+            State::Awaiting | State::Preparing(_) => Readiness::Preparing,
             State::Ready(_) => Readiness::Ready,
             State::Failed(Unready { reason, message }) => {
                 Readiness::Failed { reason: (*reason).to_owned(), message: message.clone() }

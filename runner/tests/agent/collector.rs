@@ -10,7 +10,7 @@ use upsurge_core::{
     metrics::{Metrics, Selector},
     protocol::{
         AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
-        HelloReply, Readiness, RunnerEnd,
+        HelloReply, Readiness, RunPlan, RunnerEnd,
     },
 };
 
@@ -19,6 +19,8 @@ use crate::server::{self, Answer, Server};
 /// What a collector remembers, and how it is to behave.
 #[derive(Default)]
 pub struct Seen {
+    /// What is given to runners that ask for it.
+    pub plan: Option<RunPlan>,
     pub start: Option<i64>,
     pub hellos: Vec<Hello>,
     pub batches: Vec<DeltaBatch>,
@@ -102,6 +104,7 @@ impl Seen {
         let failed = matches!(hello.readiness, Readiness::Failed { .. });
         let ready = hello.readiness == Readiness::Ready;
         let before = hello.before.clone();
+        let plan = self.plan.clone().filter(|_| hello.wants_plan).map(Box::new);
         self.hellos.push(hello);
         let command = if failed {
             HelloCommand::Stop { reason: "a runner failed".into() }
@@ -119,7 +122,7 @@ impl Seen {
             };
             HelloCommand::Start { at, variables }
         };
-        let reply = HelloReply { received_at, sent_at: self.now(), command };
+        let reply = HelloReply { received_at, sent_at: self.now(), command, plan };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 
