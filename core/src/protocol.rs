@@ -218,8 +218,8 @@ impl GeneratorDelta {
     /// Adds another interval, or another runner.
     pub fn merge(&mut self, other: &Self) {
         self.cpu_seconds += other.cpu_seconds;
-        self.periods += other.periods;
-        self.throttled_periods += other.throttled_periods;
+        self.periods = self.periods.saturating_add(other.periods);
+        self.throttled_periods = self.throttled_periods.saturating_add(other.throttled_periods);
         self.watched_seconds += other.watched_seconds;
         self.saturated_seconds += other.saturated_seconds;
         self.busiest_core = self.busiest_core.max(other.busiest_core);

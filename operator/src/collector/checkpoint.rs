@@ -15,7 +15,7 @@ pub const FORM: i32 = 1;
 /// Oldest form that is read: that of the version before.
 pub const OLDEST_FORM: i32 = 1;
 /// Most bytes that a checkpoint may have unpacked; beyond that it is no checkpoint of ours.
-const MOST_UNPACKED: u64 = 256 * 1024 * 1024;
+const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 
 /// Why bytes are no checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -97,3 +97,6 @@ pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation), CheckpointError> {
     let Read { session, observation } = serde_json::from_slice(&json)?;
     Ok((session, observation))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,20 +4,25 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::post,
 };
-use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 use tracing::{debug, warn};
-use upsurge_core::protocol::{DeltaBatch, Hello, HelloReply, MAX_BODY_BYTES};
+use upsurge_core::{
+    intake::Batch,
+    protocol::{DeltaBatch, Hello, HelloReply, MAX_BODY_BYTES},
+};
 
 use super::{
+    admission::{Admitted, Closed, Unread, read},
     authentication::Denied,
     binding,
     cell::now,
+    receive::receive,
     session::Refusal,
     sessions::{Fate, Sessions},
     view::RunKey,
@@ -31,6 +36,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// Why a request is answered with an error.
 enum Answer {
     NotServing,
+    Busy,
     Denied(Denied),
     Fate(RunKey, Fate),
     Body(StatusCode, String),
@@ -40,6 +46,23 @@ enum Answer {
 impl From<Denied> for Answer {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
+    }
+}
+
+impl From<Closed> for Answer {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::NotServing => Self::NotServing,
+            Closed::Busy => Self::Busy,
+            Closed::Denied(denied) => Self::Denied(denied),
+            Closed::Fate(run, fate) => Self::Fate(run, fate),
+        }
+    }
+}
+
+impl From<Unread> for Answer {
+    fn from((status, message): Unread) -> Self {
+        Self::Body(status, message)
     }
 }
 
@@ -54,6 +77,9 @@ impl IntoResponse for Answer {
         let (status, message) = match self {
             Self::NotServing => {
                 (StatusCode::SERVICE_UNAVAILABLE, "this operator does not lead: try again".into())
+            }
+            Self::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too many requests at the same time: try again".into())
             }
             Self::Denied(denied) => {
                 warn!(%denied, "runner is not listened to");
@@ -91,11 +117,13 @@ async fn hello(
     body: Body,
 ) -> Result<Response, Answer> {
     let received_at = now();
-    let (who, cell) = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
-    let hello: Hello = read(body, MAX_HELLO_BYTES).await?;
-    binding::check(sessions.client(), &cell, &who, hello.runner, &hello.pod).await?;
-    let command = cell.speak(hello.runner, |session| session.hello(&hello, &who.pod, received_at))?;
-    debug!(run = %cell.key, runner = hello.runner, ?command, "hello");
+    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
+    let body = read(sessions.room(), &admitted, &headers, body, MAX_HELLO_BYTES).await?;
+    let hello: Hello = serde_json::from_slice(&body.bytes).map_err(|error| not_understood(&error))?;
+    let Admitted { who, index, cell, .. } = &admitted;
+    binding::check(cell, who, *index, hello.runner, &hello.pod)?;
+    let command = cell.speak(*index, |session| session.hello(&hello, &who.pod, received_at))?;
+    debug!(run = %cell.key, runner = index, ?command, "hello");
     let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
     Ok(Json(HelloReply { received_at, sent_at: now(), command, plan }).into_response())
 }
@@ -106,47 +134,30 @@ async fn deltas(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Answer> {
-    let (who, cell) = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
-    let batch: DeltaBatch = read(body, MAX_BODY_BYTES).await?;
-    binding::check(sessions.client(), &cell, &who, batch.runner, &batch.pod).await?;
-    let mut reply = cell.speak(batch.runner, |session| session.deltas(&batch, &who.pod, now()))?;
-    if batch.deltas.iter().any(|delta| delta.done.is_some() || delta.after.is_some()) {
-        cell.acknowledged(batch.runner, reply.received, LAST_WORD).await;
-        let nothing = DeltaBatch { deltas: Vec::new(), ..batch };
-        reply = cell.speak(nothing.runner, |session| session.deltas(&nothing, &who.pod, now()))?;
+    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
+    let body = read(sessions.room(), &admitted, &headers, body, MAX_BODY_BYTES).await?;
+    let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
+    // Reading histograms takes a while: not on a thread that serves others.
+    let received = spawn_blocking(move || {
+        let batch = Batch::read(&body.bytes).map_err(|objection| not_understood(&objection))?;
+        binding::check(&cell, &who, index, batch.runner, &batch.pod)?;
+        Ok::<_, Answer>(receive(&cell, &who.pod, &batch)?)
+    });
+    let broken = |error| Answer::Body(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}: try again"));
+    let received = received.await.map_err(broken)??;
+    let mut reply = received.reply;
+    if received.is_last {
+        let Admitted { who, index, cell, .. } = &admitted;
+        cell.acknowledged(*index, reply.received, LAST_WORD).await;
+        let nothing = DeltaBatch { deltas: Vec::new(), ..received.head };
+        reply = cell.speak(*index, |session| session.deltas(&nothing, &who.pod, now()))?;
     }
     Ok(Json(reply).into_response())
 }
 
-/// Reads a body, only now that it is known who sends it.
-async fn read<T: DeserializeOwned>(body: Body, most: usize) -> Result<T, Answer> {
-    let bytes = to_bytes(body, most).await.map_err(|error| {
-        let message = format!("the body can't be read, or has more than {most} bytes: {error}");
-        Answer::Body(StatusCode::PAYLOAD_TOO_LARGE, message)
-    })?;
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Answer::Body(StatusCode::BAD_REQUEST, format!("the body can't be understood: {error}"))
-    })
+fn not_understood(error: &dyn std::fmt::Display) -> Answer {
+    Answer::Body(StatusCode::BAD_REQUEST, format!("the body can't be understood: {error}"))
 }
 
-impl Sessions {
-    /// Lets in who has proved to be a pod, to a session that is open.
-    async fn admit(
-        &self,
-        run: &RunKey,
-        headers: &HeaderMap,
-    ) -> Result<(super::authentication::Identity, std::sync::Arc<super::cell::Cell>), Answer> {
-        if !self.is_serving() {
-            return Err(Answer::NotServing);
-        }
-        let who = self.authenticator().identify(headers).await?;
-        match self.cell(run) {
-            Some(cell) => Ok((who, cell)),
-            None if who.namespace != run.namespace => {
-                let message = format!("a pod of namespace {} can't speak for run {run}", who.namespace);
-                Err(Denied::Forbidden(message).into())
-            }
-            None => Err(Answer::Fate(run.clone(), self.fate(run).await?)),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

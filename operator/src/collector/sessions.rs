@@ -17,6 +17,7 @@ use tracing::{info, warn};
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
+    admission::Room,
     authentication::{Authenticator, Denied},
     cell::Cell,
     checkpoint::{pack, unpack},
@@ -103,6 +104,7 @@ pub struct Sessions {
 struct Shared {
     client: Client,
     authenticator: Authenticator,
+    room: Room,
     serving: AtomicBool,
     cells: RwLock<HashMap<RunKey, Arc<Cell>>>,
     opening: Mutex<()>,
@@ -115,6 +117,7 @@ impl Sessions {
     pub fn new(client: Client) -> Self {
         let shared = Shared {
             authenticator: Authenticator::new(client.clone()),
+            room: Room::default(),
             client,
             serving: AtomicBool::new(false),
             cells: RwLock::default(),
@@ -241,6 +244,11 @@ impl Sessions {
         .flatten()
     }
 
+    /// A runner pod is gone: its tokens count no more.
+    pub fn pod_gone(&self, uid: &str) {
+        self.shared.authenticator.forget_pod(uid);
+    }
+
     /// The routes for the collector's port.
     pub fn router(&self) -> Router {
         routes::router(self.clone())
@@ -252,6 +260,10 @@ impl Sessions {
 
     pub(super) fn authenticator(&self) -> &Authenticator {
         &self.shared.authenticator
+    }
+
+    pub(super) fn room(&self) -> &Room {
+        &self.shared.room
     }
 
     pub(super) fn client(&self) -> &Client {

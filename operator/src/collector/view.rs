@@ -92,6 +92,8 @@ pub struct SessionSnapshot {
     pub stop: Option<String>,
     /// What became of `after`, once it was done.
     pub after: Option<AfterOutcome>,
+    /// The first series that a runner reported with names which the test does not have, in words.
+    pub foreign: Option<String>,
     /// Whether all runners have ended and nothing more will come.
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.

@@ -7,11 +7,13 @@ use std::{
 
 use jiff::Timestamp;
 use upsurge_core::{
+    intake::{Batch, Intake},
     metrics::{Metrics, Selector},
     protocol::{
         AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
         HelloReply, Readiness, RunPlan, RunnerEnd,
     },
+    validate::validate,
 };
 
 use crate::server::{self, Answer, Server};
@@ -61,6 +63,7 @@ impl Collector {
                         seen.hello(serde_json::from_slice(&arrived.body).unwrap())
                     }
                     "/v1/runs/shop/spike-1/deltas" => {
+                        seen.take(&arrived.body);
                         seen.deltas(serde_json::from_slice(&arrived.body).unwrap())
                     }
                     other => panic!("{other}"),
@@ -124,6 +127,15 @@ impl Seen {
         };
         let reply = HelloReply { received_at, sent_at: self.now(), command, plan };
         server::json(serde_json::to_vec(&reply).unwrap())
+    }
+
+    /// What runners send is taken as it is.
+    fn take(&self, body: &[u8]) {
+        let test = &self.plan.as_ref().unwrap().test;
+        let intake = Intake::of(test, &validate(test).unwrap());
+        for delta in Batch::read(body).unwrap().deltas {
+            assert_eq!(intake.take(delta.get()).unwrap().foreign, None);
+        }
     }
 
     fn deltas(&mut self, batch: DeltaBatch) -> Answer {
