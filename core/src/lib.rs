@@ -13,6 +13,7 @@ pub mod files;
 pub mod format;
 pub mod html;
 pub mod http;
+pub mod intake;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;

@@ -8,8 +8,10 @@ mod labels;
 pub mod names;
 mod series;
 mod trend;
+mod wire;
 
 pub use catalog::{Catalog, Contains, Definition, kind};
 pub use labels::labels;
-pub use series::{MOST_SERIES, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags};
-pub use trend::{Trend, TrendError};
+pub use series::{MOST_SERIES, MOST_SERIES_IN_ALL, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags};
+pub use trend::{Encoded, Trend, TrendError, WireError};
+pub use wire::{WireMetrics, WireSink};

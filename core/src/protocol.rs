@@ -2,7 +2,8 @@
 //!
 //! 1. `POST {collector}/v1/runs/{namespace}/{run}/hello` ([`Hello`] → [`HelloReply`]), every
 //!    [`HELLO_INTERVAL`] until the reply is `Start` (or `Stop`). Both sides stamp their clocks, so that the
-//!    runner knows its offset to the operator's clock and can start at the operator's instant T0.
+//!    runner knows its offset to the operator's clock and can start at the operator's instant T0. A runner that
+//!    has no plan yet asks for it, and finds it in the reply.
 //! 2. `POST …/deltas` ([`DeltaBatch`] → [`DeltaReply`]), once per second from the start. Deltas are
 //!    numbered from 1 per runner, sent in order, and kept by the runner until they are acknowledged, which
 //!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored.
@@ -24,7 +25,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::LoadTestSpec;
 
-use self::version::first_version;
+pub(crate) use self::version::first_version;
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
 
 use crate::metrics::Metrics;
@@ -40,13 +41,12 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Header of an answer 503: IP address and port of the collector that leads, such as `10.0.0.7:8080` or `[fd00::7]:8080`.
 pub const LEADER_HEADER: &str = "upsurge-leader";
-
-/// File, within the mounted plan, that holds a [`RunPlan`] as JSON.
-pub const PLAN_FILE: &str = "plan.json";
+/// Most bytes of a [`RunPlan`] as JSON. A run with a larger one would hardly fit etcd's 1.5 MiB with its status.
+pub const MAX_PLAN_BYTES: usize = 1_000_000;
 /// Prefix of the environment variables that hold secrets: `UPSURGE_SECRET_` and the secret's name.
 pub const SECRET_ENV_PREFIX: &str = "UPSURGE_SECRET_";
 
-/// What the operator gives every runner of a run, in an immutable ConfigMap.
+/// What the operator gives every runner of a run, in the reply to a hello that asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunPlan {
@@ -83,6 +83,9 @@ pub struct Hello {
     /// Variables captured by `before`, from the runner that was told to do it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<BeforeOutcome>,
+    /// Whether the runner has no plan yet and asks for it.
+    #[serde(default)]
+    pub wants_plan: bool,
 }
 
 /// How far a runner is.
@@ -123,6 +126,9 @@ pub struct HelloReply {
     pub sent_at: i64,
     /// What to do.
     pub command: HelloCommand,
+    /// The plan, if the runner asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Box<RunPlan>>,
 }
 
 /// What a waiting runner is to do.
@@ -229,8 +235,8 @@ impl GeneratorDelta {
     /// Adds another interval, or another runner.
     pub fn merge(&mut self, other: &Self) {
         self.cpu_seconds += other.cpu_seconds;
-        self.periods += other.periods;
-        self.throttled_periods += other.throttled_periods;
+        self.periods = self.periods.saturating_add(other.periods);
+        self.throttled_periods = self.throttled_periods.saturating_add(other.throttled_periods);
         self.watched_seconds += other.watched_seconds;
         self.saturated_seconds += other.saturated_seconds;
         self.busiest_core = self.busiest_core.max(other.busiest_core);

@@ -4,6 +4,7 @@
 //! field documentation is the user documentation of the resources (`kubectl explain loadtest`).
 
 pub mod conditions;
+pub mod internal;
 pub mod manifests;
 pub mod names;
 pub mod schemas;

@@ -4,11 +4,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use crate::{LoadTest, LoadTestRun};
+use crate::{LoadTest, LoadTestRun, internal::Checkpoint};
 
 /// All definitions, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    [LoadTest::crd(), LoadTestRun::crd()].into_iter().map(with_unobserved_status).collect()
+    let public = [LoadTest::crd(), LoadTestRun::crd()].into_iter().map(with_unobserved_status);
+    public.chain(internal()).collect()
+}
+
+/// Those that the operator keeps for itself.
+pub fn internal() -> Vec<CustomResourceDefinition> {
+    vec![Checkpoint::crd()]
 }
 
 /// Gives new objects `status.observedGeneration: -1`, so that tools that follow kstatus see an object

@@ -15,11 +15,11 @@ pub const REPORTER: &str = "upsurge.dev/operator";
 
 /// Labels on the objects that belong to a run.
 pub mod labels {
-    /// Name of the `LoadTest` a run, Job, pod or ConfigMap belongs to.
+    /// Name of the `LoadTest` a run, Job, pod or checkpoint belongs to.
     pub const TEST: &str = "upsurge.dev/test";
-    /// Name of the `LoadTestRun` a Job, pod or ConfigMap belongs to.
+    /// Name of the `LoadTestRun` a Job, pod or checkpoint belongs to.
     pub const RUN: &str = "upsurge.dev/run";
-    /// The part an object plays: `runner`, `plan` or `checkpoint`.
+    /// The part an object plays: `runner` or `checkpoint`.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// Always [`super::labels::MANAGED_BY_VALUE`] on what the operator makes.
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -127,6 +127,9 @@ pub mod reasons {
     pub const PROTOCOL_MISMATCH: &str = "ProtocolMismatch";
     /// What was received so far can't be read back after a restart of the operator.
     pub const CHECKPOINT_DAMAGED: &str = "CheckpointDamaged";
+    /// What was received so far was written by a version of the operator that this one does not understand, or can't
+    /// be read without a right that is given for upgrades only.
+    pub const CHECKPOINT_UNKNOWN: &str = "CheckpointUnknown";
     /// A phase lasted longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
     /// The generator could not produce the load as asked.

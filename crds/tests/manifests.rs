@@ -14,6 +14,13 @@ fn definitions() -> Vec<Value> {
     manifests::all().iter().map(|definition| serde_json::to_value(definition).unwrap()).collect()
 }
 
+/// The definitions of what people use.
+fn public() -> Vec<Value> {
+    let internal = manifests::internal();
+    let all = manifests::all().into_iter().filter(|definition| !internal.contains(definition));
+    all.map(|definition| serde_json::to_value(definition).unwrap()).collect()
+}
+
 /// Calls a function for every value in a tree, with its path.
 fn visit(value: &Value, path: &str, see: &mut impl FnMut(&str, &Value)) {
     see(path, value);
@@ -86,7 +93,8 @@ fn every_field_says_what_it_is() {
     for definition in definitions() {
         for part in ["spec", "status"] {
             let pointer = format!("/spec/versions/0/schema/openAPIV3Schema/properties/{part}");
-            visit(definition.pointer(&pointer).unwrap(), part, &mut |path, value| {
+            let Some(properties) = definition.pointer(&pointer) else { continue };
+            visit(properties, part, &mut |path, value| {
                 let Some(fields) = value.get("properties").and_then(Value::as_object) else { return };
                 for (name, field) in fields {
                     let described = field.get("description").is_some();
@@ -139,7 +147,7 @@ fn every_list_and_map_of_a_status_is_bounded_and_says_how_it_is_merged() {
 
 #[test]
 fn both_kinds_have_the_names_and_columns_that_users_type() {
-    let shown: Vec<Value> = definitions()
+    let shown: Vec<Value> = public()
         .iter()
         .map(|definition| {
             let version = definition.pointer("/spec/versions/0").unwrap();
@@ -156,8 +164,20 @@ fn both_kinds_have_the_names_and_columns_that_users_type() {
 }
 
 #[test]
+fn what_the_operator_keeps_for_itself_is_out_of_peoples_way() {
+    let internal = manifests::internal();
+    assert!(!internal.is_empty());
+    for definition in internal {
+        let names = definition.spec.names;
+        assert_eq!(definition.spec.group, "internal.upsurge.dev");
+        assert!(names.short_names.is_none_or(|names| names.is_empty()), "{} has short names", names.kind);
+        assert!(names.categories.is_none_or(|names| names.is_empty()), "{} is in a category", names.kind);
+    }
+}
+
+#[test]
 fn the_status_of_a_new_object_is_unobserved() {
-    for definition in definitions() {
+    for definition in public() {
         let status = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/status").unwrap();
         assert_eq!(status["default"], json!({"observedGeneration": -1}));
         assert_eq!(status.get("nullable"), None, "null would defeat the default");
@@ -166,7 +186,7 @@ fn the_status_of_a_new_object_is_unobserved() {
 
 #[test]
 fn conditions_merge_by_type() {
-    for definition in definitions() {
+    for definition in public() {
         let pointer = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/conditions";
         let conditions = definition.pointer(pointer).unwrap();
         assert_eq!(conditions["x-kubernetes-list-type"], "map");

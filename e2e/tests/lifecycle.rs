@@ -14,6 +14,7 @@ use kube::{
 use serde_json::{Value, json};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
+    internal::Checkpoint,
     names::{annotations, labels},
     v1alpha1::{EndCauseType, Phase, Verdict},
 };
@@ -147,6 +148,7 @@ async fn deleting_a_test_stops_its_load_within_seconds_and_leaves_nothing() -> R
         wait::until_gone(&context.api::<LoadTestRun>(), &run, seconds(30)).await?;
         nothing_left::<Job>(&context).await?;
         nothing_left::<Pod>(&context).await?;
+        nothing_left::<Checkpoint>(&context).await?;
         nothing_left::<ConfigMap>(&context).await?;
         nothing_left::<ServiceAccount>(&context).await
     })

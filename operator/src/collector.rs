@@ -4,15 +4,18 @@
 //! machine; authentication, HTTP and the checkpoint are around it. Once opened, a session starts its runners by itself and
 //! needs no reconcile until something changed ([`Sessions::changes`]).
 
+mod admission;
 mod authentication;
 mod binding;
 mod cell;
 mod checkpoint;
 mod folding;
 mod points;
+mod receive;
 mod routes;
 mod session;
 mod sessions;
+mod single_flight;
 mod start;
 mod store;
 mod totals;
@@ -23,4 +26,5 @@ mod writer;
 pub use points::Point;
 pub use routes::router;
 pub use sessions::{SessionError, Sessions};
+pub use store::discard;
 pub use view::{RunKey, RunnerView, SessionConfig, SessionSnapshot};

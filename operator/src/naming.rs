@@ -10,7 +10,7 @@ use upsurge_crds::names::labels;
 /// Longest name of a run made by the operator: it is also a label's value.
 const LONGEST_RUN: usize = 63;
 /// Longest base name of a run's objects. A Job's pods are reached by `NAME-INDEX`, which must fit a DNS
-/// label of 63; ConfigMaps add `-checkpoint`.
+/// label of 63; checkpoints add `-checkpoint`.
 const LONGEST_BASE: usize = 50;
 /// Longest value of a label.
 const LONGEST_LABEL: usize = 63;
@@ -41,12 +41,7 @@ pub fn base(run: &str, uid: &str) -> String {
     cut(&run.replace('.', "-"), LONGEST_BASE - suffix.len()) + &suffix
 }
 
-/// Name of the ConfigMap that holds the plan.
-pub fn plan(base: &str) -> String {
-    format!("{base}-plan")
-}
-
-/// Name of the ConfigMap that holds the checkpoint.
+/// Name of the checkpoint.
 pub fn checkpoint(base: &str) -> String {
     format!("{base}-checkpoint")
 }

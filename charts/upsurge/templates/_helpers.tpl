@@ -65,60 +65,63 @@ name: {{ include "upsurge.serviceAccountName" . }}
 namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{- /* What the operator may do where load tests are. No rule names secrets: runner pods refer to them
-by secretKeyRef, which the kubelet resolves. */}}
+{{- /* What the operator may do where load tests are: what it uses, and nothing else. No rule names secrets: runner pods
+refer to them by secretKeyRef, which the kubelet resolves. */}}
 {{- define "upsurge.rules" -}}
 - apiGroups: [upsurge.dev]
   resources: [loadtests]
-  verbs: [get, list, watch, patch, update]
+  verbs: [get, list, watch]
 - apiGroups: [upsurge.dev]
   resources: [loadtestruns]
-  verbs: [get, list, watch, create, patch, update, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [upsurge.dev]
   resources: [loadtests/status, loadtestruns/status]
-  verbs: [get, patch, update]
-- apiGroups: [upsurge.dev]
-  resources: [loadtests/finalizers, loadtestruns/finalizers]
-  verbs: [update]
-# What a run is made of.
+  verbs: [patch]
+# What a run is made of. Server-side apply needs patch, and create for what is not there yet.
+- apiGroups: [internal.upsurge.dev]
+  resources: [checkpoints]
+  verbs: [get, create, update, delete]
 - apiGroups: [batch]
   resources: [jobs]
-  verbs: [get, list, watch, create, patch, update, delete]
-- apiGroups: [""]
-  resources: [configmaps]
-  verbs: [get, list, watch, create, patch, update, delete]
+  verbs: [get, list, watch, create, patch]
 - apiGroups: [""]
   resources: [serviceaccounts]
-  verbs: [get, list, create, patch, delete]
+  verbs: [create, patch]
 - apiGroups: [""]
   resources: [pods]
   verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [pods/log]
-  verbs: [get]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [get, list, watch, create, patch]
-# What is watched of the target and of its autoscaler.
+  verbs: [create, patch]
+# Why a Job can't create its pods.
 - apiGroups: [""]
-  resources: [events, services]
-  verbs: [get, list, watch]
+  resources: [events]
+  verbs: [list]
+# What is watched of the target and of its autoscaler.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [apps]
   resources: [deployments, statefulsets, replicasets]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: ["*"]
   resources: ["*/scale"]
   verbs: [get]
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
+- apiGroups: [metrics.k8s.io]
+  resources: [pods]
+  verbs: [list]
+{{- if .Values.rbac.keda }}
 - apiGroups: [keda.sh]
   resources: [scaledobjects]
   verbs: [get, list, watch]
-- apiGroups: [metrics.k8s.io]
-  resources: [pods]
-  verbs: [get, list]
+{{- end }}
+{{- if .Values.rbac.legacyCheckpoints }}
+# For the upgrade from a version that kept checkpoints in ConfigMaps.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+{{- end }}
 {{- end }}

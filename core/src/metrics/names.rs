@@ -55,6 +55,29 @@ pub const REQUEST_ERRORS: &str = "request_errors";
 /// Kind of error of a generator that has no local ports or file descriptors left.
 pub const EXHAUSTED: &str = "out of ports or files";
 
+/// All kinds of errors that `request_errors` tells apart.
+pub const ERROR_KINDS: [&str; 19] = [
+    "timeout",
+    "dns",
+    "refused",
+    "reset",
+    "unreachable",
+    "tls",
+    "tls unknown authority",
+    "tls wrong host",
+    "blocked host",
+    "blocked address",
+    "connect timeout",
+    "proxy",
+    "http/2",
+    "protocol",
+    "invalid request",
+    "body too large",
+    "decompression",
+    EXHAUSTED,
+    "other",
+];
+
 /// All built-in metrics.
 pub const ALL: [&str; 25] = [
     HTTP_REQ_DURATION,

@@ -100,8 +100,8 @@ impl Sink {
             (Self::Trend(mine), Self::Trend(theirs)) => mine.merge(theirs),
             (Self::Counter(mine), Self::Counter(theirs)) => *mine += theirs,
             (Self::Rate { passes, total }, Self::Rate { passes: more_passes, total: more_total }) => {
-                *passes += more_passes;
-                *total += more_total;
+                *passes = passes.saturating_add(*more_passes);
+                *total = total.saturating_add(*more_total);
             }
             (Self::Gauge { value, min, max }, Self::Gauge { value: other, min: lower, max: upper }) => {
                 *value += other;
@@ -122,17 +122,42 @@ impl Sink {
             (_, _) => debug_assert!(false, "sinks of different kinds under one name"),
         }
     }
+
+    /// About how much memory it takes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Trend(trend) => size_of::<Self>() + trend.bytes(),
+            _ => size_of::<Self>(),
+        }
+    }
 }
 
 /// Most series that are kept apart; what comes beyond them is counted under [`OVERFLOW`].
 pub const MOST_SERIES: usize = 5_000;
+/// Most series of all, those without a request included: as many as no test has.
+pub const MOST_SERIES_IN_ALL: usize = 4 * MOST_SERIES;
 /// Name, in place of a request's, of what came when there were too many series already.
 pub const OVERFLOW: &str = "__overflow__";
 
 /// All series of a recorder, or of many merged.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Metrics {
     series: BTreeMap<SeriesKey, Sink>,
+    bytes: usize,
+}
+
+/// The same series; how much memory they take does not matter.
+impl PartialEq for Metrics {
+    fn eq(&self, other: &Self) -> bool {
+        self.series == other.series
+    }
+}
+
+impl SeriesKey {
+    /// Where a metric's samples are counted that can't be told apart.
+    pub fn overflow(metric: String) -> Self {
+        overflow(metric)
+    }
 }
 
 impl Metrics {
@@ -140,19 +165,32 @@ impl Metrics {
     /// overflow: sums over the whole run stay exact.
     pub fn add(&mut self, key: SeriesKey, sink: &Sink) {
         if let Some(mine) = self.series.get_mut(&key) {
+            let before = mine.bytes();
             mine.merge(sink);
+            self.bytes += mine.bytes().saturating_sub(before);
             return;
         }
         // Of those without a request there are as many as the test has stages, scenarios, groups and metrics of its
         // own; the generator is judged by them.
-        let is_kept = self.series.len() < MOST_SERIES || key.tags.request.is_none();
+        let most = if key.tags.request.is_none() { MOST_SERIES_IN_ALL } else { MOST_SERIES };
+        let is_kept = self.series.len() < most;
         let key = if is_kept { key } else { overflow(key.metric) };
         match self.series.entry(key) {
-            Entry::Occupied(mut mine) => mine.get_mut().merge(sink),
+            Entry::Occupied(mut mine) => {
+                let before = mine.get().bytes();
+                mine.get_mut().merge(sink);
+                self.bytes += mine.get().bytes().saturating_sub(before);
+            }
             Entry::Vacant(place) => {
+                self.bytes += size_of::<SeriesKey>() + sink.bytes();
                 place.insert(sink.clone());
             }
         }
+    }
+
+    /// About how much memory the series take.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Metrics of which parts can't be told apart any more, because there were too many series.

@@ -4,17 +4,19 @@
 //! a merged percentile equals that of one recorder that saw everything. Sum, minimum and maximum are kept exactly beside it.
 
 mod buckets;
+mod wire;
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
     Histogram,
-    serialization::{Deserializer as HistogramDeserializer, Serializer as _, V2DeflateSerializer},
+    serialization::{Serializer as _, V2DeflateSerializer},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use self::buckets::Buckets;
+pub use self::wire::WireError;
 
 /// Highest time that is told apart from longer ones: 1 h in microseconds.
 const HIGHEST: u64 = 3_600_000_000;
@@ -32,15 +34,37 @@ pub struct Trend {
     max_microseconds: u64,
 }
 
-/// Why bytes are no trend.
-#[derive(Debug, thiserror::Error)]
+/// How far the sum may be from what count and range allow: it is added up in floating point.
+const TOLERANCE: f64 = 1e-3;
+
+/// Why something is no trend.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum TrendError {
-    /// Not base64.
-    #[error("histogram is not base64")]
-    Encoding(#[from] base64::DecodeError),
-    /// Not an HdrHistogram V2 payload.
-    #[error("histogram can't be decoded: {0}")]
-    Histogram(String),
+    /// The histogram can't be decoded.
+    #[error(transparent)]
+    Histogram(#[from] WireError),
+    /// The range is none, or one of no records.
+    #[error("a trend of {count} records can't have values from {min} to {max} µs")]
+    Range {
+        /// Number of records.
+        count: u64,
+        /// Lowest value.
+        min: u64,
+        /// Highest value.
+        max: u64,
+    },
+    /// The sum can't be that of so many records within the range.
+    #[error("{count} records from {min} to {max} µs can't add up to {sum:e} µs")]
+    Sum {
+        /// Number of records.
+        count: u64,
+        /// Lowest value.
+        min: u64,
+        /// Highest value.
+        max: u64,
+        /// Their sum.
+        sum: f64,
+    },
 }
 
 impl Default for Trend {
@@ -85,8 +109,8 @@ impl Trend {
     /// Records a value that is no time, in the unit in which [`Self::percentile`] gives it back. It is kept in
     /// steps of 0.001; values below zero count as zero, and those beyond 10¹² as that.
     pub fn record_value(&mut self, value: f64) {
-        // Values below zero count as zero, in the mean too.
-        let value = value.max(0.0);
+        // In the mean too.
+        let value = value.clamp(0.0, HIGHEST_VALUE / 1e3);
         let thousandths = (value * 1e3).round().clamp(0.0, HIGHEST_VALUE) as u64;
         self.buckets.record(thousandths, 1);
         self.sum_microseconds += value * 1e3;
@@ -171,12 +195,16 @@ impl PartialEq for Trend {
 }
 
 /// A trend on the wire: the histogram in HdrHistogram's V2 compressed encoding, in base64.
-#[derive(Serialize, Deserialize)]
-struct Encoded {
-    histogram: String,
-    sum: f64,
-    min: u64,
-    max: u64,
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Encoded {
+    /// The histogram.
+    pub histogram: String,
+    /// Sum of all times in microseconds.
+    pub sum: f64,
+    /// Shortest time in microseconds.
+    pub min: u64,
+    /// Longest time in microseconds.
+    pub max: u64,
 }
 
 impl Serialize for Trend {
@@ -198,23 +226,41 @@ impl Serialize for Trend {
 
 impl<'de> Deserialize<'de> for Trend {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let encoded = Encoded::deserialize(deserializer)?;
-        let buckets = decode(&encoded.histogram).map_err(de::Error::custom)?;
-        Ok(Self {
-            buckets,
-            sum_microseconds: encoded.sum,
-            min_microseconds: encoded.min,
-            max_microseconds: encoded.max,
-        })
+        Self::from_wire(&Encoded::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
-fn decode(text: &str) -> Result<Buckets, TrendError> {
-    let bytes = STANDARD.decode(text)?;
-    let decoded: Histogram<u64> = HistogramDeserializer::new()
-        .deserialize(&mut bytes.as_slice())
-        .map_err(|error| TrendError::Histogram(error.to_string()))?;
-    // By value: a foreign histogram might have other buckets.
-    let recorded = decoded.iter_recorded();
-    Ok(Buckets::received(recorded.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value()))))
+impl Trend {
+    /// Decodes what somebody sent, and refuses what no recorder makes.
+    ///
+    /// # Errors
+    /// When it is no trend, with the reason.
+    pub fn from_wire(encoded: &Encoded) -> Result<Self, TrendError> {
+        let Encoded { ref histogram, sum, min, max } = *encoded;
+        let buckets = wire::decode(histogram)?;
+        let count = buckets.total();
+        let is_range = if count == 0 { (min, max) == (u64::MAX, 0) } else { min <= max };
+        if !is_range {
+            return Err(TrendError::Range { count, min, max });
+        }
+        // Sums have parts of microseconds, which the range does not.
+        let [least, most] = if count == 0 {
+            [0.0; 2]
+        } else {
+            let [low, high] = [min.saturating_sub(1), max.saturating_add(1)];
+            [low as f64 * count as f64 * (1.0 - TOLERANCE), high as f64 * count as f64 * (1.0 + TOLERANCE)]
+        };
+        if !(least..=most).contains(&sum) {
+            return Err(TrendError::Sum { count, min, max, sum });
+        }
+        Ok(Self { buckets, sum_microseconds: sum, min_microseconds: min, max_microseconds: max })
+    }
+
+    /// About how much memory the records take.
+    pub(super) fn bytes(&self) -> usize {
+        self.buckets.bytes()
+    }
 }
+
+#[cfg(test)]
+mod tests;

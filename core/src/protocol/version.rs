@@ -15,7 +15,7 @@ pub const PROTOCOL_VERSION: u32 = 2;
 pub const SERVED_VERSIONS: Versions = Versions { from: PROTOCOL_VERSION - 1, to: PROTOCOL_VERSION };
 
 /// The version of who names none.
-pub(super) fn first_version() -> u32 {
+pub(crate) fn first_version() -> u32 {
     1
 }
 

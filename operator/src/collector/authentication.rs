@@ -1,28 +1,36 @@
 //! Who speaks: a runner's projected token, reviewed by the API server.
 //!
-//! Reviews are cached for a short time by a digest of the token; a token itself is never kept.
+//! Its claims are read first, and keep out what no review could accept. A review is asked for once however often the token
+//! comes, and counts until the token expires or its pod is gone. Unknown tokens are rationed, so that nobody can
+//! flood the API server through us.
+
+pub(super) mod claims;
+mod reviews;
 
 use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use futures::{FutureExt as _, future::BoxFuture};
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
 use kube::{Api, Client, api::PostParams};
 use ring::digest::{SHA256, digest};
 use tracing::warn;
 use upsurge_crds::names::TOKEN_AUDIENCE;
 
-use super::session::Pod;
+use self::{
+    claims::Claims,
+    reviews::{Budgets, Key, Reviews},
+};
+use super::{session::Pod, single_flight::SingleFlight};
 
-/// How long a review counts.
-const TIME_TO_LIVE: Duration = Duration::from_secs(30);
-/// Most reviews that are kept.
-const MOST_REVIEWS: usize = 4_096;
 /// Longest token that is looked at.
 const LONGEST_TOKEN: usize = 16 * 1024;
+/// Most reviews that are asked for at the same time.
+const MOST_ASKED: usize = 256;
 /// Where the API server says which pod a token was made for.
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
@@ -63,63 +71,95 @@ impl Denied {
 
 type Reviewed = Result<Identity, Denied>;
 
+/// Asks for a review.
+type Review = Arc<dyn Fn(String) -> BoxFuture<'static, Reviewed> + Send + Sync>;
+
 /// Tells pods by their tokens.
 pub struct Authenticator {
-    reviews: Api<TokenReview>,
-    known: Mutex<HashMap<[u8; 32], (Instant, Reviewed)>>,
+    review: Review,
+    reviews: Mutex<Reviews>,
+    budgets: Mutex<Budgets>,
+    asked: SingleFlight<Key, Reviewed>,
 }
 
 impl Authenticator {
     /// Asks the API server behind a client.
     pub fn new(client: Client) -> Self {
-        Self { reviews: Api::all(client), known: Mutex::default() }
+        let api: Api<TokenReview> = Api::all(client);
+        Self::asking(Arc::new(move |token| {
+            let api = api.clone();
+            async move { review(&api, token).await }.boxed()
+        }))
     }
 
-    /// The pod whose token a request carries.
+    fn asking(review: Review) -> Self {
+        let (reviews, budgets, asked) = (Mutex::default(), Mutex::default(), SingleFlight::new(MOST_ASKED));
+        Self { review, reviews, budgets, asked }
+    }
+
+    /// The pod whose token a request carries, for a namespace in which there is an open session, or is not.
     ///
     /// # Errors
-    /// When there is no token, or it is not a pod's token for this audience.
-    pub async fn identify(&self, headers: &HeaderMap) -> Reviewed {
+    /// When there is no token, or it is not one of a pod of that namespace for this audience.
+    pub async fn identify(&self, headers: &HeaderMap, namespace: &str, is_open: bool) -> Reviewed {
         let token = bearer(headers)?;
+        let claims = Claims::read(token, Timestamp::now().as_second())?;
+        if claims.namespace != namespace {
+            return Err(Denied::Forbidden(format!(
+                "a pod of namespace {:?} can't speak for runs in {namespace}",
+                claims.namespace
+            )));
+        }
         let key = key(token);
-        let now = Instant::now();
-        if let Some((_, reviewed)) = self.lock().get(&key).filter(|(until, _)| now < *until) {
-            return reviewed.clone();
+        if let Some(reviewed) = lock(&self.reviews).get(&key, Instant::now()) {
+            return reviewed;
         }
-        let reviewed = self.review(token).await;
-        if !matches!(reviewed, Err(Denied::Unavailable(_))) {
-            let mut known = self.lock();
-            if known.len() >= MOST_REVIEWS {
-                known.retain(|_, (until, _)| now < *until);
+        let later = |why: &str| Denied::Unavailable(format!("{why}: try again"));
+        let asked = self.asked.ask(key, || {
+            let is_granted = lock(&self.budgets).take(is_open.then_some(namespace), Instant::now());
+            let (review, token) = (self.review.clone(), token.to_owned());
+            async move {
+                if is_granted {
+                    review(token).await
+                } else {
+                    Err(Denied::Unavailable("too many unknown tokens came at once: try again".into()))
+                }
             }
-            if known.len() < MOST_REVIEWS {
-                known.insert(key, (now + TIME_TO_LIVE, reviewed.clone()));
-            }
-        }
+        });
+        let reviewed = asked.await.unwrap_or_else(|| Err(later("too many tokens are under review")));
+        let left = claims.expires.saturating_sub(Timestamp::now().as_second());
+        let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
+        lock(&self.reviews).keep(key, &reviewed, left, Instant::now());
         reviewed
     }
 
-    async fn review(&self, token: &str) -> Reviewed {
-        let spec = TokenReviewSpec { token: token.into(), audiences: Some(vec![TOKEN_AUDIENCE.into()]) };
-        let review = TokenReview { spec, ..TokenReview::default() };
-        let answer = self.reviews.create(&PostParams::default(), &review).await.map_err(|error| {
-            warn!(%error, "token can't be reviewed");
-            Denied::Unavailable("the token can't be reviewed at the moment: try again".into())
-        })?;
-        let status = answer.status.unwrap_or_default();
-        let meant = status.audiences.is_some_and(|all| all.iter().any(|one| one == TOKEN_AUDIENCE));
-        if !status.authenticated.unwrap_or(false) || !meant {
-            let why = status.error.unwrap_or_else(|| "it is not valid".into());
-            return Err(Denied::Unauthenticated(format!(
-                "the token is refused for audience {TOKEN_AUDIENCE}: {why}"
-            )));
-        }
-        identity(&status.user.unwrap_or_default())
+    /// A pod is gone: its tokens count no more.
+    pub fn forget_pod(&self, uid: &str) {
+        lock(&self.reviews).forget_pod(uid);
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Instant, Reviewed)>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+/// Has the API server review a token.
+async fn review(reviews: &Api<TokenReview>, token: String) -> Reviewed {
+    let spec = TokenReviewSpec { token, audiences: Some(vec![TOKEN_AUDIENCE.into()]) };
+    let review = TokenReview { spec, ..TokenReview::default() };
+    let answer = reviews.create(&PostParams::default(), &review).await.map_err(|error| {
+        warn!(%error, "token can't be reviewed");
+        Denied::Unavailable("the token can't be reviewed at the moment: try again".into())
+    })?;
+    let status = answer.status.unwrap_or_default();
+    let meant = status.audiences.is_some_and(|all| all.iter().any(|one| one == TOKEN_AUDIENCE));
+    if !status.authenticated.unwrap_or(false) || !meant {
+        let why = status.error.unwrap_or_else(|| "it is not valid".into());
+        return Err(Denied::Unauthenticated(format!(
+            "the token is refused for audience {TOKEN_AUDIENCE}: {why}"
+        )));
     }
+    identity(&status.user.unwrap_or_default())
+}
+
+fn lock<T>(known: &Mutex<T>) -> MutexGuard<'_, T> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, Denied> {
@@ -151,7 +191,86 @@ fn identity(user: &UserInfo) -> Reviewed {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::future::join_all;
+    use serde_json::json;
+
+    use super::{claims::tests, *};
+
+    fn with(token: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        headers
+    }
+
+    /// A token of a pod that is good for an hour.
+    fn token(pod: &str) -> String {
+        let mut claims = tests::claims(pod);
+        claims["exp"] = json!(Timestamp::now().as_second() + 3_600);
+        tests::token(&claims)
+    }
+
+    /// Reviews that take a moment, accept every pod but `bad`, and are counted.
+    fn counting() -> (Authenticator, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let authenticator = Authenticator::asking(Arc::new(move |token| {
+            count.fetch_add(1, Ordering::SeqCst);
+            async move {
+                tokio::task::yield_now().await;
+                let Claims { namespace, pod, .. } = Claims::read(&token, 1_000)?;
+                if pod.name.starts_with("bad") {
+                    return Err(Denied::Unauthenticated("no".into()));
+                }
+                Ok(Identity { namespace, pod })
+            }
+            .boxed()
+        }));
+        (authenticator, asked)
+    }
+
+    #[tokio::test]
+    async fn a_token_is_reviewed_once_however_often_it_comes() {
+        let (authenticator, asked) = counting();
+        let headers = with(&token("run-0"));
+        let identified = || authenticator.identify(&headers, "shop", true);
+        for known in join_all((0..100).map(|_| identified())).await {
+            assert_eq!(known.unwrap().pod.name, "run-0");
+        }
+        assert!(identified().await.is_ok());
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        authenticator.forget_pod("uid of run-0");
+        assert!(identified().await.is_ok());
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "the pod was gone");
+    }
+
+    #[tokio::test]
+    async fn what_can_be_refused_by_its_claims_is_no_work_for_the_api_server() {
+        let (authenticator, asked) = counting();
+        for headers in [with("a.b.c"), with(&tests::token(&tests::claims("run-0"))), HeaderMap::new()] {
+            assert!(authenticator.identify(&headers, "shop", true).await.is_err());
+        }
+        let elsewhere = authenticator.identify(&with(&token("run-0")), "billing", true).await;
+        assert_eq!(elsewhere.unwrap_err().status(), StatusCode::FORBIDDEN);
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_made_up_tokens_is_rationed_and_known_pods_are_let_in() {
+        let (authenticator, asked) = counting();
+        let good = with(&token("run-0"));
+        assert!(authenticator.identify(&good, "shop", true).await.is_ok());
+        let mut unavailable = 0;
+        for number in 0..3_000 {
+            let made_up = with(&token(&format!("bad-{number}")));
+            let refused = authenticator.identify(&made_up, "shop", true).await.unwrap_err();
+            unavailable += usize::from(refused.status() == StatusCode::SERVICE_UNAVAILABLE);
+        }
+        let asked = asked.load(Ordering::SeqCst);
+        assert!(asked < 2_500 && unavailable > 0, "{asked} reviews");
+        assert!(authenticator.identify(&good, "shop", true).await.is_ok());
+    }
 
     fn user(name: &str, extra: &[(&str, &str)]) -> UserInfo {
         let extra = extra.iter().map(|(key, value)| ((*key).to_owned(), vec![(*value).to_owned()])).collect();

@@ -1,6 +1,14 @@
 //! Which runner a pod is: a runner can only speak for itself.
+//!
+//! The pod comes from the token, and the index from the pod; what a message says of either must be the same. A pod is
+//! looked up once, however many of its requests come at the same time, and what is no runner is not looked up again for
+//! a while.
 
-use std::sync::PoisonError;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use k8s_openapi::{
     api::{batch::v1::Job, core::v1::Pod},
@@ -12,46 +20,102 @@ use upsurge_crds::names::labels;
 use super::{
     authentication::{Denied, Identity},
     cell::Cell,
+    single_flight::SingleFlight,
 };
 
-/// Checks that who speaks is the runner that it claims to be.
+/// Most pods of a run that are looked up at the same time.
+const MOST_ASKED: usize = 64;
+/// Most pods that are remembered of a run.
+const MOST_KNOWN: usize = 4_096;
+/// How long it counts that a pod is no runner of the run.
+const STRANGER: Duration = Duration::from_secs(5);
+
+/// Which pods are runners of a run, as far as they were looked up; by UID.
+pub struct Bindings {
+    known: Mutex<HashMap<String, Known>>,
+    asked: SingleFlight<String, Result<u32, Denied>>,
+}
+
+enum Known {
+    Runner(u32),
+    Stranger(Instant, Denied),
+}
+
+impl Default for Bindings {
+    fn default() -> Self {
+        Self { known: Mutex::default(), asked: SingleFlight::new(MOST_ASKED) }
+    }
+}
+
+impl Bindings {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, uid: &str, now: Instant) -> Option<Result<u32, Denied>> {
+        match self.lock().get(uid)? {
+            Known::Runner(index) => Some(Ok(*index)),
+            Known::Stranger(until, denied) if now < *until => Some(Err(denied.clone())),
+            Known::Stranger(..) => None,
+        }
+    }
+
+    fn keep(&self, uid: &str, found: &Result<u32, Denied>, now: Instant) {
+        let known = match found {
+            Ok(index) => Known::Runner(*index),
+            Err(Denied::Unavailable(_)) => return,
+            Err(denied) => Known::Stranger(now + STRANGER, denied.clone()),
+        };
+        let mut all = self.lock();
+        if all.len() >= MOST_KNOWN {
+            all.retain(|_, known| matches!(known, Known::Runner(_)));
+        }
+        if all.len() >= MOST_KNOWN {
+            // Pods that came in each other's place; those that still speak are looked up again.
+            all.clear();
+        }
+        all.insert(uid.into(), known);
+    }
+}
+
+/// The index of the runner that a pod is.
 ///
 /// # Errors
-/// When it is not, or that can't be told at the moment.
-pub async fn check(
-    client: &Client,
-    cell: &Cell,
-    who: &Identity,
-    runner: u32,
-    pod: &str,
-) -> Result<(), Denied> {
-    let name = &who.pod.name;
+/// When it is none of this run, or that can't be told at the moment.
+pub async fn find_index(client: &Client, cell: &Arc<Cell>, who: &Identity) -> Result<u32, Denied> {
     if who.namespace != cell.key.namespace {
         return Err(Denied::Forbidden(format!(
-            "pod {}/{name} can't speak for run {}: it lives in another namespace",
-            who.namespace, cell.key
+            "pod {}/{} can't speak for run {}: it lives in another namespace",
+            who.namespace, who.pod.name, cell.key
         )));
     }
-    let index = match lookup(cell, &who.pod.uid) {
-        Some(index) => index,
-        None => {
-            let index = find(client, cell, who).await?;
-            let mut bound = cell.bound.lock().unwrap_or_else(PoisonError::into_inner);
-            bound.insert(who.pod.uid.clone(), index);
-            index
-        }
-    };
+    let uid = &who.pod.uid;
+    if let Some(known) = cell.bindings.get(uid, Instant::now()) {
+        return known;
+    }
+    let asked = cell.bindings.asked.ask(uid.clone(), || {
+        let (client, cell, who) = (client.clone(), cell.clone(), who.clone());
+        async move { find(&client, &cell, &who).await }
+    });
+    let busy = || Err(Denied::Unavailable("too many pods are looked up at the moment: try again".into()));
+    let found = asked.await.unwrap_or_else(busy);
+    cell.bindings.keep(uid, &found, Instant::now());
+    found
+}
+
+/// Checks that a message speaks of the runner that sends it.
+///
+/// # Errors
+/// When it speaks of another one.
+pub fn check(cell: &Cell, who: &Identity, index: u32, runner: u32, pod: &str) -> Result<(), Denied> {
+    let name = &who.pod.name;
     if index != runner || pod != name {
         return Err(Denied::Forbidden(format!(
-            "pod {name} is runner {index} of run {}; it can't speak for runner {runner} or pod {pod}",
+            "pod {name} is runner {index} of run {}; it can't speak for runner {runner} or another pod",
             cell.key
         )));
     }
     Ok(())
-}
-
-fn lookup(cell: &Cell, uid: &str) -> Option<u32> {
-    cell.bound.lock().unwrap_or_else(PoisonError::into_inner).get(uid).copied()
 }
 
 /// Asks the API server whose pod it is.
@@ -96,6 +160,22 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 
     use super::*;
+
+    #[test]
+    fn strangers_are_looked_up_again_after_a_while_and_runners_are_not() {
+        let (bindings, now) = (Bindings::default(), Instant::now());
+        bindings.keep("runner", &Ok(3), now);
+        bindings.keep("unknown", &Err(Denied::Unavailable("later".into())), now);
+        for number in 0..3 * MOST_KNOWN {
+            bindings.keep(&number.to_string(), &Err(Denied::Forbidden("no".into())), now);
+            assert!(bindings.lock().len() <= MOST_KNOWN);
+        }
+        let last = (3 * MOST_KNOWN - 1).to_string();
+        assert!(bindings.get(&last, now).is_some_and(|known| known.is_err()));
+        assert_eq!(bindings.get(&last, now + STRANGER), None);
+        assert_eq!(bindings.get("runner", now + STRANGER), Some(Ok(3)), "strangers push out no runner");
+        assert_eq!(bindings.get("unknown", now), None);
+    }
 
     fn object(uid: &str, owner: &str, index: Option<&str>) -> ObjectMeta {
         let owner = OwnerReference { uid: owner.into(), ..OwnerReference::default() };

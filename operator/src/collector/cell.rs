@@ -1,19 +1,20 @@
 //! An open session: the state machine behind its lock, with what wakes those who wait on it.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, broadcast},
+    sync::{Notify, Semaphore, broadcast},
     task::AbortHandle,
 };
-use upsurge_core::thresholds::Recorded;
+use upsurge_core::{intake::Intake, thresholds::Recorded};
 
 use super::{
+    admission::RUN_BODIES,
+    binding::Bindings,
     session::{Mark, Session},
     view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
 };
@@ -27,8 +28,12 @@ pub struct Cell {
     pub key: RunKey,
     /// What was observed of the target.
     pub observation: SharedObservation,
-    /// Indices of the runners by the UIDs of their pods, as far as they were looked up.
-    pub bound: Mutex<BTreeMap<String, u32>>,
+    /// Which pods are its runners.
+    pub bindings: Bindings,
+    /// What its runners may report.
+    pub intake: Arc<Intake>,
+    /// Room for what its runners send at the same time, in KiB.
+    pub bodies: Arc<Semaphore>,
     /// Told when there is something to write.
     pub dirty: Notify,
     session: Mutex<Session>,
@@ -48,9 +53,11 @@ impl Cell {
     ) -> Self {
         Self {
             key: config.key(),
+            bindings: Bindings::default(),
+            intake: Arc::new(Intake::of(&config.plan.test, &config.valid)),
+            bodies: Arc::new(Semaphore::new(RUN_BODIES)),
             config,
             observation,
-            bound: Mutex::default(),
             dirty: Notify::new(),
             session: Mutex::new(session),
             saved: Notify::new(),
@@ -186,6 +193,7 @@ impl Cell {
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
             after: state.after.clone(),
+            foreign: state.foreign.clone(),
             all_done: session.all_done(),
             durable: runners_durable(&session),
         }

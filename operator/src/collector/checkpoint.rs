@@ -8,12 +8,14 @@ use upsurge_core::autoscaling::Observation;
 
 use super::session::Durable;
 
-/// Most bytes of a checkpoint: a ConfigMap holds 1 MiB, names and labels included.
+/// Most bytes of a checkpoint: 1.2 MiB in base64, where etcd takes 1.5 MiB with everything.
 pub const MOST_BYTES: usize = 900 * 1024;
-/// Form of the checkpoint. Another number means that it was written by a version that can't be understood.
-const FORM: u32 = 1;
+/// Form of what is written. It is raised when an earlier operator could not read what this one writes.
+pub const FORM: i32 = 1;
+/// Oldest form that is read: that of the version before.
+pub const OLDEST_FORM: i32 = 1;
 /// Most bytes that a checkpoint may have unpacked; beyond that it is no checkpoint of ours.
-const MOST_UNPACKED: u64 = 256 * 1024 * 1024;
+const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 
 /// Why bytes are no checkpoint.
 #[derive(Debug, thiserror::Error)]
@@ -24,21 +26,38 @@ pub enum CheckpointError {
     /// Not what is expected inside.
     #[error("checkpoint can't be understood: {0}")]
     Content(#[from] serde_json::Error),
+    /// Larger than anything that was packed.
+    #[error("checkpoint has more than {} MiB unpacked", MOST_UNPACKED >> 20)]
+    Large,
     /// Of another form.
-    #[error("checkpoint has form {0}, but this version of the operator knows form {FORM} only")]
-    Form(u32),
+    #[error("checkpoint has form {0}; {known}", known = known())]
+    Form(i32),
+}
+
+/// The forms that are read, in words.
+pub fn known() -> String {
+    if OLDEST_FORM == FORM {
+        format!("this version of the operator knows form {FORM} only")
+    } else {
+        format!("this version of the operator knows the forms {OLDEST_FORM} to {FORM}")
+    }
+}
+
+/// Whether what has this form can be read.
+pub fn is_known(form: i32) -> bool {
+    (OLDEST_FORM..=FORM).contains(&form)
 }
 
 #[derive(Serialize)]
 struct Written<'a> {
-    form: u32,
+    form: i32,
     session: &'a Durable,
     observation: &'a Observation,
 }
 
 #[derive(Deserialize)]
 struct Form {
-    form: u32,
+    form: i32,
 }
 
 #[derive(Deserialize)]
@@ -67,11 +86,17 @@ pub fn pack(session: &Durable, observation: &Observation) -> Result<Vec<u8>, Che
 /// When the bytes are no checkpoint, or one of another form.
 pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation), CheckpointError> {
     let mut json = Vec::new();
-    ZlibDecoder::new(bytes).take(MOST_UNPACKED).read_to_end(&mut json)?;
+    ZlibDecoder::new(bytes).take(MOST_UNPACKED + 1).read_to_end(&mut json)?;
+    if json.len() as u64 > MOST_UNPACKED {
+        return Err(CheckpointError::Large);
+    }
     let Form { form } = serde_json::from_slice(&json)?;
-    if form != FORM {
+    if !is_known(form) {
         return Err(CheckpointError::Form(form));
     }
     let Read { session, observation } = serde_json::from_slice(&json)?;
     Ok((session, observation))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,24 +4,29 @@ use std::time::Duration;
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes, to_bytes},
+    body::Body,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::map_response_with_state,
     response::{IntoResponse, Response},
     routing::post,
 };
-use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
 use tracing::{debug, warn};
-use upsurge_core::protocol::{
-    DeltaBatch, DeltaReply, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER, MAX_BODY_BYTES,
-    SERVED_VERSIONS,
+use upsurge_core::{
+    intake::Batch,
+    protocol::{
+        DeltaBatch, DeltaReply, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER, MAX_BODY_BYTES,
+        RunPlan, SERVED_VERSIONS,
+    },
 };
 
 use super::{
-    authentication::{Denied, Identity},
+    admission::{Admitted, Closed, Unread, read},
+    authentication::Denied,
     binding,
-    cell::{Cell, now},
+    cell::now,
+    receive::{Received, receive},
     session::Refusal,
     sessions::{Fate, Sessions},
     version,
@@ -36,6 +41,7 @@ const LAST_WORD: Duration = Duration::from_secs(2);
 /// Why a request is answered with an error.
 enum Answer {
     NotServing,
+    Busy,
     Denied(Denied),
     Fate(RunKey, Fate),
     Body(StatusCode, String),
@@ -45,6 +51,23 @@ enum Answer {
 impl From<Denied> for Answer {
     fn from(denied: Denied) -> Self {
         Self::Denied(denied)
+    }
+}
+
+impl From<Closed> for Answer {
+    fn from(closed: Closed) -> Self {
+        match closed {
+            Closed::NotServing => Self::NotServing,
+            Closed::Busy => Self::Busy,
+            Closed::Denied(denied) => Self::Denied(denied),
+            Closed::Fate(run, fate) => Self::Fate(run, fate),
+        }
+    }
+}
+
+impl From<Unread> for Answer {
+    fn from((status, message): Unread) -> Self {
+        Self::Body(status, message)
     }
 }
 
@@ -59,6 +82,9 @@ impl IntoResponse for Answer {
         let (status, message) = match self {
             Self::NotServing => {
                 (StatusCode::SERVICE_UNAVAILABLE, "this operator does not lead: try again".into())
+            }
+            Self::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too many requests at the same time: try again".into())
             }
             Self::Denied(denied) => {
                 warn!(%denied, "runner is not listened to");
@@ -111,27 +137,29 @@ async fn hello(
     body: Body,
 ) -> Result<Response, Answer> {
     let received_at = now();
-    let (who, cell) = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
-    let bytes = bytes(body, MAX_HELLO_BYTES).await?;
-    let hello = match understand::<Hello>(&bytes) {
+    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
+    let body = read(sessions.room(), &admitted, &headers, body, MAX_HELLO_BYTES).await?;
+    let Admitted { who, index, cell, .. } = &admitted;
+    let hello = match serde_json::from_slice::<Hello>(&body.bytes) {
         Ok(hello) if SERVED_VERSIONS.contains(hello.version) => hello,
-        heard => match version::not_served(&bytes, &cell.config.plan.test) {
+        heard => match version::not_served(&body.bytes, &cell.config.plan.test) {
             Some((said, reason)) => {
-                not_understood(&sessions, &cell, &who, &said, &reason).await?;
+                break_off(&admitted, &said, &reason)?;
                 let command = HelloCommand::Stop { reason };
-                return Ok(Json(reply(received_at, command)).into_response());
+                return Ok(Json(reply(received_at, command, None)).into_response());
             }
-            None => heard?,
+            None => heard.map_err(|error| not_understood(&error))?,
         },
     };
-    binding::check(sessions.client(), &cell, &who, hello.runner, &hello.pod).await?;
-    let command = cell.speak(hello.runner, |session| session.hello(&hello, &who.pod, received_at))?;
-    debug!(run = %cell.key, runner = hello.runner, ?command, "hello");
-    Ok(Json(reply(received_at, command)).into_response())
+    binding::check(cell, who, *index, hello.runner, &hello.pod)?;
+    let command = cell.speak(*index, |session| session.hello(&hello, &who.pod, received_at))?;
+    debug!(run = %cell.key, runner = index, ?command, "hello");
+    let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
+    Ok(Json(reply(received_at, command, plan)).into_response())
 }
 
-fn reply(received_at: i64, command: HelloCommand) -> HelloReply {
-    HelloReply { serves: SERVED_VERSIONS, received_at, sent_at: now(), command }
+fn reply(received_at: i64, command: HelloCommand, plan: Option<Box<RunPlan>>) -> HelloReply {
+    HelloReply { serves: SERVED_VERSIONS, received_at, sent_at: now(), command, plan }
 }
 
 async fn deltas(
@@ -140,76 +168,59 @@ async fn deltas(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Answer> {
-    let (who, cell) = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
-    let bytes = bytes(body, MAX_BODY_BYTES).await?;
-    let batch = match understand::<DeltaBatch>(&bytes) {
-        Ok(batch) if SERVED_VERSIONS.contains(batch.version) => batch,
-        heard => match version::not_served(&bytes, &cell.config.plan.test) {
-            Some((said, reason)) => {
-                let reply = not_understood(&sessions, &cell, &who, &said, &reason).await?;
-                return Ok(Json(reply).into_response());
-            }
-            None => heard?,
-        },
+    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
+    let body = read(sessions.room(), &admitted, &headers, body, MAX_BODY_BYTES).await?;
+    let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
+    // Reading histograms takes a while: not on a thread that serves others.
+    let heard = spawn_blocking(move || {
+        let batch = match Batch::read(&body.bytes) {
+            Ok(batch) if SERVED_VERSIONS.contains(batch.version) => batch,
+            heard => match version::not_served(&body.bytes, &cell.config.plan.test) {
+                Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
+                None => heard.map_err(|objection| not_understood(&objection))?,
+            },
+        };
+        binding::check(&cell, &who, index, batch.runner, &batch.pod)?;
+        Ok::<_, Answer>(Heard::Deltas(receive(&cell, &who.pod, &batch)?))
+    });
+    let broken = |error| Answer::Body(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}: try again"));
+    let received = match heard.await.map_err(broken)?? {
+        Heard::Deltas(received) => received,
+        Heard::NotServed(said, reason) => {
+            return Ok(Json(break_off(&admitted, &said, &reason)?).into_response());
+        }
     };
-    binding::check(sessions.client(), &cell, &who, batch.runner, &batch.pod).await?;
-    let mut reply = cell.speak(batch.runner, |session| session.deltas(&batch, &who.pod, now()))?;
-    if batch.deltas.iter().any(|delta| delta.done.is_some() || delta.after.is_some()) {
-        cell.acknowledged(batch.runner, reply.received, LAST_WORD).await;
-        let nothing = DeltaBatch { deltas: Vec::new(), ..batch };
-        reply = cell.speak(nothing.runner, |session| session.deltas(&nothing, &who.pod, now()))?;
+    let mut reply = received.reply;
+    if received.is_last {
+        let Admitted { who, index, cell, .. } = &admitted;
+        cell.acknowledged(*index, reply.received, LAST_WORD).await;
+        let nothing = DeltaBatch { deltas: Vec::new(), ..received.head };
+        reply = cell.speak(*index, |session| session.deltas(&nothing, &who.pod, now()))?;
     }
     Ok(Json(reply).into_response())
 }
 
+/// What a runner sent instead of a hello.
+enum Heard {
+    /// Deltas, which were taken.
+    Deltas(Received),
+    /// Words of a version that is not served, and what to say about it.
+    NotServed(Introduction, String),
+}
+
 /// Breaks off a run one of whose runners speaks a version that is not served.
-async fn not_understood(
-    sessions: &Sessions,
-    cell: &Cell,
-    who: &Identity,
-    said: &Introduction,
-    reason: &str,
-) -> Result<DeltaReply, Answer> {
-    binding::check(sessions.client(), cell, who, said.runner, &said.pod).await?;
-    warn!(run = %cell.key, runner = said.runner, reason, "runner is not understood");
-    Ok(cell.speak(said.runner, |session| session.not_understood(said.runner, &who.pod, reason, now()))?)
+fn break_off(admitted: &Admitted, said: &Introduction, reason: &str) -> Result<DeltaReply, Answer> {
+    let Admitted { who, index, cell, .. } = admitted;
+    binding::check(cell, who, *index, said.runner, &said.pod)?;
+    warn!(run = %cell.key, runner = index, reason, "runner is not understood");
+    Ok(cell.speak(*index, |session| session.not_understood(*index, &who.pod, reason, now()))?)
 }
 
-/// Reads a body, only now that it is known who sends it.
-async fn bytes(body: Body, most: usize) -> Result<Bytes, Answer> {
-    to_bytes(body, most).await.map_err(|error| {
-        let message = format!("the body can't be read, or has more than {most} bytes: {error}");
-        Answer::Body(StatusCode::PAYLOAD_TOO_LARGE, message)
-    })
+fn not_understood(error: &dyn std::fmt::Display) -> Answer {
+    Answer::Body(StatusCode::BAD_REQUEST, format!("the body can't be understood: {error}"))
 }
 
-fn understand<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Answer> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        Answer::Body(StatusCode::BAD_REQUEST, format!("the body can't be understood: {error}"))
-    })
-}
-
-impl Sessions {
-    /// Lets in who has proved to be a pod, to a session that is open.
-    async fn admit(
-        &self,
-        run: &RunKey,
-        headers: &HeaderMap,
-    ) -> Result<(super::authentication::Identity, std::sync::Arc<super::cell::Cell>), Answer> {
-        if !self.is_serving() {
-            return Err(Answer::NotServing);
-        }
-        let who = self.authenticator().identify(headers).await?;
-        match self.cell(run) {
-            Some(cell) => Ok((who, cell)),
-            None if who.namespace != run.namespace => {
-                let message = format!("a pod of namespace {} can't speak for run {run}", who.namespace);
-                Err(Denied::Forbidden(message).into())
-            }
-            None => Err(Answer::Fate(run.clone(), self.fate(run).await?)),
-        }
-    }
-}
-
+#[cfg(test)]
+mod standby_tests;
 #[cfg(test)]
 mod tests;

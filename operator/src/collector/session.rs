@@ -9,6 +9,7 @@ mod refusal;
 
 use serde_json::{Map, Value};
 use upsurge_core::{
+    intake::Intake,
     protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
     thresholds::Windowed,
 };
@@ -20,6 +21,10 @@ pub use self::{
 };
 use super::{folding::Folding, start::Start};
 
+/// Most memory that the figures of a run may take before the finest tags are given up.
+const MOST_FIGURES: usize = 48 * 1024 * 1024;
+/// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
+const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
 /// Most bytes of the variables that `before` may capture.
 const MOST_VARIABLE_BYTES: usize = 64 * 1024;
 
@@ -148,9 +153,11 @@ impl Session {
     /// When it can't be one of this run's runners.
     pub fn hello(&mut self, hello: &Hello, pod: &Pod, now: i64) -> Result<HelloCommand, Refusal> {
         let index = self.hear(hello.runner, pod, now)?;
+        Intake::check_hello(&hello.readiness, hello.before.as_ref())
+            .map_err(|objection| Refusal::Content { runner: hello.runner, objection })?;
         self.presence[index].readiness = Some(hello.readiness.clone());
         if let Some(at) = hello.accepted_start {
-            self.accepted(hello.runner, at)?;
+            self.accepted(hello.runner, at, now)?;
         }
         if let Some(before) = &hello.before {
             self.before_done(index, &before.result);
@@ -202,7 +209,7 @@ impl Session {
     /// When it can't be one of this run's runners, or a delta is missing; those before it are merged.
     pub fn deltas(&mut self, batch: &DeltaBatch, pod: &Pod, now: i64) -> Result<DeltaReply, Refusal> {
         let index = self.hear(batch.runner, pod, now)?;
-        self.accepted(batch.runner, batch.start)?;
+        self.accepted(batch.runner, batch.start, now)?;
         if self.state.runners[index].started_at.is_none() {
             self.state.runners[index].started_at = Some(batch.started_at);
             self.revision += 1;
@@ -215,6 +222,16 @@ impl Session {
             if delta.number != runner.received + 1 {
                 return Err(Refusal::Gap(self.reply(index)));
             }
+            if delta.to_ms < runner.elapsed_ms {
+                let (runner, reported, to_ms) = (batch.runner, runner.elapsed_ms, delta.to_ms);
+                return Err(Refusal::Backwards { runner, reported, to_ms });
+            }
+            while self.state.totals.metrics.bytes() > MOST_FIGURES {
+                if !self.fold() {
+                    return Err(Refusal::Heavy { most: MOST_FIGURES });
+                }
+            }
+            let runner = &mut self.state.runners[index];
             runner.received = delta.number;
             if delta.done.is_some() {
                 runner.end.clone_from(&delta.done);
@@ -232,6 +249,32 @@ impl Session {
         let until = at_work.map(|runner| runner.elapsed_ms).min().unwrap_or(self.state.totals.elapsed_ms);
         self.state.totals.close_windows(until, &self.windowed);
         Ok(self.reply(index))
+    }
+
+    /// A runner said what no runner says: it is not listened to any more, and has failed.
+    pub fn object(&mut self, runner: u32, refusal: &Refusal) {
+        let index = runner as usize;
+        if let Some(known) = self.state.runners.get_mut(index).filter(|known| known.end.is_none()) {
+            known.end = Some(RunnerEnd::Failed {
+                reason: reasons::RUNNER_FAILED.into(),
+                message: refusal.to_string(),
+            });
+            self.presence[index].end_durable = false;
+            self.revision += 1;
+        }
+    }
+
+    /// A runner reported series with names that the test does not have.
+    pub fn note_foreign(&mut self, what: String) {
+        if self.state.foreign.is_none() {
+            self.state.foreign = Some(what);
+            self.revision += 1;
+        }
+    }
+
+    /// Number of the last delta of a runner that was merged.
+    pub fn received(&self, runner: u32) -> u64 {
+        self.state.runners.get(runner as usize).map_or(0, |runner| runner.received)
     }
 
     /// Tells the runners to stop; the first reason stays.
@@ -342,10 +385,13 @@ impl Session {
     }
 
     /// A runner has accepted a T0, from this operator or an earlier one: it is the run's.
-    fn accepted(&mut self, runner: u32, theirs: i64) -> Result<(), Refusal> {
+    fn accepted(&mut self, runner: u32, theirs: i64, now: i64) -> Result<(), Refusal> {
         match self.start {
             Start::Given { at } if at == theirs => Ok(()),
             Start::Given { at } => Err(Refusal::OtherStart { runner, theirs, ours: at }),
+            _ if now.saturating_sub(theirs).saturating_abs() > FURTHEST_START => {
+                Err(Refusal::NoStart { runner, theirs })
+            }
             Start::Gathering | Start::Chosen { .. } => {
                 self.set_start(Start::Given { at: theirs });
                 self.revision += 1;

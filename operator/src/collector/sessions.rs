@@ -13,14 +13,15 @@ use futures::{Stream, StreamExt as _, stream};
 use kube::{Api, Client};
 use tokio::sync::{Mutex, broadcast};
 use tracing::{info, warn};
-use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
+use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
+    admission::Room,
     authentication::{Authenticator, Denied},
     cell::Cell,
-    checkpoint::unpack,
+    checkpoint::{pack, unpack},
     session::Session,
-    store::Store,
+    store::{Kept, LoadError, SaveError, Store},
     view::{RunKey, SessionConfig, SessionSnapshot},
     writer,
 };
@@ -37,16 +38,27 @@ const FATE_LASTS: Duration = Duration::from_secs(2);
 /// Why a session can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The API server did not answer as it should.
-    #[error("checkpoint {namespace}/{name} can't be read: {source}")]
-    Read {
+    /// There is no checkpoint that can be read.
+    #[error("checkpoint {namespace}/{name}: {source}")]
+    Load {
         /// Namespace of the checkpoint.
         namespace: String,
         /// Its name.
         name: String,
-        /// What the API server said.
+        /// What is wrong.
         #[source]
-        source: Box<kube::Error>,
+        source: LoadError,
+    },
+    /// The first checkpoint can't be written.
+    #[error("checkpoint {namespace}/{name}: {source}")]
+    Save {
+        /// Namespace of the checkpoint.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        #[source]
+        source: SaveError,
     },
     /// The checkpoint is not what this operator writes.
     #[error("checkpoint {namespace}/{name} is damaged: {message}; delete the run and start it again")]
@@ -58,6 +70,21 @@ pub enum SessionError {
         /// What is wrong with it.
         message: String,
     },
+}
+
+impl SessionError {
+    /// Why trying again is of no use, as a reason of ours; `None` if it may help.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Load { source: LoadError::Api(_), .. } | Self::Save { .. } => None,
+            Self::Load { source: LoadError::Lost, .. } | Self::Damaged { .. } => {
+                Some(reasons::CHECKPOINT_DAMAGED)
+            }
+            Self::Load { source: LoadError::Unknown { .. } | LoadError::Legacy { .. }, .. } => {
+                Some(reasons::CHECKPOINT_UNKNOWN)
+            }
+        }
+    }
 }
 
 /// What is to be said to a runner of a run that has no session.
@@ -78,6 +105,7 @@ pub struct Sessions {
 struct Shared {
     client: Client,
     authenticator: Authenticator,
+    room: Room,
     serving: AtomicBool,
     leader: Leader,
     cells: RwLock<HashMap<RunKey, Arc<Cell>>>,
@@ -91,6 +119,7 @@ impl Sessions {
     pub fn new(client: Client) -> Self {
         let shared = Shared {
             authenticator: Authenticator::new(client.clone()),
+            room: Room::default(),
             client,
             serving: AtomicBool::new(false),
             leader: Leader::default(),
@@ -130,18 +159,34 @@ impl Sessions {
         self.close(&key).await;
         let mut store = Store::new(self.shared.client.clone(), &config);
         let place = || (key.namespace.clone(), config.checkpoint.clone());
-        let bytes = store.load().await.map_err(|source| {
+        let kept = store.load().await.map_err(|source| {
             let (namespace, name) = place();
-            SessionError::Read { namespace, name, source: Box::new(source) }
+            SessionError::Load { namespace, name, source }
         })?;
-        let restored = bytes.map(|bytes| unpack(&bytes)).transpose().map_err(|error| {
+        let damaged = |message: String| {
             let (namespace, name) = place();
-            SessionError::Damaged { namespace, name, message: error.to_string() }
-        })?;
+            SessionError::Damaged { namespace, name, message }
+        };
+        let (bytes, is_kept) = match kept {
+            Kept::Nothing => (None, false),
+            Kept::Legacy(bytes) => (Some(bytes), false),
+            Kept::Checkpoint(bytes) => (Some(bytes), true),
+        };
+        let restored =
+            bytes.map(|bytes| unpack(&bytes)).transpose().map_err(|error| damaged(error.to_string()))?;
         info!(run = %key, restored = restored.is_some(), "session is open");
         let (session, observation) = restored.unzip();
         let observation = SharedObservation::new(observation.unwrap_or_default());
         let session = Session::new(&config.plan, session);
+        if !is_kept {
+            // Before there are runners: one that is missing later is known to be.
+            let bytes =
+                pack(session.state(), &observation.get()).map_err(|error| damaged(error.to_string()))?;
+            store.save(bytes).await.map_err(|source| {
+                let (namespace, name) = place();
+                SessionError::Save { namespace, name, source }
+            })?;
+        }
         let cell = Arc::new(Cell::new(config, session, observation, self.shared.changes.clone()));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store)).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
@@ -207,12 +252,21 @@ impl Sessions {
         .flatten()
     }
 
+    /// A runner pod is gone: its tokens count no more.
+    pub fn pod_gone(&self, uid: &str) {
+        self.shared.authenticator.forget_pod(uid);
+    }
+
     pub(super) fn is_serving(&self) -> bool {
         self.shared.serving.load(Ordering::SeqCst)
     }
 
     pub(super) fn authenticator(&self) -> &Authenticator {
         &self.shared.authenticator
+    }
+
+    pub(super) fn room(&self) -> &Room {
+        &self.shared.room
     }
 
     pub(super) fn client(&self) -> &Client {

@@ -46,12 +46,14 @@ pub struct SessionConfig {
     pub valid: Arc<Valid>,
     /// Name of the Job whose pods may speak for the run.
     pub job: String,
-    /// Name of the ConfigMap that holds the checkpoint.
+    /// Name of the checkpoint.
     pub checkpoint: String,
-    /// Labels of that ConfigMap, besides its component.
+    /// Labels of the checkpoint, besides its component.
     pub labels: BTreeMap<String, String>,
-    /// The run, as owner of that ConfigMap.
+    /// The run, as owner of the checkpoint.
     pub owner: OwnerReference,
+    /// Whether the load may have begun, so that there must be a checkpoint.
+    pub is_under_way: bool,
 }
 
 impl SessionConfig {
@@ -90,6 +92,8 @@ pub struct SessionSnapshot {
     pub stop: Option<String>,
     /// What became of `after`, once it was done.
     pub after: Option<AfterOutcome>,
+    /// The first series that a runner reported with names which the test does not have, in words.
+    pub foreign: Option<String>,
     /// Whether all runners have ended and nothing more will come.
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.

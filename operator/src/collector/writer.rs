@@ -12,7 +12,7 @@ use super::{
     cell::Cell,
     checkpoint::{CheckpointError, MOST_BYTES, pack, unpack},
     session::{Mark, Session},
-    store::{SaveError, Store},
+    store::{Kept, SaveError, Store},
 };
 
 /// Time between two checkpoints, unless the next one can't wait.
@@ -117,7 +117,10 @@ async fn reload(cell: &Cell, store: &mut Store) {
     let mut retry = RETRY[0];
     loop {
         let loaded = match store.load().await {
-            Ok(bytes) => bytes.map(|bytes| unpack(&bytes)).transpose().map_err(|error| error.to_string()),
+            Ok(Kept::Nothing) => Ok(None),
+            Ok(Kept::Checkpoint(bytes) | Kept::Legacy(bytes)) => {
+                unpack(&bytes).map(Some).map_err(|error| error.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         match loaded {
@@ -165,6 +168,7 @@ mod tests {
             checkpoint: "checkout-1-checkpoint".into(),
             labels: Default::default(),
             owner: Default::default(),
+            is_under_way: false,
         };
         Cell::new(config, session, SharedObservation::default(), tokio::sync::broadcast::channel(1).0)
     }

@@ -1,16 +1,12 @@
 //! Writing a run's objects: completing the run itself, applying what it consists of, and clearing up after it.
 
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{ConfigMap, ServiceAccount},
-};
+use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{Patch, PatchParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use upsurge_core::protocol::{PLAN_FILE, RunPlan};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
     names::{FIELD_MANAGER, reasons},
@@ -18,6 +14,7 @@ use upsurge_crds::{
 
 use super::{build::Objects, refusal};
 use crate::{
+    collector,
     naming::{self, run_labels},
     status::parameters,
 };
@@ -36,22 +33,13 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
-    /// The plan that runners were given can't be read.
-    #[error("plan {name} is damaged")]
-    Plan {
-        /// Name of the ConfigMap.
-        name: String,
-        /// What is wrong with it.
-        #[source]
-        source: serde_json::Error,
-    },
 }
 
 impl Error {
     /// Why trying again is of no use, as a reason of ours and in words: the API server understood what was asked for
     /// and does not want it.
     pub fn refusal(&self) -> Option<(&'static str, String)> {
-        let Self::Api { verb, what, source } = self else { return None };
+        let Self::Api { verb, what, source } = self;
         let kube::Error::Api(status) = source.as_ref() else { return None };
         let reason = match status.code {
             400 | 422 => reasons::INVALID_SPEC,
@@ -109,17 +97,12 @@ pub async fn complete(client: &Client, run: &LoadTestRun, body: &Value) -> Resul
     patched.map_err(|source| failed("complete", format!("run {name}"), source))
 }
 
-/// Applies the plan and the identity of the runners.
+/// Applies the identity of the runners.
 ///
 /// # Errors
 /// When the API server refuses.
 pub async fn groundwork(client: &Client, objects: &Objects) -> Result<(), Error> {
-    let Objects { service_account, plan, job: _ } = objects;
-    futures::try_join!(
-        apply::<ServiceAccount>(client, service_account, "ServiceAccount"),
-        apply::<ConfigMap>(client, plan, "ConfigMap"),
-    )?;
-    Ok(())
+    apply::<ServiceAccount>(client, &objects.service_account, "ServiceAccount").await
 }
 
 /// Applies the Job. From here on there are pods.
@@ -144,19 +127,6 @@ where
     applied.map(|_| ()).map_err(|source| failed("apply", format!("{kind} {name}"), source))
 }
 
-/// Reads the plan that runners were given; `None` if it is gone.
-///
-/// # Errors
-/// When the API server does not answer, or the plan is not what this operator writes.
-pub async fn read_plan(client: &Client, run: &LoadTestRun) -> Result<Option<RunPlan>, Error> {
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
-    let name = naming::plan(&naming::base(&run.name_any(), &run.uid().unwrap_or_default()));
-    let found =
-        api.get_opt(&name).await.map_err(|source| failed("read", format!("ConfigMap {name}"), source))?;
-    let text = found.and_then(|map| map.data).and_then(|mut data| data.remove(PLAN_FILE));
-    text.map(|text| serde_json::from_str(&text).map_err(|source| Error::Plan { name, source })).transpose()
-}
-
 /// Ends pods that are still there: a suspended Job has none. Those that ended keep their logs.
 ///
 /// # Errors
@@ -175,10 +145,9 @@ pub async fn quench(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
 /// # Errors
 /// When the API server refuses.
 pub async fn drop_checkpoint(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
     let name = naming::checkpoint(&naming::base(&run.name_any(), &run.uid().unwrap_or_default()));
-    let deleted = api.delete(&name, &DeleteParams::background()).await;
-    ignore_missing(deleted.map(|_| ()), "delete", format!("ConfigMap {name}"))
+    let discarded = collector::discard(client, &run.namespace().unwrap_or_default(), &name).await;
+    discarded.map_err(|source| failed("delete", format!("checkpoint {name}"), source))
 }
 
 fn ignore_missing(result: Result<(), kube::Error>, verb: &'static str, what: String) -> Result<(), Error> {

@@ -1,15 +1,12 @@
 //! The objects that a run consists of. Pure.
 
-mod config_map;
 mod files;
 mod job;
 mod service_account;
 
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{ConfigMap, ServiceAccount},
-};
+use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};
 use kube::api::ObjectMeta;
+use upsurge_core::protocol::MAX_PLAN_BYTES;
 
 use super::plan::Plan;
 use crate::settings::RunnerDefaults;
@@ -19,8 +16,6 @@ use crate::settings::RunnerDefaults;
 pub struct Objects {
     /// Identity of the runner pods; it has no rights.
     pub service_account: ServiceAccount,
-    /// The plan.
-    pub plan: ConfigMap,
     /// The runner pods. Last, because its pods need the others.
     pub job: Job,
 }
@@ -31,7 +26,7 @@ pub enum Error {
     /// The plan can't be written as JSON.
     #[error("failed to write the plan as JSON")]
     Plan(#[from] serde_json::Error),
-    /// The plan is too large for a ConfigMap.
+    /// The plan is larger than runners take it.
     #[error(
         "the test is too large to be given to runners: {size} bytes, at most {most}; shorten its bodies or lists"
     )]
@@ -46,13 +41,13 @@ pub enum Error {
 /// Builds the objects of a run of a test.
 ///
 /// # Errors
-/// When the plan does not fit a ConfigMap.
+/// When the plan is larger than runners take it.
 pub fn objects(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Result<Objects, Error> {
-    Ok(Objects {
-        service_account: service_account::build(plan, test),
-        plan: config_map::build(plan, test)?,
-        job: job::build(plan, test, defaults),
-    })
+    let size = serde_json::to_vec(&*plan.content)?.len();
+    if size > MAX_PLAN_BYTES {
+        return Err(Error::TooLarge { size, most: MAX_PLAN_BYTES });
+    }
+    Ok(Objects { service_account: service_account::build(plan, test), job: job::build(plan, test, defaults) })
 }
 
 fn metadata(plan: &Plan, name: String, test: &str, component: &str) -> ObjectMeta {

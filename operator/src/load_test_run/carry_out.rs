@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use upsurge_crds::{LoadTestRun, names::reasons};
+use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
     apply,
@@ -86,7 +86,9 @@ async fn one(
     match effect {
         Effect::Complete(body) => apply::complete(client, run, body).await.map(drop)?,
         Effect::OpenSession => {
-            let opened = sessions.open(plan()?.session(&run.spec.load_test_ref.name)).await;
+            let mut session = plan()?.session(&run.spec.load_test_ref.name);
+            session.is_under_way = update_status::base(run).phase.is_some_and(|phase| phase >= Phase::Starting);
+            let opened = sessions.open(session).await;
             return opened.map_or_else(damaged, |()| Ok(None));
         }
         Effect::ApplyGroundwork(objects) => {

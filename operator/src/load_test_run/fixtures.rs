@@ -74,6 +74,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         abort_breach: None,
         stop: None,
         after: None,
+        foreign: None,
         all_done: false,
         durable: true,
     }

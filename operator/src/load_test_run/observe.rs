@@ -79,10 +79,7 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
     let key = plan::key(&run);
     let pending = matches!(run.status.as_ref().and_then(|status| status.phase), None | Some(Phase::Pending));
     let now = Timestamp::now();
-    let plan = match pending {
-        true => run.spec.test.as_ref().map(|test| planned(runs, &run, test)).transpose()?,
-        false => Some(given(runs, &run).await?),
-    };
+    let plan = run.spec.test.as_ref().map(|test| planned(runs, &run, test)).transpose()?;
     let runners = match &plan {
         Some(Ok(plan)) if !pending => plan.content.runners,
         _ => 0,
@@ -128,32 +125,13 @@ async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Optio
     Ok(Some(validate::look(client, &run.namespace().unwrap_or_default(), workload).await?))
 }
 
-/// The plan of a run that no runner was given yet.
+/// The plan of a run: what its own copy of the test says, which nobody can change.
 fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planned, Error> {
     if let Some(plan) = runs.memory.plan(run) {
         return Ok(Ok(plan));
     }
     match validate::spec(test) {
         Ok(valid) => Ok(Ok(runs.memory.keep(Plan::new(run, test, valid).ok_or(Error::NoUid)?))),
-        Err(obstacle) => Ok(Err(never(obstacle))),
-    }
-}
-
-/// The plan that the runners of a run were given.
-async fn given(runs: &Runs, run: &LoadTestRun) -> Result<Planned, Error> {
-    if let Some(plan) = runs.memory.plan(run) {
-        return Ok(Ok(plan));
-    }
-    let Some(content) = apply::read_plan(&runs.context.client, run).await? else {
-        let message =
-            "the ConfigMap with the run's plan was deleted by somebody; the run can't be taken up again";
-        return Ok(Err(results::without_load(Some(&Cause::breakdown(reasons::RUNNER_LOST, message)))));
-    };
-    match validate::spec(&content.test) {
-        Ok(valid) => {
-            let plan = Plan::from_content(run, content, valid).ok_or(Error::NoUid)?;
-            Ok(Ok(runs.memory.keep(plan)))
-        }
         Err(obstacle) => Ok(Err(never(obstacle))),
     }
 }

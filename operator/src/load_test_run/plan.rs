@@ -33,21 +33,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a run of a spec that was found valid.
+    /// Plans a run of a spec that was found valid. The same each time: `spec.test` of a run can't be changed.
     pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid) -> Option<Self> {
-        let uid = run.uid()?;
         let content = RunPlan {
             namespace: run.namespace().unwrap_or_default(),
             run: run.name_any(),
-            uid,
+            uid: run.uid()?,
             runners: u32::try_from(test.runner.parallelism).unwrap_or(1).max(1),
             test: plan::with_stop(test.clone()),
         };
-        Self::from_content(run, content, valid)
-    }
-
-    /// The plan of a run whose runners were given this.
-    pub fn from_content(run: &LoadTestRun, content: RunPlan, valid: Valid) -> Option<Self> {
         Some(Self {
             base: naming::base(&content.run, &content.uid),
             content: Arc::new(content),
@@ -112,6 +106,7 @@ impl Plan {
             checkpoint: naming::checkpoint(&self.base),
             labels: self.common_labels(test),
             owner: self.owner.clone(),
+            is_under_way: false,
         }
     }
 }

@@ -102,7 +102,10 @@ fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
         Some(AfterOutcome { result: Err(message) }) => Some(message.as_str()),
         None => Some("runner 0, which does them, was gone or did not end in time"),
     };
-    problem.into_iter().map(after_failed).collect()
+    let foreign = snapshot.foreign.iter().map(|what| {
+        format!("a runner reported {what}, which the test does not have: it is counted, but not told apart")
+    });
+    problem.into_iter().map(after_failed).chain(foreign).collect()
 }
 
 struct Measured<'a> {

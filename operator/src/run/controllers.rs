@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Debug, future::Future, pin::Pin, sync::Arc};
 
-use futures::{StreamExt, future::join_all};
+use futures::{Stream, StreamExt, future::join_all};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{batch::v1::Job, core::v1::Pod},
@@ -117,7 +117,7 @@ fn run_controller(
     let stream = Controller::for_stream(runs, reader.clone())
         .with_config(Config::default().concurrency(CONCURRENCY))
         .owns(api::<PartialObjectMeta<Job>>(client, scope.as_deref()), ours.clone())
-        .watches(api::<PartialObjectMeta<Pod>>(client, scope.as_deref()), ours, run_of)
+        .watches_stream(runner_pods(context, scope.as_deref(), ours), run_of)
         .reconcile_on(changes.map(|key| ObjectRef::new(&key.name).within(&key.namespace)))
         .graceful_shutdown_on(stop.clone().cancelled_owned())
         .run(load_test_run::reconcile, load_test_run::error_policy, shared.clone());
@@ -136,6 +136,24 @@ fn run_controller(
         }
     });
     (Box::pin(running), reader)
+}
+
+/// Changes of runner pods. The collector is told of those that are gone.
+fn runner_pods(
+    context: &Arc<Context>,
+    scope: Option<&str>,
+    ours: watcher::Config,
+) -> impl Stream<Item = Result<PartialObjectMeta<Pod>, watcher::Error>> + Send + use<> {
+    let sessions = context.sessions.clone();
+    let pods = watcher(api::<PartialObjectMeta<Pod>>(&context.client, scope), ours).default_backoff();
+    let told = pods.inspect(move |event| {
+        if let Ok(watcher::Event::Delete(pod)) = event
+            && let Some(uid) = &pod.metadata.uid
+        {
+            sessions.pod_gone(uid);
+        }
+    });
+    told.touched_objects()
 }
 
 /// The run of a runner pod. The pod's owner is the Job; the run's name is in an annotation.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kube::{Client, Resource};
+use kube::{Client, CustomResourceExt as _};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use upsurge_crds::{LoadTest, LoadTestRun};
+use upsurge_crds::{LoadTest, LoadTestRun, internal::Checkpoint};
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(2);
@@ -32,16 +32,17 @@ pub async fn wait(client: &Client, stop: &CancellationToken) -> bool {
 }
 
 /// By discovery, which everybody may use; reading the definitions themselves would need a right of its own.
-async fn missing(client: &Client) -> Result<Vec<&'static str>, kube::Error> {
-    let known = match client.list_api_group_resources(&LoadTest::api_version(&())).await {
-        Ok(list) => list.resources.into_iter().map(|resource| resource.kind).collect(),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let wanted = [("LoadTest", LoadTest::kind(&())), ("LoadTestRun", LoadTestRun::kind(&()))];
-    Ok(wanted
-        .into_iter()
-        .filter(|(_, kind)| !known.iter().any(|k| k == kind))
-        .map(|(name, _)| name)
-        .collect())
+async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
+    let mut missing = Vec::new();
+    for wanted in [LoadTest::api_resource(), LoadTestRun::api_resource(), Checkpoint::api_resource()] {
+        let known = match client.list_api_group_resources(&wanted.api_version).await {
+            Ok(list) => list.resources,
+            Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        if !known.iter().any(|resource| resource.kind == wanted.kind) {
+            missing.push(wanted.kind);
+        }
+    }
+    Ok(missing)
 }

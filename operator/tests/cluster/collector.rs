@@ -24,8 +24,8 @@ use upsurge_core::{
     protocol::RunPlan,
     validate::validate,
 };
-use upsurge_crds::{LoadTestRun, names::TOKEN_AUDIENCE};
-use upsurge_operator::collector::{self, SessionConfig, Sessions};
+use upsurge_crds::{LoadTestRun, internal::Checkpoint, names::TOKEN_AUDIENCE};
+use upsurge_operator::collector::{self, SessionConfig, Sessions, discard};
 
 use crate::space::{PAUSE, Space, object, until};
 
@@ -74,6 +74,7 @@ async fn run(space: &Space) -> (SessionConfig, Job) {
         checkpoint: "run-1-checkpoint".into(),
         labels: BTreeMap::new(),
         owner,
+        is_under_way: false,
     };
     (config, job)
 }
@@ -100,24 +101,38 @@ fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Va
     json!({"runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
 }
 
-/// Whether a run exists is asked of the API server: it must know what a run is. True if it did not before.
-async fn with_runs(client: &Client) -> bool {
+/// Whether a run exists is asked of the API server: it must know what a run is, and a checkpoint. What it did not
+/// know before is for the end of the test.
+async fn with_kinds(client: &Client) -> Vec<CustomResourceDefinition> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let definition = LoadTestRun::crd();
-    if definitions.get_opt(&definition.name_any()).await.unwrap().is_some() {
-        return false;
+    let mut made = Vec::new();
+    for definition in [LoadTestRun::crd(), Checkpoint::crd()] {
+        if definitions.get_opt(&definition.name_any()).await.unwrap().is_none() {
+            // Another test may be at it, too.
+            if definitions.create(&PostParams::default(), &definition).await.is_ok() {
+                made.push(definition);
+            }
+        }
     }
-    definitions.create(&PostParams::default(), &definition).await.unwrap();
     let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
     until("runs to be known", || async { runs.get_opt("no-such").await.ok() }).await;
-    true
+    let checkpoints: Api<Checkpoint> = Api::namespaced(client.clone(), "default");
+    until("checkpoints to be known", || async { checkpoints.list(&Default::default()).await.ok() }).await;
+    made
+}
+
+async fn without_kinds(client: &Client, made: Vec<CustomResourceDefinition>) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in made {
+        definitions.delete(&definition.name_any(), &DeleteParams::default()).await.unwrap();
+    }
 }
 
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator() {
     let space = Space::new("collector").await;
-    let made_runs_known = with_runs(&space.client).await;
+    let made = with_kinds(&space.client).await;
     let (config, job) = run(&space).await;
     let key = config.key();
     let path = |what: &str| format!("/v1/runs/{}/run-1/{what}", space.name);
@@ -159,7 +174,13 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
         assert_eq!(status, expected, "{who}: {message}");
     }
 
-    assert_eq!(post(&router, &path("hello"), Some(&tokens[0]), &own).await.1["command"], "wait");
+    let reply = post(&router, &path("hello"), Some(&tokens[0]), &own).await.1;
+    assert_eq!((&reply["command"], reply.get("plan")), (&json!("wait"), None), "who has a plan gets none");
+    let mut asking = own.clone();
+    asking["wantsPlan"] = json!(true);
+    let reply = post(&router, &path("hello"), Some(&tokens[0]), &asking).await.1;
+    assert_eq!(reply["plan"], serde_json::to_value(&*config.plan).unwrap());
+    assert_eq!(post(&router, &path("hello"), Some(&strange), &asking).await.0, StatusCode::FORBIDDEN);
     let start = until("the start", || async {
         let (status, reply) = post(&router, &path("hello"), Some(&tokens[1]), &hello(1, "run-1-1")).await;
         assert_eq!(status, StatusCode::OK, "{reply}");
@@ -197,7 +218,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     assert!(done.all_done && done.durable);
     assert_eq!(done.metrics.count(names::HTTP_REQS, &Selector::default()), 40.0);
     assert_eq!(done.t0.unwrap().as_nanosecond(), i128::from(start));
-    let checkpoint = space.api::<ConfigMap>().get("run-1-checkpoint").await.unwrap();
+    let checkpoint = space.api::<Checkpoint>().get("run-1-checkpoint").await.unwrap();
     assert_eq!(checkpoint.owner_references()[0].uid, config.owner.uid);
     assert_eq!(checkpoint.labels()["app.kubernetes.io/component"], "checkpoint");
 
@@ -212,10 +233,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     assert!(next.snapshot(&key).is_none());
     let (status, _) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;
     assert_eq!(status, StatusCode::GONE);
-    if made_runs_known {
-        let definitions: Api<CustomResourceDefinition> = Api::all(space.client.clone());
-        definitions.delete(&LoadTestRun::crd().name_any(), &DeleteParams::default()).await.unwrap();
-    }
+    without_kinds(&space.client, made).await;
     space.end().await;
 }
 
@@ -223,6 +241,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
 #[ignore = "needs a cluster"]
 async fn two_operators_at_once_do_not_count_twice() {
     let space = Space::new("fenced").await;
+    let made = with_kinds(&space.client).await;
     let (config, job) = run(&space).await;
     let pod = space.runner(Some(&job), "run-1-0", "0").await;
     let token = space.token(Some(&pod), TOKEN_AUDIENCE).await;
@@ -249,5 +268,60 @@ async fn two_operators_at_once_do_not_count_twice() {
         assert_eq!(metrics.count(names::HTTP_REQS, &Selector::default()), 20.0);
         sessions.close(&config.key()).await;
     }
+    without_kinds(&space.client, made).await;
+    space.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_checkpoint_of_another_version_is_left_alone() {
+    let space = Space::new("foreign").await;
+    let made = with_kinds(&space.client).await;
+    let (config, _job) = run(&space).await;
+    let foreign: Checkpoint = space
+        .create(json!({
+            "metadata": {"name": "run-1-checkpoint", "ownerReferences": [config.owner]},
+            "spec": {"payloadVersion": 99, "data": "AAAA"},
+        }))
+        .await;
+    let sessions = Sessions::new(space.client.clone());
+    let error = sessions.open(config.clone()).await.unwrap_err();
+    assert_eq!(error.reason(), Some("CheckpointUnknown"), "{error}");
+    assert!(error.to_string().contains("99") && error.to_string().contains("knows form"), "{error}");
+    discard(&space.client, &space.name, "run-1-checkpoint").await.unwrap();
+    let left = space.api::<Checkpoint>().get("run-1-checkpoint").await.unwrap();
+    assert_eq!(left, foreign);
+    without_kinds(&space.client, made).await;
+    space.end().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn a_run_of_the_version_before_goes_on_from_its_config_map() {
+    let space = Space::new("legacy").await;
+    let made = with_kinds(&space.client).await;
+    let (config, _job) = run(&space).await;
+    let under_way = SessionConfig { is_under_way: true, ..config.clone() };
+    let sessions = Sessions::new(space.client.clone());
+    let error = sessions.open(under_way.clone()).await.unwrap_err();
+    assert_eq!(error.reason(), Some("CheckpointDamaged"), "there is neither: {error}");
+    // What an operator writes that knows ConfigMaps only: the same bytes.
+    sessions.open(config.clone()).await.unwrap();
+    sessions.close(&config.key()).await;
+    let checkpoints = space.api::<Checkpoint>();
+    let written = checkpoints.get("run-1-checkpoint").await.unwrap();
+    checkpoints.delete("run-1-checkpoint", &DeleteParams::default()).await.unwrap();
+    let legacy: ConfigMap = space
+        .create(json!({
+            "metadata": {"name": "run-1-checkpoint", "ownerReferences": [config.owner]},
+            "binaryData": {"checkpoint": written.spec.data},
+        }))
+        .await;
+    sessions.open(under_way).await.unwrap();
+    assert_eq!(checkpoints.get("run-1-checkpoint").await.unwrap().spec, written.spec);
+    sessions.close(&config.key()).await;
+    let left = space.api::<ConfigMap>().get("run-1-checkpoint").await.unwrap();
+    assert_eq!(left, legacy, "it is not written");
+    without_kinds(&space.client, made).await;
     space.end().await;
 }

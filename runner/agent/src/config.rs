@@ -4,8 +4,6 @@ use std::{collections::BTreeMap, env, path::PathBuf};
 
 use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
 
-/// Where the plan is mounted, unless the environment says otherwise.
-const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
 /// Where the token is mounted, unless the environment says otherwise.
 const TOKEN_FILE: &str = "/var/run/secrets/upsurge.dev/token";
 
@@ -22,8 +20,6 @@ pub struct AgentConfig {
     pub pod: String,
     /// Index of the runner.
     pub runner: u32,
-    /// Directory that holds the plan.
-    pub plan_directory: PathBuf,
     /// File that holds the token; read again for each request, as it is renewed.
     pub token_file: PathBuf,
     /// Values of the secrets by name.
@@ -66,7 +62,6 @@ impl AgentConfig {
             run: get("UPSURGE_RUN")?,
             pod: get("UPSURGE_POD")?,
             runner: index.parse().map_err(|_| ConfigError::Index(index))?,
-            plan_directory: get("UPSURGE_PLAN_DIR").map_or_else(|_| PLAN_DIRECTORY.into(), Into::into),
             token_file: get("UPSURGE_TOKEN_FILE").map_or_else(|_| TOKEN_FILE.into(), Into::into),
             secrets: secrets.collect(),
             files_directory: get("UPSURGE_FILES_DIR").map_or_else(|_| FILES_DIRECTORY.into(), Into::into),

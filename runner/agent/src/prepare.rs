@@ -1,14 +1,13 @@
-//! From the mounted plan to a runner that is ready to start.
+//! From the plan to a runner that is ready to start.
 
 use std::{
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use upsurge_core::{
     files::references,
-    protocol::{PLAN_FILE, RunPlan},
+    protocol::RunPlan,
     validate::{Valid, validate},
 };
 use upsurge_crds::{names::reasons, v1alpha1::LoadTestSpec};
@@ -41,9 +40,9 @@ pub(super) struct Prepared {
     pub(super) files: Arc<Files>,
 }
 
-/// Reads and compiles the plan, and looks whether the target is there.
-pub(super) async fn prepare(config: &AgentConfig) -> Result<Prepared, Unready> {
-    let prepared = compile(config).await?;
+/// Compiles the plan, and looks whether the target is there.
+pub(super) async fn prepare(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unready> {
+    let prepared = compile(config, plan).await?;
     for attempt in 1.. {
         match engine::preflight(&prepared.test).await {
             Ok(()) => break,
@@ -64,14 +63,12 @@ pub(super) async fn prepare(config: &AgentConfig) -> Result<Prepared, Unready> {
     Ok(prepared)
 }
 
-async fn compile(config: &AgentConfig) -> Result<Prepared, Unready> {
-    let failed = |message: String| Unready { reason: reasons::RUNNER_FAILED, message };
-    let path = config.plan_directory.join(PLAN_FILE);
-    let plan = read(&path).map_err(|error| failed(format!("plan {}: {error}", path.display())))?;
+async fn compile(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unready> {
     if plan.namespace != config.namespace || plan.run != config.run {
         let (found, expected) =
             (format!("{}/{}", plan.namespace, plan.run), format!("{}/{}", config.namespace, config.run));
-        return Err(failed(format!("plan {} is that of run {found}, not of {expected}", path.display())));
+        let message = format!("the collector gave the plan of run {found}, not of {expected}");
+        return Err(Unready { reason: reasons::RUNNER_FAILED, message });
     }
     let invalid = |message: String| Unready { reason: reasons::INVALID_SPEC, message };
     let valid = validate(&plan.test)
@@ -104,9 +101,4 @@ async fn files(config: &AgentConfig, test: &LoadTestSpec) -> Result<Arc<Files>, 
             }
         }
     }
-}
-
-fn read(path: &Path) -> Result<RunPlan, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    serde_json::from_str(&text).map_err(|error| error.to_string())
 }

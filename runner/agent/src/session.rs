@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant as TokioInstant, sleep_until},
 };
 use upsurge_core::protocol::{
-    BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION, Readiness,
+    BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION, Readiness, RunPlan,
 };
 use upsurge_crds::names::reasons;
 use upsurge_engine::{self as engine, Unready};
@@ -58,6 +58,8 @@ enum Told {
 
 /// How far the preparation is.
 enum State {
+    /// The collector has not handed out the plan yet.
+    Awaiting,
     Preparing(JoinHandle<Result<Prepared, Unready>>),
     Ready(Prepared),
     Failed(Unready),
@@ -79,9 +81,7 @@ struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     fn new(config: &'a AgentConfig) -> Self {
-        let own = config.clone();
-        let preparing = tokio::spawn(async move { prepare(&own).await });
-        Self { config, clock: Clock::new(), state: State::Preparing(preparing), before: Before::NotTold }
+        Self { config, clock: Clock::new(), state: State::Awaiting, before: Before::NotTold }
     }
 
     async fn wait_for_start(&mut self, link: &Link) -> Told {
@@ -171,15 +171,25 @@ impl<'a> Waiting<'a> {
                 Before::Done(outcome) => Some(outcome.clone()),
                 _ => None,
             },
+            wants_plan: matches!(self.state, State::Awaiting),
         };
-        let reply = link.hello(&hello).await?;
+        let mut reply = link.hello(&hello).await?;
         self.clock.learn(sent_at, reply.received_at, reply.sent_at, self.clock.local(Instant::now()));
+        if let (State::Awaiting, Some(plan)) = (&self.state, reply.plan.take()) {
+            self.prepare(*plan);
+        }
         Ok(reply)
+    }
+
+    /// Begins to compile what is to be done.
+    fn prepare(&mut self, plan: RunPlan) {
+        let config = self.config.clone();
+        self.state = State::Preparing(tokio::spawn(async move { prepare(&config, plan).await }));
     }
 
     fn readiness(&self) -> Readiness {
         match &self.state {
-            State::Preparing(_) => Readiness::Preparing,
+            State::Awaiting | State::Preparing(_) => Readiness::Preparing,
             State::Ready(_) => Readiness::Ready,
             State::Failed(Unready { reason, message }) => {
                 Readiness::Failed { reason: (*reason).to_owned(), message: message.clone() }

@@ -45,7 +45,8 @@ impl Drop for Scratch {
     }
 }
 
-fn agent(name: &str, collector_url: &str, test: Value) -> (AgentConfig, Scratch) {
+/// An agent that is given the plan of a test by a collector.
+fn agent(name: &str, collector: &Collector, test: Value) -> (AgentConfig, Scratch) {
     let directory = std::env::temp_dir().join(format!("upsurge-agent-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let plan = RunPlan {
@@ -55,15 +56,14 @@ fn agent(name: &str, collector_url: &str, test: Value) -> (AgentConfig, Scratch)
         runners: 1,
         test: serde_json::from_value(test).unwrap(),
     };
-    std::fs::write(directory.join("plan.json"), serde_json::to_vec(&plan).unwrap()).unwrap();
+    collector.seen.lock().unwrap().plan = Some(plan);
     std::fs::write(directory.join("token"), "t0ken\n").unwrap();
     let config = AgentConfig {
-        collector_url: collector_url.to_owned(),
+        collector_url: collector.server.url(),
         namespace: "shop".into(),
         run: "spike-1".into(),
         pod: "spike-1-0-abc".into(),
         runner: 0,
-        plan_directory: directory.clone(),
         token_file: directory.join("token"),
         files_directory: "/nonexistent".into(),
         secrets: BTreeMap::new(),
@@ -105,14 +105,15 @@ async fn an_agent_starts_by_the_operators_clock_and_reports_everything_once() {
     let target = Server::simple();
     // An operator whose clock is an hour ahead.
     let collector = Collector::start(Seen { clock_offset: 3_600_000_000_000, ..Seen::default() });
-    let (config, _scratch) =
-        agent("whole", &collector.server.url(), load::spec(&target.url(), arrivals(50, "2s"), get()));
+    let (config, _scratch) = agent("whole", &collector, load::spec(&target.url(), arrivals(50, "2s"), get()));
     assert_eq!(run(config).await, Ending::Done);
     assert_eq!(collector.requests(), 100.0);
     assert_eq!(target.arrived().len(), 100);
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
     let seen = collector.seen.lock().unwrap();
     assert_eq!(seen.hellos[0].readiness, Readiness::Preparing);
+    let asked: Vec<bool> = seen.hellos.iter().map(|hello| hello.wants_plan).collect();
+    assert_eq!(asked.iter().filter(|asked| **asked).count(), 1, "the plan is asked for once: {asked:?}");
     let first = target.arrived()[0].at;
     let start = seen.start.unwrap() - seen.clock_offset;
     let now = (Instant::now(), Timestamp::now().as_nanosecond() as i64);
@@ -137,7 +138,7 @@ async fn figures_survive_errors_and_a_restart_of_the_operator() {
         ..Seen::default()
     });
     let (config, _scratch) =
-        agent("restart", &collector.server.url(), load::spec(&target.url(), arrivals(50, "4s"), get()));
+        agent("restart", &collector, load::spec(&target.url(), arrivals(50, "4s"), get()));
     assert_eq!(run(config).await, Ending::Done);
     assert_eq!(collector.requests(), 200.0);
     assert!(collector.seen.lock().unwrap().restart_after.is_none(), "the restart was not played");
@@ -147,8 +148,7 @@ async fn figures_survive_errors_and_a_restart_of_the_operator() {
 async fn a_stop_command_cuts_the_load_and_the_rest_is_reported() {
     let target = Server::simple();
     let collector = Collector::start(Seen::default());
-    let (config, _scratch) =
-        agent("stop", &collector.server.url(), load::spec(&target.url(), arrivals(50, "10m"), get()));
+    let (config, _scratch) = agent("stop", &collector, load::spec(&target.url(), arrivals(50, "10m"), get()));
     let seen = Arc::clone(&collector.seen);
     let ending = run_while(config, async {
         wait_until("a delta", || !seen.lock().unwrap().deltas.is_empty()).await;
@@ -166,7 +166,7 @@ async fn a_refused_runner_stops_its_load_at_once() {
         let collector = Collector::start(Seen { statuses: vec![200, code], ..Seen::default() });
         let (config, _scratch) = agent(
             &format!("refused-{code}"),
-            &collector.server.url(),
+            &collector,
             load::spec(&target.url(), arrivals(50, "10m"), get()),
         );
         match run(config).await {
@@ -181,7 +181,7 @@ async fn a_terminated_agent_stops_its_load_and_says_so() {
     let target = Server::simple();
     let collector = Collector::start(Seen::default());
     let (config, _scratch) =
-        agent("terminated", &collector.server.url(), load::spec(&target.url(), arrivals(50, "10m"), get()));
+        agent("terminated", &collector, load::spec(&target.url(), arrivals(50, "10m"), get()));
     let (terminate, receiver) = watch::channel(false);
     let (ending, ()) = tokio::join!(timeout(PATIENCE, run_with(config, receiver)), async {
         wait_until("load", || target.arrived().len() >= 20).await;
@@ -196,11 +196,8 @@ async fn a_terminated_agent_stops_its_load_and_says_so() {
 #[tokio::test]
 async fn what_keeps_a_runner_from_starting_is_reported() {
     let collector = Collector::start(Seen::default());
-    let (config, _scratch) = agent(
-        "unresolved",
-        &collector.server.url(),
-        load::spec("http://nowhere.invalid", arrivals(50, "1s"), get()),
-    );
+    let (config, _scratch) =
+        agent("unresolved", &collector, load::spec("http://nowhere.invalid", arrivals(50, "1s"), get()));
     match run(config).await {
         Ending::Failed(message) => assert!(message.starts_with("TargetUnresolved: "), "{message}"),
         other => panic!("{other:?}"),
@@ -223,7 +220,7 @@ async fn before_is_done_when_told_and_once() {
     test["before"] =
         json!([{"request": {"url": "/setup", "capture": [{"name": "tenant", "jsonPath": "$.tenant"}]}}]);
     let collector = Collector::start(Seen { run_before: true, ..Seen::default() });
-    let (config, _scratch) = agent("before", &collector.server.url(), test);
+    let (config, _scratch) = agent("before", &collector, test);
     assert_eq!(run(config).await, Ending::Done);
     let mut targets = target.targets();
     targets.dedup();
@@ -236,7 +233,7 @@ async fn an_agent_waits_for_a_collector_that_comes_late_and_ends_when_stopped() 
     let target = Server::simple();
     let collector = Collector::start(Seen { never_start: true, ..Seen::default() });
     let (mut config, scratch) =
-        agent("late", &collector.server.url(), load::spec(&target.url(), arrivals(5, "1s"), get()));
+        agent("late", &collector, load::spec(&target.url(), arrivals(5, "1s"), get()));
     // Without a token nothing can be said; it appears when the kubelet has projected it.
     config.token_file = scratch.0.join("late-token");
     let path = config.token_file.clone();

@@ -239,3 +239,13 @@ fn of_h1(error: &H1Error) -> ErrorKind {
         _ => ErrorKind::Protocol,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_collector_knows_all_kinds() {
+        assert_eq!(ErrorKind::ALL.map(ErrorKind::as_str), names::ERROR_KINDS);
+    }
+}

@@ -21,6 +21,10 @@ const BLOCK: usize = 64;
 const BUSY: u64 = 1_000;
 /// The blocks up to 2²² µs, 4.2 s: 26 KiB.
 const LIKELY: usize = index_of((1 << 22) - 1) / BLOCK + 1;
+/// How many buckets there are, up to the highest value that is told apart: 10¹⁵.
+pub(super) const BUCKETS: usize = index_of(1_000_000_000_000_000) + 1;
+/// About what a carry takes.
+const CARRY: usize = 32;
 
 type Block = [u16; BLOCK];
 
@@ -32,6 +36,8 @@ pub(super) struct Buckets {
     /// What does not fit into a count: how many times 2¹⁶, by bucket.
     carries: BTreeMap<usize, u64>,
     total: u64,
+    /// How many blocks are made.
+    made: usize,
     /// Received, or merged of what was received: gets only the blocks that it needs.
     is_received: bool,
 }
@@ -44,11 +50,14 @@ impl Buckets {
         self.total = self.total.saturating_add(count);
     }
 
-    /// What others have recorded, as highest value and count of each bucket.
-    pub(super) fn received(recorded: impl Iterator<Item = (u64, u64)>) -> Self {
-        let mut buckets = Self { is_received: true, ..Self::default() };
-        recorded.for_each(|(value, count)| buckets.record(value, count));
-        buckets
+    /// For what others have recorded: gets only the blocks that it needs.
+    pub(super) fn of_others() -> Self {
+        Self { is_received: true, ..Self::default() }
+    }
+
+    /// About how much memory the counts take.
+    pub(super) fn bytes(&self) -> usize {
+        self.made * size_of::<Block>() + self.blocks.len() * size_of::<usize>() + self.carries.len() * CARRY
     }
 
     #[inline]
@@ -73,10 +82,15 @@ impl Buckets {
         if self.blocks.len() < likely.max(stretch + 1) {
             self.blocks.resize_with(likely.max(stretch + 1), || None);
         }
+        let made = &mut self.made;
+        let mut new = || {
+            *made += 1;
+            Box::new([0; BLOCK])
+        };
         for place in &mut self.blocks[..likely] {
-            place.get_or_insert_with(|| Box::new([0; BLOCK]));
+            place.get_or_insert_with(&mut new);
         }
-        self.blocks[stretch].get_or_insert_with(|| Box::new([0; BLOCK]))
+        self.blocks[stretch].get_or_insert_with(new)
     }
 
     #[cold]
@@ -105,6 +119,7 @@ impl Buckets {
             }
         }
         while self.blocks.pop_if(|block| block.is_none()).is_some() {}
+        self.made = self.blocks.iter().flatten().count();
         self.carries.clear();
         self.total = 0;
     }
@@ -120,7 +135,8 @@ impl Buckets {
         let wanted = ((share * self.total as f64).ceil() as u64).max(1);
         let mut seen = 0;
         for (index, count) in self.counts() {
-            seen += count;
+            // The counts may add up to more than the total holds.
+            seen = u64::saturating_add(seen, count);
             if seen >= wanted {
                 return if share == 0.0 { lowest(index) } else { highest(index) };
             }
@@ -177,7 +193,7 @@ const fn lowest(index: usize) -> u64 {
 }
 
 /// The highest value of a bucket.
-const fn highest(index: usize) -> u64 {
+pub(super) const fn highest(index: usize) -> u64 {
     if index < SINGLE as usize {
         return index as u64;
     }
@@ -253,7 +269,15 @@ mod tests {
     }
 
     fn made(buckets: &Buckets) -> usize {
-        buckets.blocks.iter().flatten().count()
+        let made = buckets.blocks.iter().flatten().count();
+        assert_eq!(buckets.made, made, "as many as it believes");
+        made
+    }
+
+    fn received(values: &[(u64, u64)]) -> Buckets {
+        let mut buckets = Buckets::of_others();
+        values.iter().for_each(|(value, count)| buckets.record(*value, *count));
+        buckets
     }
 
     #[test]
@@ -277,11 +301,11 @@ mod tests {
 
     #[test]
     fn what_is_received_needs_no_more_than_its_values_do() {
-        let received = Buckets::received([(300, 2_000), (20_000, 1_000)].into_iter());
+        let received = received(&[(300, 2_000), (20_000, 1_000)]);
         assert_eq!(made(&received), 2);
         let mut sum = Buckets::default();
         (0..3).for_each(|_| sum.merge(&received));
-        sum.merge(&Buckets::received([(60_000, 1)].into_iter()));
+        sum.merge(&self::received(&[(60_000, 1)]));
         assert_eq!((made(&sum), sum.total()), (3, 9_001));
         // But who adds up what it recorded itself comes to rest as the recorders do.
         let mut sum = Buckets::default();

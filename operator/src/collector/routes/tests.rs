@@ -1,77 +1,177 @@
-//! What those are answered who come to a replica that can't serve them: over a real connection, as it is the connection that
-//! must not stay.
+//! Who is let in over HTTP, before an API server that is played.
 
-use std::{net::SocketAddr, time::Duration};
-
-use kube::{Client, Config};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    time::timeout,
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
 };
 
+use axum::{
+    body::Bytes,
+    http::{Request, Response as HttpResponse},
+};
+use futures::stream;
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use kube::{Client, client::Body as KubeBody};
+use serde_json::{Value, json};
+use tower::{ServiceExt as _, service_fn};
+use upsurge_core::validate::validate;
+
 use super::*;
+use crate::collector::{
+    authentication::claims,
+    session::tests::{plan, pod},
+    view::SessionConfig,
+};
 
-/// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+type Asked = Arc<Mutex<Vec<String>>>;
 
-/// A collector without an API server behind it.
-async fn collector() -> (Sessions, SocketAddr) {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = Config::new("http://127.0.0.1:1".parse().unwrap());
-    let sessions = Sessions::new(Client::try_from(config).unwrap());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let router = sessions.router();
-    drop(tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }));
-    (sessions, address)
+/// An API server that knows runner 0 of a run, and believes each token.
+async fn answer(method: &str, path: &str, body: Value) -> (u16, Value) {
+    let owned = |uid: &str, owner: &str, labels: Value| {
+        json!({"metadata": {"name": uid, "uid": uid, "labels": labels, "ownerReferences":
+            [{"apiVersion": "v1", "kind": "Job", "name": owner, "uid": owner}]}})
+    };
+    if path.ends_with("/tokenreviews") {
+        let token = body["spec"]["token"].as_str().unwrap().to_owned();
+        let claims::Claims { namespace, pod, .. } = claims::Claims::read(&token, 1_000).unwrap();
+        let extra = json!({"authentication.kubernetes.io/pod-name": [pod.name],
+            "authentication.kubernetes.io/pod-uid": [pod.uid]});
+        let user = json!({"username": format!("system:serviceaccount:{namespace}:runner"), "extra": extra});
+        let status = json!({"authenticated": true, "audiences": ["upsurge.dev"], "user": user});
+        return (201, json!({"spec": {"token": ""}, "status": status}));
+    }
+    if path.ends_with("/pods/checkout-1-0") {
+        let labels = json!({"batch.kubernetes.io/job-completion-index": "0"});
+        return (200, owned("uid of checkout-1-0", "job", labels));
+    }
+    if path.ends_with("/jobs/checkout-1") {
+        return (200, owned("job", "5d1c", json!({})));
+    }
+    if path.contains("/checkpoints") && method != "GET" {
+        let mut kept = body;
+        kept["metadata"]["resourceVersion"] = json!("1");
+        return (200, kept);
+    }
+    (
+        404,
+        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404, "message": path}),
+    )
 }
 
-/// Asks over a connection that is to be kept open, and gives the head of the answer and whether the connection was closed.
-async fn asked(address: SocketAddr) -> (String, bool) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request =
-        "POST /v1/runs/shop/spike-1/hello HTTP/1.1\r\nhost: collector\r\ncontent-length: 2\r\n\r\n{}";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    while !answer.windows(4).any(|window| window == b"\r\n\r\n") {
-        let read = timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().unwrap();
-        assert!(read > 0, "closed without an answer");
-    }
-    // Another request, which is answered only if the connection is kept.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let head = answer.len();
-    let mut rest = Vec::new();
-    while let Ok(Ok(read)) = timeout(PATIENCE, stream.read_buf(&mut rest)).await {
-        if read == 0 || rest.windows(5).any(|window| window == b"HTTP/") {
-            break;
+fn client(asked: Asked) -> Client {
+    let service = service_fn(move |request: Request<KubeBody>| {
+        let asked = asked.clone();
+        async move {
+            let (parts, body) = request.into_parts();
+            let path = parts.uri.path().to_owned();
+            asked.lock().unwrap().push(format!("{} {path}", parts.method));
+            let bytes = body.collect().await.unwrap().to_bytes();
+            let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            let (status, answer) = answer(parts.method.as_str(), &path, body).await;
+            let answer = KubeBody::from(answer.to_string().into_bytes());
+            Ok::<_, Infallible>(HttpResponse::builder().status(status).body(answer).unwrap())
+        }
+    });
+    Client::new(service, "default")
+}
+
+/// Serves a run of one runner.
+async fn serving(asked: &Asked) -> Sessions {
+    let plan = plan(1, false);
+    let config = SessionConfig {
+        valid: Arc::new(validate(&plan.test).unwrap()),
+        plan: Arc::new(plan),
+        job: "checkout-1".into(),
+        checkpoint: "checkout-1-checkpoint".into(),
+        labels: Default::default(),
+        owner: Default::default(),
+        is_under_way: false,
+    };
+    let sessions = Sessions::new(client(asked.clone()));
+    sessions.set_serving(true);
+    sessions.open(config).await.unwrap();
+    sessions
+}
+
+fn token(pod: &str) -> String {
+    let mut claims = claims::tests::claims(pod);
+    claims["exp"] = json!(Timestamp::now().as_second() + 3_600);
+    claims::tests::token(&claims)
+}
+
+async fn post(sessions: &Sessions, what: &str, token: &str, body: Body) -> (StatusCode, Value) {
+    let request = Request::post(format!("/v1/runs/shop/checkout-1/{what}"));
+    let request = request.header("authorization", format!("Bearer {token}")).body(body).unwrap();
+    let response = router(sessions.clone()).oneshot(request).await.unwrap();
+    let status = response.status();
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+fn hello(runner: u32, name: &str) -> Value {
+    json!({"runner": runner, "pod": name, "sentAt": 0, "readiness": "ready", "wantsPlan": true})
+}
+
+/// A body that nobody may look at.
+fn untouchable() -> Body {
+    Body::from_stream(stream::once(async { panic!("the body was read") as Result<Bytes, Infallible> }))
+}
+
+#[tokio::test]
+async fn who_may_not_speak_is_refused_before_a_byte_of_the_body_is_read() {
+    let asked = Asked::default();
+    let sessions = serving(&asked).await;
+    let mut elsewhere = claims::tests::claims("checkout-1-0");
+    elsewhere["exp"] = json!(Timestamp::now().as_second() + 3_600);
+    elsewhere["kubernetes.io"]["namespace"] = json!("billing");
+    for (what, token, expected) in [
+        ("garbage", "a.b.c".into(), StatusCode::UNAUTHORIZED),
+        (
+            "an expired token",
+            claims::tests::token(&claims::tests::claims("checkout-1-0")),
+            StatusCode::UNAUTHORIZED,
+        ),
+        ("a pod of another namespace", claims::tests::token(&elsewhere), StatusCode::FORBIDDEN),
+        ("a pod that is no runner", token("stranger"), StatusCode::FORBIDDEN),
+    ] {
+        for endpoint in ["hello", "deltas"] {
+            let (status, message) = post(&sessions, endpoint, &token, untouchable()).await;
+            assert_eq!(status, expected, "{what} at {endpoint}: {message}");
         }
     }
-    let again = rest.windows(5).any(|window| window == b"HTTP/");
-    (String::from_utf8_lossy(&answer[..head]).to_lowercase(), !again)
+    let reviews = asked.lock().unwrap().iter().filter(|asked| asked.ends_with("/tokenreviews")).count();
+    assert_eq!(reviews, 1, "only for the token that may be good, and once");
 }
 
 #[tokio::test]
-async fn a_standby_sends_runners_away_and_to_the_leader_once_it_knows_it() {
-    let (sessions, address) = collector().await;
-    let (answer, closed) = asked(address).await;
-    assert!(answer.starts_with("http/1.1 503") && closed, "{answer}");
-    assert!(answer.contains("connection: close") && !answer.contains(LEADER_HEADER), "{answer}");
-    for leader in ["10.0.0.7:8080", "[fd00::7]:8080"] {
-        sessions.leader().set(leader.parse().ok());
-        let (answer, closed) = asked(address).await;
-        assert!(answer.starts_with("http/1.1 503") && closed, "{answer}");
-        assert!(answer.contains(&format!("{LEADER_HEADER}: {leader}\r\n")), "{answer}");
+async fn a_runner_gets_its_plan_and_speaks_for_itself_only() {
+    let asked = Asked::default();
+    let sessions = serving(&asked).await;
+    let token = token(&pod(0).name);
+    let say = |body: Value| post(&sessions, "hello", &token, Body::from(body.to_string()));
+    let (status, reply) = say(hello(0, "checkout-1-0")).await;
+    assert_eq!((status, &reply["plan"]["run"]), (StatusCode::OK, &json!("checkout-1")), "{reply}");
+    let mut again = hello(0, "checkout-1-0");
+    again["wantsPlan"] = json!(false);
+    assert_eq!(say(again).await.1.get("plan"), None);
+    for other in [hello(1, "checkout-1-0"), hello(0, "checkout-1-1")] {
+        assert_eq!(say(other).await.0, StatusCode::FORBIDDEN);
     }
+    let asked = asked.lock().unwrap();
+    let count = |what: &str| asked.iter().filter(|asked| asked.contains(what)).count();
+    assert_eq!((count("tokenreviews"), count("pods"), count("jobs")), (1, 1, 1), "{asked:?}");
 }
 
 #[tokio::test]
-async fn a_leader_keeps_its_connections_until_it_has_lost_the_lease() {
-    let (sessions, address) = collector().await;
-    sessions.set_serving(true);
-    let (answer, closed) = asked(address).await;
-    assert!(answer.starts_with("http/1.1 401") && !closed, "without a token: {answer}");
-    sessions.set_serving(false);
-    let (answer, closed) = asked(address).await;
-    assert!(answer.starts_with("http/1.1 503") && closed, "{answer}");
+async fn what_is_too_large_or_no_message_is_refused() {
+    let sessions = serving(&Asked::default()).await;
+    let token = token(&pod(0).name);
+    let large = Body::from(vec![b' '; MAX_HELLO_BYTES + 1]);
+    assert_eq!(post(&sessions, "hello", &token, large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    for endpoint in ["hello", "deltas"] {
+        let (status, message) = post(&sessions, endpoint, &token, Body::from("{}")).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{message}");
+    }
 }

@@ -22,6 +22,9 @@ pub struct Durable {
     /// What became of `after`, once it was done.
     #[serde(default)]
     pub after: Option<AfterOutcome>,
+    /// The first series that a runner reported with names which the test does not have, in words.
+    #[serde(default)]
+    pub foreign: Option<String>,
     /// Each runner, by index.
     pub runners: Vec<DurableRunner>,
     /// The merged figures.

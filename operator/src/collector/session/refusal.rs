@@ -1,6 +1,6 @@
 //! What a runner may not say, and why: told to it, and logged.
 
-use upsurge_core::protocol::DeltaReply;
+use upsurge_core::{intake::Objection, protocol::DeltaReply};
 
 /// Why a runner is not listened to.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -30,6 +30,40 @@ pub enum Refusal {
         theirs: i64,
         /// T0 of the run.
         ours: i64,
+    },
+    /// What it says is nothing that a runner says.
+    #[error("runner {runner} is refused: {objection}")]
+    Content {
+        /// Index of the runner.
+        runner: u32,
+        /// What is wrong.
+        objection: Objection,
+    },
+    /// A time is before one that was reported already.
+    #[error(
+        "runner {runner} has reported {reported} ms already, and comes with a delta that ends at {to_ms} ms"
+    )]
+    Backwards {
+        /// Index of the runner.
+        runner: u32,
+        /// End of the last interval.
+        reported: u64,
+        /// End of this one.
+        to_ms: u64,
+    },
+    /// T0 is one that no operator chose.
+    #[error("runner {runner} started at {theirs} ns, which is no time of this run")]
+    NoStart {
+        /// Index of the runner.
+        runner: u32,
+        /// T0 of the runner.
+        theirs: i64,
+    },
+    /// The figures of the run would take too much memory.
+    #[error("the figures of the run take more than {} MiB", .most >> 20)]
+    Heavy {
+        /// Most that they may take.
+        most: usize,
     },
     /// Deltas are missing.
     #[error("a delta is missing after {}", .0.received)]

@@ -46,6 +46,7 @@ fn hello(runner: u32) -> Hello {
         readiness: Readiness::Ready,
         accepted_start: None,
         before: None,
+        wants_plan: false,
     }
 }
 

@@ -7,10 +7,9 @@ use k8s_openapi::{
     api::{
         batch::v1::{Job, JobSpec},
         core::v1::{
-            Capabilities, ConfigMapVolumeSource, Container, EnvVar, EnvVarSource, ObjectFieldSelector,
-            PodSecurityContext, PodSpec, PodTemplateSpec, ProjectedVolumeSource, ResourceRequirements,
-            SeccompProfile, SecretKeySelector, SecurityContext, ServiceAccountTokenProjection, Volume,
-            VolumeMount, VolumeProjection,
+            Capabilities, Container, EnvVar, EnvVarSource, ObjectFieldSelector, PodSecurityContext, PodSpec,
+            PodTemplateSpec, ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretKeySelector,
+            SecurityContext, ServiceAccountTokenProjection, Volume, VolumeMount, VolumeProjection,
         },
     },
     apimachinery::pkg::api::resource::Quantity,
@@ -26,7 +25,6 @@ use crate::{
     settings::RunnerDefaults,
 };
 
-const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
 const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";
 const TOKEN_FILE: &str = "token";
 const TOKEN_SECONDS: i64 = 3_600;
@@ -122,7 +120,7 @@ fn container(plan: &Plan, defaults: &RunnerDefaults) -> Container {
         // The last line that a failed runner prints is its reason; this makes it part of the pod's status.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
         volume_mounts: Some(
-            [("plan", PLAN_DIRECTORY), ("token", TOKEN_DIRECTORY)]
+            [("token", TOKEN_DIRECTORY)]
                 .into_iter()
                 .chain(files::volume(plan.test()).map(|_| (files::NAME, FILES_DIRECTORY)))
                 .map(|(name, path)| mount(name, path))
@@ -140,7 +138,6 @@ fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
         value("UPSURGE_COLLECTOR_URL", &defaults.collector_url),
         value("UPSURGE_NAMESPACE", &plan.content.namespace),
         value("UPSURGE_RUN", &plan.content.run),
-        value("UPSURGE_PLAN_DIR", PLAN_DIRECTORY),
         value("UPSURGE_FILES_DIR", FILES_DIRECTORY),
         value("UPSURGE_TOKEN_FILE", &format!("{TOKEN_DIRECTORY}/{TOKEN_FILE}")),
         EnvVar {
@@ -183,27 +180,17 @@ fn volumes(plan: &Plan) -> Vec<Volume> {
         path: TOKEN_FILE.into(),
         ..ServiceAccountTokenProjection::default()
     };
-    vec![
-        Volume {
-            name: "plan".into(),
-            config_map: Some(ConfigMapVolumeSource {
-                name: naming::plan(&plan.base),
-                ..ConfigMapVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
-        Volume {
-            name: "token".into(),
-            projected: Some(ProjectedVolumeSource {
-                sources: Some(vec![VolumeProjection {
-                    service_account_token: Some(token),
-                    ..VolumeProjection::default()
-                }]),
-                ..ProjectedVolumeSource::default()
-            }),
-            ..Volume::default()
-        },
-    ]
+    vec![Volume {
+        name: "token".into(),
+        projected: Some(ProjectedVolumeSource {
+            sources: Some(vec![VolumeProjection {
+                service_account_token: Some(token),
+                ..VolumeProjection::default()
+            }]),
+            ..ProjectedVolumeSource::default()
+        }),
+        ..Volume::default()
+    }]
     .into_iter()
     .chain(files::volume(plan.test()))
     .collect()

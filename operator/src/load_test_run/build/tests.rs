@@ -1,7 +1,6 @@
 //! What is made for a run.
 
 use serde_json::{Value, json};
-use upsurge_core::protocol::RunPlan;
 use upsurge_crds::LoadTestSpec;
 
 use super::*;
@@ -73,7 +72,7 @@ fn runners_are_told_all_that_they_need() {
         json!({"name": "shop-login", "key": "password", "optional": false})
     );
     assert_eq!(container["args"], json!(["agent"]));
-    let token = &pod["spec"]["volumes"][1]["projected"]["sources"][0]["serviceAccountToken"];
+    let token = &pod["spec"]["volumes"][0]["projected"]["sources"][0]["serviceAccountToken"];
     assert_eq!(*token, json!({"audience": "upsurge.dev", "expirationSeconds": 3600, "path": "token"}));
     assert_eq!(variable("UPSURGE_TOKEN_FILE")["value"], "/var/run/secrets/upsurge.dev/token");
 }
@@ -101,8 +100,8 @@ fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
 
 #[test]
 fn everything_belongs_to_the_run_and_is_found_by_its_labels() {
-    let Objects { service_account, plan, job } = built(&json!({}));
-    for metadata in [&service_account.metadata, &plan.metadata, &job.metadata] {
+    let Objects { service_account, job } = built(&json!({}));
+    for metadata in [&service_account.metadata, &job.metadata] {
         let owner = &metadata.owner_references.as_ref().unwrap()[0];
         assert_eq!(
             (owner.kind.as_str(), owner.uid.as_str(), owner.controller),
@@ -118,25 +117,23 @@ fn everything_belongs_to_the_run_and_is_found_by_its_labels() {
 }
 
 #[test]
-fn the_plan_is_immutable_and_reads_back() {
-    let map = built(&json!({})).plan;
-    assert_eq!(map.immutable, Some(true));
-    let read: RunPlan = serde_json::from_str(&map.data.unwrap()["plan.json"]).unwrap();
-    assert_eq!((read.run.as_str(), read.uid.as_str(), read.runners), ("checkout-g1", "run-uid", 3));
-    assert_eq!(read.test.secrets.len(), 1);
-}
-
-#[test]
-fn a_plan_that_fits_no_config_map_is_refused() {
+fn a_plan_that_is_too_large_for_runners_is_refused() {
     let large = json!({"variables": {"text": "x".repeat(1_100_000)}});
     let error = objects(&plan(&large), "checkout", &defaults()).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
 }
 
 #[test]
+fn nothing_of_the_test_but_files_and_secrets_is_mounted() {
+    let pod = pod(&built(&json!({})).job);
+    assert!(!pod.to_string().contains("configMap"), "{pod}");
+    assert!(!pod.to_string().contains("/pay"), "{pod}");
+}
+
+#[test]
 fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
     let without = pod(&built(&json!({})).job);
-    assert_eq!(without["spec"]["volumes"].as_array().unwrap().len(), 2);
+    assert_eq!(without["spec"]["volumes"].as_array().unwrap().len(), 1);
     let steps = json!([
         {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "users", "key": "b.csv"}}}},
         {"request": {"url": "/", "upload": {"secretKeyRef": {"name": "keys", "key": "tls.key"}}}},

@@ -37,8 +37,7 @@ fn tidied(target: &Server, load: Value, steps: Value) -> Value {
 async fn the_steps_after_the_load_wait_for_the_word_and_are_done_once() {
     let target = target(204);
     let collector = Collector::start(Seen::default());
-    let (config, _scratch) =
-        agent("after", &collector.server.url(), tidied(&target, arrivals(20, "1s"), get()));
+    let (config, _scratch) = agent("after", &collector, tidied(&target, arrivals(20, "1s"), get()));
     let seen = Arc::clone(&collector.seen);
     let ending = run_while(config, async {
         wait_until("the end of the load", || seen.lock().unwrap().ended()).await;
@@ -64,8 +63,7 @@ async fn a_step_after_the_load_that_fails_is_told() {
     // What became of it must survive an operator that forgets it.
     let collector =
         Collector::start(Seen { run_after: true, statuses: vec![200, 200, 500], ..Seen::default() });
-    let (config, _scratch) =
-        agent("after-fails", &collector.server.url(), tidied(&target, arrivals(20, "1s"), get()));
+    let (config, _scratch) = agent("after-fails", &collector, tidied(&target, arrivals(20, "1s"), get()));
     assert_eq!(run(config).await, Ending::Done);
     assert_eq!(deletions(&target), 1);
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
@@ -78,7 +76,7 @@ async fn a_step_after_the_load_that_fails_is_told() {
 /// What is told of the steps of a runner that is terminated when its load has ended.
 async fn terminated(name: &str, test: Value) -> Result<(), String> {
     let collector = Collector::start(Seen::default());
-    let (config, _scratch) = agent(name, &collector.server.url(), test);
+    let (config, _scratch) = agent(name, &collector, test);
     let (terminate, receiver) = watch::channel(false);
     let (ending, ()) = tokio::join!(timeout(PATIENCE, run_with(config, receiver)), async {
         wait_until("the end of the load", || collector.end().is_some()).await;
@@ -115,8 +113,7 @@ async fn a_test_that_ends_itself_says_why_and_tidies_up_all_the_same() {
         {"request": {"url": "/"}},
         {"abort": {"reason": "sold out at {{ iteration }}", "if": "iteration == 30"}},
     ]);
-    let (config, _scratch) =
-        agent("abort", &collector.server.url(), tidied(&target, arrivals(50, "10m"), steps));
+    let (config, _scratch) = agent("abort", &collector, tidied(&target, arrivals(50, "10m"), steps));
     // The runner did what it was asked to: its pod is no failed one, which would end the others at once.
     assert_eq!(run(config).await, Ending::Done);
     let Some(RunnerEnd::Failed { reason, message }) = collector.end() else {

@@ -7,11 +7,13 @@ use std::{
 
 use jiff::Timestamp;
 use upsurge_core::{
+    intake::{Batch, Intake},
     metrics::{Metrics, Selector},
     protocol::{
         AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
-        HelloReply, LEADER_HEADER, Readiness, RunnerEnd, SERVED_VERSIONS, Versions,
+        HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
     },
+    validate::validate,
 };
 
 use crate::server::{self, Answer, Arrived, Server};
@@ -19,6 +21,8 @@ use crate::server::{self, Answer, Arrived, Server};
 /// What a collector remembers, and how it is to behave.
 #[derive(Default)]
 pub struct Seen {
+    /// What is given to runners that ask for it.
+    pub plan: Option<RunPlan>,
     pub start: Option<i64>,
     pub hellos: Vec<Hello>,
     pub batches: Vec<DeltaBatch>,
@@ -138,7 +142,10 @@ impl Seen {
         assert_eq!(arrived.headers["authorization"], "Bearer t0ken");
         match arrived.target.as_str() {
             "/v1/runs/shop/spike-1/hello" => self.hello(serde_json::from_slice(&arrived.body).unwrap()),
-            "/v1/runs/shop/spike-1/deltas" => self.deltas(serde_json::from_slice(&arrived.body).unwrap()),
+            "/v1/runs/shop/spike-1/deltas" => {
+                self.take(&arrived.body);
+                self.deltas(serde_json::from_slice(&arrived.body).unwrap())
+            }
             other => panic!("{other}"),
         }
     }
@@ -152,6 +159,7 @@ impl Seen {
         let failed = matches!(hello.readiness, Readiness::Failed { .. });
         let ready = hello.readiness == Readiness::Ready;
         let before = hello.before.clone();
+        let plan = self.plan.clone().filter(|_| hello.wants_plan).map(Box::new);
         self.hellos.push(hello);
         let command = if failed {
             HelloCommand::Stop { reason: "a runner failed".into() }
@@ -170,8 +178,17 @@ impl Seen {
             HelloCommand::Start { at, variables }
         };
         let serves = self.serves.unwrap_or(SERVED_VERSIONS);
-        let reply = HelloReply { serves, received_at, sent_at: self.now(), command };
+        let reply = HelloReply { serves, received_at, sent_at: self.now(), command, plan };
         server::json(serde_json::to_vec(&reply).unwrap())
+    }
+
+    /// What runners send is taken as it is.
+    fn take(&self, body: &[u8]) {
+        let test = &self.plan.as_ref().unwrap().test;
+        let intake = Intake::of(test, &validate(test).unwrap());
+        for delta in Batch::read(body).unwrap().deltas {
+            assert_eq!(intake.take(delta.get()).unwrap().foreign, None);
+        }
     }
 
     fn deltas(&mut self, batch: DeltaBatch) -> Answer {

@@ -8,7 +8,9 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use upsurge_core::{
+    intake::Intake,
     metrics::{Metrics, Selector},
+    protocol::Delta,
     schedule::Share,
     validate::validate,
 };
@@ -85,6 +87,7 @@ pub fn run(config: EngineConfig) -> Outcome {
 
 /// Runs an engine until it has finished, calling `act` now and then until that returns true.
 pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) -> bool) -> Outcome {
+    let intake = Intake::of(&config.test, &config.valid);
     let engine = Engine::start(config).unwrap();
     let begun = Instant::now();
     let mut metrics = Metrics::default();
@@ -96,6 +99,7 @@ pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) ->
         let finished = runtime.block_on(async { tokio::time::timeout(tick, engine.wait()).await.is_ok() });
         let interval = engine.collect();
         assert!(interval.from <= interval.to);
+        would_be_taken(&intake, interval.to, &interval.metrics);
         metrics.merge(&interval.metrics);
         if finished {
             assert!(engine.finished());
@@ -103,4 +107,13 @@ pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) ->
         }
         acted = acted || act(&engine, &metrics);
     }
+}
+
+/// What is recorded is what a collector takes as it is: nothing is refused, and every name is one of the test.
+fn would_be_taken(intake: &Intake, to: Duration, metrics: &Metrics) {
+    let delta =
+        Delta { number: 1, to_ms: to.as_millis() as u64, metrics: metrics.clone(), ..Delta::default() };
+    let taken = intake.take(&serde_json::to_string(&delta).unwrap()).unwrap();
+    assert_eq!(taken.foreign, None);
+    assert_eq!(taken.delta.metrics.len(), metrics.len());
 }

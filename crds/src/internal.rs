@@ -1,0 +1,8 @@
+//! Kinds that the operator keeps for itself, in a group of their own: nobody writes manifests of them.
+//!
+//! They have no short names and no category, and belong to no aggregated role, so that people who may view or edit
+//! load tests neither see nor change them. They grow and change with the operator, not with the API.
+
+mod checkpoint;
+
+pub use self::checkpoint::{Checkpoint, CheckpointSpec};

@@ -1,0 +1,146 @@
+//! Who is let in, and how much of what they send is read at the same time.
+//!
+//! Who speaks is decided by token and URL alone. A body is read only after that, into room that is bounded for each run
+//! and for all of them, within a time.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::{
+    authentication::{Denied, Identity},
+    binding,
+    cell::Cell,
+    sessions::{Fate, Sessions},
+    view::RunKey,
+};
+
+/// Room for bodies of one run, in KiB: one of the largest, and many of the usual ones.
+pub const RUN_BODIES: usize = 20 * 1024;
+/// Room for bodies of all runs, in KiB.
+const ALL_BODIES: usize = 64 * 1024;
+/// Most requests that are looked at, at the same time.
+const MOST_REQUESTS: usize = 1_024;
+/// Longest wait for room.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// Longest time to read a body.
+const LONGEST_READ: Duration = Duration::from_secs(10);
+
+/// What is shared out among all who speak.
+pub struct Room {
+    requests: Arc<Semaphore>,
+    bodies: Arc<Semaphore>,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        let [requests, bodies] = [MOST_REQUESTS, ALL_BODIES].map(|room| Arc::new(Semaphore::new(room)));
+        Self { requests, bodies }
+    }
+}
+
+/// Who was let in.
+pub struct Admitted {
+    /// Who it is.
+    pub who: Identity,
+    /// Index of the runner.
+    pub index: u32,
+    /// The session of its run.
+    pub cell: Arc<Cell>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why somebody is not let in.
+pub enum Closed {
+    /// This operator does not lead.
+    NotServing,
+    /// There are too many requests.
+    Busy,
+    /// Who speaks may not.
+    Denied(Denied),
+    /// The run has no session.
+    Fate(RunKey, Fate),
+}
+
+impl From<Denied> for Closed {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl Sessions {
+    /// Lets in who has proved to be a runner of a run whose session is open.
+    pub(super) async fn admit(&self, run: &RunKey, headers: &HeaderMap) -> Result<Admitted, Closed> {
+        if !self.is_serving() {
+            return Err(Closed::NotServing);
+        }
+        let place = self.room().requests.clone().try_acquire_owned().map_err(|_| Closed::Busy)?;
+        let cell = self.cell(run);
+        let who = self.authenticator().identify(headers, &run.namespace, cell.is_some()).await?;
+        let Some(cell) = cell else {
+            return Err(Closed::Fate(run.clone(), self.fate(run).await?));
+        };
+        let index = binding::find_index(self.client(), &cell, &who).await?;
+        Ok(Admitted { who, index, cell, _place: place })
+    }
+}
+
+/// A body, and the room that it takes until it was dealt with.
+pub struct Read {
+    /// What was sent.
+    pub bytes: Bytes,
+    _room: [OwnedSemaphorePermit; 2],
+}
+
+/// Why a body is not read: a status and words.
+pub type Unread = (StatusCode, String);
+
+/// Reads a body of who was let in.
+///
+/// # Errors
+/// When it is too large or too slow, or there is no room for it at the moment.
+pub async fn read(
+    room: &Room,
+    admitted: &Admitted,
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<Read, Unread> {
+    let said = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let length = said.unwrap_or(most);
+    let large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("the body has more than {most} bytes"));
+    if length > most {
+        return Err(large());
+    }
+    let size = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
+    let wait = async {
+        let run = admitted.cell.bodies.clone().acquire_many_owned(size).await?;
+        Ok::<_, tokio::sync::AcquireError>([run, room.bodies.clone().acquire_many_owned(size).await?])
+    };
+    let room = match timeout(LONGEST_WAIT, wait).await {
+        Ok(Ok(room)) => room,
+        _ => {
+            return Err((
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too much is sent at the same time: try again".into(),
+            ));
+        }
+    };
+    match timeout(LONGEST_READ, to_bytes(body, length)).await {
+        Ok(Ok(bytes)) => Ok(Read { bytes, _room: room }),
+        Ok(Err(error)) => {
+            Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body can't be read, or is too large: {error}")))
+        }
+        Err(_) => {
+            let limit = LONGEST_READ.as_secs();
+            Err((StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {limit} s: try again")))
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! A checkpoint that somebody changed is read or refused, whatever is in it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use proptest::{prelude::*, sample::Index};
+use upsurge_core::{
+    metrics::{SeriesKey, Sink, Tags, Trend, names},
+    protocol::{Delta, DeltaBatch},
+};
+
+use super::*;
+use crate::collector::session::{
+    Session,
+    tests::{plan, pod},
+};
+
+fn checkpoint() -> Vec<u8> {
+    let mut session = Session::new(&plan(1, false), None);
+    let mut trend = Trend::default();
+    (1..200).for_each(|number| trend.record(Duration::from_micros(number * number * 31)));
+    let mut delta = Delta { number: 1, to_ms: 1_000, ..Delta::default() };
+    let key = SeriesKey { metric: names::HTTP_REQ_DURATION.into(), tags: Tags::default() };
+    delta.metrics.add(key, &Sink::Trend(trend));
+    let batch = DeltaBatch { runner: 0, pod: pod(0).name, start: 7, started_at: 8, deltas: vec![delta] };
+    session.deltas(&batch, &pod(0), 0).unwrap();
+    pack(session.state(), &Observation::default()).unwrap()
+}
+
+fn plain(packed: &[u8]) -> Vec<u8> {
+    let mut json = Vec::new();
+    ZlibDecoder::new(packed).read_to_end(&mut json).unwrap();
+    json
+}
+
+fn packed(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn what_somebody_changed_is_read_or_refused(
+        changes in prop::collection::vec((any::<Index>(), any::<u8>()), 1..4),
+        cut in prop::option::of(any::<Index>()),
+        is_repacked in any::<bool>(),
+    ) {
+        let good = checkpoint();
+        let mut bytes = if is_repacked { plain(&good) } else { good };
+        for (at, byte) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let bytes = if is_repacked { packed(&bytes) } else { bytes };
+        // No panic; what is read back can be written again.
+        if let Ok((session, observation)) = unpack(&bytes) {
+            prop_assert!(pack(&session, &observation).is_ok());
+        }
+    }
+}
+
+#[test]
+fn each_reason_to_refuse_a_checkpoint_is_met() {
+    let good = checkpoint();
+    assert!(unpack(&good).is_ok());
+    let of_form = |form: &str| {
+        let text = String::from_utf8(plain(&good)).unwrap();
+        packed(text.replace("\"form\":1", &format!("\"form\":{form}")).as_bytes())
+    };
+    let mut kinds = BTreeSet::new();
+    for (what, bytes) in [
+        ("not compressed", b"checkpoint".to_vec()),
+        ("cut", good[..good.len() / 2].to_vec()),
+        ("not JSON", packed(b"{")),
+        ("something else", packed(b"{\"form\":1}")),
+        ("a later form", of_form("2")),
+        ("a form below zero", of_form("-1")),
+        ("zeros without end", packed(&vec![0; MOST_UNPACKED as usize + 1])),
+    ] {
+        let Err(error) = unpack(&bytes) else { panic!("{what} was read") };
+        kinds.insert(format!("{error:?}").split(['(', ' ']).next().unwrap().to_owned());
+        if let CheckpointError::Form(form) = error {
+            assert!(error.to_string().contains(&form.to_string()) && error.to_string().contains("form 1"));
+        }
+    }
+    assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["Content", "Form", "Large", "Packing"]);
+}

@@ -1,0 +1,73 @@
+//! From a message with deltas to the session: one delta after the other is read, checked and merged.
+//!
+//! Blocking: decoding histograms takes a while. A delta that the session has is not read again.
+
+use serde::Deserialize;
+use upsurge_core::{
+    intake::{Batch, Objection, Taken},
+    protocol::{DeltaBatch, DeltaReply},
+};
+
+use super::{
+    cell::{Cell, now},
+    session::{Pod, Refusal},
+};
+
+/// What came of a message.
+#[derive(Debug)]
+pub struct Received {
+    /// The answer.
+    pub reply: DeltaReply,
+    /// The message, without its deltas.
+    pub head: DeltaBatch,
+    /// Whether the runner waits for the answer to its last words.
+    pub is_last: bool,
+}
+
+#[derive(Deserialize)]
+struct Number {
+    number: u64,
+}
+
+/// Has a session take what a runner sent. A runner that sends what no runner does has failed.
+///
+/// # Errors
+/// When something of it is not taken; what came before is.
+pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Refusal> {
+    let Batch { version, runner, start, started_at, .. } = *batch;
+    let received = take_all(cell, pod, batch);
+    if let Err(refusal) = &received
+        && !matches!(refusal, Refusal::Gap(_) | Refusal::Taken { .. })
+    {
+        cell.speak(runner, |session| session.object(runner, refusal));
+    }
+    let (reply, is_last) = received?;
+    let head = DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, deltas: Vec::new() };
+    Ok(Received { reply, head, is_last })
+}
+
+fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bool), Refusal> {
+    let Batch { version, runner, start, started_at, .. } = *batch;
+    let of = |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, deltas };
+    let refused = |objection| Refusal::Content { runner, objection };
+    // Also without deltas: the runner shows that it is there, and asks.
+    let mut reply = cell.speak(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;
+    let mut is_last = false;
+    for delta in &batch.deltas {
+        let read: Result<Number, _> = serde_json::from_str(delta.get());
+        let Number { number } = read.map_err(|error| refused(Objection::Form(error.to_string())))?;
+        if number <= cell.lock().received(runner) {
+            continue;
+        }
+        let Taken { delta, foreign } = cell.intake.take(delta.get()).map_err(refused)?;
+        is_last |= delta.done.is_some() || delta.after.is_some();
+        reply = cell.speak(runner, |session| {
+            foreign.into_iter().for_each(|what| session.note_foreign(what));
+            session.deltas(&of(vec![delta]), pod, now())
+        })?;
+    }
+    Ok((reply, is_last))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! From a message to the session, or to the end of a runner that sends what none does.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use upsurge_core::{
+    metrics::{Selector, names},
+    protocol::{RunPlan, RunnerEnd},
+    validate::validate,
+};
+
+use super::*;
+use crate::{
+    collector::{
+        session::{
+            Session,
+            tests::{plan, pod},
+        },
+        view::SessionConfig,
+    },
+    sampling::SharedObservation,
+};
+
+fn cell(plan: RunPlan) -> Cell {
+    let valid = Arc::new(validate(&plan.test).unwrap());
+    let session = Session::new(&plan, None);
+    let config = SessionConfig {
+        plan: Arc::new(plan),
+        valid,
+        job: "checkout-1".into(),
+        checkpoint: "checkout-1-checkpoint".into(),
+        labels: Default::default(),
+        owner: Default::default(),
+        is_under_way: false,
+    };
+    Cell::new(config, session, SharedObservation::default(), tokio::sync::broadcast::channel(1).0)
+}
+
+fn delta(number: u64, key: &Value, count: f64) -> Value {
+    json!({"number": number, "fromMs": number * 1000 - 1000, "toMs": number * 1000,
+           "metrics": [[key, {"counter": count}]],
+           "generator": {"cpuSeconds": 0.1, "periods": 0, "throttledPeriods": 0}})
+}
+
+fn message(deltas: &[Value]) -> String {
+    let start = now();
+    json!({"runner": 0, "pod": pod(0).name, "start": start, "startedAt": start, "deltas": deltas}).to_string()
+}
+
+fn reqs() -> Value {
+    json!({"metric": "http_reqs", "request": "seed", "method": "GET"})
+}
+
+fn counted(cell: &Cell) -> f64 {
+    cell.lock().state().totals.metrics.count(names::HTTP_REQS, &Selector::default())
+}
+
+#[test]
+fn deltas_are_merged_once_and_strange_names_are_noted() {
+    let cell = cell(plan(1, false));
+    let strange = json!({"metric": "http_reqs", "request": "ghost"});
+    let text = message(&[delta(1, &reqs(), 2.0), delta(2, &strange, 3.0)]);
+    let batch = Batch::read(text.as_bytes()).unwrap();
+    for _ in 0..2 {
+        let received = receive(&cell, &pod(0), &batch).unwrap();
+        assert_eq!((received.reply.received, received.is_last), (2, false));
+        assert_eq!(counted(&cell), 5.0);
+    }
+    assert_eq!(cell.snapshot().foreign.as_deref(), Some("http_reqs of request \"ghost\""));
+}
+
+#[test]
+fn a_runner_that_sends_what_none_does_has_failed_and_says_why() {
+    let cell = cell(plan(1, false));
+    let text = message(&[delta(1, &reqs(), 2.0), delta(2, &reqs(), -3.0)]);
+    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    assert!(matches!(refusal, Refusal::Content { runner: 0, .. }), "{refusal}");
+    assert_eq!(counted(&cell), 2.0, "what came before was taken");
+    let Some(RunnerEnd::Failed { message, .. }) = cell.snapshot().runners[0].end.clone() else {
+        panic!("the runner goes on")
+    };
+    assert!(message.contains("http_reqs can't be -3e0"), "{message}");
+}
+
+#[test]
+fn a_gap_is_no_reason_to_end_a_runner_and_time_does_not_run_backwards() {
+    let cell = cell(plan(1, false));
+    let text = message(&[delta(2, &reqs(), 2.0)]);
+    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    assert!(matches!(refusal, Refusal::Gap(_)));
+    assert_eq!(cell.snapshot().runners[0].end, None);
+    let start = cell.snapshot().t0.unwrap().as_nanosecond() as i64;
+    let with_start = |deltas: &[Value]| {
+        let mut message: Value = serde_json::from_str(&message(deltas)).unwrap();
+        message["start"] = json!(start);
+        message.to_string()
+    };
+    let mut back = delta(2, &reqs(), 1.0);
+    (back["fromMs"], back["toMs"]) = (json!(0), json!(10));
+    let text = with_start(&[delta(1, &reqs(), 1.0), back]);
+    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    assert_eq!(refusal, Refusal::Backwards { runner: 0, reported: 1_000, to_ms: 10 });
+}
+
+#[test]
+fn a_start_that_nobody_chose_is_refused() {
+    let cell = cell(plan(1, false));
+    let text =
+        json!({"runner": 0, "pod": pod(0).name, "start": i64::MIN, "startedAt": 0, "deltas": []}).to_string();
+    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    assert_eq!(refusal, Refusal::NoStart { runner: 0, theirs: i64::MIN });
+}

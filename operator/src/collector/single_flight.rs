@@ -1,0 +1,118 @@
+//! Several who ask the same at the same time get one answer: the question is asked once.
+//!
+//! The asking goes on when those who wait have left, and how much is asked at the same time is bounded.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    hash::Hash,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::watch;
+
+/// Answers that are awaited, by question.
+type Awaited<K, V> = Mutex<HashMap<K, watch::Receiver<Option<V>>>>;
+
+/// Questions under way.
+pub struct SingleFlight<K, V> {
+    awaited: Arc<Awaited<K, V>>,
+    most: usize,
+}
+
+/// Takes a question off the list, however its asking ended.
+struct Asking<K: Eq + Hash, V> {
+    awaited: Arc<Awaited<K, V>>,
+    key: K,
+}
+
+impl<K: Eq + Hash, V> Drop for Asking<K, V> {
+    fn drop(&mut self) {
+        lock(&self.awaited).remove(&self.key);
+    }
+}
+
+impl<K, V> SingleFlight<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    /// At most so many questions at the same time.
+    pub fn new(most: usize) -> Self {
+        Self { awaited: Arc::default(), most }
+    }
+
+    /// The answer to a question, asked only if nobody has asked it; `None` if too much is asked already.
+    pub async fn ask<F>(&self, key: K, question: impl FnOnce() -> F) -> Option<V>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
+        let mut answer = {
+            let mut awaited = lock(&self.awaited);
+            match awaited.get(&key) {
+                Some(answer) => answer.clone(),
+                None if awaited.len() >= self.most => return None,
+                None => {
+                    let (sender, answer) = watch::channel(None);
+                    awaited.insert(key.clone(), answer.clone());
+                    let asking = Asking { awaited: self.awaited.clone(), key };
+                    let question = question();
+                    tokio::spawn(async move {
+                        let answer = question.await;
+                        drop(asking);
+                        sender.send_replace(Some(answer));
+                    });
+                    answer
+                }
+            }
+        };
+        // In vain if the asking broke down.
+        answer.wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
+
+fn lock<K, V>(awaited: &Awaited<K, V>) -> MutexGuard<'_, HashMap<K, watch::Receiver<Option<V>>>> {
+    awaited.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures::future::join_all;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_many_ask_is_asked_once_and_too_much_is_not_asked() {
+        let (flight, asked, go) =
+            (SingleFlight::new(1), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+        let question = || {
+            let (asked, go) = (asked.clone(), go.clone());
+            async move {
+                asked.fetch_add(1, Ordering::SeqCst);
+                go.notified().await;
+                7
+            }
+        };
+        let many = join_all((0..50).map(|_| flight.ask("a", question)));
+        let other = async {
+            let other = flight.ask("b", question).await;
+            go.notify_one();
+            other
+        };
+        let (answers, other) = tokio::join!(many, other);
+        assert!(answers.into_iter().all(|answer| answer == Some(7)));
+        assert_eq!((other, asked.load(Ordering::SeqCst)), (None, 1));
+        go.notify_one();
+        assert_eq!(flight.ask("b", question).await, Some(7), "there is room again");
+    }
+
+    #[tokio::test]
+    async fn an_asking_that_breaks_down_is_no_answer_and_can_be_asked_again() {
+        let flight: SingleFlight<&str, u32> = SingleFlight::new(1);
+        assert_eq!(flight.ask("a", || async { panic!("a test of breaking down") }).await, None);
+        assert_eq!(flight.ask("a", || async { 7 }).await, Some(7));
+    }
+}
