@@ -15,6 +15,7 @@ pub mod html;
 pub mod http;
 pub mod metrics;
 pub mod plan;
+pub mod policy;
 pub mod protocol;
 pub mod report;
 pub mod results;
