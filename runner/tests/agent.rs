@@ -15,6 +15,8 @@ mod server;
 mod after;
 #[path = "agent/collector.rs"]
 mod collector;
+#[path = "agent/prometheus.rs"]
+mod prometheus;
 
 use std::{
     collections::BTreeMap,
@@ -52,6 +54,7 @@ fn agent(name: &str, collector_url: &str, test: Value) -> (AgentConfig, Scratch)
         uid: "u".into(),
         runners: 1,
         test: serde_json::from_value(test).unwrap(),
+        reach: Default::default(),
     };
     std::fs::write(directory.join("plan.json"), serde_json::to_vec(&plan).unwrap()).unwrap();
     std::fs::write(directory.join("token"), "t0ken\n").unwrap();
@@ -65,6 +68,7 @@ fn agent(name: &str, collector_url: &str, test: Value) -> (AgentConfig, Scratch)
         token_file: directory.join("token"),
         files_directory: "/nonexistent".into(),
         secrets: BTreeMap::new(),
+        prometheus_headers: BTreeMap::new(),
         threads: 1,
     };
     (config, Scratch(directory))

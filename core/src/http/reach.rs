@@ -96,7 +96,8 @@ impl Reach {
     /// When the policy forbids it.
     pub fn address(&self, address: IpAddr) -> Result<(), Forbidden> {
         let meant = meant(address);
-        let within = |ranges: &[IpRange]| ranges.iter().any(|range| meant.iter().any(|ip| range.contains(*ip)));
+        let within =
+            |ranges: &[IpRange]| ranges.iter().any(|range| meant.iter().any(|ip| range.contains(*ip)));
         if within(&self.blocked) {
             return Err(Forbidden::Blocked(address));
         }
@@ -137,7 +138,8 @@ fn meant(address: IpAddr) -> Vec<IpAddr> {
 /// are compatible with IPv4 (RFC 4291).
 fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = address.octets();
-    let at = |first: usize| Ipv4Addr::new(octets[first], octets[first + 1], octets[first + 2], octets[first + 3]);
+    let at =
+        |first: usize| Ipv4Addr::new(octets[first], octets[first + 1], octets[first + 2], octets[first + 3]);
     match address.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, 0, 0, 0, ..] => Some(at(12)),
         [0x2002, ..] => Some(at(2)),
@@ -154,7 +156,8 @@ mod tests {
 
     fn reach(hosts: Option<&[&str]>, networks: Option<&[&str]>, blocked: &[&str]) -> Reach {
         let list = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        let rules = ReachRules { hosts: hosts.map(list), networks: networks.map(list), blocked: list(blocked) };
+        let rules =
+            ReachRules { hosts: hosts.map(list), networks: networks.map(list), blocked: list(blocked) };
         assert!(!rules.is_open());
         rules.compile().unwrap()
     }
@@ -193,7 +196,10 @@ mod tests {
     #[case("64:ff9b::10.1.2.3", false)]
     #[case("10.9.0.1", false)]
     #[case("::ffff:10.9.0.1", false)]
-    fn addresses_are_allowed_by_networks_however_they_are_written(#[case] address: &str, #[case] allowed: bool) {
+    fn addresses_are_allowed_by_networks_however_they_are_written(
+        #[case] address: &str,
+        #[case] allowed: bool,
+    ) {
         let reach = reach(None, Some(&["10.0.0.0/8", "fd00::/8"]), &["10.9.0.0/16"]);
         assert_eq!(reach.address(address.parse().unwrap()).is_ok(), allowed);
         assert_eq!(reach.host(address).is_ok(), allowed, "as a host");
@@ -233,6 +239,8 @@ mod tests {
             blocked: vec![network.into()],
             networks: None,
         };
-        assert!(rules("a b", "10.0.0.0/8").compile().is_err() && rules("a", "10.0.0.0/99").compile().is_err());
+        assert!(
+            rules("a b", "10.0.0.0/8").compile().is_err() && rules("a", "10.0.0.0/99").compile().is_err()
+        );
     }
 }

@@ -36,7 +36,12 @@ pub struct Refusal {
 ///
 /// # Errors
 /// All that is not allowed, and whom to ask.
-pub fn check(test: &LoadTestSpec, valid: &Valid, policy: &Policy, namespace: &str) -> Result<(), Vec<Refusal>> {
+pub fn check(
+    test: &LoadTestSpec,
+    valid: &Valid,
+    policy: &Policy,
+    namespace: &str,
+) -> Result<(), Vec<Refusal>> {
     let rules = policy.rules(namespace);
     let mut checker = Checker { test, policy, rules, refusals: Vec::new() };
     // Patterns and networks were read when the policy was.
@@ -148,7 +153,11 @@ impl Checker<'_> {
         let Some(rule) = self.rules.secret_names.clone() else { return };
         let test = self.test;
         for (index, secret) in test.secrets.iter().enumerate() {
-            self.pattern(&rule, &format!("spec.secrets[{index}].secretKeyRef.name"), &secret.secret_key_ref.name);
+            self.pattern(
+                &rule,
+                &format!("spec.secrets[{index}].secretKeyRef.name"),
+                &secret.secret_key_ref.name,
+            );
         }
         let headers = test.prometheus.iter().flat_map(|prometheus| &prometheus.headers);
         for (index, header) in headers.enumerate() {

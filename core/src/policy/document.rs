@@ -80,14 +80,18 @@ impl PrometheusServer {
     pub(super) fn check(&self, path: &str, errors: &mut Errors) {
         let url = self.url.parse::<Uri>();
         let good = url.is_ok_and(|url| {
-            matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+            matches!(url.scheme_str(), Some("http" | "https"))
+                && url.host().is_some_and(|host| !host.is_empty())
         });
         if !good {
             errors.add(format_args!("{path}.url"), "needs http:// or https:// and a host");
         }
         for (field, file) in [("caFile", &self.ca_file), ("bearerTokenFile", &self.bearer_token_file)] {
             if file.as_ref().is_some_and(|file| !Path::new(file).is_absolute()) {
-                errors.add(format_args!("{path}.{field}"), "has to be a path from the root, as /etc/prometheus/token");
+                errors.add(
+                    format_args!("{path}.{field}"),
+                    "has to be a path from the root, as /etc/prometheus/token",
+                );
             }
         }
     }

@@ -118,10 +118,10 @@ impl Queue {
             self.served.iter().map(|(namespace, turn)| (namespace.as_str(), *turn)).collect();
         let (mut turn, mut begin, mut obstacles) = (self.turns, BTreeSet::new(), BTreeMap::new());
         loop {
-            let first = lines
-                .iter()
-                .filter_map(|(namespace, line)| Some((*namespace, *line.last()?)))
-                .min_by_key(|(namespace, entry)| (served.get(namespace).copied().unwrap_or(0), entry.created));
+            let first =
+                lines.iter().filter_map(|(namespace, line)| Some((*namespace, *line.last()?))).min_by_key(
+                    |(namespace, entry)| (served.get(namespace).copied().unwrap_or(0), entry.created),
+                );
             let Some((namespace, entry)) = first else { break };
             let own = used.get(namespace).copied().unwrap_or_default();
             let has_unknown = unknown.iter().any(|(other, _)| other == namespace);
@@ -146,7 +146,8 @@ impl Queue {
     fn before(&self, key: &Key) -> String {
         let Some(entry) = self.waiting.get(key) else { return String::new() };
         let own = self.waiting.values().filter(|other| {
-            other.namespace == entry.namespace && (&other.created, &other.name) < (&entry.created, &entry.name)
+            other.namespace == entry.namespace
+                && (&other.created, &other.name) < (&entry.created, &entry.name)
         });
         let mut own: Vec<&Entry> = own.collect();
         own.sort_by_key(|other| (other.created, other.name.clone()));
@@ -223,7 +224,10 @@ mod tests {
     fn without_limits_everybody_begins_at_once() {
         let mut queue = Queue::default();
         for number in 0..50 {
-            assert_eq!(queue.ask(entry(&format!("a/{number}"), number, 9), &[], &Policy::default()), Turn::Begin);
+            assert_eq!(
+                queue.ask(entry(&format!("a/{number}"), number, 9), &[], &Policy::default()),
+                Turn::Begin
+            );
         }
     }
 

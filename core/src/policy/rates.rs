@@ -150,7 +150,10 @@ mod tests {
     #[test]
     fn a_rate_above_the_limit_for_three_seconds_stops_the_run() {
         assert_eq!(watch(&mut Rates::default(), "x", 0, |_| 101.0, 100), [4]);
-        assert!(watch(&mut Rates::default(), "x", 0, |_| 100.0, 100).is_empty(), "the limit itself is allowed");
+        assert!(
+            watch(&mut Rates::default(), "x", 0, |_| 100.0, 100).is_empty(),
+            "the limit itself is allowed"
+        );
     }
 
     #[test]
@@ -181,7 +184,10 @@ mod tests {
                     stopped.push((name, second));
                 }
                 if name == "old" {
-                    assert!(rates.see("b", name, sample, Some(&rule), at(second)).is_none(), "its own namespace");
+                    assert!(
+                        rates.see("b", name, sample, Some(&rule), at(second)).is_none(),
+                        "its own namespace"
+                    );
                 }
             }
         }

@@ -42,13 +42,14 @@ fn a_policy_that_says_nothing_allows_everything() {
 #[case::odd(json!({"target": {"baseUrl": "http://0x7f.1"}}), "leads to 0x7f.1")]
 #[case::user(json!({"target": {"baseUrl": "http://a.shop.svc@evil.example"}}), "leads to evil.example")]
 #[case::request(json!({"scenarios": [{"name": "s", "steps": [{"group": {"name": "g", "steps": [{"request": {"url": "https://evil.example/{{ user }}"}}]}}]}]}), "leads to evil.example")]
-#[case::before(json!({"before": [{"request": {"url": "HTTP://evil.example"}}]}), "spec.before: the URL of request")]
+#[case::before(json!({"before": [{"request": {"url": "http://evil.example"}}]}), "spec.before: the URL of request")]
 #[case::after(json!({"after": [{"request": {"url": "http://evil.example?a"}}]}), "spec.after: the URL of request")]
 #[case::hosts(json!({"http": {"hosts": {"checkout.shop.svc": "169.254.169.254"}}}), "spec.http.hosts sends a name to 169.254.169.254")]
 #[case::proxy(json!({"http": {"proxy": {"http": "http://user:pw@evil.example:3128"}}}), "spec.http.proxy.http leads to evil.example")]
 #[case::prometheus(json!({"prometheus": {"url": "http://evil.example", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.url leads to evil.example")]
 fn hosts_are_refused_wherever_they_stand(#[case] more: Value, #[case] words: &str) {
-    let refused = refused(json!({"contact": "platform@example.com", "rules": {"targetHosts": ["*.shop.svc"]}}), more);
+    let refused =
+        refused(json!({"contact": "platform@example.com", "rules": {"targetHosts": ["*.shop.svc"]}}), more);
     assert!(refused.contains(words), "{refused}");
     assert!(refused.ends_with("; ask platform@example.com"), "{refused}");
 }
@@ -79,10 +80,15 @@ fn each_rule_refuses_by_its_name(#[case] rules: Value, #[case] more: Value, #[ca
 fn servers_are_those_of_the_policy() {
     let asks = json!({"prometheus": {"server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}});
     let servers = json!({"main": {"url": "http://p:9090"}, "other": {"url": "http://o:9090"}});
-    assert!(refused(json!({}), asks.clone()).contains("policy.prometheusServers does not allow (none are allowed)"));
+    assert!(
+        refused(json!({}), asks.clone())
+            .contains("policy.prometheusServers does not allow (none are allowed)")
+    );
     assert_eq!(refused(json!({"prometheusServers": servers}), asks.clone()), "");
     let document = json!({"prometheusServers": servers, "rules": {"prometheusServers": ["other"]}});
-    assert!(refused(document, asks).contains("policy.rules.prometheusServers does not allow (allowed: other)"));
+    assert!(
+        refused(document, asks).contains("policy.rules.prometheusServers does not allow (allowed: other)")
+    );
 }
 
 #[test]
@@ -96,12 +102,16 @@ fn the_first_entry_that_names_a_namespace_is_its_own_and_the_rest_is_as_everywhe
     }));
     let told = |namespace| {
         let rules = policy.rules(namespace);
-        let shown = |rule: Option<Rule<u32>>| rule.map(|rule| format!("{} {}", rule.value, rule.path)).unwrap();
+        let shown =
+            |rule: Option<Rule<u32>>| rule.map(|rule| format!("{} {}", rule.value, rule.path)).unwrap();
         (shown(rules.max_runs.clone()), shown(rules.max_runners.clone()), rules.reach().hosts)
     };
     let everywhere = "2 policy.rules.maxRunners".to_owned();
     assert_eq!(told("team-a"), ("3 policy.namespaces[0].rules.maxRuns".into(), everywhere.clone(), None));
-    assert_eq!(told("team-b"), ("4 policy.namespaces[1].rules.maxRuns".into(), everywhere.clone(), Some(vec![])));
+    assert_eq!(
+        told("team-b"),
+        ("4 policy.namespaces[1].rules.maxRuns".into(), everywhere.clone(), Some(vec![]))
+    );
     assert_eq!(told("shop"), ("1 policy.rules.maxRuns".into(), everywhere, None));
 }
 
@@ -122,7 +132,11 @@ fn a_wrong_policy_is_refused_with_the_path(#[case] document: Value, #[case] path
 
 #[test]
 fn unknown_fields_are_refused() {
-    for wrong in [json!({"rule": {}}), json!({"rules": {"maxRun": 1}}), json!({"namespaces": [{"names": ["a"], "rules": {"x": 1}}]})] {
+    for wrong in [
+        json!({"rule": {}}),
+        json!({"rules": {"maxRun": 1}}),
+        json!({"namespaces": [{"names": ["a"], "rules": {"x": 1}}]}),
+    ] {
         assert!(serde_json::from_value::<Document>(wrong.clone()).is_err(), "{wrong}");
     }
 }

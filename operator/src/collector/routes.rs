@@ -109,7 +109,11 @@ async fn deltas(
     let batch: DeltaBatch = read(body, MAX_BODY_BYTES).await?;
     binding::check(sessions.client(), &cell, &who, batch.runner, &batch.pod).await?;
     let mut reply = cell.speak(batch.runner, |session| session.deltas(&batch, &who.pod, now()))?;
-    if batch.deltas.iter().any(|delta| delta.done.is_some() || delta.after.is_some()) {
+    if batch
+        .deltas
+        .iter()
+        .any(|delta| delta.done.is_some() || delta.after.is_some() || delta.checks.is_some())
+    {
         cell.acknowledged(batch.runner, reply.received, LAST_WORD).await;
         let nothing = DeltaBatch { deltas: Vec::new(), ..batch };
         reply = cell.speak(nothing.runner, |session| session.deltas(&nothing, &who.pod, now()))?;

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use upsurge_core::{
     autoscaling::Observation,
     metrics::Metrics,
-    protocol::{AfterOutcome, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
+    protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
     validate::Valid,
 };
@@ -90,6 +90,8 @@ pub struct SessionSnapshot {
     pub stop: Option<String>,
     /// What became of `after`, once it was done.
     pub after: Option<AfterOutcome>,
+    /// What the test's Prometheus server said, once it was asked.
+    pub checks: Option<Vec<CheckAnswer>>,
     /// Whether all runners have ended and nothing more will come.
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use upsurge_core::{
+    http::ReachRules,
     plan::{self, LoadPlan, Timeline},
     protocol::RunPlan,
     validate::Valid,
@@ -33,8 +34,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a run of a spec that was found valid.
-    pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid) -> Option<Self> {
+    /// Plans a run of a spec that was found valid; its runners may reach what the rules say.
+    pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid, reach: ReachRules) -> Option<Self> {
         let uid = run.uid()?;
         let content = RunPlan {
             namespace: run.namespace().unwrap_or_default(),
@@ -42,6 +43,7 @@ impl Plan {
             uid,
             runners: u32::try_from(test.runner.parallelism).unwrap_or(1).max(1),
             test: plan::with_stop(test.clone()),
+            reach,
         };
         Self::from_content(run, content, valid)
     }

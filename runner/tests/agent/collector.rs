@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use upsurge_core::{
     metrics::{Metrics, Selector},
     protocol::{
-        AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
-        HelloReply, Readiness, RunnerEnd,
+        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello,
+        HelloCommand, HelloReply, Readiness, RunnerEnd,
     },
 };
 
@@ -38,6 +38,8 @@ pub struct Seen {
     pub stop: Option<String>,
     /// Whether the load of all runners has ended once this one's has.
     pub run_after: bool,
+    /// Begin and end of the load, once the server of the test is to be asked.
+    pub ask_prometheus: Option<(i64, i64)>,
 }
 
 pub struct Collector {
@@ -91,6 +93,11 @@ impl Seen {
     /// What became of `after`.
     pub fn after(&self) -> Option<AfterOutcome> {
         self.deltas.values().find_map(|delta| delta.after.clone())
+    }
+
+    /// What the server of the test said.
+    pub fn checks(&self) -> Option<Vec<CheckAnswer>> {
+        self.deltas.values().find_map(|delta| delta.checks.clone())
     }
 
     fn now(&self) -> i64 {
@@ -156,7 +163,12 @@ impl Seen {
             // Told again, as long as the outcome has not come.
             _ if self.run_after && self.ended() && self.after().is_none() => DeltaCommand::RunAfter,
             Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
-            None => DeltaCommand::Continue,
+            None => match self.ask_prometheus {
+                Some((start, end)) if self.ended() && self.checks().is_none() => {
+                    DeltaCommand::AskPrometheus { start, end }
+                }
+                _ => DeltaCommand::Continue,
+            },
         };
         let reply = DeltaReply { acknowledged: self.acknowledged, received, command };
         server::json(serde_json::to_vec(&reply).unwrap())
