@@ -99,12 +99,19 @@ impl Limit {
     }
 }
 
-/// Judges a check by the values that the server gave, or by why it gave none.
-pub fn judge(check: &PrometheusCheck, answer: Result<Vec<f64>, String>) -> PrometheusCheckResult {
-    let observed = answer.and_then(|values| {
-        let aggregate = Aggregate::parse(&check.aggregate).map_err(|error| error.to_string())?;
+/// The one value that a check makes of the values that the server gave.
+///
+/// # Errors
+/// When there is none.
+pub fn observe(check: &PrometheusCheck, values: &[f64]) -> Result<f64, String> {
+    let aggregate = Aggregate::parse(&check.aggregate).map_err(|error| error.to_string())?;
+    Ok(aggregate.of(values).ok_or("the query gave no values in the time that was asked for")?)
+}
+
+/// Judges a check by what was observed, or by why nothing was.
+pub fn judge(check: &PrometheusCheck, observed: Result<f64, String>) -> PrometheusCheckResult {
+    let observed = observed.and_then(|value| {
         let limit = Limit::parse(&check.condition).map_err(|error| error.to_string())?;
-        let value = aggregate.of(&values).ok_or("the query gave no values in the time that was asked for")?;
         Ok((value, limit.holds(value)))
     });
     let (observed, passed, message) = match observed {
@@ -201,14 +208,15 @@ mod tests {
             aggregate: "max".into(),
             condition: "< 0.1".into(),
         };
-        let held = judge(&check, Ok(vec![0.012_345_678, 0.01]));
+        let judge = |check: &PrometheusCheck, values: Vec<f64>| judge(check, observe(check, &values));
+        let held = judge(&check, vec![0.012_345_678, 0.01]);
         assert_eq!((held.observed.as_deref(), held.passed, held.message), (Some("0.0123457"), true, None));
-        let breached = judge(&check, Ok(vec![1_234_567.0]));
+        let breached = judge(&check, vec![1_234_567.0]);
         assert_eq!((breached.observed.as_deref(), breached.passed), (Some("1234567"), false));
-        let empty = judge(&check, Ok(vec![]));
+        let empty = judge(&check, vec![]);
         assert!(!empty.passed && empty.observed.is_none());
         assert!(empty.message.unwrap().contains("no values"));
-        let unanswered = judge(&check, Err("connection refused".into()));
+        let unanswered = super::judge(&check, Err("connection refused".into()));
         assert_eq!(unanswered.message.as_deref(), Some("connection refused"));
     }
 }

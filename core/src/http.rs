@@ -6,6 +6,7 @@
 mod compile;
 mod hosts;
 mod network;
+mod reach;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -15,6 +16,7 @@ pub use self::{
     compile::compile,
     hosts::{HostOverride, HostPattern},
     network::{Bypass, IpRange},
+    reach::{Forbidden, Reach, ReachRules},
 };
 use crate::template::Template;
 
@@ -53,6 +55,8 @@ pub struct HttpSettings {
     pub block_hosts: Vec<HostPattern>,
     /// Addresses that nothing is connected to.
     pub block_ips: Vec<IpRange>,
+    /// What the platform's policy lets runners reach.
+    pub reach: Reach,
     /// Addresses that connections come from; none leaves it to the system.
     pub local_ips: Vec<IpAddr>,
 }

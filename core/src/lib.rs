@@ -16,6 +16,7 @@ pub mod http;
 pub mod intake;
 pub mod metrics;
 pub mod plan;
+pub mod policy;
 pub mod protocol;
 pub mod report;
 pub mod results;

@@ -9,7 +9,7 @@
 //!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored.
 //! 3. The delta that ends the load has `done`; the runner exits 0 once it is acknowledged. Runner 0 of a test with
 //!    `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended; the outcome is in
-//!    `after` of one more delta.
+//!    `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks`.
 //!
 //! Every request carries `Authorization: Bearer` with the pod's projected token. Answers other than 200:
 //! 401/403 the token is not this runner's (stop at once); 404/410 there is no such run any more (stop the
@@ -28,7 +28,7 @@ use upsurge_crds::LoadTestSpec;
 pub(crate) use self::version::first_version;
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
 
-use crate::metrics::Metrics;
+use crate::{http::ReachRules, metrics::Metrics};
 
 /// Time between two hellos of a runner that waits.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
@@ -45,6 +45,10 @@ pub const LEADER_HEADER: &str = "upsurge-leader";
 pub const MAX_PLAN_BYTES: usize = 1_000_000;
 /// Prefix of the environment variables that hold secrets: `UPSURGE_SECRET_` and the secret's name.
 pub const SECRET_ENV_PREFIX: &str = "UPSURGE_SECRET_";
+/// Prefix of the environment variables that hold the values of `spec.prometheus.headers`, before their index.
+pub const PROMETHEUS_HEADER_ENV_PREFIX: &str = "UPSURGE_PROMETHEUS_HEADER_";
+/// Most characters of a runner's words that are kept.
+pub const LONGEST_WORDS: usize = 1_000;
 
 /// What the operator gives every runner of a run, in the reply to a hello that asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +64,9 @@ pub struct RunPlan {
     pub runners: u32,
     /// The spec that is run.
     pub test: LoadTestSpec,
+    /// What the platform's policy lets the runners reach.
+    #[serde(default, skip_serializing_if = "ReachRules::is_open")]
+    pub reach: ReachRules,
 }
 
 /// "I am here", and whether the runner can start.
@@ -194,6 +201,19 @@ pub struct Delta {
     /// What became of `after`, from the runner that was told to do it: in a delta of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<AfterOutcome>,
+    /// What the Prometheus server of the test said, from the runner that was told to ask it: in a delta of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Vec<CheckAnswer>>,
+}
+
+/// What a Prometheus server said to one check, in the order of `spec.prometheus.checks`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum CheckAnswer {
+    /// The values over time, as the check makes them one; as text, because JSON knows no infinity.
+    Value(String),
+    /// Why there is none.
+    Problem(String),
 }
 
 /// What became of `after`.
@@ -296,4 +316,12 @@ pub enum DeltaCommand {
     /// The load of all runners has ended: do the `after` steps and report the outcome. Told until the outcome came,
     /// so the runner keeps it and does the steps only once.
     RunAfter,
+    /// The load of all runners has ended, and so have the steps of `after`: ask the Prometheus server at
+    /// `spec.prometheus.url` and report what it said. Told until the answers came.
+    AskPrometheus {
+        /// Begin of the load.
+        start: i64,
+        /// Its end.
+        end: i64,
+    },
 }

@@ -93,6 +93,12 @@ pub mod reasons {
     pub const ABORTED_BY_TEST: &str = "AbortedByTest";
     /// The spec can't be run as it is; the message names the field.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The platform's policy does not allow what the test asks for; the message names the rule and whom to ask.
+    pub const POLICY_VIOLATION: &str = "PolicyViolation";
+    /// The run waits for its turn, because the policy lets only so many go on at the same time.
+    pub const QUEUED: &str = "Queued";
+    /// The runs of the namespace made more requests per second than the policy allows.
+    pub const RATE_EXCEEDED: &str = "RateExceeded";
     /// The `LoadTest` that a run refers to does not exist.
     pub const TEST_NOT_FOUND: &str = "TestNotFound";
     /// The target workload does not exist or has no scale subresource.

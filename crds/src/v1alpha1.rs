@@ -45,7 +45,7 @@ pub use load::{
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};
-pub use prometheus::{PrometheusCheck, PrometheusSpec};
+pub use prometheus::{PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
 pub use request::{HttpMethod, RequestStep};
 pub use runner::{Deadlines, HistoryLimit, RunnerSpec};
 pub use scenario::Scenario;

@@ -1,6 +1,9 @@
 //! What the operator is told at its start: flags, each with an environment variable, as the chart sets them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{Parser, ValueEnum};
 
@@ -58,6 +61,11 @@ pub struct Args {
     /// Address for /livez, /readyz and /metrics.
     #[arg(long, env = "UPSURGE_ADMIN_LISTEN", default_value = "[::]:9090")]
     pub admin_listen: SocketAddr,
+
+    /// File that holds the policy of the platform team, as YAML; taken up again when it changes. Default: none,
+    /// everything is allowed.
+    #[arg(long, env = "UPSURGE_POLICY_FILE")]
+    pub policy_file: Option<PathBuf>,
 
     /// Form of the log on standard error.
     #[arg(long, env = "UPSURGE_LOG_FORMAT", value_enum, default_value = "text")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Client;
 
 use crate::{
-    backoff::Backoff, collector::Sessions, events::Events, fence::Fence, metrics::Metrics,
+    backoff::Backoff, collector::Sessions, events::Events, fence::Fence, metrics::Metrics, policy::Platform,
     settings::RunnerDefaults,
 };
 
@@ -25,6 +25,8 @@ pub struct Context {
     pub backoff: Backoff,
     /// How runner pods are made.
     pub runner: RunnerDefaults,
+    /// What the platform team allows.
+    pub platform: Platform,
 }
 
 /// A shared [`Context`].

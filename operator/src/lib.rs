@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod args;
+pub mod audit;
 pub mod backoff;
 pub mod collector;
 pub mod context;
@@ -17,6 +18,7 @@ pub mod metrics;
 pub mod naming;
 #[cfg(test)]
 mod played;
+pub mod policy;
 pub mod prometheus_checks;
 pub mod run;
 pub mod sampling;

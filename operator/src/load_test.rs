@@ -23,6 +23,7 @@ use upsurge_crds::LoadTest;
 
 pub use self::failure::Error;
 use crate::{
+    audit::{self, Act},
     context::Context,
     errors::chain,
     metrics,
@@ -112,6 +113,11 @@ async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
         let run = apply::create(&context.client, test, build::run(test, start)).await?;
         if !runs.iter().any(|known| known.name_any() == run.name_any()) {
             let note = format!("created run {} ({})", run.name_any(), start.trigger.as_str());
+            let act = match start.trigger {
+                decide::Trigger::SpecChanged => Act::Start,
+                decide::Trigger::Rerun => Act::Rerun,
+            };
+            audit::of_test(&context.events, test, act, Some(&run.name_any()), start.trigger.as_str()).await;
             info!(run = run.name_any(), trigger = start.trigger.as_str(), "created run");
             context.events.normal(&test.object_ref(&()), "RunCreated", "CreateRun", &note).await;
             runs.push(run);

@@ -196,6 +196,7 @@ async fn last(runs: &Runs, run: &LoadTestRun, decision: Decision) -> Result<Done
 /// Ends what was kept for a run that is gone: its runners are told to stop.
 pub async fn forget(runs: &Runs, key: &RunKey) {
     runs.memory.forget(key);
+    runs.context.platform.leave(&key.namespace, &key.name);
     runs.context.sessions.close(key).await;
 }
 

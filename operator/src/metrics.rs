@@ -50,6 +50,7 @@ pub struct Metrics {
     errors: Family<Failure, Counter>,
     runs: Family<InPhase, Gauge>,
     leader: Gauge,
+    policy_valid: Gauge,
     counters: Arc<Mutex<Vec<Box<CountRuns>>>>,
 }
 
@@ -61,6 +62,9 @@ impl Default for Metrics {
         let errors = Family::<Failure, Counter>::default();
         let runs = Family::<InPhase, Gauge>::default();
         let leader = Gauge::default();
+        let policy_valid = Gauge::default();
+        // Until a file says otherwise.
+        policy_valid.set(1);
         registry.register("reconciles", "Reconciliations by outcome", reconciles.clone());
         registry.register_with_unit(
             "reconcile_duration",
@@ -71,6 +75,11 @@ impl Default for Metrics {
         registry.register("reconcile_errors", "Failed reconciliations by kind of error", errors.clone());
         registry.register("runs", "Runs by phase", runs.clone());
         registry.register("leader", "Whether this operator holds the lease", leader.clone());
+        registry.register(
+            "policy_valid",
+            "Whether the policy file is in force as it is now; 0 when an older one still holds",
+            policy_valid.clone(),
+        );
         registry.register(
             "build",
             "Build of the operator",
@@ -83,6 +92,7 @@ impl Default for Metrics {
             errors,
             runs,
             leader,
+            policy_valid,
             counters: Arc::default(),
         }
     }
@@ -115,6 +125,11 @@ impl Metrics {
     /// Says whether this operator leads.
     pub fn set_leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
+    }
+
+    /// Says whether the policy file is in force as it is now.
+    pub fn set_policy_valid(&self, valid: bool) {
+        self.policy_valid.set(i64::from(valid));
     }
 
     /// Adds a source of runs by phase, asked at each scrape.

@@ -69,6 +69,7 @@ pub fn context(client: Client, fence: Fence) -> Context {
         events: Events::new(client.clone(), "test".into()),
         metrics: Metrics::default(),
         backoff: Backoff::default(),
+        platform: Default::default(),
         runner: RunnerDefaults {
             image: "upsurge/runner:1".into(),
             image_pull_policy: "IfNotPresent".into(),

@@ -31,6 +31,7 @@ use crate::{
     fence::Fence,
     lease::Candidate,
     metrics::Metrics,
+    policy::{self, Platform},
     settings::RunnerDefaults,
 };
 
@@ -58,12 +59,19 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     stop_on_signal(stop.clone())?;
+    let platform = Platform::default();
+    if let Some(path) = &args.policy_file {
+        platform.set_policy(policy::read(path)?);
+    }
     let client = Client::try_default().await.context("failed to find out how to reach the API server")?;
     info!(version = env!("CARGO_PKG_VERSION"), identity = args.identity(), "operator starts");
 
     let (readiness, metrics) = (Readiness::default(), Metrics::default());
     readiness.await_(pending::DEFINITIONS);
     readiness.await_(pending::LEASE);
+    if let Some(path) = args.policy_file.clone() {
+        spawn(policy::watch(path, platform.clone(), metrics.clone(), stop.clone()));
+    }
     let sessions = Sessions::new(client.clone());
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
@@ -82,6 +90,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             image_pull_policy: args.runner_image_pull_policy.clone(),
             collector_url: args.collector_url.clone(),
         },
+        platform,
     });
     let result = lead(&args, &context, &readiness, &stop).await;
     closing.cancel();

@@ -1,19 +1,65 @@
 //! Checks on figures that a Prometheus server knows.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A Prometheus server and the checks it answers after the load has ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+use super::target::SecretKeyRef;
+
+/// A Prometheus server and the checks it answers after the load has ended. Exactly one of `server` and `url` is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    validation = ("has(self.server) != has(self.url)", "spec.prometheus has exactly one of server and url"),
+    validation = (
+        "has(self.url) || !has(self.headers)",
+        "spec.prometheus.headers belong to url; what a server of the platform needs, its policy says"
+    )
+)]
 #[serde(rename_all = "camelCase")]
 pub struct PrometheusSpec {
-    /// Base URL of the server. Example: `http://prometheus.monitoring:9090`.
-    #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s/]+"))]
-    pub url: String,
+    /// Name of a server that the platform team offers in its policy. The operator asks it. Example: `main`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub server: Option<String>,
 
-    /// Queries and the limits on their results.
+    /// Base URL of a server of your own. Runner 0 asks it from the namespace of the test, when the load of all runners
+    /// has ended: what the runners may not reach is not asked either. Redirects are not followed. Example:
+    /// `http://prometheus.monitoring:9090`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s/]+"))]
+    pub url: Option<String>,
+
+    /// Headers that are sent to `url`, with values from Secrets. Example:
+    /// `[{name: Authorization, valueFrom: {secretKeyRef: {name: prometheus, key: authorization}}}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub headers: Vec<SecretHeader>,
+
+    /// Queries and the limits on their results. All of them together get 30 seconds.
     #[schemars(length(min = 1, max = 50))]
     pub checks: Vec<PrometheusCheck>,
+}
+
+/// A header whose value stands in a Secret. It reaches the runners as an environment variable; the operator never
+/// reads it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretHeader {
+    /// Name of the header. Example: `Authorization`.
+    #[schemars(length(min = 1, max = 100), regex(pattern = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"))]
+    pub name: String,
+
+    /// Where its value stands.
+    pub value_from: SecretValue,
+}
+
+/// A value that stands in a Secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretValue {
+    /// Key of a Secret in the namespace of the test.
+    pub secret_key_ref: SecretKeyRef,
 }
 
 /// One query, evaluated over a stage or the whole load, and its limit.

@@ -101,6 +101,11 @@ impl Cell {
         self.lock().run_after();
     }
 
+    /// Has the test's Prometheus server asked.
+    pub fn ask_prometheus(&self, start: i64, end: i64) {
+        self.lock().ask_prometheus(start, end);
+    }
+
     /// A checkpoint is durable: who waits for it is told.
     pub fn saved(&self, mark: &Mark) {
         let changed = {
@@ -194,6 +199,7 @@ impl Cell {
             stop: state.stop.clone(),
             after: state.after.clone(),
             foreign: state.foreign.clone(),
+            checks: state.checks.clone(),
             all_done: session.all_done(),
             durable: runners_durable(&session),
         }

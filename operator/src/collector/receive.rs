@@ -60,7 +60,7 @@ fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bo
             continue;
         }
         let Taken { delta, foreign } = cell.intake.take(delta.get()).map_err(refused)?;
-        is_last |= delta.done.is_some() || delta.after.is_some();
+        is_last |= delta.done.is_some() || delta.after.is_some() || delta.checks.is_some();
         reply = cell.speak(runner, |session| {
             foreign.into_iter().for_each(|what| session.note_foreign(what));
             session.deltas(&of(vec![delta]), pod, now())

@@ -10,7 +10,10 @@ mod refusal;
 use serde_json::{Map, Value};
 use upsurge_core::{
     intake::Intake,
-    protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
+    protocol::{
+        CheckAnswer, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, LONGEST_WORDS, Readiness,
+        RunPlan, RunnerEnd,
+    },
     thresholds::Windowed,
 };
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
@@ -58,6 +61,7 @@ pub struct Mark {
     received: Vec<u64>,
     ended: Vec<bool>,
     after: bool,
+    checks: bool,
 }
 
 /// What only this operator knows of `after`.
@@ -69,6 +73,17 @@ struct After {
     durable: bool,
 }
 
+/// What only this operator knows of the questions to the test's Prometheus server.
+#[derive(Clone, Debug, Default)]
+struct Questions {
+    /// How many checks there are.
+    count: usize,
+    /// Begin and end of the load, once it is time to ask.
+    due: Option<(i64, i64)>,
+    /// Whether a durable checkpoint holds the answers.
+    durable: bool,
+}
+
 /// The session of a run.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -77,6 +92,7 @@ pub struct Session {
     start: Start,
     before: bool,
     after: After,
+    questions: Questions,
     folding: Folding,
     windowed: Windowed,
     revision: u64,
@@ -107,6 +123,11 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             after: After { due: false, durable: state.after.is_some() },
+            questions: Questions {
+                count: plan.test.prometheus.iter().map(|prometheus| prometheus.checks.len()).sum(),
+                due: None,
+                durable: state.checks.is_some(),
+            },
             folding: Folding::sparing(&plan.test.thresholds),
             windowed: Windowed::of(&plan.test),
             revision: 0,
@@ -134,7 +155,8 @@ impl Session {
     pub fn is_urgent(&self) -> bool {
         let ending = self.all_ended() && !self.all_done();
         let tidied = self.state.after.is_some() && !self.after.durable;
-        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || ending || tidied)
+        let answered = self.state.checks.is_some() && !self.questions.durable;
+        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || ending || tidied || answered)
     }
 
     /// Whether there is anything that no durable checkpoint holds.
@@ -240,6 +262,13 @@ impl Session {
             if delta.after.is_some() {
                 self.state.after.clone_from(&delta.after);
             }
+            if let Some(answers) = &delta.checks
+                && index == 0
+                && self.state.checks.is_none()
+            {
+                self.state.checks = Some(bounded(answers, self.questions.count));
+            }
+            let runner = &mut self.state.runners[index];
             runner.elapsed_ms = delta.to_ms;
             self.state.totals.add(batch.runner, delta, &self.folding, &self.windowed);
             self.revision += 1;
@@ -290,6 +319,12 @@ impl Session {
         self.after.due = true;
     }
 
+    /// The load of all runners has ended; it lasted from one time to the other: runner 0 is to ask the test's
+    /// Prometheus server.
+    pub fn ask_prometheus(&mut self, start: i64, end: i64) {
+        self.questions.due.get_or_insert((start, end));
+    }
+
     /// A threshold with `abortOnFail` is breached: stops the run; the first one stays.
     pub fn breach(&mut self, threshold: ThresholdResult) {
         self.stop(&format!(
@@ -325,6 +360,7 @@ impl Session {
             received: self.state.runners.iter().map(|runner| runner.received).collect(),
             ended: self.state.runners.iter().map(|runner| runner.end.is_some()).collect(),
             after: self.state.after.is_some(),
+            checks: self.state.checks.is_some(),
         }
     }
 
@@ -339,6 +375,7 @@ impl Session {
             presence.end_durable |= *ended && runner.received == *received;
         }
         self.after.durable |= mark.after;
+        self.questions.durable |= mark.checks;
         let settled = self.start.saved(mark.start, now);
         if settled.chosen() != self.start.chosen() {
             self.revision += 1;
@@ -359,7 +396,12 @@ impl Session {
             command: match &self.state.stop {
                 _ if index == 0 && self.after.due && self.state.after.is_none() => DeltaCommand::RunAfter,
                 Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
-                None => DeltaCommand::Continue,
+                None => match self.questions.due {
+                    Some((start, end)) if index == 0 && self.state.checks.is_none() => {
+                        DeltaCommand::AskPrometheus { start, end }
+                    }
+                    _ => DeltaCommand::Continue,
+                },
             },
         }
     }
@@ -444,6 +486,16 @@ impl Session {
     fn all_ended(&self) -> bool {
         self.state.runners.iter().all(|runner| runner.end.is_some())
     }
+}
+
+/// Answers of a runner, whose image is the tenant's: no more of them than there are checks, and none of them long.
+fn bounded(answers: &[CheckAnswer], count: usize) -> Vec<CheckAnswer> {
+    let short = |text: &String| text.chars().take(LONGEST_WORDS).collect();
+    let answers = answers.iter().take(count).map(|answer| match answer {
+        CheckAnswer::Value(text) => CheckAnswer::Value(short(text)),
+        CheckAnswer::Problem(text) => CheckAnswer::Problem(short(text)),
+    });
+    answers.collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::{Stream, StreamExt as _, stream};
+use jiff::Timestamp;
 use kube::{Api, Client};
 use tokio::sync::{Mutex, broadcast};
 use tracing::{info, warn};
@@ -221,6 +222,15 @@ impl Sessions {
     pub fn run_after(&self, run: &RunKey) {
         if let Some(cell) = self.cell(run) {
             cell.run_after();
+        }
+    }
+
+    /// The load of a run has ended; it lasted from one instant to the other: has the test's Prometheus server asked
+    /// by runner 0. Told again after a restart of the operator; it is asked once.
+    pub fn ask_prometheus(&self, run: &RunKey, start: Timestamp, end: Timestamp) {
+        let nanoseconds = |at: Timestamp| i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
+        if let Some(cell) = self.cell(run) {
+            cell.ask_prometheus(nanoseconds(start), nanoseconds(end));
         }
     }
 

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use upsurge_core::{
     autoscaling::Observation,
     metrics::Metrics,
-    protocol::{AfterOutcome, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
+    protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
     validate::Valid,
 };
@@ -94,6 +94,8 @@ pub struct SessionSnapshot {
     pub after: Option<AfterOutcome>,
     /// The first series that a runner reported with names which the test does not have, in words.
     pub foreign: Option<String>,
+    /// What the test's Prometheus server said, once it was asked.
+    pub checks: Option<Vec<CheckAnswer>>,
     /// Whether all runners have ended and nothing more will come.
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.

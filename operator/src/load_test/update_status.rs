@@ -12,6 +12,7 @@ use upsurge_crds::{
 
 use super::decide::{Decision, Trigger, age_key, is_active, remembered, rerun};
 use crate::{
+    audit::{self, Act},
     context::Context,
     status::{self, WriteError, texts},
 };
@@ -138,6 +139,21 @@ async fn tell(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) {
     let reason = wanted.reason.as_deref().unwrap_or_default();
     if reason == reasons::INVALID_SPEC && message(&old) != message(wanted) {
         context.events.warning(&about, reasons::INVALID_SPEC, "Validate", &message(wanted)).await;
+        audit::of_test(&context.events, test, Act::Refuse, None, &message(wanted)).await;
+    }
+    let held = |status: &LoadTestStatus| {
+        find(&status.conditions, conditions::READY)
+            .is_some_and(|condition| condition.reason == reasons::SUSPENDED)
+    };
+    match (held(&old), held(wanted)) {
+        (false, true) => {
+            audit::of_test(&context.events, test, Act::Suspend, None, "spec.suspend holds new runs").await;
+        }
+        (true, false) => {
+            audit::of_test(&context.events, test, Act::Resume, None, "spec.suspend holds no runs any more")
+                .await;
+        }
+        _ => {}
     }
     if let (Some(Phase::Finished), Some(verdict)) = (wanted.phase, wanted.verdict)
         && (old.phase != Some(Phase::Finished) || old.last_run != wanted.last_run)

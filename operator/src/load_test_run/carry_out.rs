@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
+use upsurge_crds::{
+    LoadTestRun,
+    names::reasons,
+    v1alpha1::{Phase, PrometheusSpec},
+};
 
 use super::{
     apply,
@@ -106,18 +110,25 @@ async fn one(
         Effect::StopRunners(reason) => sessions.stop(&key, reason),
         Effect::RunAfter => sessions.run_after(&key),
         Effect::Quench => apply::quench(client, run).await?,
+        Effect::HavePrometheusAsked { start, end } => sessions.ask_prometheus(&key, *start, *end),
         Effect::AskPrometheus { start, end } => {
-            let (plan, start, end) = (plan()?.clone(), *start, *end);
+            let (plan, policy, start, end) = (plan()?.clone(), context.platform.policy(), *start, *end);
             runs.memory.ask(&key, async move {
                 match &plan.test().prometheus {
-                    Some(spec) => prometheus_checks::run_checks(spec, plan.timeline(), start, end).await,
-                    None => Vec::new(),
+                    Some(PrometheusSpec { server: Some(server), checks, .. }) => {
+                        prometheus_checks::ask_server(&policy, server, checks, plan.timeline(), start, end)
+                            .await
+                    }
+                    _ => Vec::new(),
                 }
             });
         }
         Effect::CloseSession => sessions.close(&key).await,
         Effect::DropCheckpoint => apply::drop_checkpoint(client, run).await?,
-        Effect::Forget => runs.memory.forget(&key),
+        Effect::Forget => {
+            runs.memory.forget(&key);
+            context.platform.leave(&key.namespace, &key.name);
+        }
     }
     Ok(None)
 }

@@ -8,15 +8,19 @@ mod begin;
 mod effect;
 mod situation;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::{autoscaling, verdict::Outcome};
-use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
+use upsurge_crds::{
+    LoadTestRun,
+    names::reasons,
+    v1alpha1::{Phase, PrometheusCheckResult},
+};
 
 pub use self::{
     effect::{Decision, Effect, Look},
-    situation::{Asked, Lookup, Objects, Planned, Situation},
+    situation::{Admission, Asked, Lookup, Objects, Planned, Situation},
 };
 use super::{
     plan::Plan,
@@ -25,7 +29,7 @@ use super::{
     update_status::{base, finished, in_phase},
     validate,
 };
-use crate::collector::SessionSnapshot;
+use crate::{collector::SessionSnapshot, prometheus_checks};
 
 /// Time until the first look after a phase began.
 const NEXT_LOOK: Duration = Duration::from_millis(50);
@@ -87,20 +91,29 @@ fn proceed(situation: &Situation, phase: Phase) -> Decision {
         session,
         watch_until: watch_until(plan, session, phase, situation.now),
     };
-    let transition = progress::next(&facts, situation.now);
+    let transition = match &situation.excess {
+        Some(message) if phase == Phase::Running => {
+            Transition::Stop(Cause::breakdown(reasons::RATE_EXCEEDED, message))
+        }
+        _ => progress::next(&facts, situation.now),
+    };
     let mut decision = taken(situation, &facts, transition);
-    decision.effects.splice(0..0, due(&facts));
+    decision.effects.splice(0..0, due(&facts, situation.now));
     decision
 }
 
 /// What a phase needs for as long as it lasts: it is done again after a restart of the operator.
-fn due(facts: &Facts<'_>) -> Option<Effect> {
+fn due(facts: &Facts<'_>, now: Timestamp) -> Option<Effect> {
     match (facts.phase, facts.cause) {
         // The first reason stays.
         (Phase::Stopping, Some(cause)) if facts.session.stop.is_none() => {
             Some(Effect::StopRunners(cause.message().into()))
         }
         (Phase::Collecting, _) if progress::awaits_after(facts.plan, facts.session) => Some(Effect::RunAfter),
+        (Phase::Collecting, None) if progress::awaits_answers(facts.plan, facts.session) => {
+            let (start, end) = span(facts.session, now)?;
+            Some(Effect::HavePrometheusAsked { start, end })
+        }
         _ => None,
     }
 }
@@ -155,7 +168,7 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
                 }
             };
             effects.extend(quench());
-            let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, checks, now);
+            let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, &checks, now);
             finished(&mut state, &outcome, now);
             effects.push(Effect::WriteStatus);
             NEXT_LOOK
@@ -168,17 +181,26 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
 fn checks<'a>(
     situation: &'a Situation,
     facts: &Facts<'_>,
-) -> Result<&'a [upsurge_crds::v1alpha1::PrometheusCheckResult], Option<Effect>> {
-    let asks = facts.plan.test().prometheus.is_some() && facts.cause.is_none();
-    let Some(start) = facts.session.t0.filter(|_| asks) else { return Ok(&[]) };
-    match &situation.checks {
-        Asked::Answered(checks) => Ok(checks),
-        Asked::UnderWay => Err(None),
-        Asked::NotYet => {
-            let end = start.saturating_add(facts.session.elapsed).unwrap_or(situation.now).min(situation.now);
-            Err(Some(Effect::AskPrometheus { start, end }))
-        }
+) -> Result<Cow<'a, [PrometheusCheckResult]>, Option<Effect>> {
+    let asked = facts.plan.test().prometheus.as_ref().filter(|_| facts.cause.is_none());
+    let (Some(spec), Some((start, end))) = (asked, span(facts.session, situation.now)) else {
+        return Ok(Cow::Borrowed(&[]));
+    };
+    if spec.url.is_some() {
+        let answers = facts.session.checks.as_deref();
+        return Ok(Cow::Owned(prometheus_checks::answered(&spec.checks, answers)));
     }
+    match &situation.checks {
+        Asked::Answered(checks) => Ok(Cow::Borrowed(checks)),
+        Asked::UnderWay => Err(None),
+        Asked::NotYet => Err(Some(Effect::AskPrometheus { start, end })),
+    }
+}
+
+/// Start and end of the load.
+fn span(session: &SessionSnapshot, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
+    let start = session.t0?;
+    Some((start, start.saturating_add(session.elapsed).unwrap_or(now).min(now)))
 }
 
 /// The run ends without having been measured.

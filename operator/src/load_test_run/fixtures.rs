@@ -45,7 +45,7 @@ pub fn plan(more: &Value) -> Plan {
     let run = run(more);
     let test = run.spec.test.clone().unwrap();
     let valid = validate(&test).unwrap();
-    Plan::new(&run, &test, valid).unwrap()
+    Plan::new(&run, &test, valid, Default::default()).unwrap()
 }
 
 /// A session in which every runner has said this, and of which nothing else is known.
@@ -75,6 +75,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         stop: None,
         after: None,
         foreign: None,
+        checks: None,
         all_done: false,
         durable: true,
     }

@@ -11,7 +11,11 @@ use k8s_openapi::api::{
     core::v1::{Event, Pod},
 };
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
-use upsurge_core::verdict::Outcome;
+use upsurge_core::{
+    metrics::{Selector, names},
+    policy::{Entry, Sample, Turn},
+    verdict::Outcome,
+};
 use upsurge_crds::{
     LoadTestRun, LoadTestSpec,
     names::{labels, reasons},
@@ -20,7 +24,7 @@ use upsurge_crds::{
 
 use super::{
     apply,
-    decide::{Lookup, Objects, Planned, Situation},
+    decide::{Admission, Lookup, Objects, Planned, Situation},
     plan::{self, Plan},
     pods::{JobState, RunnerPod},
     progress::Cause,
@@ -29,6 +33,7 @@ use super::{
     validate::{self, Obstacle, Target},
 };
 use crate::{
+    collector::{RunKey, SessionSnapshot},
     naming,
     sampling::SamplingError,
     status::{self, WriteError},
@@ -86,17 +91,31 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
     };
     let objects = objects(&context.client, &run, runners).await?;
     let begins = pending && objects.job.is_none() && !run.spec.abort;
+    let admission = match &plan {
+        Some(Ok(plan)) if begins => admission(runs, &run, plan),
+        Some(Ok(plan)) => {
+            context.platform.adopt(entry(&run, plan));
+            Admission::Granted
+        }
+        _ => Admission::Granted,
+    };
+    // Only then: hundreds that wait for their turn need not look at their targets.
+    let looks = begins && admission == Admission::Granted;
     let (test, target) = match (begins, &plan) {
         (false, _) => (Lookup::NotNeeded, None),
-        (true, Some(Ok(plan))) => {
+        (true, Some(Ok(plan))) if looks => {
             (test(&context.client, &run).await?, target(&context.client, &run, plan).await?)
         }
         (true, _) => (test(&context.client, &run).await?, None),
     };
     // Looked at after the pods: a runner's last words come before its pod's end.
     let session = context.sessions.snapshot(&key);
+    let running = run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Running);
+    let excess = session.as_ref().filter(|_| running).and_then(|session| excess(runs, &key, session));
     Ok(Situation {
         now,
+        admission,
+        excess,
         test,
         plan,
         target,
@@ -108,6 +127,38 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
         runner: context.runner.clone(),
         run,
     })
+}
+
+/// What the policy says to a run that has not begun.
+fn admission(runs: &Runs, run: &LoadTestRun, plan: &Plan) -> Admission {
+    let platform = &runs.context.platform;
+    if let Err(message) = platform.check(plan.test(), &plan.valid, &plan.content.namespace) {
+        return Admission::Refused(message);
+    }
+    match platform.turn(entry(run, plan)) {
+        Turn::Begin => Admission::Granted,
+        Turn::Wait(message) => Admission::Queued(message),
+    }
+}
+
+/// The run as the queue knows it.
+fn entry(run: &LoadTestRun, plan: &Plan) -> Entry {
+    Entry {
+        namespace: plan.content.namespace.clone(),
+        name: plan.content.run.clone(),
+        created: run.metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0),
+        runners: plan.content.runners,
+    }
+}
+
+/// Why a run has to stop because its namespace makes too much load.
+fn excess(runs: &Runs, key: &RunKey, session: &SessionSnapshot) -> Option<String> {
+    let sample = Sample {
+        start: session.t0?,
+        elapsed: session.elapsed,
+        requests: session.metrics.count(names::HTTP_REQS, &Selector::default()),
+    };
+    runs.context.platform.measured(&key.namespace, &key.name, sample)
 }
 
 /// The test of a run that lacks something which only the test has.
@@ -127,11 +178,15 @@ async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Optio
 
 /// The plan of a run: what its own copy of the test says, which nobody can change.
 fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planned, Error> {
-    if let Some(plan) = runs.memory.plan(run) {
+    let namespace = run.namespace().unwrap_or_default();
+    let reach = runs.context.platform.policy().rules(&namespace).reach();
+    // What runners were given, or may have been, stays; while nobody was, a new policy makes a new plan.
+    let given = runs.context.sessions.snapshot(&plan::key(run)).is_some();
+    if let Some(plan) = runs.memory.plan(run).filter(|plan| given || plan.content.reach == reach) {
         return Ok(Ok(plan));
     }
     match validate::spec(test) {
-        Ok(valid) => Ok(Ok(runs.memory.keep(Plan::new(run, test, valid).ok_or(Error::NoUid)?))),
+        Ok(valid) => Ok(Ok(runs.memory.keep(Plan::new(run, test, valid, reach).ok_or(Error::NoUid)?))),
         Err(obstacle) => Ok(Err(never(obstacle))),
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt};
 use upsurge_core::{
+    http::ReachRules,
     plan::{self, LoadPlan, Timeline},
     protocol::RunPlan,
     validate::Valid,
@@ -33,14 +34,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans a run of a spec that was found valid. The same each time: `spec.test` of a run can't be changed.
-    pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid) -> Option<Self> {
+    /// Plans a run of a spec that was found valid; its runners may reach what the rules say.
+    pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid, reach: ReachRules) -> Option<Self> {
         let content = RunPlan {
             namespace: run.namespace().unwrap_or_default(),
             run: run.name_any(),
             uid: run.uid()?,
             runners: u32::try_from(test.runner.parallelism).unwrap_or(1).max(1),
             test: plan::with_stop(test.clone()),
+            reach,
         };
         Some(Self {
             base: naming::base(&content.run, &content.uid),

@@ -105,6 +105,12 @@ pub fn awaits_after(plan: &Plan, session: &SessionSnapshot) -> bool {
     !plan.test().after.is_empty() && session.t0.is_some() && session.after.is_none()
 }
 
+/// Whether the test's own Prometheus server is to be asked, and it is not known yet what it said.
+pub fn awaits_answers(plan: &Plan, session: &SessionSnapshot) -> bool {
+    let asks = plan.test().prometheus.as_ref().is_some_and(|prometheus| prometheus.url.is_some());
+    asks && session.t0.is_some() && session.checks.is_none()
+}
+
 /// What comes next for a run whose Job was created.
 pub fn next(facts: &Facts<'_>, now: Timestamp) -> Transition {
     match facts.phase {
@@ -216,10 +222,15 @@ fn collecting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     }
     // Runners leave once they know that their last figures are safe; only then may the session be closed.
     let settled = facts.session.durable && (0..facts.runners()).all(|index| facts.is_quiet(index));
-    let limit = if facts.plan.test().after.is_empty() { SETTLE_LIMIT } else { SETTLE_LIMIT + AFTER_LIMIT };
+    let test = facts.plan.test();
+    let after = if test.after.is_empty() { Duration::ZERO } else { AFTER_LIMIT };
+    let asks = test.prometheus.as_ref().is_some_and(|prometheus| prometheus.url.is_some());
+    let limit = SETTLE_LIMIT + after + if asks { upsurge_prometheus::DEADLINE } else { Duration::ZERO };
     if !settled && !facts.for_longer_than(limit, now) {
         let message = if awaits_after(facts.plan, facts.session) {
             "load has ended; doing the steps of spec.after"
+        } else if facts.cause.is_none() && awaits_answers(facts.plan, facts.session) {
+            "load has ended; asking the server at spec.prometheus.url"
         } else {
             ""
         };

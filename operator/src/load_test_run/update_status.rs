@@ -10,12 +10,13 @@ use upsurge_core::{contract, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
-    v1alpha1::{LoadTestRunStatus, Phase, Verdict},
+    v1alpha1::{EndCauseType, LoadTestRunStatus, Phase, Verdict},
 };
 
 use self::bounds::bounded;
 use super::progress::Cause;
 use crate::{
+    audit::{self, Act},
     context::Context,
     status::{self, WriteError},
 };
@@ -28,6 +29,21 @@ pub fn base(run: &LoadTestRun) -> LoadTestRunStatus {
     status
 }
 
+/// Whether a run waits for its turn.
+pub fn is_queued(status: &LoadTestRunStatus) -> bool {
+    status.phase == Some(Phase::Pending) && status.reason.as_deref() == Some(reasons::QUEUED)
+}
+
+/// The run waits for its turn.
+pub fn queued(status: &mut LoadTestRunStatus, message: &str, now: Timestamp) {
+    if is_queued(status) {
+        status.message = Some(message.to_owned());
+    } else {
+        in_phase(status, Phase::Pending, None, message, now);
+        status.reason = Some(reasons::QUEUED.into());
+    }
+}
+
 /// A phase begins, or goes on with another message.
 pub fn in_phase(
     status: &mut LoadTestRunStatus,
@@ -36,7 +52,8 @@ pub fn in_phase(
     message: &str,
     now: Timestamp,
 ) {
-    if status.phase != Some(phase) {
+    // Whoever waited for its turn begins only now: that uses up none of its time.
+    if status.phase != Some(phase) || is_queued(status) {
         status.phase = Some(phase);
         status.phase_start_time = Some(Time(now));
     }
@@ -113,11 +130,17 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
     if let (None, Some(cause)) = (&old.end_cause, &wanted.end_cause) {
         info!(cause = ?cause.type_, reason = cause.reason, detail = cause.message, "run ends early");
         events.warning(&about, &cause.reason, "Stop", &cause.message).await;
+        if cause.type_ == EndCauseType::Aborted {
+            audit::of_run(events, run, Act::Abort, &cause.message).await;
+        }
     }
     let (Some(phase), true) = (wanted.phase, old.phase != wanted.phase) else { return };
     let reason = wanted.reason.clone().unwrap_or_default();
     let message = wanted.message.clone().unwrap_or_default();
     info!(phase = ?phase, verdict = ?wanted.verdict, reason, detail = message, "run entered a phase");
+    if matches!(reason.as_str(), reasons::POLICY_VIOLATION | reasons::INVALID_SPEC) {
+        audit::of_run(events, run, Act::Refuse, &message).await;
+    }
     if phase == Phase::Finished {
         for warning in &wanted.warnings {
             events.warning(&about, reasons::AFTER_FAILED, "TidyUp", warning).await;

@@ -29,6 +29,7 @@ use upsurge_crds::{
 use super::pending;
 use crate::{
     admin::Readiness,
+    audit,
     collector::RunKey,
     context::Context,
     errors::chain,
@@ -56,6 +57,10 @@ pub async fn run(context: Arc<Context>, namespaces: &[&str], readiness: Readines
         let tests = test_controller(&context, scope.as_deref(), &stop);
         let (runs, store) = run_controller(&shared, scope.clone(), &stop);
         running.extend([tests, runs]);
+        context.platform.know_runs({
+            let store = store.clone();
+            move || under_way(&store)
+        });
         context.metrics.count_runs({
             let store = store.clone();
             move || phases(&store)
@@ -78,7 +83,7 @@ fn test_controller(context: &Arc<Context>, scope: Option<&str>, stop: &Cancellat
     let client = &context.client;
     let (reader, writer) = reflector::store::<DeserializeGuard<LoadTest>>();
     let tests = watcher(api::<DeserializeGuard<LoadTest>>(client, scope), watcher::Config::default())
-        .modify(|test| test.managed_fields_mut().clear())
+        .modify(|test| audit::prune(test.managed_fields_mut()))
         .default_backoff()
         .reflect(writer)
         .applied_objects();
@@ -174,6 +179,15 @@ fn prune(run: &mut DeserializeGuard<LoadTestRun>) {
             ..LoadTestRunStatus::default()
         });
     }
+}
+
+/// Runs that have runner pods, or may have them.
+fn under_way(store: &Store<DeserializeGuard<LoadTestRun>>) -> Vec<(String, String)> {
+    let runs = store.state().into_iter().filter(|run| {
+        let phase = run.0.as_ref().ok().and_then(|run| run.status.as_ref()).and_then(|status| status.phase);
+        !matches!(phase, None | Some(Phase::Pending | Phase::Finished))
+    });
+    runs.map(|run| (run.namespace().unwrap_or_default(), run.name_any())).collect()
 }
 
 fn phases(store: &Store<DeserializeGuard<LoadTestRun>>) -> BTreeMap<String, i64> {

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, env, path::PathBuf};
 
-use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
+use upsurge_core::{
+    files::FILES_DIRECTORY,
+    protocol::{PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+};
 
 /// Where the token is mounted, unless the environment says otherwise.
 const TOKEN_FILE: &str = "/var/run/secrets/upsurge.dev/token";
@@ -24,6 +27,8 @@ pub struct AgentConfig {
     pub token_file: PathBuf,
     /// Values of the secrets by name.
     pub secrets: BTreeMap<String, String>,
+    /// Values of `spec.prometheus.headers` by index.
+    pub prometheus_headers: BTreeMap<usize, String>,
     /// Directory that holds the files of ConfigMaps and Secrets.
     pub files_directory: PathBuf,
     /// Load threads.
@@ -56,6 +61,9 @@ impl AgentConfig {
         let secrets = variables.iter().filter_map(|(name, value)| {
             Some((name.strip_prefix(SECRET_ENV_PREFIX)?.to_owned(), value.clone()))
         });
+        let headers = variables.iter().filter_map(|(name, value)| {
+            Some((name.strip_prefix(PROMETHEUS_HEADER_ENV_PREFIX)?.parse().ok()?, value.clone()))
+        });
         Ok(Self {
             collector_url: get("UPSURGE_COLLECTOR_URL")?.trim_end_matches('/').to_owned(),
             namespace: get("UPSURGE_NAMESPACE")?,
@@ -64,6 +72,7 @@ impl AgentConfig {
             runner: index.parse().map_err(|_| ConfigError::Index(index))?,
             token_file: get("UPSURGE_TOKEN_FILE").map_or_else(|_| TOKEN_FILE.into(), Into::into),
             secrets: secrets.collect(),
+            prometheus_headers: headers.collect(),
             files_directory: get("UPSURGE_FILES_DIR").map_or_else(|_| FILES_DIRECTORY.into(), Into::into),
             threads: upsurge_engine::default_threads(),
         })
@@ -82,6 +91,7 @@ mod tests {
             ("UPSURGE_POD", "spike-1-2-x"),
             ("JOB_COMPLETION_INDEX", "2"),
             ("UPSURGE_SECRET_password", "geheim"),
+            ("UPSURGE_PROMETHEUS_HEADER_1", "Bearer geheim"),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -92,6 +102,7 @@ mod tests {
         assert_eq!((config.runner, config.run.as_str()), (2, "spike-1"));
         assert_eq!(config.collector_url, "http://127.0.0.1:1");
         assert_eq!(config.secrets.get("password").map(String::as_str), Some("geheim"));
+        assert_eq!(config.prometheus_headers.get(&1).map(String::as_str), Some("Bearer geheim"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod link;
 mod load;
 mod pending;
 mod prepare;
+mod prometheus;
 mod session;
 
 use std::process::ExitCode;

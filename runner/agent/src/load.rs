@@ -14,7 +14,9 @@ use tokio::{
     time::{Instant as TokioInstant, sleep, sleep_until, timeout},
 };
 use upsurge_core::{
-    protocol::{AfterOutcome, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION, RunnerEnd},
+    protocol::{
+        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION, RunnerEnd,
+    },
     schedule::Share,
 };
 use upsurge_crds::names::reasons;
@@ -28,6 +30,7 @@ use super::{
     link::{Link, LinkError},
     pending::Pending,
     prepare::Prepared,
+    prometheus::Asking,
 };
 
 /// Time between two messages when only an acknowledgement is waited for.
@@ -74,6 +77,7 @@ pub(super) async fn run(
         due: Notify::new(),
         is_done: Cell::new(false),
     });
+    let asking = Asking::of(config, &prepared);
     let engine = Engine::start(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -96,6 +100,7 @@ pub(super) async fn run(
         begin,
         engine,
         tidying,
+        asking,
         probe: RefCell::default(),
         pending: RefCell::default(),
         end: RefCell::default(),
@@ -107,10 +112,12 @@ pub(super) async fn run(
         report.record(Some(RunnerEnd::Failed { reason: reasons::RUNNER_FAILED.to_owned(), message }));
     }
     let mut tidying = pin!(report.tidy_up());
+    let mut asking = pin!(report.ask());
     tokio::select! {
         ending = report.send_all() => return ending,
         () = report.record_all() => {}
         () = async { tidying.as_mut().await; pending().await } => {}
+        () = async { asking.as_mut().await; pending().await } => {}
         _ = terminate.wait_for(|terminate| *terminate) => {}
     }
     tracing::info!("terminated: the load stops, the rest is reported");
@@ -121,6 +128,12 @@ pub(super) async fn run(
             let _ = timeout(LAST_WORDS, engine.wait()).await;
         }
         report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
+    }
+    if let Some(asking) = report.asking.as_ref().filter(|asking| asking.is_awaited()) {
+        report.asked(
+            asking,
+            asking.unanswered("the runner was terminated (SIGTERM) before there was an answer"),
+        );
     }
     let tidies = report.awaits_after();
     let tidied = async {
@@ -167,6 +180,8 @@ struct Report {
     engine: Option<Engine>,
     /// What this runner does after the load; `None` if that is nothing.
     tidying: Option<Tidying>,
+    /// Whom this runner asks after the load; `None` if that is nobody.
+    asking: Option<Asking>,
     probe: RefCell<GeneratorProbe>,
     pending: RefCell<Pending>,
     /// How the runner ended; set with its last delta.
@@ -217,6 +232,7 @@ impl Report {
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
             after: None,
+            checks: None,
         });
         if done.is_some() {
             self.end.replace(done);
@@ -251,6 +267,29 @@ impl Report {
         self.news.notify_one();
     }
 
+    /// Asks the test's Prometheus server when it is time.
+    async fn ask(&self) {
+        if let Some(asking) = &self.asking {
+            let answers = asking.run().await;
+            if asking.is_awaited() {
+                self.asked(asking, answers);
+            }
+        }
+    }
+
+    /// Adds what it said to what is pending.
+    fn asked(&self, asking: &Asking, answers: Vec<CheckAnswer>) {
+        let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
+        self.pending.borrow_mut().push(Delta { from_ms, to_ms, checks: Some(answers), ..Delta::default() });
+        asking.end();
+        self.news.notify_one();
+    }
+
+    /// Whether the operator still has something to tell this runner to do.
+    fn awaits_orders(&self) -> bool {
+        self.awaits_after() || self.asking.as_ref().is_some_and(Asking::is_awaited)
+    }
+
     /// Whether the steps of `after` are still to be done, or under way.
     fn awaits_after(&self) -> bool {
         self.tidying.as_ref().is_some_and(|tidying| !tidying.is_done.get())
@@ -262,7 +301,7 @@ impl Report {
         let mut farewell = None;
         loop {
             let (more, ended) = (self.pending.borrow().has_more(), self.end.borrow().is_some());
-            if self.pending.borrow().is_done(&self.end.borrow()) && !self.awaits_after() {
+            if self.pending.borrow().is_done(&self.end.borrow()) && !self.awaits_orders() {
                 return self.ending();
             }
             if ended && farewell.get_or_insert_with(Instant::now).elapsed() > LONGEST_FAREWELL {
@@ -281,7 +320,7 @@ impl Report {
                 Ok(()) => {
                     pause = FIRST_PAUSE;
                     // How long the others take is for the collector to judge.
-                    farewell = farewell.filter(|_| !self.awaits_after());
+                    farewell = farewell.filter(|_| !self.awaits_orders());
                 }
                 Err(error @ LinkError::Refused { .. }) => {
                     self.stop(error.to_string());
@@ -310,8 +349,15 @@ impl Report {
         self.pending.borrow_mut().settle(&reply);
         match reply.command {
             DeltaCommand::Continue => {}
-            DeltaCommand::Stop { reason } => self.stop(reason),
+            DeltaCommand::Stop { reason } => {
+                // Of a load that was cut short nobody asks.
+                self.asking.iter().for_each(Asking::end);
+                self.stop(reason);
+            }
             DeltaCommand::RunAfter => self.tidying.iter().for_each(|tidying| tidying.due.notify_one()),
+            DeltaCommand::AskPrometheus { start, end } => {
+                self.asking.iter().for_each(|asking| asking.begin(start, end));
+            }
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ impl Pending {
             last.generator.merge(&delta.generator);
             last.done = delta.done.or(last.done.take());
             last.after = delta.after.or(last.after.take());
+            last.checks = delta.checks.or(last.checks.take());
             return;
         }
         self.numbered += 1;

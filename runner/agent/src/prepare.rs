@@ -44,9 +44,9 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unready> {
     let prepared = compile(config, plan).await?;
     for attempt in 1.. {
-        match engine::preflight(&prepared.test).await {
+        match engine::preflight(&prepared.test, &prepared.valid.http.reach).await {
             Ok(()) => break,
-            Err(unready) if attempt == PREFLIGHT_ATTEMPTS || unready.reason == reasons::INVALID_SPEC => {
+            Err(unready) if attempt == PREFLIGHT_ATTEMPTS || is_final(unready.reason) => {
                 return Err(unready);
             }
             Err(unready) => {
@@ -63,16 +63,25 @@ pub(super) async fn prepare(config: &AgentConfig, plan: RunPlan) -> Result<Prepa
     Ok(prepared)
 }
 
+/// Whether looking again is of no use.
+fn is_final(reason: &str) -> bool {
+    matches!(reason, reasons::INVALID_SPEC | reasons::POLICY_VIOLATION)
+}
+
 async fn compile(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unready> {
+    let failed = |message: String| Unready { reason: reasons::RUNNER_FAILED, message };
     if plan.namespace != config.namespace || plan.run != config.run {
         let (found, expected) =
             (format!("{}/{}", plan.namespace, plan.run), format!("{}/{}", config.namespace, config.run));
         let message = format!("the collector gave the plan of run {found}, not of {expected}");
-        return Err(Unready { reason: reasons::RUNNER_FAILED, message });
+        return Err(failed(message));
     }
     let invalid = |message: String| Unready { reason: reasons::INVALID_SPEC, message };
-    let valid = validate(&plan.test)
+    let mut valid = validate(&plan.test)
         .map_err(|errors| invalid(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    // A policy that can't be read must not be taken for none.
+    valid.http.reach =
+        plan.reach.compile().map_err(|error| failed(format!("the plan's policy can't be read: {error}")))?;
     let (test, valid) = (Arc::new(plan.test), Arc::new(valid));
     let files = files(config, &test).await?;
     engine::check(&valid, &test, &config.secrets, &files).map_err(|error| invalid(error.to_string()))?;

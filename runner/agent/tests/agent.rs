@@ -15,6 +15,8 @@ mod server;
 mod after;
 #[path = "agent/collector.rs"]
 mod collector;
+#[path = "agent/prometheus.rs"]
+mod prometheus;
 #[path = "agent/replicas.rs"]
 mod replicas;
 
@@ -55,6 +57,7 @@ fn agent(name: &str, collector: &Collector, test: Value) -> (AgentConfig, Scratc
         uid: "u".into(),
         runners: 1,
         test: serde_json::from_value(test).unwrap(),
+        reach: Default::default(),
     };
     collector.seen.lock().unwrap().plan = Some(plan);
     std::fs::write(directory.join("token"), "t0ken\n").unwrap();
@@ -67,6 +70,7 @@ fn agent(name: &str, collector: &Collector, test: Value) -> (AgentConfig, Scratc
         token_file: directory.join("token"),
         files_directory: "/nonexistent".into(),
         secrets: BTreeMap::new(),
+        prometheus_headers: BTreeMap::new(),
         threads: 1,
     };
     (config, Scratch(directory))

@@ -28,6 +28,8 @@ mod network;
 mod once;
 #[path = "engine/pacing.rs"]
 mod pacing;
+#[path = "engine/policy.rs"]
+mod policy;
 #[path = "engine/sharing.rs"]
 mod sharing;
 #[path = "engine/steps.rs"]

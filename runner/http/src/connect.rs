@@ -79,6 +79,7 @@ impl Connector {
         if settings.block_hosts.iter().any(|pattern| pattern.matches(&origin.host)) {
             return Err(TransportError::BlockedHost(origin.host.clone()));
         }
+        settings.reach.host(&origin.host)?;
         let tunnels = origin.tls || settings.version == HttpVersion::Http2;
         let proxy = self.setup.proxies.find(origin, tunnels);
         let stream = self.reach(origin, proxy.map(|proxy| &**proxy), timings).await?;
@@ -134,6 +135,8 @@ impl Connector {
         timings: &mut Timings,
     ) -> Result<TcpStream, TransportError> {
         let (host, port) = proxy.map_or((&origin.host, origin.port), |proxy| (&proxy.host, proxy.port));
+        let reach = &self.setup.settings.reach;
+        reach.host(host)?;
         let addresses = self
             .resolver
             .resolve(host, port)
@@ -146,6 +149,11 @@ impl Connector {
         for address in addresses {
             if blocked(address.ip()) {
                 last = TransportError::BlockedIp(address.ip());
+                continue;
+            }
+            // The very address that is dialled: what the name led to a moment ago does not matter.
+            if let Err(forbidden) = reach.address(address.ip()) {
+                last = forbidden.into();
                 continue;
             }
             match self.dial(address).await {

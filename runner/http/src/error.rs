@@ -3,7 +3,7 @@
 use std::{io, net::IpAddr, time::Duration};
 
 use rustls::CertificateError;
-use upsurge_core::metrics::names;
+use upsurge_core::{http::Forbidden, metrics::names};
 use upsurge_system::generator::is_exhausted;
 
 use super::{coding::DecodeError, h1::H1Error, h2::H2Error};
@@ -27,9 +27,9 @@ pub enum ErrorKind {
     UnknownAuthority,
     /// The server's certificate is for another host.
     WrongHost,
-    /// The test forbids the host.
+    /// The test, or the platform's policy, forbids the host.
     BlockedHost,
-    /// The test forbids the address.
+    /// The test, or the platform's policy, forbids the address.
     BlockedIp,
     /// There was no connection in time.
     ConnectTimeout,
@@ -147,6 +147,9 @@ pub enum TransportError {
     /// The test forbids the address.
     #[error("{0} is blocked (spec.http.blockIps)")]
     BlockedIp(IpAddr),
+    /// The platform's policy forbids the host or the address.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// The proxy did not help.
     #[error("{0}")]
     Proxy(String),
@@ -201,7 +204,10 @@ impl TransportError {
             },
             Self::ConnectTimeout(_) => ErrorKind::ConnectTimeout,
             Self::BlockedHost(_) => ErrorKind::BlockedHost,
-            Self::BlockedIp(_) => ErrorKind::BlockedIp,
+            Self::BlockedIp(_) | Self::Forbidden(Forbidden::Address(_) | Forbidden::Blocked(_)) => {
+                ErrorKind::BlockedIp
+            }
+            Self::Forbidden(Forbidden::Host(_)) => ErrorKind::BlockedHost,
             Self::Proxy(_) => ErrorKind::Proxy,
             Self::NoHttp2 => ErrorKind::Protocol,
             Self::H2(error) => of_h2(error),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use upsurge_core::protocol::{AfterOutcome, RunnerEnd};
+use upsurge_core::protocol::{AfterOutcome, CheckAnswer, RunnerEnd};
 use upsurge_crds::v1alpha1::ThresholdResult;
 
 use crate::collector::totals::Totals;
@@ -25,6 +25,9 @@ pub struct Durable {
     /// The first series that a runner reported with names which the test does not have, in words.
     #[serde(default)]
     pub foreign: Option<String>,
+    /// What the test's Prometheus server said, once it was asked.
+    #[serde(default)]
+    pub checks: Option<Vec<CheckAnswer>>,
     /// Each runner, by index.
     pub runners: Vec<DurableRunner>,
     /// The merged figures.

@@ -80,6 +80,7 @@ impl Runner {
             generator,
             done,
             after: None,
+            checks: None,
         };
         self.kept.push(delta.clone());
         delta

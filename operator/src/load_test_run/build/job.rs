@@ -15,8 +15,12 @@ use k8s_openapi::{
     apimachinery::pkg::api::resource::Quantity,
 };
 use kube::api::ObjectMeta;
-use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
+use upsurge_core::{
+    files::FILES_DIRECTORY,
+    protocol::{PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+};
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
+use upsurge_crds::v1alpha1::SecretKeyRef;
 
 use super::{files, metadata};
 use crate::{
@@ -146,19 +150,24 @@ fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
             value_from: Some(EnvVarSource { field_ref: Some(pod), ..EnvVarSource::default() }),
         },
     ];
-    for secret in &plan.test().secrets {
-        let key = SecretKeySelector {
-            name: secret.secret_key_ref.name.clone(),
-            key: secret.secret_key_ref.key.clone(),
-            optional: Some(false),
-        };
-        variables.push(EnvVar {
-            name: format!("{SECRET_ENV_PREFIX}{}", secret.name),
-            value: None,
-            value_from: Some(EnvVarSource { secret_key_ref: Some(key), ..EnvVarSource::default() }),
-        });
-    }
+    let secrets = plan.test().secrets.iter();
+    variables.extend(
+        secrets.map(|secret| {
+            secret_value(format!("{SECRET_ENV_PREFIX}{}", secret.name), &secret.secret_key_ref)
+        }),
+    );
+    let headers = plan.test().prometheus.iter().flat_map(|prometheus| &prometheus.headers).enumerate();
+    variables.extend(headers.map(|(index, header)| {
+        secret_value(format!("{PROMETHEUS_HEADER_ENV_PREFIX}{index}"), &header.value_from.secret_key_ref)
+    }));
     variables
+}
+
+fn secret_value(name: String, reference: &SecretKeyRef) -> EnvVar {
+    let key =
+        SecretKeySelector { name: reference.name.clone(), key: reference.key.clone(), optional: Some(false) };
+    let source = EnvVarSource { secret_key_ref: Some(key), ..EnvVarSource::default() };
+    EnvVar { name, value: None, value_from: Some(source) }
 }
 
 /// Requests that any node has room for. There is no CPU limit: throttling would distort the pacing.

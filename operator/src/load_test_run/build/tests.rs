@@ -78,6 +78,19 @@ fn runners_are_told_all_that_they_need() {
 }
 
 #[test]
+fn headers_for_prometheus_come_from_the_tenants_secrets() {
+    let reference = json!({"secretKeyRef": {"name": "prometheus", "key": "authorization"}});
+    let prometheus = json!({"url": "http://p:9090", "headers": [{"name": "Authorization", "valueFrom": reference}],
+        "checks": [{"name": "up", "query": "up", "condition": "> 0"}]});
+    let pod = pod(&built(&json!({"prometheus": prometheus})).job);
+    let environment = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let variable =
+        environment.iter().find(|variable| variable["name"] == "UPSURGE_PROMETHEUS_HEADER_0").unwrap();
+    let key = json!({"name": "prometheus", "key": "authorization", "optional": false});
+    assert_eq!(variable["valueFrom"]["secretKeyRef"], key);
+}
+
+#[test]
 fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
     let modest = pod(&built(&json!({})).job);
     assert_eq!(

@@ -27,6 +27,7 @@ fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
         Effect::StopRunners("because".into()),
         Effect::RunAfter,
         Effect::Quench,
+        Effect::HavePrometheusAsked { start: now, end: now },
         Effect::AskPrometheus { start: now, end: now },
         Effect::CloseSession,
         Effect::DropCheckpoint,

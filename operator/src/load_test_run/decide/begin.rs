@@ -10,16 +10,18 @@ use upsurge_crds::{
     v1alpha1::{Phase, Verdict},
 };
 
-use super::{Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by};
+use super::{Admission, Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by};
 use crate::load_test_run::{
     apply, build,
     progress::Cause,
-    update_status::{base, in_phase},
+    update_status::{base, in_phase, is_queued, queued},
     validate::{self, Obstacle},
 };
 
 /// Time between two looks at a target that is not quiet.
 const QUIET_LOOK: Duration = Duration::from_secs(1);
+/// Time between two looks of a run that waits for its turn. There may be hundreds of them.
+const QUEUE_LOOK: Duration = Duration::from_secs(5);
 
 /// What comes next for a run that has no Job yet, as far as its status tells.
 pub fn decide(situation: &Situation) -> Decision {
@@ -63,9 +65,16 @@ fn create(situation: &Situation) -> Decision {
             return error(situation, reasons::INVALID_SPEC, message);
         }
     };
+    match &situation.admission {
+        Admission::Granted => {}
+        Admission::Refused(message) => return error(situation, reasons::POLICY_VIOLATION, message),
+        Admission::Queued(message) => return queue(situation, message),
+    }
     if let Some(target) = &situation.target {
         let since =
             run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
+        // The wait for its turn is none for the target.
+        let since = since.filter(|_| !run.status.as_ref().is_some_and(is_queued));
         let waited = since.map_or(Duration::ZERO, |since| validate::since(since, situation.now));
         match validate::target(plan.test(), target, waited) {
             Ok(()) => {}
@@ -110,6 +119,12 @@ fn wait(situation: &Situation, message: &str) -> Decision {
     let mut state = base(&situation.run);
     in_phase(&mut state, Phase::Pending, None, message, situation.now);
     Decision::new(state, vec![Effect::WriteStatus], Look::After(QUIET_LOOK))
+}
+
+fn queue(situation: &Situation, message: &str) -> Decision {
+    let mut state = base(&situation.run);
+    queued(&mut state, message, situation.now);
+    Decision::new(state, vec![Effect::WriteStatus], Look::After(QUEUE_LOOK))
 }
 
 fn error(situation: &Situation, reason: &str, message: impl Into<String>) -> Decision {

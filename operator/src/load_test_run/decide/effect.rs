@@ -31,7 +31,15 @@ pub enum Effect {
     RunAfter,
     /// End pods that are still there.
     Quench,
-    /// Ask Prometheus about the load, which lasted from one instant to the other.
+    /// Have runner 0 ask the Prometheus server that the test names about the load, which lasted from one instant to the
+    /// other.
+    HavePrometheusAsked {
+        /// Start of the load.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
+    /// Ask the platform's Prometheus server about the load, which lasted from one instant to the other.
     AskPrometheus {
         /// Start of the load.
         start: Timestamp,

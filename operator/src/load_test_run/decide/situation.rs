@@ -38,6 +38,10 @@ pub struct Situation {
     pub figures_due: bool,
     /// What Prometheus says about the load.
     pub checks: Asked,
+    /// Whether the platform's policy lets the run begin.
+    pub admission: Admission,
+    /// Why the run has to stop because its namespace makes more load than the policy allows.
+    pub excess: Option<String>,
     /// Why an effect that was decided on a moment ago can't be had.
     pub refusal: Option<Cause>,
     /// How runner pods are made.
@@ -46,6 +50,17 @@ pub struct Situation {
 
 /// A plan, or how the run ends because there can be none.
 pub type Planned = Result<Arc<Plan>, Outcome>;
+
+/// What the platform's policy says to a run that is about to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It may, or has begun already.
+    Granted,
+    /// It never may; why not, and whom to ask.
+    Refused(String),
+    /// Not yet: others are first.
+    Queued(String),
+}
 
 /// Whether a test is there.
 #[derive(Clone, Debug, PartialEq)]

@@ -75,6 +75,16 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
 #[case::made_by_hand(Story { by_hand: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
 #[case::with_steps_after(Story { after: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
 #[case::with_checks(Story { checks: true, ..Story::of(Event::None) }, Verdict::Inconclusive, reasons::CHECK_UNANSWERED)]
+#[case::with_checks_of_its_own_server(
+    Story { checks: true, own_server: true, after: true, ..Story::of(Event::None) },
+    Verdict::Inconclusive,
+    reasons::CHECK_UNANSWERED
+)]
+#[case::aborted_with_checks_of_its_own_server(
+    Story { checks: true, own_server: true, ..Story::of(Event::AbortIn(Phase::Running)) },
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
 #[case::aborted_at_once(Story::of(Event::AbortIn(Phase::Pending)), Verdict::Aborted, reasons::ABORTED)]
 #[case::aborted_while_pods_come(
     Story::of(Event::AbortIn(Phase::Preparing)),
@@ -117,6 +127,85 @@ fn a_run_ends_the_same_whenever_its_operator_is_killed(
         let (again, _) = played(&story, Some(effects));
         assert_eq!(again, end, "killed after {effects} effects, the last {:?}", done[effects - 1]);
     }
+}
+
+/// One step; gives the effects.
+fn step(world: &mut World) -> Decision {
+    world.turn();
+    let decision = decide(&world.situation(None));
+    decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
+    decision
+}
+
+#[test]
+fn what_the_policy_refuses_ends_before_there_is_anything() {
+    let mut world = World::new(&Story::of(Event::None));
+    world.admission = Admission::Refused("spec.runner.image …; ask us".into());
+    assert_eq!(step(&mut world).effects, [Effect::WriteStatus]);
+    let status = base(&world.run);
+    assert_eq!(
+        (status.verdict, status.reason.as_deref()),
+        (Some(Verdict::Error), Some(reasons::POLICY_VIOLATION))
+    );
+    assert!(status.message.unwrap().contains("ask us"));
+}
+
+#[test]
+fn waiting_for_its_turn_uses_up_no_time_of_a_run() {
+    let mut world = World::new(&Story::of(Event::None));
+    world.admission = Admission::Queued("behind run a".into());
+    for _ in 0..3 {
+        assert_eq!(step(&mut world).effects, [Effect::WriteStatus]);
+        let status = base(&world.run);
+        assert_eq!((status.phase, status.reason.as_deref()), (Some(Phase::Pending), Some(reasons::QUEUED)));
+        assert_eq!(status.message.as_deref(), Some("behind run a"));
+        world.pass(Duration::from_secs(3_600));
+    }
+    world.admission = Admission::Granted;
+    while base(&world.run).phase == Some(Phase::Pending) {
+        step(&mut world);
+    }
+    let status = base(&world.run);
+    assert_eq!(status.phase_start_time.map(|time| time.0), Some(world.now()));
+    assert_eq!(status.reason.as_deref(), Some("Preparing"));
+}
+
+#[test]
+fn a_run_that_waits_for_its_turn_can_be_aborted() {
+    let mut world = World::new(&Story::of(Event::AbortIn(Phase::Pending)));
+    world.admission = Admission::Queued("behind run a".into());
+    step(&mut world);
+    assert_eq!(base(&world.run).verdict, Some(Verdict::Aborted));
+}
+
+#[test]
+fn too_much_load_stops_a_run_that_is_under_way() {
+    let mut world = World::new(&Story::of(Event::None));
+    while !world.is_finished() {
+        let decision = step(&mut world);
+        if base(&world.run).phase == Some(Phase::Running) {
+            world.excess = Some("5000 requests/s".into());
+        }
+        if let Look::After(wait) = decision.look {
+            world.pass(wait);
+        }
+    }
+    let status = base(&world.run);
+    assert_eq!(
+        (status.verdict, status.reason.as_deref()),
+        (Some(Verdict::Error), Some(reasons::RATE_EXCEEDED))
+    );
+    assert!(status.message.unwrap().contains("5000 requests/s"));
+    assert_eq!(world.pods_at_work(), 0);
+}
+
+#[test]
+fn a_server_that_the_test_names_is_asked_by_a_runner_and_not_by_the_operator() {
+    let story = Story { checks: true, own_server: true, ..Story::of(Event::None) };
+    let (end, done) = played(&story, None);
+    assert_eq!(end.checks, 1);
+    assert!(done.iter().any(|effect| matches!(effect, Effect::HavePrometheusAsked { .. })));
+    assert!(!done.iter().any(|effect| matches!(effect, Effect::AskPrometheus { .. })));
 }
 
 #[test]

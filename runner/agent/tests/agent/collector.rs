@@ -10,8 +10,8 @@ use upsurge_core::{
     intake::{Batch, Intake},
     metrics::{Metrics, Selector},
     protocol::{
-        AfterOutcome, BeforeOutcome, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand,
-        HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
+        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello,
+        HelloCommand, HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
     },
     validate::validate,
 };
@@ -44,6 +44,8 @@ pub struct Seen {
     pub run_after: bool,
     /// Versions that it says it serves, other than the usual ones.
     pub serves: Option<Versions>,
+    /// Begin and end of the load, once the server of the test is to be asked.
+    pub ask_prometheus: Option<(i64, i64)>,
 }
 
 pub struct Collector {
@@ -138,6 +140,11 @@ impl Seen {
         self.deltas.values().find_map(|delta| delta.after.clone())
     }
 
+    /// What the server of the test said.
+    pub fn checks(&self) -> Option<Vec<CheckAnswer>> {
+        self.deltas.values().find_map(|delta| delta.checks.clone())
+    }
+
     fn answer(&mut self, arrived: &Arrived) -> Answer {
         assert_eq!(arrived.headers["authorization"], "Bearer t0ken");
         match arrived.target.as_str() {
@@ -224,7 +231,12 @@ impl Seen {
             // Told again, as long as the outcome has not come.
             _ if self.run_after && self.ended() && self.after().is_none() => DeltaCommand::RunAfter,
             Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
-            None => DeltaCommand::Continue,
+            None => match self.ask_prometheus {
+                Some((start, end)) if self.ended() && self.checks().is_none() => {
+                    DeltaCommand::AskPrometheus { start, end }
+                }
+                _ => DeltaCommand::Continue,
+            },
         };
         let reply = DeltaReply { acknowledged: self.acknowledged, received, command };
         server::json(serde_json::to_vec(&reply).unwrap())

@@ -150,7 +150,7 @@ async fn prepare(
     secrets: &BTreeMap<String, String>,
     files: &Files,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Breakdown> {
-    engine::preflight(test)
+    engine::preflight(test, &valid.http.reach)
         .await
         .map_err(|unready| Breakdown { reason: unready.reason.into(), message: unready.message })?;
     engine::run_before(valid, test, secrets, files)

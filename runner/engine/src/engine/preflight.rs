@@ -5,6 +5,7 @@ use std::{io, time::Duration};
 
 use http::Uri;
 use tokio::net::{TcpStream, lookup_host};
+use upsurge_core::http::{Forbidden, Reach};
 use upsurge_crds::{names::reasons, v1alpha1::LoadTestSpec};
 use upsurge_http::origin::Origin;
 
@@ -25,8 +26,8 @@ pub struct Unready {
 /// target that does not answer in time is only logged: it may answer later.
 ///
 /// # Errors
-/// `InvalidSpec`, `TargetUnresolved` or `TargetUnreachable`, with what to do.
-pub async fn preflight(test: &LoadTestSpec) -> Result<(), Unready> {
+/// `InvalidSpec`, `PolicyViolation`, `TargetUnresolved` or `TargetUnreachable`, with what to do.
+pub async fn preflight(test: &LoadTestSpec, reach: &Reach) -> Result<(), Unready> {
     let url = &test.target.base_url;
     let invalid = |error: String| Unready {
         reason: reasons::INVALID_SPEC,
@@ -46,6 +47,11 @@ pub async fn preflight(test: &LoadTestSpec) -> Result<(), Unready> {
         return Ok(());
     }
     let (host, port) = (origin.host.as_str(), origin.port);
+    let forbidden = |forbidden: Forbidden| Unready {
+        reason: reasons::POLICY_VIOLATION,
+        message: format!("spec.target.baseUrl {url}: {forbidden}"),
+    };
+    reach.host(host).map_err(forbidden)?;
     let unresolved = |problem: String| Unready {
         reason: reasons::TARGET_UNRESOLVED,
         message: format!(
@@ -61,6 +67,9 @@ pub async fn preflight(test: &LoadTestSpec) -> Result<(), Unready> {
             Err(_) => return Err(unresolved(format!("no answer within {} s", LONGEST_WAIT.as_secs()))),
         },
     };
+    for address in &addresses {
+        reach.address(address.ip()).map_err(forbidden)?;
+    }
     let mut last = None;
     for address in &addresses {
         match tokio::time::timeout(LONGEST_WAIT, TcpStream::connect(address)).await {

@@ -136,7 +136,7 @@ fn hosts_are_where_the_test_says() {
     let mut test = spec("http://www.shop.test", times(1), json!([{"request": {"url": "/"}}]));
     test["http"] = hosts;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(preflight(&config(test).test)).unwrap();
+    runtime.block_on(preflight(&config(test).test, &Default::default())).unwrap();
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Value, json};
-use upsurge_core::metrics::Selector;
+use upsurge_core::{http::Reach, metrics::Selector};
 use upsurge_engine::{preflight, run_before};
 
 use crate::{
@@ -229,10 +229,10 @@ async fn preflight_tells_unresolved_from_unreachable() {
         Arc::clone(&config.test)
     };
     let server = Server::simple();
-    assert_eq!(preflight(&test(&server.url())).await, Ok(()));
-    let unresolved = preflight(&test("http://nowhere.invalid:8080")).await.unwrap_err();
+    assert_eq!(preflight(&test(&server.url()), &Reach::default()).await, Ok(()));
+    let unresolved = preflight(&test("http://nowhere.invalid:8080"), &Reach::default()).await.unwrap_err();
     assert_eq!(unresolved.reason, "TargetUnresolved");
     assert!(unresolved.message.contains("nowhere.invalid"), "{unresolved}");
-    let unreachable = preflight(&test("http://127.0.0.1:1")).await.unwrap_err();
+    let unreachable = preflight(&test("http://127.0.0.1:1"), &Reach::default()).await.unwrap_err();
     assert_eq!(unreachable.reason, "TargetUnreachable");
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use upsurge_core::{
     checks,
     metrics::{SeriesKey, Sink, Tags},
-    protocol::{AfterOutcome, Readiness, RunnerEnd},
+    protocol::{AfterOutcome, CheckAnswer, Readiness, RunnerEnd},
     validate::validate,
 };
 use upsurge_crds::{
@@ -17,14 +17,14 @@ use upsurge_crds::{
     v1alpha1::{LoadTestRunStatus, Phase, ThresholdResult},
 };
 
-use super::super::{Asked, Effect, Lookup, Objects, Situation};
+use super::super::{Admission, Asked, Effect, Lookup, Objects, Situation};
 use crate::{
     collector::SessionSnapshot,
     load_test_run::{
         fixtures::{self, at},
         plan::Plan,
         pods::{JobState, PodEnd, RunnerPod},
-        progress::Cause,
+        progress::{self, Cause},
     },
     naming,
     settings::RunnerDefaults,
@@ -50,11 +50,13 @@ pub struct Story {
     pub by_hand: bool,
     pub after: bool,
     pub checks: bool,
+    /// Whether the test names the server itself.
+    pub own_server: bool,
 }
 
 impl Story {
     pub fn of(event: Event) -> Self {
-        Self { event, then: Event::None, by_hand: false, after: false, checks: false }
+        Self { event, then: Event::None, by_hand: false, after: false, checks: false, own_server: false }
     }
 }
 
@@ -79,6 +81,10 @@ pub struct World {
     told: Option<String>,
     after_is_due: bool,
     asked: Asked,
+    asks_runner: bool,
+    /// What the policy says.
+    pub admission: Admission,
+    pub excess: Option<String>,
 }
 
 impl World {
@@ -92,7 +98,8 @@ impl World {
             more["after"] = json!([{"request": {"name": "tidy up", "url": "/"}}]);
         }
         if story.checks {
-            more["prometheus"] = json!({"url": "http://prometheus",
+            let server = if story.own_server { "url" } else { "server" };
+            more["prometheus"] = json!({server: "http://prometheus",
                 "checks": [{"name": "up", "query": "up", "aggregate": "avg", "condition": "< 1"}]});
         }
         let mut run = fixtures::run(&more);
@@ -102,7 +109,7 @@ impl World {
             "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid"}, "spec": spec
         }))
         .unwrap();
-        let plan = Arc::new(Plan::new(&run, &spec, validate(&spec).unwrap()).unwrap());
+        let plan = Arc::new(Plan::new(&run, &spec, validate(&spec).unwrap(), Default::default()).unwrap());
         if story.by_hand {
             run.spec.test = None;
         } else {
@@ -124,6 +131,9 @@ impl World {
             told: None,
             after_is_due: false,
             asked: Asked::NotYet,
+            asks_runner: false,
+            admission: Admission::Granted,
+            excess: None,
         }
     }
 
@@ -183,7 +193,10 @@ impl World {
                 && !self.plan.test().after.is_empty()
                 && self.session.t0.is_some()
                 && self.session.after.is_none();
-            if view.end.is_some() && !tidies && pod.end.is_none() {
+            let asks = pod.index == 0
+                && progress::awaits_answers(&self.plan, &self.session)
+                && self.session.stop.is_none();
+            if view.end.is_some() && !tidies && !asks && pod.end.is_none() {
                 (pod.running, pod.end) = (false, Some(PodEnd { exit_code: Some(0), ..PodEnd::default() }));
             }
         }
@@ -230,6 +243,9 @@ impl World {
         if self.after_is_due && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
             self.session.after = Some(AfterOutcome { result: Ok(()) });
         }
+        if self.asks_runner && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
+            self.session.checks = Some(vec![CheckAnswer::Problem("no answer".into())]);
+        }
         self.session.all_done = self.session.runners.iter().all(|view| view.end.is_some());
     }
 
@@ -265,6 +281,8 @@ impl World {
             objects: Objects { job: self.job.clone(), pods: self.pods.clone(), forbidden: None },
             session: self.is_open.then(|| self.session.clone()),
             figures_due: true,
+            admission: self.admission.clone(),
+            excess: self.excess.clone(),
             checks: self.asked.clone(),
             refusal,
             runner: RunnerDefaults {
@@ -309,6 +327,7 @@ impl World {
             Effect::RunAfter => self.after_is_due = true,
             Effect::Quench => self.suspended = true,
             Effect::AskPrometheus { .. } => self.asked = Asked::UnderWay,
+            Effect::HavePrometheusAsked { .. } => self.asks_runner = true,
             Effect::ApplyGroundwork(_) | Effect::DropCheckpoint | Effect::Forget => {}
             Effect::CloseSession => self.is_open = false,
         }
@@ -318,6 +337,7 @@ impl World {
     /// All that is not durable is lost, and another operator takes over.
     pub fn kill_operator(&mut self) {
         (self.is_open, self.told, self.after_is_due, self.asked) = (false, None, false, Asked::NotYet);
+        self.asks_runner = false;
         for view in &mut self.session.runners {
             (view.readiness, view.last_seen) = (None, None);
         }

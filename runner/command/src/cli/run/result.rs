@@ -182,9 +182,7 @@ fn not_judged(test: &LoadTestSpec) -> Vec<String> {
     }
     if let Some(prometheus) = &test.prometheus {
         let count = prometheus.checks.len();
-        parts.push(format!(
-            "spec.prometheus: its {count} checks are only asked for by the operator, in a cluster"
-        ));
+        parts.push(format!("spec.prometheus: its {count} checks are only asked for in a cluster"));
     }
     parts
 }

@@ -1,0 +1,242 @@
+//! Whether a test is allowed in a namespace, as far as that can be told before it runs: addresses that names lead to,
+//! and URLs that are put together at run time, are for the runners to judge, by the same rules.
+
+use std::fmt;
+
+use http::Uri;
+use upsurge_crds::LoadTestSpec;
+
+use super::{Pattern, Policy, Rule, Rules};
+use crate::{
+    files::{self, FileKind},
+    http::{Forbidden, Reach},
+    scenario::{Request, requests},
+    template::{Piece, Template},
+    validate::Valid,
+};
+
+/// Entries of a list that a refusal shows.
+const SHOWN: usize = 5;
+
+/// What the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field} {asked}, which {rule} does not allow{allowed}")]
+pub struct Refusal {
+    /// Path of the rule.
+    pub rule: String,
+    /// Path of the field of the test.
+    pub field: String,
+    /// What it asks for, as the end of "spec.… asks for".
+    pub asked: String,
+    /// What would be allowed, in brackets, as far as that can be listed.
+    pub allowed: String,
+}
+
+/// Checks a test against a policy.
+///
+/// # Errors
+/// All that is not allowed, and whom to ask.
+pub fn check(
+    test: &LoadTestSpec,
+    valid: &Valid,
+    policy: &Policy,
+    namespace: &str,
+) -> Result<(), Vec<Refusal>> {
+    let rules = policy.rules(namespace);
+    let mut checker = Checker { test, policy, rules, refusals: Vec::new() };
+    // Patterns and networks were read when the policy was.
+    if let Ok(reach) = checker.rules.reach().compile() {
+        checker.urls(valid, &reach);
+        checker.addresses(valid, &reach);
+    }
+    checker.prometheus();
+    checker.images();
+    checker.secrets();
+    checker.size(valid);
+    if checker.refusals.is_empty() { Ok(()) } else { Err(checker.refusals) }
+}
+
+struct Checker<'a> {
+    test: &'a LoadTestSpec,
+    policy: &'a Policy,
+    rules: Rules,
+    refusals: Vec<Refusal>,
+}
+
+impl Checker<'_> {
+    fn urls(&mut self, valid: &Valid, reach: &Reach) {
+        self.url("spec.target.baseUrl", &self.test.target.base_url, reach);
+        let once = [("spec.before", &valid.scenarios.before), ("spec.after", &valid.scenarios.after)];
+        for (path, steps) in once {
+            for request in requests(steps) {
+                self.request(path, request, reach);
+            }
+        }
+        for (scenario, request) in valid.scenarios.requests() {
+            self.request(&format!("spec.scenarios, {}", scenario.name), request, reach);
+        }
+        let proxy = &valid.http.proxy;
+        for (field, template) in [("http", &proxy.http), ("https", &proxy.https)] {
+            if let Some(url) = template.as_ref().and_then(origin) {
+                self.url(&format!("spec.http.proxy.{field}"), &url, reach);
+            }
+        }
+    }
+
+    fn request(&mut self, path: &str, request: &Request, reach: &Reach) {
+        if let Some(url) = origin(&request.url) {
+            self.url(&format!("{path}: the URL of request {:?}", request.name), &url, reach);
+        }
+    }
+
+    fn url(&mut self, field: &str, url: &str, reach: &Reach) {
+        let uri = url.parse::<Uri>();
+        // A URL that is none leads nowhere.
+        let Some(host) = uri.as_ref().ok().and_then(Uri::host) else { return };
+        if let Err(forbidden) = reach.host(host) {
+            self.forbidden(field, &format!("leads to {host}"), &forbidden);
+        }
+    }
+
+    fn addresses(&mut self, valid: &Valid, reach: &Reach) {
+        for entry in &valid.http.hosts {
+            if let Err(forbidden) = reach.redirected(entry.address) {
+                self.forbidden("spec.http.hosts", &format!("sends a name to {}", entry.address), &forbidden);
+            }
+        }
+    }
+
+    fn forbidden(&mut self, field: &str, asked: &str, forbidden: &Forbidden) {
+        let rule = match forbidden {
+            Forbidden::Host(_) => &self.rules.target_hosts,
+            Forbidden::Address(_) => &self.rules.target_networks,
+            Forbidden::Blocked(_) => &self.rules.blocked_networks,
+        };
+        let Some(rule) = rule.clone() else { return };
+        let allowed = match forbidden {
+            Forbidden::Blocked(_) => String::new(),
+            _ => listed(rule.value.iter().map(String::as_str)),
+        };
+        self.refuse(&rule, field, asked, allowed);
+    }
+
+    fn prometheus(&mut self) {
+        let Some(prometheus) = &self.test.prometheus else { return };
+        if let Some(url) = &prometheus.url
+            && let Ok(reach) = self.rules.reach().compile()
+        {
+            self.url("spec.prometheus.url", url, &reach);
+        }
+        let Some(name) = &prometheus.server else { return };
+        let field = "spec.prometheus.server";
+        let asked = format!("asks for {name:?}");
+        match self.rules.prometheus_servers.clone() {
+            Some(rule) if !rule.value.contains(name) => {
+                let allowed = listed(rule.value.iter().map(String::as_str));
+                self.refuse(&rule, field, &asked, allowed);
+            }
+            _ if self.policy.server(name).is_some() => {}
+            _ => {
+                let rule = Rule { value: (), path: "policy.prometheusServers".to_owned() };
+                self.refuse(&rule, field, &asked, listed(self.policy.servers().map(|(name, _)| name)));
+            }
+        }
+    }
+
+    fn images(&mut self) {
+        if let (Some(rule), Some(image)) = (self.rules.runner_images.clone(), &self.test.runner.image) {
+            self.pattern(&rule, "spec.runner.image", image);
+        }
+    }
+
+    fn secrets(&mut self) {
+        let Some(rule) = self.rules.secret_names.clone() else { return };
+        let test = self.test;
+        for (index, secret) in test.secrets.iter().enumerate() {
+            self.pattern(
+                &rule,
+                &format!("spec.secrets[{index}].secretKeyRef.name"),
+                &secret.secret_key_ref.name,
+            );
+        }
+        let headers = test.prometheus.iter().flat_map(|prometheus| &prometheus.headers);
+        for (index, header) in headers.enumerate() {
+            let field = format!("spec.prometheus.headers[{index}].valueFrom.secretKeyRef.name");
+            self.pattern(&rule, &field, &header.value_from.secret_key_ref.name);
+        }
+        for (index, secret) in test.runner.image_pull_secrets.iter().enumerate() {
+            self.pattern(&rule, &format!("spec.runner.imagePullSecrets[{index}].name"), &secret.name);
+        }
+        for reference in files::references(test) {
+            if reference.id.kind == FileKind::Secret {
+                self.pattern(&rule, &format!("{}.name", reference.field), &reference.id.name);
+            }
+        }
+    }
+
+    fn pattern(&mut self, rule: &Rule<Vec<Pattern>>, field: &str, asked: &str) {
+        if !rule.value.iter().any(|pattern| pattern.matches(asked)) {
+            let allowed = listed(rule.value.iter().map(Pattern::as_str));
+            self.refuse(rule, field, &format!("asks for {asked:?}"), allowed);
+        }
+    }
+
+    fn size(&mut self, valid: &Valid) {
+        let runners = u32::try_from(self.test.runner.parallelism).unwrap_or(1).max(1);
+        if let Some(rule) = self.rules.max_runners.clone().filter(|rule| runners > rule.value) {
+            let asked = format!("asks for {runners} runners");
+            self.refuse(&rule, "spec.runner.parallelism", &asked, format!(" (at most {})", rule.value));
+        }
+        let duration = valid.timeline.duration();
+        if let Some(rule) = self.rules.max_duration.clone().filter(|rule| duration > rule.value) {
+            let span = upsurge_crds::v1alpha1::TimeSpan;
+            let asked = format!("lasts {}", span(duration));
+            self.refuse(&rule, "spec.load", &asked, format!(" (at most {})", span(rule.value)));
+        }
+    }
+
+    fn refuse<T>(&mut self, rule: &Rule<T>, field: &str, asked: &str, allowed: String) {
+        self.refusals.push(Refusal {
+            rule: rule.path.clone(),
+            field: field.to_owned(),
+            asked: asked.to_owned(),
+            allowed,
+        });
+    }
+}
+
+/// Scheme and host of a URL that begins with both, whatever follows; `None` when they are known at run time only, or
+/// are those of the target.
+fn origin(url: &Template) -> Option<String> {
+    let [Piece::Text(text), rest @ ..] = url.pieces.as_slice() else { return None };
+    let begin = text.get(..text.find("://")? + 3)?;
+    if !matches!(begin.to_ascii_lowercase().as_str(), "http://" | "https://") {
+        return None;
+    }
+    let after = &text[begin.len()..];
+    let end = after.find(['/', '?', '#']);
+    match (end, rest) {
+        (Some(end), _) => Some(format!("{begin}{}", &after[..end])),
+        (None, []) => Some(text.clone()),
+        (None, _) => None,
+    }
+}
+
+fn listed<'a>(entries: impl Iterator<Item = &'a str>) -> String {
+    let entries: Vec<&str> = entries.collect();
+    let more = entries.len().saturating_sub(SHOWN);
+    let shown = entries.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    match (entries.len(), more) {
+        (0, _) => " (none are allowed)".into(),
+        (_, 0) => format!(" (allowed: {shown})"),
+        (_, more) => format!(" (allowed: {shown} and {more} more)"),
+    }
+}
+
+impl Policy {
+    /// All refusals and whom to ask, as one message.
+    pub fn message(&self, refusals: &[impl fmt::Display]) -> String {
+        let lines: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        format!("{}; {}", lines.join("; "), self.whom_to_ask())
+    }
+}

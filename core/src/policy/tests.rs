@@ -1,0 +1,142 @@
+use rstest::rstest;
+use serde_json::{Value, json};
+use upsurge_crds::LoadTestSpec;
+
+use super::*;
+use crate::validate::validate;
+
+fn policy(document: Value) -> Policy {
+    Policy::compile(&serde_json::from_value(document).unwrap()).unwrap()
+}
+
+fn test(more: Value) -> LoadTestSpec {
+    let mut spec = json!({
+        "target": {"baseUrl": "http://checkout.shop.svc:8080"},
+        "scenarios": [{"name": "pay", "steps": [{"request": {"url": "/pay"}}]}],
+        "load": {"constant": {"level": 1, "duration": "10m"}},
+        "runner": {"parallelism": 4},
+    });
+    for (key, value) in more.as_object().unwrap() {
+        spec[key] = value.clone();
+    }
+    serde_json::from_value(spec).unwrap()
+}
+
+/// What is refused, as one text.
+fn refused(document: Value, more: Value) -> String {
+    let (policy, test) = (policy(document), test(more));
+    let valid = validate(&test).unwrap();
+    check(&test, &valid, &policy, "shop").err().map(|refusals| policy.message(&refusals)).unwrap_or_default()
+}
+
+#[test]
+fn a_policy_that_says_nothing_allows_everything() {
+    assert_eq!(refused(json!({}), json!({"runner": {"parallelism": 1000, "image": "anything"}})), "");
+    assert!(policy(json!({})) == Policy::default() && Policy::default().rules("x").reach().is_open());
+}
+
+#[rstest]
+#[case::base_url(json!({"target": {"baseUrl": "http://evil.example"}}), "spec.target.baseUrl leads to evil.example, which policy.rules.targetHosts does not allow (allowed: *.shop.svc)")]
+#[case::address(json!({"target": {"baseUrl": "http://10.0.0.1"}}), "spec.target.baseUrl leads to 10.0.0.1")]
+#[case::ipv6(json!({"target": {"baseUrl": "http://[::ffff:10.0.0.1]:80"}}), "spec.target.baseUrl leads to")]
+#[case::odd(json!({"target": {"baseUrl": "http://0x7f.1"}}), "leads to 0x7f.1")]
+#[case::user(json!({"target": {"baseUrl": "http://a.shop.svc@evil.example"}}), "leads to evil.example")]
+#[case::request(json!({"scenarios": [{"name": "s", "steps": [{"group": {"name": "g", "steps": [{"request": {"url": "https://evil.example/{{ user }}"}}]}}]}]}), "leads to evil.example")]
+#[case::before(json!({"before": [{"request": {"url": "http://evil.example"}}]}), "spec.before: the URL of request")]
+#[case::after(json!({"after": [{"request": {"url": "http://evil.example?a"}}]}), "spec.after: the URL of request")]
+#[case::hosts(json!({"http": {"hosts": {"checkout.shop.svc": "169.254.169.254"}}}), "spec.http.hosts sends a name to 169.254.169.254")]
+#[case::proxy(json!({"http": {"proxy": {"http": "http://user:pw@evil.example:3128"}}}), "spec.http.proxy.http leads to evil.example")]
+#[case::prometheus(json!({"prometheus": {"url": "http://evil.example", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.url leads to evil.example")]
+fn hosts_are_refused_wherever_they_stand(#[case] more: Value, #[case] words: &str) {
+    let refused =
+        refused(json!({"contact": "platform@example.com", "rules": {"targetHosts": ["*.shop.svc"]}}), more);
+    assert!(refused.contains(words), "{refused}");
+    assert!(refused.ends_with("; ask platform@example.com"), "{refused}");
+}
+
+#[test]
+fn what_is_put_together_at_run_time_is_left_to_the_runners() {
+    let more = json!({"scenarios": [{"name": "s", "steps": [{"request": {"url": "http://{{ user }}.evil.example/"}}]}]});
+    assert_eq!(refused(json!({"rules": {"targetHosts": ["*.shop.svc"]}}), more), "");
+}
+
+#[rstest]
+#[case::image(json!({"runnerImages": ["registry.example.com/*"]}), json!({"runner": {"image": "evil/runner"}}), "spec.runner.image asks for \"evil/runner\"")]
+#[case::no_image(json!({"runnerImages": []}), json!({"runner": {"image": "evil/runner"}}), "(none are allowed)")]
+#[case::secret(json!({"secretNames": ["loadtest-*"]}), json!({"secrets": [{"name": "p", "secretKeyRef": {"name": "root", "key": "k"}}]}), "spec.secrets[0].secretKeyRef.name asks for \"root\"")]
+#[case::pull(json!({"secretNames": ["loadtest-*"]}), json!({"runner": {"imagePullSecrets": [{"name": "root"}]}}), "spec.runner.imagePullSecrets[0].name")]
+#[case::file(json!({"secretNames": ["loadtest-*"]}), json!({"http": {"tls": {"ca": {"secretKeyRef": {"name": "root", "key": "k"}}}}}), "spec.http.tls.ca.secretKeyRef.name")]
+#[case::header(json!({"secretNames": []}), json!({"prometheus": {"url": "http://p", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}], "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.headers[0]")]
+#[case::runners(json!({"maxRunners": 3}), json!({}), "spec.runner.parallelism asks for 4 runners, which policy.rules.maxRunners does not allow (at most 3)")]
+#[case::duration(json!({"maxDuration": "5m"}), json!({}), "spec.load lasts 10m, which policy.rules.maxDuration does not allow (at most 5m)")]
+#[case::network(json!({"targetNetworks": ["10.0.0.0/8"]}), json!({"target": {"baseUrl": "http://11.0.0.1"}}), "policy.rules.targetNetworks")]
+#[case::blocked(json!({"blockedNetworks": ["127.0.0.0/8"]}), json!({"target": {"baseUrl": "http://[::ffff:127.0.0.1]/"}}), "policy.rules.blockedNetworks")]
+fn each_rule_refuses_by_its_name(#[case] rules: Value, #[case] more: Value, #[case] words: &str) {
+    let refused = refused(json!({"rules": rules}), more);
+    assert!(refused.contains(words), "{refused}");
+}
+
+#[test]
+fn servers_are_those_of_the_policy() {
+    let asks = json!({"prometheus": {"server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}});
+    let servers = json!({"main": {"url": "http://p:9090"}, "other": {"url": "http://o:9090"}});
+    assert!(
+        refused(json!({}), asks.clone())
+            .contains("policy.prometheusServers does not allow (none are allowed)")
+    );
+    assert_eq!(refused(json!({"prometheusServers": servers}), asks.clone()), "");
+    let document = json!({"prometheusServers": servers, "rules": {"prometheusServers": ["other"]}});
+    assert!(
+        refused(document, asks).contains("policy.rules.prometheusServers does not allow (allowed: other)")
+    );
+}
+
+#[test]
+fn the_first_entry_that_names_a_namespace_is_its_own_and_the_rest_is_as_everywhere() {
+    let policy = policy(json!({
+        "rules": {"maxRuns": 1, "maxRunners": 2},
+        "namespaces": [
+            {"names": ["team-a", "x"], "rules": {"maxRuns": 3}},
+            {"names": ["team-*"], "rules": {"maxRuns": 4, "targetHosts": []}},
+        ],
+    }));
+    let told = |namespace| {
+        let rules = policy.rules(namespace);
+        let shown =
+            |rule: Option<Rule<u32>>| rule.map(|rule| format!("{} {}", rule.value, rule.path)).unwrap();
+        (shown(rules.max_runs.clone()), shown(rules.max_runners.clone()), rules.reach().hosts)
+    };
+    let everywhere = "2 policy.rules.maxRunners".to_owned();
+    assert_eq!(told("team-a"), ("3 policy.namespaces[0].rules.maxRuns".into(), everywhere.clone(), None));
+    assert_eq!(
+        told("team-b"),
+        ("4 policy.namespaces[1].rules.maxRuns".into(), everywhere.clone(), Some(vec![]))
+    );
+    assert_eq!(told("shop"), ("1 policy.rules.maxRuns".into(), everywhere, None));
+}
+
+#[rstest]
+#[case(json!({"rules": {"targetHosts": ["a b"]}}), "policy.rules.targetHosts[0]")]
+#[case(json!({"rules": {"targetNetworks": ["10.0.0.0/33"]}}), "policy.rules.targetNetworks[0]")]
+#[case(json!({"rules": {"blockedNetworks": ["x"]}}), "policy.rules.blockedNetworks[0]")]
+#[case(json!({"maxRuns": 0}), "policy.maxRuns")]
+#[case(json!({"namespaces": [{"names": ["a"], "rules": {"maxRunners": 0}}]}), "policy.namespaces[0].rules.maxRunners")]
+#[case(json!({"namespaces": [{"names": [], "rules": {}}]}), "policy.namespaces[0].names")]
+#[case(json!({"rules": {"prometheusServers": ["x"]}}), "policy.rules.prometheusServers")]
+#[case(json!({"prometheusServers": {"m": {"url": "p:9090"}}}), "policy.prometheusServers.m.url")]
+#[case(json!({"prometheusServers": {"m": {"url": "http://p", "caFile": "ca.pem"}}}), "policy.prometheusServers.m.caFile")]
+fn a_wrong_policy_is_refused_with_the_path(#[case] document: Value, #[case] path: &str) {
+    let errors = Policy::compile(&serde_json::from_value(document).unwrap()).unwrap_err();
+    assert!(errors.iter().any(|error| error.path == path), "{errors:?}");
+}
+
+#[test]
+fn unknown_fields_are_refused() {
+    for wrong in [
+        json!({"rule": {}}),
+        json!({"rules": {"maxRun": 1}}),
+        json!({"namespaces": [{"names": ["a"], "rules": {"x": 1}}]}),
+    ] {
+        assert!(serde_json::from_value::<Document>(wrong.clone()).is_err(), "{wrong}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Asks a Prometheus server for the values of checks, over a stage or the whole load.
+//!
+//! The server may be anybody's: an answer has a limit on its size, all checks together one on their time, redirects
+//! are not followed, no proxy is used, and nothing of an answer that is not Prometheus' own is told on. Used by the
+//! operator for the servers of the platform, and by runner 0 for the one that a test names. What the values mean is
+//! judged by [`upsurge_core::checks`].
+//!
+//! What the target exposed in the last moments is there only after the server's next scrape, so stages much shorter
+//! than the scrape interval can't be judged well.
+
+mod answer;
+mod client;
+mod error;
+mod resolver;
+mod window;
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
+use tokio::time::{Instant, sleep, timeout_at};
+use upsurge_core::plan::Timeline;
+use upsurge_crds::v1alpha1::PrometheusCheck;
+
+pub use self::{
+    client::{Client, Server},
+    error::{AskError, SetupError},
+};
+
+/// Time that all checks together may take.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// Waits before a query is tried again.
+const RETRIES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// Queries that are under way at the same time.
+const AT_ONCE: usize = 4;
+
+/// Asks for the values of each check, over its stage or the whole load, which lasted from `start` to `end`. There is
+/// one answer for each check, in their order, after [`DEADLINE`] at the latest.
+pub async fn ask(
+    client: &Client,
+    checks: &[PrometheusCheck],
+    timeline: &Timeline,
+    start: Timestamp,
+    end: Timestamp,
+) -> Vec<Result<Vec<f64>, AskError>> {
+    let deadline = Instant::now() + DEADLINE;
+    let answers = checks.iter().map(|check| async move {
+        let window = window::of(check, timeline, start, end)?;
+        if Instant::now() >= deadline {
+            return Err(AskError::Deadline(DEADLINE));
+        }
+        let answer = timeout_at(deadline, retry(client, check, window)).await;
+        answer.unwrap_or(Err(AskError::Deadline(DEADLINE)))
+    });
+    // Collected first: a stream over borrowed iterators can't be sent between threads.
+    stream::iter(answers.collect::<Vec<_>>()).buffered(AT_ONCE).collect().await
+}
+
+async fn retry(
+    client: &Client,
+    check: &PrometheusCheck,
+    window: window::Window,
+) -> Result<Vec<f64>, AskError> {
+    let mut retries = RETRIES.into_iter();
+    loop {
+        let error = match client.query_range(&check.query, window).await {
+            Ok(values) => return Ok(values),
+            Err(error) => error,
+        };
+        tracing::debug!(check = check.name, %error, "Prometheus gave no answer");
+        match retries.next().filter(|_| error.may_pass()) {
+            Some(wait) => sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
