@@ -12,6 +12,7 @@ pub mod field_error;
 pub mod files;
 pub mod html;
 pub mod http;
+pub mod losses;
 pub mod metrics;
 pub mod plan;
 pub mod protocol;

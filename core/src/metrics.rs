@@ -11,5 +11,5 @@ mod trend;
 
 pub use catalog::{Catalog, Contains, Definition, kind};
 pub use labels::labels;
-pub use series::{MOST_SERIES, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags};
+pub use series::{MOST_SERIES, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags, selects};
 pub use trend::{Trend, TrendError};

@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::LoadTestSpec;
 
-use crate::metrics::Metrics;
+use crate::{losses::Losses, metrics::Metrics};
 
 /// Time between two hellos of a runner that waits.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
@@ -164,6 +164,9 @@ pub struct Delta {
     pub metrics: Metrics,
     /// How the generator itself fared in it.
     pub generator: GeneratorDelta,
+    /// Requests that were lost in it, and when they were under way. Runners before there was this tell of none.
+    #[serde(default, skip_serializing_if = "Losses::is_empty")]
+    pub losses: Losses,
     /// Set on the last delta of the load: how the runner ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<RunnerEnd>,

@@ -8,19 +8,22 @@ mod format;
 mod generator;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSummary, StageResult};
 
+pub(crate) use self::unanswered::as_failed;
 pub use self::{
     custom::custom,
     format::{decimal, milliseconds, per_second, percent},
     generator::{Asked, generator},
+    unanswered::{Counting, Unanswered},
 };
 use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},
-    plan::{LoadPlan, Stage, Timeline},
+    plan::{Stage, Timeline},
 };
 
 /// Most requests in the figures; those with most traffic are kept.
@@ -41,11 +44,11 @@ pub struct Figures {
     pub expectations: Vec<CheckCount>,
 }
 
-/// The figures of `loads`, whose stages are those of `timeline`, after a time of load.
-pub fn figures(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> Figures {
+/// The figures after a time of load. `metrics` have their unanswered requests counted ([`Unanswered`]).
+pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Figures {
     let summary = summary(metrics, &Selector::default(), whole(timeline, elapsed));
     Figures {
-        summary: RunSummary { unanswered_requests: unanswered(metrics, loads), ..summary },
+        summary: RunSummary { unanswered_requests: unanswered::of(metrics), ..summary },
         stages: timeline
             .stages
             .iter()
@@ -55,21 +58,6 @@ pub fn figures(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elaps
         requests: requests(metrics, whole(timeline, elapsed)),
         expectations: checks(metrics),
     }
-}
-
-/// Requests that were cut off at the end, though they had been under way for at least the whole graceful stop of
-/// their load; `None` if there are none. With a graceful stop of zero a test says that it does not wait for any.
-fn unanswered(metrics: &Metrics, loads: &[LoadPlan]) -> Option<i64> {
-    let of_load = loads.iter().filter(|load| !load.graceful_stop.is_zero()).flat_map(|load| {
-        // What a histogram gives is true to 0.1 %.
-        let least = load.graceful_stop.as_secs_f64() * 1e3 * 0.998;
-        load.stages.iter().map(move |stage| {
-            let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
-            metrics.trend(names::HTTP_REQ_INTERRUPTED, &selector).longer_than(least)
-        })
-    });
-    let count: u64 = of_load.sum();
-    (count > 0).then_some(count as i64)
 }
 
 /// Time of load that whole-run rates refer to: what has passed, but not the watching that comes after.

@@ -19,6 +19,7 @@ mod totals;
 mod view;
 mod writer;
 
+pub use folding::Folding;
 pub use points::Point;
 pub use sessions::{SessionError, Sessions};
 pub use view::{RunKey, RunnerView, SessionConfig, SessionSnapshot};

@@ -55,6 +55,9 @@ pub const REQUEST_ERRORS: &str = "request_errors";
 /// Kind of error of a generator that has no local ports or file descriptors left.
 pub const EXHAUSTED: &str = "out of ports or files";
 
+/// Kind of error of a request that was cut off without an answer, after all of the graceful stop.
+pub const UNANSWERED: &str = "no answer";
+
 /// All built-in metrics.
 pub const ALL: [&str; 25] = [
     HTTP_REQ_DURATION,

@@ -9,7 +9,10 @@ mod refusal;
 
 use serde_json::{Map, Value};
 use upsurge_core::{
-    protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
+    protocol::{
+        Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd,
+    },
+    results::Unanswered,
     thresholds::Windowed,
 };
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
@@ -74,6 +77,7 @@ pub struct Session {
     after: After,
     folding: Folding,
     windowed: Windowed,
+    unanswered: Unanswered,
     revision: u64,
     durable: u64,
 }
@@ -83,6 +87,8 @@ impl Session {
     pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
         let mut state = restored.unwrap_or_default();
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
+        let windowed = Windowed::of(&plan.test);
+        windowed.adopt(&mut state.totals.windows, &state.totals.metrics);
         let presence = state
             .runners
             .iter()
@@ -102,8 +108,9 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             after: After { due: false, durable: state.after.is_some() },
-            folding: Folding::sparing(&plan.test.thresholds),
-            windowed: Windowed::of(&plan.test),
+            folding: Folding,
+            windowed,
+            unanswered: Unanswered::of(&plan.test),
             revision: 0,
             durable: 0,
             state,
@@ -203,6 +210,9 @@ impl Session {
                 self.state.after.clone_from(&delta.after);
             }
             runner.elapsed_ms = delta.to_ms;
+            let counted = self.unanswered.counted(&delta.metrics);
+            let counted = counted.map(|metrics| Delta { metrics, ..delta.clone() });
+            let delta = counted.as_ref().unwrap_or(delta);
             self.state.totals.add(batch.runner, delta, &self.folding, &self.windowed);
             self.revision += 1;
         }
@@ -285,7 +295,7 @@ impl Session {
     /// Makes the checkpoint smaller; false if it can't be made any smaller.
     pub fn fold(&mut self) -> bool {
         self.revision += 1;
-        self.state.totals.fold(&self.folding)
+        self.state.totals.fold(&self.folding, &self.windowed)
     }
 
     fn reply(&self, index: usize) -> DeltaReply {

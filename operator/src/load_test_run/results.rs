@@ -23,7 +23,10 @@ use super::{
     pods::RunnerPod,
     progress::{Cause, breakdown::manner},
 };
-use crate::{collector::SessionSnapshot, prometheus_checks};
+use crate::{
+    collector::{Folding, SessionSnapshot},
+    prometheus_checks,
+};
 
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
@@ -32,6 +35,7 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
         status.summary = Some(figures(plan, snapshot).summary);
         status.generator = Some(generator(plan, snapshot));
+        status.warnings = given_up(snapshot);
     }
 }
 
@@ -52,6 +56,7 @@ pub async fn conclude(
     };
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
+    status.warnings.extend(given_up(snapshot));
     let figures = figures(plan, snapshot);
     let recorded = Recorded {
         test,
@@ -106,6 +111,20 @@ fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     problem.into_iter().map(after_failed).collect()
 }
 
+/// Which tags were given up to keep the checkpoint small, and since when. What came before is not told apart any more
+/// either; thresholds keep their own sums.
+fn given_up(snapshot: &SessionSnapshot) -> Vec<String> {
+    let levels = snapshot.folds.iter().zip(1_u8..);
+    let told = levels.map(|(at, level)| {
+        format!(
+            "too many series to keep apart: since {:.0} s of the load {}; thresholds are not affected",
+            at.as_secs_f64(),
+            Folding::told(level)
+        )
+    });
+    told.collect()
+}
+
 struct Measured<'a> {
     summary: &'a upsurge_crds::v1alpha1::RunSummary,
     thresholds: &'a [ThresholdResult],
@@ -147,6 +166,7 @@ fn outcome(
         breakdown: breakdown.as_ref(),
         doubts: &doubts,
         summary: Some(measured.summary),
+        unlimited: snapshot.windows.unlimited(),
         thresholds: measured.thresholds,
         // Of a load that was cut short, expectations on the autoscaler can't be asked.
         autoscaling: measured.autoscaling.filter(|_| cause.is_none()),
@@ -155,11 +175,13 @@ fn outcome(
     });
     match cause {
         // What came in after the breach may have mended the figure; the run was stopped for it all the same.
-        Some(Cause::Breach(message)) if judged.verdict == Verdict::Passed => Outcome {
-            verdict: Verdict::Failed,
-            reason: reasons::THRESHOLDS_BREACHED.into(),
-            message: message.clone(),
-        },
+        Some(Cause::Breach(message)) if judged.verdict == Verdict::Passed || judged.is_without_data() => {
+            Outcome {
+                verdict: Verdict::Failed,
+                reason: reasons::THRESHOLDS_BREACHED.into(),
+                message: message.clone(),
+            }
+        }
         _ => judged,
     }
 }
@@ -195,11 +217,16 @@ fn autoscaler(
     test.target.workload.as_ref()?;
     let spec = test.autoscaling.clone().unwrap_or_default();
     let timeline = plan.carried_out(snapshot.elapsed);
-    Some(autoscaling::analyse(&snapshot.observation, &timeline, start, end, &spec))
+    let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
+    let SessionSnapshot { observation, losses, metrics, .. } = snapshot;
+    Some(AutoscalingResult {
+        requests_while_scaling_down: autoscaling::while_ending(observation, losses, metrics, start, load_end),
+        ..autoscaling::analyse(observation, &timeline, start, end, &spec)
+    })
 }
 
 fn figures(plan: &Plan, snapshot: &SessionSnapshot) -> results::Figures {
-    results::figures(&snapshot.metrics, plan.timeline(), plan.loads(), snapshot.elapsed)
+    results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed)
 }
 
 fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {

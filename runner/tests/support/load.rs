@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use upsurge::engine::{Engine, EngineConfig, Progress};
 use upsurge_core::{
+    losses::Losses,
     metrics::{Metrics, Selector},
     schedule::Share,
     validate::validate,
@@ -52,6 +53,7 @@ pub fn config(spec: Value) -> EngineConfig {
 #[derive(Debug)]
 pub struct Outcome {
     pub metrics: Metrics,
+    pub losses: Losses,
     pub progress: Progress,
 }
 
@@ -87,7 +89,7 @@ pub fn run(config: EngineConfig) -> Outcome {
 pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) -> bool) -> Outcome {
     let engine = Engine::start(config).unwrap();
     let begun = Instant::now();
-    let mut metrics = Metrics::default();
+    let (mut metrics, mut losses) = (Metrics::default(), Losses::default());
     let mut acted = false;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     loop {
@@ -97,9 +99,10 @@ pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) ->
         let interval = engine.collect();
         assert!(interval.from <= interval.to);
         metrics.merge(&interval.metrics);
+        losses.merge(&interval.losses);
         if finished {
             assert!(engine.finished());
-            return Outcome { metrics, progress: engine.progress() };
+            return Outcome { metrics, losses, progress: engine.progress() };
         }
         acted = acted || act(&engine, &metrics);
     }

@@ -224,6 +224,7 @@ fn a_breached_threshold_stops_the_run_with_its_numbers() {
         observed: "7.2%".into(),
         passed: false,
         detail: None,
+        undecided: false,
     };
     let case = running().with(|case| case.session.abort_breach = Some(breach));
     let Transition::Stop(cause) = case.next(10) else { panic!("{:?}", case.next(10)) };

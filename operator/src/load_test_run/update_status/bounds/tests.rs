@@ -31,6 +31,7 @@ fn huge() -> LoadTestRunStatus {
         condition: wide(64),
         observed: wide(20),
         passed: true,
+        undecided: false,
         detail: Some(wide(64)),
     };
     let check = |_| CheckCount { name: wide(300), request: wide(256), passes: 1, fails: 0 };
