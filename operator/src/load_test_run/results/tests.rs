@@ -157,7 +157,8 @@ async fn lost_requests_are_held_against_the_times_of_pods() {
 #[tokio::test]
 async fn a_run_stopped_for_a_breach_has_failed_whatever_its_later_stages_lack() {
     let mut spec = threshold("rate < 50%");
-    spec["thresholds"][1] = json!({"metric": "group_duration", "condition": "max < 1s"});
+    let later = json!({"metric": "group_duration", "condition": "max < 1s"});
+    spec["thresholds"].as_array_mut().unwrap().push(later);
     let cause = || Cause::Breach("http_req_failed rate < 50%: observed 61%".into());
     let (_, outcome) = concluded(spec.clone(), &measured(), Some(cause())).await;
     assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
