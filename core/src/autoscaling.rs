@@ -7,6 +7,7 @@
 mod analyse;
 mod course;
 mod doubts;
+mod endings;
 mod expectations;
 mod limits;
 mod observation;
@@ -18,4 +19,5 @@ mod tests;
 pub use analyse::{analyse, digest, watch_until};
 pub use course::{fall, rise};
 pub use doubts::{Doubt, doubts};
+pub use endings::while_ending;
 pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample, UsageSample};

@@ -19,8 +19,9 @@ pub use self::{
 };
 use self::{sinks::Bounds, vocabulary::Vocabulary};
 use crate::{
+    losses::Losses,
     metrics::{Metrics, SeriesKey, TrendError, WireMetrics},
-    protocol::{AfterOutcome, BeforeOutcome, Delta, GeneratorDelta, Readiness, RunnerEnd},
+    protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, GeneratorDelta, Readiness, RunnerEnd},
     validate::Valid,
 };
 
@@ -141,6 +142,10 @@ struct Sent {
     done: Option<RunnerEnd>,
     #[serde(default)]
     after: Option<AfterOutcome>,
+    #[serde(default)]
+    losses: Losses,
+    #[serde(default)]
+    checks: Option<Vec<CheckAnswer>>,
 }
 
 /// What runners of a test may report.
@@ -165,7 +170,7 @@ impl Intake {
     /// When no runner of ours sends that.
     pub fn take(&self, delta: &str) -> Result<Taken, Objection> {
         let sent = serde_json::from_str(delta).map_err(|error| Objection::Form(error.to_string()))?;
-        let Sent { number, from_ms, to_ms, metrics, generator, done, after } = sent;
+        let Sent { number, from_ms, to_ms, metrics, generator, done, after, losses, checks } = sent;
         if from_ms > to_ms {
             return Err(Objection::Interval { number, from_ms, to_ms });
         }
@@ -197,7 +202,8 @@ impl Intake {
                 return Err(Objection::Heavy { number });
             }
         }
-        let delta = Delta { number, from_ms, to_ms, metrics: taken, generator, done, after };
+        // Losses and answers keep themselves small: by the width of their bins, and in the session.
+        let delta = Delta { number, from_ms, to_ms, metrics: taken, generator, done, after, losses, checks };
         Ok(Taken { delta, foreign })
     }
 

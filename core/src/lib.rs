@@ -14,6 +14,7 @@ pub mod format;
 pub mod html;
 pub mod http;
 pub mod intake;
+pub mod losses;
 pub mod metrics;
 pub mod plan;
 pub mod policy;

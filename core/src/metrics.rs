@@ -12,6 +12,8 @@ mod wire;
 
 pub use catalog::{Catalog, Contains, Definition, kind};
 pub use labels::labels;
-pub use series::{MOST_SERIES, MOST_SERIES_IN_ALL, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags};
+pub use series::{
+    MOST_SERIES, MOST_SERIES_IN_ALL, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags, selects,
+};
 pub use trend::{Encoded, Trend, TrendError, WireError};
 pub use wire::{WireMetrics, WireSink};

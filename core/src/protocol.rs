@@ -28,7 +28,7 @@ use upsurge_crds::LoadTestSpec;
 pub(crate) use self::version::first_version;
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
 
-use crate::{http::ReachRules, metrics::Metrics};
+use crate::{http::ReachRules, losses::Losses, metrics::Metrics};
 
 /// Time between two hellos of a runner that waits.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
@@ -195,6 +195,9 @@ pub struct Delta {
     pub metrics: Metrics,
     /// How the generator itself fared in it.
     pub generator: GeneratorDelta,
+    /// Requests that were lost in it, and when they were under way. Runners before there was this tell of none.
+    #[serde(default, skip_serializing_if = "Losses::is_empty")]
+    pub losses: Losses,
     /// Set on the last delta of the load: how the runner ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<RunnerEnd>,

@@ -7,6 +7,7 @@ mod custom;
 mod generator;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,14 +16,16 @@ use std::{
 
 use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSummary, StageResult};
 
+pub(crate) use self::unanswered::as_failed;
 pub use self::{
     custom::custom,
     generator::{Asked, generator},
+    unanswered::{Counting, Unanswered},
 };
 pub use crate::format::{decimal, milliseconds, per_second, percent};
 use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},
-    plan::{LoadPlan, Stage, Timeline},
+    plan::{Stage, Timeline},
 };
 
 /// The figures of a run.
@@ -39,15 +42,15 @@ pub struct Figures {
 }
 
 /// The figures of the whole load alone: with many requests, theirs take far more time.
-pub fn total(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> RunSummary {
+pub fn total(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> RunSummary {
     let summary = summary(metrics, &Selector::default(), whole(timeline, elapsed));
-    RunSummary { unanswered_requests: unanswered(metrics, loads), ..summary }
+    RunSummary { unanswered_requests: unanswered::of(metrics), ..summary }
 }
 
-/// The figures of `loads`, whose stages are those of `timeline`, after a time of load.
-pub fn figures(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elapsed: Duration) -> Figures {
+/// The figures after a time of load. `metrics` have their unanswered requests counted ([`Unanswered`]).
+pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Figures {
     Figures {
-        summary: total(metrics, timeline, loads, elapsed),
+        summary: total(metrics, timeline, elapsed),
         stages: timeline
             .stages
             .iter()
@@ -57,21 +60,6 @@ pub fn figures(metrics: &Metrics, timeline: &Timeline, loads: &[LoadPlan], elaps
         requests: requests(metrics, whole(timeline, elapsed)),
         expectations: checks(metrics),
     }
-}
-
-/// Requests that were cut off at the end, though they had been under way for at least the whole graceful stop of
-/// their load; `None` if there are none. With a graceful stop of zero a test says that it does not wait for any.
-fn unanswered(metrics: &Metrics, loads: &[LoadPlan]) -> Option<i64> {
-    let of_load = loads.iter().filter(|load| !load.graceful_stop.is_zero()).flat_map(|load| {
-        // What a histogram gives is true to 0.1 %.
-        let least = load.graceful_stop.as_secs_f64() * 1e3 * 0.998;
-        load.stages.iter().map(move |stage| {
-            let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
-            metrics.trend(names::HTTP_REQ_INTERRUPTED, &selector).longer_than(least)
-        })
-    });
-    let count: u64 = of_load.sum();
-    (count > 0).then_some(count as i64)
 }
 
 /// Time of load that whole-run rates refer to: what has passed, but not the watching that comes after.

@@ -1,9 +1,11 @@
 //! Limits on metrics, in k6's grammar and with k6's semantics.
 //!
 //! Evaluated on all that was recorded so far, or on windows of it ([`Windows`]). While the load runs, a metric without
-//! samples says nothing yet; at the end it reads as zeros, as in k6.
+//! samples says nothing yet. At the end a counter reads as zero, as events that did not happen are none; of anything else
+//! no samples are no data, which neither passes nor fails.
 
 mod condition;
+mod parts;
 mod rule;
 mod target;
 #[cfg(test)]
@@ -22,7 +24,7 @@ pub use self::{
     windows::{Windowed, Windows},
 };
 use crate::{
-    metrics::{Catalog, MOST_SERIES, Metrics, names::Kind},
+    metrics::{Catalog, MOST_SERIES, Metrics},
     plan::Timeline,
 };
 
@@ -81,7 +83,11 @@ impl Recorded<'_> {
             condition: threshold.condition.clone(),
             observed,
             passed,
+            undecided: false,
             detail,
+        };
+        let undecided = |name, observed, detail| {
+            Some((ThresholdResult { undecided: true, ..result(name, observed, false, Some(detail)) }, false))
         };
         let rule = match Rule::compile(threshold, Catalog::new(&self.test.metrics)) {
             Ok(rule) => rule,
@@ -90,11 +96,16 @@ impl Recorded<'_> {
                 return Some((result(threshold.metric.clone(), error.to_string(), false, None), true));
             }
         };
+        let source = self.windows.source(self.metrics);
         let incomplete = |observed: &Observed| {
             let detail = format!("the test makes more than {MOST_SERIES} series: this part is not complete");
-            Some((result(rule.name(), rule.shown(observed), false, Some(detail)), false))
+            undecided(rule.name(), rule.shown(observed), detail)
         };
-        let overflowed = rule.is_incomplete(self.metrics);
+        let overflowed = rule.is_incomplete(source);
+        let unanswered = match source.unanswered(&rule.target) {
+            0 => None,
+            count => Some(format!("{count} had no answer when they were cut off")),
+        };
         if threshold.window.is_some()
             && let Some(judged) = windowed.outcome(index, self.windows, self.metrics, self.elapsed, finished)
         {
@@ -102,24 +113,23 @@ impl Recorded<'_> {
                 return incomplete(&judged.observed);
             }
             let observed = rule.shown(&judged.observed);
-            return Some((result(rule.name(), observed, judged.passed, Some(judged.detail)), judged.stops));
+            let detail = join([Some(judged.detail), unanswered]);
+            return Some((result(rule.name(), observed, judged.passed, detail), judged.stops));
         }
         let observed = match threshold.window {
             Some(_) => None,
-            None => rule.observe(self.metrics, self.timeline, self.elapsed),
+            None => rule.observe(source, self.timeline, self.elapsed),
         };
         let (observed, detail) = match observed {
-            Some(observed) => (observed, rule.parts(&observed)),
+            Some(observed) => (observed, join([rule.parts(&observed), unanswered])),
             None if !finished => return None,
-            None => match rule.without_samples() {
+            None => match rule.without_samples(source, self.timeline, self.elapsed) {
                 Some(observed) => (observed, Some("no samples: reads as zero".into())),
-                None if rule.reference.is_some() => {
-                    return Some((result(rule.name(), "nothing to compare".into(), false, None), false));
+                None if threshold.allow_no_data => {
+                    let detail = "allowNoData lets it pass".into();
+                    return Some((result(rule.name(), NO_DATA.into(), true, Some(detail)), false));
                 }
-                None => {
-                    let passed = rule.definition.kind == Kind::Rate;
-                    return Some((result(rule.name(), "no samples".into(), passed, None), false));
-                }
+                None => return undecided(rule.name(), NO_DATA.into(), rule.why_no_data()),
             },
         };
         if overflowed {
@@ -128,6 +138,14 @@ impl Recorded<'_> {
         let passed = rule.condition.holds(observed.value);
         Some((result(rule.name(), rule.shown(&observed), passed, detail), !passed))
     }
+}
+
+/// What is observed where there is nothing to observe.
+const NO_DATA: &str = "no data";
+
+fn join<const N: usize>(parts: [Option<String>; N]) -> Option<String> {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// The metric with its selector, as `http_req_duration{stage:hold,request:log in}`.

@@ -1,7 +1,8 @@
 //! The verdict, from all that is known of a finished run.
 //!
 //! What stopped or broke the run comes before what was measured, and doubts about the data come before
-//! what the data say: Aborted, Error, Inconclusive, Failed, Passed, in this order.
+//! what the data say: Aborted, Error, Inconclusive, Failed, Passed, in this order. That a threshold had no data is a doubt
+//! about that threshold alone: what failed beside it has failed.
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,8 @@ pub struct Evidence<'a> {
     pub doubts: &'a [Doubt],
     /// Figures of the whole load; absent when no load was made.
     pub summary: Option<&'a RunSummary>,
+    /// Requests without an answer that no threshold on failures speaks of.
+    pub unlimited: u64,
     /// Thresholds, evaluated at the end.
     pub thresholds: &'a [ThresholdResult],
     /// What the autoscaler did.
@@ -59,6 +62,13 @@ pub struct Outcome {
     pub message: String,
 }
 
+impl Outcome {
+    /// Whether nothing but thresholds without data kept the run from passing.
+    pub fn is_without_data(&self) -> bool {
+        self.verdict == Verdict::Inconclusive && self.reason == reasons::NO_DATA
+    }
+}
+
 /// Judges a run.
 pub fn judge(evidence: &Evidence<'_>) -> Outcome {
     let outcome =
@@ -72,12 +82,14 @@ pub fn judge(evidence: &Evidence<'_>) -> Outcome {
     if let Some(message) = nothing(evidence) {
         return outcome(Verdict::Error, reasons::NO_DATA, message);
     }
-    for (verdict, findings) in
-        [(Verdict::Inconclusive, doubts(evidence)), (Verdict::Failed, failures(evidence))]
-    {
+    for (verdict, findings, addition) in [
+        (Verdict::Inconclusive, doubts(evidence), None),
+        (Verdict::Failed, failures(evidence), while_ending(evidence)),
+        (Verdict::Inconclusive, undecided(evidence), None),
+    ] {
         if let Some(first) = findings.first() {
-            let messages: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
-            return outcome(verdict, first.reason, messages.join("; "));
+            let messages = findings.iter().map(|finding| finding.message.clone()).chain(addition);
+            return outcome(verdict, first.reason, messages.collect::<Vec<_>>().join("; "));
         }
     }
     outcome(Verdict::Passed, reasons::THRESHOLDS_MET, praise(evidence))
@@ -89,7 +101,8 @@ fn nothing(evidence: &Evidence<'_>) -> Option<String> {
     let nothing = "not one request was finished: there is nothing to judge";
     let Some(summary) = evidence.summary else { return Some(nothing.into()) };
     match summary.unanswered_requests {
-        _ if summary.requests > 0 || unanswered(evidence).is_some() => None,
+        _ if summary.requests > 0 => None,
+        Some(_) if !failures(evidence).is_empty() => None,
         Some(count) => Some(format!("{nothing}; {count} requests had no answer when the load was cut off")),
         None => Some(nothing.into()),
     }
@@ -113,11 +126,9 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<Doubt> {
 
 /// What was asked for and did not hold.
 fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
+    let breached = evidence.thresholds.iter().filter(|threshold| !threshold.passed && !threshold.undecided);
     let thresholds =
-        evidence.thresholds.iter().filter(|threshold| !threshold.passed).map(|threshold| Doubt {
-            reason: reasons::THRESHOLDS_BREACHED,
-            message: format!("{} {}: observed {}", threshold.metric, threshold.condition, threshold.observed),
-        });
+        breached.map(|threshold| Doubt { reason: reasons::THRESHOLDS_BREACHED, message: told(threshold) });
     let expectations = evidence
         .autoscaling
         .iter()
@@ -133,23 +144,46 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
     thresholds.chain(expectations).chain(checks).chain(by_rule).collect()
 }
 
+/// Thresholds that there is no data for.
+fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
+    let undecided = evidence.thresholds.iter().filter(|threshold| threshold.undecided);
+    undecided.map(|threshold| Doubt { reason: reasons::NO_DATA, message: told(threshold) }).collect()
+}
+
+fn told(threshold: &ThresholdResult) -> String {
+    let ThresholdResult { metric, condition, observed, detail, .. } = threshold;
+    let detail = detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
+    format!("{metric} {condition}: observed {observed}{detail}")
+}
+
+/// Failed requests that were under way while pods of the target were ending.
+fn while_ending(evidence: &Evidence<'_>) -> Option<String> {
+    let ending = evidence.autoscaling?.requests_while_scaling_down.as_ref()?;
+    (ending.requests > 0).then(|| {
+        format!(
+            "{} of {} failed requests were in flight while pods were ending (coincident, not shown to be caused)",
+            ending.requests, ending.failed
+        )
+    })
+}
+
 fn missed(expectation: &ExpectationResult) -> Doubt {
     let ExpectationResult { name, expected, observed, message, .. } = expectation;
     let why = message.as_ref().unwrap_or(observed);
     Doubt { reason: reasons::AUTOSCALING_EXPECTATION_MISSED, message: format!("{name} {expected}: {why}") }
 }
 
-/// Requests that never got an answer fail a run that does not set its own limit on them: a target that hangs until
-/// the end would else look better than one that is slow.
+/// Requests that never got an answer fail a run that sets no limit of its own on failures among them: a target that
+/// hangs until the end would else look better than one that is slow.
 fn unanswered(evidence: &Evidence<'_>) -> Option<Doubt> {
-    let unanswered = evidence.summary?.unanswered_requests?;
-    (!is_limited(evidence.test, names::HTTP_REQ_INTERRUPTED)).then(|| Doubt {
+    (evidence.unlimited > 0).then(|| Doubt {
         reason: reasons::REQUESTS_UNANSWERED,
         message: format!(
-            "{unanswered} requests had no answer when the load was cut off, after all of gracefulStop: the target \
-             hung, or is slower than that; a longer gracefulStop or a shorter timeout of the requests tells which, \
-             and a threshold on {} sets a limit of your own",
-            names::HTTP_REQ_INTERRUPTED
+            "{} requests had no answer when the load was cut off, after all of gracefulStop: the target hung, or is \
+             slower than that; a longer gracefulStop or a shorter timeout of the requests tells which, and a \
+             threshold on {} sets a limit of your own",
+            evidence.unlimited,
+            names::HTTP_REQ_FAILED
         ),
     })
 }
@@ -180,6 +214,12 @@ fn praise(evidence: &Evidence<'_>) -> String {
     let Some(summary) = evidence.summary else { return String::new() };
     let mut text =
         format!("{} requests, p95 {}, {} failed", summary.requests, summary.latency.p95, summary.error_rate);
+    if let Some(unanswered) = summary.unanswered_requests {
+        text += &format!(" ({unanswered} had no answer when they were cut off)");
+    }
+    if let Some(ending) = while_ending(evidence) {
+        text += &format!("; {ending}");
+    }
     let count = |count: usize, what: &str| match count {
         0 => String::new(),
         1 => format!("; 1 {what} held"),

@@ -67,7 +67,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
     let (test, metrics, elapsed) = (spec(), metrics(), Duration::from_secs(2));
     let timeline = Plan::compile(&test.load, &[]).unwrap();
     let (timeline, loads) = (timeline.timeline, timeline.loads);
-    let figures = figures(&metrics, &timeline, &[], elapsed);
+    let figures = figures(&metrics, &timeline, elapsed);
     let windows = Windows::default();
     let recorded =
         Recorded { test: &test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
@@ -80,6 +80,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         breakdown: None,
         doubts: &[],
         summary: Some(&figures.summary),
+        unlimited: 0,
         thresholds: &thresholds,
         autoscaling: None,
         checks: &[],
@@ -179,7 +180,7 @@ fn suite(xml: &str) -> ([String; 6], Vec<String>) {
 fn the_junit_file_fails_exactly_where_the_run_did() {
     let xml = with_report(|report| report.junit("2026-01-02T03:04:05.678Z".parse().unwrap()));
     let (figures, cases) = suite(&xml);
-    assert_eq!(figures, ["7", "2", "0", "3", "2.000", "2026-01-02T03:04:05"]);
+    assert_eq!(figures, ["7", "2", "1", "3", "2.000", "2026-01-02T03:04:05"]);
     let because = "http_req_duration{stage:high} max < 30ms: observed 40ms";
     assert_eq!(
         cases,
@@ -189,7 +190,7 @@ fn the_junit_file_fails_exactly_where_the_run_did() {
             ),
             "shop.thresholds http_req_duration p(95) < 50ms 0.000 | system-out  observed 40ms",
             "shop.thresholds http_req_duration{stage:high} max < 30ms 0.000 | failure threshold observed 40ms | system-out  observed 40ms",
-            "shop.thresholds checks{check:never} rate > 90% 0.000 | system-out  observed no samples",
+            "shop.thresholds checks{check:never} rate > 90% 0.000 | error NoData observed no data (no samples) | system-out  observed no data (no samples)",
             "shop.checks item · is ok 0.000 | skipped  3 of 4 held; only thresholds decide | system-out  3 of 4 held",
             "shop.cluster spec.prometheus 0.000 | skipped  spec.prometheus: not asked",
             "shop.warnings the steps after the load failed 0.000 | skipped  the steps after the load failed: 503",

@@ -23,6 +23,7 @@ mod version;
 mod view;
 mod writer;
 
+pub use folding::Folding;
 pub use points::Point;
 pub use routes::router;
 pub use sessions::{SessionError, Sessions};

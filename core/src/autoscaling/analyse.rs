@@ -58,6 +58,7 @@ pub fn analyse(
         scale_up_seconds: scale_up,
         scale_down_seconds: scale_down,
         limited_by: limit.map(|limit| limit.to_string()),
+        requests_while_scaling_down: None,
         problems: problems(observation, start, end),
         expectations: spec.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default(),
     }

@@ -33,6 +33,9 @@ pub struct Observation {
     /// The target's pods.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pods: Vec<PodTimes>,
+    /// Sightings of pods that found no place among those that are kept.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pods_omitted: u32,
     /// Instants at which the target's pod template changed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rollouts: Vec<Timestamp>,
@@ -121,9 +124,15 @@ pub struct PodTimes {
     /// Ready for the first time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<Timestamp>,
-    /// Gone.
+    /// Seen to be about to go, or gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
+    /// Asked to end, by the clock of the API server, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terminating: Option<Timestamp>,
+    /// Its last container had ended after that, by the clock of its node, in whole seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
 }
 
 impl Observation {
@@ -178,9 +187,11 @@ impl Observation {
                 pod.started = pod.started.or(times.started);
                 pod.ready = pod.ready.or(times.ready);
                 pod.deleted = pod.deleted.or(times.deleted);
+                pod.terminating = pod.terminating.or(times.terminating);
+                pod.ended = pod.ended.or(times.ended);
             }
             None if room => self.pods.push(times),
-            None => {}
+            None => self.pods_omitted = self.pods_omitted.saturating_add(1),
         }
     }
 
@@ -209,6 +220,10 @@ impl Observation {
             self.problems.push(problem.into());
         }
     }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Leaves out every second sample, but never the first, the last, or one with most or fewest ready

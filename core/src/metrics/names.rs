@@ -55,8 +55,11 @@ pub const REQUEST_ERRORS: &str = "request_errors";
 /// Kind of error of a generator that has no local ports or file descriptors left.
 pub const EXHAUSTED: &str = "out of ports or files";
 
+/// Kind of error of a request that was cut off without an answer, after all of the graceful stop.
+pub const UNANSWERED: &str = "no answer";
+
 /// All kinds of errors that `request_errors` tells apart.
-pub const ERROR_KINDS: [&str; 19] = [
+pub const ERROR_KINDS: [&str; 20] = [
     "timeout",
     "dns",
     "refused",
@@ -75,6 +78,7 @@ pub const ERROR_KINDS: [&str; 19] = [
     "body too large",
     "decompression",
     EXHAUSTED,
+    UNANSWERED,
     "other",
 ];
 

@@ -236,7 +236,7 @@ impl Metrics {
         self.series
             .range(first..)
             .take_while(move |(key, _)| key.metric == metric)
-            .filter(move |(key, _)| matches(selector, &key.tags))
+            .filter(move |(key, _)| selects(selector, &key.tags))
             .map(|(key, sink)| (&key.tags, sink))
     }
 
@@ -305,7 +305,8 @@ fn overflow(metric: String) -> SeriesKey {
     SeriesKey { metric, tags: Tags { request: Some(OVERFLOW.into()), ..Tags::default() } }
 }
 
-fn matches(selector: &Selector, tags: &Tags) -> bool {
+/// Whether a selector picks a series with these tags.
+pub fn selects(selector: &Selector, tags: &Tags) -> bool {
     let fits = |wanted: &Option<String>, tag: &Option<String>| wanted.is_none() || wanted == tag;
     let is = |wanted: Option<i32>, tag: Option<u16>| wanted.is_none() || wanted == tag.map(i32::from);
     fits(&selector.stage, &tags.stage)

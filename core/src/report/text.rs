@@ -159,7 +159,11 @@ pub(super) fn thresholds(report: &Report<'_>, text: &mut String) -> std::fmt::Re
     }
     writeln!(text, "thresholds")?;
     for threshold in report.thresholds {
-        let sign = if threshold.passed { '✓' } else { '✗' };
+        let sign = match threshold {
+            _ if threshold.passed => '✓',
+            _ if threshold.undecided => '?',
+            _ => '✗',
+        };
         write!(text, "  {sign} {} {}: {}", threshold.metric, threshold.condition, threshold.observed)?;
         match &threshold.detail {
             Some(detail) => writeln!(text, " ({detail})")?,

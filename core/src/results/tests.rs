@@ -77,7 +77,7 @@ fn recorded(counts: &[(&str, u64)]) -> Metrics {
 #[test]
 fn figures_are_those_of_the_whole_of_each_stage_and_of_each_request() {
     let metrics = recorded(&[("low", 100), ("high", 1000)]);
-    let figures = figures(&metrics, &timeline("IterationsPerSecond"), &[], Duration::from_secs(30));
+    let figures = figures(&metrics, &timeline("IterationsPerSecond"), Duration::from_secs(30));
     let summary = &figures.summary;
     // 2200 requests in 30 s; (10 + 100) failed; half of them 10 ms, half 30 ms.
     assert_eq!((summary.requests, summary.iterations, summary.dropped_iterations), (2200, 1100, 0));
@@ -126,16 +126,16 @@ fn figures_of_three_recorders_are_those_of_one() {
     }
     let whole = recorded(&[("low", 100), ("high", 1000)]);
     let time = Duration::from_secs(30);
-    assert_eq!(figures(&merged, &timeline, &[], time), figures(&whole, &timeline, &[], time));
+    assert_eq!(figures(&merged, &timeline, time), figures(&whole, &timeline, time));
 }
 
 #[test]
 fn while_the_load_runs_only_stages_that_have_begun_are_shown_and_rates_use_their_time() {
     let timeline = timeline("Users");
-    let early = figures(&recorded(&[("low", 40)]), &timeline, &[], Duration::from_secs(4));
+    let early = figures(&recorded(&[("low", 40)]), &timeline, Duration::from_secs(4));
     assert_eq!(early.stages.len(), 1);
     assert_eq!(early.stages.first().unwrap().summary.requests_per_second, "20");
-    let nothing = figures(&Metrics::default(), &timeline, &[], Duration::ZERO);
+    let nothing = figures(&Metrics::default(), &timeline, Duration::ZERO);
     assert_eq!((nothing.stages.len(), nothing.summary.requests_per_second.as_str()), (0, "0"));
     assert_eq!(nothing.summary.latency.p95, "0ms");
 }
@@ -149,7 +149,7 @@ fn every_request_and_check_is_in_the_figures() {
         let checks = Sink::Rate { passes: 1000 - index, total: 1000 };
         metrics.add(key("checks", "low", Some(&request), Some("status")), &checks);
     }
-    let figures = figures(&metrics, &timeline("Users"), &[], Duration::from_secs(1));
+    let figures = figures(&metrics, &timeline("Users"), Duration::from_secs(1));
     let names: Vec<_> = figures.requests.iter().map(|request| request.name.as_str()).collect();
     assert_eq!((names.len(), names.first(), names.last()), (500, Some(&"request 000"), Some(&"request 499")));
     assert_eq!(figures.expectations.iter().map(|check| check.fails).max(), Some(499));
@@ -333,26 +333,6 @@ fn the_generator_is_judged_however_many_series_there_are() {
     let result =
         generator(&metrics, &plan("IterationsPerSecond"), &usage(0, 0), &STARTS, Duration::from_secs(30));
     assert!(result.healthy, "{:?}", result.problems);
-}
-
-#[test]
-fn requests_that_had_the_whole_graceful_stop_and_no_answer_are_counted() {
-    let graceful = |seconds: u64| {
-        let load = serde_json::json!({"constant": {"level": 1, "duration": "10s"}, "gracefulStop": format!("{seconds}s")});
-        Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap()
-    };
-    let mut waited = Trend::default();
-    for milliseconds in [1, 29_990, 30_000, 31_000] {
-        waited.record(Duration::from_millis(milliseconds));
-    }
-    let mut metrics = Metrics::default();
-    let stage = graceful(30).timeline.stages[0].name.clone();
-    metrics.add(key("http_req_interrupted", &stage, Some("get"), None), &Sink::Trend(waited));
-    let counted = |seconds| {
-        let Plan { timeline, loads } = graceful(seconds);
-        figures(&metrics, &timeline, &loads, timeline.duration()).summary.unanswered_requests
-    };
-    assert_eq!((counted(30), counted(1), counted(60), counted(0)), (Some(3), Some(3), None, None));
 }
 
 #[test]

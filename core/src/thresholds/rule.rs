@@ -6,10 +6,14 @@ use upsurge_crds::v1alpha1::Threshold;
 
 use super::{
     condition::{Aggregation, Condition, ConditionError},
+    parts::Source,
     target::{Target, TargetError},
 };
 use crate::{
-    metrics::{Catalog, Contains, Definition, Metrics, Sink, Trend, names::Kind},
+    metrics::{
+        Catalog, Contains, Definition, Sink, Trend,
+        names::{self, Kind},
+    },
     plan::Timeline,
     results::{self, decimal, milliseconds, percent},
 };
@@ -98,12 +102,38 @@ impl Rule {
     /// What is made of all samples so far; `None` without samples.
     pub(super) fn observe(
         &self,
-        metrics: &Metrics,
+        source: Source<'_>,
         timeline: &Timeline,
         elapsed: Duration,
     ) -> Option<Observed> {
-        let sink = metrics.sum(&self.target.metric, &self.target.selector)?;
-        self.of(&sink, time_of(&self.target, timeline, elapsed), metrics, timeline, elapsed)
+        let sink = source.sum(&self.target)?;
+        self.of(&sink, time_of(&self.target, timeline, elapsed), source, timeline, elapsed)
+    }
+
+    /// What is made at the end of no samples at all; `None` if that is no data.
+    pub(super) fn without_samples(
+        &self,
+        source: Source<'_>,
+        timeline: &Timeline,
+        elapsed: Duration,
+    ) -> Option<Observed> {
+        let begun = match self.target.selector.stage.as_deref() {
+            Some(name) => timeline.stage(name).is_some_and(|stage| stage.start < elapsed),
+            None => true,
+        };
+        match self.definition.kind {
+            // Events that did not happen are none: that is a figure, if their time has come.
+            Kind::Counter if begun => {
+                self.of(&nothing(Kind::Counter), Duration::ZERO, source, timeline, elapsed)
+            }
+            // What is recorded of misfortunes only.
+            Kind::Trend
+                if begun && self.reference.is_none() && self.target.metric == names::HTTP_REQ_INTERRUPTED =>
+            {
+                Some(Observed { value: 0.0, parts: None })
+            }
+            _ => None,
+        }
     }
 
     /// What is made of some samples that came in a stretch of time; `None` if they say nothing.
@@ -111,13 +141,13 @@ impl Rule {
         &self,
         sink: &Sink,
         time: Duration,
-        metrics: &Metrics,
+        source: Source<'_>,
         timeline: &Timeline,
         elapsed: Duration,
     ) -> Option<Observed> {
         let value = value(self.condition.aggregation, sink, time)?;
         let Some((reference, _)) = &self.reference else { return Some(Observed { value, parts: None }) };
-        let base = metrics.sum(&reference.metric, &reference.selector)?;
+        let base = source.sum(reference)?;
         let base = self::value(self.condition.aggregation, &base, time_of(reference, timeline, elapsed))?;
         let ratio = match (value, base) {
             (0.0, 0.0) => 0.0,
@@ -129,17 +159,17 @@ impl Rule {
     }
 
     /// Whether it speaks of a part of a metric whose parts can't all be told apart any more.
-    pub(super) fn is_incomplete(&self, metrics: &Metrics) -> bool {
+    pub(super) fn is_incomplete(&self, source: Source<'_>) -> bool {
         let reference = self.reference.as_ref().map(|(reference, _)| reference);
         let mut targets = [Some(&self.target), reference].into_iter().flatten();
-        targets.any(|target| target.is_part() && metrics.is_overflowed(&target.metric))
+        targets.any(|target| source.is_incomplete(target))
     }
 
-    /// What it reads as at the end when there were no samples; `None` if that is a breach.
-    pub(super) fn without_samples(&self) -> Option<Observed> {
-        match (self.definition.kind, &self.reference) {
-            (_, Some(_)) | (Kind::Rate, None) => None,
-            _ => Some(Observed { value: 0.0, parts: None }),
+    /// What there are no samples of.
+    pub(super) fn why_no_data(&self) -> String {
+        match &self.reference {
+            Some((reference, _)) => format!("no samples of {} or of {reference}", self.target),
+            None => "no samples".into(),
         }
     }
 

@@ -1,6 +1,7 @@
 use rstest::rstest;
 use upsurge_crds::v1alpha1::{Load, StageSpec, ThresholdSelector, TimeSpan};
 
+mod data;
 mod targets;
 mod windows;
 
@@ -107,9 +108,9 @@ fn breached_abort(
 #[case::share_in_percent("http_req_failed", Some("hold"), "rate < 5%", "5%", false)]
 #[case::share_at_most("http_req_failed", Some("hold"), "rate <= 5%", "5%", true)]
 #[case::gauge("vus", None, "value != 7", "7", false)]
-#[case::empty_trend_reads_as_zero("group_duration", None, "p(95) < 1", "0", true)]
-#[case::empty_rate_passes("checks", None, "rate > 0.99", "no samples", true)]
 #[case::empty_counter_is_zero("data_sent", None, "count > 0", "0", false)]
+#[case::empty_part_of_a_counter_is_zero("http_reqs{status:503}", None, "count == 0", "0", true)]
+#[case::nothing_was_cut_off("http_req_interrupted", None, "max < 5s", "0", true)]
 fn thresholds_hold_as_in_k6(
     #[case] metric: &str,
     #[case] stage: Option<&str>,

@@ -12,6 +12,7 @@ use upsurge_crds::v1alpha1::{LoadTestSpec, TimeSpan};
 
 use super::{
     condition::Aggregation,
+    parts::{Parts, Selected, Source},
     rule::{Observed, Rule, nothing},
 };
 use crate::{
@@ -23,10 +24,25 @@ use crate::{
 /// Most windows of a threshold that wait for slower runners.
 const MOST_OPEN: usize = 6;
 
-/// How the windows of all thresholds stand, by index of the threshold.
+/// What thresholds keep of the samples that came in, beside the merged series: how their windows stand, by index of
+/// the threshold, and exact sums of the parts that they select.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {
     courses: BTreeMap<usize, Course>,
+    #[serde(default)]
+    parts: Parts,
+}
+
+impl Windows {
+    /// Requests without an answer that no threshold on failures speaks of.
+    pub fn unlimited(&self) -> u64 {
+        self.parts.unlimited()
+    }
+
+    /// Where thresholds find their samples.
+    pub(super) fn source<'a>(&'a self, metrics: &'a Metrics) -> Source<'a> {
+        Source { metrics, parts: &self.parts }
+    }
 }
 
 /// How the windows of a threshold stand.
@@ -51,9 +67,10 @@ struct Worst {
     parts: Option<(f64, f64)>,
 }
 
-/// The thresholds of a test that have windows, ready to be evaluated.
+/// The thresholds of a test, ready to take samples: those with windows, and what all of them select.
 #[derive(Clone, Debug, Default)]
 pub struct Windowed {
+    selected: Selected,
     rules: Vec<Entry>,
     timeline: Option<Timeline>,
 }
@@ -115,7 +132,7 @@ impl Grid {
 }
 
 impl Windowed {
-    /// The thresholds of a test that have windows; those that can't be read are left out.
+    /// The thresholds of a test; those that can't be read are left out.
     pub fn new(test: &LoadTestSpec, timeline: &Timeline) -> Self {
         let catalog = Catalog::new(&test.metrics);
         let entries = test.thresholds.iter().enumerate().filter_map(|(index, threshold)| {
@@ -126,13 +143,13 @@ impl Windowed {
         });
         let rules: Vec<Entry> = entries.collect();
         let timeline = (!rules.is_empty()).then(|| timeline.clone());
-        Self { rules, timeline }
+        Self { selected: Selected::by(test), rules, timeline }
     }
 
     /// The same, from the test alone.
     pub fn of(test: &LoadTestSpec) -> Self {
         if test.thresholds.iter().all(|threshold| threshold.window.is_none()) {
-            return Self::default();
+            return Self { selected: Selected::by(test), ..Self::default() };
         }
         let scenarios: Vec<&str> =
             test.scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
@@ -140,13 +157,14 @@ impl Windowed {
         plan.map(|plan| Self::new(test, &plan.timeline)).unwrap_or_default()
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+    /// Begins with what was merged before, as an earlier version left it.
+    pub fn adopt(&self, windows: &mut Windows, metrics: &Metrics) {
+        self.selected.adopt(&mut windows.parts, metrics);
     }
 
     /// Adds what was recorded in an interval.
     pub fn add(&self, windows: &mut Windows, from: Duration, to: Duration, metrics: &Metrics) {
+        self.selected.add(&mut windows.parts, metrics);
         let middle = from / 2 + to / 2;
         for Entry { index, rule, grid, .. } in &self.rules {
             let sink = match metrics.sum(&rule.target.metric, &rule.target.selector) {
@@ -169,22 +187,39 @@ impl Windowed {
     /// Judges the windows that are over for all runners: those that end by `until`. `metrics` is all that was
     /// recorded so far.
     pub fn close(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) {
+        self.close_beyond(MOST_OPEN, windows, until, metrics);
+    }
+
+    /// Judges windows too that may not be over, so that of each threshold one at most stays open: state that is too
+    /// large gets smaller. What comes later counts to the one that is open.
+    /// False if there were none to judge.
+    pub fn squeeze(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) -> bool {
+        let open =
+            |windows: &Windows| windows.courses.values().map(|course| course.open.len()).sum::<usize>();
+        let before = open(windows);
+        self.close_beyond(1, windows, until, metrics);
+        open(windows) < before
+    }
+
+    fn close_beyond(&self, most: usize, windows: &mut Windows, until: Duration, metrics: &Metrics) {
         let Some(timeline) = &self.timeline else { return };
+        let Windows { courses, parts } = windows;
+        let source = Source { metrics, parts };
         for entry in &self.rules {
-            let Some(course) = windows.courses.get_mut(&entry.index) else { continue };
+            let Some(course) = courses.get_mut(&entry.index) else { continue };
             while let Some((window, sink)) = course.open.first_key_value() {
                 let (window, over) = (*window, entry.grid.finish(*window) <= until);
                 if window >= entry.grid.last() {
                     // Slow responses of its time may still come: only whether it stops the run is known now.
-                    let observed = over.then(|| entry.observe(window, sink, metrics, timeline, until));
+                    let observed = over.then(|| entry.observe(window, sink, source, timeline, until));
                     let breached = observed.flatten().is_some_and(|seen| !entry.holds(&seen));
                     course.stops |= breached && entry.grid.end >= entry.delay;
                     break;
                 }
-                if !over && course.open.len() <= MOST_OPEN {
+                if !over && course.open.len() <= most {
                     break;
                 }
-                entry.judge(course, window, metrics, timeline, until);
+                entry.judge(course, window, source, timeline, until);
             }
         }
     }
@@ -202,7 +237,7 @@ impl Windowed {
         let timeline = self.timeline.as_ref()?;
         let mut course = windows.courses.get(&index)?.clone();
         if finished {
-            entry.finish(&mut course, metrics, timeline, elapsed);
+            entry.finish(&mut course, windows.source(metrics), timeline, elapsed);
         }
         let worst = course.worst?;
         let observed = Observed { value: worst.value, parts: worst.parts };
@@ -231,12 +266,12 @@ impl Entry {
         &self,
         window: u32,
         sink: &Sink,
-        metrics: &Metrics,
+        source: Source<'_>,
         timeline: &Timeline,
         elapsed: Duration,
     ) -> Option<Observed> {
         let time = self.grid.finish(window).min(elapsed).saturating_sub(self.grid.begin(window));
-        self.rule.of(sink, time, metrics, timeline, elapsed)
+        self.rule.of(sink, time, source, timeline, elapsed)
     }
 
     /// Judges an open window and forgets its samples.
@@ -244,13 +279,13 @@ impl Entry {
         &self,
         course: &mut Course,
         window: u32,
-        metrics: &Metrics,
+        source: Source<'_>,
         timeline: &Timeline,
         elapsed: Duration,
     ) {
         let Some(sink) = course.open.remove(&window) else { return };
         course.next = course.next.max(window.saturating_add(1));
-        let Some(observed) = self.observe(window, &sink, metrics, timeline, elapsed) else { return };
+        let Some(observed) = self.observe(window, &sink, source, timeline, elapsed) else { return };
         course.judged += 1;
         if !self.holds(&observed) {
             course.breached += 1;
@@ -263,7 +298,7 @@ impl Entry {
 
     /// Judges what is left at the end. A window that was cut short is judged if at least half of it has passed, or if
     /// there is no other: a moment says too little. A sum says nothing unless its window is whole.
-    fn finish(&self, course: &mut Course, metrics: &Metrics, timeline: &Timeline, elapsed: Duration) {
+    fn finish(&self, course: &mut Course, source: Source<'_>, timeline: &Timeline, elapsed: Duration) {
         let open: Vec<u32> = course.open.keys().copied().collect();
         for window in open {
             let whole = self.grid.finish(window) <= elapsed;
@@ -271,7 +306,7 @@ impl Entry {
             let telling =
                 passed >= self.grid.length / 2 && self.rule.condition.aggregation != Aggregation::Count;
             if whole || telling || course.judged == 0 {
-                self.judge(course, window, metrics, timeline, elapsed);
+                self.judge(course, window, source, timeline, elapsed);
             }
         }
     }

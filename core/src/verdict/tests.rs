@@ -1,5 +1,5 @@
 use rstest::rstest;
-use upsurge_crds::v1alpha1::{LatencySummary, Threshold};
+use upsurge_crds::v1alpha1::{LatencySummary, RequestsWhileScalingDown, Threshold};
 
 use super::*;
 
@@ -11,6 +11,7 @@ struct Run {
     breakdown: Option<Breakdown>,
     doubts: Vec<Doubt>,
     summary: Option<RunSummary>,
+    unlimited: u64,
     thresholds: Vec<ThresholdResult>,
     autoscaling: Option<AutoscalingResult>,
     checks: Vec<PrometheusCheckResult>,
@@ -34,6 +35,7 @@ fn passed() -> Run {
             latency: LatencySummary { p95: "182.4ms".into(), ..Default::default() },
             ..Default::default()
         }),
+        unlimited: 0,
         thresholds: vec![threshold("http_req_duration", "p(95) < 200ms", "182.4ms", true)],
         autoscaling: Some(AutoscalingResult {
             replicas: "1→4→1".into(),
@@ -52,6 +54,7 @@ fn threshold(metric: &str, condition: &str, observed: &str, passed: bool) -> Thr
         observed: observed.into(),
         passed,
         detail: None,
+        undecided: false,
     }
 }
 
@@ -141,9 +144,26 @@ impl Run {
 
     fn hanging(self) -> Self {
         self.with(|run| {
+            run.unlimited = 9;
             if let Some(summary) = &mut run.summary {
                 summary.unanswered_requests = Some(9);
             }
+        })
+    }
+
+    /// A threshold of the user's own speaks of the requests without an answer.
+    fn limited_by(self, threshold: ThresholdResult) -> Self {
+        self.with(|run| {
+            run.unlimited = 0;
+            run.thresholds = vec![threshold];
+        })
+    }
+
+    fn without_data(self) -> Self {
+        self.with(|run| {
+            let mut undecided = threshold("checks", "rate > 99%", "no data", false);
+            undecided.undecided = true;
+            run.thresholds.push(undecided);
         })
     }
 
@@ -158,6 +178,7 @@ impl Run {
             breakdown: self.breakdown.as_ref(),
             doubts: &self.doubts,
             summary: self.summary.as_ref(),
+            unlimited: self.unlimited,
             thresholds: &self.thresholds,
             autoscaling: self.autoscaling.as_ref(),
             checks: &self.checks,
@@ -174,6 +195,8 @@ impl Run {
 #[case::dropped(passed().dropping(), Verdict::Failed, "IterationsDropped")]
 #[case::hanging(passed().hanging(), Verdict::Failed, "RequestsUnanswered")]
 #[case::threshold_comes_first(passed().dropping().limited().slow(), Verdict::Failed, "ThresholdsBreached")]
+#[case::no_data(passed().without_data(), Verdict::Inconclusive, "NoData")]
+#[case::a_breach_beside_no_data(passed().slow().without_data(), Verdict::Failed, "ThresholdsBreached")]
 #[case::generator(passed().slow().saturated(), Verdict::Inconclusive, "GeneratorLimited")]
 #[case::doubt(passed().slow().doubtful(), Verdict::Inconclusive, "MetricsUnavailable")]
 #[case::unanswered(passed().slow().unanswered(), Verdict::Inconclusive, "CheckUnanswered")]
@@ -210,9 +233,6 @@ fn messages_carry_the_numbers_of_everything_that_failed() {
 #[rstest]
 #[case::dropped(passed().dropping(), "dropped_iterations", Verdict::Passed)]
 #[case::dropped_of_a_part(passed().dropping(), "dropped_iterations{scenario:a}", Verdict::Failed)]
-#[case::unanswered(passed().hanging(), "http_req_interrupted", Verdict::Passed)]
-#[case::all_unanswered(passed().silent().hanging(), "http_req_interrupted", Verdict::Error)]
-#[case::unanswered_of_a_part(passed().hanging(), "http_req_interrupted{stage:a}", Verdict::Failed)]
 fn a_threshold_of_the_users_own_on_the_whole_metric_replaces_the_built_in_one(
     #[case] run: Run,
     #[case] metric: &str,
@@ -222,4 +242,48 @@ fn a_threshold_of_the_users_own_on_the_whole_metric_replaces_the_built_in_one(
         run.test.thresholds = vec![Threshold { metric: metric.into(), ..Threshold::default() }];
     });
     assert_eq!(run.judged().verdict, verdict);
+}
+
+#[test]
+fn a_threshold_of_the_users_own_on_failures_decides_over_requests_without_an_answer() {
+    let kept =
+        passed().hanging().limited_by(threshold("http_req_failed", "rate < 1%", "0.9%", true)).judged();
+    assert_eq!(kept.verdict, Verdict::Passed);
+    assert!(kept.message.contains("(9 had no answer when they were cut off)"), "{}", kept.message);
+    let mut breached = threshold("http_req_failed", "rate < 1%", "1.1%", false);
+    breached.detail = Some("9 had no answer when they were cut off".into());
+    let failed = passed().hanging().limited_by(breached).judged();
+    assert_eq!((failed.verdict, &*failed.reason), (Verdict::Failed, reasons::THRESHOLDS_BREACHED));
+    let told = "http_req_failed rate < 1%: observed 1.1% (9 had no answer when they were cut off)";
+    assert_eq!(failed.message, told);
+}
+
+#[rstest]
+#[case::breached(false, Verdict::Failed)]
+#[case::allowed(true, Verdict::Error)]
+fn a_target_that_answered_nothing_is_judged_by_the_users_own_limit(
+    #[case] passes: bool,
+    #[case] verdict: Verdict,
+) {
+    let limit = threshold("http_req_failed", "rate < 1%", "100%", passes);
+    let run = passed().silent().hanging().limited_by(limit);
+    assert_eq!(run.judged().verdict, verdict);
+}
+
+#[test]
+fn failed_requests_while_pods_ended_are_named_and_not_blamed() {
+    let ending =
+        RequestsWhileScalingDown { requests: 12, failed: 13, pods: 2, ..RequestsWhileScalingDown::default() };
+    let with_ending = |run: Run| {
+        run.with(|run| {
+            if let Some(autoscaling) = &mut run.autoscaling {
+                autoscaling.requests_while_scaling_down = Some(ending.clone());
+            }
+        })
+    };
+    let told =
+        "12 of 13 failed requests were in flight while pods were ending (coincident, not shown to be caused)";
+    for judged in [with_ending(passed()).judged(), with_ending(passed().slow()).judged()] {
+        assert!(judged.message.contains(told), "{}", judged.message);
+    }
 }

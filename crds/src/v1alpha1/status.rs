@@ -85,7 +85,7 @@ pub struct RunSummary {
     /// Requests finished per second of load.
     pub requests_per_second: String,
 
-    /// Share of requests that failed (`http_req_failed`).
+    /// Share of requests that failed (`http_req_failed`), those without an answer included.
     pub error_rate: String,
 
     /// Iterations finished.
@@ -94,8 +94,9 @@ pub struct RunSummary {
     /// Planned iterations that could not be started.
     pub dropped_iterations: i64,
 
-    /// Requests that were cut off without an answer, though they had all of `spec.load.gracefulStop` for it. They are
-    /// counted nowhere else. Absent if there are none, and of stages and requests.
+    /// Requests that were cut off without an answer, though they had all of `spec.load.gracefulStop` for it. They count
+    /// as failed in `errorRate`, and not in `requests`, as they were never finished. Absent if there are none, and of
+    /// stages and requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unanswered_requests: Option<i64>,
 
@@ -199,7 +200,13 @@ pub struct ThresholdResult {
     pub observed: String,
     /// Whether the condition held.
     pub passed: bool,
-    /// How it came about: the worst window, what was divided by what, or that there were no samples.
+    /// True when the data can't say whether the condition holds: no samples came (`observed` is then `no data`), or some
+    /// can't be told apart from others. `passed` is false then, but nothing was breached: the run is Inconclusive
+    /// unless something else failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undecided: bool,
+    /// How it came about: the worst window, what was divided by what, how many of the failed requests had no answer, or
+    /// that there were no samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -276,6 +283,9 @@ pub struct AutoscalingResult {
     /// What kept the workload from growing further: `maxReplicas`, `policy`, `nodes` or `metrics`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
+    /// Failed requests that were in flight while pods of the target were ending; absent if no pod ended during the load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_while_scaling_down: Option<RequestsWhileScalingDown>,
     /// Conditions of the autoscaler that were out of order during the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
@@ -284,6 +294,31 @@ pub struct AutoscalingResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub expectations: Vec<ExpectationResult>,
+}
+
+/// Failed requests that were in flight while pods of the target were ending: between one second before a pod was asked
+/// to end and one second after its last container had ended. That they coincide does not show that one caused
+/// the other. Only failures that an ending pod can cause count: connections that were reset, closed or refused,
+/// and requests without an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RequestsWhileScalingDown {
+    /// Requests that surely were in flight while at least one pod was ending.
+    pub requests: i64,
+    /// The same by what went wrong: `reset` (closed by the server, too), `refused`, `no answer` (timeouts, too).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, i64>,
+    /// Failed requests of the whole run, of any kind.
+    pub failed: i64,
+    /// Pods of the target that ended during the load.
+    pub pods: i32,
+    /// Requests that may have been in flight then, besides those in `requests`: the times that are known don't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertain: Option<i64>,
+    /// What is not known, and why, when something is not. Example: `when 2 of 5 pods ended is not known`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub gaps: Vec<String>,
 }
 
 /// Replicas at an instant.

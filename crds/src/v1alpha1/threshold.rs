@@ -46,6 +46,12 @@ pub struct Threshold {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio_to: Option<SeriesReference>,
 
+    /// Lets the threshold pass when there is no data for it: when no sample of a trend, rate or gauge came that it
+    /// selects. Counters need it not: what did not happen counts as zero. Default: false, a threshold
+    /// without data makes the run Inconclusive.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_no_data: bool,
+
     /// Stops the run as soon as the threshold is breached. Default: false.
     #[serde(default)]
     pub abort_on_fail: bool,

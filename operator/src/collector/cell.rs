@@ -191,6 +191,8 @@ impl Cell {
             metrics: state.totals.metrics.clone(),
             windows: state.totals.windows.clone(),
             folded: state.totals.folded,
+            folds: state.totals.folds.iter().map(|at| Duration::from_millis(*at)).collect(),
+            losses: state.totals.losses.clone(),
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),
             observation,

@@ -11,9 +11,10 @@ use serde_json::{Map, Value};
 use upsurge_core::{
     intake::Intake,
     protocol::{
-        CheckAnswer, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, LONGEST_WORDS, Readiness,
+        CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, LONGEST_WORDS, Readiness,
         RunPlan, RunnerEnd,
     },
+    results::Unanswered,
     thresholds::Windowed,
 };
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
@@ -95,6 +96,7 @@ pub struct Session {
     questions: Questions,
     folding: Folding,
     windowed: Windowed,
+    unanswered: Unanswered,
     revision: u64,
     durable: u64,
 }
@@ -104,6 +106,8 @@ impl Session {
     pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
         let mut state = restored.unwrap_or_default();
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
+        let windowed = Windowed::of(&plan.test);
+        windowed.adopt(&mut state.totals.windows, &state.totals.metrics);
         let presence = state
             .runners
             .iter()
@@ -128,8 +132,9 @@ impl Session {
                 due: None,
                 durable: state.checks.is_some(),
             },
-            folding: Folding::sparing(&plan.test.thresholds),
-            windowed: Windowed::of(&plan.test),
+            folding: Folding,
+            windowed,
+            unanswered: Unanswered::of(&plan.test),
             revision: 0,
             durable: 0,
             state,
@@ -270,6 +275,9 @@ impl Session {
             }
             let runner = &mut self.state.runners[index];
             runner.elapsed_ms = delta.to_ms;
+            let counted = self.unanswered.counted(&delta.metrics);
+            let counted = counted.map(|metrics| Delta { metrics, ..delta.clone() });
+            let delta = counted.as_ref().unwrap_or(delta);
             self.state.totals.add(batch.runner, delta, &self.folding, &self.windowed);
             self.revision += 1;
         }
@@ -386,7 +394,7 @@ impl Session {
     /// Makes the checkpoint smaller; false if it can't be made any smaller.
     pub fn fold(&mut self) -> bool {
         self.revision += 1;
-        self.state.totals.fold(&self.folding)
+        self.state.totals.fold(&self.folding, &self.windowed)
     }
 
     fn reply(&self, index: usize) -> DeltaReply {

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use upsurge_core::{
+    losses::Losses,
     metrics::{Metrics, Selector, SeriesKey, Sink, names},
     protocol::{Delta, GeneratorDelta},
     thresholds::{Windowed, Windows},
@@ -27,9 +28,15 @@ pub struct Totals {
     pub points: Points,
     /// Level of folding.
     pub folded: u8,
-    /// How the windows of thresholds stand.
+    /// When each level was reached, milliseconds from T0.
+    #[serde(default)]
+    pub folds: Vec<u64>,
+    /// What thresholds keep beside the series.
     #[serde(default)]
     pub windows: Windows,
+    /// Requests that were lost.
+    #[serde(default)]
+    pub losses: Losses,
     /// Latest gauges of each runner: a current value replaces the one before, and adds to the others'.
     gauges: BTreeMap<u32, Metrics>,
 }
@@ -51,10 +58,11 @@ impl Totals {
             }
         }
         self.generator.merge(&delta.generator);
+        self.losses.merge(&delta.losses);
         self.elapsed_ms = self.elapsed_ms.max(delta.to_ms);
         self.points.add(delta, self.users());
         if folding.is_due(self.folded, &self.metrics) {
-            self.fold(folding);
+            self.fold(folding, windowed);
         }
     }
 
@@ -63,12 +71,15 @@ impl Totals {
         windowed.close(&mut self.windows, Duration::from_millis(until_ms), &self.metrics);
     }
 
-    /// Gives up the next finest tags; false if there are none left to give up.
-    pub fn fold(&mut self, folding: &Folding) -> bool {
+    /// Gives up the next finest tags, and after the last ones windows that may not be over; false if nothing is left to
+    /// give up.
+    pub fn fold(&mut self, folding: &Folding, windowed: &Windowed) -> bool {
         if self.folded >= COARSEST {
-            return false;
+            let until = self.elapsed();
+            return windowed.squeeze(&mut self.windows, until, &self.metrics);
         }
         self.folded += 1;
+        self.folds.push(self.elapsed_ms);
         self.metrics = folding.fold(self.folded, &self.metrics);
         for gauges in self.gauges.values_mut() {
             *gauges = folding.fold(self.folded, gauges);
@@ -144,7 +155,7 @@ mod tests {
             {"metric": "http_reqs", "condition": "count < 5", "window": "2s"}
         ]))
         .unwrap();
-        let (folding, windowed) = (Folding::default(), Windowed::of(&plan.test));
+        let (folding, windowed) = (Folding, Windowed::of(&plan.test));
         let mut totals = Totals::default();
         for (second, count) in [1.0, 1.0, 8.0, 1.0, 1.0, 1.0].into_iter().enumerate() {
             let mut metrics = Metrics::default();
@@ -169,7 +180,7 @@ mod tests {
 
     #[test]
     fn gauges_of_one_runner_go_on_from_what_they_were_and_those_of_many_add_up() {
-        let (mut totals, folding) = (Totals::default(), Folding::default());
+        let (mut totals, folding) = (Totals::default(), Folding);
         for (runner, change, value) in [(0, 3.0, 3.0), (1, 4.0, 4.0), (0, 2.0, 5.0), (1, -3.0, 1.0)] {
             totals.add(runner, &users(change, value), &folding, &Windowed::default());
         }

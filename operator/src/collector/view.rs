@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use upsurge_core::{
     autoscaling::Observation,
+    losses::Losses,
     metrics::Metrics,
     protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
@@ -78,6 +79,10 @@ pub struct SessionSnapshot {
     pub windows: Windows,
     /// How much of the finest tags was folded away to keep the checkpoint small; 0 is nothing.
     pub folded: u8,
+    /// When each level of that was reached, from T0.
+    pub folds: Vec<Duration>,
+    /// Requests that were lost on the way.
+    pub losses: Losses,
     /// CPU time and throttling of the generators, summed.
     pub generator: GeneratorDelta,
     /// Time from T0 that the received figures cover.

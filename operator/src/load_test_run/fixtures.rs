@@ -67,6 +67,8 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         metrics: Metrics::default(),
         windows: Default::default(),
         folded: 0,
+        folds: Vec::new(),
+        losses: Default::default(),
         generator: GeneratorDelta::default(),
         elapsed: Duration::ZERO,
         observation: Observation::default(),

@@ -23,7 +23,7 @@ use super::{
     pods::RunnerPod,
     progress::{Cause, breakdown::manner},
 };
-use crate::collector::SessionSnapshot;
+use crate::collector::{Folding, SessionSnapshot};
 
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
@@ -32,9 +32,9 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     status.omitted.clear();
     status.runners = runners(snapshot, pods);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
-        let (timeline, loads) = (plan.timeline(), plan.loads());
-        status.summary = Some(results::total(&snapshot.metrics, timeline, loads, snapshot.elapsed));
+        status.summary = Some(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed));
         status.generator = Some(generator(plan, snapshot));
+        status.warnings = given_up(snapshot);
     }
 }
 
@@ -58,6 +58,7 @@ pub fn conclude(
     };
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
+    status.warnings.extend(given_up(snapshot));
     let figures = figures(plan, snapshot);
     let recorded = Recorded {
         test,
@@ -108,6 +109,20 @@ fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     problem.into_iter().map(after_failed).chain(foreign).collect()
 }
 
+/// Which tags were given up to keep the checkpoint small, and since when. What came before is not told apart any more
+/// either; thresholds keep their own sums.
+fn given_up(snapshot: &SessionSnapshot) -> Vec<String> {
+    let levels = snapshot.folds.iter().zip(1_u8..);
+    let told = levels.map(|(at, level)| {
+        format!(
+            "too many series to keep apart: since {:.0} s of the load {}; thresholds are not affected",
+            at.as_secs_f64(),
+            Folding::told(level)
+        )
+    });
+    told.collect()
+}
+
 struct Measured<'a> {
     summary: &'a upsurge_crds::v1alpha1::RunSummary,
     thresholds: &'a [ThresholdResult],
@@ -142,6 +157,7 @@ fn outcome(
         breakdown: breakdown.as_ref(),
         doubts: &doubts,
         summary: Some(measured.summary),
+        unlimited: snapshot.windows.unlimited(),
         thresholds: measured.thresholds,
         // Of a load that was cut short, expectations on the autoscaler can't be asked.
         autoscaling: measured.autoscaling.filter(|_| cause.is_none()),
@@ -150,7 +166,7 @@ fn outcome(
     });
     match of_type(&[EndCauseType::ThresholdBreached]) {
         // What came in after the breach may have mended the figure; the run was stopped for it all the same.
-        Some(breach) if judged.verdict == Verdict::Passed => Outcome {
+        Some(breach) if judged.verdict == Verdict::Passed || judged.is_without_data() => Outcome {
             verdict: Verdict::Failed,
             reason: breach.reason().into(),
             message: breach.message().into(),
@@ -185,11 +201,16 @@ fn autoscaler(
     test.target.workload.as_ref()?;
     let spec = test.autoscaling.clone().unwrap_or_default();
     let timeline = plan.carried_out(snapshot.elapsed);
-    Some(autoscaling::analyse(&snapshot.observation, &timeline, start, end, &spec))
+    let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
+    let SessionSnapshot { observation, losses, metrics, .. } = snapshot;
+    Some(AutoscalingResult {
+        requests_while_scaling_down: autoscaling::while_ending(observation, losses, metrics, start, load_end),
+        ..autoscaling::analyse(observation, &timeline, start, end, &spec)
+    })
 }
 
 fn figures(plan: &Plan, snapshot: &SessionSnapshot) -> results::Figures {
-    results::figures(&snapshot.metrics, plan.timeline(), plan.loads(), snapshot.elapsed)
+    results::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed)
 }
 
 fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {

@@ -92,7 +92,11 @@ fn note(
             picture.list_pods(pods, now, observation);
         }
         Seen::Pods(Change::Applied(pod)) => picture.see_pod(SeenPod::read(&pod, now), now, observation),
-        Seen::Pods(Change::Deleted(pod)) => picture.lose_pod(&pod.name_any(), now, observation),
+        Seen::Pods(Change::Deleted(pod)) => {
+            // The last that is known of it may tell when it ended.
+            observation.record_pod(SeenPod::read(&pod, now).times);
+            picture.lose_pod(&pod.name_any(), now, observation);
+        }
         Seen::Slices(Change::Listed(slices)) => {
             picture.list_slices(slices.iter().map(|slice| (slice.name_any(), pods_of(slice))));
         }

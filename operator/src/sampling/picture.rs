@@ -37,6 +37,14 @@ impl Picture {
             self.see_pod(pod, now, observation);
         }
         let listed = self.pods.as_ref();
+        if first {
+            // Those that another operator saw last.
+            let known =
+                observation.pods.iter().filter(|pod| pod.deleted.is_none()).map(|pod| pod.name.clone());
+            let lost: Vec<String> =
+                known.filter(|name| listed.is_none_or(|pods| !pods.contains_key(name))).collect();
+            lost.iter().for_each(|name| gone(name, now, observation));
+        }
         for name in before.keys().filter(|name| listed.is_some_and(|pods| !pods.contains_key(*name))) {
             gone(name, now, observation);
         }

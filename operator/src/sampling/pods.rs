@@ -1,6 +1,6 @@
 //! What a pod says about its life.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Pod;
 use upsurge_core::autoscaling::PodTimes;
 
@@ -40,6 +40,19 @@ impl SeenPod {
             .and_then(|status| status.phase.as_deref())
             .is_some_and(|phase| phase == "Succeeded" || phase == "Failed");
         let ready = since("Ready");
+        // What is stamped is when the pod will be gone at the latest: its grace period after it was asked to end.
+        let asked_to_end = pod.metadata.deletion_timestamp.as_ref().map(|time| {
+            let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or_default();
+            time.0.saturating_sub(SignedDuration::from_secs(grace)).unwrap_or(time.0)
+        });
+        let containers: Vec<_> =
+            status.iter().flat_map(|status| status.container_statuses.iter().flatten()).collect();
+        // Each of them, or it is not known yet when the last one ends.
+        let ends: Option<Vec<Timestamp>> = containers
+            .iter()
+            .map(|container| Some(container.state.as_ref()?.terminated.as_ref()?.finished_at.as_ref()?.0))
+            .collect();
+        let last_end = ends.and_then(|ends| ends.into_iter().max()).filter(|_| going);
         let labels = pod.metadata.labels.as_ref();
         Self {
             ready: ready.is_some() && !going && !ended,
@@ -57,6 +70,8 @@ impl SeenPod {
                 started: running.map(|time| time.0).max(),
                 ready,
                 deleted: going.then_some(now),
+                terminating: asked_to_end,
+                ended: last_end,
             },
         }
     }
@@ -104,6 +119,28 @@ mod tests {
         let seen = pod(&ready(), &json!({"deletionTimestamp": "2030-01-01T00:10:00Z"}));
         assert!(!seen.ready && !seen.alive);
         assert!(seen.times.deleted.is_some());
+    }
+
+    #[test]
+    fn when_a_pod_was_asked_to_end_and_did_is_known_once_each_container_has() {
+        let metadata = json!({"deletionTimestamp": "2030-01-01T00:10:30Z", "deletionGracePeriodSeconds": 30});
+        let mut pod = json!({"metadata": metadata, "status": {"containerStatuses": [
+            {"name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0,
+             "state": {"terminated": {"exitCode": 0, "finishedAt": "2030-01-01T00:10:04Z"}}},
+            {"name": "proxy", "image": "", "imageID": "", "ready": true, "restartCount": 0,
+             "state": {"running": {"startedAt": "2030-01-01T00:00:03Z"}}}]}});
+        let read = |pod: &Value| {
+            let pod = serde_json::from_value(pod.clone()).unwrap();
+            let times = SeenPod::read(&pod, "2030-01-01T01:00:00Z".parse().unwrap()).times;
+            [times.terminating, times.ended].map(|time| time.map(|time| time.to_string()))
+        };
+        let at = |text: &str| Some(text.to_owned());
+        assert_eq!(read(&pod), [at("2030-01-01T00:10:00Z"), None], "the grace period is not part of it");
+        pod["status"]["containerStatuses"][1]["state"] =
+            json!({"terminated": {"exitCode": 0, "finishedAt": "2030-01-01T00:10:09Z"}});
+        assert_eq!(read(&pod), [at("2030-01-01T00:10:00Z"), at("2030-01-01T00:10:09Z")]);
+        pod["metadata"] = json!({});
+        assert_eq!(read(&pod), [None, None], "a pod that nobody asked has ended by itself");
     }
 
     #[test]

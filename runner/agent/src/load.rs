@@ -229,6 +229,7 @@ impl Report {
             from_ms: interval.from.as_millis() as u64,
             to_ms: interval.to.as_millis() as u64,
             metrics: interval.metrics,
+            losses: interval.losses,
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
             after: None,

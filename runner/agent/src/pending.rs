@@ -34,6 +34,7 @@ impl Pending {
             last.to_ms = delta.to_ms;
             last.metrics.merge(&delta.metrics);
             last.generator.merge(&delta.generator);
+            last.losses.merge(&delta.losses);
             last.done = delta.done.or(last.done.take());
             last.after = delta.after.or(last.after.take());
             last.checks = delta.checks.or(last.checks.take());

@@ -113,6 +113,28 @@ fn a_target_that_is_told_to_stop_drops_nothing() {
 }
 
 #[test]
+fn a_target_that_may_drop_connections_does_so_when_it_is_told_to_stop() {
+    let target = start_target(Some("dropOnStop: true\ndrain: 60s"), &["--latency", "30s"]);
+    let begin = Instant::now();
+    thread::scope(|scope| {
+        let in_work = scope.spawn(|| target.send("GET", "/early", ""));
+        wait_until("the request is in work", || target.stats()["inFlight"] == 1);
+        signal(target.process.id(), "TERM");
+        assert!(in_work.join().unwrap().is_err(), "its connection is closed without an answer");
+    });
+    assert_eq!(target.process.end().code, 0);
+    assert!(begin.elapsed() < Duration::from_secs(25), "neither drained nor finished");
+}
+
+#[test]
+fn a_share_of_requests_gets_no_answer_but_the_end_of_its_connection() {
+    let target = start_target(Some("resetRate: 0.25"), &[]);
+    let answers: Vec<bool> = (0..8).map(|_| target.send("GET", "/", "").is_ok()).collect();
+    assert_eq!(answers, [true, true, true, false, true, true, true, false]);
+    assert_eq!(target.get("/healthz").0, 200);
+}
+
+#[test]
 fn tls_is_served_with_the_given_certificate() {
     let identity =
         rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();

@@ -6,6 +6,7 @@
 mod processes;
 
 use processes::{Upsurge, scratch, start_target};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 /// A hundred iterations, of which every tenth request fails, and a metric of each kind.
@@ -115,4 +116,87 @@ fn what_can_not_be_judged_is_refused_with_what_there_is() {
     ] {
         assert!(ended.stderr.contains(words), "{words:?} is missing in {}", ended.stderr);
     }
+}
+
+/// A test of one request to `/items/N` with that load and those thresholds.
+fn simple(load: &str, thresholds: &str) -> String {
+    format!(
+        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
+         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
+         scenarios: [{{name: browse, steps: [{{request: {{name: item, url: \"/items/{{{{ iteration }}}}\"}}}}]}}]\n  \
+         load: {load}\n  thresholds: [{thresholds}]\n"
+    )
+}
+
+fn summary_of(path: &std::path::Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[rstest]
+#[case::allowed(
+    "rate < 10%",
+    0,
+    "✓ Passed",
+    "✓ http_req_failed rate < 10%: 5% (2 had no answer when they were cut off)"
+)]
+#[case::too_many(
+    "rate < 1%",
+    1,
+    "✗ Failed (ThresholdsBreached): http_req_failed rate < 1%: observed 5% (2 had",
+    "[no answer] 2"
+)]
+fn a_threshold_on_failures_is_the_users_limit_on_requests_without_an_answer(
+    #[case] condition: &str,
+    #[case] code: i32,
+    #[case] verdict: &str,
+    #[case] told: &str,
+) {
+    let script =
+        "routes: [{path: /items/7, latency: {fixed: 40s}}, {path: /items/21, latency: {fixed: 40s}}]";
+    let target = start_target(Some(script), &[]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 20, duration: 2s}, gracefulStop: 500ms}";
+    let threshold = format!("{{metric: http_req_failed, condition: \"{condition}\"}}");
+    let file = scratch(&format!("unanswered-{code}.yaml"), &simple(load, &threshold));
+    let json = file.with_extension("json");
+    let csv = file.with_extension("csv");
+    let ended = Upsurge::run(&file)
+        .args(["--target", target.url(), "--summary"])
+        .arg(&json)
+        .args(["--csv"])
+        .arg(&csv)
+        .end();
+    assert_eq!(ended.code, code, "{ended:?}");
+    assert!(ended.stdout.contains(verdict) && ended.stdout.contains(told), "{ended:?}");
+    let summary = summary_of(&json);
+    assert_eq!(summary["metrics"]["http_req_failed"]["values"]["passes"], 2);
+    assert_eq!(
+        (&summary["summary"]["unansweredRequests"], &summary["summary"]["errorRate"]),
+        (&2.into(), &"5%".into())
+    );
+    let table = std::fs::read_to_string(&csv).unwrap();
+    assert!(
+        table.lines().any(|row| row.starts_with("request_errors,") && row.contains("no answer")),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_threshold_that_met_no_data_makes_the_run_inconclusive_and_is_named() {
+    let target = start_target(None, &[]);
+    let thresholds = "{metric: \"http_req_duration{status:418}\", condition: \"p(95) < 1s\"}, \
+                      {metric: \"http_reqs{status:418}\", condition: \"count == 0\"}";
+    let file =
+        scratch("no-data.yaml", &simple("{unit: Users, constant: {level: 2, duration: 1s}}", thresholds));
+    let junit = file.with_extension("xml");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--junit"]).arg(&junit).end();
+    assert_eq!(ended.code, 3, "{ended:?}");
+    for words in [
+        "✗ Inconclusive (NoData): http_req_duration{status:418} p(95) < 1s: observed no data",
+        "? http_req_duration{status:418} p(95) < 1s: no data (no samples)",
+        "✓ http_reqs{status:418} count == 0: 0",
+    ] {
+        assert!(ended.stdout.contains(words), "{words:?} is missing in {ended:?}");
+    }
+    let junit = std::fs::read_to_string(&junit).unwrap();
+    assert!(junit.contains(r#"type="NoData""#), "{junit}");
 }

@@ -39,6 +39,7 @@ use std::{
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc::UnboundedSender, watch};
 use upsurge_core::{
+    losses::Losses,
     metrics::Metrics,
     plan::Work,
     schedule::{Part, Share},
@@ -95,6 +96,8 @@ pub struct Interval {
     /// What was recorded. The value of a gauge is its change since the last interval, so that intervals
     /// add up to the current value.
     pub metrics: Metrics,
+    /// Requests that were lost in it, and when they were under way.
+    pub losses: Losses,
 }
 
 /// How far an engine is.

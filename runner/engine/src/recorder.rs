@@ -14,7 +14,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use upsurge_core::metrics::{Metrics, SeriesKey, Sink, Tags, Trend, names};
+use upsurge_core::{
+    losses::Losses,
+    metrics::{Metrics, SeriesKey, Sink, Tags, Trend, names},
+};
 
 pub(crate) use self::request::Sample;
 use self::{custom::CustomSeries, places::Places, request::RequestSeries, series::IterationSeries};
@@ -29,6 +32,8 @@ pub(crate) struct Recorder {
     groups: Places<Trend>,
     failed_conditions: Places<u64>,
     custom: Places<CustomSeries>,
+    /// Requests that were lost, by when they were under way.
+    pub(crate) losses: Losses,
 }
 
 impl Recorder {
@@ -41,6 +46,7 @@ impl Recorder {
             groups: Places::new(stages, program.groups.len()),
             failed_conditions: Places::new(stages, program.conditions.len()),
             custom: Places::new(stages, program.points.len()),
+            losses: Losses::default(),
             program: Arc::clone(program),
         }
     }
@@ -139,6 +145,7 @@ impl Recorder {
         self.groups.clear(|trend| !trend.is_empty(), Trend::clear);
         self.failed_conditions.clear(|_| false, |_| {});
         self.custom.clear(|series| !series.is_empty(), CustomSeries::clear);
+        self.losses = Losses::default();
     }
 
     /// Adds everything to metrics, under its names. `start` is the start of the load.

@@ -3,7 +3,7 @@
 use std::{io, net::IpAddr, time::Duration};
 
 use rustls::CertificateError;
-use upsurge_core::{http::Forbidden, metrics::names};
+use upsurge_core::{http::Forbidden, losses::LossKind, metrics::names};
 use upsurge_system::generator::is_exhausted;
 
 use super::{coding::DecodeError, h1::H1Error, h2::H2Error};
@@ -100,6 +100,16 @@ impl ErrorKind {
             Self::Decompression => "decompression",
             Self::Exhausted => names::EXHAUSTED,
             Self::Other => "other",
+        }
+    }
+
+    /// How a request with such an error was lost, if it is one that a server which ends can cause.
+    pub(crate) const fn loss(self) -> Option<LossKind> {
+        match self {
+            Self::Reset => Some(LossKind::Reset),
+            Self::Refused => Some(LossKind::Refused),
+            Self::Timeout => Some(LossKind::Unanswered),
+            _ => None,
         }
     }
 

@@ -37,6 +37,7 @@ impl Mailbox {
             if let Some(last) = state.waiting.back_mut() {
                 last.to = interval.to;
                 last.metrics.merge(&interval.metrics);
+                last.losses.merge(&interval.losses);
             }
         }
         self.changed.notify_all();

@@ -36,6 +36,10 @@ pub struct TargetConfig {
     pub freezes: Vec<Freeze>,
     /// Time to go on serving after SIGTERM, with `/readyz` failing, until no new requests come.
     pub drain: TimeSpan,
+    /// Drops connections at SIGTERM, with what is in work on them, and accepts nothing new.
+    pub drop_on_stop: bool,
+    /// Share of requests, 0 to 1, whose connection is dropped instead of an answer, at even distances.
+    pub reset_rate: f64,
 }
 
 impl Default for TargetConfig {
@@ -53,6 +57,8 @@ impl Default for TargetConfig {
             concurrency_limit: None,
             freezes: Vec::new(),
             drain: TimeSpan::from_secs(5),
+            drop_on_stop: false,
+            reset_rate: 0.0,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From a request to its answer at the right time.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,7 @@ use super::{
     config::{ConcurrencyLimit, Freeze, Overflow, TargetConfig},
     freeze,
     numbers::Numbers,
-    route::{Answer, Route},
+    route::{Answer, Route, is_due},
     scope::RequestScope,
     stats::Stats,
     timer::Timer,
@@ -40,7 +40,16 @@ pub(super) struct Service {
     pub(super) stats: Stats,
     started: Instant,
     draining: AtomicBool,
+    /// Whether connections are dropped when the service stops.
+    pub(super) drops: bool,
+    reset_rate: f64,
+    answered: AtomicU64,
 }
+
+/// The connection is dropped instead of an answer.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("scripted end of the connection")]
+pub(super) struct Dropped;
 
 impl Service {
     pub(super) fn new(config: &TargetConfig) -> Result<Self, String> {
@@ -68,6 +77,9 @@ impl Service {
             stats: Stats::new(names),
             started: Instant::now(),
             draining: AtomicBool::new(false),
+            drops: config.drop_on_stop,
+            reset_rate: config.reset_rate,
+            answered: AtomicU64::new(0),
         })
     }
 
@@ -76,18 +88,26 @@ impl Service {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// Answers a request.
-    pub(super) async fn handle(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    /// Answers a request, or drops its connection.
+    pub(super) async fn handle(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
         let received = Instant::now();
         let mut response = match self.own(request.uri().path()) {
             Some(response) => response,
-            None => self.scripted(request, received).await,
+            None => {
+                let response = self.scripted(request, received).await;
+                if self.reset_rate > 0.0
+                    && is_due(self.reset_rate, self.answered.fetch_add(1, Ordering::Relaxed))
+                {
+                    return Err(Dropped);
+                }
+                response
+            }
         };
         // Tells clients to come back elsewhere, instead of closing under a request on its way.
         if self.draining.load(Ordering::Relaxed) {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        response
+        Ok(response)
     }
 
     /// Endpoints that no script touches.

@@ -143,10 +143,7 @@ impl Route {
         if self.error_rate <= 0.0 {
             return false;
         }
-        let before = self.answered.fetch_add(1, Ordering::Relaxed) as f64;
-        // A rate of 1/3 times 3 must come to 1.
-        let errors = |answers: f64| (answers * self.error_rate + 1e-9).floor();
-        errors(before + 1.0) > errors(before)
+        is_due(self.error_rate, self.answered.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Whether an answer holds anything of the request.
@@ -181,6 +178,13 @@ fn segments(path: &str) -> Vec<Segment> {
         None => Segment::Fixed(segment.into()),
     };
     segments.map(parse).collect()
+}
+
+/// Whether what happens at that rate, at even distances, is due after so many answers.
+pub(super) fn is_due(rate: f64, before: u64) -> bool {
+    // A rate of 1/3 times 3 must come to 1.
+    let due = |answers: f64| (answers * rate + 1e-9).floor();
+    due(before as f64 + 1.0) > due(before as f64)
 }
 
 #[cfg(test)]

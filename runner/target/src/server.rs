@@ -84,10 +84,12 @@ impl Server {
     }
 
     /// Goes on serving for a while without being ready, so that load balancers leave it; then accepts
-    /// nothing new and lets what is in work finish.
+    /// nothing new and lets what is in work finish. If it is told to drop connections, it does so at once.
     pub async fn stop(mut self, drain: Duration) {
         self.service.drain();
-        sleep(drain).await;
+        if !self.service.drops {
+            sleep(drain).await;
+        }
         // Fails only if nobody listens any more.
         let _ = self.stop.send(true);
         let _ = self.accepting.await;
@@ -150,15 +152,19 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     service: Arc<Service>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let drops = service.drops;
     let answer = service_fn(|request: Request<Incoming>| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, std::convert::Infallible>(service.handle(request).await) }
+        async move { service.handle(request).await }
     });
     // No timer: an idle connection stays open, as a generator that thinks expects.
     let mut connection = std::pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = told(&mut stopped) => {
+            if drops {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

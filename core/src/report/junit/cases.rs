@@ -79,7 +79,13 @@ fn verdict(judged: &Judged<'_>) -> TestCase {
 }
 
 fn threshold(threshold: &ThresholdResult) -> TestCase {
-    let ThresholdResult { metric, condition, observed, .. } = threshold;
+    let ThresholdResult { metric, condition, observed, detail, .. } = threshold;
+    let detail = detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
+    let observed = &format!("{observed}{detail}");
+    if threshold.undecided {
+        let message = format!("observed {observed}");
+        return case(&format!("{metric} {condition}"), error(&message, reasons::NO_DATA), Some(&message));
+    }
     observation(&format!("{metric} {condition}"), threshold.passed, observed, "threshold")
 }
 

@@ -72,16 +72,17 @@ impl Runner {
         };
         let from_ms = self.recorded * 1_000;
         let done = done.then_some(RunnerEnd::Completed);
-        let delta = Delta {
+        let mut delta = Delta {
             number: self.recorded,
             from_ms,
             to_ms: from_ms + 1_000,
             metrics,
             generator,
             done,
-            after: None,
-            checks: None,
+            ..Delta::default()
         };
+        let at = std::time::Duration::from_millis(from_ms);
+        delta.losses.record(at, at, upsurge_core::losses::LossKind::Reset);
         self.kept.push(delta.clone());
         delta
     }
@@ -164,7 +165,7 @@ impl World {
 
     fn record(&mut self, runner: usize, metrics: Metrics, done: bool) {
         let delta = self.runners[runner].record(metrics, done);
-        self.truth.add(runner as u32, &delta, &Folding::default(), &Windowed::default());
+        self.truth.add(runner as u32, &delta, &Folding, &Windowed::default());
     }
 
     fn send(&mut self, runner: usize, request_lost: bool, reply_lost: bool) {
@@ -229,6 +230,7 @@ proptest! {
         prop_assert!(world.runners.iter().all(|runner| runner.kept.is_empty()), "all is acknowledged");
         prop_assert_eq!(&totals.metrics, &world.truth.metrics);
         prop_assert_eq!(&totals.generator, &world.truth.generator);
+        prop_assert_eq!(&totals.losses, &world.truth.losses);
         prop_assert_eq!(totals.elapsed_ms, world.truth.elapsed_ms);
         let counted = |totals: &Totals| totals.points.list().iter().map(|point| point.requests).sum::<u64>();
         prop_assert_eq!(counted(totals), counted(&world.truth));

@@ -3,6 +3,7 @@
 use serde_json::json;
 use upsurge_core::{
     autoscaling::Observation,
+    metrics::{SeriesKey, Sink, Tags},
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, PROTOCOL_VERSION},
 };
 
@@ -173,6 +174,43 @@ fn deltas_are_acknowledged_once_they_are_durable() {
     assert_eq!((reply.received, reply.acknowledged), (3, 2));
     assert!(session.is_dirty());
     assert_eq!(session.state().runners[0].started_at, Some(5));
+}
+
+#[test]
+fn a_threshold_on_a_part_stops_the_run_after_all_tags_were_given_up() {
+    let mut plan = plan(1, false);
+    plan.test.thresholds = serde_json::from_value(json!([
+        {"metric": "http_req_failed", "selector": {"request": "seed"}, "condition": "rate < 1%", "abortOnFail": true},
+    ]))
+    .unwrap();
+    let mut session = Session::new(&plan, None);
+    let delta = |number: u64| {
+        let mut delta =
+            Delta { number, from_ms: number * 1_000, to_ms: number * 1_000 + 1_000, ..Delta::default() };
+        let tags = Tags { request: Some("seed".into()), ..Tags::default() };
+        let key = SeriesKey { metric: "http_req_failed".into(), tags };
+        delta.metrics.add(key, &Sink::Rate { passes: 1, total: 10 });
+        delta
+    };
+    let report = |session: &mut Session, number| {
+        let batch = DeltaBatch { deltas: vec![delta(number)], ..batch(0, 0, &[]) };
+        session.deltas(&batch, &pod(0), 0).unwrap();
+    };
+    report(&mut session, 1);
+    while session.fold() {}
+    report(&mut session, 2);
+    let session = restarted(&session, &plan);
+    let totals = &session.state().totals;
+    assert_eq!(totals.folds.len(), usize::from(super::super::folding::COARSEST));
+    let timeline = upsurge_core::plan::Plan::compile(&plan.test.load, &["browse"]).unwrap().timeline;
+    let recorded = upsurge_core::thresholds::Recorded {
+        test: &plan.test,
+        timeline: &timeline,
+        metrics: &totals.metrics,
+        windows: &totals.windows,
+        elapsed: totals.elapsed(),
+    };
+    assert_eq!(recorded.breached_abort().map(|result| result.observed), Some("10%".into()));
 }
 
 #[test]

@@ -261,6 +261,7 @@ fn a_breached_threshold_stops_the_run_with_its_numbers_however_late_anybody_look
         observed: "7.2%".into(),
         passed: false,
         detail: None,
+        undecided: false,
     };
     let breached = |case: Case| case.with(|case| case.session.abort_breach = Some(breach.clone()));
     // The collector stops the runners by itself, and they may be done before a controller looks.

@@ -58,19 +58,112 @@ fn a_breached_threshold_fails_the_run_with_its_figures() {
     assert_eq!((status.start_time.unwrap().0, status.runners.len()), (at(0), 3));
 }
 
-#[test]
-fn requests_that_never_got_an_answer_are_told_and_fail_the_run() {
-    let mut snapshot = measured();
+/// What a session makes of requests that were cut off after so many seconds, among 13,600.
+fn cut_off(spec: &serde_json::Value, seconds: u64, requests: u64) -> SessionSnapshot {
+    let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
+    snapshot.elapsed = std::time::Duration::from_secs(60);
+    let mut metrics = upsurge_core::metrics::Metrics::default();
+    let answered = 13_600 - requests;
+    metrics.add(key("http_reqs"), &Sink::Counter(answered as f64));
+    metrics.add(key("http_req_failed"), &Sink::Rate { passes: 0, total: answered });
     let mut waited = Trend::default();
-    [2, 31, 35].into_iter().for_each(|seconds| waited.record(std::time::Duration::from_secs(seconds)));
-    snapshot.metrics.add(key("http_req_interrupted"), &Sink::Trend(waited));
-    let (status, outcome) = concluded(threshold("rate < 50%"), &snapshot, None);
-    assert_eq!(
-        (outcome.verdict, outcome.reason.as_str()),
-        (Verdict::Failed, reasons::REQUESTS_UNANSWERED),
+    waited.record_many(std::time::Duration::from_secs(seconds), requests);
+    metrics.add(key("http_req_interrupted"), &Sink::Trend(waited));
+    let test = plan(spec).test().clone();
+    let metrics = results::Unanswered::of(&test).counted(&metrics).unwrap_or(metrics);
+    let windowed = upsurge_core::thresholds::Windowed::of(&test);
+    windowed.add(&mut snapshot.windows, Default::default(), snapshot.elapsed, &metrics);
+    snapshot.metrics = metrics;
+    snapshot
+}
+
+#[rstest]
+#[case::the_users_own_limit_holds(
+    "rate < 1%",
+    31,
+    3,
+    Verdict::Passed,
+    "(3 had no answer when they were cut off)"
+)]
+#[case::and_does_not("rate < 1%", 31, 200, Verdict::Failed, "observed 1.47% (200 had no answer")]
+#[case::they_did_not_have_all_of_it("rate < 1%", 2, 200, Verdict::Passed, "0% failed")]
+#[test]
+fn requests_without_an_answer_count_in_the_users_limit_on_failures(
+    #[case] condition: &str,
+    #[case] seconds: u64,
+    #[case] requests: u64,
+    #[case] verdict: Verdict,
+    #[case] told: &str,
+) {
+    let spec = threshold(condition);
+    let snapshot = cut_off(&spec, seconds, requests);
+    let (status, outcome) = concluded(spec.clone(), &snapshot, None);
+    assert_eq!(outcome.verdict, verdict, "{outcome:?}");
+    assert!(outcome.message.contains(told), "{outcome:?}");
+    let unanswered = (seconds > 30).then_some(requests as i64);
+    assert_eq!(status.summary.unwrap().unanswered_requests, unanswered);
+    let mut shown = LoadTestRunStatus::default();
+    show(&mut shown, &plan(&spec), &snapshot, &pods());
+    assert_eq!(shown.summary.unwrap().unanswered_requests, unanswered, "while the load runs, too");
+}
+
+#[test]
+fn requests_without_an_answer_fail_the_run_by_themselves_if_nothing_limits_them() {
+    let mut spec = threshold("rate < 50%");
+    spec["thresholds"] =
+        json!([{"metric": "http_req_failed", "selector": {"status": 503}, "condition": "rate < 1%"}]);
+    let (_, outcome) = concluded(spec.clone(), &cut_off(&spec, 31, 3), None);
+    assert_eq!((outcome.verdict, &*outcome.reason), (Verdict::Failed, reasons::REQUESTS_UNANSWERED));
+    assert!(outcome.message.starts_with("3 requests had no answer"), "{outcome:?}");
+}
+
+#[test]
+fn what_was_given_up_is_told_with_its_time() {
+    let mut snapshot = measured();
+    snapshot.folds = [90, 312].map(std::time::Duration::from_secs).to_vec();
+    let (status, _) = concluded(threshold("rate < 50%"), &snapshot, None);
+    assert_eq!(status.warnings.len(), 2);
+    assert!(status.warnings[1].contains("since 312 s of the load"), "{:?}", status.warnings);
+    let mut shown = LoadTestRunStatus::default();
+    show(&mut shown, &plan(&threshold("rate < 50%")), &snapshot, &pods());
+    assert_eq!(shown.warnings, status.warnings);
+}
+
+#[test]
+fn lost_requests_are_held_against_the_times_of_pods() {
+    let mut spec = threshold("rate < 50%");
+    spec["target"]["workload"] = json!({"name": "checkout"});
+    let mut snapshot = measured();
+    snapshot.observation.record_pod(upsurge_core::autoscaling::PodTimes {
+        name: "checkout-a".into(),
+        terminating: Some(at(20)),
+        ended: Some(at(21)),
+        deleted: Some(at(20)),
+        ..Default::default()
+    });
+    for millisecond in [20_400, 20_500, 40_000] {
+        let at = std::time::Duration::from_millis(millisecond);
+        snapshot.losses.record(at, at, upsurge_core::losses::LossKind::Reset);
+    }
+    let (status, outcome) = concluded(spec, &snapshot, None);
+    let found = status.autoscaling.unwrap().requests_while_scaling_down.unwrap();
+    assert_eq!((found.requests, found.failed, found.pods), (2, 36, 1));
+    assert!(
+        outcome.message.contains("2 of 36 failed requests were in flight while pods were ending"),
         "{outcome:?}"
     );
-    assert_eq!(status.summary.unwrap().unanswered_requests, Some(2));
+}
+
+#[test]
+fn a_run_stopped_for_a_breach_has_failed_whatever_its_later_stages_lack() {
+    let mut spec = threshold("rate < 50%");
+    let later = json!({"metric": "group_duration", "condition": "max < 1s"});
+    spec["thresholds"].as_array_mut().unwrap().push(later);
+    let cause = || Cause::breach("http_req_failed rate < 50%: observed 61%");
+    let (_, outcome) = concluded(spec.clone(), &measured(), Some(cause()));
+    assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
+    let (_, outcome) = concluded(spec, &measured(), None);
+    assert_eq!((outcome.verdict, &*outcome.reason), (Verdict::Inconclusive, reasons::NO_DATA), "{outcome:?}");
 }
 
 #[test]

@@ -9,7 +9,10 @@ use std::{
 };
 
 use tokio::sync::mpsc::UnboundedSender;
-use upsurge_core::metrics::{Metrics, SeriesKey, Sink, Tags, names};
+use upsurge_core::{
+    losses::Losses,
+    metrics::{Metrics, SeriesKey, Sink, Tags, names},
+};
 
 use super::{
     Interval,
@@ -97,7 +100,7 @@ impl Collector {
         let now = Instant::now();
         let (from, to) = (state.last, now.saturating_duration_since(self.start));
         state.last = to;
-        let mut metrics = Metrics::default();
+        let (mut metrics, mut losses) = (Metrics::default(), Losses::default());
         let (mut users, mut users_max) = (Gauge::default(), Gauge::default());
         for source in &mut state.sources {
             let wait = (now + LONGEST_WAIT).saturating_duration_since(Instant::now());
@@ -110,6 +113,7 @@ impl Collector {
                 Err(RecvTimeoutError::Disconnected) => continue,
             };
             collected.recorder.fill(self.start, &mut metrics);
+            losses.merge(&collected.recorder.losses);
             collected.recorder.clear();
             source.spare = Some(collected.recorder);
             let [at_work, existing] = &mut source.levels;
@@ -119,7 +123,7 @@ impl Collector {
         for (name, gauge) in [(names::VUS, users), (names::VUS_MAX, users_max)] {
             metrics.add(SeriesKey { metric: name.to_owned(), tags: Tags::default() }, &gauge.sink());
         }
-        Interval { from, to, metrics }
+        Interval { from, to, metrics, losses }
     }
 
     /// Lets the cores go.

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use upsurge_core::losses::LossKind;
+
 use super::context::Context;
 
 impl Context {
@@ -35,6 +37,20 @@ impl Context {
             end.as_mut().poll(task)
         })
         .await;
+    }
+
+    /// Whether a request that was cut off after a time had all of the graceful stop: of loads with different ones, the
+    /// longest.
+    pub(crate) fn is_unanswered(&self, waited: Duration) -> bool {
+        let longest = self.loads().iter().map(|load| load.graceful_stop).max().unwrap_or_default();
+        // A hair less counts as all of it, as where it is decided whether the request has failed.
+        !longest.is_zero() && waited >= longest.mul_f64(0.997)
+    }
+
+    /// Notes when a request was under way that was lost.
+    pub(crate) fn lost(&self, begun: Instant, ended: Instant, kind: LossKind) {
+        let from_start = |instant: Instant| instant.saturating_duration_since(self.start);
+        self.recorder.borrow_mut().losses.record(from_start(begun), from_start(ended), kind);
     }
 
     /// Waits until iterations under way must be cut: at an instant, or some time after the load is stopped.

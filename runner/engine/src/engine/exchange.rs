@@ -7,10 +7,11 @@ use std::{
 };
 
 use http::header;
+use upsurge_core::losses::LossKind;
 use upsurge_http::{
     client::Outgoing,
     code, coding,
-    error::TransportError,
+    error::{ErrorKind, TransportError},
     message::{Incoming, Message},
     timings::Timings,
 };
@@ -84,6 +85,9 @@ impl Iteration<'_> {
                 traffic: self.user.connections.traffic.take(),
             };
             self.context.recorder.borrow_mut().request(stage, index, &sample);
+            if let Some(kind) = sample.error.and_then(ErrorKind::loss) {
+                self.context.lost(timings.begun, timings.ended, kind);
+            }
             match (result, next) {
                 (Ok(response), Some(next)) => {
                     self.user.cookies.keep(&response.headers, &hop.destination);
@@ -150,8 +154,8 @@ impl Iteration<'_> {
     }
 }
 
-/// A request that is under way. One that is cut off has no figures, as in k6: without this, a target that hangs until the
-/// load ends would leave no trace.
+/// A request that is under way. One that is cut off has no duration: without this, a target that hangs until the load
+/// ends would leave no trace.
 struct UnderWay<'a> {
     context: &'a Context,
     stage: StageOf,
@@ -169,7 +173,12 @@ impl UnderWay<'_> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         let stage = self.stage.at(self.context, self.since);
-        self.context.recorder.borrow_mut().interrupted(stage, self.index, self.since.elapsed());
+        let ended = Instant::now();
+        let waited = ended.saturating_duration_since(self.since);
+        self.context.recorder.borrow_mut().interrupted(stage, self.index, waited);
+        if self.context.is_unanswered(waited) {
+            self.context.lost(self.since, ended, LossKind::Unanswered);
+        }
     }
 }
 

@@ -250,11 +250,11 @@ impl RequestSeries {
         }
         metrics.add(key(names::DATA_SENT, tags), &Sink::Counter(self.sent as f64));
         metrics.add(key(names::DATA_RECEIVED, tags), &Sink::Counter(self.received as f64));
-        if !self.interrupted.is_empty() {
-            metrics.add(key(names::HTTP_REQ_INTERRUPTED, tags), &Sink::Trend(self.interrupted.clone()));
-        }
         let mut tags = tags.clone();
         tags.method = Some(request.method.as_str().to_owned());
+        if !self.interrupted.is_empty() {
+            metrics.add(key(names::HTTP_REQ_INTERRUPTED, &tags), &Sink::Trend(self.interrupted.clone()));
+        }
         for status in self.statuses.iter().filter(|status| status.count > 0) {
             status.fill(&tags, metrics);
         }

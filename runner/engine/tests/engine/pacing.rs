@@ -7,12 +7,13 @@ use std::{
 
 use serde_json::json;
 use upsurge_core::{
+    losses::LossKind,
     metrics::{Metrics, Selector, Trend},
     schedule::Share,
 };
 
 use crate::{
-    load::{config, run, run_until, spec},
+    load::{config, run, run_until, spec, times},
     server::{self, Server},
 };
 
@@ -216,9 +217,27 @@ fn iterations_under_way_at_the_end_may_finish_within_the_graceful_stop() {
             .metrics
             .trend("http_req_interrupted", &Selector { request: Some("get".into()), ..Selector::default() })
     };
-    assert!(interrupted(&finished).is_empty());
+    assert!(interrupted(&finished).is_empty() && finished.losses.is_empty());
+    let lost: Vec<_> = cut.losses.iter().collect();
+    assert_eq!(cut.losses.total(), 2, "{lost:?}");
+    for lost in lost {
+        assert_eq!(lost.kind, LossKind::Unanswered);
+        assert!(lost.begin.0 < 300 && lost.end.1 > 300, "under way when the load ended: {lost:?}");
+    }
     let cut = interrupted(&cut);
     assert!(cut.count() == 2 && cut.min() >= 50.0, "{} requests, {} ms", cut.count(), cut.min());
+}
+
+#[test]
+fn when_requests_without_a_listener_were_under_way_is_told() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let outcome = run(config(spec(&url, times(3), get("/"))));
+    assert_eq!(outcome.count_of("request_errors", "refused"), 3);
+    let lost: Vec<_> = outcome.losses.iter().collect();
+    assert!(lost.iter().all(|lost| lost.kind == LossKind::Refused && lost.begin.0 <= lost.end.0), "{lost:?}");
+    assert_eq!(outcome.losses.total(), 3);
 }
 
 #[test]

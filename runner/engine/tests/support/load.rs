@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Map, Value, json};
 use upsurge_core::{
     intake::Intake,
+    losses::Losses,
     metrics::{Metrics, Selector},
     protocol::Delta,
     schedule::Share,
@@ -54,6 +55,7 @@ pub fn config(spec: Value) -> EngineConfig {
 #[derive(Debug)]
 pub struct Outcome {
     pub metrics: Metrics,
+    pub losses: Losses,
     pub progress: Progress,
 }
 
@@ -90,7 +92,7 @@ pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) ->
     let intake = Intake::of(&config.test, &config.valid);
     let engine = Engine::start(config).unwrap();
     let begun = Instant::now();
-    let mut metrics = Metrics::default();
+    let (mut metrics, mut losses) = (Metrics::default(), Losses::default());
     let mut acted = false;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     loop {
@@ -101,9 +103,10 @@ pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) ->
         assert!(interval.from <= interval.to);
         would_be_taken(&intake, interval.to, &interval.metrics);
         metrics.merge(&interval.metrics);
+        losses.merge(&interval.losses);
         if finished {
             assert!(engine.finished());
-            return Outcome { metrics, progress: engine.progress() };
+            return Outcome { metrics, losses, progress: engine.progress() };
         }
         acted = acted || act(&engine, &metrics);
     }

@@ -26,7 +26,8 @@ impl TargetConfig {
             .iter()
             .enumerate()
             .map(|(index, route)| (format!("routes[{index}].errorRate"), route.error_rate));
-        for (path, rate) in rates.chain([("errorRate".into(), Some(self.error_rate))]) {
+        let own = [("errorRate", self.error_rate), ("resetRate", self.reset_rate)];
+        for (path, rate) in rates.chain(own.map(|(path, rate)| (path.into(), Some(rate)))) {
             if rate.is_some_and(|rate| !(0.0..=1.0).contains(&rate)) {
                 return Err(format!("{path}: must be from 0 to 1"));
             }

@@ -82,6 +82,7 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         condition: shape.text(128),
         observed: shape.text(64),
         passed: n % 3 != 0,
+        undecided: false,
         detail: Some(shape.text(2_000)),
     };
     let expectation = |n| ExpectationResult {

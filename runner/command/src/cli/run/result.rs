@@ -78,7 +78,7 @@ pub(super) fn show(
     let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
-    let figures = figures(metrics, timeline, &valid.loads, *elapsed);
+    let figures = figures(metrics, timeline, *elapsed);
     let starts: &[i64] = if ran { &[0] } else { &[] };
     let max_lag = test.runner.max_lag.0;
     let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
@@ -98,6 +98,7 @@ pub(super) fn show(
         breakdown: breakdown.as_ref(),
         doubts: &[],
         summary: ran.then_some(&figures.summary),
+        unlimited: windows.unlimited(),
         thresholds: &thresholds,
         autoscaling: None,
         checks: &[],
@@ -143,7 +144,7 @@ pub(super) fn show(
 fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
     let same =
         |one: &&mut ThresholdResult| (&one.metric, &one.condition) == (&breached.metric, &breached.condition);
-    if thresholds.iter().all(|threshold| threshold.passed)
+    if thresholds.iter().all(|threshold| threshold.passed || threshold.undecided)
         && let Some(mended) = thresholds.iter_mut().find(same)
     {
         mended.clone_from(breached);
@@ -198,6 +199,7 @@ mod tests {
             observed: if passed { "0.98%" } else { "1%" }.into(),
             passed,
             detail: None,
+            undecided: false,
         }
     }
 

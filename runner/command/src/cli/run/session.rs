@@ -15,6 +15,7 @@ use tokio::{
 use upsurge_core::{
     metrics::Metrics,
     protocol::GeneratorDelta,
+    results::{Counting, Unanswered},
     schedule::Share,
     thresholds::{Recorded, Windowed, Windows},
     validate::Valid,
@@ -87,6 +88,14 @@ impl Session<'_> {
         let mut progress = Progress::new(self.name, &self.test.target.base_url, self.valid, self.style);
         let mut metrics = Metrics::default();
         let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
+        let unanswered = Unanswered::new(Counting::of(self.test), &self.valid.loads);
+        let collect = || {
+            let mut interval = engine.collect();
+            if let Some(counted) = unanswered.counted(&interval.metrics) {
+                interval.metrics = counted;
+            }
+            interval
+        };
         let (mut interrupted, mut breached) = (None, None);
         progress.show(&Interval::default(), 0, &metrics);
         // By the load's own clock: windows of thresholds are made of these intervals.
@@ -97,7 +106,7 @@ impl Session<'_> {
                 () = engine.wait() => break,
                 _ = ticks.tick() => {
                     let elapsed = start.elapsed();
-                    let interval = engine.collect();
+                    let interval = collect();
                     outputs.post(&interval);
                     metrics.merge(&interval.metrics);
                     usage.merge(&probe.take());
@@ -124,7 +133,7 @@ impl Session<'_> {
             }
         }
         let elapsed = start.elapsed();
-        let interval = engine.collect();
+        let interval = collect();
         outputs.post(&interval);
         metrics.merge(&interval.metrics);
         windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);

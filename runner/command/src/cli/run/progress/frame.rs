@@ -232,7 +232,7 @@ mod tests {
         let metrics = recorded();
         let mut history = History::default();
         let (from, to) = (Duration::from_secs(18), Duration::from_secs(20));
-        history.add(&Interval { from, to, metrics: metrics.clone() });
+        history.add(&Interval { from, to, metrics: metrics.clone(), ..Interval::default() });
         let view = View {
             name: "shop\x1b[2J",
             target: "http://shop",

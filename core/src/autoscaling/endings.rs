@@ -1,0 +1,267 @@
+//! Failed requests that were in flight while pods of the target were ending.
+//!
+//! A pod is ending from one second before it was asked to (what Kubernetes stamps is whole seconds, by another clock)
+//! until one second after its last container had ended. Requests are known by bins of time: those count that overlap
+//! an ending wherever in their bins they were, and those that might are told apart. Nothing is said about causes.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use upsurge_crds::v1alpha1::RequestsWhileScalingDown;
+
+use super::{Observation, PodTimes};
+use crate::{
+    losses::{LossKind, Losses, Lost},
+    metrics::{Metrics, Selector, names},
+};
+
+/// By how much stamps of pods may differ from the operator's clock.
+const SLACK: SignedDuration = SignedDuration::from_secs(1);
+
+/// A stretch of time, in milliseconds from T0.
+type Stretch = (i64, i64);
+
+/// Looks which of the requests that were lost between `start` and `end` coincide with pods that were ending; `None` if no
+/// pod ended, as far as is known.
+pub fn while_ending(
+    observation: &Observation,
+    losses: &Losses,
+    metrics: &Metrics,
+    start: Timestamp,
+    end: Timestamp,
+) -> Option<RequestsWhileScalingDown> {
+    let during: Vec<&PodTimes> = observation.pods.iter().filter(|pod| ends_within(pod, start, end)).collect();
+    if during.is_empty() {
+        return None;
+    }
+    let ms = |at: Timestamp| {
+        i64::try_from(at.duration_since(start).as_millis()).unwrap_or(if at > start { i64::MAX } else { 0 })
+    };
+    let begin = |pod: &PodTimes| Some(ms(pod.terminating?.saturating_sub(SLACK).unwrap_or(Timestamp::MIN)));
+    let after = |at: Timestamp| ms(at.saturating_add(SLACK).unwrap_or(Timestamp::MAX));
+    // A pod of which it is not known when it ended was ending at least at the moment in which it was asked to.
+    let sure = during.iter().filter_map(|pod| Some((begin(pod)?, after(pod.ended.or(pod.terminating)?))));
+    let sure: Vec<Stretch> = sure.collect();
+    let maybe = during.iter().filter_map(|pod| Some((begin(pod)?, pod.ended.map_or(i64::MAX, after))));
+    let maybe: Vec<Stretch> = maybe.collect();
+    let (mut kinds, mut uncertain) = (BTreeMap::<LossKind, u64>::new(), 0_u64);
+    for lost in losses.iter() {
+        if sure.iter().any(|stretch| surely_in(&lost, *stretch)) {
+            let sum = kinds.entry(lost.kind).or_default();
+            *sum = sum.saturating_add(lost.count);
+        } else if maybe.iter().any(|stretch| maybe_in(&lost, *stretch)) {
+            uncertain = uncertain.saturating_add(lost.count);
+        }
+    }
+    let number = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    Some(RequestsWhileScalingDown {
+        requests: number(kinds.values().fold(0, |sum, count| sum.saturating_add(*count))),
+        kinds: kinds.into_iter().map(|(kind, count)| (kind.as_str().into(), number(count))).collect(),
+        failed: number(metrics.rate(names::HTTP_REQ_FAILED, &Selector::default()).0),
+        pods: i32::try_from(during.len()).unwrap_or(i32::MAX),
+        uncertain: (uncertain > 0).then(|| number(uncertain)),
+        gaps: gaps(observation, &during, losses, metrics),
+    })
+}
+
+/// Whether a pod was ending at a time of the load, as far as is known.
+fn ends_within(pod: &PodTimes, start: Timestamp, end: Timestamp) -> bool {
+    let begun = pod.terminating.or(pod.deleted).is_some_and(|at| at <= end);
+    begun && pod.ended.or(pod.deleted).is_none_or(|at| at >= start)
+}
+
+/// Wherever in its bins a request began and ended, it was under way within the stretch.
+fn surely_in(lost: &Lost, (from, to): Stretch) -> bool {
+    number(lost.begin.1) <= to && number(lost.end.0) >= from
+}
+
+/// Somewhere in its bins it may have been.
+fn maybe_in(lost: &Lost, (from, to): Stretch) -> bool {
+    number(lost.begin.0) <= to && number(lost.end.1) >= from
+}
+
+fn number(milliseconds: u64) -> i64 {
+    i64::try_from(milliseconds).unwrap_or(i64::MAX)
+}
+
+/// What is not known, and why.
+fn gaps(observation: &Observation, during: &[&PodTimes], losses: &Losses, metrics: &Metrics) -> Vec<String> {
+    let all = during.len();
+    let count = |unknown: fn(&PodTimes) -> bool| during.iter().filter(|pod| unknown(pod)).count();
+    let (begins, ends) = (
+        count(|pod| pod.terminating.is_none()),
+        count(|pod| pod.terminating.is_some() && pod.ended.is_none()),
+    );
+    let mut gaps = Vec::new();
+    if begins > 0 {
+        gaps.push(format!(
+            "when {begins} of {all} pods were asked to end is not known: they went while nobody watched"
+        ));
+    }
+    if ends > 0 {
+        gaps.push(format!(
+            "when {ends} of {all} pods ended is not known: it was not told before they were gone"
+        ));
+    }
+    if observation.pods_omitted > 0 {
+        gaps.push("there were more pods than are kept: some are left out".into());
+    }
+    let of_kind = |kind: &str| {
+        metrics.count(names::REQUEST_ERRORS, &Selector { check: Some(kind.into()), ..Selector::default() })
+    };
+    let counted = LossKind::ERRORS.iter().map(|kind| of_kind(kind)).sum::<f64>() as u64;
+    let untold = counted.saturating_sub(losses.total());
+    if untold > 0 {
+        gaps.push(format!("of {untold} requests that were lost it is not known when they were under way"));
+    }
+    if losses.is_coarse() {
+        gaps.push(format!(
+            "so many requests were lost that their times are known to {} s only",
+            losses.width() as f64 / 1e3
+        ));
+    }
+    gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::metrics::{SeriesKey, Sink, Tags};
+
+    fn at(milliseconds: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + milliseconds).unwrap()
+    }
+
+    /// Pods by when they were asked to end and ended, in seconds from T0.
+    fn observed(pods: &[(Option<i64>, Option<i64>)]) -> Observation {
+        let mut observation = Observation::default();
+        for (index, (terminating, ended)) in pods.iter().enumerate() {
+            let seconds = |second: &Option<i64>| second.map(|second| at(second * 1_000));
+            observation.record_pod(PodTimes {
+                name: format!("checkout-{index}"),
+                terminating: seconds(terminating),
+                ended: seconds(ended),
+                deleted: seconds(terminating).or(Some(at(20_000))),
+                ..PodTimes::default()
+            });
+        }
+        observation
+    }
+
+    /// Requests by begin, end and kind, and as many failures of other kinds as asked for.
+    fn lost(requests: &[(u64, u64, LossKind)], others: u64) -> (Losses, Metrics) {
+        let (mut losses, mut metrics) = (Losses::default(), Metrics::default());
+        for (begin, end, kind) in requests {
+            losses.record(Duration::from_millis(*begin), Duration::from_millis(*end), *kind);
+            let tags = Tags { check: Some(kind.as_str().into()), ..Tags::default() };
+            metrics.add(SeriesKey { metric: names::REQUEST_ERRORS.into(), tags }, &Sink::Counter(1.0));
+        }
+        let failed = requests.len() as u64 + others;
+        let key = SeriesKey { metric: names::HTTP_REQ_FAILED.into(), ..SeriesKey::default() };
+        metrics.add(key, &Sink::Rate { passes: failed, total: 10_000 });
+        (losses, metrics)
+    }
+
+    fn found(observation: &Observation, (losses, metrics): &(Losses, Metrics)) -> RequestsWhileScalingDown {
+        while_ending(observation, losses, metrics, at(0), at(60_000)).unwrap()
+    }
+
+    #[rstest]
+    #[case::within(12_000, 12_400, 1)]
+    #[case::begun_before(1_000, 12_000, 1)]
+    #[case::still_under_way_after(12_000, 59_000, 1)]
+    #[case::all_around_it(1_000, 59_000, 1)]
+    #[case::over_a_moment_before(1_000, 8_890, 0)]
+    #[case::over_as_it_begins(1_000, 9_000, 1)]
+    #[case::begun_as_it_ends(15_850, 30_000, 1)]
+    #[case::begun_a_moment_after(16_110, 30_000, 0)]
+    #[case::long_before(1_000, 2_000, 0)]
+    fn a_request_counts_if_it_was_in_flight_while_a_pod_ended(
+        #[case] begin: u64,
+        #[case] end: u64,
+        #[case] requests: i64,
+    ) {
+        // Asked to end at 10 s, ended at 15 s: from 9 s to 16 s.
+        let observation = observed(&[(Some(10), Some(15))]);
+        let found = found(&observation, &lost(&[(begin, end, LossKind::Reset)], 4));
+        assert_eq!(
+            (found.requests, found.failed, found.pods, found.gaps.len()),
+            (requests, 5, 1, 0),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_target_that_drops_its_connections_when_told_to_end_is_found_with_every_request() {
+        // Three pods are scaled down one after the other; each closes the four requests that it has in work when the
+        // signal comes, leaves one without an answer, and refuses one that comes just afterwards.
+        let observation = observed(&[(Some(10), Some(11)), (Some(25), Some(26)), (Some(40), Some(41))]);
+        let requests: Vec<_> = [10_300_u64, 25_700, 40_999]
+            .into_iter()
+            .flat_map(|signal| {
+                let reset = (0..4).map(move |number| (signal - 100 * number, signal, LossKind::Reset));
+                let late = [
+                    (signal + 20, signal + 21, LossKind::Refused),
+                    (signal - 5, signal + 30_000, LossKind::Unanswered),
+                ];
+                reset.chain(late)
+            })
+            .collect();
+        let found = found(&observation, &lost(&requests, 0));
+        assert_eq!((found.requests, found.failed, found.pods), (18, 18, 3));
+        let kinds =
+            [("no answer", 3), ("refused", 3), ("reset", 12)].map(|(kind, count)| (kind.to_owned(), count));
+        assert_eq!((found.kinds, found.uncertain, found.gaps), (kinds.into(), None, vec![]));
+    }
+
+    #[test]
+    fn what_is_not_known_is_told_and_not_guessed() {
+        let request = (30_000, 30_100, LossKind::Reset);
+        let never_seen = found(&observed(&[(None, None), (Some(10), Some(11))]), &lost(&[request], 0));
+        assert_eq!((never_seen.requests, never_seen.uncertain), (0, None));
+        assert!(never_seen.gaps[0].starts_with("when 1 of 2 pods were asked to end"), "{never_seen:?}");
+        let never_ended = found(&observed(&[(Some(10), None)]), &lost(&[request], 0));
+        assert_eq!((never_ended.requests, never_ended.uncertain), (0, Some(1)));
+        assert!(never_ended.gaps[0].starts_with("when 1 of 1 pods ended"), "{never_ended:?}");
+        let (_, metrics) = lost(&[request], 0);
+        let untold = found(&observed(&[(Some(30), Some(31))]), &(Losses::default(), metrics));
+        assert_eq!((untold.requests, untold.gaps.len()), (0, 1), "an old runner tells no times: {untold:?}");
+    }
+
+    #[test]
+    fn without_a_pod_that_ended_during_the_load_there_is_nothing_to_tell() {
+        let (losses, metrics) = lost(&[(30_000, 30_100, LossKind::Reset)], 0);
+        let tell =
+            |observation: &Observation| while_ending(observation, &losses, &metrics, at(0), at(60_000));
+        assert_eq!(tell(&observed(&[])), None);
+        assert_eq!(tell(&observed(&[(Some(70), Some(71))])), None);
+        assert_eq!(tell(&observed(&[(Some(-9), Some(-5))])), None);
+    }
+
+    proptest! {
+        #[test]
+        fn requests_that_fail_at_random_are_claimed_up_to_the_true_overlap_and_no_further(
+            pods in prop::collection::vec((0..60_i64, 0..10_i64), 1..6),
+            requests in prop::collection::vec((0..60_000_u64, 0..3_000_u64), 0..2_000),
+        ) {
+            let pods: Vec<_> = pods.iter().map(|(asked, took)| (Some(*asked), Some(asked + took))).collect();
+            let requests: Vec<_> =
+                requests.iter().map(|(begin, length)| (*begin, begin + length, LossKind::Reset)).collect();
+            let overlaps = |(begin, end, _): &&(u64, u64, LossKind)| {
+                pods.iter().any(|(asked, ended)| {
+                    let (from, to) = (asked.unwrap() * 1_000 - 1_000, ended.unwrap() * 1_000 + 1_000);
+                    number(*begin) <= to && number(*end) >= from
+                })
+            };
+            let truth = requests.iter().filter(overlaps).count() as i64;
+            let found = found(&observed(&pods), &lost(&requests, 0));
+            prop_assert!(found.requests <= truth, "{} claimed of {truth}", found.requests);
+            prop_assert!(found.requests + found.uncertain.unwrap_or(0) >= truth);
+        }
+    }
+}
