@@ -5,7 +5,9 @@
 
 mod compile;
 mod hosts;
+mod login;
 mod network;
+mod rules;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,7 +16,9 @@ use upsurge_crds::v1alpha1::{DnsPolicy, DnsSelect, FileSource, HttpVersion};
 pub use self::{
     compile::compile,
     hosts::{HostOverride, HostPattern},
+    login::without_login,
     network::{Bypass, IpRange},
+    rules::{BeyondLimit, RedirectRewrites, RedirectRules, ResendRules, Rules, Stale, TimeoutScope},
 };
 use crate::template::Template;
 
@@ -55,6 +59,8 @@ pub struct HttpSettings {
     pub block_ips: Vec<IpRange>,
     /// Addresses that connections come from; none leaves it to the system.
     pub local_ips: Vec<IpAddr>,
+    /// Rules in which tools differ.
+    pub rules: Rules,
 }
 
 /// Whom connections belong to and how long they are used.

@@ -5,6 +5,7 @@
 //! connection. An HTTP/2 connection has a task of its own.
 //! Everything in here lives on one thread.
 
+pub(crate) mod charset;
 pub(crate) mod client;
 pub(crate) mod code;
 pub(crate) mod coding;
@@ -23,5 +24,6 @@ mod pool;
 pub(crate) mod proxy;
 pub(crate) mod resolver;
 pub(crate) mod setup;
+pub(crate) mod text;
 pub(crate) mod timings;
 pub(crate) mod tls;

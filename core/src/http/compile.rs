@@ -6,7 +6,7 @@ use upsurge_crds::v1alpha1::{ConnectionMode, ConnectionOptions, LoadTestSpec, Pr
 
 use super::{
     Bypass, ClientCertificate, Connections, DEFAULT_DNS_TTL, DEFAULT_MAX_AGE, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_STREAMS, Dns, HostOverride, HostPattern, HttpSettings, IpRange, Proxy, Shared, Tls,
+    DEFAULT_MAX_STREAMS, Dns, HostOverride, HostPattern, HttpSettings, IpRange, Proxy, Rules, Shared, Tls,
 };
 use crate::{
     field_error::{Errors, FieldError},
@@ -65,6 +65,7 @@ pub fn compile(spec: &LoadTestSpec) -> Result<HttpSettings, Vec<FieldError>> {
         block_hosts: parse_all(&options.block_hosts, "spec.http.blockHosts", HostPattern::parse, &mut errors),
         block_ips: parse_all(&options.block_ips, "spec.http.blockIps", IpRange::parse, &mut errors),
         local_ips: parse_all(&options.local_ips, "spec.http.localIps", local_addresses, &mut errors).concat(),
+        rules: Rules::default(),
     };
     errors.finish(settings)
 }
