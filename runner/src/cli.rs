@@ -2,17 +2,24 @@
 //!
 //! Everything that is decided is decided elsewhere; this part reads files, prints and counts to 130.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod arguments;
 mod exit;
 mod manifest;
 mod quick;
 mod report;
 mod run;
+mod say;
 mod screen;
 mod target;
 mod validate;
 
-use std::process::ExitCode;
+use std::{
+    env,
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -45,6 +52,8 @@ pub fn main() -> ExitCode {
 /// Logs to standard error; `UPSURGE_LOG` sets what, as in `UPSURGE_LOG=debug`.
 fn log() {
     let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let colours = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(screen::log);
     // Fails only if there is a subscriber already, which then does as well.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(screen::log).try_init();
+    let _ = lines.try_init();
 }
