@@ -21,14 +21,23 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Parser;
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue},
+};
 use tracing_subscriber::EnvFilter;
 
 use self::arguments::{Arguments, Command};
 
+/// Arguments whose values may hold a password or a token.
+const SECRET_ARGUMENTS: [&str; 5] = ["--out", "--header", "--auth", "--proxy", "--target"];
+
 /// Carries out the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|mut error| {
+        hide_secret(&mut error);
+        error.exit()
+    });
     match arguments.command {
         // The agent sets up its own logging, and reads its settings from the environment.
         Command::Agent => crate::agent::run(),
@@ -46,6 +55,15 @@ pub fn main() -> ExitCode {
             log();
             target::run(&arguments)
         }
+    }
+}
+
+/// Takes what may be secret out of an error of an argument, which logs of pipelines would show.
+fn hide_secret(error: &mut clap::Error) {
+    let is_secret = |argument: &str| SECRET_ARGUMENTS.iter().any(|secret| argument.starts_with(secret));
+    let named = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if is_secret(argument));
+    if named && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
     }
 }
 

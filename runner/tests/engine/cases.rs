@@ -384,3 +384,16 @@ fn names_of_json_fields_are_templates() {
     // The head says how long the body is, which the server does not read: {"fixed":0,"n0":1}.
     assert_eq!(server.values("content-length"), [Some("18".into())]);
 }
+
+#[test]
+fn messages_show_no_secret() {
+    let mut test = spec("http://127.0.0.1:1", times(1), json!([{"request": {"url": "/"}}]));
+    test["secrets"] = json!([{"name": "tenant", "secretKeyRef": {"name": "x", "key": "y"}}]);
+    test["before"] = json!([{"request": {"url": "http://{{ secrets.tenant }}.invalid/"}}]);
+    let config = config(test);
+    let secrets = [("tenant".to_owned(), "s3cret".to_owned())].into();
+    let before = upsurge::engine::run_before(&config.valid, &config.test, &secrets, &config.files);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let message = runtime.block_on(before).unwrap_err();
+    assert!(message.contains("****.invalid does not resolve") && !message.contains("s3cret"), "{message}");
+}
