@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn whatever_a_name_holds_the_document_stays_whole() {
-        let name = "a<b> & \"c\" 'd'\n\u{1b}[31m\u{1}e\u{ffff}\u{85}";
+        let name = "a<b> & \"c\" 'd'\n\u{1b}[31m\u{1}e\u{ffff}\u{fffe}";
         let text = render(&Judged {
             name,
             target: name,
