@@ -1,0 +1,111 @@
+//! What an agent is told by its environment.
+
+use std::{collections::BTreeMap, env, path::PathBuf};
+
+use upsurge_core::{files::FILES_DIRECTORY, protocol::SECRET_ENV_PREFIX};
+
+/// Where the plan is mounted, unless the environment says otherwise.
+const PLAN_DIRECTORY: &str = "/etc/upsurge/plan";
+/// Where the token is mounted, unless the environment says otherwise.
+const TOKEN_FILE: &str = "/var/run/secrets/upsurge.dev/token";
+
+/// Everything an agent has to know.
+#[derive(Clone)]
+pub struct AgentConfig {
+    /// Base URL of the collector.
+    pub collector_url: String,
+    /// Namespace of the run.
+    pub namespace: String,
+    /// Name of the run.
+    pub run: String,
+    /// Name of the agent's pod.
+    pub pod: String,
+    /// Index of the runner.
+    pub runner: u32,
+    /// Directory that holds the plan.
+    pub plan_directory: PathBuf,
+    /// File that holds the token; read again for each request, as it is renewed.
+    pub token_file: PathBuf,
+    /// Values of the secrets by name.
+    pub secrets: BTreeMap<String, String>,
+    /// Directory that holds the files of ConfigMaps and Secrets.
+    pub files_directory: PathBuf,
+    /// Load threads.
+    pub threads: usize,
+}
+
+/// What is wrong with the environment.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable is not set.
+    #[error("environment variable {0} is not set: `upsurge agent` runs in pods that the operator makes")]
+    Missing(&'static str),
+    /// The index is no number.
+    #[error("JOB_COMPLETION_INDEX is {0:?}, not a whole number")]
+    Index(String),
+}
+
+impl AgentConfig {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// When a variable is missing or can't be understood.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_variables(&env::vars().collect())
+    }
+
+    fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let get = |name: &'static str| variables.get(name).cloned().ok_or(ConfigError::Missing(name));
+        let index = get("JOB_COMPLETION_INDEX")?;
+        let secrets = variables.iter().filter_map(|(name, value)| {
+            Some((name.strip_prefix(SECRET_ENV_PREFIX)?.to_owned(), value.clone()))
+        });
+        Ok(Self {
+            collector_url: get("UPSURGE_COLLECTOR_URL")?.trim_end_matches('/').to_owned(),
+            namespace: get("UPSURGE_NAMESPACE")?,
+            run: get("UPSURGE_RUN")?,
+            pod: get("UPSURGE_POD")?,
+            runner: index.parse().map_err(|_| ConfigError::Index(index))?,
+            plan_directory: get("UPSURGE_PLAN_DIR").map_or_else(|_| PLAN_DIRECTORY.into(), Into::into),
+            token_file: get("UPSURGE_TOKEN_FILE").map_or_else(|_| TOKEN_FILE.into(), Into::into),
+            secrets: secrets.collect(),
+            files_directory: get("UPSURGE_FILES_DIR").map_or_else(|_| FILES_DIRECTORY.into(), Into::into),
+            threads: upsurge_engine::default_threads(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete() -> BTreeMap<String, String> {
+        let pairs = [
+            ("UPSURGE_COLLECTOR_URL", "http://127.0.0.1:1/"),
+            ("UPSURGE_NAMESPACE", "shop"),
+            ("UPSURGE_RUN", "spike-1"),
+            ("UPSURGE_POD", "spike-1-2-x"),
+            ("JOB_COMPLETION_INDEX", "2"),
+            ("UPSURGE_SECRET_password", "geheim"),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn the_environment_tells_everything() {
+        let config = AgentConfig::from_variables(&complete()).unwrap();
+        assert_eq!((config.runner, config.run.as_str()), (2, "spike-1"));
+        assert_eq!(config.collector_url, "http://127.0.0.1:1");
+        assert_eq!(config.secrets.get("password").map(String::as_str), Some("geheim"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for name in ["UPSURGE_COLLECTOR_URL", "UPSURGE_RUN", "UPSURGE_POD", "JOB_COMPLETION_INDEX"] {
+            let mut variables = complete();
+            variables.remove(name);
+            let error = AgentConfig::from_variables(&variables).err();
+            assert_eq!(error, Some(ConfigError::Missing(name)));
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The agent during the load: one delta per second, sent until it is acknowledged.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    future::pending,
+    pin::pin,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant as TokioInstant, sleep, sleep_until, timeout},
+};
+use upsurge_core::{
+    protocol::{AfterOutcome, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, RunnerEnd},
+    schedule::Share,
+};
+use upsurge_crds::names::reasons;
+use upsurge_engine::{Engine, EngineConfig, run_after};
+use upsurge_system::generator::GeneratorProbe;
+
+use super::{
+    Ending,
+    clock::Clock,
+    config::AgentConfig,
+    link::{Link, LinkError},
+    pending::Pending,
+    prepare::Prepared,
+};
+
+/// Time between two messages when only an acknowledgement is waited for.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+/// First pause after a message that failed; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause after a message that failed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+/// Time for the steps of `after` once the runner was terminated; the pod's grace period leaves it.
+const LAST_STEPS: Duration = Duration::from_secs(20);
+/// Time for the last words after SIGTERM.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// Longest wait for the acknowledgement of the last delta. The collector may be away for an upgrade.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(600);
+
+/// What the collector said when it told to start.
+pub(super) struct Start {
+    /// T0 by the operator's clock.
+    pub(super) at: i64,
+    /// Variables captured by `before`.
+    pub(super) variables: Map<String, Value>,
+    /// The operator's clock.
+    pub(super) clock: Clock,
+}
+
+/// Carries out the load and reports it.
+pub(super) async fn run(
+    config: &AgentConfig,
+    link: Link,
+    prepared: Prepared,
+    start: Start,
+    mut terminate: watch::Receiver<bool>,
+) -> Ending {
+    let begin = start.clock.instant_of(start.at);
+    let uncertainty_us = start.clock.uncertainty().map_or(0, |span| span.as_micros() as u64);
+    let in_ms = begin.saturating_duration_since(Instant::now()).as_millis() as u64;
+    tracing::info!(in_ms, uncertainty_us, "starting");
+    let tidies = config.runner == 0 && !prepared.valid.scenarios.after.is_empty();
+    let tidying = tidies.then(|| Tidying {
+        prepared: prepared.clone(),
+        variables: start.variables.clone(),
+        secrets: config.secrets.clone(),
+        due: Notify::new(),
+        is_done: Cell::new(false),
+    });
+    let engine = Engine::start(EngineConfig {
+        valid: prepared.valid,
+        test: prepared.test,
+        share: Share::new(config.runner, prepared.runners),
+        threads: config.threads,
+        variables: start.variables,
+        secrets: config.secrets.clone(),
+        files: prepared.files,
+        start: begin,
+    });
+    let (engine, problem) = match engine {
+        Ok(engine) => (Some(engine), None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let report = Report {
+        link,
+        runner: config.runner,
+        pod: config.pod.clone(),
+        start: start.at,
+        begin,
+        engine,
+        tidying,
+        probe: RefCell::default(),
+        pending: RefCell::default(),
+        end: RefCell::default(),
+        stopped: RefCell::default(),
+        until_ms: Cell::default(),
+        news: Notify::new(),
+    };
+    if let Some(message) = problem {
+        report.record(Some(RunnerEnd::Failed { reason: reasons::RUNNER_FAILED.to_owned(), message }));
+    }
+    let mut tidying = pin!(report.tidy_up());
+    tokio::select! {
+        ending = report.send_all() => return ending,
+        () = report.record_all() => {}
+        () = async { tidying.as_mut().await; pending().await } => {}
+        _ = terminate.wait_for(|terminate| *terminate) => {}
+    }
+    tracing::info!("terminated: the load stops, the rest is reported");
+    report.stop("SIGTERM".to_owned());
+    if report.end.borrow().is_none() {
+        // All cores let go at once; what they recorded is collected after that.
+        if let Some(engine) = &report.engine {
+            let _ = timeout(LAST_WORDS, engine.wait()).await;
+        }
+        report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
+    }
+    let tidies = report.awaits_after();
+    let tidied = async {
+        if tidies && timeout(LAST_STEPS, report.tidy_up_now(tidying)).await.is_err() {
+            let limit = LAST_STEPS.as_secs();
+            report.tidied(Err(format!(
+                "the runner was terminated (SIGTERM): they were not done within {limit} s"
+            )));
+        }
+    };
+    let limit = if tidies { LAST_STEPS + LAST_WORDS } else { LAST_WORDS };
+    let _ = tokio::join!(tidied, timeout(limit, report.send_all()));
+    Ending::Terminated
+}
+
+/// The steps of `after`, which one runner does for all.
+struct Tidying {
+    prepared: Prepared,
+    /// Captured by `before`.
+    variables: Map<String, Value>,
+    secrets: BTreeMap<String, String>,
+    /// Told when the load of all runners has ended.
+    due: Notify,
+    /// Whether the outcome is among what is pending, or was told.
+    is_done: Cell<bool>,
+}
+
+impl Tidying {
+    async fn run(&self) -> Result<(), String> {
+        let Prepared { valid, test, files, .. } = &self.prepared;
+        run_after(valid, test, &self.secrets, files, &self.variables).await
+    }
+}
+
+/// What has been recorded and is still to be told. Recording and sending go on side by side, on one
+/// thread: a collector that takes long to answer delays no delta.
+struct Report {
+    link: Link,
+    runner: u32,
+    pod: String,
+    start: i64,
+    begin: Instant,
+    /// `None` if it could not start.
+    engine: Option<Engine>,
+    /// What this runner does after the load; `None` if that is nothing.
+    tidying: Option<Tidying>,
+    probe: RefCell<GeneratorProbe>,
+    pending: RefCell<Pending>,
+    /// How the runner ended; set with its last delta.
+    end: RefCell<Option<RunnerEnd>>,
+    /// Why it was stopped early.
+    stopped: RefCell<Option<String>>,
+    /// End of the last interval, milliseconds from T0.
+    until_ms: Cell<u64>,
+    news: Notify,
+}
+
+impl Report {
+    /// Records a delta each second, and the last one when the engine has finished. Never returns.
+    async fn record_all(&self) {
+        let Some(engine) = &self.engine else { return pending().await };
+        let mut next = TokioInstant::from_std(self.begin) + DELTA_INTERVAL;
+        loop {
+            tokio::select! {
+                biased;
+                () = engine.wait() => break,
+                () = sleep_until(next) => {
+                    self.record(None);
+                    next += DELTA_INTERVAL;
+                }
+            }
+        }
+        let stopped = self.stopped.borrow().clone();
+        let end = match engine.aborted() {
+            Some(reason) => RunnerEnd::Failed {
+                reason: reasons::ABORTED_BY_TEST.to_owned(),
+                message: format!("the test ended itself: {reason}"),
+            },
+            None => stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason }),
+        };
+        self.record(Some(end));
+        pending().await
+    }
+
+    /// Adds what was recorded since the last time to what is pending.
+    fn record(&self, done: Option<RunnerEnd>) {
+        let interval = self.engine.as_ref().map(Engine::collect).unwrap_or_default();
+        self.until_ms.set(interval.to.as_millis() as u64);
+        self.pending.borrow_mut().push(Delta {
+            number: 0,
+            from_ms: interval.from.as_millis() as u64,
+            to_ms: interval.to.as_millis() as u64,
+            metrics: interval.metrics,
+            generator: self.probe.borrow_mut().take(),
+            done: done.clone(),
+            after: None,
+        });
+        if done.is_some() {
+            self.end.replace(done);
+        }
+        self.news.notify_one();
+    }
+
+    /// Does the steps of `after` when they are due.
+    async fn tidy_up(&self) {
+        if let Some(tidying) = &self.tidying {
+            tidying.due.notified().await;
+            tracing::info!("doing the steps after the load");
+            self.tidied(tidying.run().await);
+        }
+    }
+
+    /// Does them without waiting for a word, which may never come; what was begun goes on.
+    async fn tidy_up_now(&self, begun: impl Future<Output = ()>) {
+        self.tidying.iter().for_each(|tidying| tidying.due.notify_one());
+        begun.await;
+    }
+
+    /// Adds what became of `after` to what is pending; its figures are none of the load's.
+    fn tidied(&self, result: Result<(), String>) {
+        if let Err(message) = &result {
+            tracing::error!(message, "the steps after the load failed");
+        }
+        let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
+        let after = Some(AfterOutcome { result });
+        self.pending.borrow_mut().push(Delta { from_ms, to_ms, after, ..Delta::default() });
+        self.tidying.iter().for_each(|tidying| tidying.is_done.set(true));
+        self.news.notify_one();
+    }
+
+    /// Whether the steps of `after` are still to be done, or under way.
+    fn awaits_after(&self) -> bool {
+        self.tidying.as_ref().is_some_and(|tidying| !tidying.is_done.get())
+    }
+
+    /// Sends what is pending, again and again, until the last delta is acknowledged.
+    async fn send_all(&self) -> Ending {
+        let mut pause = FIRST_PAUSE;
+        let mut farewell = None;
+        loop {
+            let (more, ended) = (self.pending.borrow().has_more(), self.end.borrow().is_some());
+            if self.pending.borrow().is_done(&self.end.borrow()) && !self.awaits_after() {
+                return self.ending();
+            }
+            if ended && farewell.get_or_insert_with(Instant::now).elapsed() > LONGEST_FAREWELL {
+                return Ending::Failed("the collector never acknowledged the last figures".to_owned());
+            }
+            match (more, ended) {
+                (true, _) => {}
+                // Only the acknowledgement of the last one is still to come.
+                (false, true) => sleep(ASK_AGAIN).await,
+                (false, false) => {
+                    self.news.notified().await;
+                    continue;
+                }
+            }
+            match self.send().await {
+                Ok(()) => {
+                    pause = FIRST_PAUSE;
+                    // How long the others take is for the collector to judge.
+                    farewell = farewell.filter(|_| !self.awaits_after());
+                }
+                Err(error @ LinkError::Refused { .. }) => {
+                    self.stop(error.to_string());
+                    return Ending::Failed(error.to_string());
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "deltas were not taken, trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn send(&self) -> Result<(), LinkError> {
+        let lag = self.engine.as_ref().and_then(Engine::start_lag).unwrap_or_default();
+        let batch = DeltaBatch {
+            runner: self.runner,
+            pod: self.pod.clone(),
+            start: self.start,
+            started_at: self.start.saturating_add(i64::try_from(lag.as_nanos()).unwrap_or(i64::MAX)),
+            deltas: self.pending.borrow_mut().batch(),
+        };
+        let reply = self.link.deltas(&batch).await?;
+        self.pending.borrow_mut().settle(&reply);
+        match reply.command {
+            DeltaCommand::Continue => {}
+            DeltaCommand::Stop { reason } => self.stop(reason),
+            DeltaCommand::RunAfter => self.tidying.iter().for_each(|tidying| tidying.due.notify_one()),
+        }
+        Ok(())
+    }
+
+    /// Stops the load at once; told again, the first reason stays.
+    fn stop(&self, reason: String) {
+        if self.stopped.borrow().is_some() || self.end.borrow().is_some() {
+            return;
+        }
+        tracing::info!(reason, "the load is stopped");
+        self.stopped.replace(Some(reason));
+        if let Some(engine) = &self.engine {
+            engine.stop(false);
+        }
+    }
+
+    fn ending(&self) -> Ending {
+        match &*self.end.borrow() {
+            Some(RunnerEnd::Failed { reason, .. }) if reason == reasons::ABORTED_BY_TEST => Ending::Done,
+            Some(RunnerEnd::Failed { reason, message }) => Ending::Failed(format!("{reason}: {message}")),
+            _ => Ending::Done,
+        }
+    }
+}

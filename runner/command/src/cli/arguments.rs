@@ -1,0 +1,145 @@
+//! Commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use upsurge_crds::v1alpha1::TimeSpan;
+use upsurge_target::config::Bytes;
+
+mod out;
+mod quick;
+mod session;
+
+pub(super) use self::{out::OutArguments, quick::QuickArguments, session::SessionArguments};
+
+/// Load tests and autoscaling validation, as Kubernetes resources.
+#[derive(Debug, Parser)]
+#[command(name = "upsurge", version, about)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a LoadTest manifest from here, without a cluster.
+    ///
+    /// Exit codes: 0 passed, 1 failed, 2 error, 3 inconclusive, 130 interrupted. Ctrl-C ends the load and
+    /// shows what was measured; a second one ends at once.
+    Run(RunArguments),
+    /// Request one URL over and over, without a manifest.
+    ///
+    /// By default 200 requests by 50 users. Exit codes are those of `run`.
+    Quick(QuickArguments),
+    /// Check a LoadTest manifest and say what it will do.
+    Validate(ManifestArguments),
+    /// Write the outcome of a LoadTestRun in a cluster as JUnit XML.
+    ///
+    /// Reads what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of `run`; of a run that is
+    /// not finished it is 2.
+    Report(ReportArguments),
+    /// Serve an HTTP service with scripted behaviour, to test against.
+    Target(TargetArguments),
+    /// Run a share of a LoadTestRun in a runner pod; the operator starts this.
+    Agent,
+}
+
+/// Which test of which file.
+#[derive(Debug, Args)]
+pub(super) struct ManifestArguments {
+    /// YAML file that holds a LoadTest, or `-` for standard input.
+    pub(super) file: PathBuf,
+
+    /// Name of the LoadTest, when the file holds several.
+    #[arg(long)]
+    pub(super) name: Option<String>,
+}
+
+/// How to run it.
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) manifest: ManifestArguments,
+
+    /// Base URL to use instead of spec.target.baseUrl.
+    #[arg(long, value_name = "URL")]
+    pub(super) target: Option<String>,
+
+    /// Directory with the files that the test takes from ConfigMaps and Secrets which are not in the
+    /// manifest: configmap/NAME/KEY and secret/NAME/KEY, or NAME/KEY, or just KEY.
+    #[arg(long, value_name = "DIR")]
+    pub(super) files: Option<PathBuf>,
+
+    /// No progress, only the result.
+    #[arg(long, short)]
+    pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) session: SessionArguments,
+}
+
+/// Which run, and where to.
+#[derive(Debug, Args)]
+pub(super) struct ReportArguments {
+    /// File that holds a LoadTestRun with its status, as YAML or JSON, or `-` for standard input.
+    pub(super) file: PathBuf,
+
+    /// File to write JUnit XML to. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(super) junit: Option<PathBuf>,
+}
+
+/// How the target behaves; flags win over the file.
+#[derive(Debug, Args)]
+pub(super) struct TargetArguments {
+    /// YAML file that says how to behave. Default: answer every request at once.
+    pub(super) file: Option<PathBuf>,
+
+    /// Address and port to listen at; port 0 takes a free one. Default: 127.0.0.1:8080.
+    #[arg(long, env = "UPSURGE_TARGET_LISTEN")]
+    pub(super) listen: Option<String>,
+
+    /// Latency of every answer.
+    #[arg(long, value_name = "TIME")]
+    pub(super) latency: Option<TimeSpan>,
+
+    /// Share of requests that fail, 0 to 1.
+    #[arg(long, value_name = "SHARE")]
+    pub(super) error_rate: Option<f64>,
+
+    /// CPU time that every request uses.
+    #[arg(long, value_name = "TIME")]
+    pub(super) cpu_per_request: Option<TimeSpan>,
+
+    /// Memory that every request leaves behind, for example 4KiB.
+    #[arg(long, value_name = "BYTES")]
+    pub(super) memory_per_request: Option<Bytes>,
+
+    /// Seed of everything that is random.
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
+
+    /// Time to go on serving after SIGTERM, with /readyz failing. Default: 5s.
+    #[arg(long, value_name = "TIME")]
+    pub(super) drain: Option<TimeSpan>,
+
+    /// PEM file with the certificate chain, to serve HTTPS.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+
+    /// PEM file with the certificate's key.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_arguments_get_in_each_others_way() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,208 @@
+//! `upsurge run`: a whole test from one process, without a cluster.
+
+mod progress;
+mod reports;
+mod result;
+mod session;
+
+use std::{collections::BTreeMap, env, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+use upsurge_core::{
+    files::references, protocol::SECRET_ENV_PREFIX, report::after_failed, verdict::Breakdown,
+};
+use upsurge_crds::{LoadTestSpec, names::reasons};
+use upsurge_engine::{self as engine, default_threads};
+use upsurge_system::files::{Files, Places};
+
+use self::{progress::Style, reports::Reports, result::Ended, session::Session};
+use super::{
+    arguments::{RunArguments, SessionArguments},
+    exit,
+    manifest::{self, Manifest},
+    say,
+};
+
+/// Longest time for the steps of `after`, as in a cluster.
+const AFTER_LIMIT: Duration = Duration::from_secs(300);
+
+/// How the result is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Of a whole test: stages, requests, checks.
+    Test,
+    /// Of one request: latencies in detail.
+    Quick,
+}
+
+/// Runs the test of a file and prints its result.
+pub(super) fn run(arguments: &RunArguments) -> ExitCode {
+    let manifest = match manifest::read(&arguments.manifest, arguments.target.as_deref()) {
+        Ok(manifest) => manifest,
+        Err(error) => return exit::error(error),
+    };
+    manifest.notes.iter().for_each(|note| say::line(format_args!("note: {note}")));
+    let manner = Manner {
+        arguments: &arguments.session,
+        files: arguments.files.as_deref(),
+        quiet: arguments.quiet,
+        form: Form::Test,
+    };
+    conduct(manifest, &manner)
+}
+
+/// How a test is run and told.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner<'a> {
+    pub(super) arguments: &'a SessionArguments,
+    /// Where files are that are not in the manifest.
+    pub(super) files: Option<&'a Path>,
+    pub(super) quiet: bool,
+    pub(super) form: Form,
+}
+
+/// Runs a test and prints its result.
+pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
+    let secrets = match secrets(&manifest.spec) {
+        Ok(secrets) => secrets,
+        Err(message) => return exit::error(message),
+    };
+    // Before the load: to find out afterwards that there is no place for its figures would be a pity.
+    let reports = match Reports::open(manner.arguments) {
+        Ok(reports) => reports,
+        Err(error) => return exit::error(error),
+    };
+    let places = Places { objects: manifest.objects.clone(), directory: manner.files.map(Path::to_path_buf) };
+    let files = match Files::load(&references(&manifest.spec), &places) {
+        Ok(files) => Arc::new(files),
+        Err(error) => return exit::error(error),
+    };
+    // Only waits and prints: the engine has threads of its own.
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::error(format_args!("can't start: {error}")),
+    };
+    let code = runtime.block_on(carry_out(manifest, secrets, files, reports, manner));
+    // Without waiting for an output that was given up.
+    runtime.shutdown_background();
+    code
+}
+
+async fn carry_out(
+    manifest: Manifest,
+    secrets: BTreeMap<String, String>,
+    files: Arc<Files>,
+    mut reports: Reports<'_>,
+    manner: &Manner<'_>,
+) -> ExitCode {
+    let mut interrupts = match Interrupts::listen() {
+        Ok(interrupts) => interrupts,
+        Err(error) => return exit::error(format_args!("can't listen to signals: {error}")),
+    };
+    let Manifest { name, spec, valid, .. } = manifest;
+    let (test, valid) = (Arc::new(spec), Arc::new(valid));
+    let prepared = tokio::select! {
+        prepared = prepare(&valid, &test, &secrets, &files) => prepared,
+        () = interrupts.next() => {
+            say::line(format_args!("interrupted before the load: the target was being looked for, or the steps of before done"));
+            return ExitCode::from(exit::INTERRUPTED);
+        }
+    };
+    let ended = match prepared {
+        Ok(variables) => {
+            let threads = manner.arguments.threads.map_or_else(default_threads, usize::from);
+            let after = (variables.clone(), secrets.clone(), Arc::clone(&files));
+            let session = Session {
+                name: &name,
+                test: &test,
+                valid: &valid,
+                threads,
+                variables,
+                secrets,
+                files,
+                style: Style::choose(manner.quiet, manner.arguments.plain),
+            };
+            match session.run(&mut interrupts, &mut reports).await {
+                Some(mut ended) => {
+                    let (variables, secrets, files) = after;
+                    let tidied = tokio::select! {
+                        tidied = timeout(AFTER_LIMIT, engine::run_after(&valid, &test, &secrets, &files, &variables)) => {
+                            tidied.unwrap_or_else(|_| Err(format!("they were not done within {} s", AFTER_LIMIT.as_secs())))
+                        }
+                        () = interrupts.next() => Err("interrupted".to_owned()),
+                    };
+                    // Told, and changes nothing: the load was what it was.
+                    ended.warnings.extend(tidied.err().map(|message| after_failed(&message)));
+                    ended
+                }
+                None => return ExitCode::from(exit::INTERRUPTED),
+            }
+        }
+        Err(breakdown) => Ended::broken(breakdown),
+    };
+    result::show(&name, &test, &valid, &ended, manner.form, reports)
+}
+
+/// Looks whether the target is there, and does the steps of `before`.
+async fn prepare(
+    valid: &Arc<upsurge_core::validate::Valid>,
+    test: &Arc<LoadTestSpec>,
+    secrets: &BTreeMap<String, String>,
+    files: &Files,
+) -> Result<serde_json::Map<String, serde_json::Value>, Breakdown> {
+    engine::preflight(test)
+        .await
+        .map_err(|unready| Breakdown { reason: unready.reason.into(), message: unready.message })?;
+    engine::run_before(valid, test, secrets, files)
+        .await
+        .map_err(|message| Breakdown { reason: reasons::BEFORE_FAILED.into(), message })
+}
+
+/// Values of the declared secrets, from the environment.
+fn secrets(spec: &LoadTestSpec) -> Result<BTreeMap<String, String>, String> {
+    let mut values = BTreeMap::new();
+    for (index, secret) in spec.secrets.iter().enumerate() {
+        let variable = format!("{SECRET_ENV_PREFIX}{}", secret.name);
+        let value = env::var(&variable).map_err(|_| {
+            let (secret, key) = (&secret.name, &secret.secret_key_ref);
+            format!(
+                "spec.secrets[{index}]: secret {secret:?} has no value here: set the environment variable {variable} to \
+                 what key {:?} of Secret {:?} holds",
+                key.key, key.name
+            )
+        })?;
+        if value.is_empty() {
+            // What a CI system makes of a secret that it does not have.
+            return Err(format!(
+                "spec.secrets[{index}]: the environment variable {variable} is empty: give it the value of secret {:?}",
+                secret.name
+            ));
+        }
+        values.insert(secret.name.clone(), value);
+    }
+    Ok(values)
+}
+
+/// Ctrl-C and SIGTERM.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

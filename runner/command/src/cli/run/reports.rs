@@ -1,0 +1,156 @@
+//! The files that a run writes, opened before its load starts.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use upsurge_core::report::Report;
+use upsurge_crds::LoadTestSpec;
+use upsurge_output::{CsvFile, OutputError, Outputs, Pushing};
+
+use crate::cli::arguments::{OutArguments, SessionArguments};
+
+/// Files that were asked for.
+#[derive(Debug)]
+pub(super) struct Reports<'a> {
+    out: &'a OutArguments,
+    /// Whether standard output gets JSON.
+    pub(super) json: bool,
+    summary: Option<Place>,
+    junit: Option<Place>,
+    csv: Option<Place>,
+}
+
+/// A file that is open.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    file: File,
+}
+
+/// Why a file can't be had.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReportsError {
+    /// It can't be written to.
+    #[error("can't write to {path} (--{argument}): {source}")]
+    Write {
+        argument: &'static str,
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    /// One file for two things, of which the second would write over the first.
+    #[error("--{one} and --{other} write to the same file, {path}: give each its own")]
+    Same { one: &'static str, other: &'static str, path: String },
+    /// Standard output, where the result is shown already.
+    #[error("--{argument} writes to a file, and - is none: {instead}")]
+    StandardOutput { argument: &'static str, instead: &'static str },
+}
+
+impl<'a> Reports<'a> {
+    /// Opens all files; what was in them is gone.
+    pub(super) fn open(arguments: &'a SessionArguments) -> Result<Self, ReportsError> {
+        let open =
+            |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
+        let reports = Self {
+            out: &arguments.out,
+            json: arguments.json,
+            summary: open("summary", &arguments.summary)?,
+            junit: open("junit", &arguments.junit)?,
+            csv: open("csv", &arguments.csv)?,
+        };
+        let places = [("summary", &reports.summary), ("junit", &reports.junit), ("csv", &reports.csv)];
+        let places: Vec<_> =
+            places.iter().filter_map(|(argument, place)| Some((*argument, place.as_ref()?))).collect();
+        for (index, (other, place)) in places.iter().enumerate() {
+            if let Some((one, _)) = places.iter().take(index).find(|(_, known)| known.is(place)) {
+                let path = place.path.display().to_string();
+                return Err(ReportsError::Same { one, other, path });
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Starts what takes the figures while the load runs.
+    pub(super) fn outputs(
+        &mut self,
+        name: &str,
+        test: &LoadTestSpec,
+        start: Timestamp,
+    ) -> Result<Outputs, OutputError> {
+        let mut outputs = Outputs::default();
+        if let Some(Place { path, file }) = self.csv.take() {
+            outputs.add("--csv".into(), CsvFile::create(&path, file, start)?)?;
+        }
+        let test_id = self.out.test_id.clone();
+        let test_id = test_id.unwrap_or_else(|| format!("{name}-{}", start.strftime("%Y%m%dT%H%M%SZ")));
+        let pushing = Pushing {
+            headers: &self.out.out_headers,
+            tags: &self.out.tags,
+            test_id: &test_id,
+            every: self.out.every.0,
+            statistics: &self.out.statistics,
+            window: self.out.window,
+            custom: &test.metrics,
+            start,
+        };
+        for destination in &self.out.destinations {
+            destination.start(&pushing, &mut outputs)?;
+        }
+        Ok(outputs)
+    }
+
+    /// Writes what is known at the end. Gives what went wrong.
+    pub(super) fn write(self, report: &Report<'_>, started: Timestamp) -> Vec<String> {
+        let summary = self.summary.and_then(|place| place.fill(&format!("{:#}\n", report.k6_summary())));
+        let junit = self.junit.and_then(|place| place.fill(&report.junit(started)));
+        summary.into_iter().chain(junit).collect()
+    }
+}
+
+impl Place {
+    /// Whether both are one file, whatever its names. What is no plain file takes what both have.
+    fn is(&self, other: &Self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |place: &Self| {
+            let found = place.file.metadata().ok()?;
+            found.is_file().then(|| (found.dev(), found.ino()))
+        };
+        identity(self).is_some_and(|file| Some(file) == identity(other))
+    }
+
+    fn fill(mut self, text: &str) -> Option<String> {
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.flush());
+        written.err().map(|error| format!("can't write to {}: {error}", self.path.display()))
+    }
+}
+
+fn place(argument: &'static str, path: &Path) -> Result<Place, ReportsError> {
+    if path == Path::new("-") {
+        let instead = if argument == "summary" {
+            "--json writes the same to standard output, in place of the text"
+        } else {
+            "name a file, or /dev/stdout"
+        };
+        return Err(ReportsError::StandardOutput { argument, instead });
+    }
+    let file = File::create(path).and_then(|file| probe(path, &file).map(|()| file));
+    let wrong = |source| ReportsError::Write { argument, path: path.display().to_string(), source };
+    Ok(Place { path: path.into(), file: file.map_err(wrong)? })
+}
+
+/// A full disk lets files be made but not be written to: writes a little to see, and takes it back.
+/// What is no plain file keeps what is written to it, and so is left alone.
+fn probe(path: &Path, mut file: &File) -> io::Result<()> {
+    use io::Seek;
+    if fs::metadata(path)?.is_file() {
+        file.write_all(&[b' '; 4096])?;
+        file.sync_data()?;
+        file.set_len(0)?;
+        file.rewind()?;
+    }
+    Ok(())
+}

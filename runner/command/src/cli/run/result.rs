@@ -1,0 +1,223 @@
+//! From what was recorded to what is printed and returned.
+
+use std::{process::ExitCode, time::Duration};
+
+use jiff::Timestamp;
+use upsurge_core::{
+    metrics::Metrics,
+    protocol::GeneratorDelta,
+    report::Report,
+    results::{Asked, figures, generator},
+    thresholds::{Recorded, Windows},
+    validate::Valid,
+    verdict::{Breakdown, Evidence, judge},
+};
+use upsurge_crds::{
+    LoadTestSpec,
+    v1alpha1::{ThresholdResult, TimeSpan},
+};
+use upsurge_output::Outcome;
+
+use super::{
+    super::{exit, say},
+    Form,
+    reports::Reports,
+};
+
+/// How the load ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// All that was recorded.
+    pub(super) metrics: Metrics,
+    /// The windows of thresholds that have some.
+    pub(super) windows: Windows,
+    /// How long the load lasted.
+    pub(super) elapsed: Duration,
+    /// The threshold that stopped it, as it stood then.
+    pub(super) breached: Option<ThresholdResult>,
+    /// When it was interrupted, if it was.
+    pub(super) interrupted: Option<Duration>,
+    /// Why a step ended the run, if one did.
+    pub(super) aborted: Option<String>,
+    /// What the generator used.
+    pub(super) usage: GeneratorDelta,
+    /// Why there was no load.
+    pub(super) breakdown: Option<Breakdown>,
+    /// When the load started.
+    pub(super) started: Timestamp,
+    /// How the outputs ended.
+    pub(super) outputs: Vec<Outcome>,
+    /// What went wrong beside the load.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Ended {
+    /// Without any load.
+    pub(super) fn broken(breakdown: Breakdown) -> Self {
+        Self {
+            metrics: Metrics::default(),
+            windows: Windows::default(),
+            elapsed: Duration::ZERO,
+            breached: None,
+            interrupted: None,
+            aborted: None,
+            usage: GeneratorDelta::default(),
+            breakdown: Some(breakdown),
+            started: Timestamp::now(),
+            outputs: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Judges, prints, writes the files that were asked for, and gives the exit code.
+pub(super) fn show(
+    name: &str,
+    test: &LoadTestSpec,
+    valid: &Valid,
+    ended: &Ended,
+    form: Form,
+    reports: Reports<'_>,
+) -> ExitCode {
+    let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
+    let timeline = &valid.timeline;
+    let ran = breakdown.is_none();
+    let figures = figures(metrics, timeline, &valid.loads, *elapsed);
+    let starts: &[i64] = if ran { &[0] } else { &[] };
+    let max_lag = test.runner.max_lag.0;
+    let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
+    let generator = generator(asked, metrics, usage, starts, *elapsed);
+    let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
+    let mut thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
+    if let Some(breached) = &ended.breached {
+        keep_breach(&mut thresholds, breached);
+    }
+    let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
+    let interrupted = interrupted.map(|at| {
+        format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
+    });
+    let outcome = judge(&Evidence {
+        test,
+        aborted: by_step.or(interrupted).as_deref(),
+        breakdown: breakdown.as_ref(),
+        doubts: &[],
+        summary: ran.then_some(&figures.summary),
+        thresholds: &thresholds,
+        autoscaling: None,
+        checks: &[],
+        generator: ran.then_some(&generator),
+    });
+    let not_judged = not_judged(test);
+    let report = Report {
+        name,
+        test,
+        timeline,
+        metrics,
+        figures: &figures,
+        thresholds: &thresholds,
+        generator: &generator,
+        outcome: &outcome,
+        elapsed: *elapsed,
+        not_judged: &not_judged,
+        warnings: &ended.warnings,
+    };
+    if !ran {
+        say::line(format_args!("error: {} ({})", outcome.message, outcome.reason));
+    }
+    if reports.json || !ran {
+        ended.warnings.iter().for_each(|warning| say::line(format_args!("warning: {warning}")));
+    }
+    let text = match (reports.json, form) {
+        (true, _) => format!("{:#}\n", report.k6_summary()),
+        (false, _) if !ran => String::new(),
+        (false, Form::Test) => report.text(),
+        (false, Form::Quick) => report.quick_text(),
+    };
+    let mut whole = true;
+    // Files first: whoever reads the text may go away, or have no room.
+    let outputs = ended.outputs.iter().filter_map(complaint);
+    for message in reports.write(&report, *started).into_iter().chain(outputs) {
+        say::line(format_args!("error: {message}"));
+        whole = false;
+    }
+    if let Err(error) = say::result(&text) {
+        say::line(format_args!("error: can't write to standard output: {error}"));
+        whole = false;
+    }
+    // What was asked for in writing is missing: that must not go unnoticed, whatever the verdict.
+    if whole { exit::of(outcome.verdict) } else { ExitCode::from(exit::ERROR) }
+}
+
+/// What came in after a breach may have mended the figure; the load was stopped for it all the same.
+fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
+    let same =
+        |one: &&mut ThresholdResult| (&one.metric, &one.condition) == (&breached.metric, &breached.condition);
+    if thresholds.iter().all(|threshold| threshold.passed)
+        && let Some(mended) = thresholds.iter_mut().find(same)
+    {
+        mended.clone_from(breached);
+    }
+}
+
+/// What went wrong with an output, and whether that is an error.
+fn complaint(outcome: &Outcome) -> Option<String> {
+    let Outcome { name, essential, error, lost, merged } = outcome;
+    if *merged > 0 {
+        say::line(format_args!(
+            "note: {name} was behind: {merged} intervals were handed on merged with others"
+        ));
+    }
+    if *lost > 0 {
+        say::line(format_args!("warning: {name}: {lost} samples were not delivered"));
+    }
+    let message = format!("{name}: {}", error.as_ref()?);
+    if *essential {
+        return Some(message);
+    }
+    // Servers are no part of the test: that one is away must not fail it.
+    say::line(format_args!("warning: {message}"));
+    None
+}
+
+fn whole_seconds(time: Duration) -> TimeSpan {
+    TimeSpan::from_secs(time.as_secs())
+}
+
+/// What only a cluster can tell.
+fn not_judged(test: &LoadTestSpec) -> Vec<String> {
+    let mut parts = Vec::new();
+    if test.autoscaling.as_ref().is_some_and(|autoscaling| autoscaling.expect.is_some()) {
+        parts.push(
+            "spec.autoscaling.expect: replicas can only be watched by the operator, in a cluster".into(),
+        );
+    }
+    if let Some(prometheus) = &test.prometheus {
+        let count = prometheus.checks.len();
+        parts.push(format!(
+            "spec.prometheus: its {count} checks are only asked for by the operator, in a cluster"
+        ));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threshold(condition: &str, passed: bool) -> ThresholdResult {
+        ThresholdResult {
+            metric: "http_req_failed".into(),
+            condition: condition.into(),
+            observed: if passed { "0.98%" } else { "1%" }.into(),
+            passed,
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn a_breach_that_stopped_the_load_stays_one() {
+        let mut thresholds = [threshold("rate < 5%", true), threshold("rate < 1%", true)];
+        keep_breach(&mut thresholds, &threshold("rate < 1%", false));
+        assert_eq!(thresholds, [threshold("rate < 5%", true), threshold("rate < 1%", false)]);
+    }
+}

@@ -1,0 +1,155 @@
+//! The load from its start to its end.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant as TokioInstant, MissedTickBehavior, interval_at},
+};
+use upsurge_core::{
+    http::without_login,
+    metrics::Metrics,
+    protocol::GeneratorDelta,
+    schedule::Share,
+    thresholds::{Recorded, Windowed, Windows},
+    validate::Valid,
+    verdict::Breakdown,
+};
+use upsurge_crds::{LoadTestSpec, names::reasons};
+use upsurge_engine::{Engine, EngineConfig, Interval};
+use upsurge_system::files::Files;
+use upsurge_system::generator::GeneratorProbe;
+
+use super::{
+    Interrupts,
+    progress::{Progress, Style},
+    reports::Reports,
+    result::Ended,
+};
+
+/// Time from the engine's creation to the start of the load, in which its threads come up.
+const START_AHEAD: Duration = Duration::from_millis(200);
+/// Time between two collections, and between two evaluations of thresholds that abort.
+const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest time that outputs get to hand on what they have, after the load.
+const FLUSH_TIME: Duration = Duration::from_secs(5);
+
+/// What is run.
+pub(super) struct Session<'a> {
+    pub(super) name: &'a str,
+    pub(super) test: &'a Arc<LoadTestSpec>,
+    pub(super) valid: &'a Arc<Valid>,
+    pub(super) threads: usize,
+    /// Captured by `before`.
+    pub(super) variables: Map<String, Value>,
+    pub(super) secrets: BTreeMap<String, String>,
+    pub(super) files: Arc<Files>,
+    pub(super) style: Style,
+}
+
+impl Session<'_> {
+    /// Generates the load. `None` when it was interrupted twice.
+    pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports<'_>) -> Option<Ended> {
+        // What was used before is not the load's.
+        let (mut probe, mut usage) = (GeneratorProbe::default(), GeneratorDelta::default());
+        let start = Instant::now() + START_AHEAD;
+        let started = Timestamp::now() + START_AHEAD;
+        let outputs = match reports.outputs(self.name, self.test, started) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                let reason = reasons::RUNNER_FAILED.into();
+                return Some(Ended::broken(Breakdown { reason, message: error.to_string() }));
+            }
+        };
+        let engine = Engine::start(EngineConfig {
+            valid: Arc::clone(self.valid),
+            test: Arc::clone(self.test),
+            share: Share::WHOLE,
+            threads: self.threads,
+            variables: self.variables,
+            secrets: self.secrets,
+            files: self.files,
+            start,
+        });
+        let engine = match engine {
+            Ok(engine) => engine,
+            Err(error) => {
+                let reason = reasons::RUNNER_FAILED.into();
+                return Some(Ended::broken(Breakdown { reason, message: error.to_string() }));
+            }
+        };
+        let timeline = &self.valid.timeline;
+        let target = without_login(&self.test.target.base_url);
+        let mut progress = Progress::new(self.name, &target, self.valid, self.style);
+        let mut metrics = Metrics::default();
+        let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
+        let (mut interrupted, mut breached) = (None, None);
+        progress.show(&Interval::default(), 0, &metrics);
+        // By the load's own clock: windows of thresholds are made of these intervals.
+        let mut ticks = interval_at(TokioInstant::from_std(start) + COLLECT_INTERVAL, COLLECT_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            tokio::select! {
+                () = engine.wait() => break,
+                _ = ticks.tick() => {
+                    let elapsed = start.elapsed();
+                    let interval = engine.collect();
+                    outputs.post(&interval);
+                    metrics.merge(&interval.metrics);
+                    usage.merge(&probe.take());
+                    windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
+                    windowed.close(&mut windows, interval.to, &metrics);
+                    progress.show(&interval, engine.progress().users, &metrics);
+                    if breached.is_none() && interrupted.is_none() {
+                        let recorded = Recorded { test: self.test, timeline, metrics: &metrics, windows: &windows, elapsed };
+                        breached = recorded.breached_abort();
+                        if let Some(result) = &breached {
+                            progress.say(&format!("{} {} is breached ({}): stopping", result.metric, result.condition, result.observed));
+                            engine.stop(false);
+                        }
+                    }
+                }
+                () = interrupts.next() => {
+                    if interrupted.is_some() {
+                        return None;
+                    }
+                    interrupted = Some(start.elapsed());
+                    progress.say("interrupted: letting iterations under way finish; interrupt again to end at once");
+                    engine.stop(true);
+                }
+            }
+        }
+        let elapsed = start.elapsed();
+        let interval = engine.collect();
+        outputs.post(&interval);
+        metrics.merge(&interval.metrics);
+        windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
+        drop(progress);
+        usage.merge(&probe.take());
+        // Elsewhere, so that an interrupt is seen; it ends the waiting.
+        let outputs = tokio::select! {
+            outcomes = spawn_blocking(move || outputs.finish(FLUSH_TIME)) => outcomes.unwrap_or_default(),
+            () = interrupts.next() => Vec::new(),
+        };
+        let aborted = engine.aborted();
+        Some(Ended {
+            metrics,
+            windows,
+            elapsed,
+            breached,
+            interrupted,
+            aborted,
+            usage,
+            breakdown: None,
+            started,
+            outputs,
+            warnings: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,393 @@
+//! The command line as its users have it: the real binary, against the real target, on loopback.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
+
+#[path = "processes/processes.rs"]
+mod processes;
+
+use std::time::{Duration, Instant};
+
+use processes::{Upsurge, scratch, signal, start_target, wait_until};
+use rstest::rstest;
+use serde_json::Value;
+
+/// A LoadTest with the given load and thresholds, of one request to one route. That a busy machine makes iterations late
+/// is of no interest.
+fn manifest(load: &str, thresholds: &str) -> String {
+    format!(
+        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
+         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
+         scenarios: [{{name: browse, steps: [{{request: {{name: item, url: \"/items/{{{{ iteration }}}}\", expect: [{{status: [200]}}]}}}}]}}]\n  \
+         load: {load}\n  thresholds: [{thresholds}]\n"
+    )
+}
+
+const FEW: &str = "{unit: IterationsPerSecond, constant: {level: 50, duration: 1s}}";
+/// No schedule to be late for, whatever else the machine does.
+const USERS: &str = "{unit: Users, constant: {level: 2, duration: 1s}}";
+const LONG: &str = "{unit: IterationsPerSecond, constant: {level: 50, duration: 60s}}";
+
+fn summary(path: &std::path::Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_run_whose_limits_hold_passes_with_the_targets_own_counts() {
+    let script = "errorRate: 0.02";
+    let target = start_target(Some(script), &[]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 250, duration: 4s}}";
+    let file = scratch("passed.yaml", &manifest(load, "{metric: http_req_failed, condition: \"rate < 3%\"}"));
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).args(["--summary"]).arg(&json).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("✓ http_req_failed rate < 3%: 2%"), "{ended:?}");
+    assert!(ended.stdout.contains("✓ Passed"), "{ended:?}");
+
+    let stats = target.stats();
+    let summary = summary(&json);
+    let metrics = &summary["metrics"];
+    assert_eq!(metrics["http_reqs"]["values"]["count"].as_f64(), stats["received"].as_f64());
+    assert_eq!(stats["received"], 1_000);
+    assert_eq!(stats["statuses"], serde_json::json!({"200": 980, "503": 20}));
+    assert_eq!(metrics["http_req_failed"]["values"]["passes"], 20);
+    assert_eq!(metrics["checks"]["values"], serde_json::json!({"passes": 980, "fails": 20, "rate": 0.98}));
+    assert_eq!(metrics["http_req_failed"]["thresholds"]["rate < 3%"]["ok"], true);
+    assert_eq!(summary["root_group"]["checks"][0]["passes"], 980);
+    assert_eq!((&summary["verdict"], &summary["stages"][0]["requests"]), (&"Passed".into(), &1_000.into()));
+}
+
+#[test]
+fn a_breached_threshold_fails_the_run_and_is_told_with_its_figure() {
+    let target = start_target(None, &["--latency", "20ms"]);
+    let file =
+        scratch("failed.yaml", &manifest(FEW, "{metric: http_req_duration, condition: \"p(95) < 10ms\"}"));
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.stdout.contains("✗ Failed (ThresholdsBreached): http_req_duration p(95) < 10ms: observed "),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_threshold_that_aborts_ends_the_load_early() {
+    let target = start_target(None, &["--error-rate", "1"]);
+    let threshold = "{metric: http_req_failed, condition: \"rate < 10%\", abortOnFail: true}";
+    let file = scratch("abort.yaml", &manifest(LONG, threshold));
+    let begin = Instant::now();
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    assert!(ended.stderr.contains("http_req_failed rate < 10% is breached (100%): stopping"), "{ended:?}");
+}
+
+#[test]
+fn a_target_out_of_reach_is_an_error_with_a_hint() {
+    let file = scratch("unreachable.yaml", &manifest(FEW, ""));
+    for (url, words) in
+        [("http://shop.invalid:80", "does not resolve"), ("http://127.0.0.1:1", "can't be reached")]
+    {
+        let json = file.with_extension("json");
+        let ended = Upsurge::run(&file).args(["--target", url, "--summary"]).arg(&json).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.stderr.contains(words) && ended.stderr.contains(url), "{ended:?}");
+        assert_eq!(summary(&json)["verdict"], "Error");
+    }
+}
+
+#[test]
+fn windows_are_those_of_the_loads_own_seconds() {
+    let target = start_target(None, &[]);
+    let threshold = "{metric: http_reqs, condition: \"rate >= 45\", window: 1s}, \
+                     {metric: http_reqs, condition: \"rate <= 55\", window: 1s}";
+    let load = "{unit: IterationsPerSecond, constant: {level: 50, duration: 4s}}";
+    let file = scratch("windows.yaml", &manifest(load, threshold));
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("worst of 4 windows of 1s"), "{ended:?}");
+}
+
+#[rstest]
+#[case::for_most("routes: [{path: /items/0, body: ok}]\ndefaultRoute: {latency: {fixed: 40s}}")]
+#[case::for_all("defaultRoute: {latency: {fixed: 40s}}")]
+fn a_target_that_hangs_until_the_end_fails_the_run(#[case] script: &str) {
+    let target = start_target(Some(script), &[]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 20, duration: 2s}, gracefulStop: 500ms}";
+    let file = scratch(&format!("hanging-{}.yaml", script.len()), &manifest(load, ""));
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--summary"]).arg(&json).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.stdout.contains("✗ Failed (RequestsUnanswered): "), "{ended:?}");
+    let values = &summary(&json)["metrics"]["http_req_interrupted"]["values"];
+    assert!(values["min"].as_f64() >= Some(500.0), "{values}");
+}
+
+#[test]
+fn steps_after_the_load_can_be_interrupted() {
+    let target = start_target(Some("routes: [{path: /tidy, latency: {fixed: 40s}}]"), &[]);
+    let text = manifest("{executors: {e: {executor: shared-iterations, iterations: 1}}}", "")
+        .replace("  load:", "  after: [{request: {url: /tidy}}]\n  load:");
+    let file = scratch("after.yaml", &text);
+    let running = Upsurge::run(&file).args(["--target", target.url()]).start();
+    wait_until("the last step is in work", || {
+        let stats = target.stats();
+        stats["received"].as_u64() >= Some(2)
+    });
+    let begin = Instant::now();
+    signal(running.id(), "INT");
+    let ended = running.end();
+    assert_eq!(ended.code, 0, "the load was what it was: {ended:?}");
+    assert!(ended.stdout.contains("interrupted"), "{ended:?}");
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn an_interrupted_run_shows_what_was_measured() {
+    let target = start_target(None, &["--latency", "5ms"]);
+    let file = scratch("interrupted.yaml", &manifest(LONG, ""));
+    let json = file.with_extension("json");
+    let running = Upsurge::run(&file).args(["--target", target.url(), "--summary"]).arg(&json).start();
+    wait_until("some requests are answered", || target.stats()["answered"].as_u64() >= Some(20));
+    signal(running.id(), "INT");
+    let ended = running.end();
+    assert_eq!(ended.code, 130, "{ended:?}");
+    assert!(ended.stdout.contains("✗ Aborted (Aborted): interrupted after"), "{ended:?}");
+    let summary = summary(&json);
+    assert_eq!(
+        summary["metrics"]["http_reqs"]["values"]["count"].as_f64(),
+        target.stats()["received"].as_f64()
+    );
+    assert_eq!(summary["verdict"], "Aborted");
+}
+
+#[test]
+fn a_second_interrupt_ends_the_run_at_once() {
+    let target = start_target(None, &["--latency", "40s"]);
+    let file = scratch("twice.yaml", &manifest(LONG, ""));
+    let running = Upsurge::run(&file).args(["--target", target.url()]).start();
+    wait_until("some requests are in work", || target.stats()["inFlight"].as_u64() >= Some(5));
+    signal(running.id(), "INT");
+    running.wait_for_stderr("interrupt again to end at once");
+    let begin = Instant::now();
+    signal(running.id(), "INT");
+    assert_eq!(running.end().code, 130);
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_generator_that_was_held_up_makes_the_run_inconclusive() {
+    let target = start_target(None, &[]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 100, duration: 4s}}";
+    let file = scratch("inconclusive.yaml", &manifest(load, "").replace("maxLag: 3s", "maxLag: 100ms"));
+    let running = Upsurge::run(&file).args(["--target", target.url()]).start();
+    wait_until("the load runs", || target.stats()["answered"].as_u64() >= Some(20));
+    signal(running.id(), "STOP");
+    // What is tested is a stall of this length, so there is nothing to wait for but time.
+    std::thread::sleep(Duration::from_millis(1_500));
+    signal(running.id(), "CONT");
+    let ended = running.end();
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(ended.stdout.contains("✗ Inconclusive (GeneratorLimited): "), "{ended:?}");
+}
+
+#[test]
+fn a_wrong_field_is_named_with_its_path() {
+    let text = manifest(FEW, "").replace("url:", "URL:");
+    for command in ["run", "validate"] {
+        let ended = Upsurge::command(command).arg(scratch("wrong.yaml", &text)).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.stderr.contains("spec.scenarios[0].steps[0].request.URL: unknown field; did you mean url?"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn of_several_tests_one_is_chosen_by_name_and_other_documents_are_left_out() {
+    let test = manifest(FEW, "");
+    let text = format!(
+        "kind: Service\nmetadata: {{name: data}}\n---\n{test}---\n{}",
+        test.replace("name: shop", "name: bar")
+    );
+    let file = scratch("several.yaml", &text);
+    let ended = Upsurge::command("validate").arg(&file).end();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("holds 2 LoadTests: choose one with --name (shop, bar)"), "{ended:?}");
+    let ended = Upsurge::command("validate").arg(&file).args(["--name", "bar"]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(
+        ended.stdout.starts_with("LoadTest bar is valid.") && ended.stdout.contains("50 iterations in all"),
+        "{ended:?}"
+    );
+    assert!(ended.stderr.contains("left out Service data"), "{ended:?}");
+    let ended = Upsurge::command("validate").arg(&file).args(["--name", "baz"]).end();
+    assert!(
+        ended.code == 2 && ended.stderr.contains("no LoadTest named \"baz\"; there are shop, bar"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn loads_of_different_units_are_told_each_in_its_own() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/examples/side-by-side.yaml");
+    let ended = Upsurge::command("validate").arg(file).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for line in [
+        "load       up to 50 users and 1.5 iterations/s over 6m30s\n",
+        "  browsing: up to 50 users, does browse\n",
+        "  orders: up to 1.5 iterations/s by up to 50 users, 476 iterations, does pay\n",
+    ] {
+        assert!(ended.stdout.contains(line), "{line:?} is missing in {ended:?}");
+    }
+}
+
+#[test]
+fn secrets_come_from_the_environment() {
+    let target =
+        start_target(Some("routes: [{path: /login, json: {got: \"{{ headers.authorization }}\"}}]"), &[]);
+    let text = manifest(FEW, "{metric: checks, condition: \"rate == 1\"}")
+        .replace("  load:", "  secrets: [{name: key, secretKeyRef: {name: login, key: pass}}]\n  load:")
+        .replace(
+            "url: \"/items/{{ iteration }}\", expect: [{status: [200]}]",
+            "url: /login, headers: {authorization: \"Bearer {{ secrets.key }}\"}, expect: [{jsonPath: $.got, equals: \"Bearer {{ secrets.key }}\"}]",
+        );
+    let file = scratch("secrets.yaml", &text);
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.stderr.contains(
+            "set the environment variable UPSURGE_SECRET_key to what key \"pass\" of Secret \"login\" holds"
+        ),
+        "{ended:?}"
+    );
+    let ended =
+        Upsurge::run(&file).args(["--target", target.url()]).env("UPSURGE_SECRET_key", "s3cret").end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!format!("{ended:?}").contains("s3cret"), "a secret is never printed");
+}
+
+#[test]
+fn what_only_a_cluster_can_judge_is_said_not_to_be_judged() {
+    let target = start_target(None, &[]);
+    let text = manifest(FEW, "")
+        .replace("baseUrl: \"http://127.0.0.1:9\"", "baseUrl: \"http://127.0.0.1:9\", workload: {name: shop}")
+        .replace("  load:", "  autoscaling: {expect: {minPeakReplicas: 2}}\n  load:");
+    let ended = Upsurge::run(&scratch("cluster.yaml", &text)).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stdout.contains("not judged: spec.autoscaling.expect"), "{ended:?}");
+}
+
+#[test]
+fn the_course_of_the_load_is_written_as_csv() {
+    let target = start_target(None, &["--latency", "2ms"]);
+    let load = "{unit: IterationsPerSecond, constant: {level: 100, duration: 3s}}";
+    let file = scratch("course.yaml", &manifest(load, ""));
+    let csv = file.with_extension("csv");
+    Upsurge::run(&file).args(["--target", target.url(), "--csv"]).arg(&csv).end();
+    let text = std::fs::read_to_string(&csv).unwrap();
+    let mut rows = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = rows.next().unwrap();
+    let column = |name: &str| header.iter().position(|column| *column == name).unwrap();
+    let rows: Vec<_> = rows
+        .filter(|row| row[column("metric_name")] == "http_reqs" && row[column("series")] == "all")
+        .collect();
+    let figure = |row: &Vec<&str>, name: &str| row[column(name)].parse::<f64>().unwrap();
+    assert!(rows.len() >= 3, "a row per second: {text}");
+    let sum = |name: &str| rows.iter().map(|row| figure(row, name)).sum::<f64>();
+    assert_eq!(sum("count"), target.stats()["received"].as_f64().unwrap());
+    let times: Vec<f64> = rows.iter().map(|row| figure(row, "timestamp")).collect();
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+    let length = times.last().unwrap() - times[0] + figure(&rows[0], "seconds");
+    assert!((sum("seconds") - length).abs() < 0.01, "intervals without gaps: {length} {text}");
+}
+
+#[test]
+fn the_outcome_is_written_as_junit_xml() {
+    let target = start_target(Some("errorRate: 0.5"), &[]);
+    let file = scratch("junit.yaml", &manifest(USERS, "{metric: http_req_failed, condition: \"rate < 1%\"}"));
+    let xml = file.with_extension("xml");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--junit"]).arg(&xml).end();
+    // On a machine that is too busy it is inconclusive, and then an error; it never passes.
+    assert!(matches!(ended.code, 1 | 3), "{ended:?}");
+    let text = std::fs::read_to_string(&xml).unwrap();
+    for words in [
+        "<testsuites name=\"shop\" tests=\"3\" ",
+        "<testcase name=\"http_req_failed rate &lt; 1%\" classname=\"shop.thresholds\"",
+        "<failure message=\"observed ",
+    ] {
+        assert!(text.contains(words), "{words:?} in {text}");
+    }
+}
+
+#[test]
+fn a_file_that_cant_be_written_is_told_before_the_load() {
+    let target = start_target(None, &[]);
+    let file = scratch("places.yaml", &manifest(LONG, ""));
+    for argument in ["--summary", "--csv", "--junit"] {
+        for place in ["/nowhere/at/all", "/dev/null/file"] {
+            let ended = Upsurge::run(&file).args(["--target", target.url(), argument, place]).end();
+            assert_eq!(ended.code, 2, "{ended:?}");
+            assert!(ended.stderr.contains(&format!("can't write to {place} ({argument})")), "{ended:?}");
+        }
+    }
+    assert_eq!(target.stats()["received"], 0);
+}
+
+#[test]
+fn a_file_that_can_no_longer_be_written_is_told_beside_the_result() {
+    let target = start_target(None, &[]);
+    let file = scratch("full.yaml", &manifest(FEW, ""));
+    // Takes nothing, as a full disk does.
+    for argument in ["--summary", "--csv", "--junit"] {
+        let ended = Upsurge::run(&file).args(["--target", target.url(), argument, "/dev/full"]).end();
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.stderr.contains("can't write to /dev/full: No space left on device"), "{ended:?}");
+        assert!(
+            argument == "--csv" || ended.stdout.contains("LoadTest shop"),
+            "the result is there: {ended:?}"
+        );
+    }
+}
+
+#[test]
+fn steps_after_the_load_that_fail_are_a_warning_in_every_report() {
+    let target = start_target(Some("errorRate: 0"), &[]);
+    let after = "  after: [{request: {name: tidy up, url: \"/rows\", expect: [{status: [204]}]}}]\n";
+    let file = scratch("after.yaml", &(manifest(USERS, "") + after));
+    let xml = file.with_extension("xml");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--junit"]).arg(&xml).end();
+    assert_eq!(ended.code, 0, "it changes no verdict: {ended:?}");
+    let warning = "warning: the steps after the load failed: spec.after: ";
+    assert_eq!(ended.stdout.matches(warning).count(), 1, "{ended:?}");
+    let xml = std::fs::read_to_string(xml).unwrap();
+    assert!(
+        xml.contains("classname=\"shop.warnings\"") && xml.contains("failures=\"0\" errors=\"0\""),
+        "{xml}"
+    );
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--json"]).end();
+    assert!(ended.stderr.contains(warning), "{ended:?}");
+    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(summary["warnings"][0].as_str().unwrap().contains("spec.after"), "{ended:?}");
+}
+
+#[test]
+fn the_outcome_of_a_run_in_a_cluster_becomes_junit_xml() {
+    let run = |status: &str| {
+        let text = "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTestRun\nmetadata: {name: checkout-g1}\n\
+                    spec: {loadTestRef: {name: checkout}}\nstatus: ";
+        scratch("run.yaml", &format!("{text}{status}\n"))
+    };
+    let status = "{phase: Finished, verdict: Failed, reason: ChecksBreached, message: db, checks: \
+                  [{name: db, condition: \"< 1\", observed: \"3\", passed: false}]}";
+    let xml = run(status).with_extension("xml");
+    let ended = Upsurge::command("report").arg(run(status)).arg("--junit").arg(&xml).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+    let written = std::fs::read_to_string(&xml).unwrap();
+    assert!(written.contains("name=\"db &lt; 1\" classname=\"checkout-g1.prometheus\""), "{written}");
+    let ended = Upsurge::command("report").arg(run(status)).end();
+    assert_eq!(ended.stdout, written);
+    let ended = Upsurge::command("report").arg(run("{phase: Running}")).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains("no verdict yet (phase Running)"), "{ended:?}");
+}

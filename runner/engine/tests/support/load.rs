@@ -1,0 +1,106 @@
+//! Runs an engine on a spec to its end.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Map, Value, json};
+use upsurge_core::{
+    metrics::{Metrics, Selector},
+    schedule::Share,
+    validate::validate,
+};
+use upsurge_crds::LoadTestSpec;
+use upsurge_engine::{Engine, EngineConfig, Progress};
+
+/// Time in which any test is over, or broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A spec with one scenario.
+pub fn spec(base_url: &str, load: Value, steps: Value) -> Value {
+    json!({
+        "target": {"baseUrl": base_url},
+        "scenarios": [{"name": "main", "steps": steps}],
+        "load": load,
+    })
+}
+
+/// So many iterations of one user, one after the other, with as much time as they need: a machine that stands still
+/// makes them late, and drops none.
+pub fn times(count: u32) -> Value {
+    json!({"executors": {"main": {"executor": "per-vu-iterations", "vus": 1, "iterations": count}}})
+}
+
+pub fn config(spec: Value) -> EngineConfig {
+    let test: LoadTestSpec = serde_json::from_value(spec).unwrap();
+    let valid = validate(&test).unwrap_or_else(|errors| panic!("{errors:#?}"));
+    EngineConfig {
+        valid: Arc::new(valid),
+        test: Arc::new(test),
+        share: Share::WHOLE,
+        threads: 2,
+        variables: Map::new(),
+        secrets: BTreeMap::new(),
+        files: Arc::default(),
+        start: Instant::now() + Duration::from_millis(150),
+    }
+}
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Outcome {
+    pub metrics: Metrics,
+    pub progress: Progress,
+}
+
+impl Outcome {
+    pub fn count(&self, metric: &str) -> u64 {
+        self.metrics.count(metric, &Selector::default()) as u64
+    }
+
+    /// Sum of a counter with that `check` tag.
+    pub fn count_of(&self, metric: &str, check: &str) -> u64 {
+        self.metrics.count(metric, &Selector { check: Some(check.to_owned()), ..Selector::default() }) as u64
+    }
+
+    pub fn checks(&self, check: &str) -> (u64, u64) {
+        self.metrics.rate("checks", &Selector { check: Some(check.to_owned()), ..Selector::default() })
+    }
+
+    pub fn rate(&self, metric: &str) -> (u64, u64) {
+        self.metrics.rate(metric, &Selector::default())
+    }
+
+    pub fn percentile(&self, metric: &str, percent: f64) -> f64 {
+        self.metrics.trend(metric, &Selector::default()).percentile(percent)
+    }
+}
+
+/// Runs an engine to its end, collecting now and then.
+pub fn run(config: EngineConfig) -> Outcome {
+    run_until(config, |_, _| false)
+}
+
+/// Runs an engine until it has finished, calling `act` now and then until that returns true.
+pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) -> bool) -> Outcome {
+    let engine = Engine::start(config).unwrap();
+    let begun = Instant::now();
+    let mut metrics = Metrics::default();
+    let mut acted = false;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "the engine did not finish: {:?}", engine.progress());
+        let tick = Duration::from_millis(50);
+        let finished = runtime.block_on(async { tokio::time::timeout(tick, engine.wait()).await.is_ok() });
+        let interval = engine.collect();
+        assert!(interval.from <= interval.to);
+        metrics.merge(&interval.metrics);
+        if finished {
+            assert!(engine.finished());
+            return Outcome { metrics, progress: engine.progress() };
+        }
+        acted = acted || act(&engine, &metrics);
+    }
+}

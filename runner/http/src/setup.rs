@@ -1,0 +1,56 @@
+//! What the connections of all cores are made with: read, parsed and checked once, before the load.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use upsurge_core::http::HttpSettings;
+use upsurge_system::files::Files;
+
+use super::{proxy::Proxies, tls::Tls};
+
+/// Why connections can't be made as the test wants.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A certificate, key or cipher can't be used.
+    #[error("{field}: {message}")]
+    Tls {
+        /// The field.
+        field: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// A proxy's URL is wrong.
+    #[error("{field}: {message}")]
+    Proxy {
+        /// The field, or the environment variable.
+        field: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// What the connections of all cores are made with.
+#[derive(Debug)]
+pub struct Setup {
+    /// The test's settings.
+    pub settings: HttpSettings,
+    /// Certificates and versions.
+    pub(crate) tls: Tls,
+    /// Ways around and through proxies.
+    pub(crate) proxies: Proxies,
+}
+
+impl Setup {
+    /// Reads what the settings name.
+    pub fn new(
+        settings: &HttpSettings,
+        secrets: &BTreeMap<String, String>,
+        files: &Files,
+    ) -> Result<Arc<Self>, SetupError> {
+        let environment = |name: &str| std::env::var(name).ok();
+        Ok(Arc::new(Self {
+            tls: Tls::compile(&settings.tls, settings.version, files)?,
+            proxies: Proxies::compile(&settings.proxy, secrets, &environment)?,
+            settings: settings.clone(),
+        }))
+    }
+}

@@ -1,0 +1,228 @@
+//! Pushes figures to a server: every few seconds, again when it fails, and never for longer than allowed.
+//!
+//! What is sent are totals since the start of the load, so that a push that got lost costs resolution
+//! but no counts.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::{
+    Client, StatusCode, Url,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::runtime::{Builder, Runtime};
+use upsurge_core::metrics::Metrics;
+use upsurge_engine::Interval;
+use upsurge_http::tls;
+
+use super::{Mailbox, Output, OutputError};
+
+/// Intervals are not exactly a second long: what is due so soon is pushed at once.
+const NEARLY: Duration = Duration::from_millis(100);
+/// Longest time for one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for one push with all its attempts.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause after the first failure; doubled after each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Puts figures into the form that a server takes.
+pub(super) trait Encoder: Send + 'static {
+    /// Headers of every message.
+    const HEADERS: &'static [(&'static str, &'static str)];
+
+    /// Messages with the figures at an instant: the totals, and what was recorded since the last push.
+    fn encode(&mut self, totals: &Metrics, since: &Metrics, at: Timestamp) -> Vec<Message>;
+}
+
+/// One message.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    pub(super) body: Vec<u8>,
+    /// Samples in it.
+    pub(super) samples: u64,
+}
+
+/// Pushes what an encoder makes.
+pub(super) struct Pusher<E> {
+    encoder: E,
+    line: Line,
+    /// Instant of the start of the load.
+    start: Timestamp,
+    /// Time between two pushes.
+    every: Duration,
+    /// End of what was pushed, from the start of the load.
+    pushed: Duration,
+    /// End of what was taken.
+    taken: Duration,
+    totals: Metrics,
+    since: Metrics,
+    lost: u64,
+}
+
+impl<E: Encoder> Pusher<E> {
+    /// Pushes every so often to a server.
+    ///
+    /// # Errors
+    /// When there can be no HTTP client.
+    pub(super) fn new(
+        encoder: E,
+        url: Url,
+        mut headers: HeaderMap,
+        start: Timestamp,
+        every: Duration,
+    ) -> Result<Self, OutputError> {
+        for (name, value) in E::HEADERS {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        Ok(Self {
+            encoder,
+            line: Line::new(url, headers)?,
+            start,
+            every,
+            pushed: Duration::ZERO,
+            taken: Duration::ZERO,
+            totals: Metrics::default(),
+            since: Metrics::default(),
+            lost: 0,
+        })
+    }
+
+    fn push(&mut self, mailbox: &Mailbox) -> Result<(), OutputError> {
+        let messages = self.encoder.encode(&self.totals, &self.since, self.start + self.taken);
+        self.pushed = self.taken;
+        self.since = Metrics::default();
+        let mut result = Ok(());
+        let begun = Instant::now();
+        for message in messages {
+            if let Err(error) = self.line.deliver(&message.body, begun, mailbox) {
+                if self.lost == 0 {
+                    // Said once and at once; the end tells how much it was.
+                    tracing::warn!("{}: {error}", self.line.place());
+                }
+                self.lost += message.samples;
+                result = Err(error);
+            }
+        }
+        result
+    }
+}
+
+impl<E: Encoder> Output for Pusher<E> {
+    fn take(&mut self, interval: &Interval, mailbox: &Mailbox) -> Result<(), OutputError> {
+        self.totals.merge(&interval.metrics);
+        self.since.merge(&interval.metrics);
+        self.taken = interval.to;
+        if self.taken.saturating_sub(self.pushed) + NEARLY < self.every {
+            return Ok(());
+        }
+        self.push(mailbox)
+    }
+
+    fn finish(&mut self, mailbox: &Mailbox) -> Result<(), OutputError> {
+        if self.taken > self.pushed { self.push(mailbox) } else { Ok(()) }
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
+    }
+}
+
+/// The way to a server.
+struct Line {
+    runtime: Runtime,
+    client: Client,
+    url: Url,
+    headers: HeaderMap,
+}
+
+/// Why one attempt failed.
+enum Failure {
+    /// It may work the next time.
+    Passing(String),
+    /// It never will.
+    Final(String),
+}
+
+impl Line {
+    fn new(url: Url, headers: HeaderMap) -> Result<Self, OutputError> {
+        let setup = |error: &dyn std::fmt::Display| OutputError::Setup(error.to_string());
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(OutputError::Thread)?;
+        let tls = tls::client_config(tls::roots(), false).map_err(|error| setup(&error))?;
+        let client = Client::builder().tls_backend_preconfigured(tls).build();
+        Ok(Self { runtime, client: client.map_err(|error| setup(&error))?, url, headers })
+    }
+
+    /// The server, without what is secret in its URL.
+    fn place(&self) -> String {
+        let mut url = self.url.clone();
+        // Fails only for URLs without host, which have no login either.
+        let _ = url.set_password(None);
+        let _ = url.set_username("");
+        url.set_query(None);
+        url.to_string()
+    }
+
+    /// Sends a message, again if need be, until it has arrived or the time is up.
+    fn deliver(&self, body: &[u8], begun: Instant, mailbox: &Mailbox) -> Result<(), OutputError> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let end = begun + PUSH_TIMEOUT;
+            let end = mailbox.until().map_or(end, |until| until.min(end));
+            let left = end.saturating_duration_since(Instant::now()).min(ATTEMPT_TIMEOUT);
+            let failure = match self.attempt(body.to_vec(), left, mailbox) {
+                Ok(()) => return Ok(()),
+                Err(failure) => failure,
+            };
+            let message = match failure {
+                Failure::Passing(message) if Instant::now() + pause < end => {
+                    tracing::debug!("{}: {message}; trying again", self.place());
+                    mailbox.pause(pause);
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    continue;
+                }
+                Failure::Passing(message) | Failure::Final(message) => message,
+            };
+            return Err(OutputError::Undelivered { place: self.place(), message });
+        }
+    }
+
+    /// Tries once. An attempt that began before the end of the load is given up when the output has to be done, so that
+    /// what it had is counted as lost.
+    fn attempt(&self, body: Vec<u8>, within: Duration, mailbox: &Mailbox) -> Result<(), Failure> {
+        let request =
+            self.client.post(self.url.clone()).headers(self.headers.clone()).timeout(within).body(body);
+        let attempt = async {
+            let response = request.send().await.map_err(|error| Failure::Passing(chain(error)))?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(());
+            }
+            let words = response.text().await.unwrap_or_default();
+            let words: String = words.trim().chars().filter(|c| !c.is_control()).take(300).collect();
+            let message = format!("it answered {status}: {words}");
+            let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            Err(if passing { Failure::Passing(message) } else { Failure::Final(message) })
+        };
+        let ended = async {
+            while mailbox.until().is_none_or(|until| Instant::now() < until) {
+                tokio::time::sleep(NEARLY).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                result = attempt => result,
+                () = ended => Err(Failure::Passing("it did not answer until the end".to_owned())),
+            }
+        })
+    }
+}
+
+/// An error with its causes, without the URL, which may hold a password.
+fn chain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,7 +1,0 @@
-//! The `upsurge` command.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    upsurge::cli::main()
-}
