@@ -5,8 +5,10 @@
 
 mod compile;
 mod hosts;
+mod login;
 mod network;
 mod reach;
+mod rules;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -15,8 +17,10 @@ use upsurge_crds::v1alpha1::{DnsPolicy, DnsSelect, FileSource, HttpVersion};
 pub use self::{
     compile::compile,
     hosts::{HostOverride, HostPattern},
+    login::without_login,
     network::{Bypass, IpRange},
     reach::{Forbidden, Reach, ReachRules},
+    rules::{BeyondLimit, RedirectRewrites, RedirectRules, ResendRules, Rules, Stale, TimeoutScope},
 };
 use crate::template::Template;
 
@@ -59,6 +63,8 @@ pub struct HttpSettings {
     pub reach: Reach,
     /// Addresses that connections come from; none leaves it to the system.
     pub local_ips: Vec<IpAddr>,
+    /// Rules in which tools differ.
+    pub rules: Rules,
 }
 
 /// Whom connections belong to and how long they are used.

@@ -51,6 +51,22 @@ pub fn junit_of_run(run: &LoadTestRun) -> Option<String> {
     junit::of_run(run)
 }
 
+/// A text as it may be printed: names and messages come from tests and servers, and what would steer a terminal, or what
+/// XML can't carry, is shown as a sign of its own.
+pub fn printable(text: String) -> String {
+    let is_sign = |character: char| {
+        let is_character =
+            u32::from(character) & 0xfffe != 0xfffe && !('\u{fdd0}'..='\u{fdef}').contains(&character);
+        is_character && (!character.is_control() || matches!(character, '\n' | '\t'))
+    };
+    if text.chars().all(is_sign) {
+        return text;
+    }
+    text.chars()
+        .map(|character| if is_sign(character) { character } else { char::REPLACEMENT_CHARACTER })
+        .collect()
+}
+
 /// The warning that a step of `after` failed.
 pub fn after_failed(message: &str) -> String {
     format!("the steps after the load failed: {message}")
@@ -59,12 +75,12 @@ pub fn after_failed(message: &str) -> String {
 impl Report<'_> {
     /// A summary to read.
     pub fn text(&self) -> String {
-        text::render(self)
+        printable(text::render(self))
     }
 
     /// A summary of a test of one request: latencies in detail, and what came back.
     pub fn quick_text(&self) -> String {
-        quick::render(self)
+        printable(quick::render(self))
     }
 
     /// The outcome as JUnit XML, for CI systems.

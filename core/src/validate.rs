@@ -94,7 +94,10 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
         );
         errors.add(
             "spec.target.baseUrl",
-            format_args!("{:?} can't be used as base URL: {why}", spec.target.base_url),
+            format_args!(
+                "{:?} can't be used as base URL: {why}",
+                http_settings::without_login(&spec.target.base_url)
+            ),
         );
     }
     for (index, secret) in spec.secrets.iter().enumerate() {

@@ -76,9 +76,13 @@ pub async fn granted(client: &Client, namespace: &str, account: &str) -> Result<
     let roles = Api::<Role>::all(client.clone()).list(&all).await?.items;
     let everywhere = Api::<ClusterRoleBinding>::all(client.clone()).list(&all).await?.items;
     let within = Api::<RoleBinding>::all(client.clone()).list(&all).await?.items;
-    let bound_everywhere = everywhere.iter().filter(|binding| is_ours(&binding.subjects)).flat_map(|binding| {
-        cluster_roles.iter().filter(|role| role.name_any() == binding.role_ref.name).flat_map(|role| &role.rules)
-    });
+    let bound_everywhere =
+        everywhere.iter().filter(|binding| is_ours(&binding.subjects)).flat_map(|binding| {
+            cluster_roles
+                .iter()
+                .filter(|role| role.name_any() == binding.role_ref.name)
+                .flat_map(|role| &role.rules)
+        });
     let bound_within = within.iter().filter(|binding| is_ours(&binding.subjects)).flat_map(|binding| {
         let name = &binding.role_ref.name;
         let role = roles
@@ -130,7 +134,9 @@ pub fn asked(log: &str) -> Asked {
     let mut asked = Asked::default();
     for entry in log.lines().filter_map(|line| serde_json::from_str::<Entry>(line).ok()) {
         let decision = entry.annotations.get("authorization.k8s.io/decision").map(String::as_str);
-        let object = entry.object_ref.and_then(|object| Some((object.api_group, object.resource?, object.subresource)));
+        let object = entry
+            .object_ref
+            .and_then(|object| Some((object.api_group, object.resource?, object.subresource)));
         match (decision, object) {
             (Some("allow"), Some((group, resource, subresource))) => {
                 let resource = subresource.map_or(resource.clone(), |sub| format!("{resource}/{sub}"));

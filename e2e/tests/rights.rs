@@ -14,8 +14,12 @@ async fn every_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     let client = cluster::client().await?;
     install::ensure(&client).await?;
     let granted = rights::granted(&client, install::NAMESPACE, install::RELEASE).await?;
-    ensure!(!granted.is_empty(), "the operator has no rights at all, so this test looks at the wrong account");
-    let log = std::fs::read_to_string(&file).with_context(|| format!("the audit log {file} can't be read"))?;
+    ensure!(
+        !granted.is_empty(),
+        "the operator has no rights at all, so this test looks at the wrong account"
+    );
+    let log =
+        std::fs::read_to_string(&file).with_context(|| format!("the audit log {file} can't be read"))?;
     let asked = rights::asked(&log);
     let unused: Vec<String> = granted
         .iter()

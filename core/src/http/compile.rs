@@ -6,7 +6,8 @@ use upsurge_crds::v1alpha1::{ConnectionMode, ConnectionOptions, LoadTestSpec, Pr
 
 use super::{
     Bypass, ClientCertificate, Connections, DEFAULT_DNS_TTL, DEFAULT_MAX_AGE, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_STREAMS, Dns, HostOverride, HostPattern, HttpSettings, IpRange, Proxy, Reach, Shared, Tls,
+    DEFAULT_MAX_STREAMS, Dns, HostOverride, HostPattern, HttpSettings, IpRange, Proxy, Reach, Rules, Shared,
+    Tls,
 };
 use crate::{
     field_error::{Errors, FieldError},
@@ -67,6 +68,7 @@ pub fn compile(spec: &LoadTestSpec) -> Result<HttpSettings, Vec<FieldError>> {
         // The plan of a run says it, not the spec.
         reach: Reach::default(),
         local_ips: parse_all(&options.local_ips, "spec.http.localIps", local_addresses, &mut errors).concat(),
+        rules: Rules::default(),
     };
     errors.finish(settings)
 }

@@ -23,6 +23,9 @@ pub const HTTP_REQ_RECEIVING: &str = "http_req_receiving";
 pub const HTTP_REQ_FAILED: &str = "http_req_failed";
 /// Trend: how long a request had been under way when its iteration was cut off. It has no other figures.
 pub const HTTP_REQ_INTERRUPTED: &str = "http_req_interrupted";
+/// Counter: how often requests were sent again within themselves: over a connection that was just being closed, or to
+/// a server that did not look at them.
+pub const HTTP_REQ_RESENT: &str = "http_req_resent";
 /// Counter: requests.
 pub const HTTP_REQS: &str = "http_reqs";
 /// Counter: iterations finished.
@@ -58,7 +61,7 @@ pub const EXHAUSTED: &str = "out of ports or files";
 /// Kind of error of a request that was cut off without an answer, after all of the graceful stop.
 pub const UNANSWERED: &str = "no answer";
 
-/// All kinds of errors that `request_errors` tells apart.
+/// All kinds of errors that a runner reports in `request_errors`; [`UNANSWERED`] is made of another metric of its.
 pub const ERROR_KINDS: [&str; 20] = [
     "timeout",
     "dns",
@@ -75,15 +78,15 @@ pub const ERROR_KINDS: [&str; 20] = [
     "http/2",
     "protocol",
     "invalid request",
+    "too many redirects",
     "body too large",
     "decompression",
     EXHAUSTED,
-    UNANSWERED,
     "other",
 ];
 
 /// All built-in metrics.
-pub const ALL: [&str; 25] = [
+pub const ALL: [&str; 26] = [
     HTTP_REQ_DURATION,
     HTTP_REQ_RESPONSE_TIME,
     HTTP_REQ_BLOCKED,
@@ -95,6 +98,7 @@ pub const ALL: [&str; 25] = [
     HTTP_REQ_RECEIVING,
     HTTP_REQ_FAILED,
     HTTP_REQ_INTERRUPTED,
+    HTTP_REQ_RESENT,
     HTTP_REQS,
     ITERATIONS,
     ITERATION_DURATION,
@@ -141,8 +145,8 @@ pub fn kind_of(metric: &str) -> Option<Kind> {
         | GROUP_DURATION
         | SCHEDULE_LAG
         | ITERATION_QUEUE_WAIT => Kind::Trend,
-        HTTP_REQS | ITERATIONS | DROPPED_ITERATIONS | STARTED_ITERATIONS | DATA_SENT | DATA_RECEIVED
-        | REQUEST_ERRORS => Kind::Counter,
+        HTTP_REQS | HTTP_REQ_RESENT | ITERATIONS | DROPPED_ITERATIONS | STARTED_ITERATIONS | DATA_SENT
+        | DATA_RECEIVED | REQUEST_ERRORS => Kind::Counter,
         HTTP_REQ_FAILED | CHECKS => Kind::Rate,
         VUS | VUS_MAX => Kind::Gauge,
         _ => return None,

@@ -16,8 +16,8 @@ use upsurge_crds::{
     v1alpha1::{AutoscalingResult, CheckCount, PrometheusCheckResult, RunSummary, ThresholdResult},
 };
 
-use super::Report;
-use crate::verdict::Outcome;
+use super::{Report, printable};
+use crate::{http::without_login, verdict::Outcome};
 
 /// What is told of a judged run.
 struct Judged<'a> {
@@ -93,11 +93,13 @@ fn render(judged: &Judged<'_>) -> String {
     let mut report = quick_junit::Report::new(judged.name);
     report.set_time(judged.elapsed);
     report.add_test_suite(suite);
-    report.to_string().unwrap_or_else(|error| unreachable!("writing to a text can't fail: {error}"))
+    let text = report.to_string();
+    let text = text.unwrap_or_else(|error| unreachable!("writing to a text can't fail: {error}"));
+    printable(text)
 }
 
 fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
-    let mut properties = vec![("target", judged.target.to_owned())];
+    let mut properties = vec![("target", without_login(judged.target).into_owned())];
     if let Some(summary) = judged.summary {
         properties.extend([
             ("requests", summary.requests.to_string()),
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn whatever_a_name_holds_the_document_stays_whole() {
-        let name = "a<b> & \"c\" 'd'\n\u{1b}[31m\u{1}e";
+        let name = "a<b> & \"c\" 'd'\n\u{1b}[31m\u{1}e\u{ffff}\u{fffe}";
         let text = render(&Judged {
             name,
             target: name,
@@ -139,7 +141,7 @@ mod tests {
         });
         let document = roxmltree::Document::parse(&text).unwrap();
         // What XML has no way to write is left out, and a line's end is read as a space in attributes.
-        let kept = "a<b> & \"c\" 'd' e";
+        let kept = "a<b> & \"c\" 'd' e\u{fffd}\u{fffd}";
         let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
         let attributes = ["name", "tests", "failures", "errors", "skipped", "time", "timestamp"];
         assert_eq!(
@@ -149,7 +151,7 @@ mod tests {
         let failure = document.descendants().find(|node| node.has_tag_name("failure")).unwrap();
         assert_eq!(
             (failure.attribute("message"), failure.attribute("type"), failure.text()),
-            (Some(kept), Some("Because"), Some("a<b> & \"c\" 'd'\ne"))
+            (Some(kept), Some("Because"), Some("a<b> & \"c\" 'd'\ne\u{fffd}\u{fffd}"))
         );
         let property = document.descendants().find(|node| node.has_tag_name("property")).unwrap();
         assert_eq!((property.attribute("name"), property.attribute("value")), (Some("target"), Some(kept)));

@@ -8,6 +8,7 @@ use super::{
     text,
 };
 use crate::{
+    http::without_login,
     metrics::{Selector, Trend, names},
     results::{decimal, milliseconds, per_second, percent, rate_of, whole},
 };
@@ -42,7 +43,7 @@ fn totals(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     let summary = &report.figures.summary;
     let request = report.figures.requests.first().map_or("", |request| &request.name);
     let (method, path) = request.split_once(' ').unwrap_or_default();
-    writeln!(text, "{method} {}{path}\n", report.test.target.base_url)?;
+    writeln!(text, "{method} {}{path}\n", without_login(&report.test.target.base_url))?;
     writeln!(text, "time      {}s", decimal(report.elapsed.as_secs_f64(), 2))?;
     writeln!(text, "requests  {}, {}/s", summary.requests, summary.requests_per_second)?;
     let (failed, all) = report.metrics.rate(names::HTTP_REQ_FAILED, &everything);

@@ -6,6 +6,7 @@ use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
 
 use super::{Report, counts};
 use crate::{
+    http::without_login,
     metrics::{Selector, names},
     results::{self, milliseconds},
 };
@@ -32,7 +33,12 @@ pub(super) fn render(report: &Report<'_>) -> String {
 
 fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     let seconds = TimeSpan(std::time::Duration::from_millis(report.elapsed.as_millis() as u64));
-    writeln!(text, "LoadTest {} · {} · {seconds}\n", report.name, report.test.target.base_url)?;
+    writeln!(
+        text,
+        "LoadTest {} · {} · {seconds}\n",
+        report.name,
+        without_login(&report.test.target.base_url)
+    )?;
     table(report, text)?;
     phases(report, text)?;
     custom(report, text)?;

@@ -6,7 +6,10 @@ use http::{HeaderName, HeaderValue, Uri};
 use upsurge_crds::v1alpha1::{self as api, StatusRange};
 
 use super::{Body, DEFAULT_STATUSES, Matcher, Request, auth, body, capture, compile::Compiler, expectation};
-use crate::template::{Piece, Template};
+use crate::{
+    http::without_login,
+    template::{Piece, Template},
+};
 
 /// Timeout unless the spec says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -80,16 +83,18 @@ pub(super) fn compile(
 }
 
 fn default_name(request: &api::RequestStep) -> String {
-    format!("{} {}", request.method.as_str(), request.url).chars().take(LONGEST_NAME).collect()
+    format!("{} {}", request.method.as_str(), without_login(&request.url))
+        .chars()
+        .take(LONGEST_NAME)
+        .collect()
 }
 
 fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
     let Some(literal) = url.literal() else { return };
+    let shown = without_login(literal);
     let whole = literal.starts_with("http://") || literal.starts_with("https://");
     if !whole && literal.contains("://") {
-        compiler
-            .errors
-            .add(path, format_args!("{literal:?} is neither a path nor an http:// or https:// URL"));
+        compiler.errors.add(path, format_args!("{shown:?} is neither a path nor an http:// or https:// URL"));
     } else if whole {
         let parsed = literal.parse::<Uri>();
         let with_host = parsed.as_ref().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
@@ -97,7 +102,7 @@ fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
             compiler.errors.add(
                 path,
                 format_args!(
-                    "{literal:?} is not a valid URL{}",
+                    "{shown:?} is not a valid URL{}",
                     parsed.err().map(|error| format!(": {error}")).unwrap_or_default()
                 ),
             );
@@ -105,7 +110,7 @@ fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
     } else if literal.chars().any(|character| character.is_control() || character == ' ') {
         compiler
             .errors
-            .add(path, format_args!("{literal:?} holds spaces or control characters: percent-encode them"));
+            .add(path, format_args!("{shown:?} holds spaces or control characters: percent-encode them"));
     }
 }
 

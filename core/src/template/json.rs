@@ -1,4 +1,4 @@
-//! JSON with templates in its strings.
+//! JSON with templates in its strings and names of fields.
 
 use serde_json::{Map, Value};
 
@@ -14,8 +14,8 @@ pub enum JsonTemplate {
     Text(Template),
     /// A list that holds templates somewhere.
     Array(Vec<JsonTemplate>),
-    /// An object that holds templates somewhere, with its fields in order.
-    Object(Vec<(String, JsonTemplate)>),
+    /// An object that holds templates somewhere, with its fields in order. Their names are templates, too.
+    Object(Vec<(Template, JsonTemplate)>),
 }
 
 impl JsonTemplate {
@@ -36,7 +36,10 @@ impl JsonTemplate {
             Self::Text(template) => template.value(scope),
             Self::Array(items) => items.iter().map(|item| item.render(scope)).collect(),
             Self::Object(fields) => Value::Object(
-                fields.iter().map(|(name, value)| (name.clone(), value.render(scope))).collect::<Map<_, _>>(),
+                fields
+                    .iter()
+                    .map(|(name, value)| (name.render(scope), value.render(scope)))
+                    .collect::<Map<_, _>>(),
             ),
         }
     }
@@ -77,11 +80,19 @@ fn parse(
             for (name, field) in fields {
                 path.push('.');
                 path.push_str(name);
-                parsed.push((name.clone(), parse(field, names, path, errors)));
+                match Template::parse(name, names) {
+                    Ok(name) => parsed.push((name, parse(field, names, path, errors))),
+                    Err(error) => errors.push((path.clone(), error)),
+                }
                 path.truncate(length);
             }
-            if parsed.iter().all(|(_, field)| matches!(field, JsonTemplate::Literal(_))) {
-                let fields = parsed.into_iter().filter_map(|(name, field)| Some((name, literal(field)?)));
+            let is_literal = |(name, field): &(Template, JsonTemplate)| {
+                name.literal().is_some() && matches!(field, JsonTemplate::Literal(_))
+            };
+            if parsed.iter().all(is_literal) {
+                let fields = parsed
+                    .into_iter()
+                    .filter_map(|(name, field)| Some((name.literal()?.to_owned(), literal(field)?)));
                 return JsonTemplate::Literal(Value::Object(fields.collect()));
             }
             JsonTemplate::Object(parsed)

@@ -13,7 +13,7 @@ mod prepare;
 mod prometheus;
 mod session;
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -52,7 +52,8 @@ pub fn run() -> ExitCode {
         Ok(Ending::Done) => ExitCode::SUCCESS,
         Ok(Ending::Terminated) => ExitCode::from(TERMINATED),
         Ok(Ending::Failed(message)) | Err(message) => {
-            eprintln!("{message}");
+            // There is no other place to complain at.
+            let _ = writeln!(std::io::stderr(), "{message}");
             ExitCode::FAILURE
         }
     }

@@ -2,26 +2,42 @@
 //!
 //! Everything that is decided is decided elsewhere; this part reads files, prints and counts to 130.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod arguments;
 mod exit;
 mod manifest;
 mod quick;
 mod report;
 mod run;
+mod say;
 mod screen;
 mod target;
 mod validate;
 
-use std::process::ExitCode;
+use std::{
+    env,
+    io::{IsTerminal as _, stderr},
+    process::ExitCode,
+};
 
-use clap::Parser;
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue},
+};
 use tracing_subscriber::EnvFilter;
 
 use self::arguments::{Arguments, Command};
 
+/// Arguments whose values may hold a password or a token.
+const SECRET_ARGUMENTS: [&str; 5] = ["--out", "--header", "--auth", "--proxy", "--target"];
+
 /// Carries out the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|mut error| {
+        hide_secret(&mut error);
+        error.exit()
+    });
     match arguments.command {
         // The agent sets up its own logging, and reads its settings from the environment.
         Command::Agent => upsurge_agent::run(),
@@ -42,9 +58,20 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Takes what may be secret out of an error of an argument, which logs of pipelines would show.
+fn hide_secret(error: &mut clap::Error) {
+    let is_secret = |argument: &str| SECRET_ARGUMENTS.iter().any(|secret| argument.starts_with(secret));
+    let named = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if is_secret(argument));
+    if named && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+}
+
 /// Logs to standard error; `UPSURGE_LOG` sets what, as in `UPSURGE_LOG=debug`.
 fn log() {
     let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let colours = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(screen::log);
     // Fails only if there is a subscriber already, which then does as well.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(screen::log).try_init();
+    let _ = lines.try_init();
 }

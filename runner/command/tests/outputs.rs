@@ -215,7 +215,7 @@ fn a_server_that_takes_nothing_is_told_and_changes_nothing_else() {
     for (out, words) in [
         (format!("prometheus=http://{}", refusing.address), "it answered 400"),
         ("otlp=http://127.0.0.1:1".into(), "refused"),
-        (format!("otlp=http://{}", silent.1), ""),
+        (format!("otlp=http://{}", silent.1), "samples were not delivered"),
     ] {
         let target = start_target(None, &[]);
         let begin = Instant::now();
@@ -229,9 +229,13 @@ fn a_server_that_takes_nothing_is_told_and_changes_nothing_else() {
 
 #[test]
 fn destinations_that_make_no_sense_are_named() {
-    for (out, words) in [("influx=http://x", "there is no output \"influx\""), ("otlp=nowhere", "is no URL")]
-    {
+    for (out, words) in [
+        ("influx=http://x", "there is no output \"influx\""),
+        ("otlp=nowhere", "is no URL"),
+        ("otlp=http://u:s3cret@", "is no URL"),
+    ] {
         let ended = Upsurge::run(&test("nonsense")).args(["--out", out]).end();
+        assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(ended.stderr.contains(words), "{ended:?}");
     }

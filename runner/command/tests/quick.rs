@@ -212,7 +212,11 @@ fn a_limit_that_is_not_kept_fails() {
 #[test]
 fn arguments_that_make_no_test_are_named() {
     for (arguments, words) in [
-        (&["-H", "nonsense"][..], "--header \"nonsense\" is no header"),
+        (&["-H", "X-A: 1", "-H", "Bearer s3cret"][..], "--header number 2 is no header"),
+        (&["-H", "Host: a", "-H", "host: b"], "--header host is given twice"),
+        (&["-a", "s3cret"], "--auth is no USER:PASSWORD"),
+        (&["--summary", "-"], "--json writes the same to standard output"),
+        (&["--junit", "-"], "name a file"),
         (&["--threshold", "http_reqs"], "--threshold \"http_reqs\" is no limit"),
         (&["--threshold", "http_reqs nonsense > 1"], "nonsense"),
         (&["-D", "/nowhere/body"], "can't read the body from /nowhere/body"),
@@ -221,5 +225,92 @@ fn arguments_that_make_no_test_are_named() {
         let ended = Upsurge::command("quick").arg("http://127.0.0.1:9").args(arguments.iter().copied()).end();
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(ended.stderr.contains(words), "{words:?} in {}", ended.stderr);
+        assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
     }
+}
+
+#[test]
+fn headers_of_one_name_are_all_sent() {
+    let server = Server::simple();
+    let ended = Upsurge::command("quick")
+        .arg(format!("http://al%69ce:se%20cret@{}", server.address))
+        .args([
+            "-c",
+            "1",
+            "-n",
+            "1",
+            "-H",
+            "X-A: 1",
+            "-H",
+            "x-a: 2",
+            "-H",
+            "Cookie: a=1",
+            "-H",
+            "Cookie: b=2",
+        ])
+        .end();
+    assert_ran(&ended);
+    let headers = &server.arrived()[0].headers;
+    assert_eq!(
+        (&headers["x-a"], &headers["cookie"]),
+        (&"1, 2".parse().unwrap(), &"a=1; b=2".parse().unwrap())
+    );
+    // "alice:se cret"
+    assert_eq!(headers["authorization"], "Basic YWxpY2U6c2UgY3JldA==");
+    assert!(!ended.stdout.contains("se%20cret"), "{ended:?}");
+}
+
+#[test]
+fn files_are_whole_wherever_the_result_goes() {
+    let target = start_target(None, &[]);
+    for (number, (place, code)) in [
+        ("| true", "0"),
+        (">&-", "0 or 2"),
+        ("> /dev/full", "2"),
+        ("2>&- | true", "0"),
+        ("2> /dev/full | true", "0"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let [summary, junit] = ["json", "xml"].map(|kind| scratch(&format!("stream-{number}.{kind}"), ""));
+        let script = format!(
+            "url=$2; {{ \"$1\" quick \"$url\" -c 1 -n 4 --json --summary \"$3\" --junit \"$4\" {}; echo \"code $?\" >&3; }} 3>&2 {}",
+            place.split('|').next().unwrap(),
+            place.find('|').map_or("", |at| &place[at..]),
+        );
+        let paths = [&summary, &junit].map(|path| path.display().to_string());
+        let ended = Upsurge::in_shell(&script, &[target.url(), &paths[0], &paths[1]]).end();
+        let codes: Vec<&str> = code.split(" or ").collect();
+        assert!(
+            codes.iter().any(|code| ended.stderr.contains(&format!("code {code}"))),
+            "{place}: {ended:?}"
+        );
+        assert!(!ended.stderr.contains("panicked"), "{place}: {ended:?}");
+        let written = paths.map(|path| std::fs::read_to_string(path).unwrap());
+        assert!(written[0].contains("\"http_reqs\"") && written[1].contains("</testsuites>"), "{place}");
+    }
+}
+
+#[test]
+fn a_result_that_nobody_reads_is_no_panic_in_any_command() {
+    let file = scratch("nobody.yaml", "nothing: here");
+    let file = file.display().to_string();
+    for command in ["validate", "run", "report"] {
+        for place in ["> /dev/full 2> /dev/full", ">&- 2>&-"] {
+            let script = format!("{{ \"$1\" {command} \"$2\" {place}; echo \"code $?\" >&3; }} 3>&2");
+            let ended = Upsurge::in_shell(&script, &[&file]).end();
+            assert!(ended.stderr.contains("code 2"), "{command} {place}: {ended:?}");
+        }
+    }
+}
+
+#[test]
+fn two_files_of_one_name_are_refused() {
+    let file = scratch("both.txt", "");
+    let ended = Upsurge::command("quick")
+        .args(["http://127.0.0.1:9", "--summary", file.to_str().unwrap(), "--junit", file.to_str().unwrap()])
+        .end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains("--summary and --junit write to the same file"), "{ended:?}");
 }

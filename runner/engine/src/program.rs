@@ -67,6 +67,23 @@ pub(crate) struct Program {
     pub(crate) keep_cookies: bool,
     /// Whether users close their connections after each iteration.
     pub(crate) close_after_iteration: bool,
+    /// Values of secrets, which no message may show.
+    pub(crate) secrets: Vec<String>,
+}
+
+/// Shortest secret that messages are searched for: anything shorter is found where it is none.
+const SHORTEST_SECRET: usize = 4;
+
+impl Program {
+    /// A message with `****` in place of secrets, which may have got into it with a host name or a URL.
+    pub(crate) fn masked(&self, mut message: String) -> String {
+        for secret in self.secrets.iter().filter(|secret| secret.len() >= SHORTEST_SECRET) {
+            if message.contains(secret.as_str()) {
+                message = message.replace(secret.as_str(), "****");
+            }
+        }
+        message
+    }
 }
 
 /// What an iteration of a scenario does.

@@ -14,6 +14,8 @@ mod proxy;
 #[path = "support/server.rs"]
 mod server;
 
+#[path = "engine/cases.rs"]
+mod cases;
 #[path = "engine/data.rs"]
 mod data;
 #[path = "engine/executors.rs"]

@@ -9,10 +9,11 @@ use std::{
 };
 
 use http::Method;
+use upsurge_core::http::Rules;
 
 use super::{
     connect::Connector,
-    connection::Connection,
+    connection::{Connection, Tried},
     deadline::Deadline,
     error::TransportError,
     message::{Incoming, Keep, Message},
@@ -23,14 +24,12 @@ use super::{
     timings::Timings,
 };
 
-/// How often a request is sent again that meets connections which are just being closed.
-const MOST_REPETITIONS: usize = 3;
-
 /// The HTTP client of one core.
 pub struct Client {
     connector: Connector,
     /// Connections that users share, if they do.
     pool: Option<Pool>,
+    rules: Rules,
 }
 
 /// The connections of one user, and what went over them.
@@ -61,7 +60,7 @@ impl Client {
         let shared = setup.settings.connections.shared;
         let most = usize::try_from(connections).unwrap_or(usize::MAX);
         let pool = shared.map(|shared| Pool::new(most, shared.max_streams));
-        Ok(Self { connector: Connector::new(setup)?, pool })
+        Ok(Self { connector: Connector::new(setup)?, pool, rules: setup.settings.rules })
     }
 
     /// Sends a request and reads the whole response; notes when what of it happened.
@@ -101,40 +100,49 @@ impl Client {
         if let Some(pool) = &self.pool {
             return Box::pin(self.share(pool, connections, outgoing, timings)).await;
         }
-        if let Some(place) = connections.find(outgoing.origin, timings.begun)
-            && let Some(connection) = connections.idle.get_mut(place)
-        {
-            let traffic = &connections.traffic;
-            let before = traffic.received();
-            // Having a connection takes no time.
-            timings.started = Some(timings.begun);
-            match connection.exchange(outgoing.message, outgoing.keep, traffic, timings).await {
-                // The server closed the connection while the request was under way to it: the race
-                // that every keep-alive client has, and no fault of the server.
-                Err(error) if may_repeat(&error, outgoing.message.method, timings, traffic, before) => {
-                    tracing::debug!(%error, "connection was stale, trying a new one");
-                    timings.started = None;
-                    connections.idle.swap_remove(place);
-                }
-                result => {
+        let mut began = timings.begun;
+        loop {
+            let (result, tried) = match connections.find(outgoing.origin, timings.begun) {
+                Some(place) => {
+                    let Some(connection) = connections.idle.get_mut(place) else { continue };
+                    let traffic = &connections.traffic;
+                    // Having a connection takes no time.
+                    timings.started.get_or_insert(began);
+                    let result = connection.exchange(outgoing.message, outgoing.keep, traffic, timings).await;
+                    let tried = connection.tried(true, timings);
                     if !connection.is_intact(&result) {
                         connections.idle.swap_remove(place);
                     }
-                    return result;
+                    (result, tried)
                 }
+                None => {
+                    // Connecting is rare, and its state is large: in memory of its own it does not weigh on each user.
+                    let connect =
+                        Box::pin(self.connector.connect(outgoing.origin, &connections.traffic, timings));
+                    let mut connection = connect.await?;
+                    began = Instant::now();
+                    timings.started.get_or_insert(began);
+                    connection.count_request();
+                    let traffic = &connections.traffic;
+                    let result = connection.exchange(outgoing.message, outgoing.keep, traffic, timings).await;
+                    let tried = connection.tried(false, timings);
+                    if connection.is_intact(&result) {
+                        connections.idle.push(connection);
+                    }
+                    (result, tried)
+                }
+            };
+            match result {
+                Err(error)
+                    if self.may_resend(&error, outgoing.message.method, tried, began, timings.resent) =>
+                {
+                    tracing::debug!(%error, "sending the request again");
+                    timings.resent += 1;
+                    began = Instant::now();
+                }
+                result => return result,
             }
         }
-        // Connecting is rare, and its state is large: in memory of its own it does not weigh on each user.
-        let connect = Box::pin(self.connector.connect(outgoing.origin, &connections.traffic, timings));
-        let mut connection = connect.await?;
-        timings.started = Some(Instant::now());
-        connection.count_request();
-        let result =
-            connection.exchange(outgoing.message, outgoing.keep, &connections.traffic, timings).await;
-        if connection.is_intact(&result) {
-            connections.idle.push(connection);
-        }
-        result
     }
 
     /// Sends a request over a connection that others use too.
@@ -146,19 +154,18 @@ impl Client {
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
         let traffic = &connections.traffic;
-        let mut repetitions = 0;
         loop {
             // The pool is there as long as the client.
             let grant = pool.acquire(outgoing.origin).await.ok_or(TransportError::Timeout)?;
-            let (mut lease, known) = match grant {
+            let (mut lease, reused) = match grant {
                 Grant::Use(lease) => (lease, true),
                 Grant::Open(permit) => {
                     let connection = self.connector.connect(outgoing.origin, traffic, timings).await?;
                     (permit.occupy(connection), false)
                 }
             };
-            timings.started = Some(Instant::now());
-            let before = traffic.received();
+            let began = Instant::now();
+            timings.started.get_or_insert(began);
             let (message, keep) = (outgoing.message, outgoing.keep);
             let result = match lease.whole() {
                 Some(connection) => {
@@ -168,40 +175,47 @@ impl Client {
                 None => lease.exchange(outgoing.origin, message, keep, traffic, timings).await,
             };
             match result {
-                Err(error)
-                    if known
-                        && repetitions < MOST_REPETITIONS
-                        && may_repeat(&error, message.method, timings, traffic, before) =>
-                {
-                    repetitions += 1;
-                    tracing::debug!(%error, "connection was stale, trying another one");
-                    timings.started = None;
-                }
                 Ok(response) => {
                     lease.finish();
                     return Ok(response);
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    let tried = lease.tried(reused, timings);
+                    if !self.may_resend(&error, message.method, tried, began, timings.resent) {
+                        return Err(error);
+                    }
+                    tracing::debug!(%error, "sending the request again");
+                    timings.resent += 1;
+                }
             }
         }
     }
-}
 
-/// Whether a request is sent again after an error on a connection that was used before: when nothing came
-/// back, and sending it twice has the same effect as once (RFC 9110 §9.2.2).
-fn may_repeat(
-    error: &TransportError,
-    method: &Method,
-    timings: &Timings,
-    traffic: &Traffic,
-    received_before: u64,
-) -> bool {
-    let nothing_came = match error {
-        // Frames of others, and those that end the connection, say nothing of this request.
-        TransportError::H2(_) => timings.answered.is_none(),
-        _ => traffic.received() == received_before,
-    };
-    nothing_came && error.is_connection_loss() && method.is_idempotent()
+    /// The rules in which tools differ.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Whether a request is sent again after an error. On proof that nobody looked at it, always. Else when all speaks
+    /// for the race that every keep-alive client has, and which is no fault of the server: it closed the connection
+    /// while the request was on its way. A server that worked on it and then dropped it has failed.
+    fn may_resend(
+        &self,
+        error: &TransportError,
+        method: &Method,
+        tried: Tried,
+        began: Instant,
+        resent: u32,
+    ) -> bool {
+        let rules = &self.rules.resend;
+        if resent >= rules.most {
+            return false;
+        }
+        (rules.unprocessed && error.is_unprocessed())
+            // Sending it twice has the same effect as once (RFC 9110 §9.2.2).
+            || (tried.reused && !tried.heard && error.is_connection_loss() && method.is_idempotent())
+                && rules.stale.is_some_and(|stale| stale.covers(began.elapsed(), tried.least_first_byte))
+    }
 }
 
 impl Connections {

@@ -23,7 +23,7 @@ impl TransportError {
     /// The code that k6 gives such an error.
     pub fn code(&self) -> u16 {
         match (self, self.kind()) {
-            (Self::H2(H2Error::Protocol(error)), ErrorKind::Http2) => of_h2(error),
+            (Self::H2(H2Error::Protocol(error) | H2Error::NotSent(error)), ErrorKind::Http2) => of_h2(error),
             (Self::Dns { source, .. }, _) if is_unknown(source) => 1101,
             (Self::Connect(_), ErrorKind::Refused) => 1212,
             (Self::Connect(_), ErrorKind::Timeout) => 1211,
@@ -51,7 +51,7 @@ impl ErrorKind {
             Self::Invalid => 1020,
             Self::Http2 => 1600,
             Self::Decompression => 1701,
-            Self::Proxy | Self::Protocol | Self::TooLarge | Self::Other => 1000,
+            Self::Proxy | Self::Protocol | Self::TooManyRedirects | Self::TooLarge | Self::Other => 1000,
         }
     }
 }
@@ -82,7 +82,7 @@ mod tests {
 
     use rustls::CertificateError;
 
-    use super::*;
+    use super::{super::coding::DecodeError, *};
 
     fn tls(error: CertificateError) -> TransportError {
         TransportError::Tls(io::Error::new(
@@ -110,7 +110,15 @@ mod tests {
             (tls(CertificateError::NotValidForName), 1311),
             (tls(CertificateError::Expired), 1300),
             (TransportError::H2(H2Error::Protocol(::h2::Reason::REFUSED_STREAM.into())), 1658),
-            (TransportError::Decompression(super::super::coding::DecodeError::Unknown("x".into())), 1701),
+            (TransportError::TooManyRedirects(10), 1000),
+            (TransportError::Decompression(DecodeError::TooLarge { limit: 1 }), 1000),
+            (
+                TransportError::Decompression(DecodeError::Malformed {
+                    coding: "gzip".into(),
+                    source: io::Error::other("x"),
+                }),
+                1701,
+            ),
         ] {
             assert_eq!(error.code(), code, "{error}");
         }

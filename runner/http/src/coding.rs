@@ -11,9 +11,13 @@ use flate2::{
 use http::{HeaderMap, header};
 use upsurge_crds::v1alpha1::Coding;
 
+use super::text;
+
 /// Quality and window of Brotli: those that servers use for answers made on the fly.
 const BROTLI_QUALITY: i32 = 5;
 const BROTLI_WINDOW: i32 = 22;
+/// Codings that can be undone.
+const KNOWN: [&str; 6] = ["identity", "gzip", "x-gzip", "deflate", "br", "zstd"];
 /// Size of the steps in which bodies are decompressed.
 const STEP: usize = 16 << 10;
 
@@ -28,9 +32,6 @@ pub enum DecodeError {
         /// What is wrong.
         source: io::Error,
     },
-    /// A coding that nobody knows.
-    #[error("the content coding {0:?} is unknown")]
-    Unknown(String),
     /// There is more in it than may be kept.
     #[error("the decompressed body is larger than {limit} bytes")]
     TooLarge {
@@ -70,14 +71,18 @@ pub fn decode(headers: &HeaderMap, body: Vec<u8>, limit: usize) -> Result<Vec<u8
     if body.is_empty() {
         return Ok(body);
     }
-    let names: Vec<&str> = headers
-        .get_all(header::CONTENT_ENCODING)
+    let values: Vec<_> = headers.get_all(header::CONTENT_ENCODING).iter().map(text::of).collect();
+    let names: Vec<&str> = values
         .iter()
-        .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(str::trim)
         .filter(|name| !name.is_empty())
         .collect();
+    // What nobody knows can't be undone, and the body is what it is, as in k6 and in curl unless it was asked to
+    // decompress. A request does not fail for being looked at.
+    if !names.iter().all(|name| KNOWN.iter().any(|known| name.eq_ignore_ascii_case(known))) {
+        return Ok(body);
+    }
     // They are listed in the order in which they were applied.
     names.into_iter().rev().try_fold(body, |body, name| decode_one(name, body, limit))
 }
@@ -95,7 +100,7 @@ fn decode_one(name: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Decode
             let decoder = ruzstd::decoding::StreamingDecoder::new(&*body);
             read(decoder.map_err(|error| malformed(io::Error::other(error.to_string())))?, limit)
         }
-        _ => return Err(DecodeError::Unknown(name.to_owned())),
+        _ => return Ok(body),
     };
     decoded.map_err(malformed)?.ok_or(DecodeError::TooLarge { limit })
 }
@@ -154,6 +159,13 @@ mod tests {
             let rubbish = decode(&name, b"this is plain text".to_vec(), 1 << 10);
             assert!(matches!(rubbish, Err(DecodeError::Malformed { .. })), "{coding:?}: {rubbish:?}");
         }
-        assert!(matches!(decode(&headers("rot13"), b"x".to_vec(), 10), Err(DecodeError::Unknown(_))));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_left_as_it_is() {
+        let packed = encode(Coding::Gzip, b"hello").unwrap();
+        for names in ["rot13", "gzip, rot13", "rot13, gzip"] {
+            assert_eq!(decode(&headers(names), packed.clone(), 100).unwrap(), packed, "{names}");
+        }
     }
 }

@@ -5,11 +5,13 @@ use std::{
     collections::BTreeMap,
     io,
     net::{IpAddr, SocketAddr},
+    pin::pin,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::net::{TcpSocket, TcpStream};
 use upsurge_crds::v1alpha1::HttpVersion;
 
@@ -26,6 +28,9 @@ use super::{
     timings::Timings,
     tls::Connectors,
 };
+
+/// How long an address has for itself before the next one is tried beside it (RFC 8305 §5).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
 /// Makes the connections of one core.
 pub(crate) struct Connector {
@@ -124,7 +129,7 @@ impl Connector {
             Some(requests) => u32::try_from(requests).unwrap_or(u32::MAX),
             None => u32::MAX,
         };
-        Ok(Connection { origin: Arc::clone(origin), expires, requests_left, proxy: absolute, protocol })
+        Ok(Connection::new(Arc::clone(origin), protocol, absolute, expires, requests_left))
     }
 
     /// A socket to a server, or to the proxy before it.
@@ -145,34 +150,30 @@ impl Connector {
         let blocked =
             |address: IpAddr| self.setup.settings.block_ips.iter().any(|range| range.contains(address));
         let begin = Instant::now();
-        let mut last = TransportError::Connect(io::Error::new(io::ErrorKind::NotFound, "no addresses"));
+        // The very address that is dialled: what the name led to a moment ago does not matter.
+        let (mut allowed, mut refused) = (Vec::new(), None);
         for address in addresses {
-            if blocked(address.ip()) {
-                last = TransportError::BlockedIp(address.ip());
-                continue;
-            }
-            // The very address that is dialled: what the name led to a moment ago does not matter.
-            if let Err(forbidden) = reach.address(address.ip()) {
-                last = forbidden.into();
-                continue;
-            }
-            match self.dial(address).await {
-                Ok(stream) => {
-                    timings.connecting = begin.elapsed();
-                    stream.set_nodelay(true).map_err(TransportError::Connect)?;
-                    return Ok(stream);
-                }
-                Err(error) => last = TransportError::Connect(error),
+            let ip = address.ip();
+            match reach.address(ip) {
+                _ if blocked(ip) => refused = refused.or(Some(TransportError::BlockedIp(ip))),
+                Err(forbidden) => refused = refused.or(Some(forbidden.into())),
+                Ok(()) => allowed.push(address),
             }
         }
+        let reached = match refused {
+            Some(refused) if allowed.is_empty() => return Err(refused),
+            _ => first_of(&allowed, |address| self.dial(address)).await,
+        };
         timings.connecting = begin.elapsed();
-        Err(match (proxy, last) {
-            (Some(proxy), TransportError::Connect(error)) => TransportError::Proxy(format!(
+        let stream = reached.map_err(|error| match proxy {
+            Some(proxy) => TransportError::Proxy(format!(
                 "can't connect to the proxy {}:{}: {error}",
                 proxy.host, proxy.port
             )),
-            (_, error) => error,
-        })
+            None => TransportError::Connect(error),
+        })?;
+        stream.set_nodelay(true).map_err(TransportError::Connect)?;
+        Ok(stream)
     }
 
     async fn dial(&self, address: SocketAddr) -> io::Result<TcpStream> {
@@ -208,5 +209,88 @@ impl Connector {
         state ^= state << 17;
         self.random.set(state);
         (state >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// What dialling the addresses in their order gives first (Happy Eyeballs, RFC 8305): the next one is tried when one
+/// fails, and beside it when there is nothing from it for a while, so that an address which nobody answers at costs
+/// that while and not all the time there is. Without any that works, the error of the last one.
+async fn first_of<T>(
+    addresses: &[SocketAddr],
+    dial: impl AsyncFn(SocketAddr) -> io::Result<T>,
+) -> io::Result<T> {
+    let mut attempts = FuturesUnordered::new();
+    let mut waiting = addresses.iter();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "no addresses");
+    loop {
+        let more = match waiting.next() {
+            Some(address) => {
+                attempts.push(dial(*address));
+                waiting.len() > 0
+            }
+            None => false,
+        };
+        let mut delay = pin!(tokio::time::sleep(ATTEMPT_DELAY));
+        loop {
+            tokio::select! {
+                attempt = attempts.next() => match attempt {
+                    Some(Ok(reached)) => return Ok(reached),
+                    Some(Err(error)) => {
+                        last = error;
+                        if more {
+                            break;
+                        }
+                    }
+                    None => return Err(last),
+                },
+                () = &mut delay, if more => break,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An address that answers no SYN: its queue of connections is full.
+    async fn silent() -> (SocketAddr, Vec<TcpStream>, tokio::net::TcpListener) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut taken = Vec::new();
+        while let Ok(stream) = tokio::time::timeout(ATTEMPT_DELAY, TcpStream::connect(address)).await {
+            taken.push(stream.unwrap());
+        }
+        (address, taken, listener)
+    }
+
+    #[tokio::test]
+    async fn an_address_that_nobody_answers_at_costs_a_moment_only() {
+        let (dead, _taken, _queue) = silent().await;
+        let alive = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let alive = alive.local_addr().map(|address| (address, alive)).unwrap();
+        let begin = Instant::now();
+        let stream = first_of(&[dead, dead, alive.0], TcpStream::connect).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), alive.0);
+        let least = ATTEMPT_DELAY * 2;
+        assert!(begin.elapsed() >= least && begin.elapsed() < least * 10, "{:?}", begin.elapsed());
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_as_soon_as_one_fails() {
+        let addresses: Vec<SocketAddr> =
+            (1..=50).map(|port| SocketAddr::from(([127, 0, 0, 1], port))).collect();
+        let begin = Instant::now();
+        let dial = async |address: SocketAddr| match address.port() {
+            50 => Ok(address.port()),
+            port => Err(io::Error::other(port.to_string())),
+        };
+        assert_eq!(first_of(&addresses, dial).await.unwrap(), 50);
+        assert!(begin.elapsed() < ATTEMPT_DELAY * 20, "{:?}", begin.elapsed());
+        let error = first_of(&addresses[..7], dial).await.unwrap_err();
+        assert_eq!(error.to_string(), "7");
+        assert_eq!(first_of(&[], dial).await.unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -36,6 +36,8 @@ pub(crate) struct Connection {
     pub(crate) proxy: Option<Arc<Proxy>>,
     /// What is spoken over it.
     pub(crate) protocol: Protocol,
+    /// Least time to the first byte over it, for HTTP/1.
+    least_first_byte: Option<Duration>,
 }
 
 /// The version of HTTP that is spoken over a connection.
@@ -47,7 +49,39 @@ pub(crate) enum Protocol {
     H2(H2Connection),
 }
 
+/// What became of a try over a connection, as far as it says whether the request may be sent again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tried {
+    /// Whether the connection was used before.
+    pub(crate) reused: bool,
+    /// Whether a byte of the answer came.
+    pub(crate) heard: bool,
+    /// Least time to the first byte that the connection has shown.
+    pub(crate) least_first_byte: Option<Duration>,
+}
+
 impl Connection {
+    /// A connection that nothing was sent over yet.
+    pub(crate) fn new(
+        origin: Arc<Origin>,
+        protocol: Protocol,
+        proxy: Option<Arc<Proxy>>,
+        expires: Option<Instant>,
+        requests_left: u32,
+    ) -> Self {
+        Self { origin, expires, requests_left, proxy, protocol, least_first_byte: None }
+    }
+
+    /// What became of the last exchange.
+    pub(crate) fn tried(&self, reused: bool, timings: &Timings) -> Tried {
+        match &self.protocol {
+            Protocol::H1(connection) => {
+                Tried { reused, heard: connection.heard(), least_first_byte: self.least_first_byte }
+            }
+            Protocol::H2(connection) => connection.tried(reused, timings),
+        }
+    }
+
     /// Whether it is young enough for another request.
     pub(crate) fn is_fresh(&self, now: Instant) -> bool {
         self.requests_left > 0 && self.expires.is_none_or(|expires| expires > now)
@@ -116,6 +150,9 @@ impl Connection {
                 };
                 if let (Some(started), Some(answered)) = (timings.started, timings.answered) {
                     timings.sent = traffic.last_write().map(|written| written.clamp(started, answered));
+                    let waited = timings.waiting();
+                    self.least_first_byte =
+                        Some(self.least_first_byte.map_or(waited, |least| least.min(waited)));
                 }
                 result
             }

@@ -1,10 +1,16 @@
 //! Digest authentication (RFC 7616): the answer to a server's challenge.
+//!
+//! Challenges are read by `http-auth`, which knows how lists of them are folded and quoted. The answer is computed here:
+//! its hashes are those that the rest of the program has, and its client nonce is the user's own random number.
 
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderValue, header};
+use http_auth::{ChallengeRef, ParamValue, parse_challenges};
 use md5::{Digest as _, Md5};
-use ring::digest::{SHA256, digest};
+use ring::digest::{Algorithm, SHA256, SHA512_256, digest};
+
+use super::{payload::Payload, text};
 
 /// Who answers.
 #[derive(Clone)]
@@ -13,6 +19,21 @@ pub struct Identity {
     pub username: String,
     /// Password.
     pub password: String,
+    /// A number that nobody can guess.
+    pub client_nonce: u64,
+}
+
+/// What was asked for when the server challenged.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// Method.
+    pub method: &'a str,
+    /// Path and query.
+    pub target: String,
+    /// Body.
+    pub body: &'a Payload,
+    /// Whether it was answered before, so that only a new nonce for the old one is a reason to answer again.
+    pub only_stale: bool,
 }
 
 /// What a server asks.
@@ -22,18 +43,34 @@ struct Challenge {
     nonce: String,
     opaque: Option<String>,
     algorithm: Option<String>,
-    /// Whether it wants to know how often its nonce was used (`qop=auth`).
-    counts: bool,
+    protection: Protection,
+    stale: bool,
+    hashes_name: bool,
+}
+
+/// What the answer covers (`qop`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Protection {
+    /// As in RFC 2069: the server says nothing of it.
+    #[default]
+    Unnamed,
+    /// The request line, and how often the nonce was used.
+    Auth,
+    /// The body as well.
+    AuthInt,
+    /// What nobody knows.
+    Unknown,
 }
 
 #[derive(Clone, Copy)]
 enum Hash {
     Md5,
-    Sha256,
+    Of(&'static Algorithm),
 }
 
 impl Hash {
-    fn hex(self, text: &str) -> String {
+    fn hex(self, bytes: impl AsRef<[u8]>) -> String {
+        let bytes = bytes.as_ref();
         let mut hex = String::with_capacity(64);
         let mut write = |bytes: &[u8]| {
             // Writing to a text can't fail.
@@ -42,80 +79,82 @@ impl Hash {
             }
         };
         match self {
-            Self::Md5 => write(&Md5::digest(text.as_bytes())),
-            Self::Sha256 => write(digest(&SHA256, text.as_bytes()).as_ref()),
+            Self::Md5 => write(&Md5::digest(bytes)),
+            Self::Of(algorithm) => write(digest(algorithm, bytes).as_ref()),
         }
         hex
     }
 }
 
 /// The `Authorization` header that answers the first challenge that can be answered.
-pub fn answer(
-    headers: &HeaderMap,
-    identity: &Identity,
-    method: &str,
-    target: &str,
-    client_nonce: u64,
-) -> Option<HeaderValue> {
-    let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
-    challenges
-        .filter_map(|value| Challenge::parse(value.to_str().ok()?))
-        .find_map(|challenge| challenge.answer(identity, method, target, client_nonce))
+pub fn answer(headers: &HeaderMap, identity: &Identity, asked: &Asked<'_>) -> Option<HeaderValue> {
+    headers.get_all(header::WWW_AUTHENTICATE).iter().find_map(|value| {
+        let value = in_ascii(&text::of(value));
+        // Servers list what they prefer first (RFC 7616 §3.7).
+        let challenges = parse_challenges(&value).unwrap_or_default();
+        challenges.iter().filter_map(Challenge::of).find_map(|challenge| challenge.answer(identity, asked))
+    })
 }
 
 impl Challenge {
-    fn parse(text: &str) -> Option<Self> {
-        let (scheme, mut rest) = text.trim().split_once(' ')?;
-        if !scheme.eq_ignore_ascii_case("digest") {
+    fn of(challenge: &ChallengeRef<'_>) -> Option<Self> {
+        if !challenge.scheme.eq_ignore_ascii_case("digest") {
             return None;
         }
-        let mut challenge = Self::default();
-        let mut found = (false, false);
-        while let Some((name, value, after)) = parameter(rest) {
-            rest = after;
-            match name.to_ascii_lowercase().as_str() {
-                "realm" => (challenge.realm, found.0) = (value, true),
-                "nonce" => (challenge.nonce, found.1) = (value, true),
-                "opaque" => challenge.opaque = Some(value),
-                "algorithm" => challenge.algorithm = Some(value),
-                "qop" => {
-                    challenge.counts = value.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth"))
-                }
-                _ => {}
-            }
-        }
-        (found == (true, true)).then_some(challenge)
+        let find = |name: &str| {
+            let named = challenge.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+            named.map(|(_, value)| from_ascii(&ParamValue::to_unescaped(value)))
+        };
+        let is_true = |name: &str| find(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
+        Some(Self {
+            realm: find("realm")?,
+            nonce: find("nonce")?,
+            opaque: find("opaque"),
+            algorithm: find("algorithm"),
+            protection: find("qop").map_or(Protection::Unnamed, |offered| Protection::of(&offered)),
+            stale: is_true("stale"),
+            hashes_name: is_true("userhash"),
+        })
     }
 
-    fn answer(
-        &self,
-        identity: &Identity,
-        method: &str,
-        target: &str,
-        client_nonce: u64,
-    ) -> Option<HeaderValue> {
+    fn answer(&self, identity: &Identity, asked: &Asked<'_>) -> Option<HeaderValue> {
+        if self.protection == Protection::Unknown || (asked.only_stale && !self.stale) {
+            return None;
+        }
         let algorithm = self.algorithm.as_deref().unwrap_or("MD5").to_ascii_uppercase();
-        let (hash, session) = match algorithm.as_str() {
-            "MD5" => (Hash::Md5, false),
-            "MD5-SESS" => (Hash::Md5, true),
-            "SHA-256" => (Hash::Sha256, false),
-            "SHA-256-SESS" => (Hash::Sha256, true),
+        let (name, session) = match algorithm.strip_suffix("-SESS") {
+            Some(name) => (name, true),
+            None => (algorithm.as_str(), false),
+        };
+        let hash = match name {
+            "MD5" => Hash::Md5,
+            "SHA-256" => Hash::Of(&SHA256),
+            "SHA-512-256" => Hash::Of(&SHA512_256),
             _ => return None,
         };
         let Self { realm, nonce, .. } = self;
-        let Identity { username, password } = identity;
+        let Identity { username, password, client_nonce } = identity;
         let client_nonce = format!("{client_nonce:016x}");
-        let mut secret = hash.hex(&format!("{username}:{realm}:{password}"));
+        let mut secret = hash.hex(format!("{username}:{realm}:{password}"));
         if session {
-            secret = hash.hex(&format!("{secret}:{nonce}:{client_nonce}"));
+            secret = hash.hex(format!("{secret}:{nonce}:{client_nonce}"));
         }
-        let what = hash.hex(&format!("{method}:{target}"));
-        let response = if self.counts {
-            hash.hex(&format!("{secret}:{nonce}:00000001:{client_nonce}:auth:{what}"))
-        } else {
-            hash.hex(&format!("{secret}:{nonce}:{what}"))
+        let Asked { method, target, .. } = asked;
+        let what = match self.protection {
+            Protection::AuthInt => {
+                let mut body = Vec::with_capacity(asked.body.len());
+                asked.body.write_to(&mut body);
+                hash.hex(format!("{method}:{target}:{}", hash.hex(body)))
+            }
+            _ => hash.hex(format!("{method}:{target}")),
         };
-        let (username, realm, nonce) = (escaped(username), escaped(realm), escaped(nonce));
+        let response = match self.protection.as_str() {
+            Some(qop) => hash.hex(format!("{secret}:{nonce}:00000001:{client_nonce}:{qop}:{what}")),
+            None => hash.hex(format!("{secret}:{nonce}:{what}")),
+        };
+        let hashed = self.hashes_name.then(|| hash.hex(format!("{username}:{realm}")));
+        let username = escaped(hashed.as_deref().unwrap_or(username));
+        let (realm, nonce) = (escaped(realm), escaped(nonce));
         let mut text = format!(
             "Digest username=\"{username}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{target}\", response=\"{response}\""
         );
@@ -125,8 +164,13 @@ impl Challenge {
         if let Some(opaque) = &self.opaque {
             text.push_str(&format!(", opaque=\"{}\"", escaped(opaque)));
         }
-        if self.counts || session {
-            text.push_str(&format!(", qop=auth, nc=00000001, cnonce=\"{client_nonce}\""));
+        if hashed.is_some() {
+            text.push_str(", userhash=true");
+        }
+        match self.protection.as_str() {
+            Some(qop) => text.push_str(&format!(", qop={qop}, nc=00000001, cnonce=\"{client_nonce}\"")),
+            None if session => text.push_str(&format!(", cnonce=\"{client_nonce}\"")),
+            None => {}
         }
         let mut value = HeaderValue::from_str(&text).ok()?;
         value.set_sensitive(true);
@@ -134,25 +178,56 @@ impl Challenge {
     }
 }
 
-/// The next `name=value` of a list, and what follows it.
-fn parameter(text: &str) -> Option<(&str, String, &str)> {
-    let text = text.trim_start_matches([' ', ',', '\t']);
-    let (name, rest) = text.split_once('=')?;
-    let rest = rest.trim_start();
-    if let Some(quoted) = rest.strip_prefix('"') {
-        let mut value = String::new();
-        let mut characters = quoted.char_indices();
-        while let Some((at, character)) = characters.next() {
-            match character {
-                '"' => return Some((name.trim(), value, &quoted[at + 1..])),
-                '\\' => value.push(characters.next()?.1),
-                other => value.push(other),
-            }
+impl Protection {
+    /// The cheapest of those that a server offers.
+    fn of(offered: &str) -> Self {
+        let offers = |wanted: &str| offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case(wanted));
+        match () {
+            () if offers("auth") => Self::Auth,
+            () if offers("auth-int") => Self::AuthInt,
+            () => Self::Unknown,
         }
-        return None;
     }
-    let end = rest.find(',').unwrap_or(rest.len());
-    Some((name.trim(), rest[..end].trim().to_owned(), &rest[end..]))
+
+    fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Auth => Some("auth"),
+            Self::AuthInt => Some("auth-int"),
+            Self::Unnamed | Self::Unknown => None,
+        }
+    }
+}
+
+/// What stands before the number of a character that is none of ASCII, and behind it.
+const MARKS: [char; 2] = ['~', ';'];
+
+/// A text in ASCII, as the parser of challenges wants it: realms may be in UTF-8 (RFC 7616 §4).
+fn in_ascii(text: &str) -> String {
+    let [before, behind] = MARKS;
+    let mut ascii = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            // Writing to a text can't fail.
+            other if !other.is_ascii() || other == before => {
+                let _ = write!(ascii, "{before}{}{behind}", u32::from(other));
+            }
+            other => ascii.push(other),
+        }
+    }
+    ascii
+}
+
+/// The text that [`in_ascii`] made a text of.
+fn from_ascii(ascii: &str) -> String {
+    let [before, behind] = MARKS;
+    let mut parts = ascii.split(before);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (number, rest) = part.split_once(behind).unwrap_or(("", part));
+        text.extend(number.parse().ok().and_then(char::from_u32));
+        text.push_str(rest);
+    }
+    text
 }
 
 fn escaped(text: &str) -> String {
@@ -163,15 +238,22 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn respond(challenge: &str, identity: (&str, &str), target: &str) -> String {
-        let identity = Identity { username: identity.0.into(), password: identity.1.into() };
+    const NONCE: u64 = 0x0a4f_1130_0000_0001;
+
+    fn try_respond(challenge: &str, identity: (&str, &str), asked: &Asked<'_>) -> Option<String> {
+        let identity =
+            Identity { username: identity.0.into(), password: identity.1.into(), client_nonce: NONCE };
         let headers =
             HeaderMap::from_iter([(header::WWW_AUTHENTICATE, HeaderValue::from_str(challenge).unwrap())]);
-        answer(&headers, &identity, "GET", target, 0x0a4f_1130_0000_0001)
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()
+        answer(&headers, &identity, asked).map(|value| value.to_str().unwrap().to_owned())
+    }
+
+    fn respond(challenge: &str, identity: (&str, &str), target: &str) -> String {
+        try_respond(challenge, identity, &get(target, &Payload::default(), false)).unwrap()
+    }
+
+    fn get<'a>(target: &str, body: &'a Payload, only_stale: bool) -> Asked<'a> {
+        Asked { method: "GET", target: target.into(), body, only_stale }
     }
 
     #[test]
@@ -197,29 +279,78 @@ mod tests {
         let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
         let response = |hash: Hash| {
             let what = hash.hex("GET:/dir/index.html");
-            hash.hex(&format!("{}:{nonce}:00000001:{cnonce}:auth:{what}", secret(hash)))
+            hash.hex(format!("{}:{nonce}:00000001:{cnonce}:auth:{what}", secret(hash)))
         };
         assert_eq!(response(Hash::Md5), "8ca523f5e9506fed4657c9700eebdbec");
         assert_eq!(
-            response(Hash::Sha256),
+            response(Hash::Of(&SHA256)),
             "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"
         );
     }
 
     #[test]
-    fn challenges_are_read_as_they_are_written() {
-        let challenge = Challenge::parse(
-            r#"Digest realm="a \"b\", c", qop="auth-int, auth",nonce=abc , algorithm=SHA-256, stale=false"#,
-        );
-        let expected = Challenge {
-            realm: "a \"b\", c".into(),
-            nonce: "abc".into(),
-            opaque: None,
-            algorithm: Some("SHA-256".into()),
-            counts: true,
+    fn a_challenge_is_found_wherever_it_stands_in_a_list() {
+        let digest = r#"Digest realm="a \"b\", c", qop="auth-int, auth",nonce=abc , algorithm=SHA-256"#;
+        let lists = [
+            digest.to_owned(),
+            format!("Basic realm=\"r, Digest\", {digest}"),
+            format!("{digest}, Basic realm=\"r\""),
+            format!("Negotiate, NTLM, {digest}"),
+            format!("Basic realm=\"Zug\u{e4}nge\", {digest}"),
+            format!("Digest realm=\"x\", nonce=\"y\", algorithm=SHA-3, {digest}"),
+        ];
+        for list in lists {
+            let answer = respond(&list, ("u", "p"), "/");
+            assert!(answer.contains(r#"realm="a \"b\", c", nonce="abc""#), "{list}: {answer}");
+            assert!(answer.contains("algorithm=SHA-256, qop=auth, nc=00000001"), "{list}: {answer}");
+        }
+        for list in [
+            "Basic realm=\"x\"",
+            "Digest realm=\"x\"",
+            "Digest realm=\"x\", nonce=\"n\", qop=\"new\"",
+            "\"",
+            "",
+        ] {
+            assert_eq!(try_respond(list, ("u", "p"), &get("/", &Payload::default(), false)), None, "{list}");
+        }
+    }
+
+    #[test]
+    fn a_realm_may_be_in_any_language() {
+        let challenge = "Digest realm=\"Z\u{e4}une ~ \u{1f99a};\", nonce=\"~\"";
+        let headers = HeaderMap::from_iter([(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_bytes(challenge.as_bytes()).unwrap(),
+        )]);
+        let identity = Identity { username: "u".into(), password: "p".into(), client_nonce: NONCE };
+        let answer = answer(&headers, &identity, &get("/", &Payload::default(), false)).unwrap();
+        let secret = Hash::Md5.hex("u:Z\u{e4}une ~ \u{1f99a};:p");
+        let response = Hash::Md5.hex(format!("{secret}:~:{}", Hash::Md5.hex("GET:/")));
+        assert!(text::of(&answer).contains(&response), "{answer:?}");
+    }
+
+    #[test]
+    fn the_body_is_covered_when_the_server_wants_that() {
+        let challenge = r#"Digest realm="r", nonce="n", qop="auth-int""#;
+        let of = |body: &str| {
+            let body = Payload::Whole(body.to_owned().into());
+            try_respond(challenge, ("u", "p"), &get("/", &body, false)).unwrap()
         };
-        assert_eq!(challenge, Some(expected));
-        assert_eq!(Challenge::parse("Basic realm=\"x\""), None);
-        assert_eq!(Challenge::parse("Digest realm=\"x\""), None);
+        assert!(of("x").contains("qop=auth-int"));
+        // By hand with md5sum.
+        let (secret, body) = (Hash::Md5.hex("u:r:p"), Hash::Md5.hex("x"));
+        let what = Hash::Md5.hex(format!("GET:/:{body}"));
+        let response = Hash::Md5.hex(format!("{secret}:n:00000001:{NONCE:016x}:auth-int:{what}"));
+        assert!(of("x").contains(&response) && !of("y").contains(&response));
+    }
+
+    #[test]
+    fn a_second_challenge_is_answered_only_if_the_nonce_was_too_old() {
+        let again = |stale: &str| {
+            let challenge = format!(r#"Digest realm="r", nonce="n", qop="auth"{stale}"#);
+            try_respond(&challenge, ("u", "p"), &get("/", &Payload::default(), true))
+        };
+        assert_eq!([again(""), again(", stale=false")], [None, None]);
+        assert!(again(", stale=TRUE").is_some());
     }
 }

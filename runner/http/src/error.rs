@@ -41,6 +41,8 @@ pub enum ErrorKind {
     Protocol,
     /// The URL or a header is not valid once its templates are filled in.
     Invalid,
+    /// There were more redirects than are followed.
+    TooManyRedirects,
     /// The body is larger than what is kept for captures and checks.
     TooLarge,
     /// The body can't be decompressed.
@@ -53,7 +55,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// How many kinds there are.
-    pub const COUNT: usize = 19;
+    pub const COUNT: usize = 20;
 
     /// All kinds, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -72,6 +74,7 @@ impl ErrorKind {
         Self::Http2,
         Self::Protocol,
         Self::Invalid,
+        Self::TooManyRedirects,
         Self::TooLarge,
         Self::Decompression,
         Self::Exhausted,
@@ -96,6 +99,7 @@ impl ErrorKind {
             Self::Http2 => "http/2",
             Self::Protocol => "protocol",
             Self::Invalid => "invalid request",
+            Self::TooManyRedirects => "too many redirects",
             Self::TooLarge => "body too large",
             Self::Decompression => "decompression",
             Self::Exhausted => names::EXHAUSTED,
@@ -104,7 +108,7 @@ impl ErrorKind {
     }
 
     /// How a request with such an error was lost, if it is one that a server which ends can cause.
-    pub(crate) const fn loss(self) -> Option<LossKind> {
+    pub const fn loss(self) -> Option<LossKind> {
         match self {
             Self::Reset => Some(LossKind::Reset),
             Self::Refused => Some(LossKind::Refused),
@@ -114,7 +118,7 @@ impl ErrorKind {
     }
 
     /// The kind of an error of the operating system.
-    pub(crate) fn of_io(error: &io::Error) -> Self {
+    pub fn of_io(error: &io::Error) -> Self {
         match error.kind() {
             _ if is_exhausted(error) => Self::Exhausted,
             io::ErrorKind::TimedOut => Self::Timeout,
@@ -178,6 +182,9 @@ pub enum TransportError {
     /// Not a request that can be sent.
     #[error("{0}")]
     Invalid(String),
+    /// A redirect beyond the limit.
+    #[error("redirected again after {0} redirects, the most that are followed (maxRedirects)")]
+    TooManyRedirects(usize),
     /// The body can't be decompressed, or is too large then.
     #[error("{0}")]
     Decompression(#[from] DecodeError),
@@ -185,11 +192,22 @@ pub enum TransportError {
 
 impl TransportError {
     /// Whether the connection broke, or was closed, before anything came that is not HTTP.
-    pub(crate) fn is_connection_loss(&self) -> bool {
+    pub fn is_connection_loss(&self) -> bool {
         match self {
             Self::H1(error) => !error.is_malformed(),
-            Self::H2(H2Error::Protocol(error)) => {
-                error.is_io() || error.is_go_away() || error.reason() == Some(::h2::Reason::REFUSED_STREAM)
+            Self::H2(H2Error::Protocol(error)) => error.is_io(),
+            _ => false,
+        }
+    }
+
+    /// Whether it is certain that the server did not look at the request (RFC 9113 §8.7).
+    pub fn is_unprocessed(&self) -> bool {
+        match self {
+            Self::H2(H2Error::NotSent(_)) => true,
+            // Of a GOAWAY only those are told whose stream is beyond the last one that it names.
+            Self::H2(H2Error::Protocol(error)) if error.is_remote() => {
+                error.is_go_away()
+                    || (error.is_reset() && error.reason() == Some(::h2::Reason::REFUSED_STREAM))
             }
             _ => false,
         }
@@ -223,6 +241,7 @@ impl TransportError {
             Self::H2(error) => of_h2(error),
             Self::H1(error) => of_h1(error),
             Self::Invalid(_) => ErrorKind::Invalid,
+            Self::TooManyRedirects(_) => ErrorKind::TooManyRedirects,
             Self::Decompression(DecodeError::TooLarge { .. }) => ErrorKind::TooLarge,
             Self::Decompression(_) => ErrorKind::Decompression,
         }
@@ -238,10 +257,11 @@ fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
 
 fn of_h2(error: &H2Error) -> ErrorKind {
     match error {
-        H2Error::Protocol(error) => match error.get_io() {
+        H2Error::Protocol(error) | H2Error::NotSent(error) => match error.get_io() {
             Some(error) => ErrorKind::of_io(error),
             None => ErrorKind::Http2,
         },
+        H2Error::NotHttp2 => ErrorKind::Protocol,
         H2Error::Invalid(_) => ErrorKind::Invalid,
         H2Error::TooLarge { .. } => ErrorKind::TooLarge,
     }

@@ -47,17 +47,24 @@ pub(crate) struct H1Connection<T> {
     transport: T,
     buffers: Rc<Buffers>,
     reusable: bool,
+    /// Whether a byte of an answer came in the last exchange.
+    heard: bool,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> H1Connection<T> {
     /// Speaks HTTP/1 over a transport.
     pub(crate) fn new(transport: T, buffers: Rc<Buffers>) -> Self {
-        Self { transport, buffers, reusable: true }
+        Self { transport, buffers, reusable: true, heard: false }
     }
 
     /// Whether the last exchange left the connection in a state in which another one can follow.
     pub(crate) fn is_reusable(&self) -> bool {
         self.reusable
+    }
+
+    /// Whether a byte of an answer came in the last exchange.
+    pub(crate) fn heard(&self) -> bool {
+        self.heard
     }
 
     /// The transport.

@@ -4,7 +4,15 @@
 //! wait for theirs. Nothing crosses threads. A request that is given up resets its stream and leaves the
 //! connection in order.
 
-use std::{cell::Cell, future::poll_fn, pin::pin, rc::Rc, time::Instant};
+mod listening;
+
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    pin::pin,
+    rc::Rc,
+    time::{Duration, Instant},
+};
 
 use ::h2::{
     Reason, RecvStream, SendStream,
@@ -14,8 +22,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri, header, uri::Authority};
 use tokio::task::spawn_local;
 
+use self::listening::Listening;
 use super::{
-    connection::Transport,
+    connection::{Transport, Tried},
     message::{Incoming, Keep, Message},
     meter::Traffic,
     origin::Origin,
@@ -29,8 +38,14 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// Most that is asked to be sent at once.
 const MOST_RESERVED: usize = 16 << 20;
 /// Headers that HTTP/2 has no place for (RFC 9113 §8.2.2).
-const OF_CONNECTION: [header::HeaderName; 4] =
-    [header::CONNECTION, header::TRANSFER_ENCODING, header::UPGRADE, header::HOST];
+const OF_CONNECTION: [header::HeaderName; 6] = [
+    header::CONNECTION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::HOST,
+    header::HeaderName::from_static("keep-alive"),
+    header::HeaderName::from_static("proxy-connection"),
+];
 
 /// Why an exchange failed.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +53,12 @@ pub enum H2Error {
     /// What the protocol, the server or the socket says.
     #[error("{0}")]
     Protocol(#[from] ::h2::Error),
+    /// The connection takes no more requests: this one did not get as far as the server.
+    #[error("the request was not sent: {0}")]
+    NotSent(#[source] ::h2::Error),
+    /// The server answers with HTTP/1.
+    #[error("the server does not speak HTTP/2: it answers with HTTP/1 (spec.http.version: Http2)")]
+    NotHttp2,
     /// The request can't be expressed.
     #[error("{0}")]
     Invalid(#[from] http::Error),
@@ -61,18 +82,23 @@ struct State {
     /// What went over the connection and was not taken yet.
     traffic: Rc<Traffic>,
     ended: Cell<bool>,
+    least_first_byte: Cell<Option<Duration>>,
+    is_http_1: Rc<Cell<bool>>,
 }
 
 impl H2Connection {
     /// Begins to speak HTTP/2 over a transport, whose bytes are counted in `traffic`.
     pub(crate) async fn new(transport: Transport, traffic: Rc<Traffic>) -> Result<Self, H2Error> {
+        let is_http_1 = Rc::<Cell<bool>>::default();
         let mut builder = Builder::new();
         builder
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW);
-        let (sender, connection) = builder.handshake(transport).await?;
-        let state = Rc::new(State { traffic, ended: Cell::new(false) });
+        let (sender, connection) =
+            builder.handshake(Listening::new(transport, Rc::clone(&is_http_1))).await?;
+        let state =
+            Rc::new(State { traffic, ended: Cell::default(), least_first_byte: Cell::default(), is_http_1 });
         let known = Rc::clone(&state);
         spawn_local(async move {
             if let Err(error) = connection.await {
@@ -99,6 +125,13 @@ impl H2Connection {
         self.state.traffic.take()
     }
 
+    /// What became of the last exchange.
+    pub(crate) fn tried(&self, reused: bool, timings: &Timings) -> Tried {
+        // Frames of others, and those that end the connection, say nothing of this request.
+        let heard = timings.answered.is_some();
+        Tried { reused, heard, least_first_byte: self.state.least_first_byte.get() }
+    }
+
     /// Sends a request and reads its response to the end.
     pub(crate) async fn exchange(
         &self,
@@ -108,11 +141,21 @@ impl H2Connection {
         timings: &mut Timings,
     ) -> Result<Incoming, H2Error> {
         let result = self.attempt(origin, message, keep, timings).await;
-        if let Err(H2Error::Protocol(error)) = &result
-            && (error.is_io() || error.is_go_away())
-        {
-            // The task that reads may not know yet.
+        if result.is_err() && self.state.is_http_1.get() {
             self.state.ended.set(true);
+            return Err(H2Error::NotHttp2);
+        }
+        match &result {
+            Ok(_) => {
+                let (waited, least) = (timings.waiting(), &self.state.least_first_byte);
+                least.set(Some(least.get().map_or(waited, |least| least.min(waited))));
+            }
+            // The task that reads may not know yet.
+            Err(H2Error::Protocol(error)) if error.is_io() || error.is_go_away() => {
+                self.state.ended.set(true)
+            }
+            Err(H2Error::NotSent(_)) => self.state.ended.set(true),
+            Err(_) => {}
         }
         result
     }
@@ -125,7 +168,7 @@ impl H2Connection {
         timings: &mut Timings,
     ) -> Result<Incoming, H2Error> {
         let request = request(origin, message)?;
-        let mut sender = self.sender.clone().ready().await?;
+        let mut sender = self.sender.clone().ready().await.map_err(H2Error::NotSent)?;
         let (response, stream) = sender.send_request(request, message.body.is_empty())?;
         let mut response = pin!(response);
         let mut early = None;
@@ -133,11 +176,9 @@ impl H2Connection {
         if let Some(sending) = &mut upload {
             tokio::select! {
                 biased;
-                sent = sending => match sent {
-                    // A server that has answered already may not want the rest.
-                    Err(error) if error.reason() != Some(Reason::NO_ERROR) => return Err(error.into()),
-                    _ => timings.sent = Some(Instant::now()),
-                },
+                // A server that does not want the rest has answered (RFC 9113 §8.1), or the stream is broken: that is
+                // what waiting for its answer tells.
+                _ = sending => timings.sent = Some(Instant::now()),
                 answer = &mut response => early = Some(answer),
             }
         } else {
@@ -152,7 +193,7 @@ impl H2Connection {
         (timings.answered, timings.ended) = (Some(now), now);
         timings.sent = timings.sent.or(Some(now));
         let (head, body) = response.into_parts();
-        let mut reading = pin!(read(body, keep));
+        let mut reading = pin!(read(body, announced(&head.headers), keep));
         let body = match upload {
             None => reading.await?,
             // The answer has begun, and its end may need the rest of the request.
@@ -184,11 +225,21 @@ async fn send_body(mut stream: SendStream<Bytes>, body: &Payload) -> Result<(), 
     Ok(())
 }
 
-async fn read(mut body: RecvStream, keep: Keep<'_>) -> Result<Vec<u8>, H2Error> {
+async fn read(mut body: RecvStream, announced: Option<u64>, keep: Keep<'_>) -> Result<Vec<u8>, H2Error> {
     let mut kept = Vec::new();
     let mut received = 0_u64;
+    let is_whole = |received| announced.is_none_or(|length| length == received);
     while let Some(part) = body.data().await {
-        let part = part?;
+        let part = match part {
+            Ok(part) => part,
+            // The response is complete, and the rest of the request is not wanted (RFC 9113 §8.1).
+            Err(error)
+                if error.is_remote() && error.reason() == Some(Reason::NO_ERROR) && is_whole(received) =>
+            {
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        };
         received += part.len() as u64;
         let limit = keep.limit();
         if received > limit {
@@ -221,8 +272,16 @@ fn request(origin: &Origin, message: Message<'_>) -> Result<Request<()>, http::E
     Ok(request)
 }
 
+/// How long the response says that its body is.
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
+}
+
 fn headers(message: Message<'_>) -> HeaderMap {
     let mut headers = message.headers.clone();
+    if headers.get(header::TE).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"trailers")) {
+        headers.remove(header::TE);
+    }
     OF_CONNECTION.iter().for_each(|name| drop(headers.remove(name)));
     let announced = matches!(*message.method, Method::POST | Method::PUT | Method::PATCH);
     if announced || !message.body.is_empty() {

@@ -5,6 +5,7 @@
 //! connection. An HTTP/2 connection has a task of its own.
 //! Everything in here lives on one thread.
 
+pub mod charset;
 pub mod client;
 pub mod code;
 pub mod coding;
@@ -23,5 +24,6 @@ mod pool;
 mod proxy;
 mod resolver;
 pub mod setup;
+pub mod text;
 pub mod timings;
 pub mod tls;

@@ -28,11 +28,6 @@ impl Traffic {
         (self.sent.take(), self.received.take())
     }
 
-    /// Bytes received since the last [`Self::take`].
-    pub fn received(&self) -> u64 {
-        self.received.get()
-    }
-
     /// When bytes were last handed to the system.
     pub(crate) fn last_write(&self) -> Option<Instant> {
         self.last_write.get()

@@ -4,6 +4,7 @@ use http::{
     HeaderValue, Uri,
     uri::{Authority, Scheme},
 };
+use upsurge_core::http::without_login;
 
 /// A server as a URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub struct OriginError {
 impl Origin {
     /// The server of a whole URL.
     pub fn of(uri: &Uri) -> Result<Self, OriginError> {
-        let wrong = || OriginError { url: uri.to_string() };
+        let wrong = || OriginError { url: without_login(&uri.to_string()).into_owned() };
         let tls = match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTP => false,
             Some(scheme) if *scheme == Scheme::HTTPS => true,
@@ -52,6 +53,6 @@ impl Origin {
     /// The origin as the beginning of a URL.
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.header.to_str().unwrap_or(&self.host))
+        format!("{scheme}://{}", self.authority)
     }
 }

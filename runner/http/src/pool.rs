@@ -16,8 +16,9 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    connection::{Connection, Protocol},
+    connection::{Connection, Protocol, Tried},
     error::TransportError,
+    h2::H2Connection,
     message::{Incoming, Keep, Message},
     meter::Traffic,
     origin::Origin,
@@ -299,18 +300,30 @@ impl Lease {
         traffic: &Traffic,
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
-        let connection = match &self.held {
+        // There is one as long as the lease is not given back.
+        let connection = self.stream().ok_or(TransportError::Timeout)?;
+        let result = connection.exchange(origin, message, keep, timings).await;
+        traffic.add(connection.take_traffic());
+        Ok(result?)
+    }
+
+    /// What became of the last exchange.
+    pub(crate) fn tried(&self, reused: bool, timings: &Timings) -> Tried {
+        match (&self.held, self.stream()) {
+            (Some(Held::Whole(whole)), _) => whole.0.tried(reused, timings),
+            (_, Some(connection)) => connection.tried(reused, timings),
+            _ => Tried { reused, heard: true, least_first_byte: None },
+        }
+    }
+
+    fn stream(&self) -> Option<H2Connection> {
+        match &self.held {
             Some(Held::Stream(lane)) => match &lane.connection.borrow().protocol {
                 Protocol::H2(connection) => Some(connection.clone()),
                 Protocol::H1(_) => None,
             },
             _ => None,
-        };
-        // There is one as long as the lease is not given back.
-        let connection = connection.ok_or(TransportError::Timeout)?;
-        let result = connection.exchange(origin, message, keep, timings).await;
-        traffic.add(connection.take_traffic());
-        Ok(result?)
+        }
     }
 
     /// Gives the connection back for others, if it is still good.

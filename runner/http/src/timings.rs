@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Timings {
     /// When it began to ask for a connection.
     pub begun: Instant,
-    /// When it had one, and began to send.
+    /// When it first had one, and began to send.
     pub started: Option<Instant>,
     /// When its last byte was handed to the system.
     pub sent: Option<Instant>,
@@ -19,6 +19,8 @@ pub struct Timings {
     pub connecting: Duration,
     /// TLS handshake.
     pub handshaking: Duration,
+    /// How often it was sent again. All tries count as one, from the begin of the first.
+    pub resent: u32,
 }
 
 impl Timings {
@@ -33,6 +35,7 @@ impl Timings {
             ended: now,
             connecting: Duration::ZERO,
             handshaking: Duration::ZERO,
+            resent: 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! TLS of the load engine: the system's and Mozilla's roots, or no verification at all; and what a test says.
 
 mod compile;
+mod verify;
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,7 +23,9 @@ pub fn client_config(roots: &Arc<RootCertStore>, insecure: bool) -> Result<Clien
         let verifier = Arc::new(AcceptAnything { provider });
         builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     } else {
-        builder.with_root_certificates(Arc::clone(roots)).with_no_client_auth()
+        let verifier =
+            verify::Trusting::new(roots, &provider).map_err(|error| Error::General(error.to_string()))?;
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

@@ -45,7 +45,9 @@ impl FromStr for Destination {
             "otlp" => Kind::Otlp,
             other => return Err(format!("there is no output {other:?}: {form}")),
         };
-        let mut url: Url = url.parse().map_err(|error| format!("{url:?} is no URL: {error}"))?;
+        let mut url: Url = url.parse().map_err(|error| {
+            format!("what follows {} is no URL: {error}", text.split('=').next().unwrap_or_default())
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("{:?} can't be spoken to: {form} with http:// or https://", url.scheme()));
         }

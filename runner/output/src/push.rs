@@ -172,7 +172,7 @@ impl Line {
             let end = begun + PUSH_TIMEOUT;
             let end = mailbox.until().map_or(end, |until| until.min(end));
             let left = end.saturating_duration_since(Instant::now()).min(ATTEMPT_TIMEOUT);
-            let failure = match self.attempt(body.to_vec(), left) {
+            let failure = match self.attempt(body.to_vec(), left, mailbox) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -189,10 +189,12 @@ impl Line {
         }
     }
 
-    fn attempt(&self, body: Vec<u8>, within: Duration) -> Result<(), Failure> {
+    /// Tries once. An attempt that began before the end of the load is given up when the output has to be done, so that
+    /// what it had is counted as lost.
+    fn attempt(&self, body: Vec<u8>, within: Duration, mailbox: &Mailbox) -> Result<(), Failure> {
         let request =
             self.client.post(self.url.clone()).headers(self.headers.clone()).timeout(within).body(body);
-        self.runtime.block_on(async {
+        let attempt = async {
             let response = request.send().await.map_err(|error| Failure::Passing(chain(error)))?;
             let status = response.status();
             if status.is_success() {
@@ -203,6 +205,17 @@ impl Line {
             let message = format!("it answered {status}: {words}");
             let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
             Err(if passing { Failure::Passing(message) } else { Failure::Final(message) })
+        };
+        let ended = async {
+            while mailbox.until().is_none_or(|until| Instant::now() < until) {
+                tokio::time::sleep(NEARLY).await;
+            }
+        };
+        self.runtime.block_on(async {
+            tokio::select! {
+                result = attempt => result,
+                () = ended => Err(Failure::Passing("it did not answer until the end".to_owned())),
+            }
         })
     }
 }

@@ -21,7 +21,7 @@ fn checkpoint() -> Vec<u8> {
     let mut delta = Delta { number: 1, to_ms: 1_000, ..Delta::default() };
     let key = SeriesKey { metric: names::HTTP_REQ_DURATION.into(), tags: Tags::default() };
     delta.metrics.add(key, &Sink::Trend(trend));
-    let batch = DeltaBatch { runner: 0, pod: pod(0).name, start: 7, started_at: 8, deltas: vec![delta] };
+    let batch = DeltaBatch { version: 2, runner: 0, pod: pod(0).name, start: 7, started_at: 8, deltas: vec![delta] };
     session.deltas(&batch, &pod(0), 0).unwrap();
     pack(session.state(), &Observation::default()).unwrap()
 }

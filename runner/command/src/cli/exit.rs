@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use upsurge_crds::v1alpha1::Verdict;
 
+use super::say;
+
 /// Something could not be done: wrong arguments or manifest, target out of reach.
 pub(super) const ERROR: u8 = 2;
 /// Interrupted by Ctrl-C or SIGTERM.
@@ -22,6 +24,6 @@ pub(super) fn of(verdict: Verdict) -> ExitCode {
 
 /// Prints what is wrong, and gives the code for errors.
 pub(super) fn error(message: impl std::fmt::Display) -> ExitCode {
-    eprintln!("error: {message}");
+    say::line(format_args!("error: {message}"));
     ExitCode::from(ERROR)
 }

@@ -4,6 +4,7 @@ use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use upsurge_core::{
     field_error::FieldError,
@@ -27,15 +28,23 @@ const REQUESTS: u64 = 200;
 const LONGEST: TimeSpan = TimeSpan::from_secs(86_400);
 /// Where the body stands among the files of the test.
 const BODY: [&str; 2] = ["quick", "body"];
+/// Headers that a request has once.
+const SINGLE_HEADERS: [&str; 5] = ["authorization", "content-type", "host", "user-agent", "referer"];
 /// Longest name of the request.
 const NAME_LENGTH: usize = 256;
 
 /// Why the arguments make no test.
 #[derive(Debug, thiserror::Error)]
 enum QuickError {
-    /// A header without a colon, or without a name.
-    #[error("--header {0:?} is no header: write it as \"Name: value\"")]
-    Header(String),
+    /// A header without a colon, or without a name. It may hold a secret, and is not repeated.
+    #[error("--header number {0} is no header: write it as \"Name: value\"")]
+    Header(usize),
+    /// A header that there can be one of.
+    #[error("--header {0} is given twice, and a request has only one")]
+    Twice(String),
+    /// Credentials without a password.
+    #[error("--auth is no USER:PASSWORD; write \"USER:\" if the password is empty")]
+    Login,
     /// A limit without a condition.
     #[error(
         "--threshold {0:?} is no limit: write a metric and a condition, as in \"http_req_duration p(95) < 200ms\""
@@ -166,20 +175,45 @@ fn request(arguments: &QuickArguments, place: &Place<'_>) -> Result<Value, Quick
 
 fn headers(arguments: &QuickArguments, place: &Place<'_>) -> Result<Map<String, Value>, QuickError> {
     let mut headers = Map::new();
-    if let Some(login) = arguments.auth.as_deref().or(place.login) {
-        headers.insert("Authorization".into(), json!(format!("Basic {}", STANDARD.encode(login))));
-    }
-    if let Some(content_type) = &arguments.content_type {
-        headers.insert("Content-Type".into(), json!(content_type));
-    }
-    for header in &arguments.headers {
+    let mut given: Vec<(String, String)> = Vec::new();
+    for (index, header) in arguments.headers.iter().enumerate() {
         let (name, value) = header
             .split_once(':')
             .filter(|(name, _)| !name.trim().is_empty())
-            .ok_or_else(|| QuickError::Header(header.clone()))?;
-        headers.insert(name.trim().into(), json!(value.trim()));
+            .ok_or(QuickError::Header(index + 1))?;
+        let (name, value) = (name.trim(), value.trim());
+        match given.iter_mut().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            None => given.push((name.into(), value.into())),
+            Some(_) if SINGLE_HEADERS.iter().any(|single| name.eq_ignore_ascii_case(single)) => {
+                return Err(QuickError::Twice(name.into()));
+            }
+            Some((_, before)) => {
+                // Several of one name mean the same as one with all values (RFC 9110 §5.3, RFC 6265 §5.4).
+                before.push_str(if name.eq_ignore_ascii_case("cookie") { "; " } else { ", " });
+                before.push_str(value);
+            }
+        }
     }
+    let is_given = |name: &str| given.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    let login = match &arguments.auth {
+        Some(login) if !login.contains(':') => return Err(QuickError::Login),
+        Some(login) => Some(login.clone().into_bytes()),
+        None => place.login.map(decoded),
+    };
+    if let Some(login) = login.filter(|_| !is_given("authorization")) {
+        headers.insert("Authorization".into(), json!(format!("Basic {}", STANDARD.encode(login))));
+    }
+    if let Some(content_type) = arguments.content_type.as_ref().filter(|_| !is_given("content-type")) {
+        headers.insert("Content-Type".into(), json!(content_type));
+    }
+    headers.extend(given.into_iter().map(|(name, value)| (name, json!(value))));
     Ok(headers)
+}
+
+/// User and password as they stand in a URL: percent-encoded, the password perhaps left out.
+fn decoded(login: &str) -> Vec<u8> {
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    percent_decode_str(user).chain([b':']).chain(percent_decode_str(password)).collect()
 }
 
 fn threshold(limit: &str) -> Result<Value, QuickError> {

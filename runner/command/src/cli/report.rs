@@ -1,11 +1,11 @@
 //! `upsurge report`: the outcome of a run in a cluster, for CI systems.
 
-use std::{fs, process::ExitCode};
+use std::{fs, path::Path, process::ExitCode};
 
 use upsurge_core::report::junit_of_run;
 use upsurge_crds::LoadTestRun;
 
-use super::{arguments::ReportArguments, exit, manifest::read_text};
+use super::{arguments::ReportArguments, exit, manifest::read_text, say};
 
 /// Writes the outcome of a run as JUnit XML.
 pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
@@ -25,8 +25,12 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
             status.phase.map(|phase| format!(" (phase {phase:?})")).unwrap_or_default()
         ));
     };
-    match &arguments.junit {
-        None => print!("{xml}"),
+    match arguments.junit.as_deref().filter(|file| *file != Path::new("-")) {
+        None => {
+            if let Err(error) = say::result(&xml) {
+                return exit::error(format_args!("can't write to standard output: {error}"));
+            }
+        }
         Some(file) => {
             if let Err(error) = fs::write(file, xml) {
                 return exit::error(format_args!("can't write to {} (--junit): {error}", file.display()));

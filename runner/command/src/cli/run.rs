@@ -24,6 +24,7 @@ use super::{
     arguments::{RunArguments, SessionArguments},
     exit,
     manifest::{self, Manifest},
+    say,
 };
 
 /// Longest time for the steps of `after`, as in a cluster.
@@ -44,7 +45,7 @@ pub(super) fn run(arguments: &RunArguments) -> ExitCode {
         Ok(manifest) => manifest,
         Err(error) => return exit::error(error),
     };
-    manifest.notes.iter().for_each(|note| eprintln!("note: {note}"));
+    manifest.notes.iter().for_each(|note| say::line(format_args!("note: {note}")));
     let manner = Manner {
         arguments: &arguments.session,
         files: arguments.files.as_deref(),
@@ -106,7 +107,10 @@ async fn carry_out(
     let (test, valid) = (Arc::new(spec), Arc::new(valid));
     let prepared = tokio::select! {
         prepared = prepare(&valid, &test, &secrets, &files) => prepared,
-        () = interrupts.next() => return ExitCode::from(exit::INTERRUPTED),
+        () = interrupts.next() => {
+            say::line(format_args!("interrupted before the load: the target was being looked for, or the steps of before done"));
+            return ExitCode::from(exit::INTERRUPTED);
+        }
     };
     let ended = match prepared {
         Ok(variables) => {
@@ -171,6 +175,13 @@ fn secrets(spec: &LoadTestSpec) -> Result<BTreeMap<String, String>, String> {
                 key.key, key.name
             )
         })?;
+        if value.is_empty() {
+            // What a CI system makes of a secret that it does not have.
+            return Err(format!(
+                "spec.secrets[{index}]: the environment variable {variable} is empty: give it the value of secret {:?}",
+                secret.name
+            ));
+        }
         values.insert(secret.name.clone(), value);
     }
     Ok(values)

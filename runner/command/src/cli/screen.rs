@@ -67,7 +67,9 @@ impl Write for LogLine {
         let text = block.away(size().1);
         block.widths.clear();
         write(&text);
-        io::stderr().write(bytes)
+        // A line that nobody can read is no reason to do anything else.
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

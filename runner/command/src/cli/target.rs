@@ -11,7 +11,7 @@ use upsurge_target::{
     config::{Latency, RouteConfig},
 };
 
-use super::{arguments::TargetArguments, exit};
+use super::{arguments::TargetArguments, exit, say};
 
 /// Serves until a signal comes.
 pub(super) fn run(arguments: &TargetArguments) -> ExitCode {
@@ -96,16 +96,20 @@ async fn serve(
     let (mut terminate, mut interrupt) =
         handlers.map_err(|error| format!("can't listen to signals: {error}"))?;
     let server = target::start(config, identity).await.map_err(|error| error.to_string())?;
-    println!("listening at {scheme}://{}", server.address());
+    // Who starts it in the background may not listen to what it says.
+    let _ = say::result(&format!("listening at {scheme}://{}\n", server.address()));
     let drain = tokio::select! {
         _ = terminate.recv() => config.drain.0,
         // Somebody at a terminal does not want to wait.
         _ = interrupt.recv() => Duration::ZERO,
     };
-    eprintln!("stopping: draining for {}s, then finishing what is in work", drain.as_secs_f64());
+    say::line(format_args!(
+        "stopping: draining for {}s, then finishing what is in work",
+        drain.as_secs_f64()
+    ));
     tokio::select! {
         () = server.stop(drain) => {}
-        _ = interrupt.recv() => eprintln!("stopped at once"),
+        _ = interrupt.recv() => say::line(format_args!("stopped at once")),
     }
     Ok(())
 }

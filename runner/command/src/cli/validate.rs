@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use upsurge_core::{
+    http::without_login,
     plan::{LoadPlan, Timeline, Work, unit_name},
+    report::printable,
     results::decimal,
     scenario::ScenarioSet,
     thresholds::display_name,
@@ -14,15 +16,18 @@ use super::{
     arguments::ManifestArguments,
     exit,
     manifest::{self, Manifest},
+    say,
 };
 
 /// Checks a manifest and prints what it will do.
 pub(super) fn run(arguments: &ManifestArguments) -> ExitCode {
     match manifest::read(arguments, None) {
         Ok(manifest) => {
-            manifest.notes.iter().for_each(|note| eprintln!("note: {note}"));
-            print!("{}", describe(&manifest));
-            ExitCode::SUCCESS
+            manifest.notes.iter().for_each(|note| say::line(format_args!("note: {note}")));
+            match say::result(&printable(describe(&manifest))) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => exit::error(format_args!("can't write to standard output: {error}")),
+            }
         }
         Err(error) => exit::error(error),
     }
@@ -31,7 +36,7 @@ pub(super) fn run(arguments: &ManifestArguments) -> ExitCode {
 fn describe(manifest: &Manifest) -> String {
     let timeline = &manifest.valid.timeline;
     let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
-    text += &format!("target     {}\n", manifest.spec.target.base_url);
+    text += &format!("target     {}\n", without_login(&manifest.spec.target.base_url));
     let (loads, most) = (&manifest.valid.loads, timeline.in_words(Timeline::peak, 3));
     text += &format!("load       up to {most} over {}", TimeSpan(timeline.duration()));
     // A sum of only some loads would say nothing.

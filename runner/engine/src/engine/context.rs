@@ -229,8 +229,15 @@ impl Context {
         let bit = 1 << error.kind() as u32;
         if self.logged.get() & bit == 0 {
             self.logged.set(self.logged.get() | bit);
-            let kind = error.kind().as_str();
-            tracing::warn!(request, kind, code = error.code(), %error, "request failed; further errors of this kind are only counted");
+            let (kind, code) = (error.kind().as_str(), error.code());
+            let error = self.program.masked(error.to_string());
+            tracing::warn!(
+                request,
+                kind,
+                code,
+                error,
+                "request failed; further errors of this kind are only counted"
+            );
         }
     }
 }

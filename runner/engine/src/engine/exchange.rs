@@ -7,7 +7,10 @@ use std::{
 };
 
 use http::header;
-use upsurge_core::losses::LossKind;
+use upsurge_core::{
+    http::{BeyondLimit, TimeoutScope},
+    losses::LossKind,
+};
 use upsurge_http::{
     client::Outgoing,
     code, coding,
@@ -28,7 +31,7 @@ use crate::{program::Request, recorder::Sample};
 pub(super) struct Exchanged {
     /// The response, if there was one.
     pub(super) response: Option<Incoming>,
-    /// Its service time.
+    /// The service time of all its messages.
     pub(super) duration: Duration,
     /// The stage in which it began.
     pub(super) stage: usize,
@@ -43,21 +46,29 @@ impl Iteration<'_> {
             Ok(hop) => hop,
             Err(message) => return self.invalid(index, request, message),
         };
-        let mut redirects = 0;
+        let rules = *self.context.client.rules();
+        let (mut redirects, mut service) = (0, Duration::ZERO);
         let mut timings = Timings::begin();
+        let (begun, mut limit) = (timings.begun, request.timeout);
         loop {
             let under_way =
                 UnderWay { context: self.context, stage: self.stage, index, since: timings.begun };
-            let result = self.send(&hop, request, &mut timings).await;
+            let result = self.send(&hop, request, limit, &mut timings).await;
             under_way.over();
             let (stage, ended) = (self.stage.at(self.context, timings.begun), timings.ended);
-            let result = result.and_then(|response| readable(response, request));
+            let result = result.and_then(|response| readable(response, request)).and_then(|response| {
+                let too_many = redirects > 0
+                    && redirects == request.max_redirects
+                    && rules.redirects.beyond_limit == BeyondLimit::Fails
+                    && hop.is_redirected(&response, request, &rules.redirects);
+                if too_many { Err(TransportError::TooManyRedirects(redirects)) } else { Ok(response) }
+            });
             let next = match &result {
                 Ok(response) => match hop.answering(response, request, &mut self.user.variables) {
                     Some(answer) => Some(Ok(answer)),
                     None if redirects < request.max_redirects => {
                         redirects += 1;
-                        hop.redirected(response, request)
+                        hop.redirected(response, request, &rules.redirects)
                     }
                     None => None,
                 },
@@ -68,9 +79,10 @@ impl Iteration<'_> {
                 Err(_) => true,
             };
             let duration = match &result {
-                Err(TransportError::Timeout) => request.timeout,
+                Err(TransportError::Timeout) => limit,
                 _ => timings.service(),
             };
+            service += duration;
             let sample = Sample {
                 timings: &timings,
                 duration,
@@ -92,6 +104,9 @@ impl Iteration<'_> {
                 (Ok(response), Some(next)) => {
                     self.user.cookies.keep(&response.headers, &hop.destination);
                     self.intended = timings.ended;
+                    if rules.timeout == TimeoutScope::Request {
+                        limit = request.timeout.saturating_sub(timings.ended.duration_since(begun));
+                    }
                     match next {
                         Ok(next) => hop = *next,
                         Err(message) => return self.invalid(index, request, message),
@@ -99,11 +114,11 @@ impl Iteration<'_> {
                 }
                 (Ok(response), None) => {
                     self.user.cookies.keep(&response.headers, &hop.destination);
-                    return Ok(Exchanged { response: Some(response), duration, stage, ended });
+                    return Ok(Exchanged { response: Some(response), duration: service, stage, ended });
                 }
                 (Err(error), _) => {
                     self.context.log(&request.name, &error);
-                    let exchanged = Exchanged { response: None, duration, stage, ended };
+                    let exchanged = Exchanged { response: None, duration: service, stage, ended };
                     return self.complain(request, error.to_string()).map(|()| exchanged);
                 }
             }
@@ -116,13 +131,22 @@ impl Iteration<'_> {
         let headers = request.headers(&destination, scope)?;
         let body = request.body.render(scope)?;
         let cookies = request.cookies(scope)?;
-        Ok(Hop { method: request.method.clone(), destination, headers, body, cookies, challenged: false })
+        Ok(Hop {
+            method: request.method.clone(),
+            destination,
+            headers,
+            body,
+            cookies,
+            challenges: 0,
+            abroad: false,
+        })
     }
 
     async fn send(
         &mut self,
         hop: &Hop<'_>,
         request: &Request,
+        limit: Duration,
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
         let mut headers = Cow::Borrowed(&*hop.headers);
@@ -135,7 +159,7 @@ impl Iteration<'_> {
                 headers: &headers,
                 body: &hop.body,
             },
-            timeout: request.timeout,
+            timeout: limit,
             keep: request.keep(),
         };
         self.context.client.send(&mut self.user.connections, &outgoing, timings).await

@@ -3,11 +3,19 @@
 use std::borrow::Cow;
 
 use http::{HeaderMap, Method, StatusCode, header};
-use upsurge_core::template::Scope as _;
-use upsurge_http::{digest, message::Incoming, payload::Payload};
+use upsurge_core::http::{RedirectRewrites, RedirectRules};
+use upsurge_http::{
+    digest::{self, Asked},
+    message::Incoming,
+    payload::Payload,
+    text,
+};
 
 use super::user::Variables;
 use crate::program::{Destination, Request, join};
+
+/// Most challenges to one message that are answered.
+const MOST_CHALLENGES: u8 = 2;
 
 /// A message on its way, the first one or after a redirect.
 pub(super) struct Hop<'a> {
@@ -21,43 +29,73 @@ pub(super) struct Hop<'a> {
     pub(super) body: Payload,
     /// Cookies of the request itself.
     pub(super) cookies: Vec<(String, String)>,
-    /// Whether a challenge was answered already.
-    pub(super) challenged: bool,
+    /// How many challenges were answered already.
+    pub(super) challenges: u8,
+    /// Whether a redirect led away from the server of the first message.
+    pub(super) abroad: bool,
 }
 
 impl Hop<'_> {
-    /// Where a response redirects to, in the manner of browsers: 301, 302 and 303 turn everything but
-    /// HEAD into GET, 307 and 308 repeat the request.
-    pub(super) fn redirected(
+    /// Where a response redirects to, if that is to be followed, and whether method and body stay. 307 and 308 repeat
+    /// the request; 301, 302 and 303 turn its method into GET as the rules say.
+    fn redirect<'r>(
         &self,
-        response: &Incoming,
+        response: &'r Incoming,
         request: &Request,
-    ) -> Option<Result<Box<Hop<'static>>, String>> {
+        rules: &RedirectRules,
+    ) -> Option<(Cow<'r, str>, bool)> {
+        let post = self.method == Method::POST;
+        let all = rules.rewrites == RedirectRewrites::All;
         let repeats = match response.status {
-            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER => false,
+            StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => !(all || post),
+            StatusCode::SEE_OTHER => false,
             StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
             _ => return None,
         };
         if request.wants_redirect(response.status.as_u16()) {
             return None;
         }
-        let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
-        Some(join(&self.destination, location).map(|destination| self.to(destination, repeats)))
+        Some((text::of_url(response.headers.get(header::LOCATION)?), repeats))
+    }
+
+    /// Whether a response redirects.
+    pub(super) fn is_redirected(
+        &self,
+        response: &Incoming,
+        request: &Request,
+        rules: &RedirectRules,
+    ) -> bool {
+        self.redirect(response, request, rules).is_some()
+    }
+
+    /// What follows a redirect.
+    pub(super) fn redirected(
+        &self,
+        response: &Incoming,
+        request: &Request,
+        rules: &RedirectRules,
+    ) -> Option<Result<Box<Hop<'static>>, String>> {
+        let (location, repeats) = self.redirect(response, request, rules)?;
+        Some(join(&self.destination, &location).map(|destination| self.to(destination, repeats)))
     }
 
     fn to(&self, destination: Destination, repeats: bool) -> Box<Hop<'static>> {
         let mut headers = HeaderMap::clone(&self.headers);
-        headers.insert(header::HOST, destination.origin.header.clone());
         let mut cookies = self.cookies.clone();
-        if destination.origin != self.destination.origin {
-            // Credentials are for the server they were written for.
+        let leaves = destination.origin != self.destination.origin;
+        if leaves {
+            // What was written for one server is for that one: its name, and the user's credentials.
+            headers.insert(header::HOST, destination.origin.header.clone());
             headers.remove(header::AUTHORIZATION);
             headers.remove(header::COOKIE);
             cookies.clear();
         }
         // The answer to a challenge holds for one target.
-        if self.challenged {
+        if self.challenges > 0 {
             headers.remove(header::AUTHORIZATION);
+        }
+        if let Some(login) = &destination.login {
+            headers.insert(header::AUTHORIZATION, login.clone());
         }
         let (mut method, mut body) = (self.method.clone(), self.body.clone());
         if !repeats {
@@ -70,23 +108,30 @@ impl Hop<'_> {
         }
         let destination = Cow::Owned(destination);
         let headers = Cow::Owned(headers);
-        Box::new(Hop { method, destination, headers, body, cookies, challenged: false })
+        let abroad = self.abroad || leaves;
+        Box::new(Hop { method, destination, headers, body, cookies, challenges: 0, abroad })
     }
 
-    /// The same message with an answer to the server's challenge, if there is one and there was none yet.
+    /// The same message with an answer to the server's challenge, if there is one and it was not answered yet. One that
+    /// says that only its nonce was too old is answered once more (RFC 7616 §3.3).
     pub(super) fn answering(
         &self,
         response: &Incoming,
         request: &Request,
         variables: &mut Variables,
     ) -> Option<Box<Hop<'static>>> {
-        if response.status != StatusCode::UNAUTHORIZED || self.challenged {
+        // Nobody but the server that they were written for is told of the credentials.
+        if response.status != StatusCode::UNAUTHORIZED || self.abroad || self.challenges >= MOST_CHALLENGES {
             return None;
         }
         let identity = request.auth.as_ref()?.identity(&self.destination, variables)?;
-        let target = self.destination.target.to_string();
-        let method = self.method.as_str();
-        let answer = digest::answer(&response.headers, &identity, method, &target, variables.random())?;
+        let asked = Asked {
+            method: self.method.as_str(),
+            target: self.destination.target.to_string(),
+            body: &self.body,
+            only_stale: self.challenges > 0,
+        };
+        let answer = digest::answer(&response.headers, &identity, &asked)?;
         let mut headers = HeaderMap::clone(&self.headers);
         headers.insert(header::AUTHORIZATION, answer);
         Some(Box::new(Hop {
@@ -95,7 +140,8 @@ impl Hop<'_> {
             headers: Cow::Owned(headers),
             body: self.body.clone(),
             cookies: self.cookies.clone(),
-            challenged: true,
+            challenges: self.challenges + 1,
+            abroad: self.abroad,
         }))
     }
 }

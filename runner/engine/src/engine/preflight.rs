@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 
 use http::Uri;
 use tokio::net::{TcpStream, lookup_host};
-use upsurge_core::http::{Forbidden, Reach};
+use upsurge_core::http::{Forbidden, Reach, without_login};
 use upsurge_crds::{names::reasons, v1alpha1::LoadTestSpec};
 use upsurge_http::origin::Origin;
 
@@ -28,12 +28,13 @@ pub struct Unready {
 /// # Errors
 /// `InvalidSpec`, `PolicyViolation`, `TargetUnresolved` or `TargetUnreachable`, with what to do.
 pub async fn preflight(test: &LoadTestSpec, reach: &Reach) -> Result<(), Unready> {
-    let url = &test.target.base_url;
+    let url = without_login(&test.target.base_url);
     let invalid = |error: String| Unready {
         reason: reasons::INVALID_SPEC,
         message: format!("spec.target.baseUrl: {url:?}: {error}"),
     };
-    let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
+    let uri: Uri =
+        test.target.base_url.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
     let origin = Origin::of(&uri).map_err(|error| invalid(error.to_string()))?;
     let settings = upsurge_core::http::compile(test);
     let settings = settings.map_err(|errors| Unready {

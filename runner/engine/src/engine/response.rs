@@ -12,7 +12,7 @@ use upsurge_core::{
     scenario::{Capture, Expectation, Matcher, Subject},
 };
 use upsurge_crds::v1alpha1::MatchChoice;
-use upsurge_http::message::Incoming;
+use upsurge_http::{charset, message::Incoming, text};
 
 use self::{found::Found, json::Json};
 use super::user::User;
@@ -22,6 +22,8 @@ use crate::program::Request;
 pub(crate) struct Seen<'a> {
     request: &'a Request,
     response: Option<&'a Incoming>,
+    /// The body in UTF-8.
+    body: Cow<'a, [u8]>,
     json: Json,
     /// The body as HTML, once somebody looks at it.
     html: OnceCell<Document>,
@@ -31,8 +33,9 @@ pub(crate) struct Seen<'a> {
 impl<'a> Seen<'a> {
     /// Looks at the response to a request, or at none.
     pub(crate) fn new(request: &'a Request, response: Option<&'a Incoming>, duration: Duration) -> Self {
-        let json = response.map_or(Json::None, |response| Json::of(&response.body, request));
-        Self { request, response, json, html: OnceCell::new(), duration }
+        let body = response.map(|response| charset::in_utf8(&response.headers, &response.body));
+        let json = body.as_ref().map_or(Json::None, |body| Json::of(body, request));
+        Self { request, response, body: body.unwrap_or_default(), json, html: OnceCell::new(), duration }
     }
 
     /// Whether an expectation holds. None holds of a response that never came, nor does its contrary.
@@ -51,8 +54,8 @@ impl<'a> Seen<'a> {
                 let found = self.first(of, response, user);
                 wanted.iter().all(|wanted| found::is(found.as_ref(), wanted, &mut user.variables))
             }
-            Matcher::BodyContains(text) => memchr::memmem::find(&response.body, text.as_bytes()).is_some(),
-            Matcher::BodyMatches(regex) => regex.is_match(&String::from_utf8_lossy(&response.body)),
+            Matcher::BodyContains(text) => memchr::memmem::find(&self.body, text.as_bytes()).is_some(),
+            Matcher::BodyMatches(regex) => regex.is_match(&String::from_utf8_lossy(&self.body)),
             Matcher::ResponseTime(limit) => self.duration <= *limit,
             Matcher::Condition(expression) => expression.evaluate(&user.variables).unwrap_or(false),
         }
@@ -79,23 +82,21 @@ impl<'a> Seen<'a> {
     fn first<'s>(&'s self, subject: &'s Subject, response: &'s Incoming, user: &User) -> Option<Found<'s>> {
         match subject {
             Subject::JsonPath(path) => self.json.first(path, self.request).map(Found::Json),
-            Subject::Header(name) => {
-                header_text(&response.headers, name).map(|text| Found::Text(text.into()))
-            }
+            Subject::Header(name) => response.headers.get(name).map(text::of).map(Found::Text),
             Subject::Regex(regex) => {
-                let text = String::from_utf8_lossy(&response.body);
+                let text = String::from_utf8_lossy(&self.body);
                 let found = regex.captures(&text)?;
                 Some(Found::Text(Cow::Owned(group(&found)?.to_owned())))
             }
             Subject::Selector { selector, attribute } => {
-                self.selected(selector, attribute.as_deref(), response).next().map(Found::Text)
+                self.selected(selector, attribute.as_deref()).next().map(Found::Text)
             }
             Subject::Cookie(name) => {
-                let set = cookie_set(&response.headers, name).map(Cow::Borrowed);
-                set.or_else(|| user.cookies.get(name).map(Cow::Owned)).map(Found::Text)
+                let set = cookie_set(&response.headers, name);
+                set.or_else(|| user.cookies.get(name)).map(|value| Found::Text(value.into()))
             }
             Subject::Status => Some(Found::Own(response.status.as_u16().into())),
-            Subject::Body => Some(Found::Text(String::from_utf8_lossy(&response.body))),
+            Subject::Body => Some(Found::Text(String::from_utf8_lossy(&self.body))),
             Subject::ResponseTime => Some(Found::Own((self.duration.as_secs_f64() * 1_000.0).into())),
         }
     }
@@ -105,15 +106,14 @@ impl<'a> Seen<'a> {
         match subject {
             Subject::JsonPath(path) => self.json.all(path, self.request).into_iter().cloned().collect(),
             Subject::Header(name) => {
-                let values = response.headers.get_all(name).iter();
-                values.filter_map(|value| value.to_str().ok()).map(Value::from).collect()
+                response.headers.get_all(name).iter().map(text::of).map(Value::from).collect()
             }
             Subject::Regex(regex) => {
-                let text = String::from_utf8_lossy(&response.body);
+                let text = String::from_utf8_lossy(&self.body);
                 regex.captures_iter(&text).filter_map(|found| group(&found).map(Value::from)).collect()
             }
             Subject::Selector { selector, attribute } => {
-                self.selected(selector, attribute.as_deref(), response).map(Value::from).collect()
+                self.selected(selector, attribute.as_deref()).map(Value::from).collect()
             }
             Subject::Cookie(_) | Subject::Status | Subject::Body | Subject::ResponseTime => {
                 self.first(subject, response, user).map(Found::into_value).into_iter().collect()
@@ -126,9 +126,8 @@ impl<'a> Seen<'a> {
         &'s self,
         selector: &'s Selector,
         attribute: Option<&'s str>,
-        response: &Incoming,
     ) -> impl Iterator<Item = Cow<'s, str>> {
-        let document = self.html.get_or_init(|| Document::parse(&response.body));
+        let document = self.html.get_or_init(|| Document::parse(&self.body));
         let value = move |element: Element<'s>| match attribute {
             Some(name) => element.attribute(name).map(Cow::Borrowed),
             None => Some(Cow::Owned(element.text())),
@@ -143,20 +142,16 @@ fn group<'t>(found: &regex::Captures<'t>) -> Option<&'t str> {
 }
 
 fn media_type(headers: &HeaderMap) -> Option<String> {
-    let text = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let text = text::of(headers.get(header::CONTENT_TYPE)?);
     text.split(';').next().map(|media_type| media_type.trim().to_ascii_lowercase())
 }
 
-fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
 /// The value that a response gives a cookie. One that is made empty is taken away.
-fn cookie_set<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    let set = headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+fn cookie_set(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let set = headers.get_all(header::SET_COOKIE).iter().map(text::of);
     let named = set.filter_map(|text| {
         let (name, value) = text.split(';').next()?.split_once('=')?;
-        (name.trim() == wanted).then(|| value.trim())
+        (name.trim() == wanted).then(|| value.trim().to_owned())
     });
     // Of two, browsers keep the last.
     named.fold(None, |_, value| Some(value)).filter(|value| !value.is_empty())

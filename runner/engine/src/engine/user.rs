@@ -9,7 +9,7 @@ use upsurge_core::{
     scenario::{FIRST_DATA_SLOT, ITERATION_SLOT, LOOP_COUNT_SLOT, SCENARIO_SLOT, USER_SLOT},
     template::Scope,
 };
-use upsurge_http::client::Connections;
+use upsurge_http::{client::Connections, text};
 use url::Url;
 
 use super::{
@@ -258,24 +258,32 @@ impl Cookies {
         Self(self.0.as_ref().map(|store| Rc::new(RefCell::new(store.borrow().clone()))))
     }
 
-    /// Adds the cookies that belong to a request, and `own` ones, which win over those of the same name,
-    /// unless the test writes the header itself.
+    /// Adds the cookies that belong to a request, and `own` ones. Of the same name, those win that the test wrote into
+    /// the header itself, and then its own.
     pub(crate) fn add_to(
         &self,
         headers: &mut Cow<'_, HeaderMap>,
         destination: &Destination,
         own: &[(String, String)],
     ) {
-        if (self.0.is_none() && own.is_empty()) || headers.contains_key(header::COOKIE) {
+        if self.0.is_none() && own.is_empty() {
             return;
         }
-        let mut pairs: Vec<String> = own.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let written: Vec<String> =
+            headers.get_all(header::COOKIE).iter().map(text::of).map(String::from).collect();
+        let is_written = |name: &str| {
+            let mut pairs = written.iter().flat_map(|value| value.split(';'));
+            pairs.any(|pair| pair.split('=').next().is_some_and(|known| known.trim() == name))
+        };
+        let own = || own.iter().filter(|(name, _)| !is_written(name));
+        let mut pairs = written.clone();
+        pairs.extend(own().map(|(name, value)| format!("{name}={value}")));
         if let Some(store) = &self.0
             && let Some(url) = url_of(destination)
         {
             let store = store.borrow();
             let kept = store.get_request_values(&url);
-            let kept = kept.filter(|(name, _)| own.iter().all(|(known, _)| known != name));
+            let kept = kept.filter(|(name, _)| !is_written(name) && own().all(|(known, _)| known != name));
             pairs.extend(kept.map(|(name, value)| format!("{name}={value}")));
         }
         if !pairs.is_empty()
@@ -300,8 +308,8 @@ impl Cookies {
         }
         let Some(url) = url_of(destination) else { return };
         let mut store = self.0.get_or_insert_default().borrow_mut();
-        for cookie in headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
-            if let Err(error) = store.parse(cookie, &url) {
+        for cookie in headers.get_all(header::SET_COOKIE).iter().map(text::of) {
+            if let Err(error) = store.parse(&cookie, &url) {
                 tracing::debug!(%error, "cookie was not kept");
             }
         }

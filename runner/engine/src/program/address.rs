@@ -2,9 +2,13 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use http::{Uri, uri::PathAndQuery};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use upsurge_core::template::{Scope, Template};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderValue, Uri, uri::PathAndQuery};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use upsurge_core::{
+    http::without_login,
+    template::{Scope, Template},
+};
 use upsurge_http::origin::Origin;
 
 use super::{
@@ -32,6 +36,8 @@ pub(crate) struct Base {
     pub(crate) origin: Arc<Origin>,
     /// Its path without the slash at the end.
     prefix: String,
+    /// What `USER:PASSWORD@` before its host stands for.
+    login: Option<HeaderValue>,
 }
 
 /// A server and what is asked of it.
@@ -41,6 +47,8 @@ pub(crate) struct Destination {
     pub(crate) origin: Arc<Origin>,
     /// Path and query.
     pub(crate) target: Uri,
+    /// What `USER:PASSWORD@` before the host stands for.
+    pub(crate) login: Option<HeaderValue>,
 }
 
 /// Where a request goes.
@@ -64,7 +72,7 @@ impl Base {
     pub(super) fn parse(url: &str) -> Result<Self, String> {
         let destination = whole(url)?;
         let prefix = destination.target.path().trim_end_matches('/').to_owned();
-        Ok(Self { origin: destination.origin, prefix })
+        Ok(Self { origin: destination.origin, prefix, login: destination.login })
     }
 
     fn resolve(&self, text: &str) -> Result<Destination, String> {
@@ -76,7 +84,7 @@ impl Base {
             } else {
                 destination.origin
             };
-            return Ok(Destination { origin, target: destination.target });
+            return Ok(Destination { origin, ..destination });
         }
         let separator =
             if text.starts_with('/') || text.starts_with('?') || text.is_empty() { "" } else { "/" };
@@ -85,7 +93,7 @@ impl Base {
         } else {
             target(&format!("{}{separator}{text}", self.prefix))?
         };
-        Ok(Destination { origin: Arc::clone(&self.origin), target })
+        Ok(Destination { origin: Arc::clone(&self.origin), target, login: self.login.clone() })
     }
 }
 
@@ -134,11 +142,20 @@ impl Address {
 pub(crate) fn join(from: &Destination, location: &str) -> Result<Destination, String> {
     let here = format!("{}{}", from.origin.url(), from.target);
     let url = url::Url::parse(&here).and_then(|url| url.join(location));
-    let mut url = url.map_err(|error| format!("can't follow a redirect to {location:?}: {error}"))?;
+    // What follows the path may be a token of the user's: it is not repeated.
+    let mut url =
+        url.map_err(|error| format!("can't follow a redirect to {:?}: {error}", shown(location)))?;
     url.set_fragment(None);
     let there = whole(url.as_str())?;
     let origin = if *there.origin == *from.origin { Arc::clone(&from.origin) } else { there.origin };
-    Ok(Destination { origin, target: there.target })
+    Ok(Destination { origin, ..there })
+}
+
+/// A URL as messages show it: without what may be secret.
+fn shown(url: &str) -> String {
+    let path = url.find(['?', '#']).map_or(url, |end| url.get(..end).unwrap_or_default());
+    let rest = if path.len() < url.len() { "?…" } else { "" };
+    format!("{}{rest}", without_login(path))
 }
 
 fn is_whole(url: &str) -> bool {
@@ -150,10 +167,23 @@ fn is_whole(url: &str) -> bool {
 
 fn whole(url: &str) -> Result<Destination, String> {
     let encoded = utf8_percent_encode(url, FORBIDDEN).to_string();
-    let uri: Uri = encoded.parse().map_err(|error| format!("{url:?} is not a URL: {error}"))?;
+    let uri: Uri = encoded.parse().map_err(|error| format!("{:?} is not a URL: {error}", shown(url)))?;
     let origin = Origin::of(&uri).map_err(|error| error.to_string())?;
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    Ok(Destination { origin: Arc::new(origin), target: target(path)? })
+    let login = uri.authority().and_then(|authority| login(authority.as_str()));
+    Ok(Destination { origin: Arc::new(origin), target: target(path)?, login })
+}
+
+/// The `Authorization` header that `USER:PASSWORD@` in front of a host stands for, as in curl and k6.
+fn login(authority: &str) -> Option<HeaderValue> {
+    let (login, _) = authority.rsplit_once('@')?;
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    let mut pair: Vec<u8> = percent_decode_str(user).collect();
+    pair.push(b':');
+    pair.extend(percent_decode_str(password));
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn target(text: &str) -> Result<Uri, String> {
@@ -161,5 +191,5 @@ fn target(text: &str) -> Result<Uri, String> {
     let mut encoded = String::with_capacity(slash.len() + text.len());
     encoded.push_str(slash);
     encoded.extend(utf8_percent_encode(text, FORBIDDEN));
-    Uri::try_from(encoded).map_err(|error| format!("{text:?} can't be the path of a URL: {error}"))
+    Uri::try_from(encoded).map_err(|error| format!("{:?} can't be the path of a URL: {error}", shown(text)))
 }

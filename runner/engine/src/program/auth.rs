@@ -89,14 +89,17 @@ impl Auth {
     /// Who answers when the server of that place challenges.
     pub(crate) fn identity(&self, destination: &Destination, scope: &mut dyn Scope) -> Option<Identity> {
         match &self.credentials {
-            Credentials::Digest(username, password) if self.is_for(destination) => {
-                Some(Identity { username: username.render(scope), password: password.render(scope) })
-            }
+            Credentials::Digest(username, password) if self.is_for(destination) => Some(Identity {
+                username: username.render(scope),
+                password: password.render(scope),
+                client_nonce: scope.random(),
+            }),
             _ => None,
         }
     }
 
-    fn is_for(&self, destination: &Destination) -> bool {
+    /// Whether requests to a place carry these credentials, or could be asked for them.
+    pub(crate) fn is_for(&self, destination: &Destination) -> bool {
         self.only_for
             .as_ref()
             .is_none_or(|origin| Arc::ptr_eq(origin, &destination.origin) || **origin == *destination.origin)

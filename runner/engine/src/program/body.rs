@@ -62,6 +62,8 @@ pub(crate) enum Part {
     Text(String),
     /// A value, as JSON.
     Json(Template),
+    /// A text, as JSON.
+    JsonText(Template),
     /// A text as it is.
     Plain(Template),
     /// A text, percent-encoded.
@@ -179,7 +181,7 @@ impl Part {
     fn usual_length(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Json(template) => template.usual_length() + 2,
+            Self::Json(template) | Self::JsonText(template) => template.usual_length() + 2,
             Self::Plain(template) | Self::Encoded(template) | Self::Quoted(template) => {
                 template.usual_length()
             }
@@ -191,6 +193,9 @@ impl Part {
         match self {
             Self::Text(literal) => text.push_str(literal),
             Self::Json(template) => text.push_str(&template.value(scope).to_string()),
+            Self::JsonText(template) => {
+                text.push_str(&serde_json::Value::from(template.render(scope)).to_string());
+            }
             Self::Plain(template) => template.render_into(scope, text),
             Self::Encoded(template) => {
                 text.extend(utf8_percent_encode(&template.render(scope), UNRESERVED));
@@ -226,7 +231,10 @@ fn json_parts(json: &JsonTemplate, secrets: &BTreeMap<String, String>, parts: &m
         JsonTemplate::Object(fields) => {
             for (index, (name, value)) in fields.iter().enumerate() {
                 let opening = if index == 0 { "{" } else { "," };
-                text(format!("{opening}{}:", serde_json::Value::from(name.as_str())), parts);
+                text(opening.into(), parts);
+                // A name is text, whatever the value of its only place is.
+                parts.push(Part::JsonText(fold(name, secrets)));
+                text(":".into(), parts);
                 json_parts(value, secrets, parts);
             }
             text(if fields.is_empty() { "{}" } else { "}" }.into(), parts);
@@ -241,7 +249,9 @@ fn joined(parts: Vec<Part>) -> Vec<Part> {
         let literal = match &part {
             Part::Text(text) => Some(text.clone()),
             Part::Plain(template) => template.literal().map(str::to_owned),
-            Part::Json(template) => template.literal().map(|text| serde_json::Value::from(text).to_string()),
+            Part::Json(template) | Part::JsonText(template) => {
+                template.literal().map(|text| serde_json::Value::from(text).to_string())
+            }
             Part::Encoded(template) => {
                 template.literal().map(|text| utf8_percent_encode(text, UNRESERVED).to_string())
             }

@@ -140,6 +140,7 @@ fn compile(
             captured: Vec::new(),
             keep_cookies: sources.valid.http.keep_cookies,
             close_after_iteration: sources.valid.http.connections.close_after_iteration,
+            secrets: sources.secrets.values().cloned().collect(),
         },
     };
     for (index, scenario) in scenarios.iter().enumerate() {

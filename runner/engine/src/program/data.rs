@@ -2,6 +2,8 @@
 
 mod table;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use upsurge_core::{
     scenario::{DataSet, RowCount, Rows},
@@ -78,6 +80,12 @@ fn csv_rows(
         }
     };
     check_columns(used, columns.iter().map(String::as_str))?;
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = columns.iter().find(|name| !seen.insert(*name)) {
+        return Err(format!(
+            "there are two columns {twice:?}, and a row has one value of a name: rename one of them"
+        ));
+    }
     let mut rows = Vec::new();
     for record in reader.records() {
         // The library's words name the line.

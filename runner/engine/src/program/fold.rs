@@ -58,7 +58,7 @@ pub(super) fn fold_json(json: &JsonTemplate, secrets: &BTreeMap<String, String>)
             JsonTemplate::Array(items.iter().map(|item| fold_json(item, secrets)).collect())
         }
         JsonTemplate::Object(fields) => JsonTemplate::Object(
-            fields.iter().map(|(name, value)| (name.clone(), fold_json(value, secrets))).collect(),
+            fields.iter().map(|(name, value)| (fold(name, secrets), fold_json(value, secrets))).collect(),
         ),
     }
 }

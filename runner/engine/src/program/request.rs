@@ -104,7 +104,7 @@ impl Request {
     ) -> Result<Self, String> {
         let Common { base, secrets, files } = *common;
         let (mut headers, changing_headers) = split_headers(&request.headers, secrets)?;
-        let address = Address::compile(base, &request.url, &request.query, secrets)?;
+        let mut address = Address::compile(base, &request.url, &request.query, secrets)?;
         let mut auth = None;
         if let Some(credentials) = &request.auth {
             let compiled = Auth::compile(credentials, &base.origin, secrets)?;
@@ -112,6 +112,13 @@ impl Request {
                 Some(value) => drop(headers.insert(header::AUTHORIZATION, value.clone())),
                 None => auth = Some(Box::new(compiled)),
             }
+        }
+        // What a URL always says need not be looked at each time. Credentials that are written as such win over it.
+        if let Address::Fixed(destination) = &mut address
+            && auth.as_ref().is_none_or(|auth| !auth.is_for(destination))
+            && let Some(login) = destination.login.take()
+        {
+            headers.entry(header::AUTHORIZATION).or_insert(login);
         }
         let fold_cookie = |(name, value): &(String, Template)| (name.clone(), fold(value, secrets));
         let expectations = request.expect.iter().map(|expectation| reveal(expectation, secrets)).collect();
@@ -164,7 +171,7 @@ impl Request {
         destination: &Destination,
         scope: &mut dyn Scope,
     ) -> Result<Cow<'_, HeaderMap>, String> {
-        if self.fixed_headers {
+        if self.fixed_headers && destination.login.is_none() {
             return Ok(Cow::Borrowed(&self.headers));
         }
         let mut headers = self.headers.clone();
@@ -179,6 +186,11 @@ impl Request {
             && let Some(value) = auth.header(destination, scope)?
         {
             headers.insert(header::AUTHORIZATION, value);
+        }
+        if let Some(login) = &destination.login
+            && self.auth.as_ref().is_none_or(|auth| !auth.is_for(destination))
+        {
+            headers.entry(header::AUTHORIZATION).or_insert_with(|| login.clone());
         }
         headers.entry(header::HOST).or_insert_with(|| destination.origin.header.clone());
         Ok(Cow::Owned(headers))

@@ -181,6 +181,8 @@ pub(super) struct RequestSeries {
     statuses: Vec<StatusSeries>,
     sent: u64,
     received: u64,
+    /// How often they were sent again.
+    resent: u64,
     errors: [u64; ErrorKind::COUNT],
     /// Passes and all of each check.
     checks: Vec<(u64, u64)>,
@@ -192,6 +194,7 @@ impl RequestSeries {
     pub(super) fn record(&mut self, sample: &Sample<'_>) {
         self.sent += sample.traffic.0;
         self.received += sample.traffic.1;
+        self.resent += u64::from(sample.timings.resent);
         if let Some(kind) = sample.error {
             self.errors[kind as usize] += 1;
         }
@@ -235,7 +238,7 @@ impl RequestSeries {
     }
 
     pub(super) fn clear(&mut self) {
-        (self.sent, self.received) = (0, 0);
+        (self.sent, self.received, self.resent) = (0, 0, 0);
         self.errors = [0; ErrorKind::COUNT];
         self.checks.fill((0, 0));
         self.interrupted.clear();
@@ -250,6 +253,9 @@ impl RequestSeries {
         }
         metrics.add(key(names::DATA_SENT, tags), &Sink::Counter(self.sent as f64));
         metrics.add(key(names::DATA_RECEIVED, tags), &Sink::Counter(self.received as f64));
+        if self.resent > 0 {
+            metrics.add(key(names::HTTP_REQ_RESENT, tags), &Sink::Counter(self.resent as f64));
+        }
         let mut tags = tags.clone();
         tags.method = Some(request.method.as_str().to_owned());
         if !self.interrupted.is_empty() {

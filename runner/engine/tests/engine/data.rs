@@ -188,6 +188,7 @@ fn wrong_rows_are_found_before_the_load() {
     assert!(wrong("name\na\n").starts_with("spec.data[0]: there is no column \"id\""));
     assert!(wrong("id,name\n1,2\n3\n").contains("line: 3"), "{}", wrong("id,name\n1,2\n3\n"));
     assert_eq!(wrong("id\n"), "spec.data[0]: there are no rows");
+    assert!(wrong("id,name, id\n1,2,3\n").starts_with("spec.data[0]: there are two columns \"id\""));
 }
 
 #[test]

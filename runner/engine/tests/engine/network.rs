@@ -53,6 +53,22 @@ fn servers_are_believed_by_authorities_of_the_test() {
 }
 
 #[test]
+fn a_certificate_that_is_its_own_authority_is_believed_when_the_test_names_it() {
+    // As openssl req -x509 makes it: an authority, for a host.
+    let own = Authority::of_host("localhost");
+    let (server, url) = https(own.itself(&["http/1.1"]));
+    works(&url, json!({"tls": {"ca": {"text": own.pem()}}}));
+    fails(&url, json!({}), "tls unknown authority");
+    fails(
+        &url,
+        json!({"tls": {"ca": {"text": Authority::of_host("localhost").pem()}}}),
+        "tls unknown authority",
+    );
+    let by_address = format!("https://127.0.0.1:{}", server.address.port());
+    fails(&by_address, json!({"tls": {"ca": {"text": own.pem()}}}), "tls wrong host");
+}
+
+#[test]
 fn servers_that_ask_get_the_certificate_that_is_meant_for_them() {
     let authority = Authority::new();
     let (_server, url) = https(authority.server("localhost", &["http/1.1"], &[&TLS12], true));
@@ -99,6 +115,11 @@ fn what_is_no_certificate_is_found_before_the_load() {
         (
             json!({"clientCertificates": [{"cert": {"text": Authority::new().pem()}, "key": {"text": "rubbish"}}]}),
             "spec.http.tls.clientCertificates[0].key: not a private key in PEM",
+        ),
+        (
+            json!({"clientCertificates": [{"cert": {"text": Authority::new().pem()},
+                "key": {"text": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"}}]}),
+            "spec.http.tls.clientCertificates[0].key: the key is encrypted",
         ),
     ] {
         let mut test = spec("https://localhost:1", times(1), json!([{"request": {"url": "/"}}]));

@@ -22,13 +22,32 @@ pub struct Issued {
 
 impl Authority {
     pub fn new() -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        Self::with_names(Vec::new())
+    }
+
+    /// One that is a server itself.
+    pub fn of_host(name: &str) -> Self {
+        Self::with_names(vec![name.to_owned()])
+    }
+
+    fn with_names(names: Vec<String>) -> Self {
+        let mut params = CertificateParams::new(names).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// What a server needs that shows the authority's own certificate.
+    pub fn itself(&self, protocols: &[&str]) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::try_from(self.0.key().serialize_der()).unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let mut config = builder.with_single_cert(vec![self.0.der().clone()], key).unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+        Arc::new(config)
     }
 
     /// A certificate for a server or a client of that name.

@@ -73,7 +73,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
         keep: Keep<'a>,
         timings: &'a mut Timings,
     ) -> Self {
-        connection.reusable = false;
+        (connection.reusable, connection.heard) = (false, false);
         let (sending, partial) = (Sending::Nothing, Vec::new());
         Self { connection, message, keep, timings, sending, closes: false, partial, receiving: None }
     }
@@ -144,6 +144,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
 
     /// Takes in what was read.
     fn receive(&mut self, bytes: &[u8]) -> Result<Option<Incoming>, H1Error> {
+        self.connection.heard = true;
         if self.receiving.is_some() {
             let done = self.receive_body(bytes);
             if let Ok(Some(_)) = done {
@@ -151,10 +152,10 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
             }
             return done;
         }
-        let (method, wanted) = (self.message.method, self.keep.headers);
+        let (method, keep) = (self.message.method, self.keep);
         let mut skipped = 0;
         if self.partial.is_empty() {
-            match head::parse(bytes, method, wanted, &mut skipped)? {
+            match head::parse(bytes, method, keep, &mut skipped)? {
                 Some(head) => {
                     let at = skipped + head.length;
                     self.begin_body(head);
@@ -165,7 +166,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
             return Ok(None);
         }
         self.partial.extend_from_slice(bytes);
-        let Some(head) = head::parse(&self.partial, method, wanted, &mut skipped)? else {
+        let Some(head) = head::parse(&self.partial, method, keep, &mut skipped)? else {
             self.partial.drain(..skipped);
             return Ok(None);
         };

@@ -8,14 +8,17 @@ use std::mem::MaybeUninit;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{body::Rest, chunked::Chunked, error::H1Error};
-use crate::message::KeptHeaders;
+use crate::{
+    charset,
+    message::{Keep, KeptHeaders},
+};
 
-/// Most headers of a response.
-const MOST_HEADERS: usize = 100;
+/// Headers of a response that there is room for on the stack.
+const USUAL_HEADERS: usize = 100;
 /// Longest body that a `Content-Length` can announce; more is no length but a mistake.
 const LONGEST_BODY: u64 = u64::MAX - 2;
 /// Most bytes of a head.
-pub(super) const HEAD_LIMIT: usize = 8192 + 4096 * MOST_HEADERS;
+pub(super) const HEAD_LIMIT: usize = 8192 + 4096 * USUAL_HEADERS;
 
 /// A head that is complete.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ enum ContentLength {
 pub(super) fn parse(
     bytes: &[u8],
     method: &Method,
-    wanted: &[HeaderName],
+    keep: Keep<'_>,
     skipped: &mut usize,
 ) -> Result<Option<Head>, H1Error> {
     loop {
@@ -61,7 +64,7 @@ pub(super) fn parse(
         if rest.is_empty() {
             return Ok(None);
         }
-        let Some(head) = parse_one(rest, method, wanted)? else {
+        let Some(head) = parse_one(rest, method, keep)? else {
             return if rest.len() < HEAD_LIMIT {
                 Ok(None)
             } else {
@@ -76,14 +79,28 @@ pub(super) fn parse(
     }
 }
 
-fn parse_one(bytes: &[u8], method: &Method, wanted: &[HeaderName]) -> Result<Option<Head>, H1Error> {
-    let mut room = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+fn parse_one(bytes: &[u8], method: &Method, keep: Keep<'_>) -> Result<Option<Head>, H1Error> {
+    let mut room = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
+    match parse_into(bytes, method, keep, &mut room) {
+        Err(H1Error::Head(httparse::Error::TooManyHeaders)) => {
+            // Each takes a line. How long all of them are is limited.
+            let lines = memchr::memchr_iter(b'\n', bytes).count();
+            let mut room = vec![MaybeUninit::uninit(); lines];
+            parse_into(bytes, method, keep, &mut room)
+        }
+        result => result,
+    }
+}
+
+fn parse_into<'b>(
+    bytes: &'b [u8],
+    method: &Method,
+    keep: Keep<'_>,
+    room: &mut [MaybeUninit<httparse::Header<'b>>],
+) -> Result<Option<Head>, H1Error> {
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        bytes,
-        &mut room,
-    )?;
+    let parsed =
+        httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, room)?;
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
     let code = response.code.unwrap_or_default();
     let status = StatusCode::from_u16(code).map_err(|_| H1Error::Status(code))?;
@@ -91,7 +108,7 @@ fn parse_one(bytes: &[u8], method: &Method, wanted: &[HeaderName]) -> Result<Opt
     let mut framing = Framing::default();
     for header in &*response.headers {
         framing.heed(header.name, header.value);
-        if is_heeded(header.name, status) || is_wanted(header.name, wanted) {
+        if is_heeded(header, status, keep) || is_wanted(header.name, keep.headers) {
             let wrong = || H1Error::Header(header.name.to_owned());
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| wrong())?;
             let value = HeaderValue::from_bytes(header.value).map_err(|_| wrong())?;
@@ -106,10 +123,16 @@ fn parse_one(bytes: &[u8], method: &Method, wanted: &[HeaderName]) -> Result<Opt
     Ok(Some(Head { status, headers, rest, keep_alive, length }))
 }
 
-fn is_heeded(name: &str, status: StatusCode) -> bool {
+fn is_heeded(header: &httparse::Header<'_>, status: StatusCode, keep: Keep<'_>) -> bool {
+    let name = header.name;
     match name.len() {
         8 => status.is_redirection() && name.eq_ignore_ascii_case("location"),
         10 => name.eq_ignore_ascii_case("set-cookie"),
+        12 => {
+            keep.body.is_some()
+                && name.eq_ignore_ascii_case("content-type")
+                && charset::is_named(header.value)
+        }
         16 => {
             name.eq_ignore_ascii_case("content-encoding")
                 || (status == StatusCode::UNAUTHORIZED && name.eq_ignore_ascii_case("www-authenticate"))

@@ -13,7 +13,7 @@ use upsurge_core::http as settings;
 use upsurge_crds::v1alpha1::{FileSource, HttpVersion};
 use upsurge_system::files::Files;
 
-use super::{AcceptAnything, roots};
+use super::{AcceptAnything, roots, verify::Trusting};
 use crate::setup::SetupError;
 
 /// Certificates, versions and ciphers, for all cores.
@@ -73,7 +73,7 @@ impl Tls {
             let field = format!("{field}.key");
             let bytes = files.read(&certificate.key).map_err(|error| wrong(&field, error))?;
             let key = PrivateKeyDer::from_pem_slice(&bytes)
-                .map_err(|error| wrong(&field, format!("not a private key in PEM: {error}")))?;
+                .map_err(|error| wrong(&field, no_key(&bytes, &error)))?;
             identities.push(Identity { chain, key, domains: certificate.domains.clone() });
         }
         let server_name = settings
@@ -120,7 +120,9 @@ impl Tls {
             let verifier = Arc::new(AcceptAnything { provider: Arc::clone(&self.provider) });
             builder.dangerous().with_custom_certificate_verifier(verifier)
         } else {
-            builder.with_root_certificates(Arc::clone(&self.roots))
+            let verifier = Trusting::new(&self.roots, &self.provider);
+            let verifier = verifier.map_err(|error| rustls::Error::General(error.to_string()))?;
+            builder.dangerous().with_custom_certificate_verifier(verifier)
         };
         let mut config = match identity {
             Some(Identity { chain, key, .. }) => {
@@ -147,6 +149,18 @@ impl Connectors {
         };
         Ok((connector, name))
     }
+}
+
+/// Why there is no private key to be had.
+fn no_key(pem: &[u8], error: &impl std::fmt::Display) -> String {
+    // As PKCS #8 says it, and as OpenSSL did before.
+    let encrypted = [&b"BEGIN ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"];
+    if encrypted.iter().any(|sign| memchr::memmem::find(pem, sign).is_some()) {
+        return "the key is encrypted, and nobody is there to ask for its password: decrypt it, as with \
+                openssl pkey -in KEY -out PLAIN_KEY"
+            .to_owned();
+    }
+    format!("not a private key in PEM: {error}")
 }
 
 fn certificates(

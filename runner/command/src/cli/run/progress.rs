@@ -17,7 +17,7 @@ use upsurge_core::{
 use upsurge_engine::Interval;
 
 use self::{frame::View, history::History};
-use crate::cli::screen;
+use crate::cli::{say, screen};
 
 /// Time between two lines where nothing can be drawn in place.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -85,7 +85,7 @@ impl<'a> Progress<'a> {
         match self.style {
             Style::Live => screen::draw(&view.lines(screen::width())),
             Style::Lines if elapsed.saturating_sub(self.last) >= LINE_INTERVAL => {
-                eprintln!("{}", view.line());
+                say::line(format_args!("{}", view.line()));
                 self.last = elapsed;
             }
             Style::Lines | Style::Quiet => {}
@@ -95,7 +95,7 @@ impl<'a> Progress<'a> {
     /// Says something that stays on the screen.
     pub(super) fn say(&mut self, message: &str) {
         screen::clear();
-        eprintln!("{message}");
+        say::line(format_args!("{message}"));
     }
 }
 

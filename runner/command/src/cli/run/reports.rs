@@ -33,12 +33,21 @@ struct Place {
 
 /// Why a file can't be had.
 #[derive(Debug, thiserror::Error)]
-#[error("can't write to {path} (--{argument}): {source}")]
-pub(super) struct ReportsError {
-    argument: &'static str,
-    path: String,
-    #[source]
-    source: io::Error,
+pub(super) enum ReportsError {
+    /// It can't be written to.
+    #[error("can't write to {path} (--{argument}): {source}")]
+    Write {
+        argument: &'static str,
+        path: String,
+        #[source]
+        source: io::Error,
+    },
+    /// One file for two things, of which the second would write over the first.
+    #[error("--{one} and --{other} write to the same file, {path}: give each its own")]
+    Same { one: &'static str, other: &'static str, path: String },
+    /// Standard output, where the result is shown already.
+    #[error("--{argument} writes to a file, and - is none: {instead}")]
+    StandardOutput { argument: &'static str, instead: &'static str },
 }
 
 impl<'a> Reports<'a> {
@@ -46,13 +55,23 @@ impl<'a> Reports<'a> {
     pub(super) fn open(arguments: &'a SessionArguments) -> Result<Self, ReportsError> {
         let open =
             |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
-        Ok(Self {
+        let reports = Self {
             out: &arguments.out,
             json: arguments.json,
             summary: open("summary", &arguments.summary)?,
             junit: open("junit", &arguments.junit)?,
             csv: open("csv", &arguments.csv)?,
-        })
+        };
+        let places = [("summary", &reports.summary), ("junit", &reports.junit), ("csv", &reports.csv)];
+        let places: Vec<_> =
+            places.iter().filter_map(|(argument, place)| Some((*argument, place.as_ref()?))).collect();
+        for (index, (other, place)) in places.iter().enumerate() {
+            if let Some((one, _)) = places.iter().take(index).find(|(_, known)| known.is(place)) {
+                let path = place.path.display().to_string();
+                return Err(ReportsError::Same { one, other, path });
+            }
+        }
+        Ok(reports)
     }
 
     /// Starts what takes the figures while the load runs.
@@ -93,6 +112,16 @@ impl<'a> Reports<'a> {
 }
 
 impl Place {
+    /// Whether both are one file, whatever its names. What is no plain file takes what both have.
+    fn is(&self, other: &Self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |place: &Self| {
+            let found = place.file.metadata().ok()?;
+            found.is_file().then(|| (found.dev(), found.ino()))
+        };
+        identity(self).is_some_and(|file| Some(file) == identity(other))
+    }
+
     fn fill(mut self, text: &str) -> Option<String> {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.flush());
         written.err().map(|error| format!("can't write to {}: {error}", self.path.display()))
@@ -100,8 +129,16 @@ impl Place {
 }
 
 fn place(argument: &'static str, path: &Path) -> Result<Place, ReportsError> {
+    if path == Path::new("-") {
+        let instead = if argument == "summary" {
+            "--json writes the same to standard output, in place of the text"
+        } else {
+            "name a file, or /dev/stdout"
+        };
+        return Err(ReportsError::StandardOutput { argument, instead });
+    }
     let file = File::create(path).and_then(|file| probe(path, &file).map(|()| file));
-    let wrong = |source| ReportsError { argument, path: path.display().to_string(), source };
+    let wrong = |source| ReportsError::Write { argument, path: path.display().to_string(), source };
     Ok(Place { path: path.into(), file: file.map_err(wrong)? })
 }
 

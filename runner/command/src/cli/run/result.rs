@@ -18,7 +18,11 @@ use upsurge_crds::{
 };
 use upsurge_output::Outcome;
 
-use super::{super::exit, Form, reports::Reports};
+use super::{
+    super::{exit, say},
+    Form,
+    reports::Reports,
+};
 
 /// How the load ended.
 #[derive(Debug)]
@@ -119,21 +123,26 @@ pub(super) fn show(
         warnings: &ended.warnings,
     };
     if !ran {
-        eprintln!("error: {} ({})", outcome.message, outcome.reason);
+        say::line(format_args!("error: {} ({})", outcome.message, outcome.reason));
     }
     if reports.json || !ran {
-        ended.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+        ended.warnings.iter().for_each(|warning| say::line(format_args!("warning: {warning}")));
     }
-    match (reports.json, form) {
-        (true, _) => println!("{:#}", report.k6_summary()),
-        (false, _) if !ran => {}
-        (false, Form::Test) => print!("{}", report.text()),
-        (false, Form::Quick) => print!("{}", report.quick_text()),
-    }
+    let text = match (reports.json, form) {
+        (true, _) => format!("{:#}\n", report.k6_summary()),
+        (false, _) if !ran => String::new(),
+        (false, Form::Test) => report.text(),
+        (false, Form::Quick) => report.quick_text(),
+    };
     let mut whole = true;
+    // Files first: whoever reads the text may go away, or have no room.
     let outputs = ended.outputs.iter().filter_map(complaint);
     for message in reports.write(&report, *started).into_iter().chain(outputs) {
-        eprintln!("error: {message}");
+        say::line(format_args!("error: {message}"));
+        whole = false;
+    }
+    if let Err(error) = say::result(&text) {
+        say::line(format_args!("error: can't write to standard output: {error}"));
         whole = false;
     }
     // What was asked for in writing is missing: that must not go unnoticed, whatever the verdict.
@@ -155,17 +164,19 @@ fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
 fn complaint(outcome: &Outcome) -> Option<String> {
     let Outcome { name, essential, error, lost, merged } = outcome;
     if *merged > 0 {
-        eprintln!("note: {name} was behind: {merged} intervals were handed on merged with others");
+        say::line(format_args!(
+            "note: {name} was behind: {merged} intervals were handed on merged with others"
+        ));
     }
     if *lost > 0 {
-        eprintln!("warning: {name}: {lost} samples were not delivered");
+        say::line(format_args!("warning: {name}: {lost} samples were not delivered"));
     }
     let message = format!("{name}: {}", error.as_ref()?);
     if *essential {
         return Some(message);
     }
     // Servers are no part of the test: that one is away must not fail it.
-    eprintln!("warning: {message}");
+    say::line(format_args!("warning: {message}"));
     None
 }
 

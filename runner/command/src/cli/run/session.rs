@@ -13,6 +13,7 @@ use tokio::{
     time::{Instant as TokioInstant, MissedTickBehavior, interval_at},
 };
 use upsurge_core::{
+    http::without_login,
     metrics::Metrics,
     protocol::GeneratorDelta,
     results::{Counting, Unanswered},
@@ -85,7 +86,8 @@ impl Session<'_> {
             }
         };
         let timeline = &self.valid.timeline;
-        let mut progress = Progress::new(self.name, &self.test.target.base_url, self.valid, self.style);
+        let target = without_login(&self.test.target.base_url);
+        let mut progress = Progress::new(self.name, &target, self.valid, self.style);
         let mut metrics = Metrics::default();
         let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
         let unanswered = Unanswered::new(Counting::of(self.test), &self.valid.loads);
