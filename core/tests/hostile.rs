@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use upsurge_core::{
     intake::{Batch, Intake, MOST_DELTA_BYTES},
     metrics::{Encoded, Metrics, SeriesKey, Sink, Tags, Trend, names},
-    protocol::{Delta, DeltaBatch, Hello, Readiness, RunnerEnd},
+    protocol::{Delta, DeltaBatch, Hello, PROTOCOL_VERSION, Readiness, RunnerEnd},
     validate::validate,
 };
 use upsurge_crds::LoadTestSpec;
@@ -106,7 +106,14 @@ fn message() -> DeltaBatch {
     metrics.add(key, &Sink::Gauge { value: 1.0, min: 0.0, max: 1.0 });
     let done = Some(RunnerEnd::Completed);
     let delta = Delta { number: 1, to_ms: 1_000, metrics, done, ..Delta::default() };
-    DeltaBatch { runner: 0, pod: "pay-0".into(), start: 5, started_at: 6, deltas: vec![delta] }
+    DeltaBatch {
+        version: PROTOCOL_VERSION,
+        runner: 0,
+        pod: "pay-0".into(),
+        start: 5,
+        started_at: 6,
+        deltas: vec![delta],
+    }
 }
 
 /// Does something, and gives back how much memory it took at most.
@@ -187,6 +194,7 @@ fn nothing_that_is_sent_breaks_the_collector_or_fills_its_memory() {
         .unwrap();
 
     let hello = Hello {
+        version: PROTOCOL_VERSION,
         runner: 0,
         pod: "pay-0".into(),
         sent_at: 1,

@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use upsurge_core::{
     intake::Intake,
     protocol::{
-        CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, LONGEST_WORDS, Readiness,
-        RunPlan, RunnerEnd,
+        CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, LONGEST_WORDS,
+        Readiness, RunPlan, RunnerEnd,
     },
     results::Unanswered,
     thresholds::Windowed,

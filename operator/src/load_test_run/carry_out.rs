@@ -91,7 +91,8 @@ async fn one(
         Effect::Complete(body) => apply::complete(client, run, body).await.map(drop)?,
         Effect::OpenSession => {
             let mut session = plan()?.session(&run.spec.load_test_ref.name);
-            session.is_under_way = update_status::base(run).phase.is_some_and(|phase| phase >= Phase::Starting);
+            session.is_under_way =
+                update_status::base(run).phase.is_some_and(|phase| phase >= Phase::Starting);
             let opened = sessions.open(session).await;
             return opened.map_or_else(damaged, |()| Ok(None));
         }

@@ -28,7 +28,6 @@ use super::{
     plan::{self, Plan},
     pods::{JobState, RunnerPod},
     progress::Cause,
-    results,
     runs::Runs,
     validate::{self, Obstacle, Target},
 };

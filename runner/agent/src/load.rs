@@ -15,7 +15,8 @@ use tokio::{
 };
 use upsurge_core::{
     protocol::{
-        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION, RunnerEnd,
+        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION,
+        RunnerEnd,
     },
     schedule::Share,
 };

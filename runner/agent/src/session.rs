@@ -10,7 +10,8 @@ use tokio::{
     time::{Instant as TokioInstant, sleep_until},
 };
 use upsurge_core::protocol::{
-    BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION, Readiness, RunPlan,
+    BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION, Readiness,
+    RunPlan,
 };
 use upsurge_crds::names::reasons;
 use upsurge_engine::{self as engine, Unready};

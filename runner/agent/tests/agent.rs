@@ -49,6 +49,11 @@ impl Drop for Scratch {
 
 /// An agent that is given the plan of a test by a collector.
 fn agent(name: &str, collector: &Collector, test: Value) -> (AgentConfig, Scratch) {
+    agent_by(name, &collector.server.url(), collector, test)
+}
+
+/// The same, which knows the collector by another URL.
+fn agent_by(name: &str, url: &str, collector: &Collector, test: Value) -> (AgentConfig, Scratch) {
     let directory = std::env::temp_dir().join(format!("upsurge-agent-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let plan = RunPlan {
@@ -62,7 +67,7 @@ fn agent(name: &str, collector: &Collector, test: Value) -> (AgentConfig, Scratc
     collector.seen.lock().unwrap().plan = Some(plan);
     std::fs::write(directory.join("token"), "t0ken\n").unwrap();
     let config = AgentConfig {
-        collector_url: collector.server.url(),
+        collector_url: url.into(),
         namespace: "shop".into(),
         run: "spike-1".into(),
         pod: "spike-1-0-abc".into(),

@@ -192,7 +192,7 @@ impl Client {
     }
 
     /// The rules in which tools differ.
-    pub(crate) fn rules(&self) -> &Rules {
+    pub fn rules(&self) -> &Rules {
         &self.rules
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use proptest::{prelude::*, sample::Index};
 use upsurge_core::{
     metrics::{SeriesKey, Sink, Tags, Trend, names},
-    protocol::{Delta, DeltaBatch},
+    protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
 };
 
 use super::*;
@@ -21,7 +21,14 @@ fn checkpoint() -> Vec<u8> {
     let mut delta = Delta { number: 1, to_ms: 1_000, ..Delta::default() };
     let key = SeriesKey { metric: names::HTTP_REQ_DURATION.into(), tags: Tags::default() };
     delta.metrics.add(key, &Sink::Trend(trend));
-    let batch = DeltaBatch { version: 2, runner: 0, pod: pod(0).name, start: 7, started_at: 8, deltas: vec![delta] };
+    let batch = DeltaBatch {
+        version: PROTOCOL_VERSION,
+        runner: 0,
+        pod: pod(0).name,
+        start: 7,
+        started_at: 8,
+        deltas: vec![delta],
+    };
     session.deltas(&batch, &pod(0), 0).unwrap();
     pack(session.state(), &Observation::default()).unwrap()
 }

@@ -43,7 +43,7 @@ async fn the_server_is_asked_when_the_word_comes_and_the_answer_is_told() {
     let (target, prometheus) = (Server::simple(), prometheus());
     // What it said must survive an operator that forgets it.
     let collector = Collector::start(Seen { statuses: vec![200, 200, 500], ..Seen::default() });
-    let (mut config, _scratch) = agent("prometheus", &collector.server.url(), checked(&target, &prometheus));
+    let (mut config, _scratch) = agent("prometheus", &collector, checked(&target, &prometheus));
     config.prometheus_headers.insert(0, "Bearer geheim\n".into());
     let seen = Arc::clone(&collector.seen);
     let ending = run_while(config, async {
@@ -64,7 +64,7 @@ async fn the_server_is_asked_when_the_word_comes_and_the_answer_is_told() {
 async fn a_wrong_word_is_told_and_ends_nothing() {
     let (target, prometheus) = (Server::simple(), prometheus());
     let collector = Collector::start(Seen { ask_prometheus: Some((0, 0)), ..Seen::default() });
-    let (config, _scratch) = agent("prometheus-401", &collector.server.url(), checked(&target, &prometheus));
+    let (config, _scratch) = agent("prometheus-401", &collector, checked(&target, &prometheus));
     assert_eq!(run(config).await, Ending::Done);
     let checks = collector.seen.lock().unwrap().checks().expect("nothing was told");
     let told = |why: &str| why.contains("401") && why.contains("spec.prometheus.url");
@@ -77,7 +77,7 @@ async fn a_load_that_is_stopped_waits_for_no_word() {
     let collector = Collector::start(Seen::default());
     let mut test = checked(&target, &prometheus);
     test["load"] = arrivals(20, "10m");
-    let (config, _scratch) = agent("prometheus-stopped", &collector.server.url(), test);
+    let (config, _scratch) = agent("prometheus-stopped", &collector, test);
     let ending = run_while(config, async {
         wait_until("the load", || !collector.seen.lock().unwrap().deltas.is_empty()).await;
         collector.seen.lock().unwrap().stop = Some("abort".into());
@@ -90,8 +90,7 @@ async fn a_load_that_is_stopped_waits_for_no_word() {
 async fn a_runner_that_is_terminated_says_that_it_did_not_ask() {
     let (target, prometheus) = (Server::simple(), prometheus());
     let collector = Collector::start(Seen::default());
-    let (config, _scratch) =
-        agent("prometheus-terminated", &collector.server.url(), checked(&target, &prometheus));
+    let (config, _scratch) = agent("prometheus-terminated", &collector, checked(&target, &prometheus));
     let (terminate, receiver) = watch::channel(false);
     let (ending, ()) = tokio::join!(timeout(PATIENCE, run_with(config, receiver)), async {
         wait_until("the end of the load", || collector.end().is_some()).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use upsurge_core::protocol::{PROTOCOL_VERSION, RunnerEnd, Versions};
 
 use super::{
-    Ending, agent, arrivals,
+    Ending, agent, agent_by, arrivals,
     collector::{Collector, Role, Seen},
     get, load, run, run_while,
     server::Server,
@@ -24,7 +24,8 @@ enum Lie {
 /// Runs an agent that knows the collector by `url`, and checks that all of its load was reported once.
 async fn reports_all(name: &str, url: &str, collector: &Collector) {
     let target = Server::simple();
-    let (config, _scratch) = agent(name, url, load::spec(&target.url(), arrivals(50, "1s"), get()));
+    let (config, _scratch) =
+        agent_by(name, url, collector, load::spec(&target.url(), arrivals(50, "1s"), get()));
     assert_eq!(run(config).await, Ending::Done);
     assert_eq!((collector.requests(), target.arrived().len()), (50.0, 50));
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
@@ -56,8 +57,12 @@ async fn a_standby_that_does_not_know_the_leader_is_left_by_a_new_connection_eac
     // As behind a Service: whoever comes by a new connection may reach another replica.
     let replica = collector.replica(Role::StandsBy(None));
     let target = Server::simple();
-    let (config, _scratch) =
-        agent("unknown", &replica.server.url(), load::spec(&target.url(), arrivals(50, "1s"), get()));
+    let (config, _scratch) = agent_by(
+        "unknown",
+        &replica.server.url(),
+        &collector,
+        load::spec(&target.url(), arrivals(50, "1s"), get()),
+    );
     let ending = run_while(config, async {
         wait_until("three tries", || replica.server.arrived().len() >= 3).await;
         assert_eq!(replica.connections(), replica.server.arrived().len());
@@ -74,8 +79,12 @@ async fn the_leader_changes_in_the_middle_of_the_load() {
     other.becomes(Role::StandsBy(Some(one.address())));
     let target = Server::simple();
     // The Service chooses the one that stands by, then and later.
-    let (config, _scratch) =
-        agent("change", &other.server.url(), load::spec(&target.url(), arrivals(50, "4s"), get()));
+    let (config, _scratch) = agent_by(
+        "change",
+        &other.server.url(),
+        &collector,
+        load::spec(&target.url(), arrivals(50, "4s"), get()),
+    );
     let seen = Arc::clone(&collector.seen);
     let deltas = move |count: usize| seen.lock().unwrap().deltas.len() >= count;
     let ending = run_while(config, async {
@@ -110,9 +119,10 @@ async fn a_header_that_lies_leads_back_to_the_service() {
             Lie::Told(text) => text.clone(),
         })));
         let target = Server::simple();
-        let (config, _scratch) = agent(
+        let (config, _scratch) = agent_by(
             &format!("lie-{number}"),
             &service.server.url(),
+            &collector,
             load::spec(&target.url(), arrivals(50, "1s"), get()),
         );
         let ending = run_while(config, async {
@@ -130,8 +140,12 @@ async fn a_leader_that_falls_silent_is_left_for_the_service() {
     let leader = collector.replica(Role::Leads);
     let service = collector.replica(Role::StandsBy(Some(leader.address())));
     let target = Server::simple();
-    let (config, _scratch) =
-        agent("silent", &service.server.url(), load::spec(&target.url(), arrivals(50, "2s"), get()));
+    let (config, _scratch) = agent_by(
+        "silent",
+        &service.server.url(),
+        &collector,
+        load::spec(&target.url(), arrivals(50, "2s"), get()),
+    );
     let seen = Arc::clone(&collector.seen);
     let ending = run_while(config, async {
         wait_until("a hello", || !seen.lock().unwrap().hellos.is_empty()).await;
@@ -150,7 +164,7 @@ async fn an_operator_of_another_version_is_told_with_both_named() {
     let collector = Collector::start(Seen { serves, ..Seen::default() });
     let target = Server::simple();
     let (config, _scratch) =
-        agent("version", &collector.server.url(), load::spec(&target.url(), arrivals(50, "1s"), get()));
+        agent("version", &collector, load::spec(&target.url(), arrivals(50, "1s"), get()));
     match run(config).await {
         Ending::Failed(message) => {
             assert!(message.starts_with("ProtocolMismatch: the runner speaks version 2 "), "{message}");

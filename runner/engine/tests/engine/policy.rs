@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use upsurge_engine::{EngineConfig, preflight};
 use upsurge_core::http::{Reach, ReachRules};
 use upsurge_crds::names::reasons;
+use upsurge_engine::{EngineConfig, preflight};
 
 use crate::{
     load::{Outcome, config, run, spec, times},

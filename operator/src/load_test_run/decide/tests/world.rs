@@ -256,6 +256,7 @@ impl World {
             condition: "rate < 50%".into(),
             observed: "61%".into(),
             passed: false,
+            undecided: false,
             detail: None,
         });
         let reason = "threshold http_req_failed is breached";
