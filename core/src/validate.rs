@@ -109,6 +109,17 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             );
         }
     }
+    if let Some(prometheus) = &spec.prometheus {
+        if prometheus.server.is_some() == prometheus.url.is_some() {
+            errors.add("spec.prometheus", "needs exactly one of server and url");
+        }
+        if prometheus.url.is_none() && !prometheus.headers.is_empty() {
+            errors.add(
+                "spec.prometheus.headers",
+                "belong to url; what a server of the platform needs, its policy says",
+            );
+        }
+    }
     if let Some(expected) = spec.autoscaling.as_ref().and_then(|autoscaling| autoscaling.expect.as_ref()) {
         if spec.target.workload.is_none() {
             errors.add(

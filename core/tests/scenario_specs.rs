@@ -137,6 +137,8 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::aggregation(with("/thresholds/0/condition", json!("count < 5")), "spec.thresholds[0].condition: http_req_duration is a trend")]
 #[case::stage(with("/thresholds/0/selector/stage", json!("hold")), "spec.thresholds[0].selector.stage: no stage is named \"hold\"; there are constant")]
 #[case::request(with("/thresholds/0/selector/request", json!("pey")), "selector.request: no request is named \"pey\"; there are GET /poll")]
+#[case::no_prometheus(with("/prometheus", json!({"checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus: needs exactly one of server and url")]
+#[case::two_prometheus(with("/prometheus", json!({"url": "http://p", "server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus: needs exactly one of server and url")]
 #[case::prometheus(with("/prometheus", json!({"url": "http://p", "checks": [{"name": "n", "query": "q", "stage": "s", "condition": "< 1"}]})), "spec.prometheus.checks[0].stage: no stage")]
 #[case::no_size(with("/scenarios/0/steps/1", json!({"request": {"url": "/", "generated": {"size": 0}}})), "spec.scenarios[0].steps[1].request.generated.size: must be from 1 to 5Gi")]
 #[case::small_json(with(NESTED, json!({"request": {"url": "/", "generated": {"size": "100", "kind": "Json"}}})), "request.generated.size: must be at least 512")]

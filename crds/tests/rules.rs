@@ -64,6 +64,28 @@ fn capture(fields: Value) -> Value {
     request(json!({"capture": [capture]}))
 }
 
+fn prometheus(fields: Value) -> Value {
+    let mut prometheus = json!({"checks": [{"name": "up", "query": "up", "condition": "> 0"}]});
+    if let (Some(all), Value::Object(fields)) = (prometheus.as_object_mut(), fields) {
+        all.extend(fields);
+    }
+    with("/prometheus", prometheus)
+}
+
+fn header() -> Value {
+    json!({"name": "Authorization", "valueFrom": {"secretKeyRef": {"name": "prometheus", "key": "token"}}})
+}
+
+#[test]
+fn a_prometheus_server_is_the_platforms_or_the_tests() {
+    for fields in [json!({}), json!({"server": "main", "url": "http://p:9090"})] {
+        let said = objections(prometheus(fields.clone()));
+        assert!(said.contains("exactly one of server and url"), "{fields}: {said}");
+    }
+    let said = objections(prometheus(json!({"server": "main", "headers": [header()]})));
+    assert!(said.contains("spec.prometheus.headers belong to url"), "{said}");
+}
+
 #[rstest]
 #[case::minimal(test())]
 #[case::spike(with("/load", json!({"spike": {"baseline": 1, "peak": 9, "hold": "1m"}})))]
@@ -105,6 +127,8 @@ fn capture(fields: Value) -> Value {
 #[case::expect_header(expectation(json!({"header": "Location", "exists": true})))]
 #[case::expect_text(expectation(json!({"bodyContains": "ok"})))]
 #[case::expect_time(expectation(json!({"responseTime": "1s"})))]
+#[case::prometheus_of_the_platform(prometheus(json!({"server": "main"})))]
+#[case::prometheus_of_the_test(prometheus(json!({"url": "http://p:9090", "headers": [header()]})))]
 fn what_is_right_passes(#[case] test: Value) {
     assert_eq!(objections(test), "");
 }
