@@ -307,6 +307,7 @@ pub struct RequestsWhileScalingDown {
     pub requests: i64,
     /// The same by what went wrong: `reset` (closed by the server, too), `refused`, `no answer` (timeouts, too).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 8))]
     pub kinds: BTreeMap<String, i64>,
     /// Failed requests of the whole run, of any kind.
     pub failed: i64,
@@ -317,7 +318,7 @@ pub struct RequestsWhileScalingDown {
     pub uncertain: Option<i64>,
     /// What is not known, and why, when something is not. Example: `when 2 of 5 pods ended is not known`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10))]
+    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]
     pub gaps: Vec<String>,
 }
 

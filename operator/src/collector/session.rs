@@ -5,6 +5,7 @@
 //! each delta until it is acknowledged, and only what a durable checkpoint holds is acknowledged.
 
 mod durable;
+mod early_end;
 mod refusal;
 
 use serde_json::{Map, Value};
@@ -17,7 +18,7 @@ use upsurge_core::{
     results::Unanswered,
     thresholds::Windowed,
 };
-use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
+use upsurge_crds::names::reasons;
 
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
@@ -209,27 +210,6 @@ impl Session {
         })
     }
 
-    /// A runner speaks a version of the protocol that is not served: it has no part in the load, and the run breaks off.
-    ///
-    /// # Errors
-    /// When it can't be one of this run's runners.
-    pub fn not_understood(
-        &mut self,
-        runner: u32,
-        pod: &Pod,
-        message: &str,
-        now: i64,
-    ) -> Result<DeltaReply, Refusal> {
-        let index = self.hear(runner, pod, now)?;
-        let known = &mut self.state.runners[index];
-        if known.end.is_none() {
-            let reason = reasons::PROTOCOL_MISMATCH.into();
-            known.end = Some(RunnerEnd::Failed { reason, message: message.into() });
-            self.revision += 1;
-        }
-        Ok(DeltaReply { command: DeltaCommand::Stop { reason: message.into() }, ..self.reply(index) })
-    }
-
     /// A runner reports deltas.
     ///
     /// # Errors
@@ -288,38 +268,9 @@ impl Session {
         Ok(self.reply(index))
     }
 
-    /// A runner said what no runner says: it is not listened to any more, and has failed.
-    pub fn object(&mut self, runner: u32, refusal: &Refusal) {
-        let index = runner as usize;
-        if let Some(known) = self.state.runners.get_mut(index).filter(|known| known.end.is_none()) {
-            known.end = Some(RunnerEnd::Failed {
-                reason: reasons::RUNNER_FAILED.into(),
-                message: refusal.to_string(),
-            });
-            self.presence[index].end_durable = false;
-            self.revision += 1;
-        }
-    }
-
-    /// A runner reported series with names that the test does not have.
-    pub fn note_foreign(&mut self, what: String) {
-        if self.state.foreign.is_none() {
-            self.state.foreign = Some(what);
-            self.revision += 1;
-        }
-    }
-
     /// Number of the last delta of a runner that was merged.
     pub fn received(&self, runner: u32) -> u64 {
         self.state.runners.get(runner as usize).map_or(0, |runner| runner.received)
-    }
-
-    /// Tells the runners to stop; the first reason stays.
-    pub fn stop(&mut self, reason: &str) {
-        if self.state.stop.is_none() {
-            self.state.stop = Some(reason.into());
-            self.revision += 1;
-        }
     }
 
     /// The load of all runners has ended, as far as it ever will: the steps of `after` are to be done.
@@ -331,15 +282,6 @@ impl Session {
     /// Prometheus server.
     pub fn ask_prometheus(&mut self, start: i64, end: i64) {
         self.questions.due.get_or_insert((start, end));
-    }
-
-    /// A threshold with `abortOnFail` is breached: stops the run; the first one stays.
-    pub fn breach(&mut self, threshold: ThresholdResult) {
-        self.stop(&format!(
-            "threshold {} {} is breached: observed {}",
-            threshold.metric, threshold.condition, threshold.observed
-        ));
-        self.state.abort_breach.get_or_insert(threshold);
     }
 
     /// What of a runner a controller should look at when it changes.

@@ -39,7 +39,8 @@ impl Place {
     fn within(self, field: &str) -> Self {
         match (self, field) {
             (Self::Root | Self::Conditions, "message") => Self::Message,
-            (Self::Root, "conditions") => Self::Conditions,
+            // The cause of an early end repeats the message, and outlives the operator.
+            (Self::Root, "conditions" | "endCause") => Self::Conditions,
             (Self::Root, _) => Self::Field,
             (place, _) => place,
         }

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, GeneratorResult, LoadTestRunStatus, RequestResult, RunSummary, RunnerResult,
-    ScaleEvent,
+    AutoscalingResult, GeneratorResult, LoadTestRunStatus, RequestResult, RequestsWhileScalingDown,
+    RunSummary, RunnerResult, ScaleEvent,
 };
 
 use super::keep;
@@ -34,7 +34,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 15] = [
+pub static LISTS: [List; 16] = [
     List {
         name: "requests",
         most: 50,
@@ -162,6 +162,22 @@ pub static LISTS: [List; 15] = [
         decides: true,
         measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.problems),
         keep: |status, most| within(status, |result| keep::worst(&mut result.problems, most, |_| false, &[])),
+    },
+    List {
+        name: "autoscaling.requestsWhileScalingDown.gaps",
+        most: 10,
+        decides: true,
+        measure: |status| {
+            let result = status.autoscaling.as_ref();
+            let found = result.and_then(|result| result.requests_while_scaling_down.as_ref());
+            of(found, |found: &RequestsWhileScalingDown| &found.gaps)
+        },
+        keep: |status, most| {
+            within(status, |result| {
+                let gaps = result.requests_while_scaling_down.as_mut().map(|found| &mut found.gaps);
+                gaps.map_or(0, |gaps| keep::worst(gaps, most, |_| false, &[]))
+            })
+        },
     },
     List {
         name: "autoscaling.expectations",
