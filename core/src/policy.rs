@@ -1,7 +1,7 @@
 //! What the platform team allows: where load may go, what runners may be, and how much of it at a time.
 //!
 //! [`Document`] is the file as it is written, [`Policy`] the same checked and ready, [`Rules`] what holds in one
-//! namespace, each rule with the path by which refusals name it. [`check`] judges a test, [`Queue`] says whose turn
+//! namespace, each rule with the path by which refusals name it. [`check()`] judges a test, [`Queue`] says whose turn
 //! it is, [`Rates`] watches how much load there really is. A policy that says nothing allows everything.
 
 mod check;

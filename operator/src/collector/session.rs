@@ -4,22 +4,22 @@
 //! as the old one did when the checkpoint was taken, which is what makes deltas count exactly once: the sender keeps
 //! each delta until it is acknowledged, and only what a durable checkpoint holds is acknowledged.
 
+mod before;
 mod durable;
 mod early_end;
+mod questions;
 mod refusal;
 
-use serde_json::{Map, Value};
 use upsurge_core::{
     intake::Intake,
     protocol::{
-        CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, LONGEST_WORDS,
-        Readiness, RunPlan, RunnerEnd,
+        Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd,
     },
     results::Unanswered,
     thresholds::Windowed,
 };
-use upsurge_crds::names::reasons;
 
+use self::questions::Questions;
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
     refusal::Refusal,
@@ -30,8 +30,6 @@ use super::{folding::Folding, start::Start};
 const MOST_FIGURES: usize = 48 * 1024 * 1024;
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
-/// Most bytes of the variables that `before` may capture.
-const MOST_VARIABLE_BYTES: usize = 64 * 1024;
 
 /// What only this operator knows of a runner.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,17 +70,6 @@ struct After {
     /// Whether it is to be done: the load of all runners has ended.
     due: bool,
     /// Whether a durable checkpoint holds what became of it.
-    durable: bool,
-}
-
-/// What only this operator knows of the questions to the test's Prometheus server.
-#[derive(Clone, Debug, Default)]
-struct Questions {
-    /// How many checks there are.
-    count: usize,
-    /// Begin and end of the load, once it is time to ask.
-    due: Option<(i64, i64)>,
-    /// Whether a durable checkpoint holds the answers.
     durable: bool,
 }
 
@@ -128,11 +115,7 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             after: After { due: false, durable: state.after.is_some() },
-            questions: Questions {
-                count: plan.test.prometheus.iter().map(|prometheus| prometheus.checks.len()).sum(),
-                due: None,
-                durable: state.checks.is_some(),
-            },
+            questions: Questions::of(plan, state.checks.is_some()),
             folding: Folding,
             windowed,
             unanswered: Unanswered::of(&plan.test),
@@ -240,7 +223,8 @@ impl Session {
             }
             let runner = &mut self.state.runners[index];
             runner.received = delta.number;
-            if delta.done.is_some() {
+            // The first end stays: a runner that was refused does not get better.
+            if delta.done.is_some() && runner.end.is_none() {
                 runner.end.clone_from(&delta.done);
                 self.presence[index].end_durable = false;
             }
@@ -251,7 +235,7 @@ impl Session {
                 && index == 0
                 && self.state.checks.is_none()
             {
-                self.state.checks = Some(bounded(answers, self.questions.count));
+                self.state.checks = Some(self.questions.bounded(answers));
             }
             let runner = &mut self.state.runners[index];
             runner.elapsed_ms = delta.to_ms;
@@ -268,20 +252,9 @@ impl Session {
         Ok(self.reply(index))
     }
 
-    /// Number of the last delta of a runner that was merged.
-    pub fn received(&self, runner: u32) -> u64 {
-        self.state.runners.get(runner as usize).map_or(0, |runner| runner.received)
-    }
-
     /// The load of all runners has ended, as far as it ever will: the steps of `after` are to be done.
     pub fn run_after(&mut self) {
         self.after.due = true;
-    }
-
-    /// The load of all runners has ended; it lasted from one time to the other: runner 0 is to ask the test's
-    /// Prometheus server.
-    pub fn ask_prometheus(&mut self, start: i64, end: i64) {
-        self.questions.due.get_or_insert((start, end));
     }
 
     /// What of a runner a controller should look at when it changes.
@@ -392,26 +365,6 @@ impl Session {
         }
     }
 
-    fn before_done(&mut self, index: usize, result: &Result<Map<String, Value>, String>) {
-        let failure = match result {
-            Ok(_) if self.state.variables.is_some() => return,
-            Ok(variables) => {
-                let bytes = serde_json::to_vec(variables).map_or(usize::MAX, |json| json.len());
-                if bytes <= MOST_VARIABLE_BYTES {
-                    self.state.variables = Some(variables.clone());
-                    self.revision += 1;
-                    return;
-                }
-                format!(
-                    "spec.before captured {bytes} bytes of variables, more than {MOST_VARIABLE_BYTES}: capture less"
-                )
-            }
-            Err(message) => message.clone(),
-        };
-        self.presence[index].readiness =
-            Some(Readiness::Failed { reason: reasons::BEFORE_FAILED.into(), message: failure });
-    }
-
     /// Chooses T0 if all are ready.
     fn settle(&mut self, now: i64) {
         if self.start == Start::Gathering && self.all_ready() && !self.waits_for_before() {
@@ -436,16 +389,6 @@ impl Session {
     fn all_ended(&self) -> bool {
         self.state.runners.iter().all(|runner| runner.end.is_some())
     }
-}
-
-/// Answers of a runner, whose image is the tenant's: no more of them than there are checks, and none of them long.
-fn bounded(answers: &[CheckAnswer], count: usize) -> Vec<CheckAnswer> {
-    let short = |text: &String| text.chars().take(LONGEST_WORDS).collect();
-    let answers = answers.iter().take(count).map(|answer| match answer {
-        CheckAnswer::Value(text) => CheckAnswer::Value(short(text)),
-        CheckAnswer::Problem(text) => CheckAnswer::Problem(short(text)),
-    });
-    answers.collect()
 }
 
 #[cfg(test)]

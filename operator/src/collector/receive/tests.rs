@@ -80,6 +80,15 @@ fn a_runner_that_sends_what_none_does_has_failed_and_says_why() {
         panic!("the runner goes on")
     };
     assert!(message.contains("http_reqs can't be -3e0"), "{message}");
+    let mut good = delta(2, &reqs(), 3.0);
+    good["done"] = json!("completed");
+    let start = cell.snapshot().t0.unwrap().as_nanosecond() as i64;
+    let mut again: Value = serde_json::from_str(&self::message(&[good])).unwrap();
+    again["start"] = json!(start);
+    let text = again.to_string();
+    receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap();
+    let end = cell.snapshot().runners[0].end.clone();
+    assert!(matches!(end, Some(RunnerEnd::Failed { .. })), "it got better: {end:?}");
 }
 
 #[test]

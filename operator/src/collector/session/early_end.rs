@@ -65,4 +65,9 @@ impl Session {
             self.revision += 1;
         }
     }
+
+    /// Number of the last delta of a runner that was merged.
+    pub fn received(&self, runner: u32) -> u64 {
+        self.state.runners.get(runner as usize).map_or(0, |runner| runner.received)
+    }
 }

@@ -1,11 +1,12 @@
 //! What the session answers.
 
-use serde_json::json;
+use serde_json::{Map, json};
 use upsurge_core::{
     autoscaling::Observation,
     metrics::{SeriesKey, Sink, Tags},
-    protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, PROTOCOL_VERSION},
+    protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, LONGEST_WORDS, PROTOCOL_VERSION},
 };
+use upsurge_crds::names::reasons;
 
 use super::{
     super::{
