@@ -11,8 +11,8 @@ use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
         AutoscalingResult, CheckCount, ExpectationResult, GeneratorResult, LatencySummary, MetricResult,
-        MetricType, PrometheusCheckResult, ReplicaPoint, RequestResult, RunSummary, RunnerResult, ScaleEvent,
-        StageResult, ThresholdResult,
+        MetricType, PrometheusCheckResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown, RunSummary,
+        RunnerResult, ScaleEvent, StageResult, ThresholdResult,
     },
 };
 
@@ -142,6 +142,10 @@ fn status(shape: Shape) -> LoadTestRunStatus {
             scale_downs: shape.list(1_200, step),
             problems: shape.list(500, |_| shape.text(2_000)),
             expectations: shape.list(100, expectation),
+            requests_while_scaling_down: Some(RequestsWhileScalingDown {
+                gaps: shape.list(20, |_| shape.text(2_000)),
+                ..RequestsWhileScalingDown::default()
+            }),
             ..AutoscalingResult::default()
         }),
         conditions: ["Ready", "Stalled", "Complete", "Failed"].map(condition).into(),
