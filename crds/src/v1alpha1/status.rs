@@ -4,12 +4,15 @@
 //! rates are decimal numbers per second. Fixed-point text instead of floats keeps server-side apply
 //! free of rounding conflicts.
 
+mod autoscaling;
+
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::autoscaling::*;
 use super::metric::MetricType;
 
 /// Where a run is.
@@ -225,146 +228,6 @@ pub struct PrometheusCheckResult {
     /// Whether the condition held.
     pub passed: bool,
     /// What went wrong, when there is no value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-}
-
-/// What the autoscaler did, in short.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AutoscalingDigest {
-    /// Ready replicas at start, peak and end. Example: `1→4→1`.
-    pub replicas: String,
-    /// What kept the workload from growing further, if anything did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limited_by: Option<String>,
-}
-
-/// What the autoscaler did.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AutoscalingResult {
-    /// The autoscaler, as `HorizontalPodAutoscaler/NAME`; absent when there is none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub autoscaler: Option<String>,
-    /// Ready replicas at start, peak and end. Example: `1→4→1`.
-    pub replicas: String,
-    /// Ready replicas when the load started.
-    pub start_replicas: i32,
-    /// Most ready replicas.
-    pub peak_replicas: i32,
-    /// Ready replicas at the end of the observation.
-    pub end_replicas: i32,
-    /// The autoscaler's lower bound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_replicas: Option<i32>,
-    /// The autoscaler's upper bound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_replicas: Option<i32>,
-    /// Each change of desired, current or ready replicas; of more than 100 those are kept
-    /// that show the course: both ends, the highest and lowest, and the others evenly.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
-    pub timeline: Vec<ReplicaPoint>,
-    /// Each increase of ready replicas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
-    pub scale_ups: Vec<ScaleEvent>,
-    /// Each decrease of ready replicas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
-    pub scale_downs: Vec<ScaleEvent>,
-    /// Seconds from the rise of the load until enough replicas were ready; absent if they never were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale_up_seconds: Option<f64>,
-    /// Seconds from the fall of the load until the replicas were back; absent if they never were.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale_down_seconds: Option<f64>,
-    /// What kept the workload from growing further: `maxReplicas`, `policy`, `nodes` or `metrics`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limited_by: Option<String>,
-    /// Failed requests that were in flight while pods of the target were ending; absent if no pod ended during the load.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub requests_while_scaling_down: Option<RequestsWhileScalingDown>,
-    /// Conditions of the autoscaler that were out of order during the run.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
-    pub problems: Vec<String>,
-    /// Each expectation with what was observed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
-    pub expectations: Vec<ExpectationResult>,
-}
-
-/// Failed requests that were in flight while pods of the target were ending: between one second before a pod was asked
-/// to end and one second after its last container had ended. That they coincide does not show that one caused
-/// the other. Only failures that an ending pod can cause count: connections that were reset, closed or refused,
-/// and requests without an answer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RequestsWhileScalingDown {
-    /// Requests that surely were in flight while at least one pod was ending.
-    pub requests: i64,
-    /// The same by what went wrong: `reset` (closed by the server, too), `refused`, `no answer` (timeouts, too).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 8))]
-    pub kinds: BTreeMap<String, i64>,
-    /// Failed requests of the whole run, of any kind.
-    pub failed: i64,
-    /// Pods of the target that ended during the load.
-    pub pods: i32,
-    /// Requests that may have been in flight then, besides those in `requests`: the times that are known don't tell.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncertain: Option<i64>,
-    /// What is not known, and why, when something is not. Example: `when 2 of 5 pods ended is not known`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]
-    pub gaps: Vec<String>,
-}
-
-/// Replicas at an instant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ReplicaPoint {
-    /// The instant.
-    pub at: Time,
-    /// Seconds from the start of the load; negative before it.
-    pub seconds: f64,
-    /// What the autoscaler wants (`status.desiredReplicas`), or the workload's spec without one.
-    pub desired: i32,
-    /// Replicas that exist.
-    pub current: i32,
-    /// Replicas that are ready to serve.
-    pub ready: i32,
-}
-
-/// A change of ready replicas.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScaleEvent {
-    /// The instant.
-    pub at: Time,
-    /// Seconds from the start of the load.
-    pub seconds: f64,
-    /// Ready replicas before.
-    pub from: i32,
-    /// Ready replicas after.
-    pub to: i32,
-}
-
-/// An expectation and what was observed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ExpectationResult {
-    /// Name of the field, for example `scaleUpWithin`.
-    pub name: String,
-    /// The value asked for.
-    pub expected: String,
-    /// The value observed.
-    pub observed: String,
-    /// Whether the expectation held.
-    pub passed: bool,
-    /// Why it did not, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }

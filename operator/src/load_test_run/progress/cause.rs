@@ -88,3 +88,6 @@ impl Cause {
         self.0.clone()
     }
 }
+
+#[cfg(test)]
+mod tests;
