@@ -118,6 +118,10 @@ bench: ## Measure the engine beside wrk, oha, hey, ab, k6 and Artillery, and wri
 bench-soak: ## Watch the engine's memory for half an hour (SOAK_MINUTES)
 	bench/run-soak
 
+.PHONY: bench-build
+bench-build: ## Measure how long the images' binaries take to compile
+	bench/run-build
+
 .PHONY: bench-cluster
 bench-cluster: images cluster-up ## Measure how fast runs start and what the operator costs
 	$(with) load $(images)

@@ -63,6 +63,7 @@ pub struct RunPlan {
     /// Number of runners.
     pub runners: u32,
     /// The spec that is run.
+    #[serde(deserialize_with = "upsurge_crds::read::spec_within")]
     pub test: LoadTestSpec,
     /// What the platform's policy lets the runners reach.
     #[serde(default, skip_serializing_if = "ReachRules::is_open")]

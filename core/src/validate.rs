@@ -8,7 +8,10 @@ mod schema;
 
 use http::Uri;
 use serde_json::Value;
-use upsurge_crds::v1alpha1::LoadTestSpec;
+use upsurge_crds::{
+    read::{self, Unreadable},
+    v1alpha1::LoadTestSpec,
+};
 
 pub use self::schema::check_spec;
 use crate::{
@@ -65,12 +68,9 @@ pub fn read_spec(raw: &Value) -> Result<LoadTestSpec, Vec<FieldError>> {
     if !errors.is_empty() {
         return Err(errors);
     }
-    serde_path_to_error::deserialize(raw).map_err(|error| {
-        let path = match error.path().to_string() {
-            root if root == "." => "spec".into(),
-            path => format!("spec.{path}"),
-        };
-        vec![FieldError { path, message: error.into_inner().to_string() }]
+    read::spec(raw).map_err(|Unreadable { path, message }| {
+        let path = if path.is_empty() { "spec".into() } else { format!("spec.{path}") };
+        vec![FieldError { path, message }]
     })
 }
 

@@ -7,6 +7,7 @@ pub mod conditions;
 pub mod internal;
 pub mod manifests;
 pub mod names;
+pub mod read;
 pub mod schemas;
 pub mod v1alpha1;
 

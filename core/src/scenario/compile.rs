@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use upsurge_crds::v1alpha1::{self as api, LoadTestSpec};
+use upsurge_crds::{
+    read::{self, Unreadable},
+    v1alpha1::{self as api, LoadTestSpec},
+};
 
 use super::{
     Scenario, ScenarioSet, Step, data,
@@ -123,18 +126,15 @@ impl Compiler<'_> {
 
     fn parse(&mut self, raw: &Value, path: &str) -> Option<api::Step> {
         let mut unknown = Vec::new();
-        let mut track = serde_path_to_error::Track::new();
-        let deserializer = serde_path_to_error::Deserializer::new(raw, &mut track);
-        let parsed = serde_ignored::deserialize(deserializer, |field| unknown.push(ignored_path(&field)));
+        let parsed = read::step(raw, &mut unknown);
         for field in &unknown {
             self.errors.add(format_args!("{path}{field}"), "unknown field");
         }
         match parsed {
             Ok(step) => Some(step),
-            Err(error) => {
-                let place = track.path().to_string();
-                let place = if place == "." { String::new() } else { format!(".{place}") };
-                self.errors.add(format_args!("{path}{place}"), error);
+            Err(Unreadable { path: place, message }) => {
+                let dot = if place.is_empty() { "" } else { "." };
+                self.errors.add(format_args!("{path}{dot}{place}"), message);
                 None
             }
         }
@@ -158,18 +158,5 @@ impl Compiler<'_> {
 
     pub(super) fn template(&mut self, text: &str, path: &str) -> Option<crate::template::Template> {
         self.errors.check(path, crate::template::Template::parse(text, self.names))
-    }
-}
-
-/// Path of a field that nothing reads, in the notation of [`FieldError`].
-fn ignored_path(path: &serde_ignored::Path<'_>) -> String {
-    use serde_ignored::Path;
-    match path {
-        Path::Root => String::new(),
-        Path::Seq { parent, index } => format!("{}[{index}]", ignored_path(parent)),
-        Path::Map { parent, key } => format!("{}.{key}", ignored_path(parent)),
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
-            ignored_path(parent)
-        }
     }
 }

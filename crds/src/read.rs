@@ -1,0 +1,111 @@
+//! Reading specs and steps, with the path of what is wrong.
+//!
+//! A reader that keeps the path is compiled once more for each type that it meets, and a spec has hundreds of them.
+//! That is done here, where no type parameter is left, so that the crates that change more often don't do it again.
+
+use serde::{Deserialize as _, Deserializer, de::Error as _};
+use serde_json::Value;
+
+use crate::v1alpha1::{LoadTestSpec, Step};
+
+/// What can't be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Path of the field from what was read, as in `load.spike.peak`; empty for the whole.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Reads a spec.
+///
+/// # Errors
+/// The first field that can't be read.
+pub fn spec(raw: &Value) -> Result<LoadTestSpec, Unreadable> {
+    serde_path_to_error::deserialize(raw).map_err(|error| {
+        let path = place(error.path());
+        Unreadable { path, message: error.into_inner().to_string() }
+    })
+}
+
+/// A spec within something else, for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// The first field that can't be read.
+pub fn spec_within<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LoadTestSpec, D::Error> {
+    let raw = Value::deserialize(deserializer)?;
+    spec(&raw).map_err(|Unreadable { path, message }| match path.as_str() {
+        "" => D::Error::custom(message),
+        path => D::Error::custom(format_args!("{path}: {message}")),
+    })
+}
+
+/// Reads a step, and tells the paths of the fields that no step has, each with a dot or a bracket before it.
+///
+/// # Errors
+/// The first field that can't be read.
+pub fn step(raw: &Value, unknown: &mut Vec<String>) -> Result<Step, Unreadable> {
+    let mut track = serde_path_to_error::Track::new();
+    let deserializer = serde_path_to_error::Deserializer::new(raw, &mut track);
+    let read = serde_ignored::deserialize(deserializer, |field| unknown.push(ignored_path(&field)));
+    read.map_err(|error| Unreadable { path: place(&track.path()), message: error.to_string() })
+}
+
+fn place(path: &serde_path_to_error::Path) -> String {
+    match path.to_string() {
+        root if root == "." => String::new(),
+        path => path,
+    }
+}
+
+/// Path of a field that nothing reads.
+fn ignored_path(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => format!("{}[{index}]", ignored_path(parent)),
+        Path::Map { parent, key } => format!("{}.{key}", ignored_path(parent)),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => {
+            ignored_path(parent)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Outer {
+        #[serde(deserialize_with = "spec_within")]
+        test: LoadTestSpec,
+    }
+
+    #[test]
+    fn a_spec_within_something_else_is_read_as_one_alone() {
+        let raw = json!({
+            "target": {"baseUrl": "http://shop"},
+            "scenarios": [{"name": "main", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1s"}},
+        });
+        let text = json!({"test": raw}).to_string();
+        let outer: Outer = serde_json::from_str(&text).unwrap();
+        assert_eq!(outer.test, spec(&raw).unwrap());
+
+        let wrong = json!({"test": {"target": {"baseUrl": 7}}}).to_string();
+        let error = serde_json::from_str::<Outer>(&wrong).unwrap_err().to_string();
+        assert!(error.starts_with("target.baseUrl: invalid type: integer `7`"), "{error}");
+    }
+
+    #[test]
+    fn fields_that_no_step_has_are_told_with_their_paths() {
+        let mut unknown = Vec::new();
+        let raw = json!({"request": {"url": "/", "expect": [{"status": [200], "statuz": 1}]}, "x": 1});
+        let read = step(&raw, &mut unknown);
+        assert!(read.is_ok(), "{read:?}");
+        unknown.sort();
+        assert_eq!(unknown, [".request.expect[0].statuz", ".x"]);
+    }
+}
