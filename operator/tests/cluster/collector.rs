@@ -1,6 +1,10 @@
 //! The collector: who may speak, what outlives the operator, and two operators at once.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use axum::{
     Router,
@@ -251,7 +255,8 @@ async fn two_operators_at_once_do_not_count_twice() {
         sessions.open(config.clone()).await.unwrap();
     }
     let path = format!("/v1/runs/{}/run-1/deltas", space.name);
-    let said = deltas(0, "run-1-0", 5, &[1, 2], true);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos().try_into().unwrap();
+    let said = deltas(0, "run-1-0", now, &[1, 2], true);
     // Whoever finds the checkpoint changed by the other forgets its own view and goes on from the other's; the
     // runner sends again what is not acknowledged.
     for sessions in [&new, &old, &new, &old] {
