@@ -87,17 +87,13 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
 
 # Not part of `make test`: the first time, it compiles an earlier release.
-# The other part of what `make e2e` leaves out (.config/nextest.toml), and at last which of its rights the operator used:
-# that says something only after `make e2e` on the same cluster.
-full := -E 'binary(/^(replicas|surroundings|scale_down)$$/) | test(/^an_abort_while/)'
+# At last which of its rights the operator used: that says something only after `make e2e` on the same cluster.
 .PHONY: e2e-full
 e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upgrade from an earlier commit (TESTS=filter)
 	previous=$$(tools/build previous); $(with) load $(images) "$$previous"/upsurge-*.tar
 	$(nextest) -p upsurge-e2e --profile e2e --run-ignored only --no-run
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade $(TESTS)
-	PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-e2e --profile e2e --ignore-default-filter $(full) $(TESTS)
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only)
 

@@ -28,7 +28,9 @@ pub async fn inject(context: &Context, list: &str, container: Value) -> Result<(
     let name = format!("{}-{}", context.namespace, list.to_lowercase());
     let path = format!("/spec/{list}");
     // A list that is absent has to be made first.
-    let add = |path: &str, value: &Value| format!("JSONPatch{{op: \"add\", path: {path:?}, value: {value}}}");
+    let add = |path: &str, value: &Value| {
+        format!("JSONPatch{{op: \"add\", path: {path:?}, value: {}}}", cel(value))
+    };
     let expression = if list == "containers" {
         format!("[{}]", add(&format!("{path}/0"), &container))
     } else {
@@ -62,6 +64,19 @@ pub async fn inject(context: &Context, list: &str, container: Value) -> Result<(
         Ok((containers == 2).then_some(()))
     })
     .await
+}
+
+/// A value as CEL has it, where maps and lists hold values of one type, unless each is called dynamic.
+fn cel(value: &Value) -> String {
+    let dynamic = |value: &Value| format!("dyn({})", cel(value));
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(dynamic).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, value)| format!("{name:?}: {}", dynamic(value)));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+        }
+        leaf => leaf.to_string(),
+    }
 }
 
 /// A container that never ends by itself, under the *restricted* standard.

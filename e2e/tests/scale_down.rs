@@ -27,11 +27,14 @@ async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, Reques
     };
     upsurge_e2e::wait::until(&deployments, "target", "has three pods", seconds(60), ready(3)).await?;
     // Many users, each with a connection of its own: every pod has requests in work at any time.
+    // A POST is never sent again, so that each one that gets no answer is seen.
     let load = json!({"unit": "Users", "constant": {"level": 30, "duration": "40s"}});
+    let request = json!({"request": {"name": "post", "method": "POST", "url": "/"}});
     let test = merged(
         spec(load),
         json!({
             "target": {"workload": {"name": "target"}},
+            "scenarios": [{"name": "post", "steps": [request]}],
             "thresholds": [{"metric": "http_req_failed", "condition": "rate < 50%"}],
         }),
     );

@@ -92,6 +92,9 @@ pub fn manner(end: &PodEnd) -> (&'static str, String) {
     if is_too_small(&end.message) && end.exit_code != Some(0) {
         return (reasons::RUNNER_OOM_KILLED, format!("could not start: {TOO_SMALL}"));
     }
+    if end.message.contains(ENDED_BEFORE) {
+        return (reasons::RUNNER_LOST, format!("{ENDED_WHILE_STARTED}; the node's own log tells more"));
+    }
     if end.reason == "OOMKilled" {
         let what = "ran out of memory and was killed; raise spec.runner.resources or spec.runner.parallelism";
         return (reasons::RUNNER_OOM_KILLED, what.into());
@@ -109,6 +112,12 @@ pub fn manner(end: &PodEnd) -> (&'static str, String) {
         (None, _) => (reasons::RUNNER_LOST, format!("was ended by Kubernetes ({})", end.reason)),
     }
 }
+
+/// Words of a container runtime whose new process was gone before it could be let run.
+const ENDED_BEFORE: &str = "cannot start a stopped process";
+/// What that most likely means. Who killed it the runtime doesn't say.
+const ENDED_WHILE_STARTED: &str =
+    "ended while it was started, as it does when spec.runner.resources.limits.memory is too low";
 
 /// Whether a container runtime says that a container's memory limit is too low for it to start.
 fn is_too_small(message: &str) -> bool {

@@ -163,6 +163,10 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
 #[case::too_little_memory(
     preparing().ended(128, "StartError").pod(|pod| pod.end.as_mut().unwrap().message = TOO_SMALL.into()), 13,
     "RunnerOOMKilled", "raise spec.runner.resources.limits.memory")]
+#[case::gone_while_started(
+    preparing().ended(128, "StartError").pod(|pod| pod.end.as_mut().unwrap().message =
+        "failed to start containerd task \"53f3\": cannot start a stopped process: unknown".into()), 13,
+    "RunnerLost", "as it does when spec.runner.resources.limits.memory is too low")]
 #[case::init_container(
     preparing().pod(|pod| pod.end =
         Some(PodEnd { init: Some("init container proxy exited with code 3".into()), ..PodEnd::default() })), 13,
