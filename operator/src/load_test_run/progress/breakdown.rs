@@ -92,8 +92,10 @@ pub fn manner(end: &PodEnd) -> (&'static str, String) {
     if is_too_small(&end.message) && end.exit_code != Some(0) {
         return (reasons::RUNNER_OOM_KILLED, format!("could not start: {TOO_SMALL}"));
     }
-    if end.message.contains(ENDED_BEFORE) {
-        return (reasons::RUNNER_LOST, format!("{ENDED_WHILE_STARTED}; the node's own log tells more"));
+    if was_gone_at_the_start(end) {
+        let what = "ended while it was started, as it does when spec.runner.resources.limits.memory is too low; the \
+                    node's own log tells more";
+        return (reasons::RUNNER_LOST, what.into());
     }
     if end.reason == "OOMKilled" {
         let what = "ran out of memory and was killed; raise spec.runner.resources or spec.runner.parallelism";
@@ -113,15 +115,15 @@ pub fn manner(end: &PodEnd) -> (&'static str, String) {
     }
 }
 
-/// Words of a container runtime whose new process was gone before it could be let run.
-const ENDED_BEFORE: &str = "cannot start a stopped process";
-/// What that most likely means. Who killed it the runtime doesn't say.
-const ENDED_WHILE_STARTED: &str =
-    "ended while it was started, as it does when spec.runner.resources.limits.memory is too low";
-
 /// Whether a container runtime says that a container's memory limit is too low for it to start.
 fn is_too_small(message: &str) -> bool {
     ["memory limit too low", "container init was OOM-killed"].iter().any(|words| message.contains(words))
+}
+
+/// Whether the runner's process was gone before the container runtime could let it run; who killed it, the runtime
+/// doesn't say. Only with its reason are the words its own: else they may be the last line of the runner's log.
+fn was_gone_at_the_start(end: &PodEnd) -> bool {
+    end.reason == "StartError" && end.message.contains("cannot start a stopped process")
 }
 
 /// A runner says that it was stopped, and nobody here told it to.

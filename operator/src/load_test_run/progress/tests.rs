@@ -167,6 +167,9 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
     preparing().ended(128, "StartError").pod(|pod| pod.end.as_mut().unwrap().message =
         "failed to start containerd task \"53f3\": cannot start a stopped process: unknown".into()), 13,
     "RunnerLost", "as it does when spec.runner.resources.limits.memory is too low")]
+#[case::a_runner_that_only_says_so(
+    preparing().ended(1, "Error").pod(|pod| pod.end.as_mut().unwrap().message = "cannot start a stopped process".into()), 13,
+    "RunnerFailed", "exited with code 1 (cannot start a stopped process)")]
 #[case::init_container(
     preparing().pod(|pod| pod.end =
         Some(PodEnd { init: Some("init container proxy exited with code 3".into()), ..PodEnd::default() })), 13,
