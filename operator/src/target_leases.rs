@@ -1,61 +1,36 @@
-//! The leases on targets: read and written under an optimistic lock, in the operator's own namespace.
+//! The leases on targets: where a run stands, taking and leaving a target, and clearing up.
 //!
-//! Whose turn it is, is decided in `upsurge_core::target_lease`; this finds out which runs are gone ([`Fates`]), and writes
-//! only while this operator leads. Of two writers one finds the lease changed, and looks again.
+//! Whose turn it is, is decided in `upsurge_core::target_lease`. This brings together what it needs: the leases ([`Store`]), and
+//! which runs are gone ([`Fates`]). Of two writers one finds the lease changed, and looks again.
 
 mod fates;
 mod object;
+mod store;
 
 use std::collections::BTreeMap;
 
 use futures::{Stream, future::try_join_all, stream};
 use jiff::Timestamp;
-use kube::{
-    Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams, PostParams, Preconditions},
-};
+use kube::Client;
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 use upsurge_core::target_lease::{self, Claim, Company, Gone, Left, Load, Standing};
-use upsurge_crds::{
-    internal::{TargetLease, TargetUser},
-    names::FIELD_MANAGER,
-};
+use upsurge_crds::internal::{TargetLease, TargetUser};
 
-use self::fates::{Fate, Fates};
-pub use self::fates::{Seen, load};
-use crate::{
-    collector::RunKey,
-    errors::chain,
-    fence::{Fence, NotLeading},
+use self::{
+    fates::{Fate, Fates},
+    store::Store,
 };
+pub use self::{
+    fates::{Seen, load},
+    store::Error,
+};
+use crate::{collector::RunKey, errors::chain, fence::Fence};
 
 /// How often it is tried to leave a lease that others write.
 const TRIES: u32 = 8;
 /// Runs that a slow listener may lag behind; those that it misses look again by themselves.
 const FREED: usize = 256;
-
-/// Why a lease can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The API server refused or did not answer.
-    #[error("failed to {verb} {what}")]
-    Api {
-        /// What was tried.
-        verb: &'static str,
-        /// With what.
-        what: String,
-        /// What went wrong.
-        #[source]
-        source: Box<kube::Error>,
-    },
-    /// Somebody else has written it since it was read: look again.
-    #[error("target lease {0} has changed since it was read")]
-    Conflict(String),
-    /// This operator may not write.
-    #[error(transparent)]
-    NotLeading(#[from] NotLeading),
-}
 
 /// Where a run stands on its targets.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,8 +66,7 @@ impl Place {
 
 /// The leases on all targets.
 pub struct TargetLeases {
-    api: Api<TargetLease>,
-    fence: Fence,
+    store: Store,
     fates: Fates,
     freed: broadcast::Sender<RunKey>,
 }
@@ -101,7 +75,7 @@ impl TargetLeases {
     /// The leases in a namespace, written only while the fence is open.
     pub fn new(client: Client, namespace: &str, fence: Fence) -> Self {
         let freed = broadcast::channel(FREED).0;
-        Self { api: Api::namespaced(client.clone(), namespace), fence, fates: Fates::new(client), freed }
+        Self { store: Store::new(client.clone(), namespace, fence), fates: Fates::new(client), freed }
     }
 
     /// Adds what is cached of the runs of a namespace, or of all.
@@ -120,7 +94,7 @@ impl TargetLeases {
     pub async fn look(&self, claims: &[Claim], me: &TargetUser) -> Result<Place, Error> {
         let mut is_known = false;
         for Claim { target, part } in claims {
-            let found = self.read(target).await?;
+            let found = self.store.read(target).await?;
             let me = TargetUser { part: *part, ..me.clone() };
             let spec = found.as_ref().map(|lease| &lease.spec);
             is_known |= spec
@@ -140,19 +114,12 @@ impl TargetLeases {
         Ok(Place { is_known, next: Next::Held })
     }
 
-    /// Writes a lease that was read a moment ago, or a new one.
+    /// Writes a lease that was looked at a moment ago, or a new one.
     ///
     /// # Errors
     /// [`Error::Conflict`] when somebody else has written it since.
     pub async fn write(&self, lease: &TargetLease) -> Result<(), Error> {
-        self.fence.check()?;
-        let name = lease.name_any();
-        let parameters = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        let written = match lease.resource_version() {
-            Some(_) => self.api.replace(&name, &parameters, lease).await,
-            None => self.api.create(&parameters, lease).await,
-        };
-        written.map(drop).map_err(|error| refused("write", &name, error))
+        self.store.write(lease).await
     }
 
     /// Takes a run, of whose load the others are told at their end, out of the leases on its targets.
@@ -162,7 +129,7 @@ impl TargetLeases {
     pub async fn leave(&self, claims: &[Claim], uid: &str, load: Option<&Load>) -> Result<(), Error> {
         for Claim { target, .. } in claims {
             for tries_left in (0..TRIES).rev() {
-                let Some(found) = self.read(target).await? else { break };
+                let Some(found) = self.store.read(target).await? else { break };
                 let left = target_lease::left(&found.spec, uid, load.cloned());
                 match self.settle(found, left).await {
                     Err(Error::Conflict(_)) if tries_left > 0 => {}
@@ -188,9 +155,9 @@ impl TargetLeases {
     ) -> Result<Vec<Company>, Error> {
         let (mut leases, mut loads) = (Vec::new(), BTreeMap::new());
         for Claim { target, .. } in claims {
-            let Some(found) = self.read(target).await? else { continue };
+            let Some(found) = self.store.read(target).await? else { continue };
             for other in found.spec.holders.iter().filter(|other| other.uid != uid) {
-                if let Some(load) = self.fates.load(other).await.map_err(unread)? {
+                if let Some(load) = self.fates.load(other).await.map_err(store::unread)? {
                     loads.insert(other.uid.clone(), load);
                 }
             }
@@ -204,8 +171,7 @@ impl TargetLeases {
     /// # Errors
     /// When the API server does not answer, or this operator may not write.
     pub async fn sweep(&self) -> Result<(), Error> {
-        let all = self.api.list(&ListParams::default()).await;
-        for found in all.map_err(|source| failed("list", "target leases".into(), source))? {
+        for found in self.store.all().await? {
             let users = found.spec.holders.iter().chain(&found.spec.waiting);
             let left = target_lease::without(&found.spec, &self.gone(users, "").await?);
             match self.settle(found, left).await {
@@ -236,7 +202,7 @@ impl TargetLeases {
             Left::Unchanged => Ok(()),
             Left::Lease(spec) => {
                 let next = object::with(Some(found), spec);
-                self.write(&next).await?;
+                self.store.write(&next).await?;
                 let (target, spec) = (&next.spec.target, &next.spec);
                 for user in &spec.waiting {
                     if matches!(
@@ -249,36 +215,18 @@ impl TargetLeases {
                 }
                 Ok(())
             }
-            Left::Idle => self.delete(&found).await,
+            Left::Idle => self.store.delete(&found).await,
         }
-    }
-
-    /// Deletes the very lease that was looked at.
-    async fn delete(&self, lease: &TargetLease) -> Result<(), Error> {
-        self.fence.check()?;
-        let (name, uid, resource_version) = (lease.name_any(), lease.uid(), lease.resource_version());
-        let preconditions = Some(Preconditions { uid, resource_version });
-        let parameters = DeleteParams { preconditions, ..DeleteParams::background() };
-        match self.api.delete(&name, &parameters).await {
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-            result => result.map(drop).map_err(|error| refused("delete", &name, error)),
-        }
-    }
-
-    async fn read(&self, target: &str) -> Result<Option<TargetLease>, Error> {
-        let name = object::name(target);
-        let found = self.api.get_opt(&name).await;
-        found.map_err(|source| failed("read", format!("target lease {name}"), source))
     }
 
     /// Those among some runs that are gone, other than one.
     async fn gone<'a>(&self, users: impl Iterator<Item = &'a TargetUser>, uid: &str) -> Result<Gone, Error> {
         let fates = users.filter(|user| user.uid != uid).map(|user| async {
-            let fate = self.fates.of(user).await.map_err(unread)?;
+            let fate = self.fates.of(user).await.map_err(store::unread)?;
             if matches!(fate, Fate::Gone(_)) {
                 info!(run = %RunKey::new(&user.namespace, &user.name), "its place on a target is free");
             }
-            Ok((user.uid.clone(), fate))
+            Ok::<_, Error>((user.uid.clone(), fate))
         });
         let fates: Vec<(String, Fate)> = try_join_all(fates).await?;
         let gone = fates.into_iter().filter_map(|(uid, fate)| match fate {
@@ -294,24 +242,6 @@ pub async fn sweep(leases: &TargetLeases) {
     if let Err(error) = leases.sweep().await {
         warn!(error = chain(&error), "failed to clear up target leases; trying again later");
     }
-}
-
-fn refused(verb: &'static str, name: &str, error: kube::Error) -> Error {
-    match error {
-        // Also one that was deleted since.
-        kube::Error::Api(status) if status.code == 409 || status.is_not_found() => {
-            Error::Conflict(name.to_owned())
-        }
-        source => failed(verb, format!("target lease {name}"), source),
-    }
-}
-
-fn unread(source: kube::Error) -> Error {
-    failed("read", "a run that has the target, or waits for it".into(), source)
-}
-
-fn failed(verb: &'static str, what: String, source: kube::Error) -> Error {
-    Error::Api { verb, what, source: Box::new(source) }
 }
 
 #[cfg(test)]

@@ -68,7 +68,8 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
     let end = End {
         verdict: status.verdict,
         reason: status.reason,
-        message: status.message,
+        // For how long another load was beside depends on how long the operator was away.
+        message: status.message.map(|text| text.split("; another run").next().unwrap_or_default().to_owned()),
         cause: status.end_cause.map(|cause| cause.type_),
         requests: status.summary.map(|summary| summary.requests),
         checks: status.checks.len(),

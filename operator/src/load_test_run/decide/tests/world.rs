@@ -32,12 +32,13 @@ use crate::{
     },
     naming,
     settings::RunnerDefaults,
-    target_leases::{Next, Place},
+    target_leases::Next,
 };
 
 /// Something that befalls the run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Event {
+    #[default]
     None,
     AbortIn(Phase),
     Breach,
@@ -48,7 +49,7 @@ pub enum Event {
 }
 
 /// What is played.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Story {
     pub event: Event,
     pub then: Event,
@@ -63,15 +64,7 @@ pub struct Story {
 
 impl Story {
     pub fn of(event: Event) -> Self {
-        Self {
-            event,
-            then: Event::None,
-            by_hand: false,
-            after: false,
-            checks: false,
-            own_server: false,
-            shares: false,
-        }
+        Self { event, ..Self::default() }
     }
 }
 
@@ -309,10 +302,7 @@ impl World {
             session: self.is_open.then(|| self.session.clone()),
             figures_due: true,
             admission: self.admission.clone(),
-            place: match self.phase() == Phase::Pending && !has_job && !self.run.spec.abort {
-                true => self.place(),
-                false => Place::held(),
-            },
+            place: self.place(),
             company: self.company.clone(),
             excess: self.excess.clone(),
             checks: self.asked.clone(),

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use upsurge_core::target_lease::{Company, Left, Load, Standing, company, left, standing};
-use upsurge_crds::internal::{TargetLease, TargetUser};
+use upsurge_crds::{
+    internal::{TargetLease, TargetUser},
+    v1alpha1::Phase,
+};
 
 use super::World;
 use crate::target_leases::{Next, Place};
@@ -37,7 +40,11 @@ impl World {
         });
     }
 
+    /// Where the run stands on its target, as far as that is asked.
     pub fn place(&self) -> Place {
+        if self.phase() != Phase::Pending || self.job.is_some() || self.run.spec.abort {
+            return Place::held();
+        }
         let (me, mut is_known) = (self.user(), false);
         for claim in &self.plan.claims {
             let lease = self.leases.get(&claim.target);
