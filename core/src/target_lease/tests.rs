@@ -57,6 +57,15 @@ fn busy(lease: &TargetLeaseSpec, user: &TargetUser) -> Busy {
     }
 }
 
+fn met(
+    lease: &TargetLeaseSpec,
+    uid: &str,
+    mine: (Timestamp, Timestamp),
+    loads: &BTreeMap<String, Load>,
+) -> Vec<Company> {
+    company(std::slice::from_ref(lease), uid, mine, loads)
+}
+
 fn gone(names: &[&str]) -> Gone {
     names.iter().map(|name| (format!("uid of {name}"), None)).collect()
 }
@@ -177,9 +186,9 @@ fn company_is_who_made_load_at_the_same_time(
     let expected = expected.map(|(from, until)| (at(from), at(until)));
     // While the other one is still there, and when it has left.
     let loads = BTreeMap::from([(other.uid.clone(), load(Some(at(until))))]);
-    assert_eq!(both(&company(&[lease.clone()], &me.uid, mine, &loads)), expected);
+    assert_eq!(both(&met(&lease, &me.uid, mine, &loads)), expected);
     let Left::Lease(lease) = left(&lease, &other.uid, Some(load(Some(at(until))))) else { panic!() };
-    let found = company(&[lease.clone()], &me.uid, mine, &BTreeMap::new());
+    let found = met(&lease, &me.uid, mine, &BTreeMap::new());
     assert_eq!(both(&found), expected);
     assert_eq!(told(&found).is_some(), expected.is_some());
     // Two leases of the same two runs tell it once.
@@ -191,9 +200,9 @@ fn a_run_that_has_made_no_load_is_no_company() {
     let (me, other) = (shared("a/me", 0), shared("b/other", 0));
     let lease = taken(Some(&taken(None, &me)), &other);
     let mine = (at(100).0, at(200).0);
-    assert_eq!(company(&[lease.clone()], &me.uid, mine, &BTreeMap::new()), []);
+    assert_eq!(met(&lease, &me.uid, mine, &BTreeMap::new()), []);
     let still = BTreeMap::from([(other.uid.clone(), Load { from: at(150), until: None })]);
-    let found = company(&[lease], &me.uid, mine, &still);
+    let found = met(&lease, &me.uid, mine, &still);
     assert_eq!(
         told(&found).unwrap(),
         "another run made load on the target at the same time: b/other for 50 s"
@@ -208,14 +217,11 @@ fn runs_of_other_workloads_behind_the_address_are_no_company() {
     let loads = BTreeMap::from([(other.uid.clone(), load()), (whole.uid.clone(), load())]);
     let names = |found: Vec<Company>| found.into_iter().map(|run| run.name).collect::<Vec<_>>();
     let mine = (at(100).0, at(200).0);
-    assert_eq!(names(company(&[lease.clone()], &me.uid, mine, &loads)), ["whole"]);
+    assert_eq!(names(met(&lease, &me.uid, mine, &loads)), ["whole"]);
     let Left::Lease(lease) = left(&lease, &other.uid, Some(load())) else { panic!() };
     assert_eq!(lease.past.len(), 1, "the whole one had it for company");
-    assert_eq!(names(company(&[lease.clone()], &me.uid, mine, &loads)), ["whole"]);
-    assert_eq!(
-        names(company(&[lease], &whole.uid, mine, &BTreeMap::from([(me.uid, load())]))),
-        ["me", "other"]
-    );
+    assert_eq!(names(met(&lease, &me.uid, mine, &loads)), ["whole"]);
+    assert_eq!(names(met(&lease, &whole.uid, mine, &BTreeMap::from([(me.uid, load())]))), ["me", "other"]);
 }
 
 #[test]

@@ -274,7 +274,7 @@ async fn a_leader_clears_up_after_runs_of_whose_end_nobody_heard() {
     let (start, end) = (at(10), at(30));
     cluster.run("gone", json!({"phase": "Finished", "startTime": start, "loadEndTime": end}));
     leases.sweep().await.unwrap();
-    assert_eq!(cluster.lease().unwrap().spec.holders, [stays.clone()]);
+    assert_eq!(cluster.lease().unwrap().spec.holders, std::slice::from_ref(&stays));
     // Its load is not forgotten.
     let company = leases.company(&claims(), &stays.uid, (at(20).0, at(50).0)).await.unwrap();
     let expected = Company { namespace: "shop".into(), name: "gone".into(), from: at(20), until: end };
