@@ -4,5 +4,9 @@
 //! load tests neither see nor change them. They grow and change with the operator, not with the API.
 
 mod checkpoint;
+mod target_lease;
 
-pub use self::checkpoint::{Checkpoint, CheckpointSpec};
+pub use self::{
+    checkpoint::{Checkpoint, CheckpointSpec},
+    target_lease::{PastLoad, TargetLease, TargetLeaseSpec, TargetUser},
+};

@@ -4,7 +4,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomR
 use kube::CustomResourceExt;
 use serde_json::json;
 
-use crate::{LoadTest, LoadTestRun, internal::Checkpoint};
+use crate::{
+    LoadTest, LoadTestRun,
+    internal::{Checkpoint, TargetLease},
+};
 
 /// All definitions, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
@@ -14,7 +17,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
 
 /// Those that the operator keeps for itself.
 pub fn internal() -> Vec<CustomResourceDefinition> {
-    vec![Checkpoint::crd()]
+    vec![Checkpoint::crd(), TargetLease::crd()]
 }
 
 /// Gives new objects `status.observedGeneration: -1`, so that tools that follow kstatus see an object

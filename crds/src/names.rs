@@ -97,6 +97,8 @@ pub mod reasons {
     pub const POLICY_VIOLATION: &str = "PolicyViolation";
     /// The run waits for its turn, because the policy lets only so many go on at the same time.
     pub const QUEUED: &str = "Queued";
+    /// The run waits until another one has left the target; the message names it.
+    pub const TARGET_BUSY: &str = "TargetBusy";
     /// The runs of the namespace made more requests per second than the policy allows.
     pub const RATE_EXCEEDED: &str = "RateExceeded";
     /// The `LoadTest` that a run refers to does not exist.

@@ -57,5 +57,5 @@ pub use step::{
     AbortStep, FailStep, GroupStep, IfStep, LogStep, LoopStep, NestedSteps, PaceStep, ParallelStep,
     RecordStep, SetVariable, Step, ThinkStep,
 };
-pub use target::{SecretKeyRef, SecretVariable, Target, WorkloadReference};
+pub use target::{SecretKeyRef, SecretVariable, Sharing, Target, WorkloadReference};
 pub use threshold::{SeriesReference, Threshold, ThresholdSelector};

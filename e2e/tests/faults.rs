@@ -115,6 +115,35 @@ async fn killed_while_collecting() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn killed_while_a_run_has_the_target_and_another_waits_for_it() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, json!({})).await?;
+        let first = context.start("first", constant(20, 30)).await?;
+        context.loaded(&first, seconds(60)).await?;
+        let second = context.start("second", constant(20, 4)).await?;
+        let waits = |run: &LoadTestRun| status(run).reason.as_deref() == Some("TargetBusy");
+        let runs = context.api::<LoadTestRun>();
+        upsurge_e2e::wait::until(&runs, &second, "waits", seconds(20), waits).await?;
+        let pod = operator::leader(&context.client).await?;
+        operator::kill(&context.client, &pod, Kill::Pod).await?;
+        // Once more, with nobody to see that the first one has ended.
+        let end = |run: &LoadTestRun| status(run).phase == Some(Phase::Collecting);
+        upsurge_e2e::wait::until(&runs, &first, "has made its load", seconds(90), end).await?;
+        let pod = operator::leader(&context.client).await?;
+        operator::kill(&context.client, &pod, Kill::Pod).await?;
+        let first = status(&context.finished(&first, seconds(120)).await?);
+        let second = context.finished(&second, seconds(120)).await?;
+        ensure_verdict(&second, Verdict::Passed, "ThresholdsMet")?;
+        ensure!(first.verdict == Some(Verdict::Passed), "{:?}: {:?}", first.verdict, first.message);
+        let (end, start) = (first.load_end_time, status(&second).start_time);
+        ensure!(end.is_some() && end <= start, "one load ended at {end:?}, the next began at {start:?}");
+        ensure!(target.stats().await?.received == 680);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_lets_runs_go_on_and_finished_tests_rest() -> Result<()> {
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, json!({})).await?;

@@ -47,7 +47,9 @@ fn forged(index: i32, pod: &Pod) -> Value {
 async fn a_runner_speaks_for_itself_only() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;
-        let test = || merged(constant(5, 40), json!({"runner": {"parallelism": 2}}));
+        let test = || {
+            merged(constant(5, 40), json!({"target": {"sharing": "Shared"}, "runner": {"parallelism": 2}}))
+        };
         let (one, other) = tokio::try_join!(context.start("one", test()), context.start("other", test()))?;
         tokio::try_join!(context.loaded(&one, seconds(60)), context.loaded(&other, seconds(60)))?;
         let (mine, theirs) = (runner(&context, &one, 0).await?, runner(&context, &other, 0).await?);
@@ -132,6 +134,8 @@ async fn runners_and_operator_have_no_more_rights_than_they_need() -> Result<()>
             (&operator, "patch", "upsurge.dev", "loadtests", false),
             (&operator, "get", "keda.sh", "scaledobjects", false),
             (&operator, "update", "internal.upsurge.dev", "checkpoints", true),
+            // They are in the operator's own namespace.
+            (&operator, "get", "internal.upsurge.dev", "targetleases", false),
             (&operator, "create", "", "pods", false),
             (&operator, "patch", "apps", "deployments", false),
             (&operator, "patch", "autoscaling", "horizontalpodautoscalers", false),

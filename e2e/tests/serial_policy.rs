@@ -131,10 +131,12 @@ async fn redirected(context: &Context, forbidden: &Target) -> Result<()> {
 
 /// The second run waits for the first, and says so.
 async fn queued(context: &Context) -> Result<()> {
-    let first = context.start("first", constant(5, 20)).await?;
+    // It is not the target that they wait for.
+    let shared = |test| merged(test, json!({"target": {"sharing": "Shared"}}));
+    let first = context.start("first", shared(constant(5, 20))).await?;
     context.loaded(&first, seconds(60)).await?;
     // Its deadline is shorter than it will have to wait.
-    let patient = merged(constant(5, 3), json!({"deadlines": {"prepare": "15s"}}));
+    let patient = merged(shared(constant(5, 3)), json!({"deadlines": {"prepare": "15s"}}));
     let second = context.start("second", patient).await?;
     let waits = |run: &LoadTestRun| {
         let status = status(run);

@@ -75,7 +75,7 @@ async fn record(
 }
 
 /// The test of a run.
-fn test_of(run: &LoadTestRun) -> ObjectReference {
+pub fn test_of(run: &LoadTestRun) -> ObjectReference {
     let name = &run.spec.load_test_ref.name;
     let owner = run.owner_references().iter().find(|owner| owner.kind == "LoadTest" && owner.name == *name);
     ObjectReference {

@@ -24,4 +24,5 @@ pub mod run;
 pub mod sampling;
 pub mod settings;
 pub mod status;
+pub mod target_leases;
 pub mod telemetry;

@@ -40,7 +40,7 @@ use self::{
     carry_out::{Carried, carry_out},
     decide::{Decision, Look},
 };
-use crate::{collector::RunKey, errors::chain, metrics, status::WriteError};
+use crate::{collector::RunKey, errors::chain, metrics, status::WriteError, target_leases};
 
 /// Failures in a row after which the status says that something is being retried.
 const TELLING_FAILURES: u32 = 3;
@@ -73,6 +73,7 @@ impl Error {
             Self::Observe(_) => "Observe",
             Self::CarryOut(carry_out::Error::Apply(_) | carry_out::Error::NoPlan) => "Apply",
             Self::CarryOut(carry_out::Error::Session(_)) => "Session",
+            Self::CarryOut(carry_out::Error::Lease(_)) => "Lease",
             Self::CarryOut(carry_out::Error::UpdateStatus(_)) => "UpdateStatus",
         }
     }
@@ -175,7 +176,10 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
             },
             Ok(Carried::Refused(cause)) => refusal = Some(cause),
             // Somebody was faster: decide anew on what is there now.
-            Err(carry_out::Error::UpdateStatus(WriteError::Conflict)) => {}
+            Err(
+                carry_out::Error::UpdateStatus(WriteError::Conflict)
+                | carry_out::Error::Lease(target_leases::Error::Conflict(_)),
+            ) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -193,11 +197,15 @@ async fn last(runs: &Runs, run: &LoadTestRun, decision: Decision) -> Result<Done
     Ok(Done::Settled)
 }
 
-/// Ends what was kept for a run that is gone: its runners are told to stop.
+/// Ends what was kept for a run that is gone: its runners are told to stop, and its target is free.
 pub async fn forget(runs: &Runs, key: &RunKey) {
-    runs.memory.forget(key);
+    let plan = runs.memory.forget(key);
     runs.context.platform.leave(&key.namespace, &key.name);
     runs.context.sessions.close(key).await;
+    let Some(plan) = plan else { return };
+    if let Err(error) = runs.leases.leave(&plan.claims, &plan.content.uid, None).await {
+        warn!(run = %key, error = chain(&error), "failed to free the run's target; whoever wants it will");
+    }
 }
 
 fn is_finished(run: &LoadTestRun) -> bool {

@@ -147,7 +147,8 @@ async fn lead(
     info!("leading");
     let working = CancellationToken::new();
     let watched = args.watched();
-    let work = controllers::run(context.clone(), &watched, readiness.clone(), working.clone());
+    let work =
+        controllers::run(context.clone(), &args.namespace, &watched, readiness.clone(), working.clone());
     tokio::pin!(work);
     tokio::select! {
         () = &mut work => warn!("controllers ended by themselves"),

@@ -1,4 +1,4 @@
-//! The collector and the samplers against a real API server, kubelet and autoscaler.
+//! The collector, the samplers and the leases on targets against a real API server, kubelet and autoscaler.
 //!
 //! `e2e/cluster/with exec cargo test -p upsurge-operator --test cluster -- --ignored`
 
@@ -10,3 +10,5 @@ mod collector;
 mod sampling;
 #[path = "cluster/space.rs"]
 mod space;
+#[path = "cluster/targets.rs"]
+mod targets;

@@ -63,7 +63,8 @@ pub fn test(name: &str, seconds: u64) -> LoadTest {
     serde_json::from_value(json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name},
         "spec": {
-            "target": {"baseUrl": "http://target:8080"},
+            // Many of them at a time: it is the operator that is measured.
+            "target": {"baseUrl": "http://target:8080", "sharing": "Shared"},
             "scenarios": [{"name": "get", "steps": [{"request": {"url": "/"}}]}],
             "load": {"unit": "IterationsPerSecond", "constant": {"level": 30, "duration": format!("{seconds}s")}},
             "runner": {"parallelism": 3, "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}},
@@ -86,7 +87,8 @@ pub fn wide(name: &str) -> LoadTest {
     serde_json::from_value(json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name},
         "spec": {
-            "target": {"baseUrl": "http://target:8080"},
+            // Many of them at a time: it is the operator that is measured.
+            "target": {"baseUrl": "http://target:8080", "sharing": "Shared"},
             "scenarios": [{"name": "all", "steps": steps}],
             "load": {"unit": "Users", "startLevel": 8, "stages": stages},
             "runner": {"parallelism": 2, "maxLag": "10s", "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}},

@@ -107,6 +107,10 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
 
+    /// When the load ended on all runners.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_end_time: Option<Time>,
+
     /// When the run finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completion_time: Option<Time>,
@@ -157,6 +161,13 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub runners: Vec<RunnerResult>,
+
+    /// Runs that made load on the same target at the same time, which only happens where all of their tests say
+    /// `spec.target.sharing: Shared`. Known at the end. Beyond 20, those that did so longest are kept, and `omitted` counts
+    /// the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
+    pub company: Vec<Company>,
 
     /// What went wrong beside the load. It changes no verdict, but should be known: for example, that the steps of
     /// `spec.after` failed and left data behind.

@@ -8,7 +8,7 @@ mod autoscaling;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -280,6 +280,20 @@ pub struct GeneratorResult {
     /// Time between the first and the last runner's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_spread: Option<String>,
+}
+
+/// A run that made load on the same target at the same time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Company {
+    /// Namespace of the run.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Since when both made load.
+    pub from: Time,
+    /// Until when both did.
+    pub until: Time,
 }
 
 /// One runner and how it ended.

@@ -17,6 +17,31 @@ pub struct Target {
     /// pods and autoscaler are watched during the run. It must live in the test's own namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WorkloadReference>,
+
+    /// Whether another run may make load on the same target at the same time. A target is the workload, or without one
+    /// the scheme, host and port of `baseUrl`; it is the same for the tests of all namespaces. With `Exclusive` a run waits
+    /// until the target is free, as Pending with the reason TargetBusy, and uses up no deadline; others wait for it. Runs
+    /// whose tests all say `Shared` go on side by side; `status.company` and the verdict then name the others.
+    /// Default: `Exclusive`. Example: `Shared`, for two loads that are meant to meet.
+    #[serde(default, skip_serializing_if = "Sharing::is_exclusive")]
+    pub sharing: Sharing,
+}
+
+/// Whether a target is shared with the load of other runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Sharing {
+    /// One run at a time.
+    #[default]
+    Exclusive,
+    /// All runs that say so at the same time.
+    Shared,
+}
+
+impl Sharing {
+    /// Whether it is the default. It is left out when a test is written, so that the digest of older tests stays.
+    pub fn is_exclusive(&self) -> bool {
+        *self == Self::Exclusive
+    }
 }
 
 /// Names a workload in the namespace of the test.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
@@ -24,6 +26,7 @@ use crate::{
     fence::NotLeading,
     prometheus_checks,
     status::{self, WriteError},
+    target_leases,
 };
 
 /// Why an effect could not be carried out; trying again may help.
@@ -38,6 +41,9 @@ pub enum Error {
     /// The status can't be written.
     #[error("failed to update the status")]
     UpdateStatus(#[from] WriteError),
+    /// The lease on the target can't be used.
+    #[error("failed to use the lease on the target")]
+    Lease(#[from] target_leases::Error),
     /// There is no plan for what was decided.
     #[error("the run has no plan")]
     NoPlan,
@@ -89,6 +95,13 @@ async fn one(
     let plan = || plan.ok_or(Error::NoPlan);
     match effect {
         Effect::Complete(body) => apply::complete(client, run, body).await.map(drop)?,
+        Effect::WriteLease(lease) => runs.leases.write(lease).await?,
+        Effect::LeaveTarget => leave(runs, run).await?,
+        Effect::LookForCompany { start, end } => {
+            let plan = plan()?;
+            let company = runs.leases.company(&plan.claims, &plan.content.uid, (*start, *end)).await?;
+            runs.memory.met(&key, company);
+        }
         Effect::OpenSession => {
             let mut session = plan()?.session(&run.spec.load_test_ref.name);
             session.is_under_way =
@@ -127,11 +140,23 @@ async fn one(
         Effect::CloseSession => sessions.close(&key).await,
         Effect::DropCheckpoint => apply::drop_checkpoint(client, run).await?,
         Effect::Forget => {
-            runs.memory.forget(&key);
+            drop(runs.memory.forget(&key));
             context.platform.leave(&key.namespace, &key.name);
         }
     }
     Ok(None)
+}
+
+/// Takes a run out of the leases on its targets. One that this operator knows nothing of was over before it led: it has
+/// cleared up after that at its start.
+async fn leave(runs: &Runs, run: &LoadTestRun) -> Result<(), Error> {
+    let Some(plan) = runs.memory.plan(run) else { return Ok(()) };
+    let mut load = run.status.as_ref().and_then(target_leases::load);
+    if let Some(load) = &mut load {
+        // Of a run that was deleted under load nobody wrote down the end.
+        load.until.get_or_insert_with(|| Time(Timestamp::now()));
+    }
+    Ok(runs.leases.leave(&plan.claims, &plan.content.uid, load.as_ref()).await?)
 }
 
 /// A checkpoint that can't be read back is refused for good; anything else is worth another try.

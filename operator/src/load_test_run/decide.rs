@@ -15,7 +15,7 @@ use upsurge_core::{autoscaling, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
-    v1alpha1::{Phase, PrometheusCheckResult},
+    v1alpha1::{Company, Phase, PrometheusCheckResult},
 };
 
 pub use self::{
@@ -52,7 +52,9 @@ pub fn clear_up(run: &LoadTestRun, remembered: bool, now: Timestamp) -> Decision
     let ended = run.status.as_ref().and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
     let recent = ended.is_some_and(|ended| validate::since(ended, now) < CLEAR_UP_WINDOW);
     let effects = match remembered || recent {
-        true => vec![Effect::CloseSession, Effect::DropCheckpoint, Effect::Forget],
+        true => {
+            vec![Effect::CloseSession, Effect::LeaveTarget, Effect::DropCheckpoint, Effect::Forget]
+        }
         false => Vec::new(),
     };
     Decision::new(base(run), effects, Look::AtChange)
@@ -60,7 +62,7 @@ pub fn clear_up(run: &LoadTestRun, remembered: bool, now: Timestamp) -> Decision
 
 /// What is left to do for a run that is gone: its runners are told to stop. The checkpoint goes with the run.
 pub fn gone(run: &LoadTestRun) -> Decision {
-    let effects = vec![Effect::CloseSession, Effect::Forget];
+    let effects = vec![Effect::CloseSession, Effect::LeaveTarget, Effect::Forget];
     Decision::new(base(run), effects, Look::AtChange)
 }
 
@@ -158,6 +160,10 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
             NEXT_LOOK
         }
         Transition::Conclude => {
+            let company = match company(situation, facts) {
+                Ok(company) => company,
+                Err(question) => return Decision::first(state, question),
+            };
             let checks = match checks(situation, facts) {
                 Ok(checks) => checks,
                 Err(None) => return Decision::new(state, effects, Look::After(ANSWER_LOOK)),
@@ -168,7 +174,8 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
                 }
             };
             effects.extend(quench());
-            let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, &checks, now);
+            let beside = results::Beside { checks: &checks, company };
+            let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, &beside, now);
             finished(&mut state, &outcome, now);
             effects.push(Effect::WriteStatus);
             NEXT_LOOK
@@ -195,6 +202,13 @@ fn checks<'a>(
         Asked::UnderWay => Err(None),
         Asked::NotYet => Err(Some(Effect::AskPrometheus { start, end })),
     }
+}
+
+/// Whose load was on the target at the same time; or what is to be done to know it. Who does not share has no company.
+fn company<'a>(situation: &'a Situation, facts: &Facts<'_>) -> Result<&'a [Company], Effect> {
+    let shares = !facts.plan.test().target.sharing.is_exclusive();
+    let Some((start, end)) = span(facts.session, situation.now).filter(|_| shares) else { return Ok(&[]) };
+    situation.company.as_deref().ok_or(Effect::LookForCompany { start, end })
 }
 
 /// Start and end of the load.

@@ -1,5 +1,5 @@
-//! What this operator remembers of the runs under way: their plans, compiled once, what Prometheus answered, and when
-//! figures were last shown. Nothing in here is needed: an operator that starts with an empty memory comes to the same end.
+//! What this operator remembers of the runs under way: their plans, compiled once, what Prometheus answered, whose load
+//! was beside theirs, and when figures were last shown. Nothing in here is needed: an operator that starts with an empty memory comes to the same end.
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,10 @@ use std::{
 
 use kube::Resource;
 use tokio::task::JoinHandle;
-use upsurge_crds::{LoadTestRun, v1alpha1::PrometheusCheckResult};
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{Company, PrometheusCheckResult},
+};
 
 use super::{
     decide::Asked,
@@ -29,6 +32,7 @@ struct Remembered {
     plan: Arc<Plan>,
     shown: Option<Instant>,
     question: Option<Question>,
+    company: Option<Vec<Company>>,
 }
 
 /// A question that was put to Prometheus; given up when it is forgotten.
@@ -62,13 +66,26 @@ impl Memory {
     pub fn keep(&self, plan: Plan) -> Arc<Plan> {
         let plan = Arc::new(plan);
         let key = RunKey::new(&plan.content.namespace, &plan.content.run);
-        self.lock().insert(key, Remembered { plan: plan.clone(), shown: None, question: None });
+        self.lock()
+            .insert(key, Remembered { plan: plan.clone(), shown: None, question: None, company: None });
         plan
     }
 
-    /// Forgets a run.
-    pub fn forget(&self, run: &RunKey) {
-        self.lock().remove(run);
+    /// Forgets a run; gives the plan that it had.
+    pub fn forget(&self, run: &RunKey) -> Option<Arc<Plan>> {
+        self.lock().remove(run).map(|known| known.plan)
+    }
+
+    /// Whose load was on the target at the same time as that of a run, if somebody has looked.
+    pub fn company(&self, run: &RunKey) -> Option<Vec<Company>> {
+        self.lock().get(run).and_then(|known| known.company.clone())
+    }
+
+    /// Remembers whose.
+    pub fn met(&self, run: &RunKey, company: Vec<Company>) {
+        if let Some(known) = self.lock().get_mut(run) {
+            known.company = Some(company);
+        }
     }
 
     /// Whether figures are due that are shown once per `interval`.

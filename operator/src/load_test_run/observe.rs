@@ -36,6 +36,7 @@ use crate::{
     naming,
     sampling::SamplingError,
     status::{self, WriteError},
+    target_leases::{self, Next, Place},
 };
 
 /// Time between two updates of the figures in the status while the load runs.
@@ -62,6 +63,9 @@ pub enum Error {
     /// The run's test or plan can't be read.
     #[error(transparent)]
     Apply(#[from] apply::Error),
+    /// It can't be found out whether the target is free.
+    #[error(transparent)]
+    Lease(#[from] target_leases::Error),
     /// The target can't be looked at.
     #[error("failed to look at the target")]
     Target(#[from] SamplingError),
@@ -90,16 +94,17 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
     };
     let objects = objects(&context.client, &run, runners).await?;
     let begins = pending && objects.job.is_none() && !run.spec.abort;
-    let admission = match &plan {
-        Some(Ok(plan)) if begins => admission(runs, &run, plan),
+    let (admission, place) = match &plan {
+        Some(Ok(plan)) if begins => admission(runs, &run, plan, now).await?,
         Some(Ok(plan)) => {
             context.platform.adopt(entry(&run, plan));
-            Admission::Granted
+            (Admission::Granted, Place::held())
         }
-        _ => Admission::Granted,
+        _ => (Admission::Granted, Place::held()),
     };
-    // Only then: hundreds that wait for their turn need not look at their targets.
-    let looks = begins && admission == Admission::Granted;
+    // Only then: hundreds that wait for their turn need not look at their targets, nor should they judge one that another
+    // run makes load on.
+    let looks = begins && admission == Admission::Granted && place.next == Next::Held;
     let (test, target) = match (begins, &plan) {
         (false, _) => (Lookup::NotNeeded, None),
         (true, Some(Ok(plan))) if looks => {
@@ -114,6 +119,8 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
     Ok(Situation {
         now,
         admission,
+        place,
+        company: runs.memory.company(&key),
         excess,
         test,
         plan,
@@ -128,16 +135,29 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
     })
 }
 
-/// What the policy says to a run that has not begun.
-fn admission(runs: &Runs, run: &LoadTestRun, plan: &Plan) -> Admission {
+/// What the policy says to a run that has not begun, and how it stands on its target. Whoever waits for one of the two
+/// takes up no room with the other.
+async fn admission(
+    runs: &Runs,
+    run: &LoadTestRun,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<(Admission, Place), Error> {
     let platform = &runs.context.platform;
-    if let Err(message) = platform.check(plan.test(), &plan.valid, &plan.content.namespace) {
-        return Admission::Refused(message);
+    let content = &plan.content;
+    if let Err(message) = platform.check(plan.test(), &plan.valid, &content.namespace) {
+        return Ok((Admission::Refused(message), Place::held()));
     }
-    match platform.turn(entry(run, plan)) {
+    let place = runs.leases.look(&plan.claims, &plan.target_user(run, now)).await?;
+    if matches!(place.next, Next::Busy { .. }) {
+        platform.leave(&content.namespace, &content.run);
+        return Ok((Admission::Granted, place));
+    }
+    let admission = match platform.turn(entry(run, plan)) {
         Turn::Begin => Admission::Granted,
         Turn::Wait(message) => Admission::Queued(message),
-    }
+    };
+    Ok((admission, place))
 }
 
 /// The run as the queue knows it.

@@ -2,15 +2,17 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::{Resource, ResourceExt};
 use upsurge_core::{
     http::ReachRules,
     plan::{self, LoadPlan, Timeline},
     protocol::RunPlan,
+    target_lease::{self, Claim},
     validate::Valid,
 };
-use upsurge_crds::{LoadTestRun, LoadTestSpec, names::labels};
+use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels};
 
 use crate::{
     collector::{RunKey, SessionConfig},
@@ -31,6 +33,8 @@ pub struct Plan {
     pub base: String,
     /// The run, as owner of its objects.
     pub owner: OwnerReference,
+    /// The targets that it wants, in the order in which they are taken.
+    pub claims: Vec<Claim>,
 }
 
 impl Plan {
@@ -46,6 +50,7 @@ impl Plan {
         };
         Some(Self {
             base: naming::base(&content.run, &content.uid),
+            claims: target_lease::claims(&content.test.target, &content.namespace),
             content: Arc::new(content),
             valid: Arc::new(valid),
             owner: run.controller_owner_ref(&())?,
@@ -82,6 +87,19 @@ impl Plan {
         let timeline = self.timeline();
         let default = || timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN;
         self.test().deadlines.run.map_or_else(default, |span| span.0)
+    }
+
+    /// The run as one that has a target or waits for it, since a time.
+    pub fn target_user(&self, run: &LoadTestRun, now: Timestamp) -> TargetUser {
+        TargetUser {
+            namespace: self.content.namespace.clone(),
+            name: self.content.run.clone(),
+            uid: self.content.uid.clone(),
+            created: run.metadata.creation_timestamp.clone().unwrap_or(Time(Timestamp::MIN)),
+            since: Time(now),
+            sharing: self.test().target.sharing,
+            part: false,
+        }
     }
 
     /// Labels of the run's objects that play a part.

@@ -6,14 +6,14 @@ use upsurge_core::{
     autoscaling,
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
-    results,
+    results, target_lease,
     thresholds::Recorded,
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{
-        AutoscalingResult, EndCauseType, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult,
+        AutoscalingResult, Company, EndCauseType, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult,
         RunnerResult, ThresholdResult, Verdict,
     },
 };
@@ -38,6 +38,14 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     }
 }
 
+/// What is known of a run beside what the collector holds.
+pub struct Beside<'a> {
+    /// What Prometheus answered.
+    pub checks: &'a [PrometheusCheckResult],
+    /// Whose load was on the target at the same time.
+    pub company: &'a [Company],
+}
+
 /// Puts the result of a run into the status and judges it. A run whose load never started has no figures, and its
 /// cause is the verdict.
 pub fn conclude(
@@ -46,7 +54,7 @@ pub fn conclude(
     snapshot: &SessionSnapshot,
     pods: &[RunnerPod],
     cause: Option<&Cause>,
-    checks: &[PrometheusCheckResult],
+    beside: &Beside<'_>,
     now: Timestamp,
 ) -> Outcome {
     status.start_time = snapshot.t0.map(Time);
@@ -56,6 +64,9 @@ pub fn conclude(
     let Some(t0) = snapshot.t0 else {
         return without_load(cause);
     };
+    let Beside { checks, company } = *beside;
+    status.load_end_time = Some(Time(t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now)));
+    status.company = company.to_vec();
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(snapshot));
@@ -70,7 +81,7 @@ pub fn conclude(
     let evaluated = recorded.evaluate(true);
     let generator = generator(plan, snapshot);
     let autoscaling = autoscaler(plan, snapshot, t0, now);
-    let outcome = outcome(
+    let mut outcome = outcome(
         plan,
         snapshot,
         cause,
@@ -92,6 +103,9 @@ pub fn conclude(
     status.autoscaling = autoscaling;
     status.checks = checks.to_vec();
     status.generator = Some(generator);
+    if let Some(told) = target_lease::told(company) {
+        outcome.message += &format!("; {told}");
+    }
     outcome
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::memory::Memory;
-use crate::context::Context;
+use crate::{context::Context, target_leases::TargetLeases};
 
 /// What the controller of runs works with; shared by all reconciliations.
 pub struct Runs {
@@ -11,11 +11,14 @@ pub struct Runs {
     pub context: Arc<Context>,
     /// What this operator remembers of the runs under way.
     pub memory: Memory,
+    /// Who may make load on which target.
+    pub leases: TargetLeases,
 }
 
 impl Runs {
-    /// With an empty memory.
-    pub fn new(context: Arc<Context>) -> Self {
-        Self { context, memory: Memory::default() }
+    /// With an empty memory, and leases in the operator's own namespace.
+    pub fn new(context: Arc<Context>, namespace: &str) -> Self {
+        let leases = TargetLeases::new(context.client.clone(), namespace, context.fence.clone());
+        Self { context, memory: Memory::default(), leases }
     }
 }

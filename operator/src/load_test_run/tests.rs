@@ -29,7 +29,7 @@ async fn versions(changes: u32, epoch: i64, fence: Fence) -> (Result<Done, Error
         ("PATCH", _) if read.load(Ordering::SeqCst) <= changes => failure(409, "Conflict"),
         _ => (200, run(99, epoch)),
     });
-    let runs = Runs::new(Arc::new(context(client, fence)));
+    let runs = Runs::new(Arc::new(context(client, fence)), "upsurge-system");
     let cached = serde_json::from_value(run(1, epoch)).unwrap();
     let result = steps(&cached, &runs).await;
     let log = log.lock().unwrap();
@@ -59,4 +59,44 @@ async fn an_operator_that_is_not_sure_to_lead_does_nothing_and_looks_again() {
     let (result, versions) = versions(0, 7, fence).await;
     assert!(matches!(result, Ok(Done::Again(_))));
     assert!(versions.is_empty(), "{versions:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_waits_for_its_target_reads_itself_its_job_and_the_lease() {
+    let mut waiting = serde_json::to_value(crate::load_test_run::fixtures::run(&json!({}))).unwrap();
+    waiting["metadata"]["ownerReferences"] = json!([{"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "name": "checkout", "uid": "test-uid"}]);
+    waiting["status"] = json!({"phase": "Pending", "leaderEpoch": 7});
+    let user = |name: &str| {
+        json!({"namespace": "shop", "name": name, "uid": format!("uid of {name}"), "created": "2026-01-01T00:00:00Z",
+            "since": "2026-01-01T00:00:00Z"})
+    };
+    let me = json!({"namespace": "shop", "name": "checkout-g1", "uid": "run-uid", "created": "2026-01-02T00:00:00Z",
+        "since": "2026-01-02T00:00:00Z"});
+    let lease = json!({"apiVersion": "internal.upsurge.dev/v1alpha1", "kind": "TargetLease",
+        "metadata": {"name": "target", "resourceVersion": "3"},
+        "spec": {"target": "Deployment.apps shop/checkout", "holders": [user("other")], "waiting": [me]}});
+    let cached = serde_json::from_value(waiting.clone()).unwrap();
+    let (client, log) = server(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", path) if path.contains("/targetleases/") => (200, lease.clone()),
+        ("GET", path) if path.ends_with("/loadtestruns/checkout-g1") => (200, waiting.clone()),
+        ("GET", _) => failure(404, "NotFound"),
+        _ => (200, waiting.clone()),
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    runs.leases.know_runs(None, |_, name| {
+        Some(crate::target_leases::Seen { uid: format!("uid of {name}"), is_finished: false })
+    });
+    assert!(matches!(steps(&cached, &runs).await, Ok(Done::Again(_))));
+    let log = log.lock().unwrap();
+    let kinds =
+        log.iter().filter(|asked| asked.method == "GET").map(|asked| asked.path.rsplit('/').nth(1).unwrap());
+    assert_eq!(kinds.collect::<Vec<_>>(), ["loadtestruns", "jobs", "targetleases"]);
+    let written = log.iter().find(|asked| asked.path.ends_with("/loadtestruns/checkout-g1/status")).unwrap();
+    assert_eq!(written.body["status"]["reason"], "TargetBusy");
+    let about: Vec<&str> = log
+        .iter()
+        .filter(|asked| asked.path.ends_with("/events"))
+        .filter_map(|asked| asked.body["regarding"]["kind"].as_str())
+        .collect();
+    assert_eq!(about, ["LoadTest", "LoadTestRun"], "both tell of it");
 }

@@ -29,19 +29,21 @@ pub fn base(run: &LoadTestRun) -> LoadTestRunStatus {
     status
 }
 
-/// Whether a run waits for its turn.
-pub fn is_queued(status: &LoadTestRunStatus) -> bool {
-    status.phase == Some(Phase::Pending) && status.reason.as_deref() == Some(reasons::QUEUED)
+/// Whether a run waits for its turn, by the policy or on its target.
+pub fn awaits_turn(status: &LoadTestRunStatus) -> bool {
+    let reasons = [reasons::QUEUED, reasons::TARGET_BUSY];
+    status.phase == Some(Phase::Pending)
+        && status.reason.as_deref().is_some_and(|reason| reasons.contains(&reason))
 }
 
 /// The run waits for its turn.
-pub fn queued(status: &mut LoadTestRunStatus, message: &str, now: Timestamp) {
-    if is_queued(status) {
+pub fn awaiting_turn(status: &mut LoadTestRunStatus, reason: &str, message: &str, now: Timestamp) {
+    if awaits_turn(status) {
         status.message = Some(message.to_owned());
     } else {
         in_phase(status, Phase::Pending, None, message, now);
-        status.reason = Some(reasons::QUEUED.into());
     }
+    status.reason = Some(reason.into());
 }
 
 /// A phase begins, or goes on with another message.
@@ -53,7 +55,7 @@ pub fn in_phase(
     now: Timestamp,
 ) {
     // Whoever waited for its turn begins only now: that uses up none of its time.
-    if status.phase != Some(phase) || is_queued(status) {
+    if status.phase != Some(phase) || awaits_turn(status) {
         status.phase = Some(phase);
         status.phase_start_time = Some(Time(now));
     }
@@ -134,9 +136,15 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
             audit::of_run(events, run, Act::Abort, &cause.message).await;
         }
     }
-    let (Some(phase), true) = (wanted.phase, old.phase != wanted.phase) else { return };
     let reason = wanted.reason.clone().unwrap_or_default();
     let message = wanted.message.clone().unwrap_or_default();
+    if reason == reasons::TARGET_BUSY && old.reason.as_ref() != Some(&reason) {
+        info!(detail = message, "run waits for its target");
+        let note = format!("run {}: {message}", run.name_any());
+        events.normal(&audit::test_of(run), &reason, "Wait", &note).await;
+        events.normal(&about, &reason, "Wait", &message).await;
+    }
+    let (Some(phase), true) = (wanted.phase, old.phase != wanted.phase) else { return };
     info!(phase = ?phase, verdict = ?wanted.verdict, reason, detail = message, "run entered a phase");
     if matches!(reason.as_str(), reasons::POLICY_VIOLATION | reasons::INVALID_SPEC) {
         audit::of_run(events, run, Act::Refuse, &message).await;
@@ -156,6 +164,7 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
         }
         // Told above, with its cause.
         (Phase::Stopping, _) => {}
+        (Phase::Pending, _) if reason == reasons::TARGET_BUSY => {}
         (phase, _) => events.normal(&about, &format!("{phase:?}"), "Proceed", &message).await,
     }
 }

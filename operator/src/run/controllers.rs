@@ -1,8 +1,8 @@
 //! The controllers and what they watch, one pair for each watched namespace.
 
-use std::{collections::BTreeMap, fmt::Debug, future::Future, pin::Pin, sync::Arc};
+use std::{collections::BTreeMap, fmt::Debug, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use futures::{Stream, StreamExt, future::join_all};
+use futures::{Stream, StreamExt, future::join_all, stream};
 use k8s_openapi::{
     NamespaceResourceScope,
     api::{batch::v1::Job, core::v1::Pod},
@@ -18,6 +18,7 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use upsurge_crds::{
@@ -35,22 +36,33 @@ use crate::{
     errors::chain,
     load_test,
     load_test_run::{self, Runs},
+    target_leases::{self, Seen},
 };
 
 /// Most objects of a kind that are worked on at the same time.
 const CONCURRENCY: u16 = 16;
 
+/// Time between two looks for leases on targets whose holders are gone. Whoever wants such a target looks by itself.
+const SWEEP: Duration = Duration::from_secs(300);
+
 /// Something that runs until it is told to stop.
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs all controllers until told to stop; what is under way then is finished.
-pub async fn run(context: Arc<Context>, namespaces: &[&str], readiness: Readiness, stop: CancellationToken) {
+/// Runs all controllers until told to stop; what is under way then is finished. The operator's own things are in
+/// `home`.
+pub async fn run(
+    context: Arc<Context>,
+    home: &str,
+    namespaces: &[&str],
+    readiness: Readiness,
+    stop: CancellationToken,
+) {
     let scopes: Vec<Option<String>> = if namespaces.is_empty() {
         vec![None]
     } else {
         namespaces.iter().map(|name| Some((*name).to_owned())).collect()
     };
-    let shared = Arc::new(Runs::new(context.clone()));
+    let shared = Arc::new(Runs::new(context.clone(), home));
     let mut running: Vec<Running> = Vec::new();
     let mut stores = Vec::new();
     for scope in &scopes {
@@ -60,6 +72,10 @@ pub async fn run(context: Arc<Context>, namespaces: &[&str], readiness: Readines
         context.platform.know_runs({
             let store = store.clone();
             move || under_way(&store)
+        });
+        shared.leases.know_runs(scope.clone(), {
+            let store = store.clone();
+            move |namespace, name| seen(&store, namespace, name)
         });
         context.metrics.count_runs({
             let store = store.clone();
@@ -74,6 +90,10 @@ pub async fn run(context: Arc<Context>, namespaces: &[&str], readiness: Readines
             }
         }
         readiness.reached(pending::CACHES);
+        while !stop.is_cancelled() {
+            target_leases::sweep(&shared.leases).await;
+            drop(timeout(SWEEP, stop.cancelled()).await);
+        }
     };
     running.push(Box::pin(ready));
     join_all(running).await;
@@ -115,7 +135,7 @@ fn run_controller(
         .touched_objects();
     let ours = format!("{}={},{}=runner", labels::MANAGED_BY, labels::MANAGED_BY_VALUE, labels::COMPONENT);
     let ours = watcher::Config::default().labels(&ours);
-    let changes = context.sessions.changes().filter({
+    let changes = stream::select(context.sessions.changes(), shared.leases.freed()).filter({
         let scope = scope.clone();
         move |key: &RunKey| std::future::ready(scope.as_ref().is_none_or(|scope| *scope == key.namespace))
     });
@@ -175,6 +195,8 @@ fn prune(run: &mut DeserializeGuard<LoadTestRun>) {
         run.spec.test = None;
         run.status = run.status.take().map(|status| LoadTestRunStatus {
             phase: status.phase,
+            start_time: status.start_time,
+            load_end_time: status.load_end_time,
             completion_time: status.completion_time,
             ..LoadTestRunStatus::default()
         });
@@ -188,6 +210,13 @@ fn under_way(store: &Store<DeserializeGuard<LoadTestRun>>) -> Vec<(String, Strin
         !matches!(phase, None | Some(Phase::Pending | Phase::Finished))
     });
     runs.map(|run| (run.namespace().unwrap_or_default(), run.name_any())).collect()
+}
+
+/// A run as it is cached.
+fn seen(store: &Store<DeserializeGuard<LoadTestRun>>, namespace: &str, name: &str) -> Option<Seen> {
+    let run = store.get(&ObjectRef::new(name).within(namespace))?;
+    let phase = run.0.as_ref().ok().and_then(|run| run.status.as_ref()).and_then(|status| status.phase);
+    Some(Seen { uid: run.uid()?, is_finished: phase == Some(Phase::Finished) })
 }
 
 fn phases(store: &Store<DeserializeGuard<LoadTestRun>>) -> BTreeMap<String, i64> {

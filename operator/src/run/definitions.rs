@@ -6,7 +6,10 @@ use kube::{Client, CustomResourceExt as _};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-use upsurge_crds::{LoadTest, LoadTestRun, internal::Checkpoint};
+use upsurge_crds::{
+    LoadTest, LoadTestRun,
+    internal::{Checkpoint, TargetLease},
+};
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(2);
@@ -34,7 +37,13 @@ pub async fn wait(client: &Client, stop: &CancellationToken) -> bool {
 /// By discovery, which everybody may use; reading the definitions themselves would need a right of its own.
 async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
     let mut missing = Vec::new();
-    for wanted in [LoadTest::api_resource(), LoadTestRun::api_resource(), Checkpoint::api_resource()] {
+    let all = [
+        LoadTest::api_resource(),
+        LoadTestRun::api_resource(),
+        Checkpoint::api_resource(),
+        TargetLease::api_resource(),
+    ];
+    for wanted in all {
         let known = match client.list_api_group_resources(&wanted.api_version).await {
             Ok(list) => list.resources,
             Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),

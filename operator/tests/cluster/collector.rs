@@ -14,13 +14,9 @@ use axum::{
 use http_body_util::BodyExt as _;
 use k8s_openapi::{
     api::{batch::v1::Job, core::v1::ConfigMap},
-    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
-use kube::{
-    Api, Client, CustomResourceExt as _, ResourceExt as _,
-    api::{DeleteParams, PostParams},
-};
+use kube::{ResourceExt as _, api::DeleteParams};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use upsurge_core::{
@@ -28,10 +24,10 @@ use upsurge_core::{
     protocol::RunPlan,
     validate::validate,
 };
-use upsurge_crds::{LoadTestRun, internal::Checkpoint, names::TOKEN_AUDIENCE};
+use upsurge_crds::{internal::Checkpoint, names::TOKEN_AUDIENCE};
 use upsurge_operator::collector::{self, SessionConfig, Sessions, discard};
 
-use crate::space::{PAUSE, Space, object, until};
+use crate::space::{PAUSE, Space, object, until, with_kinds, without_kinds};
 
 async fn post(router: &Router, path: &str, token: Option<&str>, body: &Value) -> (StatusCode, Value) {
     let mut request = Request::post(path);
@@ -103,33 +99,6 @@ fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Va
         })
         .collect();
     json!({"runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
-}
-
-/// Whether a run exists is asked of the API server: it must know what a run is, and a checkpoint. What it did not
-/// know before is for the end of the test.
-async fn with_kinds(client: &Client) -> Vec<CustomResourceDefinition> {
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let mut made = Vec::new();
-    for definition in [LoadTestRun::crd(), Checkpoint::crd()] {
-        if definitions.get_opt(&definition.name_any()).await.unwrap().is_none() {
-            // Another test may be at it, too.
-            if definitions.create(&PostParams::default(), &definition).await.is_ok() {
-                made.push(definition);
-            }
-        }
-    }
-    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
-    until("runs to be known", || async { runs.get_opt("no-such").await.ok() }).await;
-    let checkpoints: Api<Checkpoint> = Api::namespaced(client.clone(), "default");
-    until("checkpoints to be known", || async { checkpoints.list(&Default::default()).await.ok() }).await;
-    made
-}
-
-async fn without_kinds(client: &Client, made: Vec<CustomResourceDefinition>) {
-    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
-    for definition in made {
-        definitions.delete(&definition.name_any(), &DeleteParams::default()).await.unwrap();
-    }
 }
 
 #[tokio::test]

@@ -8,15 +8,20 @@ use k8s_openapi::{
         batch::v1::Job,
         core::v1::{Namespace, Pod, ServiceAccount},
     },
+    apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
     serde::de::DeserializeOwned,
 };
 use kube::{
-    Api, Client, Resource, ResourceExt as _,
+    Api, Client, CustomResourceExt as _, Resource, ResourceExt as _,
     api::{DeleteParams, PostParams},
     core::NamespaceResourceScope,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use upsurge_crds::{
+    LoadTestRun,
+    internal::{Checkpoint, TargetLease},
+};
 
 /// Image that every bundled cluster has; it does nothing.
 pub const PAUSE: &str = "localhost/upsurge/pause:1";
@@ -103,5 +108,35 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn()
         }
         assert!(Instant::now() < deadline, "gave up waiting for {what}");
         sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Whether a run exists is asked of the API server: it must know what a run is, and what the operator keeps of
+/// it. What it did not
+/// know before is for the end of the test.
+pub async fn with_kinds(client: &Client) -> Vec<CustomResourceDefinition> {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let mut made = Vec::new();
+    for definition in [LoadTestRun::crd(), Checkpoint::crd(), TargetLease::crd()] {
+        if definitions.get_opt(&definition.name_any()).await.unwrap().is_none() {
+            // Another test may be at it, too.
+            if definitions.create(&PostParams::default(), &definition).await.is_ok() {
+                made.push(definition);
+            }
+        }
+    }
+    let runs: Api<LoadTestRun> = Api::namespaced(client.clone(), "default");
+    until("runs to be known", || async { runs.get_opt("no-such").await.ok() }).await;
+    let checkpoints: Api<Checkpoint> = Api::namespaced(client.clone(), "default");
+    until("checkpoints to be known", || async { checkpoints.list(&Default::default()).await.ok() }).await;
+    let leases: Api<TargetLease> = Api::namespaced(client.clone(), "default");
+    until("target leases to be known", || async { leases.list(&Default::default()).await.ok() }).await;
+    made
+}
+
+pub async fn without_kinds(client: &Client, made: Vec<CustomResourceDefinition>) {
+    let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for definition in made {
+        definitions.delete(&definition.name_any(), &DeleteParams::default()).await.unwrap();
     }
 }

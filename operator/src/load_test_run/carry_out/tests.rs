@@ -1,7 +1,7 @@
 //! Who may carry out what.
 
-use jiff::Timestamp;
 use serde_json::json;
+use upsurge_crds::internal::{TargetLease, TargetLeaseSpec};
 
 use super::*;
 use crate::{
@@ -18,8 +18,13 @@ use crate::{
 fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
     let objects = Arc::new(build::objects(plan, "checkout", &runs.context.runner).unwrap());
     let now = Timestamp::UNIX_EPOCH;
+    let target = plan.claims[0].target.clone();
+    let lease = TargetLeaseSpec { target, holders: Vec::new(), waiting: Vec::new(), past: Vec::new() };
     vec![
         Effect::Complete(json!({})),
+        Effect::WriteLease(Box::new(TargetLease::new("target", lease))),
+        Effect::LeaveTarget,
+        Effect::LookForCompany { start: now, end: now },
         Effect::OpenSession,
         Effect::ApplyGroundwork(objects.clone()),
         Effect::CreateJob(objects),
@@ -41,7 +46,7 @@ async fn an_operator_that_does_not_lead_any_more_has_no_effect() {
     lost.lose();
     for (fence, epoch) in [(lost, 7), (leading(7), 8)] {
         let (client, log) = server(|_| failure(500, "InternalError"));
-        let runs = Runs::new(Arc::new(context(client, fence)));
+        let runs = Runs::new(Arc::new(context(client, fence)), "upsurge-system");
         let (plan, mut run) = (Arc::new(plan(&json!({}))), run(&json!({})));
         run.status = Some(Default::default());
         run.status.as_mut().unwrap().leader_epoch = Some(epoch);
@@ -64,7 +69,7 @@ async fn what_the_api_server_refuses_is_a_fact_for_the_next_decision_and_ends_th
         true => failure(403, "Forbidden"),
         false => (200, asked.body.clone()),
     });
-    let runs = Runs::new(Arc::new(context(client, leading(7))));
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
     let (plan, run) = (Arc::new(plan(&json!({}))), run(&json!({})));
     let objects = Arc::new(build::objects(&plan, "checkout", &runs.context.runner).unwrap());
     let effects =

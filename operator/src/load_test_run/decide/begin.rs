@@ -1,5 +1,6 @@
 //! From the first look at a run to the creation of its Job: phase Pending. What must hold before there is a load is
-//! asked here in order; a lock on the target belongs between the look at it and the session.
+//! asked here in order: what the policy says, whether the target is free, whether it is quiet. From there on it is the
+//! run's own until its end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,11 +12,14 @@ use upsurge_crds::{
 };
 
 use super::{Admission, Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by};
-use crate::load_test_run::{
-    apply, build,
-    progress::Cause,
-    update_status::{base, in_phase, is_queued, queued},
-    validate::{self, Obstacle},
+use crate::{
+    load_test_run::{
+        apply, build,
+        progress::Cause,
+        update_status::{awaiting_turn, awaits_turn, base, in_phase},
+        validate::{self, Obstacle},
+    },
+    target_leases::Next,
 };
 
 /// Time between two looks at a target that is not quiet.
@@ -65,16 +69,27 @@ fn create(situation: &Situation) -> Decision {
             return error(situation, reasons::INVALID_SPEC, message);
         }
     };
-    match &situation.admission {
-        Admission::Granted => {}
-        Admission::Refused(message) => return error(situation, reasons::POLICY_VIOLATION, message),
-        Admission::Queued(message) => return queue(situation, message),
+    match (&situation.admission, &situation.place.next) {
+        (Admission::Refused(message), _) => return error(situation, reasons::POLICY_VIOLATION, message),
+        (_, Next::Busy { message, line }) => {
+            let line = line.clone().map(Effect::WriteLease);
+            return queue(situation, reasons::TARGET_BUSY, message, line);
+        }
+        (Admission::Queued(message), _) => {
+            // It may take long: meanwhile others may have the target.
+            let leave = situation.place.is_known.then_some(Effect::LeaveTarget);
+            return queue(situation, reasons::QUEUED, message, leave);
+        }
+        (Admission::Granted, Next::Free(lease)) => {
+            return Decision::first(base(run), Effect::WriteLease(lease.clone()));
+        }
+        (Admission::Granted, Next::Held) => {}
     }
     if let Some(target) = &situation.target {
         let since =
             run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
-        // The wait for its turn is none for the target.
-        let since = since.filter(|_| !run.status.as_ref().is_some_and(is_queued));
+        // The wait for its turn is none for the target to settle.
+        let since = since.filter(|_| !run.status.as_ref().is_some_and(awaits_turn));
         let waited = since.map_or(Duration::ZERO, |since| validate::since(since, situation.now));
         match validate::target(plan.test(), target, waited) {
             Ok(()) => {}
@@ -121,10 +136,11 @@ fn wait(situation: &Situation, message: &str) -> Decision {
     Decision::new(state, vec![Effect::WriteStatus], Look::After(QUIET_LOOK))
 }
 
-fn queue(situation: &Situation, message: &str) -> Decision {
+fn queue(situation: &Situation, reason: &str, message: &str, first: Option<Effect>) -> Decision {
     let mut state = base(&situation.run);
-    queued(&mut state, message, situation.now);
-    Decision::new(state, vec![Effect::WriteStatus], Look::After(QUEUE_LOOK))
+    awaiting_turn(&mut state, reason, message, situation.now);
+    let effects = first.into_iter().chain([Effect::WriteStatus]).collect();
+    Decision::new(state, effects, Look::After(QUEUE_LOOK))
 }
 
 fn error(situation: &Situation, reason: &str, message: impl Into<String>) -> Decision {

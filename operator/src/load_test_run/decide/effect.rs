@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use upsurge_crds::v1alpha1::LoadTestRunStatus;
+use upsurge_crds::{internal::TargetLease, v1alpha1::LoadTestRunStatus};
 
 use crate::load_test_run::build::Objects;
 
@@ -17,6 +17,19 @@ use crate::load_test_run::build::Objects;
 pub enum Effect {
     /// Write into the run what it lacks: one that was made by hand.
     Complete(Value),
+    /// Write a lease: the run takes its target, or its place in line. Nothing of the run is made before it has all of its
+    /// targets.
+    WriteLease(Box<TargetLease>),
+    /// Take the run out of the leases on its targets.
+    LeaveTarget,
+    /// Find out whose load was on the target at the same time as that of the run, which lasted from one instant to the
+    /// other.
+    LookForCompany {
+        /// Start of the load.
+        start: Timestamp,
+        /// Its end.
+        end: Timestamp,
+    },
     /// Open the collector's session, from its checkpoint if there is one.
     OpenSession,
     /// Apply what the Job needs.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use upsurge_core::verdict::Outcome;
-use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::PrometheusCheckResult};
+use upsurge_crds::{
+    LoadTest, LoadTestRun,
+    v1alpha1::{Company, PrometheusCheckResult},
+};
 
 use crate::{
     collector::SessionSnapshot,
@@ -15,6 +18,7 @@ use crate::{
         validate::Target,
     },
     settings::RunnerDefaults,
+    target_leases::Place,
 };
 
 /// The facts. What a phase does not ask for is not looked at, and absent.
@@ -40,6 +44,11 @@ pub struct Situation {
     pub checks: Asked,
     /// Whether the platform's policy lets the run begin.
     pub admission: Admission,
+    /// How the run stands on its target, before the load. A run that is told that its target is busy is not asked whether
+    /// the policy lets it begin.
+    pub place: Place,
+    /// Whose load was on the target at the same time, once somebody has looked.
+    pub company: Option<Vec<Company>>,
     /// Why the run has to stop because its namespace makes more load than the policy allows.
     pub excess: Option<String>,
     /// Why an effect that was decided on a moment ago can't be had.

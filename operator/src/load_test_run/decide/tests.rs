@@ -1,6 +1,7 @@
 //! Whole runs, decided step by step in a world that is only played; and the same once more for each effect after which
 //! the operator may be killed.
 
+mod targets;
 mod world;
 
 use rstest::rstest;
@@ -21,6 +22,7 @@ struct End {
     cause: Option<EndCauseType>,
     requests: Option<i64>,
     checks: usize,
+    company: usize,
     jobs: u32,
     pods_at_work: usize,
     /// How each runner ended: one that was not told to stop shows it.
@@ -30,6 +32,9 @@ struct End {
 /// Plays a run to its end, with an operator that is killed after so many effects; gives the effects that it took, too.
 fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
     let mut world = World::new(story);
+    if story.shares {
+        world.occupy("other");
+    }
     let mut done = Vec::new();
     let mut refusal = None;
     for _ in 0..2_000 {
@@ -55,14 +60,20 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
         }
     }
     assert!(world.is_finished(), "not finished after {done:?}");
+    let cleared = clear_up(&world.run, false, world.now());
+    cleared.effects.iter().for_each(|effect| drop(world.carry_out(effect, &cleared.state)));
+    world.leave("uid of other");
+    assert_eq!(world.leases, Default::default(), "left behind on the target");
     let status = base(&world.run);
     let end = End {
         verdict: status.verdict,
         reason: status.reason,
-        message: status.message,
+        // For how long another load was beside depends on how long the operator was away.
+        message: status.message.map(|text| text.split("; another run").next().unwrap_or_default().to_owned()),
         cause: status.end_cause.map(|cause| cause.type_),
         requests: status.summary.map(|summary| summary.requests),
         checks: status.checks.len(),
+        company: status.company.len(),
         jobs: world.jobs,
         pods_at_work: world.pods_at_work(),
         runners: status.runners.into_iter().map(|runner| runner.state).collect(),
@@ -82,6 +93,12 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
 )]
 #[case::aborted_with_checks_of_its_own_server(
     Story { checks: true, own_server: true, ..Story::of(Event::AbortIn(Phase::Running)) },
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
+#[case::beside_another_load(Story { shares: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
+#[case::aborted_beside_another_load(
+    Story { shares: true, ..Story::of(Event::AbortIn(Phase::Running)) },
     Verdict::Aborted,
     reasons::ABORTED
 )]
@@ -123,6 +140,7 @@ fn a_run_ends_the_same_whenever_its_operator_is_killed(
     assert_eq!((end.verdict, end.reason.as_deref()), (Some(verdict), Some(reason)), "{end:?}");
     assert_eq!(end.pods_at_work, 0, "pods are left: {end:?}");
     assert!(end.jobs <= 1, "{end:?}");
+    assert_eq!(end.company, usize::from(story.shares), "{end:?}");
     for effects in 1..done.len() {
         let (again, _) = played(&story, Some(effects));
         assert_eq!(again, end, "killed after {effects} effects, the last {:?}", done[effects - 1]);
@@ -226,6 +244,7 @@ fn what_is_done_in_a_run_without_trouble() {
     assert_eq!(
         names,
         [
+            "WriteLease",
             "OpenSession",
             "ApplyGroundwork",
             "CreateJob",
@@ -246,10 +265,10 @@ fn a_finished_run_is_cleared_up_once_it_is_known_to_be_over() {
         let decision = decide(&world.situation(None));
         decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
     }
-    let all = [Effect::CloseSession, Effect::DropCheckpoint, Effect::Forget];
+    let all = [Effect::CloseSession, Effect::LeaveTarget, Effect::DropCheckpoint, Effect::Forget];
     let after = |seconds| world.now() + jiff::SignedDuration::from_secs(seconds);
     assert_eq!(clear_up(&world.run, false, after(10)).effects, all, "an operator may have died meanwhile");
     assert_eq!(clear_up(&world.run, true, after(10_000)).effects, all);
     assert_eq!(clear_up(&world.run, false, after(10_000)).effects, []);
-    assert_eq!(gone(&world.run).effects, [Effect::CloseSession, Effect::Forget]);
+    assert_eq!(gone(&world.run).effects, [Effect::CloseSession, Effect::LeaveTarget, Effect::Forget]);
 }

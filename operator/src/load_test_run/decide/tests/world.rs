@@ -1,6 +1,8 @@
 //! What is outside of the state machine, as far as it matters to it: API server, kubelet, runners, collector, Prometheus.
 
-use std::{sync::Arc, time::Duration};
+mod targets;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
@@ -9,10 +11,12 @@ use upsurge_core::{
     checks,
     metrics::{SeriesKey, Sink, Tags},
     protocol::{AfterOutcome, CheckAnswer, Readiness, RunnerEnd},
+    target_lease::{Company, Gone},
     validate::validate,
 };
 use upsurge_crds::{
     LoadTest, LoadTestRun,
+    internal::TargetLeaseSpec,
     names::reasons,
     v1alpha1::{LoadTestRunStatus, Phase, ThresholdResult},
 };
@@ -28,11 +32,13 @@ use crate::{
     },
     naming,
     settings::RunnerDefaults,
+    target_leases::Next,
 };
 
 /// Something that befalls the run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Event {
+    #[default]
     None,
     AbortIn(Phase),
     Breach,
@@ -43,7 +49,7 @@ pub enum Event {
 }
 
 /// What is played.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Story {
     pub event: Event,
     pub then: Event,
@@ -52,11 +58,13 @@ pub struct Story {
     pub checks: bool,
     /// Whether the test names the server itself.
     pub own_server: bool,
+    /// Whether the test shares its target.
+    pub shares: bool,
 }
 
 impl Story {
     pub fn of(event: Event) -> Self {
-        Self { event, then: Event::None, by_hand: false, after: false, checks: false, own_server: false }
+        Self { event, ..Self::default() }
     }
 }
 
@@ -85,6 +93,11 @@ pub struct World {
     /// What the policy says.
     pub admission: Admission,
     pub excess: Option<String>,
+    /// The leases on targets.
+    pub leases: BTreeMap<String, TargetLeaseSpec>,
+    /// Runs that are gone, and whose leases nobody has cleared up.
+    pub gone: Gone,
+    company: Option<Vec<Company>>,
 }
 
 impl World {
@@ -94,6 +107,9 @@ impl World {
             "target": {"baseUrl": "http://checkout:8080"},
             "thresholds": [{"metric": "http_req_failed", "condition": "rate < 50%", "abortOnFail": true}],
         });
+        if story.shares {
+            more["target"]["sharing"] = json!("Shared");
+        }
         if story.after {
             more["after"] = json!([{"request": {"name": "tidy up", "url": "/"}}]);
         }
@@ -134,6 +150,9 @@ impl World {
             asks_runner: false,
             admission: Admission::Granted,
             excess: None,
+            leases: BTreeMap::new(),
+            gone: Gone::new(),
+            company: None,
         }
     }
 
@@ -283,6 +302,8 @@ impl World {
             session: self.is_open.then(|| self.session.clone()),
             figures_due: true,
             admission: self.admission.clone(),
+            place: self.place(),
+            company: self.company.clone(),
             excess: self.excess.clone(),
             checks: self.asked.clone(),
             refusal,
@@ -301,6 +322,16 @@ impl World {
                 self.run.spec.test = Some(self.test.spec.clone());
                 own(&mut self.run, &self.test);
             }
+            Effect::WriteLease(lease) => {
+                self.leases.insert(lease.spec.target.clone(), lease.spec.clone());
+            }
+            Effect::LeaveTarget => {
+                let uid = self.user().uid;
+                self.leave(&uid);
+            }
+            Effect::LookForCompany { start, end } => {
+                self.company = Some(self.met(*start, *end));
+            }
             Effect::OpenSession if self.damaged => {
                 return Some(Cause::breakdown(reasons::CHECKPOINT_DAMAGED, "the checkpoint is damaged"));
             }
@@ -311,6 +342,7 @@ impl World {
                 return Some(Cause::breakdown(reasons::PODS_FORBIDDEN, "exceeded quota"));
             }
             Effect::CreateJob(_) => {
+                assert_eq!(self.place().next, Next::Held, "there may be load on a target that others have");
                 self.jobs += u32::from(self.job.is_none());
                 self.job.get_or_insert(JobState { created: Some(self.now()), ..JobState::default() });
             }
@@ -338,7 +370,7 @@ impl World {
     /// All that is not durable is lost, and another operator takes over.
     pub fn kill_operator(&mut self) {
         (self.is_open, self.told, self.after_is_due, self.asked) = (false, None, false, Asked::NotYet);
-        self.asks_runner = false;
+        (self.asks_runner, self.company) = (false, None);
         for view in &mut self.session.runners {
             (view.readiness, view.last_seen) = (None, None);
         }

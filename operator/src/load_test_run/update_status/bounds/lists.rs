@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, GeneratorResult, LoadTestRunStatus, RequestResult, RequestsWhileScalingDown,
+    AutoscalingResult, Company, GeneratorResult, LoadTestRunStatus, RequestResult, RequestsWhileScalingDown,
     RunSummary, RunnerResult, ScaleEvent,
 };
 
@@ -34,7 +34,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 16] = [
+pub static LISTS: [List; 17] = [
     List {
         name: "requests",
         most: 50,
@@ -126,6 +126,17 @@ pub static LISTS: [List; 16] = [
         // Those that did not end well, then the latest and the earliest to start.
         keep: |status, most| {
             keep::worst(&mut status.runners, most, has_trouble, &[start, |runner| -start(runner)])
+        },
+    },
+    List {
+        name: "company",
+        most: 20,
+        decides: false,
+        measure: |status| measure(&status.company),
+        // Those that were there longest.
+        keep: |status, most| {
+            let lasted: keep::Aspect<Company> = |run| run.until.0.duration_since(run.from.0).as_secs_f64();
+            keep::worst(&mut status.company, most, |_| false, &[lasted])
         },
     },
     List {

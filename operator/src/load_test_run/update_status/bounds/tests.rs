@@ -10,9 +10,9 @@ use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
-        AutoscalingResult, CheckCount, ExpectationResult, GeneratorResult, LatencySummary, MetricResult,
-        MetricType, PrometheusCheckResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown, RunSummary,
-        RunnerResult, ScaleEvent, StageResult, ThresholdResult,
+        AutoscalingResult, CheckCount, Company, ExpectationResult, GeneratorResult, LatencySummary,
+        MetricResult, MetricType, PrometheusCheckResult, ReplicaPoint, RequestResult,
+        RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleEvent, StageResult, ThresholdResult,
     },
 };
 
@@ -130,6 +130,12 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         metrics: shape.list(50, metric),
         checks: shape.list(50, prometheus),
         runners: shape.list(1_000, runner),
+        company: shape.list(64, |index| Company {
+            namespace: shape.text(63),
+            name: shape.text(253),
+            from: Time(Timestamp::UNIX_EPOCH),
+            until: Time(Timestamp::from_second(index.into()).unwrap()),
+        }),
         warnings: shape.list(500, |_| shape.text(2_000)),
         generator: Some(GeneratorResult {
             problems: shape.list(500, |_| shape.text(2_000)),
