@@ -25,3 +25,4 @@ pub mod sampling;
 pub mod settings;
 pub mod status;
 pub mod telemetry;
+pub mod tls;
