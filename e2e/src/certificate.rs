@@ -15,7 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use upsurge_crds::names::labels;
 
-use crate::{Context, collector::PORT, install, operator};
+use crate::{
+    Context, install,
+    operator::{self, PORT},
+};
 
 /// The Secret in which the operator keeps its authorities.
 pub const SECRET: &str = "upsurge-collector-tls";

@@ -11,13 +11,12 @@ use k8s_openapi::api::{
 };
 use kube::{ResourceExt, api::PostParams};
 use serde_json::{Value, json};
-
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{Context, certificate, operator};
-
-/// Port of the collector in the operator's pods.
-pub const PORT: u16 = 8080;
+use crate::{
+    Context, certificate,
+    operator::{self, PORT},
+};
 
 /// Sends a request by TLS to the collector that leads and gives the status and body of its answer. It goes through the API server,
 /// as runners' addresses can't be reached from everywhere.

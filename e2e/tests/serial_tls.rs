@@ -106,19 +106,21 @@ async fn authorities_that_are_taken_away_or_spoilt_are_written_back_and_no_run_n
         let before = certificate::kept(client).await?;
         let run = three_runners(&context, 150).await?;
         let secrets = certificate::secrets(client);
-        let restored = async |what: &str| {
-            wait::eventually(what, seconds(70), async || {
-                Ok((certificate::kept(client).await? == before).then_some(()))
-            })
-            .await
-        };
         secrets.delete(SECRET, &DeleteParams::default()).await?;
-        restored("the Secret is back").await?;
+        restored(client, &before).await?;
         let spoilt = Patch::Merge(json!({"stringData": {"current.key": "nonsense"}}));
         secrets.patch(SECRET, &PatchParams::default(), &spoilt).await?;
-        restored("the Secret is mended").await?;
+        restored(client, &before).await?;
         operator::kill(client, &operator::leader(client).await?, Kill::Process).await?;
         ensure_whole(&context.finished(&run, seconds(150)).await?, &target, 3000).await
+    })
+    .await
+}
+
+/// Waits until the Secret holds what it held before.
+async fn restored(client: &Client, before: &BTreeMap<String, String>) -> Result<()> {
+    wait::eventually("the authorities are written back", seconds(70), async || {
+        Ok((certificate::kept(client).await? == *before).then_some(()))
     })
     .await
 }
