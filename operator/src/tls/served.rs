@@ -89,6 +89,10 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use rustls::{
+        ClientConfig, ClientConnection, RootCertStore, ServerConnection,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    };
 
     use super::*;
     use crate::tls::{Names, authority::Authority};
@@ -108,6 +112,38 @@ pub(crate) mod tests {
         let (certificate, key) = authority.certify(&names.list()).unwrap();
         served.show(Identity::new(vec![certificate], key, authority.certificate(), &names, now).unwrap());
         authority.certificate().to_owned()
+    }
+
+    /// Shakes hands, in memory, with a runner that was told some authorities.
+    pub fn greet(served: &Served, told: &str, host: &'static str) -> Result<(), rustls::Error> {
+        let mut roots = RootCertStore::empty();
+        CertificateDer::pem_slice_iter(told.as_bytes()).for_each(|told| roots.add(told.unwrap()).unwrap());
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let builder = builder.with_safe_default_protocol_versions()?.with_root_certificates(roots);
+        let name = ServerName::try_from(host).unwrap();
+        let mut client = ClientConnection::new(Arc::new(builder.with_no_client_auth()), name)?;
+        let mut server = ServerConnection::new(Arc::new(served.config()?))?;
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut bytes = Vec::new();
+            client.write_tls(&mut bytes).unwrap();
+            server.read_tls(&mut bytes.as_slice()).unwrap();
+            server.process_new_packets()?;
+            bytes.clear();
+            server.write_tls(&mut bytes).unwrap();
+            client.read_tls(&mut bytes.as_slice()).unwrap();
+            client.process_new_packets()?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_runner_checks_what_is_shown_by_what_it_was_told() {
+        let (served, authority) = served("collector.svc");
+        assert_eq!(greet(&served, &authority, "collector.svc"), Ok(()));
+        assert!(greet(&served, &authority, "other.svc").is_err());
+        let other = show(&served, "collector.svc");
+        assert!(greet(&served, &authority, "collector.svc").is_err());
+        assert_eq!(greet(&served, &(authority + &other), "collector.svc"), Ok(()));
     }
 
     #[test]
