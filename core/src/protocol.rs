@@ -1,4 +1,5 @@
-//! What runners and the collector say to each other: JSON over HTTP, dialled by the runner.
+//! What runners and the collector say to each other: JSON over HTTP and TLS, dialled by the runner, which checks the
+//! collector by [`AUTHORITIES_ENV`] before it shows its token.
 //!
 //! 1. `POST {collector}/v1/runs/{namespace}/{run}/hello` ([`Hello`] → [`HelloReply`]), every
 //!    [`HELLO_INTERVAL`] until the reply is `Start` (or `Stop`). Both sides stamp their clocks, so that the
@@ -41,6 +42,10 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Header of an answer 503: IP address and port of the collector that leads, such as `10.0.0.7:8080` or `[fd00::7]:8080`.
 pub const LEADER_HEADER: &str = "upsurge-leader";
+/// Environment variable with the authorities by which a runner checks the collector, as certificates in PEM. Where it is set,
+/// the runner speaks TLS and nothing else, whatever scheme the collector's URL has: that is for runners of releases before there was
+/// this, which the collector can then tell what is wrong.
+pub const AUTHORITIES_ENV: &str = "UPSURGE_COLLECTOR_CA";
 /// Most bytes of a [`RunPlan`] as JSON. A run with a larger one would hardly fit etcd's 1.5 MiB with its status.
 pub const MAX_PLAN_BYTES: usize = 1_000_000;
 /// Prefix of the environment variables that hold secrets: `UPSURGE_SECRET_` and the secret's name.

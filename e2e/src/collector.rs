@@ -11,13 +11,14 @@ use k8s_openapi::api::{
 };
 use kube::{ResourceExt, api::PostParams};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{Context, operator};
+use crate::{
+    Context, certificate,
+    operator::{self, PORT},
+};
 
-/// Port of the collector in the operator's pods.
-pub const PORT: u16 = 8080;
-
-/// Sends a request to the collector that leads and gives the status and body of its answer. It goes through the API server,
+/// Sends a request by TLS to the collector that leads and gives the status and body of its answer. It goes through the API server,
 /// as runners' addresses can't be reached from everywhere.
 ///
 /// # Errors
@@ -41,6 +42,34 @@ pub async fn post_to(
 ) -> Result<(Parts, String)> {
     let mut forwarded = operator::pods(&context.client).portforward(&pod.name_any(), &[PORT]).await?;
     let stream = forwarded.take_stream(PORT).context("the port is not forwarded")?;
+    let authorities = certificate::authorities(&context.client).await?;
+    let stream = certificate::greeted(stream, &authorities).await?;
+    exchange(stream, path, token, body).await
+}
+
+/// The same to the leader without TLS, as runners did before there was any.
+///
+/// # Errors
+/// When there is no answer at all.
+pub async fn post_plainly(
+    context: &Context,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Result<(u16, String)> {
+    let leader = operator::leader(&context.client).await?;
+    let mut forwarded = operator::pods(&context.client).portforward(&leader.name_any(), &[PORT]).await?;
+    let stream = forwarded.take_stream(PORT).context("the port is not forwarded")?;
+    let (head, text) = exchange(stream, path, token, body).await?;
+    Ok((head.status.as_u16(), text))
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Result<(Parts, String)> {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
     let mut request = Request::post(path)

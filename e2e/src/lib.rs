@@ -5,6 +5,7 @@
 //! waits are for a named condition, with a deadline ([`wait`]).
 
 pub mod api;
+pub mod certificate;
 pub mod cluster;
 pub mod collector;
 pub mod diagnostics;

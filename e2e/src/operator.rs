@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{install, wait};
 
+/// Port of the collector in the operator's pods.
+pub const PORT: u16 = 8080;
+
 /// How to end an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kill {

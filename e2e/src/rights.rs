@@ -116,8 +116,14 @@ struct Entry {
     #[serde(rename = "requestURI")]
     request_uri: String,
     object_ref: Option<Object>,
+    response_status: Option<ResponseStatus>,
     #[serde(default)]
     annotations: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct ResponseStatus {
+    code: Option<u16>,
 }
 
 #[derive(Deserialize)]
@@ -140,6 +146,13 @@ pub fn asked(log: &str) -> Asked {
         match (decision, object) {
             (Some("allow"), Some((group, resource, subresource))) => {
                 let resource = subresource.map_or(resource.clone(), |sub| format!("{resource}/{sub}"));
+                // An apply of what is not there: the API server has asked for the right to create it as well.
+                if entry.verb == "patch"
+                    && entry.response_status.is_some_and(|status| status.code == Some(201))
+                {
+                    let (group, resource) = (group.clone(), resource.clone());
+                    asked.allowed.insert(Right { group, resource, verb: "create".into() });
+                }
                 asked.allowed.insert(Right { group, resource, verb: entry.verb });
             }
             (Some("forbid"), _) => {
@@ -166,6 +179,18 @@ mod tests {
         assert!(!scale.covers(&right("apps", "deployments", "get")));
         assert!(!scale.covers(&right("apps", "deployments/status", "get")));
         assert!(!scale.covers(&right("apps", "deployments/scale", "patch")));
+    }
+
+    #[test]
+    fn an_apply_that_made_something_used_the_right_to_create_it() {
+        let line = |code: u16| {
+            format!(
+                r#"{{"verb":"patch","requestURI":"/x","objectRef":{{"resource":"secrets"}},"responseStatus":{{"code":{code}}},"annotations":{{"authorization.k8s.io/decision":"allow"}}}}"#
+            )
+        };
+        assert_eq!(asked(&line(200)).allowed, [right("", "secrets", "patch")].into());
+        let both = [right("", "secrets", "create"), right("", "secrets", "patch")];
+        assert_eq!(asked(&line(201)).allowed, both.into());
     }
 
     #[test]

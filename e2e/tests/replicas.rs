@@ -8,10 +8,9 @@ use kube::ResourceExt;
 use serde_json::json;
 use upsurge_crds::names::annotations::COLLECTOR_ADDRESS;
 use upsurge_e2e::{
-    Context,
-    collector::{self, PORT},
+    Context, collector,
     fixtures::{constant, merged},
-    operator,
+    operator::{self, PORT},
     target::Target,
     wait::seconds,
     whole::ensure_whole,

@@ -3,9 +3,14 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use clap::{Parser, ValueEnum};
+use upsurge_crds::v1alpha1::TimeSpan;
+
+/// Shortest life of an authority, for tests of its rotation.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(30);
 
 /// Runs load tests and validates autoscaling, as Kubernetes resources ask for it.
 #[derive(Clone, Debug, Parser)]
@@ -50,13 +55,29 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_COLLECTOR_ADDRESS")]
     collector_address: Option<SocketAddr>,
 
-    /// URL under which runner pods reach that address.
+    /// URL under which runner pods reach that address. Its host is the name for which they check the collector's certificate.
+    /// They speak TLS whatever its scheme is; those of earlier releases don't, and are told so.
     #[arg(
         long,
         env = "UPSURGE_COLLECTOR_URL",
         default_value = "http://upsurge-collector.upsurge-system.svc:8080"
     )]
     pub collector_url: String,
+
+    /// Name of the Secret, in the operator's own namespace, in which the operator keeps the authorities for the collector's
+    /// certificate. It makes the Secret and rotates what is in it.
+    #[arg(long, env = "UPSURGE_COLLECTOR_SECRET", default_value = "upsurge-collector-tls")]
+    pub collector_secret: String,
+
+    /// How long such an authority is valid. It signs for a third of that, after it was announced for a third. A run that lasts
+    /// longer than a third is cut off.
+    #[arg(long, env = "UPSURGE_COLLECTOR_AUTHORITY_LIFETIME", default_value = "365d", value_parser = lifetime)]
+    pub collector_authority_lifetime: Duration,
+
+    /// Directory with a certificate for the collector, its key and the authority by which runners check it: tls.crt, tls.key
+    /// and ca.crt, taken up again when they change. Default: none, the operator makes its own.
+    #[arg(long, env = "UPSURGE_COLLECTOR_CERTIFICATE_DIRECTORY")]
+    pub collector_certificate_directory: Option<PathBuf>,
 
     /// Address for /livez, /readyz and /metrics.
     #[arg(long, env = "UPSURGE_ADMIN_LISTEN", default_value = "[::]:9090")]
@@ -107,6 +128,14 @@ impl Args {
     }
 }
 
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let TimeSpan(lifetime) = text.parse()?;
+    if lifetime < SHORTEST_LIFETIME {
+        return Err(format!("it must be at least {} s", SHORTEST_LIFETIME.as_secs()));
+    }
+    Ok(lifetime)
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -120,6 +149,19 @@ mod tests {
     fn watched_namespaces_are_read_from_one_list(#[case] given: &str, #[case] expected: &[&str]) {
         let args = Args::parse_from(["upsurge-operator", "--watch-namespaces", given]);
         assert_eq!(args.watched(), expected);
+    }
+
+    #[rstest]
+    #[case::default(&[], Some(365 * 86_400))]
+    #[case::shorter(&["--collector-authority-lifetime", "90d"], Some(90 * 86_400))]
+    #[case::too_short(&["--collector-authority-lifetime", "29s"], None)]
+    #[case::nonsense(&["--collector-authority-lifetime", "soon"], None)]
+    fn authorities_live_for_a_year_unless_told_otherwise(
+        #[case] given: &[&str],
+        #[case] seconds: Option<u64>,
+    ) {
+        let args = Args::try_parse_from(["upsurge-operator"].iter().chain(given)).ok();
+        assert_eq!(args.map(|args| args.collector_authority_lifetime.as_secs()), seconds);
     }
 
     #[rstest]

@@ -9,6 +9,8 @@ mod authentication;
 mod binding;
 mod cell;
 mod checkpoint;
+mod door;
+mod exposed;
 mod folding;
 mod points;
 mod receive;
@@ -23,6 +25,7 @@ mod version;
 mod view;
 mod writer;
 
+pub use door::serve;
 pub use folding::Folding;
 pub use points::Point;
 pub use routes::router;

@@ -6,7 +6,7 @@ use kube::Client;
 
 use crate::{
     backoff::Backoff, collector::Sessions, events::Events, fence::Fence, metrics::Metrics, policy::Platform,
-    settings::RunnerDefaults,
+    settings::RunnerDefaults, tls::Served,
 };
 
 /// What both controllers work with; shared by all reconciliations.
@@ -23,10 +23,31 @@ pub struct Context {
     pub metrics: Metrics,
     /// Failures in a row.
     pub backoff: Backoff,
-    /// How runner pods are made.
-    pub runner: RunnerDefaults,
+    /// What the collector shows to runners.
+    pub served: Served,
+    /// Image of the runner pods, unless a test names another.
+    pub runner_image: String,
+    /// When it is pulled.
+    pub runner_image_pull_policy: String,
+    /// Where runners report to.
+    pub collector_url: String,
     /// What the platform team allows.
     pub platform: Platform,
+}
+
+impl Context {
+    /// How runner pods are made now.
+    ///
+    /// # Errors
+    /// As long as runners could not check whom they speak to; then why.
+    pub fn runner(&self) -> Result<RunnerDefaults, String> {
+        Ok(RunnerDefaults {
+            image: self.runner_image.clone(),
+            image_pull_policy: self.runner_image_pull_policy.clone(),
+            collector_url: self.collector_url.clone(),
+            authorities: self.served.authorities()?,
+        })
+    }
 }
 
 /// A shared [`Context`].

@@ -26,3 +26,4 @@ pub mod settings;
 pub mod status;
 pub mod target_leases;
 pub mod telemetry;
+pub mod tls;

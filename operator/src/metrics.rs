@@ -7,6 +7,7 @@ use std::{
     time::Instant,
 };
 
+use jiff::Timestamp;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -51,6 +52,8 @@ pub struct Metrics {
     runs: Family<InPhase, Gauge>,
     leader: Gauge,
     policy_valid: Gauge,
+    certificate_valid: Gauge,
+    certificate_expiry: Gauge,
     counters: Arc<Mutex<Vec<Box<CountRuns>>>>,
 }
 
@@ -80,6 +83,18 @@ impl Default for Metrics {
             "Whether the policy file is in force as it is now; 0 when an older one still holds",
             policy_valid.clone(),
         );
+        let (certificate_valid, certificate_expiry) = (Gauge::default(), Gauge::default());
+        registry.register(
+            "collector_certificate_valid",
+            "Whether the collector shows what its Secret or files say; 0 when they can't be read or used",
+            certificate_valid.clone(),
+        );
+        registry.register_with_unit(
+            "collector_certificate_expiry_timestamp",
+            "Until when the certificate that the collector shows is valid; 0 when it shows none",
+            Unit::Seconds,
+            certificate_expiry.clone(),
+        );
         registry.register(
             "build",
             "Build of the operator",
@@ -93,6 +108,8 @@ impl Default for Metrics {
             runs,
             leader,
             policy_valid,
+            certificate_valid,
+            certificate_expiry,
             counters: Arc::default(),
         }
     }
@@ -130,6 +147,14 @@ impl Metrics {
     /// Says whether the policy file is in force as it is now.
     pub fn set_policy_valid(&self, valid: bool) {
         self.policy_valid.set(i64::from(valid));
+    }
+
+    /// Says whether the collector's certificate is as it should be, and, if it is a new one, until when it is valid.
+    pub fn set_certificate(&self, valid: bool, expires: Option<Timestamp>) {
+        self.certificate_valid.set(i64::from(valid));
+        if let Some(expires) = expires {
+            self.certificate_expiry.set(expires.as_second());
+        }
     }
 
     /// Adds a source of runs by phase, asked at each scrape.

@@ -13,7 +13,7 @@ use tower::{BoxError, service_fn};
 
 use crate::{
     backoff::Backoff, collector::Sessions, context::Context, events::Events, fence::Fence, metrics::Metrics,
-    settings::RunnerDefaults,
+    tls::served,
 };
 
 /// What was asked for.
@@ -70,11 +70,10 @@ pub fn context(client: Client, fence: Fence) -> Context {
         metrics: Metrics::default(),
         backoff: Backoff::default(),
         platform: Default::default(),
-        runner: RunnerDefaults {
-            image: "upsurge/runner:1".into(),
-            image_pull_policy: "IfNotPresent".into(),
-            collector_url: "http://collector:8080".into(),
-        },
+        served: served::tests::served("collector").0,
+        runner_image: "upsurge/runner:1".into(),
+        runner_image_pull_policy: "IfNotPresent".into(),
+        collector_url: "http://collector:8080".into(),
         client,
     }
 }

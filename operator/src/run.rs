@@ -3,6 +3,7 @@
 //! Ports open first, so that probes and runners get answers; then the resource definitions are waited for, then the
 //! lease. Only its holder runs controllers and serves runners.
 
+mod certificate;
 mod controllers;
 mod definitions;
 
@@ -32,7 +33,7 @@ use crate::{
     lease::Candidate,
     metrics::Metrics,
     policy::{self, Platform},
-    settings::RunnerDefaults,
+    tls::Served,
 };
 
 /// Longest time for requests under way at the end: whoever sent one may be gone without a word.
@@ -76,20 +77,21 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;
-    let collector = serve(args.collector_listen, collector::router(sessions.clone()), &closing).await?;
+    let (fence, served) = (Fence::default(), Served::new(metrics.clone()));
+    certificate::show(&args, &client, &fence, &served, &stop)?;
+    let collector = serve_runners(args.collector_listen, &served, sessions.clone(), &closing).await?;
 
     let context = Arc::new(Context {
         client: client.clone(),
-        fence: Fence::default(),
+        fence,
         sessions,
         events: Events::new(client.clone(), args.identity()),
         metrics,
         backoff: Backoff::default(),
-        runner: RunnerDefaults {
-            image: args.runner_image.clone(),
-            image_pull_policy: args.runner_image_pull_policy.clone(),
-            collector_url: args.collector_url.clone(),
-        },
+        served,
+        runner_image: args.runner_image.clone(),
+        runner_image_pull_policy: args.runner_image_pull_policy.clone(),
+        collector_url: args.collector_url.clone(),
         platform,
     });
     let result = lead(&args, &context, &readiness, &stop).await;
@@ -179,6 +181,22 @@ async fn serve(
     Ok(tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(closing).await {
             error!(%error, %address, "failed to serve");
+        }
+    }))
+}
+
+async fn serve_runners(
+    address: SocketAddr,
+    served: &Served,
+    sessions: Sessions,
+    closing: &CancellationToken,
+) -> anyhow::Result<JoinHandle<()>> {
+    let listener = listen(address).await.with_context(|| format!("failed to listen on {address}"))?;
+    let tls = served.config().context("failed to set TLS up for the collector")?;
+    let closing = closing.clone().cancelled_owned();
+    Ok(tokio::spawn(async move {
+        if let Err(error) = collector::serve(listener, tls, sessions, closing).await {
+            error!(%error, %address, "failed to serve runners");
         }
     }))
 }

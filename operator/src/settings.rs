@@ -1,5 +1,7 @@
 //! What the operator was told at its start and the steps of a run need. Plain data; who reads arguments is `args`.
 
+use std::sync::Arc;
+
 /// How runner pods are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunnerDefaults {
@@ -9,4 +11,6 @@ pub struct RunnerDefaults {
     pub image_pull_policy: String,
     /// Where runners report to.
     pub collector_url: String,
+    /// By which authorities they check it, as PEM.
+    pub authorities: Arc<str>,
 }

@@ -55,6 +55,12 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- include "upsurge.image" (dict "image" .Values.runner.image "appVersion" .Chart.AppVersion) }}
 {{- end }}
 
+{{- define "upsurge.collectorSecret" -}}
+{{- printf "%s-collector-tls" (include "upsurge.fullname" .) }}
+{{- end }}
+
+{{- /* Runners that were told authorities speak TLS whatever the scheme is; those of images from before there was TLS take it as it
+stands, and are told that they are too old. */}}
 {{- define "upsurge.collectorUrl" -}}
 {{- printf "http://%s-collector.%s.svc:%v" (include "upsurge.fullname" .) .Release.Namespace .Values.collector.service.port }}
 {{- end }}

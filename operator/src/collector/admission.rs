@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     authentication::{Denied, Identity},
-    binding,
+    binding::{self, Runner},
     cell::Cell,
     sessions::{Fate, Sessions},
     view::RunKey,
@@ -52,6 +52,8 @@ pub struct Admitted {
     pub who: Identity,
     /// Index of the runner.
     pub index: u32,
+    /// Whether its Job tells it the authorities by which it has to check the collector.
+    pub is_told_authorities: bool,
     /// The session of its run.
     pub cell: Arc<Cell>,
     _place: OwnedSemaphorePermit,
@@ -87,8 +89,8 @@ impl Sessions {
         let Some(cell) = cell else {
             return Err(Closed::Fate(run.clone(), self.fate(run).await?));
         };
-        let index = binding::find_index(self.client(), &cell, &who).await?;
-        Ok(Admitted { who, index, cell, _place: place })
+        let Runner { index, is_told_authorities } = binding::find_runner(self.client(), &cell, &who).await?;
+        Ok(Admitted { who, index, is_told_authorities, cell, _place: place })
     }
 }
 

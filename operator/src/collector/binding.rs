@@ -15,6 +15,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{Api, Client};
+use upsurge_core::protocol::AUTHORITIES_ENV;
 use upsurge_crds::names::labels;
 
 use super::{
@@ -33,11 +34,20 @@ const STRANGER: Duration = Duration::from_secs(5);
 /// Which pods are runners of a run, as far as they were looked up; by UID.
 pub struct Bindings {
     known: Mutex<HashMap<String, Known>>,
-    asked: SingleFlight<String, Result<u32, Denied>>,
+    asked: SingleFlight<String, Result<Runner, Denied>>,
+}
+
+/// A pod that is a runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runner {
+    /// Its index.
+    pub index: u32,
+    /// Whether its Job tells it the authorities by which it has to check the collector.
+    pub is_told_authorities: bool,
 }
 
 enum Known {
-    Runner(u32),
+    Runner(Runner),
     Stranger(Instant, Denied),
 }
 
@@ -52,17 +62,17 @@ impl Bindings {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, uid: &str, now: Instant) -> Option<Result<u32, Denied>> {
+    fn get(&self, uid: &str, now: Instant) -> Option<Result<Runner, Denied>> {
         match self.lock().get(uid)? {
-            Known::Runner(index) => Some(Ok(*index)),
+            Known::Runner(runner) => Some(Ok(*runner)),
             Known::Stranger(until, denied) if now < *until => Some(Err(denied.clone())),
             Known::Stranger(..) => None,
         }
     }
 
-    fn keep(&self, uid: &str, found: &Result<u32, Denied>, now: Instant) {
+    fn keep(&self, uid: &str, found: &Result<Runner, Denied>, now: Instant) {
         let known = match found {
-            Ok(index) => Known::Runner(*index),
+            Ok(runner) => Known::Runner(*runner),
             Err(Denied::Unavailable(_)) => return,
             Err(denied) => Known::Stranger(now + STRANGER, denied.clone()),
         };
@@ -78,11 +88,11 @@ impl Bindings {
     }
 }
 
-/// The index of the runner that a pod is.
+/// The runner that a pod is.
 ///
 /// # Errors
 /// When it is none of this run, or that can't be told at the moment.
-pub async fn find_index(client: &Client, cell: &Arc<Cell>, who: &Identity) -> Result<u32, Denied> {
+pub async fn find_runner(client: &Client, cell: &Arc<Cell>, who: &Identity) -> Result<Runner, Denied> {
     if who.namespace != cell.key.namespace {
         return Err(Denied::Forbidden(format!(
             "pod {}/{} can't speak for run {}: it lives in another namespace",
@@ -119,7 +129,7 @@ pub fn check(cell: &Cell, who: &Identity, index: u32, runner: u32, pod: &str) ->
 }
 
 /// Asks the API server whose pod it is.
-async fn find(client: &Client, cell: &Cell, who: &Identity) -> Result<u32, Denied> {
+async fn find(client: &Client, cell: &Cell, who: &Identity) -> Result<Runner, Denied> {
     let namespace = &cell.key.namespace;
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
@@ -131,8 +141,18 @@ async fn find(client: &Client, cell: &Cell, who: &Identity) -> Result<u32, Denie
         Denied::Forbidden(format!("pod {} can't speak for run {}: {why}", who.pod.name, cell.key))
     };
     let pod = pod.ok_or_else(|| stranger("it does not exist any more"))?.metadata;
-    let job = job.ok_or_else(|| stranger("the run has no Job"))?.metadata;
-    index(&pod, &job, &who.pod.uid, &cell.config.plan.uid).map_err(|why| stranger(&why))
+    let job = job.ok_or_else(|| stranger("the run has no Job"))?;
+    let index =
+        index(&pod, &job.metadata, &who.pod.uid, &cell.config.plan.uid).map_err(|why| stranger(&why))?;
+    Ok(Runner { index, is_told_authorities: is_told_authorities(&job) })
+}
+
+/// Whether a Job tells its pods the authorities of the collector.
+fn is_told_authorities(job: &Job) -> bool {
+    let pod = job.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
+    let containers = pod.into_iter().flat_map(|pod| &pod.containers);
+    let mut variables = containers.flat_map(|container| container.env.iter().flatten());
+    variables.any(|variable| variable.name == AUTHORITIES_ENV)
 }
 
 /// The index of the runner, if the pod is of the Job and the Job is of the run.
@@ -164,7 +184,8 @@ mod tests {
     #[test]
     fn strangers_are_looked_up_again_after_a_while_and_runners_are_not() {
         let (bindings, now) = (Bindings::default(), Instant::now());
-        bindings.keep("runner", &Ok(3), now);
+        let runner = Runner { index: 3, is_told_authorities: true };
+        bindings.keep("runner", &Ok(runner), now);
         bindings.keep("unknown", &Err(Denied::Unavailable("later".into())), now);
         for number in 0..3 * MOST_KNOWN {
             bindings.keep(&number.to_string(), &Err(Denied::Forbidden("no".into())), now);
@@ -173,7 +194,7 @@ mod tests {
         let last = (3 * MOST_KNOWN - 1).to_string();
         assert!(bindings.get(&last, now).is_some_and(|known| known.is_err()));
         assert_eq!(bindings.get(&last, now + STRANGER), None);
-        assert_eq!(bindings.get("runner", now + STRANGER), Some(Ok(3)), "strangers push out no runner");
+        assert_eq!(bindings.get("runner", now + STRANGER), Some(Ok(runner)), "strangers push out no runner");
         assert_eq!(bindings.get("unknown", now), None);
     }
 

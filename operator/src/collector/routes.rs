@@ -26,6 +26,8 @@ use super::{
     authentication::Denied,
     binding,
     cell::now,
+    door::Transport,
+    exposed,
     receive::{Received, receive},
     session::Refusal,
     sessions::{Fate, Sessions},
@@ -133,18 +135,24 @@ async fn lead_on(State(sessions): State<Sessions>, mut response: Response) -> Re
 async fn hello(
     State(sessions): State<Sessions>,
     Path((namespace, run)): Path<(String, String)>,
+    transport: Transport,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Answer> {
     let received_at = now();
     let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
     let body = read(sessions.room(), &admitted, &headers, body, MAX_HELLO_BYTES).await?;
+    if let Some(reason) = exposed::objection(&admitted, transport) {
+        break_off(&admitted, &reason)?;
+        return Ok(Json(reply(received_at, HelloCommand::Stop { reason }, None)).into_response());
+    }
     let Admitted { who, index, cell, .. } = &admitted;
     let hello = match serde_json::from_slice::<Hello>(&body.bytes) {
         Ok(hello) if SERVED_VERSIONS.contains(hello.version) => hello,
         heard => match version::not_served(&body.bytes, &cell.config.plan.test) {
             Some((said, reason)) => {
-                break_off(&admitted, &said, &reason)?;
+                binding::check(cell, who, *index, said.runner, &said.pod)?;
+                break_off(&admitted, &reason)?;
                 let command = HelloCommand::Stop { reason };
                 return Ok(Json(reply(received_at, command, None)).into_response());
             }
@@ -165,11 +173,15 @@ fn reply(received_at: i64, command: HelloCommand, plan: Option<Box<RunPlan>>) ->
 async fn deltas(
     State(sessions): State<Sessions>,
     Path((namespace, run)): Path<(String, String)>,
+    transport: Transport,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Answer> {
     let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
     let body = read(sessions.room(), &admitted, &headers, body, MAX_BODY_BYTES).await?;
+    if let Some(reason) = exposed::objection(&admitted, transport) {
+        return Ok(Json(break_off(&admitted, &reason)?).into_response());
+    }
     let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
     // Reading histograms takes a while: not on a thread that serves others.
     let heard = spawn_blocking(move || {
@@ -187,7 +199,9 @@ async fn deltas(
     let received = match heard.await.map_err(broken)?? {
         Heard::Deltas(received) => received,
         Heard::NotServed(said, reason) => {
-            return Ok(Json(break_off(&admitted, &said, &reason)?).into_response());
+            let Admitted { who, index, cell, .. } = &admitted;
+            binding::check(cell, who, *index, said.runner, &said.pod)?;
+            return Ok(Json(break_off(&admitted, &reason)?).into_response());
         }
     };
     let mut reply = received.reply;
@@ -208,10 +222,9 @@ enum Heard {
     NotServed(Introduction, String),
 }
 
-/// Breaks off a run one of whose runners speaks a version that is not served.
-fn break_off(admitted: &Admitted, said: &Introduction, reason: &str) -> Result<DeltaReply, Answer> {
+/// Breaks off a run one of whose runners speaks in a way that is not served.
+fn break_off(admitted: &Admitted, reason: &str) -> Result<DeltaReply, Answer> {
     let Admitted { who, index, cell, .. } = admitted;
-    binding::check(cell, who, *index, said.runner, &said.pod)?;
     warn!(run = %cell.key, runner = index, reason, "runner is not understood");
     Ok(cell.speak(*index, |session| session.not_understood(*index, &who.pod, reason, now()))?)
 }
@@ -223,4 +236,4 @@ fn not_understood(error: &dyn std::fmt::Display) -> Answer {
 #[cfg(test)]
 mod standby_tests;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

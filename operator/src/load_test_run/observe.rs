@@ -130,7 +130,7 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
         figures_due: runs.memory.is_showing_due(&key, LIVE_INTERVAL),
         checks: runs.memory.asked(&key),
         refusal,
-        runner: context.runner.clone(),
+        runner: context.runner(),
         run,
     })
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, path::PathBuf};
 
 use upsurge_core::{
     files::FILES_DIRECTORY,
-    protocol::{PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+    protocol::{AUTHORITIES_ENV, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
 };
 
 /// Where the token is mounted, unless the environment says otherwise.
@@ -15,6 +15,8 @@ const TOKEN_FILE: &str = "/var/run/secrets/upsurge.dev/token";
 pub struct AgentConfig {
     /// Base URL of the collector.
     pub collector_url: String,
+    /// The authorities by which the collector is checked, as PEM: with them it is spoken to by TLS only.
+    pub collector_authorities: Option<String>,
     /// Namespace of the run.
     pub namespace: String,
     /// Name of the run.
@@ -66,6 +68,7 @@ impl AgentConfig {
         });
         Ok(Self {
             collector_url: get("UPSURGE_COLLECTOR_URL")?.trim_end_matches('/').to_owned(),
+            collector_authorities: get(AUTHORITIES_ENV).ok(),
             namespace: get("UPSURGE_NAMESPACE")?,
             run: get("UPSURGE_RUN")?,
             pod: get("UPSURGE_POD")?,
@@ -101,6 +104,7 @@ mod tests {
         let config = AgentConfig::from_variables(&complete()).unwrap();
         assert_eq!((config.runner, config.run.as_str()), (2, "spike-1"));
         assert_eq!(config.collector_url, "http://127.0.0.1:1");
+        assert_eq!(config.collector_authorities, None, "as in pods that an earlier release made");
         assert_eq!(config.secrets.get("password").map(String::as_str), Some("geheim"));
         assert_eq!(config.prometheus_headers.get(&1).map(String::as_str), Some("Bearer geheim"));
     }

@@ -1,4 +1,7 @@
-//! The link to the collector: JSON over HTTP, with the pod's token.
+//! The link to the collector: JSON over HTTP and TLS, with the pod's token.
+//!
+//! Who is not known by the authorities that the pod was told gets no byte of a request. The name that is checked is always that
+//! in the collector's URL, whichever address is dialled.
 //!
 //! Requests go to the operator's Service, or directly to the replica that another one has named as leader ([`way`]). After
 //! an answer 503 or a failure the next request takes a new connection.
@@ -7,13 +10,17 @@ mod way;
 
 use std::{
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use reqwest::{StatusCode, header::CONTENT_TYPE, redirect::Policy};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use serde::{Serialize, de::DeserializeOwned};
-use upsurge_core::protocol::{DeltaBatch, DeltaReply, Hello, HelloReply, LEADER_HEADER};
+use upsurge_core::protocol::{AUTHORITIES_ENV, DeltaBatch, DeltaReply, Hello, HelloReply, LEADER_HEADER};
 use upsurge_http::tls;
 use url::{Host, Url};
 
@@ -72,6 +79,9 @@ pub(super) enum SetupError {
     /// The address of the collector is none.
     #[error("the collector's URL {0:?} can't be used: {1}")]
     Url(String, #[source] url::ParseError),
+    /// The authorities are none.
+    #[error("the authorities in {AUTHORITIES_ENV}, by which the collector is checked, can't be used: {0}")]
+    Authorities(String),
     /// The HTTP client can't be.
     #[error("can't set up an HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -79,11 +89,16 @@ pub(super) enum SetupError {
 
 impl Link {
     pub(super) fn new(config: &AgentConfig) -> Result<Self, SetupError> {
-        // Roots of our own: the client's default refuses to start where the system has none, as in an
-        // image made from scratch.
-        let tls = tls::client_config(tls::roots(), false)?;
         let service = Url::parse(&config.collector_url)
             .map_err(|error| SetupError::Url(config.collector_url.clone(), error))?;
+        let (service, tls) = match &config.collector_authorities {
+            Some(authorities) => {
+                (encrypted(service), tls::client_config(&Arc::new(roots(authorities)?), false)?)
+            }
+            // A pod that an operator without TLS made. Roots of our own: the client's default refuses to start where
+            // the system has none, as in an image made from scratch.
+            None => (service, tls::client_config(tls::roots(), false)?),
+        };
         let path = format!("v1/runs/{}/{}", config.namespace, config.run);
         let line = Line::to(&service, Collector::OfService, &tls)?;
         let state = Mutex::new(State { way: Way::default(), line: Some(line) });
@@ -181,6 +196,28 @@ impl Link {
     }
 }
 
+/// The same place, spoken to by TLS.
+fn encrypted(mut service: Url) -> Url {
+    let port = service.port_or_known_default();
+    // Both can only fail for URLs that nothing can be posted to.
+    let _ = service.set_scheme("https");
+    let _ = service.set_port(port);
+    service
+}
+
+fn roots(authorities: &str) -> Result<RootCertStore, SetupError> {
+    let wrong = |why: String| SetupError::Authorities(why);
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    match roots.is_empty() {
+        true => Err(wrong("there is no certificate in PEM".into())),
+        false => Ok(roots),
+    }
+}
+
 /// A client with connections to one collector.
 #[derive(Clone, Debug)]
 struct Line {
@@ -226,4 +263,31 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_authorities_the_port_stays_and_the_scheme_does_not() {
+        for (given, expected) in [
+            ("http://collector.svc:8080/", "https://collector.svc:8080/"),
+            ("http://collector.svc/", "https://collector.svc:80/"),
+            ("http://[fd00::7]:8080/base", "https://[fd00::7]:8080/base"),
+            ("https://collector.svc/", "https://collector.svc/"),
+        ] {
+            assert_eq!(encrypted(given.parse().unwrap()).as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn authorities_that_are_none_are_an_error_and_never_no_check() {
+        let certificate =
+            |text: &str| format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        for text in ["", "nonsense", &certificate("AAAA"), &certificate("=")] {
+            let error = roots(text).unwrap_err().to_string();
+            assert!(error.contains("UPSURGE_COLLECTOR_CA"), "{error}");
+        }
+    }
 }

@@ -4,6 +4,9 @@
 // Clippy sees helpers of tests as production code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../../engine/tests/support/certificates.rs"]
+#[allow(dead_code)]
+mod certificates;
 #[path = "../../engine/tests/support/load.rs"]
 #[allow(dead_code)]
 mod load;
@@ -19,6 +22,8 @@ mod collector;
 mod prometheus;
 #[path = "agent/replicas.rs"]
 mod replicas;
+#[path = "agent/tls.rs"]
+mod tls;
 
 use std::{
     collections::BTreeMap,
@@ -68,6 +73,7 @@ fn agent_by(name: &str, url: &str, collector: &Collector, test: Value) -> (Agent
     std::fs::write(directory.join("token"), "t0ken\n").unwrap();
     let config = AgentConfig {
         collector_url: url.into(),
+        collector_authorities: None,
         namespace: "shop".into(),
         run: "spike-1".into(),
         pod: "spike-1-0-abc".into(),

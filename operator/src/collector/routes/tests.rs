@@ -24,10 +24,10 @@ use crate::collector::{
     view::SessionConfig,
 };
 
-type Asked = Arc<Mutex<Vec<String>>>;
+pub type Asked = Arc<Mutex<Vec<String>>>;
 
-/// An API server that knows runner 0 of a run, and believes each token.
-async fn answer(method: &str, path: &str, body: Value) -> (u16, Value) {
+/// An API server that knows runner 0 of a run, whose Job has that spec, and believes each token.
+async fn answer(method: &str, path: &str, body: Value, spec: &Value) -> (u16, Value) {
     let owned = |uid: &str, owner: &str, labels: Value| {
         json!({"metadata": {"name": uid, "uid": uid, "labels": labels, "ownerReferences":
             [{"apiVersion": "v1", "kind": "Job", "name": owner, "uid": owner}]}})
@@ -46,7 +46,9 @@ async fn answer(method: &str, path: &str, body: Value) -> (u16, Value) {
         return (200, owned("uid of checkout-1-0", "job", labels));
     }
     if path.ends_with("/jobs/checkout-1") {
-        return (200, owned("job", "5d1c", json!({})));
+        let mut job = owned("job", "5d1c", json!({}));
+        job["spec"] = spec.clone();
+        return (200, job);
     }
     if path.contains("/checkpoints") && method != "GET" {
         let mut kept = body;
@@ -59,16 +61,16 @@ async fn answer(method: &str, path: &str, body: Value) -> (u16, Value) {
     )
 }
 
-fn client(asked: Asked) -> Client {
+fn client(asked: Asked, spec: Value) -> Client {
     let service = service_fn(move |request: Request<KubeBody>| {
-        let asked = asked.clone();
+        let (asked, spec) = (asked.clone(), spec.clone());
         async move {
             let (parts, body) = request.into_parts();
             let path = parts.uri.path().to_owned();
             asked.lock().unwrap().push(format!("{} {path}", parts.method));
             let bytes = body.collect().await.unwrap().to_bytes();
             let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-            let (status, answer) = answer(parts.method.as_str(), &path, body).await;
+            let (status, answer) = answer(parts.method.as_str(), &path, body, &spec).await;
             let answer = KubeBody::from(answer.to_string().into_bytes());
             Ok::<_, Infallible>(HttpResponse::builder().status(status).body(answer).unwrap())
         }
@@ -78,6 +80,11 @@ fn client(asked: Asked) -> Client {
 
 /// Serves a run of one runner.
 async fn serving(asked: &Asked) -> Sessions {
+    serving_job(asked, Value::Null).await
+}
+
+/// The same, whose Job has that spec.
+pub async fn serving_job(asked: &Asked, spec: Value) -> Sessions {
     let plan = plan(1, false);
     let config = SessionConfig {
         valid: Arc::new(validate(&plan.test).unwrap()),
@@ -88,13 +95,13 @@ async fn serving(asked: &Asked) -> Sessions {
         owner: Default::default(),
         is_under_way: false,
     };
-    let sessions = Sessions::new(client(asked.clone()));
+    let sessions = Sessions::new(client(asked.clone(), spec));
     sessions.set_serving(true);
     sessions.open(config).await.unwrap();
     sessions
 }
 
-fn token(pod: &str) -> String {
+pub fn token(pod: &str) -> String {
     let mut claims = claims::tests::claims(pod);
     claims["exp"] = json!(Timestamp::now().as_second() + 3_600);
     claims::tests::token(&claims)
@@ -110,7 +117,7 @@ async fn post(sessions: &Sessions, what: &str, token: &str, body: Body) -> (Stat
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-fn hello(runner: u32, name: &str) -> Value {
+pub fn hello(runner: u32, name: &str) -> Value {
     json!({"runner": runner, "pod": name, "sentAt": 0, "readiness": "ready", "wantsPlan": true})
 }
 

@@ -17,7 +17,7 @@ use k8s_openapi::{
 use kube::api::ObjectMeta;
 use upsurge_core::{
     files::FILES_DIRECTORY,
-    protocol::{PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+    protocol::{AUTHORITIES_ENV, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
 };
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 use upsurge_crds::v1alpha1::SecretKeyRef;
@@ -140,6 +140,8 @@ fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
     let pod = ObjectFieldSelector { field_path: "metadata.name".into(), api_version: None };
     let mut variables = vec![
         value("UPSURGE_COLLECTOR_URL", &defaults.collector_url),
+        // Public, so that it needs no object of its own.
+        value(AUTHORITIES_ENV, &defaults.authorities),
         value("UPSURGE_NAMESPACE", &plan.content.namespace),
         value("UPSURGE_RUN", &plan.content.run),
         value("UPSURGE_FILES_DIR", FILES_DIRECTORY),

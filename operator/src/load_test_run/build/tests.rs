@@ -11,6 +11,7 @@ fn defaults() -> RunnerDefaults {
         image: "upsurge/runner:1".into(),
         image_pull_policy: "IfNotPresent".into(),
         collector_url: "http://collector:8080".into(),
+        authorities: "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n".into(),
     }
 }
 
@@ -169,4 +170,17 @@ fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
                 {"key": "tls.key", "path": "secret/keys/tls.key"}]}},
         ]}})
     );
+}
+
+#[test]
+fn runners_are_told_by_which_authorities_they_know_the_collector() {
+    let pod = pod(&built(&json!({})).job);
+    let variables = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let value = |name: &str| {
+        let found = variables.iter().find(|variable| variable["name"] == name);
+        found.and_then(|variable| variable["value"].as_str()).unwrap_or_default().to_owned()
+    };
+    assert_eq!(value("UPSURGE_COLLECTOR_CA"), &*defaults().authorities);
+    // As images of earlier releases understand it: they are told that they are too old.
+    assert_eq!(value("UPSURGE_COLLECTOR_URL"), "http://collector:8080");
 }

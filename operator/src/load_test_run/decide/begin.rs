@@ -97,7 +97,14 @@ fn create(situation: &Situation) -> Decision {
             Err(Obstacle::Wait(message)) => return wait(situation, &message),
         }
     }
-    let objects = match build::objects(plan, &run.spec.load_test_ref.name, &situation.runner) {
+    let defaults = match &situation.runner {
+        Ok(defaults) => defaults,
+        Err(problem) => {
+            let message = format!("waiting for the collector's certificate: {problem}");
+            return wait(situation, &message);
+        }
+    };
+    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults) {
         Ok(objects) => Arc::new(objects),
         Err(refused) => return error(situation, reasons::INVALID_SPEC, refused.to_string()),
     };

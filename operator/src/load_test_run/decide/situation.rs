@@ -53,8 +53,8 @@ pub struct Situation {
     pub excess: Option<String>,
     /// Why an effect that was decided on a moment ago can't be had.
     pub refusal: Option<Cause>,
-    /// How runner pods are made.
-    pub runner: RunnerDefaults,
+    /// How runner pods are made, or why they can't be at the moment.
+    pub runner: Result<RunnerDefaults, String>,
 }
 
 /// A plan, or how the run ends because there can be none.

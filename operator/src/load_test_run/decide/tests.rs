@@ -272,3 +272,15 @@ fn a_finished_run_is_cleared_up_once_it_is_known_to_be_over() {
     assert_eq!(clear_up(&world.run, false, after(10_000)).effects, []);
     assert_eq!(gone(&world.run).effects, [Effect::CloseSession, Effect::LeaveTarget, Effect::Forget]);
 }
+
+#[test]
+fn no_runner_is_made_that_could_not_check_whom_it_speaks_to() {
+    let world = World::new(&Story::of(Event::None));
+    let mut situation = world.situation(None);
+    situation.runner = Err("Secret upsurge-collector-tls is forbidden".into());
+    let decision = decide(&situation);
+    assert_eq!((decision.effects, decision.state.phase), (vec![Effect::WriteStatus], Some(Phase::Pending)));
+    let message = decision.state.message.unwrap_or_default();
+    assert!(message.contains("certificate: Secret upsurge-collector-tls is forbidden"), "{message}");
+    assert!(matches!(decision.look, Look::After(_)), "it is looked at again");
+}

@@ -16,7 +16,7 @@ use upsurge_core::{
     validate::validate,
 };
 
-use crate::server::{self, Answer, Arrived, Server};
+use crate::server::{self, Answer, Arrived, Options, Server};
 
 /// What a collector remembers, and how it is to behave.
 #[derive(Default)]
@@ -86,9 +86,14 @@ impl Replica {
 
 impl Collector {
     pub fn start(seen: Seen) -> Self {
+        Self::with(Options::default(), seen)
+    }
+
+    /// One that serves as the options say.
+    pub fn with(options: Options, seen: Seen) -> Self {
         let seen = Arc::new(Mutex::new(Seen { acknowledge: true, ..seen }));
         let state = Arc::clone(&seen);
-        let server = Server::start(move |arrived| {
+        let server = Server::with(options, move |arrived| {
             let state = Arc::clone(&state);
             async move { state.lock().unwrap().answer(&arrived) }
         });
@@ -97,9 +102,14 @@ impl Collector {
 
     /// A replica of this collector's operator, beside its own server.
     pub fn replica(&self, role: Role) -> Replica {
+        self.replica_with(Options::default(), role)
+    }
+
+    /// One that serves as the options say.
+    pub fn replica_with(&self, options: Options, role: Role) -> Replica {
         let role = Arc::new(Mutex::new(role));
         let (state, part) = (Arc::clone(&self.seen), Arc::clone(&role));
-        let server = Server::start(move |arrived| {
+        let server = Server::with(options, move |arrived| {
             let (state, role) = (Arc::clone(&state), part.lock().unwrap().clone());
             async move {
                 match role {

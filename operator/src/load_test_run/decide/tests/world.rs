@@ -307,11 +307,12 @@ impl World {
             excess: self.excess.clone(),
             checks: self.asked.clone(),
             refusal,
-            runner: RunnerDefaults {
+            runner: Ok(RunnerDefaults {
                 image: "upsurge/runner:1".into(),
                 image_pull_policy: "IfNotPresent".into(),
                 collector_url: "http://collector:8080".into(),
-            },
+                authorities: "authorities".into(),
+            }),
         }
     }
 

@@ -1,0 +1,233 @@
+//! Who is let in at the collector's port, over real connections; the API server behind it is played.
+
+use std::time::Instant;
+
+use axum::http::StatusCode;
+use rustls::{
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    version::{TLS12, TLS13},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpSocket,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream as ClientStream};
+use upsurge_core::protocol::{AUTHORITIES_ENV, RunnerEnd};
+
+use super::*;
+use crate::{
+    collector::{
+        RunKey,
+        routes::tests::{Asked, hello, serving_job, token},
+    },
+    tls::{Served, served::tests as shown},
+};
+
+const NAME: &str = "upsurge-collector.tools.svc";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A collector that serves a run whose Job tells its runner the authorities, or does not.
+struct Collector {
+    sessions: Sessions,
+    served: Served,
+    authority: String,
+    address: SocketAddr,
+}
+
+impl Collector {
+    async fn new(tells: bool) -> Self {
+        let variables = if tells { json!([{"name": AUTHORITIES_ENV, "value": "…"}]) } else { json!([]) };
+        let template = json!({"spec": {"containers": [{"name": "runner", "env": variables}]}});
+        let sessions = serving_job(&Asked::default(), json!({"template": template})).await;
+        let (served, authority) = shown::served(NAME);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = serve(listener, served.config().unwrap(), sessions.clone(), std::future::pending());
+        drop(tokio::spawn(serving));
+        Self { sessions, served, authority, address }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// Connects from another machine, so to speak.
+    async fn connect_from(&self, address: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// How the run's only runner ended, as far as the collector knows.
+    fn end(&self) -> Option<RunnerEnd> {
+        self.sessions.snapshot(&RunKey::new("shop", "checkout-1")).unwrap().runners[0].end.clone()
+    }
+}
+
+/// Shakes hands as a runner does that knows an authority.
+async fn greeted(
+    stream: TcpStream,
+    authority: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<ClientStream<TcpStream>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from(NAME).unwrap(), stream).await
+}
+
+/// Asks over a connection, and gives status and body of the answer.
+async fn asked(stream: impl AsyncRead + AsyncWrite + Unpin, what: &str, body: &Value) -> (u16, Value) {
+    let (mut stream, body, token) = (stream, body.to_string(), token("checkout-1-0"));
+    let request = format!(
+        "POST /v1/runs/shop/checkout-1/{what} HTTP/1.1\r\nhost: {NAME}\r\nauthorization: Bearer {token}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.into())))
+}
+
+fn deltas() -> Value {
+    json!({"runner": 0, "pod": "checkout-1-0", "start": 0, "startedAt": 0, "deltas": []})
+}
+
+#[tokio::test]
+async fn a_runner_that_knows_the_authority_is_served_and_one_that_knows_another_turns_away() {
+    let collector = Collector::new(true).await;
+    let stream = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await.unwrap();
+    let (status, reply) = asked(stream, "hello", &hello(0, "checkout-1-0")).await;
+    assert_eq!((status, &reply["plan"]["run"]), (200, &json!("checkout-1")), "{reply}");
+    let (_, other) = shown::served(NAME);
+    let refused = greeted(collector.connect().await, &other, &[&TLS13]).await.unwrap_err();
+    assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
+}
+
+#[tokio::test]
+async fn runners_of_a_job_from_before_there_was_tls_are_served_without() {
+    let collector = Collector::new(false).await;
+    let (status, reply) = asked(collector.connect().await, "hello", &hello(0, "checkout-1-0")).await;
+    assert_eq!((status, &reply["plan"]["run"]), (200, &json!("checkout-1")), "{reply}");
+    assert_eq!((reply["command"].clone(), collector.end()), (json!("wait"), None));
+}
+
+#[tokio::test]
+async fn a_runner_that_was_told_authorities_and_speaks_without_tls_gets_no_plan_and_ends_its_run() {
+    for what in ["hello", "deltas"] {
+        let collector = Collector::new(true).await;
+        let body = if what == "hello" { hello(0, "checkout-1-0") } else { deltas() };
+        let (status, reply) = asked(collector.connect().await, what, &body).await;
+        assert_eq!((status, reply.get("plan")), (200, None), "{reply}");
+        let reason = reply["command"]["stop"]["reason"].as_str().unwrap().to_owned();
+        assert!(reason.contains("without TLS") && reason.contains("spec.runner.image"), "{reason}");
+        match collector.end() {
+            Some(RunnerEnd::Failed { reason: category, message }) => {
+                assert_eq!((category.as_str(), message), ("ProtocolMismatch", reason));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_without_tls_changes_nothing() {
+    let collector = Collector::new(true).await;
+    let mut stream = collector.connect().await;
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with(&format!("HTTP/1.1 {}", StatusCode::NOT_FOUND)), "{answer}");
+    assert_eq!(collector.end(), None);
+}
+
+#[tokio::test]
+async fn versions_of_tls_before_the_last_are_refused() {
+    let collector = Collector::new(true).await;
+    let refused = greeted(collector.connect().await, &collector.authority, &[&TLS12]).await.unwrap_err();
+    assert!(refused.to_string().contains("ProtocolVersion"), "{refused}");
+    // A client of version 1.1 in its own words: versions, random, no session, one cipher, no compression.
+    let mut hello = vec![3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0, 2, 0xc0, 0x13, 1, 0]);
+    let length = u8::try_from(hello.len()).unwrap();
+    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend(hello);
+    let mut stream = collector.connect().await;
+    stream.write_all(&record).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+    assert_eq!(answer.get(5), Some(&2), "a fatal one: {answer:?}");
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_not_enough_keeps_nobody_out_and_is_sent_away() {
+    let collector = Collector::new(true).await;
+    let begun = Instant::now();
+    let mut silent = Vec::new();
+    for number in 0..200 {
+        let mut stream = collector.connect().await;
+        if number % 2 == 0 {
+            stream.write_all(&[HANDSHAKE]).await.unwrap();
+        }
+        silent.push(stream);
+    }
+    // More than have a place: some of them are closed at once.
+    let mut byte = [0];
+    let mut is_closed = async |stream: &mut TcpStream| {
+        matches!(timeout(Duration::from_millis(5), stream.read(&mut byte)).await, Ok(Ok(0) | Err(_)))
+    };
+    let mut closed = 0;
+    while closed == 0 {
+        assert!(begun.elapsed() < LONGEST_GREETING, "all of them were let in");
+        for stream in &mut silent {
+            closed += usize::from(is_closed(stream).await);
+        }
+    }
+    let stream = collector.connect_from("127.0.0.2").await;
+    let stream = greeted(stream, &collector.authority, &[&TLS13]).await.unwrap();
+    assert_eq!(asked(stream, "hello", &hello(0, "checkout-1-0")).await.0, 200);
+    assert!(begun.elapsed() < LONGEST_GREETING, "the machine was too slow for this to show anything");
+    for mut stream in silent {
+        let read = timeout(PATIENCE, stream.read(&mut byte)).await.expect("it was kept");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+    let stream = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await.unwrap();
+    assert_eq!(asked(stream, "hello", &hello(0, "checkout-1-0")).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_shown_at_once_and_connections_stay() {
+    let collector = Collector::new(true).await;
+    let before = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await.unwrap();
+    let authority = shown::show(&collector.served, NAME);
+    let refused = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await;
+    assert!(refused.is_err(), "the old certificate is still shown");
+    let after = greeted(collector.connect().await, &authority, &[&TLS13]).await.unwrap();
+    for stream in [before, after] {
+        assert_eq!(asked(stream, "hello", &hello(0, "checkout-1-0")).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn as_long_as_there_is_nothing_to_show_nobody_is_greeted() {
+    let collector = Collector::new(true).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let nothing = Served::new(crate::metrics::Metrics::default());
+    let serving =
+        serve(listener, nothing.config().unwrap(), collector.sessions.clone(), std::future::pending());
+    drop(tokio::spawn(serving));
+    let stream = TcpStream::connect(address).await.unwrap();
+    assert!(greeted(stream, &collector.authority, &[&TLS13]).await.is_err());
+}
