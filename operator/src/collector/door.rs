@@ -3,7 +3,9 @@
 //! Runners speak TLS. Those of a Job that was made by a release before this one can't, and speak HTTP on the same port: the first
 //! byte tells which it is, and the routes decide who may do so ([`Transport`]). A greeting takes a bounded time, and
 //! only so many are under way, in all and for each address; whoever says nothing costs one of those places for a while.
+//! Likewise there are only so many connections.
 
+mod connection;
 mod places;
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
@@ -19,15 +21,21 @@ use tokio::{
     sync::mpsc,
     time::timeout,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
-use tokio_util::either::Either;
+use tokio_rustls::TlsAcceptor;
 use tracing::debug;
 
-use self::places::Places;
+use self::{
+    connection::Connection,
+    places::{Limits, Place, Places},
+};
 use super::{routes::router, sessions::Sessions};
 
 /// Longest time from the connection to the end of the handshake.
 const LONGEST_GREETING: Duration = Duration::from_secs(5);
+/// Greetings that are under way.
+const GREETINGS: Limits = Limits { all: 1_024, of_one: 64 };
+/// Connections: a runner has one, and for a moment two. In all as many as the operator's memory has room for.
+const CONNECTIONS: Limits = Limits { all: 4_096, of_one: 1_024 };
 /// Connections that were greeted and that the routes have not taken yet.
 const WAITING: usize = 64;
 /// First byte of a TLS handshake.
@@ -45,9 +53,6 @@ pub enum Transport {
 /// Who has connected, and how.
 type Caller = (SocketAddr, Transport);
 
-/// A connection after its greeting.
-type Greeted = Either<Box<TlsStream<TcpStream>>, TcpStream>;
-
 /// Serves runners until told to stop, and until the requests under way then are answered.
 ///
 /// # Errors
@@ -59,27 +64,35 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let service = router(sessions).into_make_service_with_connect_info::<Transport>();
-    axum::serve(Door::open(listener, tls)?, service).with_graceful_shutdown(stop).await
+    axum::serve(Door::open(listener, tls, GREETINGS, CONNECTIONS)?, service)
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 /// A listener that gives connections after their greeting.
 struct Door {
     address: SocketAddr,
-    greeted: mpsc::Receiver<(Greeted, Caller)>,
+    greeted: mpsc::Receiver<(Connection, Caller)>,
 }
 
 impl Door {
-    fn open(listener: TcpListener, tls: ServerConfig) -> io::Result<Self> {
+    fn open(
+        listener: TcpListener,
+        tls: ServerConfig,
+        greetings: Limits,
+        connections: Limits,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let (sender, greeted) = mpsc::channel(WAITING);
+        let (tls, places) = (TlsAcceptor::from(Arc::new(tls)), [greetings, connections].map(Places::new));
         // Ends when the receiver is dropped.
-        drop(tokio::spawn(greet_all(listener, TlsAcceptor::from(Arc::new(tls)), sender)));
+        drop(tokio::spawn(greet_all(listener, tls, places, sender)));
         Ok(Self { address, greeted })
     }
 }
 
 impl Listener for Door {
-    type Io = Greeted;
+    type Io = Connection;
     type Addr = Caller;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -95,25 +108,36 @@ impl Listener for Door {
     }
 }
 
-async fn greet_all(mut listener: TcpListener, tls: TlsAcceptor, greeted: mpsc::Sender<(Greeted, Caller)>) {
-    let places = Places::default();
+async fn greet_all(
+    mut listener: TcpListener,
+    tls: TlsAcceptor,
+    [greetings, connections]: [Places; 2],
+    greeted: mpsc::Sender<(Connection, Caller)>,
+) {
     loop {
         let (stream, address) = tokio::select! {
             // Which deals with errors such as too many open files.
             accepted = Listener::accept(&mut listener) => accepted,
             () = greeted.closed() => return,
         };
-        let Some(place) = places.take(address.ip()) else {
+        let Some(greeting) = greetings.take(address.ip()) else {
             debug!(%address, "too many connections say nothing; closing one more");
+            continue;
+        };
+        let Some(place) = connections.take(address.ip()) else {
+            debug!(%address, "too many connections; closing one more");
             continue;
         };
         let (tls, greeted) = (tls.clone(), greeted.clone());
         drop(tokio::spawn(async move {
-            let greeting = timeout(LONGEST_GREETING, greet(stream, &tls)).await;
-            drop(place);
-            match greeting {
+            let outcome = timeout(LONGEST_GREETING, greet(stream, &tls, place)).await;
+            drop(greeting);
+            match outcome {
                 // Nobody takes it at the very end.
-                Ok(Ok((stream, transport))) => drop(greeted.send((stream, (address, transport))).await),
+                Ok(Ok(connection)) => {
+                    let caller = (address, connection.transport());
+                    drop(greeted.send((connection, caller)).await);
+                }
                 Ok(Err(error)) => debug!(%address, %error, "somebody is not let in"),
                 Err(_) => debug!(%address, "somebody has connected and does not say enough"),
             }
@@ -121,15 +145,15 @@ async fn greet_all(mut listener: TcpListener, tls: TlsAcceptor, greeted: mpsc::S
     }
 }
 
-async fn greet(stream: TcpStream, tls: &TlsAcceptor) -> io::Result<(Greeted, Transport)> {
+async fn greet(stream: TcpStream, tls: &TlsAcceptor, place: Place) -> io::Result<Connection> {
     stream.set_nodelay(true)?;
     let mut first = [0];
     if stream.peek(&mut first).await? == 0 {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     match first[0] {
-        HANDSHAKE => Ok((Either::Left(Box::new(tls.accept(stream).await?)), Transport::Tls)),
-        _ => Ok((Either::Right(stream), Transport::Plain)),
+        HANDSHAKE => Ok(Connection::encrypted(tls.accept(stream).await?, place)),
+        _ => Ok(Connection::plain(stream, place)),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Places for connections that have not said who they are: so many for each address, and so many in all, so that one
-//! machine that connects and says nothing keeps nobody out.
+//! Places for those who connect: so many for each address, and so many in all, so that one machine that connects and says
+//! nothing keeps nobody out.
 
 use std::{
     collections::HashMap,
@@ -7,14 +7,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Most at the same time.
-const MOST: usize = 1_024;
-/// Most of one address. Runners of one node may share one.
-const MOST_OF_ONE: usize = 64;
+/// How many places there are.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// In all.
+    pub all: usize,
+    /// For one address. All runners of a node may share one.
+    pub of_one: usize,
+}
 
 /// The places; clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Places {
+    limits: Limits,
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
@@ -26,17 +31,19 @@ pub struct Place {
 }
 
 impl Places {
+    /// As many as the limits say.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, taken: Arc::default() }
+    }
+
     /// Takes a place for an address, if there is one.
     pub fn take(&self, address: IpAddr) -> Option<Place> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.values().sum::<usize>() >= MOST {
+        let of_this = taken.get(&address).copied().unwrap_or(0);
+        if of_this >= self.limits.of_one || taken.values().sum::<usize>() >= self.limits.all {
             return None;
         }
-        let of_this = taken.entry(address).or_default();
-        if *of_this >= MOST_OF_ONE {
-            return None;
-        }
-        *of_this += 1;
+        taken.insert(address, of_this + 1);
         Some(Place { places: self.clone(), address })
     }
 }
@@ -59,14 +66,16 @@ mod tests {
 
     use super::*;
 
+    const LIMITS: Limits = Limits { all: 20, of_one: 5 };
+
     fn address(number: usize) -> IpAddr {
         IpAddr::V4(Ipv4Addr::from(u32::try_from(number).unwrap()))
     }
 
     #[test]
     fn one_address_takes_no_more_than_its_share() {
-        let places = Places::default();
-        let mut held: Vec<Place> = (0..MOST_OF_ONE).map(|_| places.take(address(1)).unwrap()).collect();
+        let places = Places::new(LIMITS);
+        let mut held: Vec<Place> = (0..LIMITS.of_one).map(|_| places.take(address(1)).unwrap()).collect();
         assert!(places.take(address(1)).is_none());
         assert!(places.take(address(2)).is_some(), "another one is not kept out");
         held.pop();
@@ -75,9 +84,9 @@ mod tests {
 
     #[test]
     fn all_together_take_no_more_than_there_are_and_nothing_is_remembered_of_them() {
-        let places = Places::default();
-        let held: Vec<Option<Place>> = (0..MOST).map(|number| places.take(address(number))).collect();
-        assert!(held.iter().all(Option::is_some) && places.take(address(MOST)).is_none());
+        let places = Places::new(LIMITS);
+        let held: Vec<Option<Place>> = (0..LIMITS.all).map(|number| places.take(address(number))).collect();
+        assert!(held.iter().all(Option::is_some) && places.take(address(LIMITS.all)).is_none());
         drop(held);
         assert!(places.taken.lock().unwrap().is_empty());
     }

@@ -231,3 +231,25 @@ async fn as_long_as_there_is_nothing_to_show_nobody_is_greeted() {
     let stream = TcpStream::connect(address).await.unwrap();
     assert!(greeted(stream, &collector.authority, &[&TLS13]).await.is_err());
 }
+
+#[tokio::test]
+async fn a_connection_keeps_its_place_until_it_is_closed() {
+    let (served, authority) = shown::served(NAME);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let two = Limits { all: 10, of_one: 2 };
+    let mut door = Door::open(listener, served.config().unwrap(), GREETINGS, two).unwrap();
+    let connect = async || TcpStream::connect(address).await.unwrap();
+    let mut plain = connect().await;
+    plain.write_all(b"P").await.unwrap();
+    let (first, (_, transport)) = door.accept().await;
+    assert_eq!(transport, Transport::Plain);
+    let _encrypted = greeted(connect().await, &authority, &[&TLS13]).await.unwrap();
+    let (_second, (_, transport)) = door.accept().await;
+    assert_eq!(transport, Transport::Tls);
+    let mut third = connect().await;
+    let read = timeout(PATIENCE, third.read(&mut [0])).await.expect("it was let in");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    drop(first);
+    greeted(connect().await, &authority, &[&TLS13]).await.unwrap();
+}
