@@ -109,7 +109,7 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::spinning_loop(with("/scenarios/0/steps/3/loop", json!({"while": "true", "steps": [{"if": {"condition": "true", "then": [{"think": {"min": "1s"}}]}}]})), "loop.steps: a loop without count needs")]
 #[case::capture_of_two(with(&format!("{FIRST}/capture"), json!([{"name": "a", "status": true, "body": true}])), "request.capture[0]: a capture has exactly one of")]
 #[case::capture_of_false(with(&format!("{FIRST}/capture"), json!([{"name": "a", "status": false}])), "request.capture[0].status: ")]
-#[case::capture_by_no_selector(with(&format!("{FIRST}/capture"), json!([{"name": "a", "selector": "a >"}])), "request.capture[0].selector: not a CSS selector: expected an element")]
+#[case::capture_by_no_selector(with(&format!("{FIRST}/capture"), json!([{"name": "a", "selector": "a >"}])), "request.capture[0].selector: not a CSS selector: it can't go on with \">\"")]
 #[case::capture_of_no_cookie(with(&format!("{FIRST}/capture"), json!([{"name": "a", "cookie": "a b"}])), "request.capture[0].cookie: \"a b\" can't be the name of a cookie")]
 #[case::match_of_one_value(with(&format!("{FIRST}/capture"), json!([{"name": "a", "body": true, "match": "All"}])), "request.capture[0].match: match belongs to")]
 #[case::unknown_match(with(&format!("{FIRST}/capture"), json!([{"name": "a", "regex": "a", "match": "Second"}])), "request.capture[0].match: ")]
