@@ -131,6 +131,8 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::url_scheme(with(&format!("{FIRST}/url"), json!("ftp://x/")), "request.url: \"ftp://x/\" is neither")]
 #[case::header_name(with("/http/headers", json!({"a b": "c"})), "spec.http.headers.a b: \"a b\" can't be the name of a header")]
 #[case::base_url(with("/target/baseUrl", json!("http://[x")), "spec.target.baseUrl:")]
+#[case::base_port(with("/target/baseUrl", json!("http://shop:99999")), "can't be used as base URL: \"99999\" is no port")]
+#[case::url_port(with(&format!("{FIRST}/url"), json!("http://shop:99999/")), "request.url: \"http://shop:99999/\" is not a valid URL: \"99999\" is no port")]
 #[case::no_load(with("/load", json!({"constant": {"level": 0, "duration": "1s"}})), "spec.load.constant: ")]
 #[case::script(with("/script", json!({"k6": {"configMapKeyRef": {"name": "a", "key": "b"}}})), "spec.script: this version runs scenarios only")]
 #[case::metric(with("/thresholds/0/metric", json!("http_req_durations")), "spec.thresholds[0].metric: unknown metric")]

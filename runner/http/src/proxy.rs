@@ -130,7 +130,8 @@ impl Proxy {
                 Some(value)
             }
         };
-        Ok(Self { host, port: authority.port_u16().unwrap_or(80), authorization })
+        let port = settings::written_port(authority).map_err(|error| wrong(&error.to_string()))?;
+        Ok(Self { host, port: port.unwrap_or(80), authorization })
     }
 
     /// Target and headers of a request that the proxy is to forward: a whole URL, and credentials.
@@ -236,7 +237,12 @@ mod tests {
 
     #[test]
     fn urls_that_are_no_proxies_are_refused_without_repeating_them() {
-        for url in ["socks5://user:secret@host:1080", "https://user:secret@host", "http://"] {
+        for url in [
+            "socks5://user:secret@host:1080",
+            "https://user:secret@host",
+            "http://",
+            "http://user:secret@host:99999",
+        ] {
             let error = proxies(&[("HTTP_PROXY", url)]).unwrap_err().to_string();
             assert!(
                 error.starts_with("environment variable HTTP_PROXY:") && !error.contains("secret"),
