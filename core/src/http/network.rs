@@ -146,7 +146,9 @@ mod tests {
         for entry in ["example.com", ".svc", "10.0.0.0/8", "::1", "[fd00::]", "shop.test:8080", "[::2]:81"] {
             bypass.add(entry).unwrap();
         }
-        for host in ["example.com", "a.example.com", "shop.svc", "10.2.3.4", "::1", "0:0:0:0:0:0:0:1", "fd00::"] {
+        for host in
+            ["example.com", "a.example.com", "shop.svc", "10.2.3.4", "::1", "0:0:0:0:0:0:0:1", "fd00::"]
+        {
             assert!(bypass.contains(host, 80), "{host}");
         }
         for host in ["svc", "notexample.com", "11.0.0.1", "shop"] {
