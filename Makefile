@@ -41,7 +41,8 @@ lint: ## Check scripts, format, clippy and the documentation; warnings are error
 unit: ## Tests that need no cluster
 	cargo build --package upsurge-testing --bin undisturbed
 	rm -f $(disturbed)
-	export UPSURGE_REQUIRE_PROMETHEUS=1 UPSURGE_DISTURBED=$(disturbed) PATH="$$(tools/build prometheus):$$PATH"; \
+	export UPSURGE_REQUIRE_PROMETHEUS=1 UPSURGE_REQUIRE_SERVERS=1 UPSURGE_DISTURBED=$(disturbed) \
+	  PATH="$$(tools/build prometheus):$$(tools/build servers):$$PATH"; \
 	  $(nextest) --workspace --exclude upsurge-e2e --profile watched
 	@if [ -e $(disturbed) ]; then echo "Begun anew, as the machine stood still:"; cat $(disturbed); fi
 	cargo test --quiet --doc --workspace --exclude upsurge-e2e
@@ -108,7 +109,7 @@ demo: images cluster-up ## A spike on a sample service: watch its autoscaler wor
 	PATH="$$(tools/build go):$$PATH" $(with) exec e2e/demo.sh
 
 .PHONY: bench
-bench: ## Measure the engine beside wrk, oha, hey, ab, k6 and Artillery, and write the page of the results
+bench: ## Measure the engine beside wrk, oha, hey, ab, vegeta, k6 and Artillery, and write the page of the results
 	bench/run
 
 .PHONY: bench-soak

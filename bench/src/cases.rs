@@ -2,13 +2,17 @@
 
 mod executors;
 mod freeze;
+mod html;
+mod instructions;
 mod memory;
 mod merge;
+mod open;
 mod pacing;
 mod shop;
 pub mod soak;
 mod static_get;
 mod table;
+mod unpinned;
 
 use std::{
     collections::BTreeMap,
@@ -33,6 +37,14 @@ use crate::{
 pub enum Name {
     /// CPU per request of a static GET with keep-alive.
     Static,
+    /// The same on all cores.
+    Unpinned,
+    /// CPU per request of an open model at a moderate rate.
+    Open,
+    /// CPU per page of HTML.
+    Html,
+    /// Instructions per request.
+    Instructions,
     /// CPU per request of a scenario with captures and checks.
     Shop,
     /// Memory per idle user.
@@ -52,18 +64,31 @@ pub enum Name {
 
 impl Name {
     /// All that `make bench` measures.
-    pub const ALL: [Self; 7] =
-        [Self::Static, Self::Shop, Self::Memory, Self::Freeze, Self::Pacing, Self::Merge, Self::Executors];
+    pub const ALL: [Self; 11] = [
+        Self::Static,
+        Self::Unpinned,
+        Self::Open,
+        Self::Shop,
+        Self::Html,
+        Self::Instructions,
+        Self::Memory,
+        Self::Freeze,
+        Self::Pacing,
+        Self::Merge,
+        Self::Executors,
+    ];
 
     /// The tools that take part, Upsurge first.
     fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Static => &["upsurge", "wrk", "oha", "hey", "ab", "k6"],
+            Self::Unpinned => &["upsurge", "wrk"],
+            Self::Open => &["upsurge", "vegeta", "oha", "k6"],
             Self::Shop => &["upsurge", "k6", "artillery"],
-            Self::Memory | Self::Executors => &["upsurge", "k6"],
+            Self::Memory | Self::Executors | Self::Html => &["upsurge", "k6"],
             Self::Freeze => &["upsurge", "oha", "k6", "hey"],
             Self::Pacing => &["upsurge", "oha", "k6"],
-            Self::Merge | Self::Soak => &["upsurge"],
+            Self::Merge | Self::Soak | Self::Instructions => &["upsurge"],
         }
     }
 
@@ -71,6 +96,10 @@ impl Name {
     fn key(self) -> &'static str {
         match self {
             Self::Static => "static",
+            Self::Unpinned => "unpinned",
+            Self::Open => "open",
+            Self::Html => "html",
+            Self::Instructions => "instructions",
             Self::Shop => "shop",
             Self::Memory => "memory",
             Self::Freeze => "freeze",
@@ -177,6 +206,10 @@ pub fn run(plan: &Plan, results: &Path) -> Result<()> {
     for name in &plan.cases {
         let case = match name {
             Name::Static => static_get::measure(&bench),
+            Name::Unpinned => unpinned::measure(&bench),
+            Name::Open => open::measure(&bench),
+            Name::Html => html::measure(&bench),
+            Name::Instructions => instructions::measure(&bench),
             Name::Shop => shop::measure(&bench),
             Name::Memory => memory::measure(&bench),
             Name::Freeze => freeze::measure(&bench),

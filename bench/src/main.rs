@@ -34,8 +34,8 @@ enum Command {
         /// Tools beside Upsurge, with commas between them; all by default.
         #[arg(long, value_delimiter = ',')]
         tools: Vec<String>,
-        /// Rounds through all tools; twice as many where runs are short and goals near (static).
-        #[arg(long, env = "BENCH_ROUNDS", default_value_t = 5)]
+        /// Rounds through all tools; with fewer than nine, chance has much to say.
+        #[arg(long, env = "BENCH_ROUNDS", default_value_t = 9)]
         rounds: usize,
         /// Length of a run, where the case leaves that open.
         #[arg(long, env = "BENCH_SECONDS", default_value_t = 5)]

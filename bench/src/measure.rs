@@ -143,12 +143,22 @@ impl Drop for Running {
     }
 }
 
-/// Runs a tool to its end on its core.
+/// How many instructions a command takes, counted by callgrind, on the tool's core: a figure that the machine's moods
+/// don't change.
 ///
 /// # Errors
-/// When it can't be started or doesn't end.
-pub fn run(name: &str, command: &Command, directory: &Path, limit: Duration) -> Result<Cost> {
-    Running::start(name, command, Core::Tool, directory)?.finish(limit)
+/// When it can't be started, doesn't end, or nothing is counted.
+pub fn instructions(valgrind: &Path, command: &Command, directory: &Path, limit: Duration) -> Result<u64> {
+    let mut counted = Command::new(valgrind);
+    counted.args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--"]);
+    counted.arg(command.get_program()).args(command.get_args());
+    let cost = Running::start("callgrind", &counted, Core::Tool, directory)?.finish(limit)?;
+    collected(&cost.stderr).with_context(|| format!("callgrind counted nothing:\n{}", cost.stderr))
+}
+
+/// `==123== Collected : 456`.
+fn collected(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.split_once("Collected :"))?.1.trim().parse().ok()
 }
 
 /// CPU time of all children that were waited for.
@@ -165,12 +175,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn callgrinds_count_is_found() {
+        let text = "==7== Callgrind, a call-graph generating cache profiler\n==7== \n==7== Events    : Ir\n==7== Collected : 12345678\n";
+        assert_eq!((collected(text), collected("==7== oops")), (Some(12_345_678), None));
+    }
+
+    #[test]
     fn the_cpu_time_of_a_child_is_that_of_its_whole_family() {
         let directory = std::env::temp_dir().join(format!("upsurge-bench-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let mut command = Command::new("/bin/bash");
         command.args(["-c", "echo out; echo err >&2; (for ((i = 0; i < 200000; i++)); do :; done); exit 3"]);
-        let cost = run("loop", &command, &directory, Duration::from_secs(60)).unwrap();
+        let running = Running::start("loop", &command, Core::Tool, &directory).unwrap();
+        let cost = running.finish(Duration::from_secs(60)).unwrap();
         assert_eq!((cost.code, cost.stdout.as_str(), cost.stderr.as_str()), (Some(3), "out\n", "err\n"));
         assert!(cost.cpu > Duration::from_millis(5), "{:?}", cost.cpu);
         std::fs::remove_dir_all(&directory).unwrap();

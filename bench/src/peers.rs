@@ -7,6 +7,7 @@ mod install;
 mod k6;
 mod oha;
 mod upsurge;
+mod vegeta;
 mod wrk;
 
 use std::{
@@ -19,9 +20,9 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::measure::{self, Core, Cost, Running};
+use crate::measure::{Core, Cost, Running};
 
-pub use install::{Installed, install};
+pub use install::{Installed, install, place};
 pub use k6::USERS_IN_A_FREEZE;
 
 /// What a tool is to do.
@@ -31,6 +32,37 @@ pub enum Task {
     Static {
         /// Connections, each with one request under way.
         connections: u32,
+    },
+    /// The same, with a check of the status.
+    Checked {
+        /// Connections, each with one request under way.
+        connections: u32,
+    },
+    /// The same on all cores, with as many threads as the tool takes by itself.
+    Unpinned {
+        /// Connections, each with one request under way.
+        connections: u32,
+    },
+    /// Get the same text at a rate, over no more than so many connections.
+    Open {
+        /// Requests per second.
+        rate: u32,
+        /// Connections.
+        connections: u32,
+    },
+    /// Get a page of HTML over and over, and take values out of it.
+    Page {
+        /// Users at a time.
+        users: u32,
+        /// Whether values are taken out of it at all.
+        read: bool,
+    },
+    /// Get the same text so many times, by one user.
+    Counted {
+        /// Requests.
+        requests: u32,
+        /// Whether the status is checked.
+        checked: bool,
     },
     /// Log in, create something with the token, read it by its id: three requests, four checks, two captures.
     Shop {
@@ -67,6 +99,16 @@ pub enum Task {
     },
 }
 
+impl Task {
+    /// Where the tool works.
+    pub fn core(&self) -> Core {
+        match self {
+            Self::Unpinned { .. } => Core::Any,
+            _ => Core::Tool,
+        }
+    }
+}
+
 /// How often an iteration starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
@@ -98,6 +140,7 @@ impl Job<'_> {
         match &self.task {
             Task::Freezing { after, length, .. } => format!("{url}/freezing?after={after}&for={length}"),
             Task::Paced { .. } => format!("{url}/paced"),
+            Task::Page { .. } => format!("{url}/page"),
             _ => format!("{url}/"),
         }
     }
@@ -157,7 +200,7 @@ pub trait Peer {
 }
 
 /// All of them, Upsurge first.
-pub fn all() -> [&'static dyn Peer; 7] {
+pub fn all() -> [&'static dyn Peer; 8] {
     [
         &upsurge::Upsurge,
         &wrk::Wrk,
@@ -166,6 +209,7 @@ pub fn all() -> [&'static dyn Peer; 7] {
         &apache_bench::ApacheBench,
         &k6::K6,
         &artillery::Artillery,
+        &vegeta::Vegeta,
     ]
 }
 
@@ -185,7 +229,7 @@ impl Installed {
     /// When the tool breaks.
     pub fn run(&self, job: &Job<'_>) -> Result<Run> {
         let limit = Duration::from_secs(u64::from(job.seconds) + 90);
-        let cost = measure::run(self.peer.name(), &self.command(job)?, job.directory, limit)?;
+        let cost = self.start(job, job.task.core())?.finish(limit)?;
         let said = self.said(job, &cost)?;
         Ok(Run { cost, said })
     }
@@ -208,7 +252,11 @@ impl Installed {
         })
     }
 
-    fn command(&self, job: &Job<'_>) -> Result<Command> {
+    /// How it is told to do a job.
+    ///
+    /// # Errors
+    /// When it has no way to do it.
+    pub fn command(&self, job: &Job<'_>) -> Result<Command> {
         let command = self.peer.command(&self.program, job)?;
         command.with_context(|| format!("{} has no way to do this", self.peer.name()))
     }

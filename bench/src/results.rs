@@ -7,7 +7,10 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::statistics::Spread;
+use crate::{
+    report::{number, range},
+    statistics::Spread,
+};
 
 /// All of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -59,18 +62,47 @@ pub struct Goal {
     pub limit: f64,
     /// The unit of both.
     pub unit: String,
+    /// Where the median lies nine times out of ten, if there were rounds enough to tell.
+    #[serde(default)]
+    pub interval: Option<[f64; 2]>,
+}
+
+/// Whether a goal was reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The median does not exceed it.
+    Met,
+    /// It does, but the rounds lie so far apart that this may be chance.
+    NotToldApart,
+    /// It does.
+    NotMet,
 }
 
 impl Goal {
     /// A goal, if there is anything to compare.
     pub fn new(what: impl Into<String>, unit: &str, limit: f64, values: &[f64]) -> Option<Self> {
         let measured = crate::statistics::spread(values)?;
-        Some(Self { what: what.into(), measured, limit, unit: unit.to_owned() })
+        let interval = crate::statistics::interval(values);
+        Some(Self { what: what.into(), measured, limit, unit: unit.to_owned(), interval })
     }
 
     /// Whether it was reached.
-    pub fn is_met(&self) -> bool {
-        self.measured.median <= self.limit
+    pub fn verdict(&self) -> Verdict {
+        match self.interval {
+            _ if self.measured.median <= self.limit => Verdict::Met,
+            Some([low, _]) if low <= self.limit => Verdict::NotToldApart,
+            _ => Verdict::NotMet,
+        }
+    }
+
+    /// What was measured: the median with its interval, or with all there was.
+    pub fn shown(&self) -> String {
+        match self.interval {
+            Some([low, high]) => {
+                format!("{} ({}–{})", number(self.measured.median), number(low), number(high))
+            }
+            None => range(&self.measured),
+        }
     }
 }
 
@@ -94,5 +126,21 @@ impl Results {
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
         std::fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_goal_is_missed_only_if_the_rounds_say_so() {
+        let goal = |values: &[f64], limit| Goal::new("x", "×", limit, values).unwrap();
+        let rounds: Vec<f64> = (1..=9).map(|round| 1.0 + f64::from(round) / 10.0).collect();
+        assert_eq!(goal(&rounds, 1.5).verdict(), Verdict::Met);
+        assert_eq!(goal(&rounds, 1.4).verdict(), Verdict::NotToldApart);
+        assert_eq!(goal(&rounds, 1.1).verdict(), Verdict::NotMet);
+        assert_eq!(goal(&rounds, 1.1).shown(), "1.5 (1.2–1.8)");
+        assert_eq!(goal(&[2.0], 1.0).verdict(), Verdict::NotMet);
     }
 }

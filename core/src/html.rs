@@ -1,18 +1,15 @@
 //! Values in HTML: documents as browsers read them, and CSS selectors into them.
 //!
-//! The parser is html5ever's, so that what is not well formed, which is most of the web, has the structure that a
-//! browser gives it. Selectors are compiled once; a document is read once per response, whatever number of
-//! selectors look into it. Nothing here recurses over a document: its depth is up to the server.
+//! `scraper` does both: html5ever reads the page, so that what is not well formed, which is most of the web, has the
+//! structure that a browser gives it, and selectors are matched by the code that browsers use. Selectors are compiled
+//! once; a document is read once per response, whatever number of selectors look into it.
 
-mod compile;
 mod document;
 mod selector;
-mod sink;
 
 pub use self::{
-    compile::SelectorError,
     document::{Document, Element},
-    selector::Selector,
+    selector::{Selector, SelectorError},
 };
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod compile;
 mod hosts;
 mod login;
 mod network;
+mod port;
 mod reach;
 mod rules;
 
@@ -19,6 +20,7 @@ pub use self::{
     hosts::{HostOverride, HostPattern},
     login::without_login,
     network::{Bypass, IpRange},
+    port::{NoPort, written_port},
     reach::{Forbidden, Reach, ReachRules},
     rules::{BeyondLimit, RedirectRewrites, RedirectRules, ResendRules, Rules, Stale, TimeoutScope},
 };

@@ -87,11 +87,13 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             && uri.host().is_some_and(|host| !host.is_empty())
             && uri.query().is_none()
     });
-    if !valid {
-        let why = base.err().map_or_else(
-            || "it needs http:// or https://, a host and no query".into(),
-            |error| error.to_string(),
-        );
+    let port = base.as_ref().ok().and_then(Uri::authority).map(http_settings::written_port).transpose();
+    if !valid || port.is_err() {
+        let why = match (base, port) {
+            (Err(error), _) => error.to_string(),
+            (_, Err(error)) => error.to_string(),
+            _ => "it needs http:// or https://, a host and no query".into(),
+        };
         errors.add(
             "spec.target.baseUrl",
             format_args!(

@@ -157,6 +157,20 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
 
 /// What a JUnit file says: of its suite tests, failures, errors, skipped, time and start, and a line for each case with
 /// class, name, time, and tag, type and text of what stands in it.
+#[test]
+fn the_text_steers_no_terminal_whatever_names_hold() {
+    with_report(|report| {
+        let name = "shop\u{1b}[2J\u{7}\u{9b}\u{ffff}";
+        let warnings = ["a server said \u{1b}]0;title\u{7}".to_owned()];
+        let report = Report { name, warnings: &warnings, ..*report };
+        for text in [report.text(), report.quick_text()] {
+            let steers = |character: char| character.is_control() && character != '\n';
+            assert!(!text.contains(steers) && !text.contains('\u{ffff}'), "{text:?}");
+        }
+        assert!(report.text().contains("shop\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd} "), "{}", report.text());
+    });
+}
+
 fn suite(xml: &str) -> ([String; 6], Vec<String>) {
     let document = roxmltree::Document::parse(xml).unwrap();
     let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();

@@ -7,6 +7,8 @@
 
 mod disturbance;
 mod prometheus;
+mod servers;
 
 pub use disturbance::Watch;
 pub use prometheus::Prometheus;
+pub use servers::HttpServer;

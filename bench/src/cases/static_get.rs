@@ -12,10 +12,11 @@ use crate::{
 };
 
 const CONNECTIONS: u32 = 50;
-/// Its runs are short and its goals near: a moment of the machine counts for less in more rounds.
-const MORE_ROUNDS: usize = 2;
+/// Upsurge once more, with a check of the status of each response.
+const CHECKED: &str = "upsurge, one check";
 /// Upsurge's CPU per request may be this many times the other's.
-const GOALS: [(&str, f64); 2] = [("wrk", 1.25), ("oha", 0.75)];
+const GOALS: [(&str, &str, f64); 3] =
+    [("upsurge", "wrk", 1.1), (CHECKED, "wrk", 1.2), ("upsurge", "oha", 0.75)];
 
 /// Measures it.
 pub fn measure(bench: &Bench) -> Result<Case> {
@@ -25,11 +26,14 @@ pub fn measure(bench: &Bench) -> Result<Case> {
     );
     let mut case = bench.case(Name::Static, "Static GET", how);
     let (mut cpu, mut rate, mut samples) = (Table::default(), Table::default(), Vec::new());
-    case.rounds = bench.rounds * MORE_ROUNDS;
     for round in 0..case.rounds {
-        for tool in bench.tools(Name::Static) {
-            let name = tool.peer.name();
-            let seen = bench.run(tool, bench.seconds, Task::Static { connections: CONNECTIONS })?;
+        let plain = bench
+            .tools(Name::Static)
+            .map(|tool| (tool, tool.peer.name(), Task::Static { connections: CONNECTIONS }));
+        let checked = bench.tools(Name::Static).filter(|tool| tool.peer.name() == "upsurge");
+        let checked = checked.map(|tool| (tool, CHECKED, Task::Checked { connections: CONNECTIONS }));
+        for (tool, name, task) in plain.chain(checked) {
+            let seen = bench.run(tool, bench.seconds, task)?;
             let per_request = seen.cpu_per_request();
             eprintln!("bench: static, round {}, {name}: {} µs per request", round + 1, number(per_request));
             cpu.add(name, per_request);
@@ -56,13 +60,9 @@ pub fn measure(bench: &Bench) -> Result<Case> {
             ratio,
         ]);
     }
-    for (peer, limit) in GOALS {
-        case.goals.extend(Goal::new(
-            format!("static GET: CPU per request, to {peer}"),
-            "×",
-            limit,
-            &cpu.ratios(peer),
-        ));
+    for (one, peer, limit) in GOALS {
+        let what = format!("static GET: CPU per request of {one}, to {peer}");
+        case.goals.extend(Goal::new(what, "×", limit, &cpu.ratios_of(one, peer)));
     }
     case.samples = samples.into();
     Ok(case)

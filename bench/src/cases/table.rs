@@ -27,7 +27,12 @@ impl Table {
 
     /// Upsurge's figure by another tool's, round by round.
     pub fn ratios(&self, other: &str) -> Vec<f64> {
-        self.of("upsurge").iter().zip(self.of(other)).map(|(ours, theirs)| ours / theirs).collect()
+        self.ratios_of("upsurge", other)
+    }
+
+    /// A figure by another one, round by round.
+    pub fn ratios_of(&self, one: &str, other: &str) -> Vec<f64> {
+        self.of(one).iter().zip(self.of(other)).map(|(ours, theirs)| ours / theirs).collect()
     }
 }
 

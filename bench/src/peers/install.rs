@@ -24,7 +24,15 @@ pub struct Installed {
 /// # Errors
 /// When it can't be installed: without a network, say.
 pub fn install(peer: &'static dyn Peer) -> Result<Installed> {
-    let name = peer.name();
+    let (program, version) = place(peer.name())?;
+    Ok(Installed { peer, program, version })
+}
+
+/// Installs a program by its name; gives where it is, and its version.
+///
+/// # Errors
+/// When it can't be installed.
+pub fn place(name: &str) -> Result<(PathBuf, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("install");
     let output = Command::new(script)
         .arg(name)
@@ -34,9 +42,7 @@ pub fn install(peer: &'static dyn Peer) -> Result<Installed> {
     let text = String::from_utf8_lossy(&output.stdout);
     let mut lines = text.lines();
     match (output.status.success(), lines.next(), lines.next()) {
-        (true, Some(program), Some(version)) => {
-            Ok(Installed { peer, program: program.into(), version: version.trim().to_owned() })
-        }
+        (true, Some(program), Some(version)) => Ok((program.into(), version.trim().to_owned())),
         _ => bail!("{name} can't be installed: see above"),
     }
 }

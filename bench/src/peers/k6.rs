@@ -79,7 +79,15 @@ fn script(job: &Job<'_>) -> String {
 fn body(job: &Job<'_>) -> String {
     let get = format!("  http.get('{}');\n", job.text_url());
     match &job.task {
-        Task::Static { .. } | Task::Freezing { .. } | Task::Paced { .. } => get,
+        Task::Static { .. }
+        | Task::Checked { .. }
+        | Task::Unpinned { .. }
+        | Task::Open { .. }
+        | Task::Counted { .. }
+        | Task::Page { read: false, .. }
+        | Task::Freezing { .. }
+        | Task::Paced { .. } => get,
+        Task::Page { read: true, .. } => PAGE.replace("URL", &job.text_url()),
         Task::Idle { connected: true, .. } => format!("{get}  sleep(600);\n"),
         Task::Idle { connected: false, .. } => format!("  sleep(600);\n{get}"),
         Task::Executors { pause, .. } => format!("{get}  sleep({});\n", f64::from(*pause) / 1e3),
@@ -97,7 +105,14 @@ fn options(job: &Job<'_>) -> Value {
         })
     };
     let scenarios = match &job.task {
-        Task::Static { connections } => json!({"bench": users(*connections)}),
+        Task::Static { connections } | Task::Checked { connections } | Task::Unpinned { connections } => {
+            json!({"bench": users(*connections)})
+        }
+        Task::Open { rate: level, connections } => json!({"bench": rate(*level, *connections)}),
+        Task::Page { users: count, .. } => json!({"bench": users(*count)}),
+        Task::Counted { requests, .. } => {
+            json!({"bench": {"executor": "per-vu-iterations", "vus": 1, "iterations": requests}})
+        }
         Task::Idle { users: count, .. } => json!({"bench": users(*count)}),
         Task::Shop { pace: Pace::Users(count) } => json!({"bench": users(*count)}),
         Task::Shop { pace: Pace::Rate(level) } => json!({"bench": rate(*level, 1000)}),
@@ -108,7 +123,7 @@ fn options(job: &Job<'_>) -> Value {
         Task::Paced { rate: level } => json!({"bench": rate(*level, USERS_OF_A_RATE)}),
         Task::Executors { scenarios, .. } => scenarios.clone(),
     };
-    let bodies_matter = matches!(job.task, Task::Shop { .. });
+    let bodies_matter = matches!(job.task, Task::Shop { .. } | Task::Page { read: true, .. });
     json!({"scenarios": scenarios, "discardResponseBodies": !bodies_matter})
 }
 
@@ -122,6 +137,15 @@ const SHOP: &str = "\
   check(created, { 'created': (r) => r.status === 201 });
   const read = http.get(`URL/items/${created.json('id')}`, { headers: authorization, tags: { name: 'read' } });
   check(read, { 'read': (r) => r.status === 200, 'is a teapot': (r) => r.json('name') === 'teapot' });
+";
+
+/// Takes a token and all links out of a page.
+const PAGE: &str = "\
+  const page = http.get('URL').html();
+  check(page, {
+    'token': (page) => page.find('form#search input[name=csrf]').attr('value') === 'a/b==',
+    'links': (page) => page.find('ul.products > li > a').size() > 100,
+  });
 ";
 
 #[cfg(test)]

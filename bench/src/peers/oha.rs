@@ -28,6 +28,9 @@ impl Peer for Oha {
             Task::Freezing { rate, .. } => {
                 command.args(["-c", CONNECTIONS, "-q", &rate.to_string(), "--latency-correction"])
             }
+            Task::Open { rate, connections } => {
+                command.args(["-c", &connections.to_string(), "-q", &rate.to_string()])
+            }
             Task::Paced { rate } => command.args(["-c", CONNECTIONS, "-q", &rate.to_string()]),
             _ => return Ok(None),
         };

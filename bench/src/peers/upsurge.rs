@@ -28,8 +28,11 @@ impl Peer for Upsurge {
     fn command(&self, program: &Path, job: &Job<'_>) -> Result<Option<Command>> {
         let manifest = job.file("upsurge.json", &manifest(job).to_string())?;
         let mut command = Command::new(program);
-        command.arg("run").arg(manifest).args(["--quiet", "--threads", "1", "--summary"]);
-        command.arg(job.directory.join(SUMMARY));
+        command.arg("run").arg(manifest).arg("--quiet");
+        if !matches!(job.task, Task::Unpinned { .. }) {
+            command.args(["--threads", "1"]);
+        }
+        command.arg("--summary").arg(job.directory.join(SUMMARY));
         Ok(Some(command))
     }
 
@@ -48,9 +51,25 @@ impl Peer for Upsurge {
 fn manifest(job: &Job<'_>) -> Value {
     let url = job.text_url();
     let steps = match &job.task {
-        Task::Static { .. } | Task::Freezing { .. } | Task::Paced { .. } => {
-            json!([{"request": {"name": "get", "url": url}}])
+        Task::Static { .. }
+        | Task::Unpinned { .. }
+        | Task::Open { .. }
+        | Task::Counted { checked: false, .. }
+        | Task::Page { read: false, .. }
+        | Task::Freezing { .. }
+        | Task::Paced { .. } => json!([{"request": {"name": "get", "url": url}}]),
+        Task::Checked { .. } | Task::Counted { checked: true, .. } => {
+            json!([{"request": {"name": "get", "url": url, "expect": [{"status": [200]}]}}])
         }
+        Task::Page { read: true, .. } => json!([{"request": {
+            "name": "get",
+            "url": url,
+            "capture": [{"name": "links", "selector": "ul.products > li > a", "match": "All"}],
+            "expect": [
+                {"selector": "form#search input[name=csrf]", "attribute": "value", "equals": "a/b=="},
+                {"condition": "size(links) > 100"},
+            ],
+        }}]),
         Task::Idle { connected: true, .. } => {
             json!([{"request": {"name": "get", "url": url}}, {"think": {"min": LONG}}])
         }
@@ -76,7 +95,14 @@ fn load(job: &Job<'_>) -> Value {
         |level: u32| json!({"constant": {"level": level, "duration": duration}, "gracefulStop": "1s"});
     let rate = |level: u32, users: u32| json!({"unit": "IterationsPerSecond", "maxUsers": users, "constant": {"level": level, "duration": duration}});
     match &job.task {
-        Task::Static { connections } => users(*connections),
+        Task::Static { connections } | Task::Checked { connections } | Task::Unpinned { connections } => {
+            users(*connections)
+        }
+        Task::Open { rate: level, connections } => rate(*level, *connections),
+        Task::Page { users: count, .. } => users(*count),
+        Task::Counted { requests, .. } => json!({"executors": {"bench": {
+            "executor": "per-vu-iterations", "vus": 1, "iterations": requests,
+        }}}),
         Task::Idle { users: count, .. } => users(*count),
         Task::Shop { pace: Pace::Users(count) } => users(*count),
         // As many users as there will ever be: one that is made because the machine stood still would stay.

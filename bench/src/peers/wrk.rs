@@ -1,4 +1,5 @@
-//! wrk: an event loop around a small parser, the least a client can do. One thread, as it has one core.
+//! wrk: an event loop around a small parser, the least a client can do. One thread where it has one core, else two, as it
+//! takes by itself.
 
 use std::{path::Path, process::Command};
 
@@ -16,9 +17,13 @@ impl Peer for Wrk {
     }
 
     fn command(&self, program: &Path, job: &Job<'_>) -> Result<Option<Command>> {
-        let Task::Static { connections } = job.task else { return Ok(None) };
+        let (connections, threads) = match job.task {
+            Task::Static { connections } => (connections, "1"),
+            Task::Unpinned { connections } => (connections, "2"),
+            _ => return Ok(None),
+        };
         let mut command = Command::new(program);
-        command.args(["--threads", "1", "--latency", "--connections", &connections.to_string()]);
+        command.args(["--threads", threads, "--latency", "--connections", &connections.to_string()]);
         command.args(["--duration", &format!("{}s", job.seconds), &job.text_url()]);
         Ok(Some(command))
     }

@@ -2,11 +2,24 @@
 
 use std::fmt::Write as _;
 
-use super::{number, range};
-use crate::results::{Case, Results};
+use super::number;
+use crate::results::{Case, Results, Verdict};
 
 /// The order of cases on the page; others come behind.
-const ORDER: [&str; 8] = ["static", "shop", "memory", "freeze", "pacing", "merge", "executors", "soak"];
+const ORDER: [&str; 12] = [
+    "static",
+    "unpinned",
+    "open",
+    "shop",
+    "html",
+    "instructions",
+    "memory",
+    "freeze",
+    "pacing",
+    "merge",
+    "executors",
+    "soak",
+];
 
 /// The whole page.
 pub fn page(results: &Results) -> String {
@@ -16,8 +29,12 @@ pub fn page(results: &Results) -> String {
     let mut text = String::from(INTRODUCTION);
     text.push_str("\n## Goals\n\n| figure | measured | goal | |\n|---|---|---|---|\n");
     for goal in cases.iter().flat_map(|case| &case.goals) {
-        let verdict = if goal.is_met() { "met" } else { "**not met**" };
-        let (measured, limit, unit) = (range(&goal.measured), number(goal.limit), &goal.unit);
+        let verdict = match goal.verdict() {
+            Verdict::Met => "met",
+            Verdict::NotToldApart => "not told apart",
+            Verdict::NotMet => "**not met**",
+        };
+        let (measured, limit, unit) = (goal.shown(), number(goal.limit), &goal.unit);
         line(&mut text, format_args!("| {} | {measured} {unit} | ≤ {limit} {unit} | {verdict} |", goal.what));
     }
     for case in cases {
@@ -68,6 +85,8 @@ How it is measured:
 
 - Tools take turns: each round goes through all of them, so that a machine that slows down slows everybody down.
   Figures are medians over the rounds, with the smallest and the largest in brackets; ratios are made per round.
+- Goals are compared with medians. In brackets is where the median lies nine times out of ten, by order statistics: if it
+  exceeds its goal, but that interval holds the goal, the rounds don't tell them apart.
 - CPU time is user and system time of the tool's process, as the kernel accounts for it. It is divided by the requests that
   the *server* counted. Tool and server have one core each; Upsurge runs with one thread.
 - The server answers from memory on one thread and is the same for everybody.

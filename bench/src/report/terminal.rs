@@ -1,7 +1,7 @@
 //! A case as text.
 
-use super::{number, range};
-use crate::results::Case;
+use super::number;
+use crate::results::{Case, Verdict};
 
 /// Prints a case: its table, then what was measured beside its goal.
 pub fn print(case: &Case) {
@@ -25,10 +25,17 @@ pub fn print(case: &Case) {
         println!("  {}", cells.join("  ").trim_end());
     }
     for goal in &case.goals {
-        let verdict = if goal.is_met() { "met" } else { "NOT MET" };
-        let (measured, limit, unit) = (range(&goal.measured), number(goal.limit), &goal.unit);
+        let verdict = match goal.verdict() {
+            Verdict::Met => "met",
+            Verdict::NotToldApart => "not told apart",
+            Verdict::NotMet => "NOT MET",
+        };
+        let (measured, limit, unit) = (goal.shown(), number(goal.limit), &goal.unit);
         println!("  {}: {measured} {unit}, goal ≤ {limit} {unit}: {verdict}", goal.what);
     }
+    let versions: Vec<String> =
+        case.tools.iter().map(|(tool, version)| format!("{tool} {version}")).collect();
+    println!("  {}", versions.join(", "));
     for note in &case.notes {
         println!("  {note}");
     }

@@ -3,6 +3,7 @@
 
 use std::{
     io::Write as _,
+    sync::LazyLock,
     thread,
     time::{Duration, Instant},
 };
@@ -16,6 +17,23 @@ const TEXT: &str = "The quick brown fox jumps over the lazy dog, again and again
                     bytes are full of what it does...";
 /// What is to be sent along after logging in.
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl";
+
+/// A page of some 50 KiB, as shops have them: a form with a token, and a list of products.
+static PAGE: LazyLock<String> = LazyLock::new(|| {
+    let mut page = String::from(
+        "<!DOCTYPE html><html><head><title>Shop</title></head><body><form id=search method=post>\
+         <input type=hidden name=csrf value='a&#x2F;b=='><input name=q></form><ul class=products>",
+    );
+    for number in 1..=PRODUCTS {
+        page.push_str(&format!(
+            "<li class=\"product card\" data-id={number}><a href=\"/product/{number}?a=1&amp;b=2\"><img src=\"/img/{number}.jpg\" \
+             alt=\"\"><h3>Sock number {number}</h3></a><p class=description>Soft &amp; warm, for the feet of <b>everyone</b> who \
+             has some.</p><span class='price'>{number}.99</span>\n"
+        ));
+    }
+    page + "</ul></body></html>"
+});
+const PRODUCTS: u32 = 220;
 
 /// What has been asked so far.
 #[derive(Debug)]
@@ -46,6 +64,7 @@ impl Service {
         let keep = request.confirm_keep_alive;
         match (request.method, path) {
             ("GET", "/") => write(answers, "200 OK", "text/plain", TEXT.as_bytes(), keep),
+            ("GET", "/page") => write(answers, "200 OK", "text/html", PAGE.as_bytes(), keep),
             ("GET", "/paced") => {
                 self.arrivals.push(self.now());
                 write(answers, "200 OK", "text/plain", TEXT.as_bytes(), keep);

@@ -55,7 +55,17 @@ fn select(selector: &str, attribute: Option<&str>) -> Vec<String> {
 #[case::table("table td", &["cell"])]
 #[case::backtracking("body div > p > span", &["deep"])]
 #[case::everything("ul *", &["One", "Two and a half", "and a half", "Three", "Three"])]
-#[case::escaped("#lo\\gin input", &["", ""])]
+#[case::escaped("#lo\\67 in input", &["", ""])]
+#[case::has("li:has(> a)", &["Three"])]
+#[case::has_later("li:has(+ li b)", &["One"])]
+#[case::is(":is(title, td)", &["Shop & Co", "cell"])]
+#[case::inner(":where(ul) b", &["and a half"])]
+#[case::not_a_chain("li:not(ul .item)", &["One", "Three"])]
+#[case::first_of_type("p:nth-of-type(1)", &["unclosed", "deep"])]
+#[case::last_of_type("body > p:last-of-type", &["last"])]
+#[case::empty("a:empty", &[])]
+#[case::root(":root > head > title", &["Shop & Co"])]
+#[case::type_of_an_input_in_any_case("input[type=HIDDEN]", &[""])]
 fn selectors_find_elements_in_their_order(#[case] selector: &str, #[case] expected: &[&str]) {
     assert_eq!(select(selector, None), expected);
 }
@@ -68,20 +78,40 @@ fn attributes_have_their_entities_resolved() {
 }
 
 #[rstest]
-#[case("", "expected an element, #id, .class, [attribute] or :first-child and the like at the end")]
-#[case("a >", "at the end")]
-#[case("a, ", "at the end")]
-#[case("a > > b", "before \"> b\"")]
-#[case("a[href", "expected ] or =")]
-#[case("a[href='x]", "expected a closing quote")]
-#[case("a:hover", ":hover is not known here; there are :first-child")]
-#[case("a:nth-child(x)", "expected a number, odd, even or 2n+1 before \"x\"")]
-#[case("a:not(b c)", "expected one element")]
-#[case("a::before", "the name of a pseudo-class before \":before\"")]
-#[case("a}", "expected an element before \"}\"")]
+#[case("", "not a CSS selector: it is empty")]
+#[case("a >", "it can't go on with \">\"")]
+#[case("a, ", "it can't go on with \",\"")]
+#[case("a > > b", "it can't go on with \"> > b\"")]
+#[case("a[href", "is not closed")]
+#[case("a[href='x]", "is not closed")]
+#[case("a:not(b", "is not closed")]
+#[case("a /* b", "is not closed")]
+#[case("a[href==x]", "it can't go on with \"==x]\"")]
+#[case("li a:hover, b", ":hover is not known here; there are :root, :empty")]
+#[case("a:not(b:visited)", ":visited is not known here")]
+#[case("a:nth-child(x)", "it can't go on with \":nth-child(x)\"")]
+#[case("li:nth-child(2 of .new)", "it can't go on with \"of .new)\"")]
+#[case("a::before", "::before is not known here")]
+#[case("a}", "it can't go on with \"}\"")]
 fn what_is_no_selector_is_explained(#[case] selector: &str, #[case] expected: &str) {
     let error = Selector::parse(selector).unwrap_err().to_string();
     assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn elements_come_in_the_order_of_the_document_also_where_the_parser_moved_them() {
+    // What can't stand in a table is put before it, and an unclosed <b> goes on in the next paragraph.
+    let page = "<table><tr><td>one</td><div>zero</div></table><p><b>two<p>three";
+    let (document, all) = (Document::parse(page.as_bytes()), Selector::parse("div, td, b").unwrap());
+    let texts: Vec<String> = document.select(&all).map(|element| element.text()).collect();
+    assert_eq!(texts, ["zero", "one", "two", "three"]);
+}
+
+#[test]
+fn the_root_is_an_element_too() {
+    let document = Document::parse(b"<html lang=en>");
+    let root = Selector::parse("html[lang]").unwrap();
+    assert_eq!(document.select(&root).filter_map(|root| root.attribute("lang")).collect::<Vec<_>>(), ["en"]);
 }
 
 #[test]
@@ -89,6 +119,18 @@ fn a_document_of_any_depth_is_read() {
     let page = format!("{}<b>core</b>", "<div>".repeat(3_000));
     let (document, selector) = (Document::parse(page.as_bytes()), Selector::parse("div b").unwrap());
     assert_eq!(document.select(&selector).map(|element| element.text()).collect::<Vec<_>>(), ["core"]);
+    // Looking into elements recurses: what no browser would build is left alone.
+    for (depth, found) in [(400, 400), (5_000, 0)] {
+        let page = format!("{}<b>core</b>", "<div>".repeat(depth));
+        let (document, selector) = (Document::parse(page.as_bytes()), Selector::parse("div:HAS(b)").unwrap());
+        assert_eq!(document.select(&selector).count(), found);
+    }
+}
+
+#[test]
+fn a_selector_of_any_depth_is_refused_or_compiled() {
+    let nested = format!("{}a{}", ":not(".repeat(20_000), ")".repeat(20_000));
+    assert!(Selector::parse(&nested).is_err());
 }
 
 proptest! {

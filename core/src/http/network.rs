@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::HostPattern;
 
 /// A range of addresses in CIDR notation, or a single one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IpRange {
-    first: IpAddr,
-    bits: u32,
-}
+pub struct IpRange(IpNet);
 
 impl IpRange {
     /// Reads `10.0.0.0/8`, `fd00::/8` or a single address.
@@ -17,86 +16,91 @@ impl IpRange {
     /// # Errors
     /// When it is neither.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is neither an address nor a range in CIDR notation, as 10.0.0.0/8");
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u32>().map_err(|_| wrong())?)),
-            None => (text, None),
+        let range = match text.contains('/') {
+            true => text.parse().ok(),
+            false => text.parse::<IpAddr>().ok().map(IpNet::from),
         };
-        let first: IpAddr = address.parse().map_err(|_| wrong())?;
-        let width = if first.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(width);
-        if bits > width {
-            return Err(wrong());
-        }
-        Ok(Self { first, bits })
+        range.map(|range| Self(range.trunc())).ok_or_else(|| {
+            format!("{text:?} is neither an address nor a range in CIDR notation, as 10.0.0.0/8")
+        })
     }
 
     /// Whether an address is in the range. An IPv4 address that is written as IPv6 is the same.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.first, address.to_canonical()) {
-            (IpAddr::V4(first), IpAddr::V4(address)) => {
-                (first.to_bits() ^ address.to_bits()).checked_shr(32 - self.bits).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(first), IpAddr::V6(address)) => {
-                (first.to_bits() ^ address.to_bits()).checked_shr(128 - self.bits).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
 
     /// All addresses of the range; `None` when there are more than `most`.
     pub fn addresses(&self, most: u128) -> Option<Vec<IpAddr>> {
-        let free = if self.first.is_ipv4() { 32 - self.bits } else { 128 - self.bits };
-        let count = 1_u128.checked_shl(free).filter(|count| *count <= most)?;
-        let mask = count - 1;
-        Some(match self.first {
-            IpAddr::V4(first) => {
-                let first = first.to_bits() & !(mask as u32);
-                (0..count as u32).map(|offset| IpAddr::V4((first + offset).into())).collect()
-            }
-            IpAddr::V6(first) => {
-                let first = first.to_bits() & !mask;
-                (0..count).map(|offset| IpAddr::V6((first + offset).into())).collect()
-            }
-        })
+        let free = self.0.max_prefix_len() - self.0.prefix_len();
+        1_u128.checked_shl(free.into()).filter(|count| *count <= most)?;
+        // Each as a range of its own: `hosts` leaves out the first and the last of a network.
+        let single = self.0.subnets(self.0.max_prefix_len()).ok()?;
+        Some(single.map(|range| range.addr()).collect())
     }
 }
 
 /// What is connected to directly although there is a proxy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bypass {
-    hosts: Vec<HostPattern>,
-    ranges: Vec<IpRange>,
+pub struct Bypass(Vec<(Direct, Option<u16>)>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Direct {
+    Host(HostPattern),
+    Range(IpRange),
 }
 
 impl Bypass {
     /// Adds an entry of `NO_PROXY`: a name stands for itself and all below it, with a leading dot or `*.`
-    /// only for those below.
+    /// only for those below. With `:PORT` behind it, it is for that port only.
     ///
     /// # Errors
     /// When it is neither a name nor an address nor a range.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
+        let (text, port) = with_port(text)?;
+        let mut add = |direct| self.0.push((direct, port));
         if let Ok(range) = IpRange::parse(text) {
-            self.ranges.push(range);
+            add(Direct::Range(range));
         } else if text == "*" {
-            self.hosts.push(HostPattern::Any);
+            add(Direct::Host(HostPattern::Any));
         } else if text.starts_with('.') {
-            self.hosts.push(HostPattern::parse(&format!("*{text}"))?);
+            add(Direct::Host(HostPattern::parse(&format!("*{text}"))?));
         } else {
             let pattern = HostPattern::parse(text)?;
             if let HostPattern::Exact(name) = &pattern {
-                self.hosts.push(HostPattern::Below(format!(".{name}")));
+                add(Direct::Host(HostPattern::Below(format!(".{name}"))));
             }
-            self.hosts.push(pattern);
+            add(Direct::Host(pattern));
         }
         Ok(())
     }
 
-    /// Whether a host, a name or an address, is connected to directly.
-    pub fn contains(&self, host: &str) -> bool {
+    /// Whether a host, a name or an address, is connected to directly at a port.
+    pub fn contains(&self, host: &str, port: u16) -> bool {
         let address = host.parse::<IpAddr>().ok();
-        address.is_some_and(|address| self.ranges.iter().any(|range| range.contains(address)))
-            || self.hosts.iter().any(|pattern| pattern.matches(host))
+        self.0.iter().any(|(direct, only)| {
+            only.is_none_or(|only| only == port)
+                && match direct {
+                    Direct::Host(pattern) => pattern.matches(host),
+                    Direct::Range(range) => address.is_some_and(|address| range.contains(address)),
+                }
+        })
+    }
+}
+
+/// An entry without its port, and the port; an address of IPv6 may stand in brackets, and with a port it must.
+fn with_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let bare = |host: &'_ str| host.strip_prefix('[')?.strip_suffix(']').map(str::len);
+    let unbracketed = |host| match bare(host) {
+        Some(length) => host.get(1..=length).unwrap_or_default(),
+        None => host,
+    };
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || bare(host).is_some() => {
+            let port = port.parse().map_err(|_| format!("{text:?} ends with {port:?}, which is no port"))?;
+            Ok((unbracketed(host), Some(port)))
+        }
+        _ => Ok((unbracketed(text), None)),
     }
 }
 
@@ -139,14 +143,26 @@ mod tests {
     #[test]
     fn a_name_without_proxy_stands_for_those_below_it() {
         let mut bypass = Bypass::default();
-        for entry in ["example.com", ".svc", "10.0.0.0/8", "::1"] {
+        for entry in ["example.com", ".svc", "10.0.0.0/8", "::1", "[fd00::]", "shop.test:8080", "[::2]:81"] {
             bypass.add(entry).unwrap();
         }
-        for host in ["example.com", "a.example.com", "shop.svc", "10.2.3.4", "::1"] {
-            assert!(bypass.contains(host), "{host}");
+        for host in
+            ["example.com", "a.example.com", "shop.svc", "10.2.3.4", "::1", "0:0:0:0:0:0:0:1", "fd00::"]
+        {
+            assert!(bypass.contains(host, 80), "{host}");
         }
         for host in ["svc", "notexample.com", "11.0.0.1", "shop"] {
-            assert!(!bypass.contains(host), "{host}");
+            assert!(!bypass.contains(host, 80), "{host}");
+        }
+        for (host, ports) in [
+            ("shop.test", [false, true, false]),
+            ("a.shop.test", [false, true, false]),
+            ("::2", [false, false, true]),
+        ] {
+            assert_eq!([80, 8080, 81].map(|port| bypass.contains(host, port)), ports, "{host}");
+        }
+        for wrong in ["a b", "shop:", "shop:99999"] {
+            assert!(Bypass::default().add(wrong).is_err(), "{wrong:?} was accepted");
         }
     }
 }

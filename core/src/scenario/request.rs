@@ -7,7 +7,7 @@ use upsurge_crds::v1alpha1::{self as api, StatusRange};
 
 use super::{Body, DEFAULT_STATUSES, Matcher, Request, auth, body, capture, compile::Compiler, expectation};
 use crate::{
-    http::without_login,
+    http::{without_login, written_port},
     template::{Piece, Template},
 };
 
@@ -98,7 +98,10 @@ fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
     } else if whole {
         let parsed = literal.parse::<Uri>();
         let with_host = parsed.as_ref().is_ok_and(|uri| uri.host().is_some_and(|host| !host.is_empty()));
-        if !with_host {
+        let port = parsed.as_ref().ok().and_then(Uri::authority).map(written_port).transpose();
+        if let Err(error) = port {
+            compiler.errors.add(path, format_args!("{shown:?} is not a valid URL: {error}"));
+        } else if !with_host {
             compiler.errors.add(
                 path,
                 format_args!(

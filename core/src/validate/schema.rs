@@ -12,6 +12,7 @@ use serde_json::Value;
 use self::node::{Kind, Node};
 use crate::{
     field_error::{Errors, FieldError},
+    http::without_login,
     scenario::DEEPEST_NESTING,
 };
 
@@ -115,7 +116,8 @@ fn check_text(node: &Node, text: &str, path: &str, errors: &mut Errors) {
     if let Some(limit) = node.longest.filter(|limit| length > *limit) {
         errors.add(path, format_args!("has {length} characters; at most {limit} are allowed"));
     } else if let Some(pattern) = node.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
-        errors.add(path, format_args!("{text:?} does not match {}", pattern.as_str()));
+        // It may be a URL, and that may hold a password.
+        errors.add(path, format_args!("{:?} does not match {}", without_login(text), pattern.as_str()));
     }
 }
 

@@ -26,6 +26,7 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 use tracing_subscriber::EnvFilter;
+use upsurge_core::http::without_login;
 
 use self::arguments::{Arguments, Command};
 
@@ -60,6 +61,10 @@ pub fn main() -> ExitCode {
 
 /// Takes what may be secret out of an error of an argument, which logs of pipelines would show.
 fn hide_secret(error: &mut clap::Error) {
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
+        let shown = without_login(argument).into_owned();
+        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
+    }
     let is_secret = |argument: &str| SECRET_ARGUMENTS.iter().any(|secret| argument.starts_with(secret));
     let named = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if is_secret(argument));
     if named && error.get(ContextKind::InvalidValue).is_some() {

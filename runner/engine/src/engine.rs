@@ -9,6 +9,7 @@ mod before;
 mod branches;
 mod collector;
 mod context;
+mod cookies;
 mod counted;
 mod crew;
 mod cut;

@@ -13,6 +13,7 @@ mod fold;
 mod operation;
 mod places;
 mod request;
+mod secrets;
 mod steps;
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
@@ -28,6 +29,7 @@ pub(crate) use self::{
     data::Data,
     operation::{Branches, Elements, Limits, Operation, Repetitions, Source},
     request::Request,
+    secrets::Secrets,
 };
 
 /// A compiled test.
@@ -68,22 +70,7 @@ pub(crate) struct Program {
     /// Whether users close their connections after each iteration.
     pub(crate) close_after_iteration: bool,
     /// Values of secrets, which no message may show.
-    pub(crate) secrets: Vec<String>,
-}
-
-/// Shortest secret that messages are searched for: anything shorter is found where it is none.
-const SHORTEST_SECRET: usize = 4;
-
-impl Program {
-    /// A message with `****` in place of secrets, which may have got into it with a host name or a URL.
-    pub(crate) fn masked(&self, mut message: String) -> String {
-        for secret in self.secrets.iter().filter(|secret| secret.len() >= SHORTEST_SECRET) {
-            if message.contains(secret.as_str()) {
-                message = message.replace(secret.as_str(), "****");
-            }
-        }
-        message
-    }
+    pub(crate) secrets: Secrets,
 }
 
 /// What an iteration of a scenario does.

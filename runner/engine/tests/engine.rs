@@ -32,6 +32,8 @@ mod once;
 mod pacing;
 #[path = "engine/policy.rs"]
 mod policy;
+#[path = "engine/reports.rs"]
+mod reports;
 #[path = "engine/sharing.rs"]
 mod sharing;
 #[path = "engine/steps.rs"]

@@ -4,7 +4,7 @@ use http::{
     HeaderValue, Uri,
     uri::{Authority, Scheme},
 };
-use upsurge_core::http::without_login;
+use upsurge_core::http::{without_login, written_port};
 
 /// A server as a URL names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Origin {
 
 /// Why a URL leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{url:?} is not an http:// or https:// URL with a host")]
+#[error("{url:?} is not an http:// or https:// URL with a host, and a port if any")]
 pub struct OriginError {
     url: String,
 }
@@ -39,7 +39,8 @@ impl Origin {
         };
         let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
         let default = if tls { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(default);
+        let port = uri.authority().map(written_port).transpose().map_err(|_| wrong())?.flatten();
+        let port = port.unwrap_or(default);
         let header = if port == default { host.to_owned() } else { format!("{host}:{port}") };
         Ok(Self {
             tls,

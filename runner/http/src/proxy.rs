@@ -77,7 +77,8 @@ impl Proxies {
             }
             if let (None, Some((list, name))) = (&bypass, lookup("NO_PROXY")) {
                 let mut found = Bypass::default();
-                for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+                let entries = list.split(|character: char| character == ',' || character.is_whitespace());
+                for entry in entries.filter(|entry| !entry.is_empty()) {
                     if let Err(error) = found.add(entry) {
                         tracing::warn!(name, %error, "entry ignored");
                     }
@@ -97,7 +98,7 @@ impl Proxies {
     pub(crate) fn find(&self, origin: &Origin, tunnel: bool) -> Option<&Arc<Proxy>> {
         let proxy = if tunnel { self.https.as_ref() } else { self.http.as_ref() }?;
         let local = self.loopback && is_loopback(&origin.host);
-        (!local && !self.bypass.contains(&origin.host)).then_some(proxy)
+        (!local && !self.bypass.contains(&origin.host, origin.port)).then_some(proxy)
     }
 }
 
@@ -129,7 +130,8 @@ impl Proxy {
                 Some(value)
             }
         };
-        Ok(Self { host, port: authority.port_u16().unwrap_or(80), authorization })
+        let port = settings::written_port(authority).map_err(|error| wrong(&error.to_string()))?;
+        Ok(Self { host, port: port.unwrap_or(80), authorization })
     }
 
     /// Target and headers of a request that the proxy is to forward: a whole URL, and credentials.
@@ -210,7 +212,7 @@ mod tests {
         let proxies = proxies(&[
             ("HTTP_PROXY", "http://us%40er:p%3Aw@one:3128"),
             ("https_proxy", "two"),
-            ("no_proxy", "shop.svc, .local,10.0.0.0/8"),
+            ("no_proxy", "shop.svc, .local,10.0.0.0/8 only.test:81"),
         ])
         .unwrap();
         let one = proxies.find(&origin("http://a.com"), false).unwrap();
@@ -224,16 +226,23 @@ mod tests {
             "http://a.shop.svc",
             "http://a.local",
             "http://10.1.2.3",
+            "http://only.test:81",
             "http://localhost",
             "http://127.0.0.1",
         ] {
             assert_eq!(proxies.find(&origin(direct), false), None, "{direct}");
         }
+        assert!(proxies.find(&origin("http://only.test:82"), false).is_some());
     }
 
     #[test]
     fn urls_that_are_no_proxies_are_refused_without_repeating_them() {
-        for url in ["socks5://user:secret@host:1080", "https://user:secret@host", "http://"] {
+        for url in [
+            "socks5://user:secret@host:1080",
+            "https://user:secret@host",
+            "http://",
+            "http://user:secret@host:99999",
+        ] {
             let error = proxies(&[("HTTP_PROXY", url)]).unwrap_err().to_string();
             assert!(
                 error.starts_with("environment variable HTTP_PROXY:") && !error.contains("secret"),

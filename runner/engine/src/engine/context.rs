@@ -11,7 +11,7 @@ use std::{
 };
 
 use tokio::sync::Notify;
-use upsurge_core::{plan::LoadPlan, validate::Valid};
+use upsurge_core::{plan::LoadPlan, report::printable, validate::Valid};
 use upsurge_crds::v1alpha1::EndOfData;
 use upsurge_http::{client::Client, error::TransportError};
 
@@ -230,7 +230,7 @@ impl Context {
         if self.logged.get() & bit == 0 {
             self.logged.set(self.logged.get() | bit);
             let (kind, code) = (error.kind().as_str(), error.code());
-            let error = self.program.masked(error.to_string());
+            let error = printable(self.program.secrets.masked(error.to_string()));
             tracing::warn!(
                 request,
                 kind,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use upsurge_core::http::{RedirectRewrites, RedirectRules};
 use upsurge_http::{
     digest::{self, Asked},
@@ -16,6 +16,15 @@ use crate::program::{Destination, Request, join};
 
 /// Most challenges to one message that are answered.
 const MOST_CHALLENGES: u8 = 2;
+
+/// Headers that describe a body.
+const OF_A_BODY: [HeaderName; 5] = [
+    header::CONTENT_TYPE,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LOCATION,
+    header::EXPECT,
+];
 
 /// A message on its way, the first one or after a redirect.
 pub(super) struct Hop<'a> {
@@ -55,7 +64,9 @@ impl Hop<'_> {
         if request.wants_redirect(response.status.as_u16()) {
             return None;
         }
-        Some((text::of_url(response.headers.get(header::LOCATION)?), repeats))
+        let location = text::of_url(response.headers.get(header::LOCATION)?);
+        // An empty one would lead back here. Neither curl nor k6 follows it.
+        (!location.trim().is_empty()).then_some((location, repeats))
     }
 
     /// Whether a response redirects.
@@ -99,8 +110,8 @@ impl Hop<'_> {
         }
         let (mut method, mut body) = (self.method.clone(), self.body.clone());
         if !repeats {
-            headers.remove(header::CONTENT_TYPE);
-            headers.remove(header::CONTENT_ENCODING);
+            // What describes a body goes with it (RFC 9110 §15.4).
+            OF_A_BODY.iter().for_each(|name| drop(headers.remove(name)));
             body = Payload::default();
             if method != Method::HEAD {
                 method = Method::GET;

@@ -243,7 +243,7 @@ impl<'a> Iteration<'a> {
     /// Ends the iteration if it is strict.
     pub(super) fn complain(&self, request: &Request, message: String) -> Result<(), Ended> {
         if self.strict {
-            let message = self.context.program.masked(message);
+            let message = self.context.program.secrets.masked(message);
             return Err(Ended { message: format!("request {:?}: {message}", request.name) });
         }
         Ok(())

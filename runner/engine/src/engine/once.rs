@@ -10,8 +10,9 @@ use upsurge_core::template::Scope as _;
 
 use super::{
     context::Context,
+    cookies::Cookies,
     iteration::Iteration,
-    user::{Cookies, User, Variables},
+    user::{User, Variables},
     work::{Present, RestOfTraffic, StageOf},
 };
 use crate::program::{Once, Phase};

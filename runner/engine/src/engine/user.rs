@@ -1,24 +1,22 @@
 //! A user: variables, connections, cookies, and a source of random numbers.
 
-use std::{borrow::Cow, cell::RefCell, rc::Rc, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
-use cookie_store::CookieStore;
-use http::{HeaderMap, HeaderValue, header};
 use serde_json::Value;
 use upsurge_core::{
     scenario::{FIRST_DATA_SLOT, ITERATION_SLOT, LOOP_COUNT_SLOT, SCENARIO_SLOT, USER_SLOT},
     template::Scope,
 };
-use upsurge_http::{client::Connections, text};
-use url::Url;
+use upsurge_http::client::Connections;
 
 use super::{
     context::Context,
+    cookies::Cookies,
     feeders::{Exhausted, Feeders, Rows},
     once::Stays,
     work::After,
 };
-use crate::program::{Destination, Program};
+use crate::program::Program;
 
 /// A user of one core.
 #[derive(Debug)]
@@ -241,81 +239,4 @@ impl User {
             (!program.keep_cookies).then_some(&mut self.cookies),
         );
     }
-}
-
-/// The cookies of a user: none at first, and then no cost. Clones of shared cookies are the same ones.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Cookies(Option<Rc<RefCell<CookieStore>>>);
-
-impl Cookies {
-    /// Lets clones keep cookies for each other.
-    fn share(&mut self) {
-        self.0.get_or_insert_default();
-    }
-
-    /// The same cookies, apart from these.
-    pub(super) fn copied(&self) -> Self {
-        Self(self.0.as_ref().map(|store| Rc::new(RefCell::new(store.borrow().clone()))))
-    }
-
-    /// Adds the cookies that belong to a request, and `own` ones. Of the same name, those win that the test wrote into
-    /// the header itself, and then its own.
-    pub(crate) fn add_to(
-        &self,
-        headers: &mut Cow<'_, HeaderMap>,
-        destination: &Destination,
-        own: &[(String, String)],
-    ) {
-        if self.0.is_none() && own.is_empty() {
-            return;
-        }
-        let written: Vec<String> =
-            headers.get_all(header::COOKIE).iter().map(text::of).map(String::from).collect();
-        let is_written = |name: &str| {
-            let mut pairs = written.iter().flat_map(|value| value.split(';'));
-            pairs.any(|pair| pair.split('=').next().is_some_and(|known| known.trim() == name))
-        };
-        let own = || own.iter().filter(|(name, _)| !is_written(name));
-        let mut pairs = written.clone();
-        pairs.extend(own().map(|(name, value)| format!("{name}={value}")));
-        if let Some(store) = &self.0
-            && let Some(url) = url_of(destination)
-        {
-            let store = store.borrow();
-            let kept = store.get_request_values(&url);
-            let kept = kept.filter(|(name, _)| !is_written(name) && own().all(|(known, _)| known != name));
-            pairs.extend(kept.map(|(name, value)| format!("{name}={value}")));
-        }
-        if !pairs.is_empty()
-            && let Ok(value) = HeaderValue::from_str(&pairs.join("; "))
-        {
-            headers.to_mut().insert(header::COOKIE, value);
-        }
-    }
-
-    /// The value of a cookie, whichever host set it; of several, that of the longest path.
-    pub(crate) fn get(&self, name: &str) -> Option<String> {
-        let store = self.0.as_ref()?.borrow();
-        let named = store.iter_unexpired().filter(|cookie| cookie.name() == name);
-        let nearest = named.max_by_key(|cookie| (cookie.path.len(), cookie.domain.as_cow()));
-        nearest.map(|cookie| cookie.value().to_owned())
-    }
-
-    /// Keeps the cookies that a response sets.
-    pub(crate) fn keep(&mut self, headers: &HeaderMap, destination: &Destination) {
-        if !headers.contains_key(header::SET_COOKIE) {
-            return;
-        }
-        let Some(url) = url_of(destination) else { return };
-        let mut store = self.0.get_or_insert_default().borrow_mut();
-        for cookie in headers.get_all(header::SET_COOKIE).iter().map(text::of) {
-            if let Err(error) = store.parse(&cookie, &url) {
-                tracing::debug!(%error, "cookie was not kept");
-            }
-        }
-    }
-}
-
-fn url_of(destination: &Destination) -> Option<Url> {
-    Url::parse(&format!("{}{}", destination.origin.url(), destination.target)).ok()
 }

@@ -1,7 +1,7 @@
 //! Steps of an iteration that compute: conditions, variables, custom metrics, and ends that depend on them.
 
 use serde_json::Value;
-use upsurge_core::{expression::ExpressionError, scenario::Matcher, template::Template};
+use upsurge_core::{expression::ExpressionError, report::printable, scenario::Matcher, template::Template};
 
 use super::iteration::{Ended, Iteration};
 use crate::program::{Request, Source};
@@ -103,7 +103,8 @@ impl Iteration<'_> {
             let (scenario, user) = (self.scenario, &mut self.user.variables);
             let journey = self.context.program.scenarios.get(scenario);
             let name = journey.map_or("", |journey| journey.name.as_str());
-            tracing::info!(scenario = name, "{}", message.render(user));
+            let message = printable(self.context.program.secrets.masked(message.render(user)));
+            tracing::info!(scenario = name, "{message}");
         }
     }
 
@@ -126,7 +127,7 @@ impl Iteration<'_> {
         {
             return Ok(());
         }
-        let reason = reason.render(&mut self.user.variables);
+        let reason = self.context.program.secrets.masked(reason.render(&mut self.user.variables));
         self.context.halt.ask(&reason);
         Err(Ended { message: format!("aborted: {reason}") })
     }

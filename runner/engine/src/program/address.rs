@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What can't stand in a URL as it is; a `%` is taken as the begin of an escape.
-const FORBIDDEN: &AsciiSet = &CONTROLS
+pub(super) const FORBIDDEN: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
     .add(b'<')

@@ -12,7 +12,7 @@ use upsurge_core::{
 use upsurge_crds::v1alpha1::LoadTestSpec;
 use upsurge_system::files::Files;
 
-use super::{Data, Journey, Once, Operation, Phase, Program, Request, address::Base};
+use super::{Data, Journey, Once, Operation, Phase, Program, Request, Secrets, address::Base};
 
 /// What a program is made from.
 pub(crate) struct Sources<'a> {
@@ -140,7 +140,7 @@ fn compile(
             captured: Vec::new(),
             keep_cookies: sources.valid.http.keep_cookies,
             close_after_iteration: sources.valid.http.connections.close_after_iteration,
-            secrets: sources.secrets.values().cloned().collect(),
+            secrets: Secrets::new(sources.secrets.values()),
         },
     };
     for (index, scenario) in scenarios.iter().enumerate() {

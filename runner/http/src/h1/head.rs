@@ -3,7 +3,7 @@
 //! A head is parsed where it lies in the buffer. Of most responses nobody looks at a header, so a map
 //! of them is not made; those that the client itself heeds are always kept.
 
-use std::mem::MaybeUninit;
+use std::{borrow::Cow, mem::MaybeUninit};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
@@ -81,12 +81,15 @@ pub(super) fn parse(
 
 fn parse_one(bytes: &[u8], method: &Method, keep: Keep<'_>) -> Result<Option<Head>, H1Error> {
     let mut room = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
-    match parse_into(bytes, method, keep, &mut room) {
-        Err(H1Error::Head(httparse::Error::TooManyHeaders)) => {
+    match parse_into(bytes, method, keep, &mut room, &httparse::ParserConfig::default()) {
+        Err(H1Error::Head(httparse::Error::TooManyHeaders | httparse::Error::HeaderName)) => {
             // Each takes a line. How long all of them are is limited.
             let lines = memchr::memchr_iter(b'\n', bytes).count();
             let mut room = vec![MaybeUninit::uninit(); lines];
-            parse_into(bytes, method, keep, &mut room)
+            // A line may go on in the next one, which begins with a blank then (RFC 9112 §5.2).
+            let mut lenient = httparse::ParserConfig::default();
+            lenient.allow_obsolete_multiline_headers_in_responses(true);
+            parse_into(bytes, method, keep, &mut room, &lenient)
         }
         result => result,
     }
@@ -97,21 +100,22 @@ fn parse_into<'b>(
     method: &Method,
     keep: Keep<'_>,
     room: &mut [MaybeUninit<httparse::Header<'b>>],
+    config: &httparse::ParserConfig,
 ) -> Result<Option<Head>, H1Error> {
     let mut response = httparse::Response::new(&mut []);
-    let parsed =
-        httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, room)?;
+    let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, room)?;
     let httparse::Status::Complete(length) = parsed else { return Ok(None) };
     let code = response.code.unwrap_or_default();
     let status = StatusCode::from_u16(code).map_err(|_| H1Error::Status(code))?;
     let mut headers = KeptHeaders::default();
     let mut framing = Framing::default();
     for header in &*response.headers {
-        framing.heed(header.name, header.value);
+        let value = unfolded(header.value);
+        framing.heed(header.name, &value);
         if is_heeded(header, status, keep) || is_wanted(header.name, keep.headers) {
             let wrong = || H1Error::Header(header.name.to_owned());
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| wrong())?;
-            let value = HeaderValue::from_bytes(header.value).map_err(|_| wrong())?;
+            let value = HeaderValue::from_bytes(&value).map_err(|_| wrong())?;
             headers.append(name, value);
         }
     }
@@ -121,6 +125,15 @@ fn parse_into<'b>(
         && (modern || framing.connection_keep_alive)
         && status != StatusCode::SWITCHING_PROTOCOLS;
     Ok(Some(Head { status, headers, rest, keep_alive, length }))
+}
+
+/// A value in one line: where it goes on in the next one, there is a blank.
+fn unfolded(value: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\n', value).is_none() {
+        return Cow::Borrowed(value);
+    }
+    let lines: Vec<&[u8]> = value.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    Cow::Owned(lines.join(&b' '))
 }
 
 fn is_heeded(header: &httparse::Header<'_>, status: StatusCode, keep: Keep<'_>) -> bool {

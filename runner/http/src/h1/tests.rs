@@ -106,7 +106,11 @@ async fn hypers(sent: &Sent, script: Script) -> (Outcome, Vec<u8>) {
     use http_body_util::{BodyExt as _, Full};
     let written = script.log();
     let io = hyper_util::rt::TokioIo::new(script);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .handshake(io)
+        .await
+        .unwrap();
     let driver = tokio::spawn(connection);
     let mut request = http::Request::new(Full::new(sent.body.clone()));
     *request.method_mut() = sent.method.clone();

@@ -72,6 +72,21 @@ fn a_head_may_have_any_number_of_headers_as_far_as_it_is_no_longer_than_allowed(
 }
 
 #[test]
+fn a_header_may_go_on_in_the_next_line() {
+    let bytes = b"HTTP/1.1 200 OK\r\nx-one: a\r\n b\r\n\tc\r\nContent-Length:\r\n 2\r\nx-two: d\r\n\r\nok";
+    for cut in 0..bytes.len() {
+        let names = [HeaderName::from_static("x-one"), HeaderName::from_static("x-two")];
+        let script = Script::new(bytes, &[cut], End::Open);
+        let keep = Keep { headers: &names, ..WHOLE };
+        let (result, _, connection) = block_on(exchange(&get(), keep, script));
+        let response = result.unwrap();
+        let words: Vec<&str> = response.headers["x-one"].to_str().unwrap().split_whitespace().collect();
+        assert_eq!((words, &response.headers["x-two"]), (vec!["a", "b", "c"], &"d".parse().unwrap()));
+        assert_eq!((&*response.body, connection.is_reusable()), (&b"ok"[..], true), "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_type_of_content_is_kept_when_it_names_a_character_set_for_a_body_that_is_read() {
     let kept = |body, value: &str| {
         let bytes = format!("HTTP/1.1 200 OK\r\nContent-Type: {value}\r\ncontent-length: 0\r\n\r\n");

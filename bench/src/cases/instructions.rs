@@ -1,0 +1,63 @@
+//! Instructions per request, counted by callgrind. Times depend on what else the machine does; these repeat, and show a
+//! change of a percent that no run of some seconds could.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+
+use super::{Bench, Name};
+use crate::{
+    measure,
+    peers::{self, Job, Task},
+    report::{number, range},
+    results::Case,
+    statistics::spread,
+};
+
+/// Two counts of requests: what they differ by is left when the start and the end are taken away.
+const COUNTS: [u32; 2] = [500, 2500];
+/// So often, to see whether they do repeat.
+const ROUNDS: usize = 3;
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Measures it.
+pub fn measure(bench: &Bench) -> Result<Case> {
+    let [few, many] = COUNTS;
+    let how = format!(
+        "`GET /` by one user over one connection, {few} and {many} times under callgrind; the difference, by the {} requests that \
+         are between. Instructions of the program, not those of the kernel.",
+        many - few
+    );
+    let (valgrind, version) = peers::place("valgrind")?;
+    let mut case = bench.case(Name::Instructions, "Instructions per request", how);
+    case.tools.insert("valgrind".to_owned(), version);
+    case.rounds = ROUNDS;
+    case.columns = ["what", "instructions per request"].map(str::to_owned).into();
+    let tool = bench.tools(Name::Instructions).next().context("upsurge is not built")?;
+    let mut samples = Vec::new();
+    for (what, checked) in [("static GET", false), ("static GET with a check of the status", true)] {
+        let mut found = Vec::new();
+        for round in 0..ROUNDS {
+            let mut counts = [0; 2];
+            for (count, requests) in counts.iter_mut().zip(COUNTS) {
+                let task = Task::Counted { requests, checked };
+                let job = Job { url: &bench.server.url(), directory: &bench.directory, seconds: 0, task };
+                *count = measure::instructions(&valgrind, &tool.command(&job)?, &bench.directory, LIMIT)?;
+            }
+            let [low, high] = counts;
+            let per_request = (high as f64 - low as f64) / f64::from(many - few);
+            eprintln!(
+                "bench: instructions, round {}, {what}: {} per request",
+                round + 1,
+                number(per_request)
+            );
+            found.push(per_request);
+            samples.push(json!({"round": round + 1, "what": what, "instructions": counts}));
+        }
+        let found = spread(&found).context("measured above")?;
+        case.rows.push(vec![what.to_owned(), range(&found)]);
+    }
+    case.samples = samples.into();
+    Ok(case)
+}
