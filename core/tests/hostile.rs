@@ -112,6 +112,7 @@ fn message() -> DeltaBatch {
         pod: "pay-0".into(),
         start: 5,
         started_at: 6,
+        session: Some(3),
         deltas: vec![delta],
     }
 }

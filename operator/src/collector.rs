@@ -7,14 +7,17 @@
 mod admission;
 mod authentication;
 mod binding;
+mod budget;
 mod cell;
 mod checkpoint;
 mod folding;
+mod pace;
 mod points;
 mod receive;
 mod routes;
 mod session;
 mod sessions;
+mod shared;
 mod single_flight;
 mod start;
 mod store;
@@ -24,8 +27,8 @@ mod view;
 mod writer;
 
 pub use folding::Folding;
-pub use points::Point;
 pub use routes::router;
 pub use sessions::{SessionError, Sessions};
+pub use shared::Shared;
 pub use store::discard;
 pub use view::{RunKey, RunnerView, SessionConfig, SessionSnapshot};

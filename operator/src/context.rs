@@ -5,14 +5,16 @@ use std::sync::Arc;
 use kube::Client;
 
 use crate::{
-    backoff::Backoff, collector::Sessions, events::Events, fence::Fence, metrics::Metrics, policy::Platform,
-    settings::RunnerDefaults,
+    backoff::Backoff, cache::Cache, collector::Sessions, events::Events, fence::Fence, metrics::Metrics,
+    policy::Platform, settings::RunnerDefaults,
 };
 
 /// What both controllers work with; shared by all reconciliations.
 pub struct Context {
     /// The API server.
     pub client: Client,
+    /// What the watches show.
+    pub cache: Cache,
     /// Whether this operator may write.
     pub fence: Fence,
     /// The collector's sessions.

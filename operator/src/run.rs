@@ -5,6 +5,8 @@
 
 mod controllers;
 mod definitions;
+mod prompts;
+mod watching;
 
 use std::{
     future::Future,
@@ -25,6 +27,7 @@ use crate::{
     admin::{self, Readiness},
     args::Args,
     backoff::Backoff,
+    cache::Cache,
     collector::{self, Sessions},
     context::Context,
     events::Events,
@@ -80,6 +83,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let context = Arc::new(Context {
         client: client.clone(),
+        cache: Cache::default(),
         fence: Fence::default(),
         sessions,
         events: Events::new(client.clone(), args.identity()),
@@ -89,6 +93,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
             image: args.runner_image.clone(),
             image_pull_policy: args.runner_image_pull_policy.clone(),
             collector_url: args.collector_url.clone(),
+            keep: args.keep(),
         },
         platform,
     });

@@ -1,5 +1,7 @@
 //! What the operator was told at its start and the steps of a run need. Plain data; who reads arguments is `args`.
 
+use std::time::Duration;
+
 /// How runner pods are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunnerDefaults {
@@ -9,4 +11,21 @@ pub struct RunnerDefaults {
     pub image_pull_policy: String,
     /// Where runners report to.
     pub collector_url: String,
+    /// How long they are kept once their run is over.
+    pub keep: Keep,
+}
+
+/// How long the Job, the pods and the service account of a run that is over are kept, so that logs can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Of a run that passed.
+    pub passed: Duration,
+    /// Of any other.
+    pub not_passed: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { passed: Duration::from_secs(60), not_passed: Duration::from_secs(600) }
+    }
 }

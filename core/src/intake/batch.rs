@@ -30,6 +30,9 @@ pub struct Batch<'a> {
     pub start: i64,
     /// When the runner really started, by the operator's clock.
     pub started_at: i64,
+    /// The session that they are meant for.
+    #[serde(default)]
+    pub session: Option<u64>,
     /// The deltas.
     #[serde(borrow, deserialize_with = "few")]
     pub deltas: Vec<&'a RawValue>,

@@ -155,11 +155,12 @@ async fn hello(
     let command = cell.speak(*index, |session| session.hello(&hello, &who.pod, received_at))?;
     debug!(run = %cell.key, runner = index, ?command, "hello");
     let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
-    Ok(Json(reply(received_at, command, plan)).into_response())
+    let session = Some(cell.lock().number());
+    Ok(Json(HelloReply { session, ..reply(received_at, command, plan) }).into_response())
 }
 
 fn reply(received_at: i64, command: HelloCommand, plan: Option<Box<RunPlan>>) -> HelloReply {
-    HelloReply { serves: SERVED_VERSIONS, received_at, sent_at: now(), command, plan }
+    HelloReply { serves: SERVED_VERSIONS, received_at, sent_at: now(), command, session: None, plan }
 }
 
 async fn deltas(

@@ -40,6 +40,8 @@ pub struct Presence {
     pub last_seen: Option<i64>,
     /// Number of the last durable delta.
     pub acknowledged: u64,
+    /// Number of the last delta in the newest checkpoint that was begun.
+    pub cut: u64,
     /// Whether a durable checkpoint says how it ended.
     pub end_durable: bool,
 }
@@ -93,6 +95,7 @@ impl Session {
     /// A session of a plan, from what a checkpoint held.
     pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
         let mut state = restored.unwrap_or_default();
+        state.session += 1;
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
         let windowed = Windowed::of(&plan.test);
         windowed.adopt(&mut state.totals.windows, &state.totals.metrics);
@@ -101,6 +104,7 @@ impl Session {
             .iter()
             .map(|runner| Presence {
                 acknowledged: runner.received,
+                cut: runner.received,
                 end_durable: runner.end.is_some(),
                 ..Presence::default()
             })
@@ -204,13 +208,21 @@ impl Session {
             self.state.runners[index].started_at = Some(batch.started_at);
             self.revision += 1;
         }
+        if batch.session.is_some_and(|meant| meant != self.state.session) {
+            // Sent to an operator before this one, and perhaps merged with what came after it since.
+            return Ok(self.reply(index));
+        }
         for delta in &batch.deltas {
             let runner = &mut self.state.runners[index];
-            if delta.number <= runner.received {
+            let (first, received) = (delta.first_number(), runner.received);
+            if delta.number <= received {
                 continue;
             }
-            if delta.number != runner.received + 1 {
+            if first > received + 1 {
                 return Err(Refusal::Gap(self.reply(index)));
+            }
+            if first <= received {
+                return Err(Refusal::Overlap { runner: batch.runner, first, number: delta.number, received });
             }
             if delta.to_ms < runner.elapsed_ms {
                 let (runner, reported, to_ms) = (batch.runner, runner.elapsed_ms, delta.to_ms);
@@ -275,6 +287,15 @@ impl Session {
         self.revision += 1;
     }
 
+    /// A checkpoint is taken now and may become durable, whoever gets to know it: what ends with it is not to be merged with
+    /// what comes after.
+    pub fn begin(&mut self) -> Mark {
+        for (presence, runner) in self.presence.iter_mut().zip(&self.state.runners) {
+            presence.cut = runner.received;
+        }
+        self.mark()
+    }
+
     /// What a checkpoint taken now holds.
     pub fn mark(&self) -> Mark {
         Mark {
@@ -316,6 +337,9 @@ impl Session {
         DeltaReply {
             acknowledged: self.presence[index].acknowledged,
             received: self.state.runners[index].received,
+            session: Some(self.state.session),
+            cut: self.presence[index].cut,
+            interval_ms: None,
             command: match &self.state.stop {
                 _ if index == 0 && self.after.due && self.state.after.is_none() => DeltaCommand::RunAfter,
                 Some(reason) => DeltaCommand::Stop { reason: reason.clone() },

@@ -130,14 +130,19 @@ impl Link {
                 status @ (StatusCode::UNAUTHORIZED
                 | StatusCode::FORBIDDEN
                 | StatusCode::NOT_FOUND
-                | StatusCode::GONE) => {
+                | StatusCode::GONE
+                // Words that it can't understand, or that are too many: sent again they are the same.
+                | StatusCode::BAD_REQUEST
+                | StatusCode::PAYLOAD_TOO_LARGE) => {
                     let message = response.text().await.unwrap_or_default();
                     return Err(LinkError::Refused { status, message });
                 }
                 status => {
                     let leader = response.headers().get(LEADER_HEADER).and_then(|value| value.to_str().ok());
-                    if !self.led(line.collector, leader) || std::mem::replace(&mut is_led, true) {
-                        return Err(LinkError::Unreachable(format!("it answers {status}")));
+                    let leader = self.led(line.collector, leader);
+                    if !leader || std::mem::replace(&mut is_led, true) {
+                        let words = response.text().await.unwrap_or_default();
+                        return Err(LinkError::Unreachable(format!("it answers {status}: {words}")));
                     }
                 }
             }

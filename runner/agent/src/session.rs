@@ -43,8 +43,8 @@ pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool
         _ = terminate.wait_for(|terminate| *terminate) => return Ending::Terminated,
     };
     match told {
-        Told::Start { at, variables, prepared } => {
-            let start = Start { at, variables, clock: waiting.clock };
+        Told::Start { at, variables, prepared, session } => {
+            let start = Start { at, variables, session, clock: waiting.clock };
             load::run(&config, link, prepared, start, terminate).await
         }
         Told::End(ending) => ending,
@@ -53,7 +53,7 @@ pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool
 
 /// What became of the wait.
 enum Told {
-    Start { at: i64, variables: Map<String, Value>, prepared: Prepared },
+    Start { at: i64, variables: Map<String, Value>, prepared: Prepared, session: Option<u64> },
     End(Ending),
 }
 
@@ -98,6 +98,7 @@ impl<'a> Waiting<'a> {
                 let error = Mismatch { image: None, spoken: PROTOCOL_VERSION, operator, served: *serves };
                 return Told::End(Ending::Failed(format!("{}: {error}", reasons::PROTOCOL_MISMATCH)));
             }
+            let session = reply.as_ref().ok().and_then(|reply| reply.session);
             match reply.map(|reply| reply.command) {
                 Ok(HelloCommand::Wait) => pause = HELLO_INTERVAL,
                 Ok(HelloCommand::RunBefore) => {
@@ -106,7 +107,7 @@ impl<'a> Waiting<'a> {
                 }
                 Ok(HelloCommand::Start { at, variables }) => match &self.state {
                     State::Ready(prepared) => {
-                        return Told::Start { at, variables, prepared: prepared.clone() };
+                        return Told::Start { at, variables, prepared: prepared.clone(), session };
                     }
                     _ => tracing::warn!("told to start before being ready"),
                 },

@@ -55,6 +55,16 @@ impl Buckets {
         Self { is_received: true, ..Self::default() }
     }
 
+    /// The same counts in no more blocks than they need, for whoever keeps them and records nothing more.
+    pub(super) fn compact(self) -> Self {
+        let blocks = self.blocks.into_iter().map(|block| block.filter(|block| !is_empty(block)));
+        let mut blocks: Vec<_> = blocks.collect();
+        while blocks.pop_if(|block| block.is_none()).is_some() {}
+        blocks.shrink_to_fit();
+        let made = blocks.iter().flatten().count();
+        Self { blocks, made, is_received: true, ..self }
+    }
+
     /// About how much memory the counts take.
     pub(super) fn bytes(&self) -> usize {
         self.made * size_of::<Block>() + self.blocks.len() * size_of::<usize>() + self.carries.len() * CARRY
@@ -311,6 +321,14 @@ mod tests {
         let mut sum = Buckets::default();
         (0..3).for_each(|value| sum.merge(&filled(&[(300 + value, 900), (20_000 * value, 1)])));
         assert_eq!(made(&sum), 208);
+    }
+
+    #[test]
+    fn what_is_only_kept_needs_no_more_than_its_values_do() {
+        let busy = filled(&[(300, 2_000), (20_000, 1_000), (9, 1 << 40)]);
+        let kept = busy.clone().compact();
+        assert!(made(&busy) > 200 && made(&kept) == 3, "{} blocks", made(&kept));
+        assert_eq!(kept, busy);
     }
 
     #[test]

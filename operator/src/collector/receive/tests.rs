@@ -21,7 +21,7 @@ use crate::{
     sampling::SharedObservation,
 };
 
-fn cell(plan: RunPlan) -> Cell {
+pub fn cell(plan: RunPlan) -> Cell {
     let valid = Arc::new(validate(&plan.test).unwrap());
     let session = Session::new(&plan, None);
     let config = SessionConfig {
@@ -33,7 +33,8 @@ fn cell(plan: RunPlan) -> Cell {
         owner: Default::default(),
         is_under_way: false,
     };
-    Cell::new(config, session, SharedObservation::default(), tokio::sync::broadcast::channel(1).0)
+    let changes = tokio::sync::broadcast::channel(1).0;
+    Cell::new(config, session, SharedObservation::default(), Arc::default(), changes)
 }
 
 fn delta(number: u64, key: &Value, count: f64) -> Value {

@@ -44,6 +44,13 @@ pub struct Seen {
     pub run_after: bool,
     /// Versions that it says it serves, other than the usual ones.
     pub serves: Option<Versions>,
+    /// Number of its session, which grows with each restart; none if it has none, like the first operators.
+    pub session: Option<u64>,
+    /// How often runners are to report.
+    pub interval_ms: Option<u64>,
+    /// Most deltas that came in a message, and how many of them were merged.
+    pub most_deltas: usize,
+    pub merged: usize,
     /// Begin and end of the load, once the server of the test is to be asked.
     pub ask_prometheus: Option<(i64, i64)>,
 }
@@ -185,7 +192,8 @@ impl Seen {
             HelloCommand::Start { at, variables }
         };
         let serves = self.serves.unwrap_or(SERVED_VERSIONS);
-        let reply = HelloReply { serves, received_at, sent_at: self.now(), command, plan };
+        let reply =
+            HelloReply { serves, received_at, sent_at: self.now(), command, session: self.session, plan };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 
@@ -204,8 +212,22 @@ impl Seen {
             200 => {}
             code => return server::status(code),
         }
-        for delta in &batch.deltas {
+        self.most_deltas = self.most_deltas.max(batch.deltas.len());
+        let is_meant = batch.session == self.session;
+        for delta in batch.deltas.iter().filter(|_| is_meant) {
             let next = self.deltas.keys().last().map_or(1, |last| last + 1);
+            if self.session.is_some() {
+                if delta.number >= next {
+                    assert_eq!(
+                        delta.first_number(),
+                        next,
+                        "a part of it was taken already, or one is missing"
+                    );
+                    self.merged += usize::from(delta.first.is_some());
+                    self.deltas.insert(delta.number, delta.clone());
+                }
+                continue;
+            }
             match self.deltas.get(&delta.number) {
                 Some(known) => assert_eq!(known, delta, "a delta changed after it was sent"),
                 None => {
@@ -219,10 +241,11 @@ impl Seen {
         if self.restart_after.is_some_and(|after| received >= after) {
             // Another operator, with what was durable.
             self.restart_after = None;
+            self.session = self.session.map(|session| session + 1);
             let durable = self.acknowledged;
             self.deltas.retain(|number, _| *number <= durable);
             received = durable;
-        } else if self.acknowledge {
+        } else if self.acknowledge && (self.session.is_none() || self.ended()) {
             // One behind, as a checkpoint is; the last one comes when there is nothing new.
             let done = self.ended();
             self.acknowledged = if done { received } else { received.saturating_sub(1) };
@@ -238,7 +261,9 @@ impl Seen {
                 _ => DeltaCommand::Continue,
             },
         };
-        let reply = DeltaReply { acknowledged: self.acknowledged, received, command };
+        let (session, cut, interval_ms) = (self.session, self.acknowledged, self.interval_ms);
+        let reply =
+            DeltaReply { acknowledged: self.acknowledged, received, command, session, cut, interval_ms };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 }

@@ -290,6 +290,7 @@ impl World {
                 image: "upsurge/runner:1".into(),
                 image_pull_policy: "IfNotPresent".into(),
                 collector_url: "http://collector:8080".into(),
+                keep: Default::default(),
             },
         }
     }
@@ -329,7 +330,7 @@ impl World {
             Effect::Quench => self.suspended = true,
             Effect::AskPrometheus { .. } => self.asked = Asked::UnderWay,
             Effect::HavePrometheusAsked { .. } => self.asks_runner = true,
-            Effect::ApplyGroundwork(_) | Effect::DropCheckpoint | Effect::Forget => {}
+            Effect::ApplyGroundwork(_) | Effect::DropCheckpoint | Effect::RemoveRunners | Effect::Forget => {}
             Effect::CloseSession => self.is_open = false,
         }
         None
