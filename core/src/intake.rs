@@ -15,7 +15,7 @@ use serde::Deserialize;
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
 pub use self::{
-    batch::{Batch, MOST_DELTAS},
+    batch::{Batch, MOST_DELTAS, Raw},
     vocabulary::{condition_check, fail_check},
 };
 use self::{
@@ -191,8 +191,8 @@ impl Intake {
     ///
     /// # Errors
     /// When no runner of ours sends that.
-    pub fn take(&self, delta: &str) -> Result<Taken, Objection> {
-        let sent = serde_json::from_str(delta).map_err(|error| Objection::Form(error.to_string()))?;
+    pub fn take(&self, delta: Raw<'_>) -> Result<Taken, Objection> {
+        let sent = delta.read()?;
         let Sent { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, checks } =
             sent;
         if first.is_some_and(|first| first == 0 || first > number) {

@@ -1,4 +1,5 @@
-//! What runners and the collector say to each other: JSON over HTTP, dialled by the runner.
+//! What runners and the collector say to each other: JSON over HTTP, dialled by the runner; deltas in a binary form too
+//! ([`Form`]).
 //!
 //! 1. `POST {collector}/v1/runs/{namespace}/{run}/hello` ([`Hello`] → [`HelloReply`]), every
 //!    [`HELLO_INTERVAL`] until the reply is `Start` (or `Stop`). Both sides stamp their clocks, so that the
@@ -19,6 +20,7 @@
 //! seen last.
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
 
+pub(crate) mod form;
 mod version;
 
 use std::time::Duration;
@@ -26,6 +28,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::LoadTestSpec;
 
+pub use self::form::{Form, FormError};
 pub(crate) use self::version::first_version;
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
 
@@ -138,6 +141,9 @@ pub struct HelloReply {
     /// The session that answers; absent where sessions have no numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<u64>,
+    /// Whether deltas are taken in the binary form.
+    #[serde(default)]
+    pub binary: bool,
     /// The plan, if the runner asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<RunPlan>>,

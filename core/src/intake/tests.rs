@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     metrics::{OVERFLOW, Selector, Sink, Tags, Trend, names},
+    protocol::Form,
     slices::MOST_SLICES,
     validate::validate,
 };
@@ -44,7 +45,7 @@ fn delta(series: &Value) -> Value {
 }
 
 fn take(delta: &Value) -> Result<Taken, Objection> {
-    intake().take(&delta.to_string())
+    intake().take(Raw::Text(&delta.to_string()))
 }
 
 fn trend() -> Value {
@@ -272,10 +273,10 @@ fn a_message_holds_few_deltas_and_they_are_not_read_with_it() {
         json!({"runner": 0, "pod": "a", "start": 0, "startedAt": 0, "deltas": deltas}).to_string()
     };
     let text = message(&[json!({"number": 1}), json!(7)]);
-    let batch = Batch::read(text.as_bytes()).unwrap();
-    assert_eq!(batch.deltas.iter().map(|delta| delta.get()).collect::<Vec<_>>(), ["{\"number\":1}", "7"]);
+    let batch = Batch::read(Form::Json, text.as_bytes()).unwrap();
+    assert_eq!(batch.deltas, [Raw::Text("{\"number\":1}"), Raw::Text("7")]);
     let many = message(&vec![json!({}); MOST_DELTAS + 1]);
-    let objection = Batch::read(many.as_bytes()).unwrap_err();
+    let objection = Batch::read(Form::Json, many.as_bytes()).unwrap_err();
     assert!(objection.to_string().contains("more than 64 deltas"), "{objection}");
 }
 

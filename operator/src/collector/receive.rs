@@ -2,9 +2,8 @@
 //!
 //! Blocking: decoding histograms takes a while. A delta that the session has is not read again.
 
-use serde::Deserialize;
 use upsurge_core::{
-    intake::{Batch, Objection, Taken},
+    intake::{Batch, Taken},
     protocol::{DeltaBatch, DeltaReply},
 };
 
@@ -22,11 +21,6 @@ pub struct Received {
     pub head: DeltaBatch,
     /// Whether the runner waits for the answer to its last words.
     pub is_last: bool,
-}
-
-#[derive(Deserialize)]
-struct Number {
-    number: u64,
 }
 
 /// Has a session take what a runner sent. A runner that sends what no runner does has failed.
@@ -57,15 +51,14 @@ fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bo
     let mut reply = cell.speak(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;
     let mut is_last = false;
     for delta in &batch.deltas {
-        let read: Result<Number, _> = serde_json::from_str(delta.get());
-        let Number { number } = read.map_err(|error| refused(Objection::Form(error.to_string())))?;
+        let number = delta.number().map_err(refused)?;
         {
             let known = cell.lock();
             if number <= known.received(runner) || session.is_some_and(|meant| meant != known.number()) {
                 continue;
             }
         }
-        let Taken { delta, foreign } = cell.intake.take(delta.get()).map_err(refused)?;
+        let Taken { delta, foreign } = cell.intake.take(*delta).map_err(refused)?;
         cell.pace.note(&cell.key, runner, delta.metrics.len());
         is_last |= delta.done.is_some() || delta.after.is_some() || delta.checks.is_some();
         reply = cell.speak(runner, |session| {

@@ -1,4 +1,4 @@
-//! The link to the collector: JSON over HTTP, with the pod's token.
+//! The link to the collector: JSON over HTTP, with the pod's token; deltas in a binary form where that is taken.
 //!
 //! Requests go to the operator's Service, or directly to the replica that another one has named as leader ([`way`]). After
 //! an answer 503 or a failure the next request takes a new connection.
@@ -12,8 +12,8 @@ use std::{
 };
 
 use reqwest::{StatusCode, header::CONTENT_TYPE, redirect::Policy};
-use serde::{Serialize, de::DeserializeOwned};
-use upsurge_core::protocol::{DeltaBatch, DeltaReply, Hello, HelloReply, LEADER_HEADER};
+use serde::de::DeserializeOwned;
+use upsurge_core::protocol::{DeltaBatch, DeltaReply, Form, Hello, HelloReply, LEADER_HEADER};
 use upsurge_http::tls;
 use url::{Host, Url};
 
@@ -92,19 +92,22 @@ impl Link {
 
     /// Says hello.
     pub(super) async fn hello(&self, hello: &Hello) -> Result<HelloReply, LinkError> {
-        self.post("hello", hello, HELLO_TIMEOUT).await
+        let body = serde_json::to_vec(hello).map_err(|error| LinkError::Unreachable(error.to_string()))?;
+        self.post("hello", Form::Json, body, HELLO_TIMEOUT).await
     }
 
     /// Sends deltas. An answer that says what is missing is an answer like others.
-    pub(super) async fn deltas(&self, batch: &DeltaBatch) -> Result<DeltaReply, LinkError> {
-        self.post("deltas", batch, DELTAS_TIMEOUT).await
+    pub(super) async fn deltas(&self, batch: &DeltaBatch, form: Form) -> Result<DeltaReply, LinkError> {
+        let body = batch.write(form).map_err(|error| LinkError::Unreachable(error.to_string()))?;
+        self.post("deltas", form, body, DELTAS_TIMEOUT).await
     }
 
     /// Asks whoever is believed to lead, and once more where that one leads.
-    async fn post<Body: Serialize, Reply: DeserializeOwned>(
+    async fn post<Reply: DeserializeOwned>(
         &self,
         what: &str,
-        body: &Body,
+        form: Form,
+        body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Reply, LinkError> {
         let token = tokio::fs::read_to_string(&self.token_file).await;
@@ -114,12 +117,11 @@ impl Link {
         if token.trim().is_empty() {
             return Err(LinkError::Unreachable(format!("token file {} is empty", self.token_file.display())));
         }
-        let body = serde_json::to_vec(body).map_err(|error| LinkError::Unreachable(error.to_string()))?;
         let mut is_led = false;
         loop {
             let line = self.line()?;
             let request = line.client.post(format!("{}{}/{what}", line.base, self.path)).timeout(timeout);
-            let request = request.bearer_auth(token.trim()).header(CONTENT_TYPE, "application/json");
+            let request = request.bearer_auth(token.trim()).header(CONTENT_TYPE, form.content_type());
             let response = request.body(body.clone()).send().await.map_err(|error| self.broken(&error))?;
             match response.status() {
                 StatusCode::OK | StatusCode::CONFLICT => {

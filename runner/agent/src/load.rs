@@ -15,7 +15,7 @@ use tokio::{
 };
 use upsurge_core::{
     protocol::{
-        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION,
+        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION,
         RunnerEnd,
     },
     schedule::Share,
@@ -56,6 +56,8 @@ pub(super) struct Start {
     pub(super) variables: Map<String, Value>,
     /// The session that told it.
     pub(super) session: Option<u64>,
+    /// The form in which it takes deltas.
+    pub(super) form: Form,
     /// The operator's clock.
     pub(super) clock: Clock,
 }
@@ -98,6 +100,7 @@ pub(super) async fn run(
     };
     let report = Report {
         link,
+        form: start.form,
         runner: config.runner,
         pod: config.pod.clone(),
         start: start.at,
@@ -177,6 +180,7 @@ impl Tidying {
 /// thread: a collector that takes long to answer delays no delta.
 struct Report {
     link: Link,
+    form: Form,
     runner: u32,
     pod: String,
     start: i64,
@@ -366,7 +370,7 @@ impl Report {
             session: self.pending.borrow().session(),
             deltas: self.pending.borrow_mut().batch(),
         };
-        let reply = self.link.deltas(&batch).await?;
+        let reply = self.link.deltas(&batch, self.form).await?;
         let settled = self.pending.borrow_mut().settle(&reply);
         settled.map_err(|outdated| LinkError::Unreachable(outdated.to_string()))?;
         reply.interval_ms.iter().for_each(|interval| self.pace.learn(*interval));

@@ -157,7 +157,8 @@ async fn figures_survive_errors_and_a_restart_of_the_operator() {
 async fn what_no_checkpoint_holds_is_sent_to_the_next_operator_as_one_delta() {
     let target = Server::simple();
     // Nothing is durable until the load has ended, and the operator is killed in the middle of it.
-    let collector = Collector::start(Seen { session: Some(7), restart_after: Some(3), ..Seen::default() });
+    let collector =
+        Collector::start(Seen { session: Some(7), restart_after: Some(3), binary: true, ..Seen::default() });
     let (config, _scratch) =
         agent("merged", &collector, load::spec(&target.url(), arrivals(50, "5s"), get()));
     assert_eq!(run(config).await, Ending::Done);

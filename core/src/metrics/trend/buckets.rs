@@ -159,7 +159,8 @@ impl Buckets {
         self.counts().map(|(index, count)| (highest(index), count))
     }
 
-    fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+    /// Number and count of each bucket in which something is, in ascending order.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let blocks = self.blocks.iter().enumerate();
         let made = blocks.filter_map(|(stretch, block)| Some((stretch * BLOCK, block.as_deref()?)));
         let counts = made.flat_map(|(first, block)| {

@@ -4,11 +4,12 @@
 
 use std::time::{Duration, Instant};
 
+use rstest::rstest;
 use serde_json::json;
 use upsurge_core::{
     intake::Batch,
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend, names},
-    protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
+    protocol::{Delta, DeltaBatch, Form, PROTOCOL_VERSION},
 };
 
 use super::{now, tests::cell};
@@ -58,9 +59,9 @@ fn recorded(stage: &str, seed: &mut u64) -> Metrics {
     metrics
 }
 
-#[test]
+#[rstest]
 #[ignore = "prints what it costs, and says something only of an optimised build"]
-fn cost_of_deltas_of_500_runners_with_200_series_each() {
+fn cost_of_deltas_of_500_runners_with_200_series_each(#[values(Form::Json, Form::Binary)] form: Form) {
     let mut plan = plan(RUNNERS, false);
     let steps: Vec<_> = (0..REQUESTS)
         .map(|request| json!({"request": {"name": format!("request {request}"), "url": "/"}}))
@@ -70,7 +71,7 @@ fn cost_of_deltas_of_500_runners_with_200_series_each() {
     let stage = cell.config.valid.timeline.stages[0].name.clone();
     let (mut seed, mut bytes, start) = (7, 0, now());
     // What runners do is not counted.
-    let messages: Vec<String> = (0..RUNNERS)
+    let messages: Vec<Vec<u8>> = (0..RUNNERS)
         .map(|runner| {
             let delta =
                 Delta { number: 1, to_ms: 1_000, metrics: recorded(&stage, &mut seed), ..Delta::default() };
@@ -83,19 +84,19 @@ fn cost_of_deltas_of_500_runners_with_200_series_each() {
                 session: None,
                 deltas: vec![delta],
             };
-            serde_json::to_string(&batch).unwrap()
+            batch.write(form).unwrap()
         })
         .collect();
     let begun = Instant::now();
     for (runner, message) in messages.iter().enumerate() {
         bytes += message.len();
-        let batch = Batch::read(message.as_bytes()).unwrap();
+        let batch = Batch::read(form, message).unwrap();
         super::receive(&cell, &pod(runner as u32), &batch).unwrap();
     }
     let took = begun.elapsed();
     let interval = cell.pace.interval();
     println!(
-        "{RUNNERS} runners with {} series each: interval {} s, {:.2} ms and {} KiB per message, {:.2} of a core, \
+        "{form:?}: {RUNNERS} runners with {} series each: interval {} s, {:.2} ms and {} KiB per message, {:.2} of a core, \
          figures of {} KiB",
         REQUESTS * (TRENDS.len() + 2),
         interval.as_secs(),

@@ -10,7 +10,7 @@ use upsurge_core::{
     intake::{Batch, Intake},
     metrics::{Metrics, Selector},
     protocol::{
-        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello,
+        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Form, Hello,
         HelloCommand, HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
     },
     validate::validate,
@@ -48,6 +48,8 @@ pub struct Seen {
     pub session: Option<u64>,
     /// How often runners are to report.
     pub interval_ms: Option<u64>,
+    /// Whether it takes deltas in the binary form.
+    pub binary: bool,
     /// Most deltas that came in a message, and how many of them were merged.
     pub most_deltas: usize,
     pub merged: usize,
@@ -157,8 +159,8 @@ impl Seen {
         match arrived.target.as_str() {
             "/v1/runs/shop/spike-1/hello" => self.hello(serde_json::from_slice(&arrived.body).unwrap()),
             "/v1/runs/shop/spike-1/deltas" => {
-                self.take(&arrived.body);
-                self.deltas(serde_json::from_slice(&arrived.body).unwrap())
+                let form = arrived.headers.get("content-type").and_then(|form| form.to_str().ok());
+                self.take(Form::of(form), &arrived.body)
             }
             other => panic!("{other}"),
         }
@@ -192,18 +194,32 @@ impl Seen {
             HelloCommand::Start { at, variables }
         };
         let serves = self.serves.unwrap_or(SERVED_VERSIONS);
-        let reply =
-            HelloReply { serves, received_at, sent_at: self.now(), command, session: self.session, plan };
+        let reply = HelloReply {
+            serves,
+            received_at,
+            sent_at: self.now(),
+            command,
+            session: self.session,
+            binary: self.binary,
+            plan,
+        };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 
     /// What runners send is taken as it is.
-    fn take(&self, body: &[u8]) {
+    fn take(&mut self, form: Form, body: &[u8]) -> Answer {
+        assert_eq!(form == Form::Binary, self.binary, "the form that was asked for");
         let test = &self.plan.as_ref().unwrap().test;
         let intake = Intake::of(test, &validate(test).unwrap());
-        for delta in Batch::read(body).unwrap().deltas {
-            assert_eq!(intake.take(delta.get()).unwrap().foreign, None);
-        }
+        let Batch { version, runner, pod, start, started_at, session, deltas } =
+            Batch::read(form, body).unwrap();
+        let taken = deltas.into_iter().map(|delta| {
+            let taken = intake.take(delta).unwrap();
+            assert_eq!(taken.foreign, None);
+            taken.delta
+        });
+        let deltas = taken.collect();
+        self.deltas(DeltaBatch { version, runner, pod, start, started_at, session, deltas })
     }
 
     fn deltas(&mut self, batch: DeltaBatch) -> Answer {
