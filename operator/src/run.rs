@@ -5,6 +5,7 @@
 
 mod controllers;
 mod definitions;
+mod own_thread;
 mod prompts;
 mod watching;
 
@@ -23,6 +24,7 @@ use tokio::{net::TcpListener, signal, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::own_thread::OwnThread;
 use crate::{
     admin::{self, Readiness},
     args::Args,
@@ -124,22 +126,23 @@ async fn lead(
     // Standing by is being ready.
     readiness.reached(pending::LEASE);
     let fence = context.fence.clone();
+    let thread = OwnThread::start("lease")?;
     let mut candidate = Candidate::new(
-        context.client.clone(),
+        thread.client().await?,
         &args.namespace,
         &args.lease_name,
         args.identity(),
         fence.clone(),
     )
     .serving(args.collector_address(), context.sessions.leader());
-    if !candidate.acquire(stop).await {
-        return Ok(());
-    }
+    let told = stop.clone();
+    let acquired = thread.run(async move { candidate.acquire(&told).await.then_some(candidate) });
+    let Some(candidate) = acquired.await? else { return Ok(()) };
     readiness.await_(pending::CACHES);
     context.metrics.set_leader(true);
     let giving_back = CancellationToken::new();
     let lost = CancellationToken::new();
-    let holding = tokio::spawn({
+    let holding = thread.spawn({
         let (giving_back, lost) = (giving_back.clone(), lost.clone());
         async move {
             let result = candidate.hold(&giving_back).await;

@@ -68,3 +68,10 @@ fn a_finished_run_keeps_what_tells_its_end_and_one_under_way_keeps_all() {
     assert!(kept.spec.test.is_some() && kept.status.unwrap().message.is_some());
     assert!(kept.metadata.managed_fields.unwrap()[0].fields_v1.is_none());
 }
+
+#[test]
+fn ten_thousand_finished_runs_fit_into_little_memory() {
+    // What is beside it on the heap are names, labels and the owner: some hundred bytes.
+    let size = size_of::<CachedRun>();
+    assert!(size <= 4 << 10, "{size} bytes");
+}

@@ -7,6 +7,7 @@
 mod before;
 mod durable;
 mod early_end;
+mod marks;
 mod questions;
 mod refusal;
 
@@ -22,6 +23,7 @@ use upsurge_core::{
 use self::questions::Questions;
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
+    marks::Mark,
     refusal::Refusal,
 };
 use super::{folding::Folding, start::Start};
@@ -53,17 +55,6 @@ pub struct Outline {
     readiness: Option<Readiness>,
     started: bool,
     ended: bool,
-}
-
-/// What a checkpoint was taken of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
-    revision: u64,
-    start: Option<i64>,
-    received: Vec<u64>,
-    ended: Vec<bool>,
-    after: bool,
-    checks: bool,
 }
 
 /// What only this operator knows of `after`.
@@ -285,46 +276,6 @@ impl Session {
     /// Notes that something beside the session, which the checkpoint also holds, has changed.
     pub fn touch(&mut self) {
         self.revision += 1;
-    }
-
-    /// A checkpoint is taken now and may become durable, whoever gets to know it: what ends with it is not to be merged with
-    /// what comes after.
-    pub fn begin(&mut self) -> Mark {
-        for (presence, runner) in self.presence.iter_mut().zip(&self.state.runners) {
-            presence.cut = runner.received;
-        }
-        self.mark()
-    }
-
-    /// What a checkpoint taken now holds.
-    pub fn mark(&self) -> Mark {
-        Mark {
-            revision: self.revision,
-            start: self.state.start,
-            received: self.state.runners.iter().map(|runner| runner.received).collect(),
-            ended: self.state.runners.iter().map(|runner| runner.end.is_some()).collect(),
-            after: self.state.after.is_some(),
-            checks: self.state.checks.is_some(),
-        }
-    }
-
-    /// A checkpoint has become durable.
-    pub fn saved(&mut self, mark: &Mark, now: i64) {
-        self.durable = self.durable.max(mark.revision);
-        let marked = mark.received.iter().zip(&mark.ended);
-        for ((presence, runner), (received, ended)) in
-            self.presence.iter_mut().zip(&self.state.runners).zip(marked)
-        {
-            presence.acknowledged = presence.acknowledged.max(*received);
-            presence.end_durable |= *ended && runner.received == *received;
-        }
-        self.after.durable |= mark.after;
-        self.questions.durable |= mark.checks;
-        let settled = self.start.saved(mark.start, now);
-        if settled.chosen() != self.start.chosen() {
-            self.revision += 1;
-        }
-        self.set_start(settled);
     }
 
     /// Makes the checkpoint smaller; false if it can't be made any smaller.

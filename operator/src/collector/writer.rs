@@ -93,6 +93,7 @@ async fn wait(cell: &Cell, next: Instant, budget: &Budget) {
 async fn save(cell: &Cell, store: &mut Store, budget: &Budget) -> Result<Option<Mark>, CheckpointError> {
     let mut retry = RETRY[0];
     let (mut mark, mut bytes) = packed(cell).await?;
+    let mut may_be_written = false;
     loop {
         budget.spend(&cell.key, bytes.len());
         let error = match store.save(bytes.clone()).await {
@@ -111,7 +112,8 @@ async fn save(cell: &Cell, store: &mut Store, budget: &Budget) -> Result<Option<
         warn!(run = %cell.key, %error, ?retry, "checkpoint is not durable; runners keep what it does not hold");
         sleep(retry).await;
         retry = (retry * 2).min(RETRY[1]);
-        if error.is_refusal() {
+        may_be_written |= !error.is_refusal();
+        if !may_be_written {
             (mark, bytes) = packed(cell).await?;
         }
     }
@@ -291,7 +293,8 @@ mod tests {
         let runner = cell.snapshot().runners.remove(0);
         assert_eq!((runner.received, runner.acknowledged), (1, 1));
         assert!(runner.last_seen.is_some(), "a runner that was heard a moment ago has not been silent");
-        assert_eq!((cell.lock().number(), cell.snapshot().opened_at), (1, opened));
+        let number = cell.lock().number();
+        assert_eq!((number, cell.snapshot().opened_at), (1, opened));
     }
 
     #[tokio::test]

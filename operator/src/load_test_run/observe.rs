@@ -200,7 +200,7 @@ fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planne
     let namespace = run.namespace().unwrap_or_default();
     let reach = runs.context.platform.policy().rules(&namespace).reach();
     // What runners were given, or may have been, stays; while nobody was, a new policy makes a new plan.
-    let given = runs.context.sessions.snapshot(&plan::key(run)).is_some();
+    let given = runs.context.sessions.observation(&plan::key(run)).is_some();
     if let Some(plan) = runs.memory.plan(run).filter(|plan| given || plan.content.reach == reach) {
         return Ok(Ok(plan));
     }

@@ -193,9 +193,9 @@ mod tests {
         .unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_test_is_looked_at_at_once_for_a_phase_and_later_for_figures() {
-        let (tests, figures) = (Prompts::after(TOGETHER), Prompts::after(FIGURES));
+        let [tests, figures] = [1, 20].map(|time| Prompts::after(Duration::from_millis(time)));
         let mut news = News { tests: tests.clone(), figures: figures.clone(), running: HashSet::new() };
         let (mut at_once, mut later) = (Box::pin(tests.stream()), Box::pin(figures.stream()));
         let test = Some(("shop".to_owned(), "checkout".to_owned()));

@@ -83,7 +83,7 @@ pub(super) async fn run(
         is_done: Cell::new(false),
     });
     let asking = Asking::of(config, &prepared);
-    let pending = Pending::new(Slicing::of(&prepared.test), start.session);
+    let kept = Pending::new(Slicing::of(&prepared.test), start.session);
     let engine = Engine::start(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -109,7 +109,7 @@ pub(super) async fn run(
         tidying,
         asking,
         probe: RefCell::default(),
-        pending: RefCell::new(pending),
+        pending: RefCell::new(kept),
         pace: Pace::of(config.runner),
         end: RefCell::default(),
         stopped: RefCell::default(),
@@ -250,8 +250,6 @@ impl Report {
         });
         if is_last {
             self.end.replace(done);
-        }
-        if is_last {
             self.pace.hurry();
         }
         if self.pace.note(to) {
@@ -361,14 +359,18 @@ impl Report {
 
     async fn send(&self) -> Result<(), LinkError> {
         let lag = self.engine.as_ref().and_then(Engine::start_lag).unwrap_or_default();
+        let (session, deltas) = {
+            let mut pending = self.pending.borrow_mut();
+            (pending.session(), pending.batch())
+        };
         let batch = DeltaBatch {
             version: PROTOCOL_VERSION,
             runner: self.runner,
             pod: self.pod.clone(),
             start: self.start,
             started_at: self.start.saturating_add(i64::try_from(lag.as_nanos()).unwrap_or(i64::MAX)),
-            session: self.pending.borrow().session(),
-            deltas: self.pending.borrow_mut().batch(),
+            session,
+            deltas,
         };
         let reply = self.link.deltas(&batch, self.form).await?;
         let settled = self.pending.borrow_mut().settle(&reply);

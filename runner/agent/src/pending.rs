@@ -62,10 +62,10 @@ impl Pending {
     /// What is to be sent next; empty when the collector has everything. What was sent and not answered is sent again by
     /// itself: else each try would leave one more delta that may not be merged.
     pub(super) fn batch(&mut self) -> Vec<Delta> {
-        let missing = || self.deltas.iter().filter(|delta| delta.number > self.received);
-        let is_unanswered = |delta: &&Delta| delta.number <= self.attempted;
-        let all = !missing().any(|delta| is_unanswered(&delta));
-        let next = missing().filter(|delta| all || is_unanswered(delta));
+        let (received, attempted) = (self.received, self.attempted);
+        let missing = || self.deltas.iter().filter(move |delta| delta.number > received);
+        let is_answered = !missing().any(|delta| delta.number <= attempted);
+        let next = missing().filter(|delta| is_answered || delta.number <= attempted);
         let batch: Vec<Delta> = next.take(LARGEST_BATCH).cloned().collect();
         self.attempted = batch.last().map_or(self.attempted, |last| self.attempted.max(last.number));
         batch

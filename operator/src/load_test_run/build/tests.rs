@@ -11,6 +11,7 @@ fn defaults() -> RunnerDefaults {
         image: "upsurge/runner:1".into(),
         image_pull_policy: "IfNotPresent".into(),
         collector_url: "http://collector:8080".into(),
+        keep: Default::default(),
     }
 }
 
