@@ -6,6 +6,7 @@
 
 mod batch;
 mod sinks;
+mod slices;
 mod vocabulary;
 
 use std::time::Duration;
@@ -14,14 +15,19 @@ use serde::Deserialize;
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
 pub use self::{
-    batch::{Batch, MOST_DELTAS},
+    batch::{Batch, MOST_DELTAS, Raw},
     vocabulary::{condition_check, fail_check},
 };
-use self::{sinks::Bounds, vocabulary::Vocabulary};
+use self::{
+    sinks::Bounds,
+    slices::{Span, WireSlices},
+    vocabulary::Vocabulary,
+};
 use crate::{
     losses::Losses,
     metrics::{Metrics, SeriesKey, TrendError, WireMetrics},
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, GeneratorDelta, Readiness, RunnerEnd},
+    thresholds::Windowed,
     validate::Valid,
 };
 
@@ -86,7 +92,15 @@ pub enum Objection {
         #[source]
         source: TrendError,
     },
-    /// An interval ends before it begins.
+    /// A delta that was merged of several says that it begins after its own number, or before the first of all.
+    #[error("delta {number} can't have {first} as its first")]
+    Numbers {
+        /// Number of the first one in it.
+        first: u64,
+        /// Number of the last one.
+        number: u64,
+    },
+    /// An interval ends before it begins, or is not within its delta.
     #[error("delta {number} is of the time from {from_ms} to {to_ms} ms")]
     Interval {
         /// Number of the delta.
@@ -134,10 +148,14 @@ pub struct Taken {
 #[serde(rename_all = "camelCase")]
 struct Sent {
     number: u64,
+    #[serde(default)]
+    first: Option<u64>,
     from_ms: u64,
     to_ms: u64,
     metrics: WireMetrics,
     generator: GeneratorDelta,
+    #[serde(default)]
+    slices: WireSlices,
     #[serde(default)]
     done: Option<RunnerEnd>,
     #[serde(default)]
@@ -152,6 +170,7 @@ struct Sent {
 #[derive(Clone, Debug)]
 pub struct Intake {
     vocabulary: Vocabulary,
+    windowed: Windowed,
     latest: Duration,
 }
 
@@ -161,16 +180,24 @@ impl Intake {
         let deadlines = &test.deadlines;
         let load = valid.timeline.duration() + valid.timeline.graceful_stop;
         let longest = deadlines.run.map_or(load, |limit| limit.0.max(load));
-        Self { vocabulary: Vocabulary::of(test, valid), latest: longest + LATEST_MARGIN }
+        Self {
+            vocabulary: Vocabulary::of(test, valid),
+            windowed: Windowed::new(test, &valid.timeline),
+            latest: longest + LATEST_MARGIN,
+        }
     }
 
     /// Takes a delta, or says why not.
     ///
     /// # Errors
     /// When no runner of ours sends that.
-    pub fn take(&self, delta: &str) -> Result<Taken, Objection> {
-        let sent = serde_json::from_str(delta).map_err(|error| Objection::Form(error.to_string()))?;
-        let Sent { number, from_ms, to_ms, metrics, generator, done, after, losses, checks } = sent;
+    pub fn take(&self, delta: Raw<'_>) -> Result<Taken, Objection> {
+        let sent = delta.read()?;
+        let Sent { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, checks } =
+            sent;
+        if first.is_some_and(|first| first == 0 || first > number) {
+            return Err(Objection::Numbers { first: first.unwrap_or_default(), number });
+        }
         if from_ms > to_ms {
             return Err(Objection::Interval { number, from_ms, to_ms });
         }
@@ -202,8 +229,12 @@ impl Intake {
                 return Err(Objection::Heavy { number });
             }
         }
+        let span = Span { number, from_ms, to_ms, bytes: taken.bytes() };
+        let slices = slices::check(slices, &span, &self.windowed, &bounds)?;
         // Losses and answers keep themselves small: by the width of their bins, and in the session.
-        let delta = Delta { number, from_ms, to_ms, metrics: taken, generator, done, after, losses, checks };
+        let metrics = taken;
+        let delta =
+            Delta { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, checks };
         Ok(Taken { delta, foreign })
     }
 

@@ -23,6 +23,7 @@ pub mod report;
 pub mod results;
 pub mod scenario;
 pub mod schedule;
+pub mod slices;
 pub mod target_lease;
 pub mod template;
 pub mod thresholds;

@@ -1,13 +1,14 @@
-//! What runners and the collector say to each other: JSON over HTTP and TLS, dialled by the runner, which checks the
-//! collector by [`AUTHORITIES_ENV`] before it shows its token.
+//! What runners and the collector say to each other: JSON over HTTP and TLS, deltas in a binary form too ([`Form`]). The
+//! runner dials, and checks the collector by [`AUTHORITIES_ENV`] before it shows its token.
 //!
 //! 1. `POST {collector}/v1/runs/{namespace}/{run}/hello` ([`Hello`] → [`HelloReply`]), every
 //!    [`HELLO_INTERVAL`] until the reply is `Start` (or `Stop`). Both sides stamp their clocks, so that the
 //!    runner knows its offset to the operator's clock and can start at the operator's instant T0. A runner that
 //!    has no plan yet asks for it, and finds it in the reply.
-//! 2. `POST …/deltas` ([`DeltaBatch`] → [`DeltaReply`]), once per second from the start. Deltas are
-//!    numbered from 1 per runner, sent in order, and kept by the runner until they are acknowledged, which
-//!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored.
+//! 2. `POST …/deltas` ([`DeltaBatch`] → [`DeltaReply`]), once per second from the start, or less often where the reply says
+//!    so. Deltas are numbered from 1 per runner, sent in order, and kept by the runner until they are acknowledged, which
+//!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored. Those that no checkpoint
+//!    can end between are kept merged as one ([`DeltaReply::cut`]).
 //! 3. The delta that ends the load has `done`; the runner exits 0 once it is acknowledged. Runner 0 of a test with
 //!    `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended; the outcome is in
 //!    `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks`.
@@ -19,6 +20,7 @@
 //! seen last.
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
 
+pub(crate) mod form;
 mod version;
 
 use std::time::Duration;
@@ -26,10 +28,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::LoadTestSpec;
 
+pub use self::form::{Form, FormError};
 pub(crate) use self::version::first_version;
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
 
-use crate::{http::ReachRules, losses::Losses, metrics::Metrics};
+use crate::{http::ReachRules, losses::Losses, metrics::Metrics, slices::Slice};
 
 /// Time between two hellos of a runner that waits.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
@@ -139,6 +142,12 @@ pub struct HelloReply {
     pub sent_at: i64,
     /// What to do.
     pub command: HelloCommand,
+    /// The session that answers; absent where sessions have no numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u64>,
+    /// Whether deltas are taken in the binary form.
+    #[serde(default)]
+    pub binary: bool,
     /// The plan, if the runner asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Box<RunPlan>>,
@@ -183,6 +192,10 @@ pub struct DeltaBatch {
     pub start: i64,
     /// When the runner really started, by the operator's clock.
     pub started_at: i64,
+    /// The session that the deltas are meant for: the one that was heard last. Another one takes none of them, and answers
+    /// what it has. Absent from runners that merge nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u64>,
     /// The deltas.
     pub deltas: Vec<Delta>,
 }
@@ -191,8 +204,11 @@ pub struct DeltaBatch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delta {
-    /// Number, from 1.
+    /// Number, from 1; of a delta that was merged of several, that of the last one.
     pub number: u64,
+    /// Number of the first one, of a delta that was merged of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<u64>,
     /// Begin of the interval, milliseconds from T0.
     pub from_ms: u64,
     /// End of the interval, milliseconds from T0.
@@ -204,6 +220,9 @@ pub struct Delta {
     /// Requests that were lost in it, and when they were under way. Runners before there was this tell of none.
     #[serde(default, skip_serializing_if = "Losses::is_empty")]
     pub losses: Losses,
+    /// What must be known by the second, of a delta that was merged of several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<Slice>,
     /// Set on the last delta of the load: how the runner ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub done: Option<RunnerEnd>,
@@ -213,6 +232,13 @@ pub struct Delta {
     /// What the Prometheus server of the test said, from the runner that was told to ask it: in a delta of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<CheckAnswer>>,
+}
+
+impl Delta {
+    /// Number of the first delta in it.
+    pub fn first_number(&self) -> u64 {
+        self.first.unwrap_or(self.number)
+    }
 }
 
 /// What a Prometheus server said to one check, in the order of `spec.prometheus.checks`.
@@ -309,6 +335,18 @@ pub struct DeltaReply {
     pub received: u64,
     /// Whether to go on.
     pub command: DeltaCommand,
+    /// The session that answers: each one has a higher number than those before it. Absent where sessions have none; then
+    /// nothing may be merged that was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u64>,
+    /// Number of the last delta in the newest checkpoint that was begun. No checkpoint of this session or of one before it
+    /// can end between two deltas after this one that were received, nor between two that are not acknowledged up to
+    /// this one: what lies between may be merged, and is sent to a later session as one.
+    #[serde(default)]
+    pub cut: u64,
+    /// Milliseconds from one message to the next, in multiples of [`DELTA_INTERVAL`]; absent where nothing is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_ms: Option<u64>,
 }
 
 /// Whether a runner that has started its load is to go on, and with what.

@@ -17,8 +17,8 @@ use proptest::{prelude::*, sample::Index, test_runner::TestRunner};
 use serde_json::{Value, json};
 use upsurge_core::{
     intake::{Batch, Intake, MOST_DELTA_BYTES},
-    metrics::{Encoded, Metrics, SeriesKey, Sink, Tags, Trend, names},
-    protocol::{Delta, DeltaBatch, Hello, PROTOCOL_VERSION, Readiness, RunnerEnd},
+    metrics::{Encoded, EncodedHistogram, Metrics, SeriesKey, Sink, Tags, Trend, names},
+    protocol::{Delta, DeltaBatch, Form, Hello, PROTOCOL_VERSION, Readiness, RunnerEnd},
     validate::validate,
 };
 use upsurge_crds::LoadTestSpec;
@@ -112,6 +112,7 @@ fn message() -> DeltaBatch {
         pod: "pay-0".into(),
         start: 5,
         started_at: 6,
+        session: Some(3),
         deltas: vec![delta],
     }
 }
@@ -125,8 +126,12 @@ fn measured<T>(act: impl FnOnce() -> T) -> (T, usize) {
 }
 
 fn received(intake: &Intake, bytes: &[u8]) -> usize {
-    let Ok(batch) = Batch::read(bytes) else { return 0 };
-    batch.deltas.iter().filter(|delta| intake.take(delta.get()).is_ok()).count()
+    received_as(Form::Json, intake, bytes)
+}
+
+fn received_as(form: Form, intake: &Intake, bytes: &[u8]) -> usize {
+    let Ok(batch) = Batch::read(form, bytes) else { return 0 };
+    batch.deltas.iter().filter(|delta| intake.take(**delta).is_ok()).count()
 }
 
 fn unpacked(histogram: &str) -> Vec<u8> {
@@ -164,7 +169,10 @@ fn nothing_that_is_sent_breaks_the_collector_or_fills_its_memory() {
     let histogram = {
         let series = message["deltas"][0]["metrics"].as_array().unwrap();
         let trend = series.iter().find_map(|series| series[1].get("trend")).unwrap();
-        serde_json::from_value::<Encoded>(trend.clone()).unwrap().histogram
+        match serde_json::from_value::<Encoded>(trend.clone()).unwrap().histogram {
+            EncodedHistogram::Text(text) => text,
+            EncodedHistogram::Binary(_) => panic!("no text"),
+        }
     };
     let plain = unpacked(&histogram);
     assert_eq!(
@@ -192,6 +200,26 @@ fn nothing_that_is_sent_breaks_the_collector_or_fills_its_memory() {
             Ok(())
         })
         .unwrap();
+
+    let binary = self::message().write(Form::Binary).unwrap();
+    assert_eq!(received_as(Form::Binary, &intake, &binary), 1, "the message that is mutated is a good one");
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(1_500));
+    runner
+        .run(&mutations(), |mutations| {
+            let bytes = spoilt(binary.clone(), &mutations);
+            let (_, peak) = measured(|| received_as(Form::Binary, &intake, &bytes));
+            prop_assert!(peak < BESIDE, "{} bytes took {peak}", bytes.len());
+            Ok(())
+        })
+        .unwrap();
+    // Lengths of 4 GiB in a handful of bytes: of a list, a map, a text and a string of bytes.
+    for claim in [0xdd, 0xdf, 0xdb, 0xc6] {
+        let mut bytes = vec![0x81, 0xa6];
+        bytes.extend(b"deltas");
+        bytes.extend([claim, 0xff, 0xff, 0xff, 0xff, 0x00]);
+        let (taken, peak) = measured(|| received_as(Form::Binary, &intake, &bytes));
+        assert!(taken == 0 && peak < BESIDE, "{peak} bytes");
+    }
 
     let hello = Hello {
         version: PROTOCOL_VERSION,

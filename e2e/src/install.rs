@@ -42,7 +42,9 @@ pub async fn upgrade(further: &[&str]) -> Result<()> {
     if !further.is_empty() {
         build.push_str("-altered");
     }
-    release(&chart()?, "dev", &build, further).await
+    // Tests wait until the runners of a run are gone.
+    let keep = ["--set", "runner.keep.passed=20s"];
+    release(&chart()?, "dev", &build, &[&keep, further].concat()).await
 }
 
 /// Installs an earlier release instead, of which `tools/build previous` has made chart and images. Undone by the next

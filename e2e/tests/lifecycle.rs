@@ -155,6 +155,25 @@ async fn deleting_a_test_stops_its_load_within_seconds_and_leaves_nothing() -> R
     .await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_over_leaves_its_result_and_after_a_while_no_runners() -> Result<()> {
+    with_temp_namespace(async |context| {
+        Target::deploy(&context, json!({})).await?;
+        let run = context.run("over", constant(10, 2), seconds(60)).await?;
+        ensure!(status(&run).verdict == Some(Verdict::Passed), "{:?}", status(&run).message);
+        let name = run.metadata.name.clone().unwrap_or_default();
+        ensure!(!context.jobs(&name).await?.is_empty(), "the Job is gone before anybody could read the logs");
+        nothing_left::<Checkpoint>(&context).await?;
+        nothing_left::<Job>(&context).await?;
+        nothing_left::<Pod>(&context).await?;
+        nothing_left::<ServiceAccount>(&context).await?;
+        let kept = context.api::<LoadTestRun>().get(&name).await?;
+        ensure!(status(&kept) == status(&run), "the result changed");
+        Ok(())
+    })
+    .await
+}
+
 /// Waits until no object of a kind that belongs to a run is there.
 async fn nothing_left<K>(context: &Context) -> Result<()>
 where

@@ -9,6 +9,8 @@ use std::{
 use clap::{Parser, ValueEnum};
 use upsurge_crds::v1alpha1::TimeSpan;
 
+use crate::settings::Keep;
+
 /// Shortest life of an authority, for tests of its rotation.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(30);
 
@@ -88,6 +90,14 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_POLICY_FILE")]
     pub policy_file: Option<PathBuf>,
 
+    /// How long the Job, pods and service account of a run that passed are kept after its end, such as 1m: for their logs.
+    #[arg(long, env = "UPSURGE_KEEP_PASSED_RUNNERS", default_value = "1m")]
+    keep_passed_runners: TimeSpan,
+
+    /// The same of a run that did not pass.
+    #[arg(long, env = "UPSURGE_KEEP_OTHER_RUNNERS", default_value = "10m")]
+    keep_other_runners: TimeSpan,
+
     /// Form of the log on standard error.
     #[arg(long, env = "UPSURGE_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,
@@ -120,6 +130,11 @@ impl Args {
     pub fn collector_address(&self) -> Option<SocketAddr> {
         let of_pod = || Some(SocketAddr::new(self.pod_ip?, self.collector_listen.port()));
         self.collector_address.or_else(of_pod)
+    }
+
+    /// How long runners are kept after the end of their run.
+    pub fn keep(&self) -> Keep {
+        Keep { passed: self.keep_passed_runners.0, not_passed: self.keep_other_runners.0 }
     }
 
     /// Name by which this operator holds the lease.

@@ -5,14 +5,23 @@ use std::sync::Arc;
 use kube::Client;
 
 use crate::{
-    backoff::Backoff, collector::Sessions, events::Events, fence::Fence, metrics::Metrics, policy::Platform,
-    settings::RunnerDefaults, tls::Served,
+    backoff::Backoff,
+    cache::Cache,
+    collector::Sessions,
+    events::Events,
+    fence::Fence,
+    metrics::Metrics,
+    policy::Platform,
+    settings::{Keep, RunnerDefaults},
+    tls::Served,
 };
 
 /// What both controllers work with; shared by all reconciliations.
 pub struct Context {
     /// The API server.
     pub client: Client,
+    /// What the watches show.
+    pub cache: Cache,
     /// Whether this operator may write.
     pub fence: Fence,
     /// The collector's sessions.
@@ -31,6 +40,8 @@ pub struct Context {
     pub runner_image_pull_policy: String,
     /// Where runners report to.
     pub collector_url: String,
+    /// How long runners are kept once their run is over.
+    pub keep: Keep,
     /// What the platform team allows.
     pub platform: Platform,
 }

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod args;
 pub mod audit;
 pub mod backoff;
+pub mod cache;
 pub mod collector;
 pub mod context;
 pub mod errors;

@@ -19,7 +19,7 @@ use std::{
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt, core::DeserializeGuard, runtime::controller::Action};
 use tracing::{Instrument, info, info_span, warn};
-use upsurge_crds::LoadTest;
+use upsurge_crds::{LoadTest, LoadTestRun};
 
 pub use self::failure::Error;
 use crate::{
@@ -105,8 +105,12 @@ async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
     }
     let admitted = || status::admit(&context.fence, test.status.as_ref());
     admitted()?;
-    let observed = observe::observe(&context.client, test).await?;
-    let decision = decide::decide(test, &observed.runs);
+    let mut observed = observe::observe(&context.client, &context.cache, test).await?;
+    let mut decision = decide::decide(test, &observed.runs);
+    if !observed.is_fresh && !rests_on_little(test, &decision, &observed.runs) {
+        observed = observe::read(&context.client, test).await?;
+        decision = decide::decide(test, &observed.runs);
+    }
     let mut runs = observed.runs;
     if let decide::Decision::Start(start) = &decision {
         admitted()?;
@@ -127,11 +131,30 @@ async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
     let written = update_status::update(context, test, &status).await?;
     // Only now: what a deleted run showed is in the test's status.
     let outdated = decide::outdated(&test.spec.history_limit, &runs);
-    if !outdated.is_empty() {
+    if !outdated.is_empty() && observed.is_fresh {
         admitted()?;
         apply::delete(&context.client, test, &outdated).await?;
     }
     Ok(written || !outdated.is_empty())
+}
+
+/// Whether what the cache keeps of runs is enough for a decision: nothing is made or deleted, and no finished run's copy of
+/// the spec, which it does not keep, could change it.
+fn rests_on_little(test: &LoadTest, decision: &decide::Decision, runs: &[LoadTestRun]) -> bool {
+    use decide::Decision::{Nothing, Refuse, Start, Suspended, Wait};
+    let last = test.status.as_ref().and_then(|status| status.last_run.as_deref());
+    let knows_last = || runs.iter().any(|run| Some(run.name_any().as_str()) == last);
+    let is_certain = match decision {
+        Start(_) => false,
+        Nothing | Suspended { due: false } => true,
+        Suspended { due: true } | Refuse { .. } | Wait { .. } => !knows_last(),
+    };
+    is_certain && decide::outdated(&test.spec.history_limit, runs).is_empty()
+}
+
+/// Forgets what is remembered of a test that is gone.
+pub fn forget(context: &Context, namespace: &str, name: &str) {
+    context.backoff.succeeded(&key_of(namespace, name));
 }
 
 /// How long to wait after a failure. An object that can't be read waits for its next change.
@@ -152,7 +175,11 @@ pub fn error_policy(test: Arc<DeserializeGuard<LoadTest>>, error: &Error, contex
 }
 
 fn key(test: &DeserializeGuard<LoadTest>) -> String {
-    format!("{}/{}/{}", metrics::LOAD_TEST, test.namespace().unwrap_or_default(), test.name_any())
+    key_of(&test.namespace().unwrap_or_default(), &test.name_any())
+}
+
+fn key_of(namespace: &str, name: &str) -> String {
+    format!("{}/{namespace}/{name}", metrics::LOAD_TEST)
 }
 
 #[cfg(test)]

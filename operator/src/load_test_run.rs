@@ -38,7 +38,8 @@ use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
 pub use self::runs::Runs;
 use self::{
     carry_out::{Carried, carry_out},
-    decide::{Decision, Look},
+    decide::{Decision, Left, Look, Situation},
+    observe::Source,
 };
 use crate::{collector::RunKey, errors::chain, metrics, status::WriteError, target_leases};
 
@@ -145,7 +146,9 @@ async fn steps(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     }
 }
 
-/// Looks, decides and acts until there is something to wait for.
+/// Looks, decides and acts until there is something to wait for. Looked at first is what the cache has; if something is to
+/// be done, it is decided anew on what there is now: a phase must not be entered twice, nor a Job missed that
+/// was made a moment ago.
 async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     if cached.metadata.deletion_timestamp.is_some() {
         return last(runs, cached, decide::gone(cached)).await;
@@ -156,24 +159,36 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     if is_finished(cached) {
         return clear_up(cached, runs).await;
     }
+    let situation = observe::situation(runs, cached.clone(), Source::Cache, None).await?;
+    let decision = decide::decide(&situation);
+    if decision.only_shows(&situation.run) {
+        match act(runs, situation, &decision).await {
+            Ok(_) => {
+                if let Some(done) = done(decision.look) {
+                    return Ok(done);
+                }
+            }
+            // The cache lags behind.
+            Err(carry_out::Error::UpdateStatus(WriteError::Conflict)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     let mut refusal = None;
     for _ in 0..LOOKS {
-        // The cache may lag behind our own last write, and a phase must not be entered twice.
         let Some(run) = observe::run(&runs.context.client, cached).await? else {
             return last(runs, cached, decide::gone(cached)).await;
         };
         if is_finished(&run) {
             return clear_up(&run, runs).await;
         }
-        let situation = observe::situation(runs, run, refusal.take()).await?;
+        let situation = observe::situation(runs, run, Source::Server, refusal.take()).await?;
         let decision = decide::decide(&situation);
-        let plan = situation.plan.as_ref().and_then(|plan| plan.as_ref().ok());
-        match carry_out(runs, &situation.run, plan, &decision).await {
-            Ok(Carried::Out) => match decision.look {
-                Look::Now => {}
-                Look::After(wait) => return Ok(Done::Again(wait)),
-                Look::AtChange => return Ok(Done::Settled),
-            },
+        match act(runs, situation, &decision).await {
+            Ok(Carried::Out) => {
+                if let Some(done) = done(decision.look) {
+                    return Ok(done);
+                }
+            }
             Ok(Carried::Refused(cause)) => refusal = Some(cause),
             // Somebody was faster: decide anew on what is there now.
             Err(
@@ -186,21 +201,42 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     Ok(Done::Again(NEXT_LOOK))
 }
 
+/// Carries out what was decided. What it was decided on is let go before, the figures above all: while they are held
+/// here, what runners report makes a copy of them.
+async fn act(runs: &Runs, situation: Situation, decision: &Decision) -> Result<Carried, carry_out::Error> {
+    let Situation { run, plan, .. } = situation;
+    carry_out(runs, &run, plan.as_ref().and_then(|plan| plan.as_ref().ok()), decision).await
+}
+
+/// What is left to do until the next look; `None` if that is to come at once.
+fn done(look: Look) -> Option<Done> {
+    match look {
+        Look::Now => None,
+        Look::After(wait) => Some(Done::Again(wait)),
+        Look::AtChange => Some(Done::Settled),
+    }
+}
+
 async fn clear_up(run: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
-    let remembered = runs.memory.plan(run).is_some();
-    last(runs, run, decide::clear_up(run, remembered, Timestamp::now())).await
+    let left = Left {
+        remembered: runs.memory.plan(run).is_some(),
+        has_job: observe::has_job(&runs.context, run),
+        keep: runs.context.keep,
+    };
+    last(runs, run, decide::clear_up(run, &left, Timestamp::now())).await
 }
 
 /// Carries out what is left to do for a run that is over.
 async fn last(runs: &Runs, run: &LoadTestRun, decision: Decision) -> Result<Done, Error> {
     carry_out(runs, run, None, &decision).await?;
-    Ok(Done::Settled)
+    Ok(done(decision.look).unwrap_or(Done::Again(NEXT_LOOK)))
 }
 
 /// Ends what was kept for a run that is gone: its runners are told to stop, and its target is free.
 pub async fn forget(runs: &Runs, key: &RunKey) {
     let plan = runs.memory.forget(key);
     runs.context.platform.leave(&key.namespace, &key.name);
+    runs.context.backoff.succeeded(&format!("{}/{key}", metrics::LOAD_TEST_RUN));
     runs.context.sessions.close(key).await;
     let Some(plan) = plan else { return };
     if let Err(error) = runs.leases.leave(&plan.claims, &plan.content.uid, None).await {

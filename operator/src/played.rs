@@ -65,6 +65,7 @@ pub fn leading(epoch: i64) -> Fence {
 pub fn context(client: Client, fence: Fence) -> Context {
     Context {
         fence,
+        cache: Default::default(),
         sessions: Sessions::new(client.clone()),
         events: Events::new(client.clone(), "test".into()),
         metrics: Metrics::default(),
@@ -74,6 +75,7 @@ pub fn context(client: Client, fence: Fence) -> Context {
         runner_image: "upsurge/runner:1".into(),
         runner_image_pull_policy: "IfNotPresent".into(),
         collector_url: "http://collector:8080".into(),
+        keep: Default::default(),
         client,
     }
 }

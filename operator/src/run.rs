@@ -6,6 +6,9 @@
 mod certificate;
 mod controllers;
 mod definitions;
+mod own_thread;
+mod prompts;
+mod watching;
 
 use std::{
     future::Future,
@@ -22,10 +25,12 @@ use tokio::{net::TcpListener, signal, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::own_thread::OwnThread;
 use crate::{
     admin::{self, Readiness},
     args::Args,
     backoff::Backoff,
+    cache::Cache,
     collector::{self, Sessions},
     context::Context,
     events::Events,
@@ -83,6 +88,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let context = Arc::new(Context {
         client: client.clone(),
+        cache: Cache::default(),
         fence,
         sessions,
         events: Events::new(client.clone(), args.identity()),
@@ -92,6 +98,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         runner_image: args.runner_image.clone(),
         runner_image_pull_policy: args.runner_image_pull_policy.clone(),
         collector_url: args.collector_url.clone(),
+        keep: args.keep(),
         platform,
     });
     let result = lead(&args, &context, &readiness, &stop).await;
@@ -121,22 +128,23 @@ async fn lead(
     // Standing by is being ready.
     readiness.reached(pending::LEASE);
     let fence = context.fence.clone();
+    let thread = OwnThread::start("lease")?;
     let mut candidate = Candidate::new(
-        context.client.clone(),
+        thread.client().await?,
         &args.namespace,
         &args.lease_name,
         args.identity(),
         fence.clone(),
     )
     .serving(args.collector_address(), context.sessions.leader());
-    if !candidate.acquire(stop).await {
-        return Ok(());
-    }
+    let told = stop.clone();
+    let acquired = thread.run(async move { candidate.acquire(&told).await.then_some(candidate) });
+    let Some(candidate) = acquired.await? else { return Ok(()) };
     readiness.await_(pending::CACHES);
     context.metrics.set_leader(true);
     let giving_back = CancellationToken::new();
     let lost = CancellationToken::new();
-    let holding = tokio::spawn({
+    let holding = thread.spawn({
         let (giving_back, lost) = (giving_back.clone(), lost.clone());
         async move {
             let result = candidate.hold(&giving_back).await;

@@ -1,6 +1,6 @@
 //! What the operator was told at its start and the steps of a run need. Plain data; who reads arguments is `args`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// How runner pods are made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,4 +13,19 @@ pub struct RunnerDefaults {
     pub collector_url: String,
     /// By which authorities they check it, as PEM.
     pub authorities: Arc<str>,
+}
+
+/// How long the Job, the pods and the service account of a run that is over are kept, so that logs can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Of a run that passed.
+    pub passed: Duration,
+    /// Of any other.
+    pub not_passed: Duration,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        Self { passed: Duration::from_secs(60), not_passed: Duration::from_secs(600) }
+    }
 }

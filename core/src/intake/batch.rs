@@ -5,22 +5,23 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error, SeqAccess, Visitor},
 };
 use serde_json::value::RawValue;
 
 use super::Objection;
-use crate::protocol::first_version;
+use crate::protocol::{
+    Form, first_version,
+    form::{Packed, unpack, unpack_batch},
+};
 
 /// Most deltas in a message; runners send fewer.
 pub const MOST_DELTAS: usize = 64;
 
-/// A `DeltaBatch` whose deltas are still text.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A `DeltaBatch` whose deltas are not read.
+#[derive(Debug)]
 pub struct Batch<'a> {
     /// Version of the protocol that the runner speaks.
-    #[serde(default = "first_version")]
     pub version: u32,
     /// Index of the runner.
     pub runner: u32,
@@ -30,9 +31,60 @@ pub struct Batch<'a> {
     pub start: i64,
     /// When the runner really started, by the operator's clock.
     pub started_at: i64,
+    /// The session that they are meant for.
+    pub session: Option<u64>,
     /// The deltas.
+    pub deltas: Vec<Raw<'a>>,
+}
+
+/// A delta as it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// As JSON.
+    Text(&'a str),
+    /// As MessagePack.
+    Binary(&'a [u8]),
+}
+
+#[derive(Deserialize)]
+struct Number {
+    number: u64,
+}
+
+impl Raw<'_> {
+    /// The number of the delta, without reading the rest.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn number(&self) -> Result<u64, Objection> {
+        self.read().map(|Number { number }| number)
+    }
+
+    /// Reads it.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Objection> {
+        match self {
+            Self::Text(text) => {
+                serde_json::from_str(text).map_err(|error| Objection::Form(error.to_string()))
+            }
+            Self::Binary(bytes) => unpack(bytes).map_err(|error| Objection::Form(error.to_string())),
+        }
+    }
+}
+
+/// A message in JSON.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Text<'a> {
+    #[serde(default = "first_version")]
+    version: u32,
+    runner: u32,
+    pod: String,
+    start: i64,
+    started_at: i64,
+    #[serde(default)]
+    session: Option<u64>,
     #[serde(borrow, deserialize_with = "few")]
-    pub deltas: Vec<&'a RawValue>,
+    deltas: Vec<&'a RawValue>,
 }
 
 impl<'a> Batch<'a> {
@@ -40,8 +92,18 @@ impl<'a> Batch<'a> {
     ///
     /// # Errors
     /// When it is none.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Objection> {
-        serde_json::from_slice(bytes).map_err(|error| Objection::Form(error.to_string()))
+    pub fn read(form: Form, bytes: &'a [u8]) -> Result<Self, Objection> {
+        if form == Form::Binary {
+            let packed = unpack_batch(bytes, MOST_DELTAS);
+            let packed = packed.map_err(|error| Objection::Form(error.to_string()))?;
+            let Packed { version, runner, pod, start, started_at, session, deltas } = packed;
+            let deltas = deltas.into_iter().map(|delta| Raw::Binary(delta.0)).collect();
+            return Ok(Self { version, runner, pod, start, started_at, session, deltas });
+        }
+        let text = serde_json::from_slice(bytes).map_err(|error| Objection::Form(error.to_string()))?;
+        let Text { version, runner, pod, start, started_at, session, deltas } = text;
+        let deltas = deltas.into_iter().map(|delta| Raw::Text(delta.get())).collect();
+        Ok(Self { version, runner, pod, start, started_at, session, deltas })
     }
 }
 

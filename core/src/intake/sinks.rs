@@ -7,7 +7,7 @@ use super::{Objection, short};
 use crate::metrics::{Sink, Trend, WireSink, names::Kind};
 
 /// Most events of one kind in one delta: a runner that had no operator for an hour sends fewer.
-const MOST_EVENTS: u64 = 10_000_000_000;
+pub const MOST_EVENTS: u64 = 10_000_000_000;
 /// Most that a counter may grow by in one delta, which may be bytes.
 const MOST_COUNTED: f64 = 1e15;
 /// Furthest from zero that a value of the test's own may be.

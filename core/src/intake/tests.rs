@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     metrics::{OVERFLOW, Selector, Sink, Tags, Trend, names},
+    protocol::Form,
+    slices::MOST_SLICES,
     validate::validate,
 };
 
@@ -27,6 +29,7 @@ fn test() -> LoadTestSpec {
             {"record": {"metric": "carts", "tags": {"kind": "write"}}},
         ]}],
         "load": {"constant": {"level": 1, "duration": "1m"}},
+        "thresholds": [{"metric": "http_reqs", "condition": "count < 9", "window": "10s"}],
     }))
     .unwrap()
 }
@@ -42,13 +45,31 @@ fn delta(series: &Value) -> Value {
 }
 
 fn take(delta: &Value) -> Result<Taken, Objection> {
-    intake().take(&delta.to_string())
+    intake().take(Raw::Text(&delta.to_string()))
 }
 
 fn trend() -> Value {
     let mut trend = Trend::default();
     trend.record(Duration::from_millis(5));
     json!({"trend": trend})
+}
+
+/// A slice with these windows.
+fn slice(from_ms: u64, to_ms: u64, windows: Value) -> Value {
+    let durations = &trend()["trend"];
+    json!({"fromMs": from_ms, "toMs": to_ms, "requests": 1.0, "failed": 0, "durations": durations, "windows": windows})
+}
+
+#[test]
+fn slices_of_a_merged_delta_are_taken() {
+    let mut delta = delta(&json!([]));
+    delta["number"] = json!(7);
+    delta["first"] = json!(6);
+    delta["slices"] = json!([slice(0, 400, json!({"0": {"counter": 4.0}})), slice(400, 1_000, json!({}))]);
+    let taken = take(&delta).unwrap().delta;
+    assert_eq!((taken.first, taken.number), (Some(6), 7));
+    assert_eq!(serde_json::to_value(&taken.slices).unwrap()[0], delta["slices"][0]);
+    assert_eq!(taken.slices[1].to_ms, 1_000);
 }
 
 #[test]
@@ -163,6 +184,29 @@ fn refused() -> Vec<(&'static str, Value)> {
         ),
         ("a broken histogram", one(json!({"metric": "size"}), broken)),
         ("time that runs backwards", changed("fromMs", json!(2_000))),
+        ("numbers that run backwards", changed("first", json!(2))),
+        ("slices beyond the delta", changed("slices", json!([slice(0, 2_000, json!({}))]))),
+        (
+            "windows that no threshold has",
+            changed("slices", json!([slice(0, 1_000, json!({"7": {"counter": 1.0}}))])),
+        ),
+        ("windows of another kind", changed("slices", json!([slice(0, 1_000, json!({"0": trend()}))]))),
+        (
+            "a count beyond all in a window",
+            changed("slices", json!([slice(0, 1_000, json!({"0": {"counter": 1e300}}))])),
+        ),
+        ("too many slices", changed("slices", json!(vec![slice(0, 1_000, json!({})); MOST_SLICES + 1]))),
+        (
+            "too many windows",
+            changed(
+                "slices",
+                json!([slice(
+                    0,
+                    1_000,
+                    (0..200).map(|index| (index.to_string(), json!({"counter": 1.0}))).collect()
+                )]),
+            ),
+        ),
         ("time long after the test", changed("toMs", json!(u64::MAX))),
         (
             "a generator of negative time",
@@ -205,6 +249,7 @@ fn what_no_runner_sends_is_refused_and_each_reason_is_met() {
         "Kind",
         "Late",
         "Metric",
+        "Numbers",
         "Range",
         "Rate",
         "Text",
@@ -228,10 +273,10 @@ fn a_message_holds_few_deltas_and_they_are_not_read_with_it() {
         json!({"runner": 0, "pod": "a", "start": 0, "startedAt": 0, "deltas": deltas}).to_string()
     };
     let text = message(&[json!({"number": 1}), json!(7)]);
-    let batch = Batch::read(text.as_bytes()).unwrap();
-    assert_eq!(batch.deltas.iter().map(|delta| delta.get()).collect::<Vec<_>>(), ["{\"number\":1}", "7"]);
+    let batch = Batch::read(Form::Json, text.as_bytes()).unwrap();
+    assert_eq!(batch.deltas, [Raw::Text("{\"number\":1}"), Raw::Text("7")]);
     let many = message(&vec![json!({}); MOST_DELTAS + 1]);
-    let objection = Batch::read(many.as_bytes()).unwrap_err();
+    let objection = Batch::read(Form::Json, many.as_bytes()).unwrap_err();
     assert!(objection.to_string().contains("more than 64 deltas"), "{objection}");
 }
 

@@ -123,8 +123,16 @@ impl Sink {
         }
     }
 
+    /// The same in as little memory as it needs, for whoever keeps it.
+    pub fn compact(self) -> Self {
+        match self {
+            Self::Trend(trend) => Self::Trend(trend.compact()),
+            other => other,
+        }
+    }
+
     /// About how much memory it takes.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Trend(trend) => size_of::<Self>() + trend.bytes(),
             _ => size_of::<Self>(),

@@ -6,7 +6,7 @@
 mod buckets;
 mod wire;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hdrhistogram::{
@@ -126,6 +126,11 @@ impl Trend {
         self.max_microseconds = self.max_microseconds.max(other.max_microseconds);
     }
 
+    /// The same records in as little memory as they need, for whoever keeps them.
+    pub fn compact(self) -> Self {
+        Self { buckets: self.buckets.compact(), ..self }
+    }
+
     /// Forgets all records, keeping the memory for new ones.
     pub fn clear(&mut self) {
         self.buckets.clear();
@@ -194,11 +199,50 @@ impl PartialEq for Trend {
     }
 }
 
-/// A trend on the wire: the histogram in HdrHistogram's V2 compressed encoding, in base64.
+/// A histogram on the wire, in HdrHistogram's V2 encoding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EncodedHistogram {
+    /// In forms that people can read: compressed, in base64.
+    Text(String),
+    /// In others: as it is. Its counts are short where there are few, and a run of empty buckets takes a byte or two.
+    Binary(Vec<u8>),
+}
+
+impl Serialize for EncodedHistogram {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Binary(bytes) => serializer.serialize_bytes(bytes),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for EncodedHistogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+        impl de::Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("the bytes of a histogram")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+        }
+        if deserializer.is_human_readable() {
+            return String::deserialize(deserializer).map(Self::Text);
+        }
+        deserializer.deserialize_bytes(Bytes).map(Self::Binary)
+    }
+}
+
+/// A trend on the wire.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Encoded {
     /// The histogram.
-    pub histogram: String,
+    pub histogram: EncodedHistogram,
     /// Sum of all times in microseconds.
     pub sum: f64,
     /// Shortest time in microseconds.
@@ -209,13 +253,18 @@ pub struct Encoded {
 
 impl Serialize for Trend {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (mut histogram, mut bytes) = (empty(), Vec::new());
-        for (value, count) in self.buckets.recorded() {
-            histogram.record_n(value, count).map_err(ser::Error::custom)?;
-        }
-        V2DeflateSerializer::new().serialize(&histogram, &mut bytes).map_err(ser::Error::custom)?;
+        let histogram = if serializer.is_human_readable() {
+            let (mut histogram, mut bytes) = (empty(), Vec::new());
+            for (value, count) in self.buckets.recorded() {
+                histogram.record_n(value, count).map_err(ser::Error::custom)?;
+            }
+            V2DeflateSerializer::new().serialize(&histogram, &mut bytes).map_err(ser::Error::custom)?;
+            EncodedHistogram::Text(STANDARD.encode(bytes))
+        } else {
+            EncodedHistogram::Binary(wire::encode(&self.buckets))
+        };
         Encoded {
-            histogram: STANDARD.encode(bytes),
+            histogram,
             sum: self.sum_microseconds,
             min: self.min_microseconds,
             max: self.max_microseconds,

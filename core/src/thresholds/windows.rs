@@ -5,7 +5,7 @@
 //! over only the verdict stays, and of all of them the worst, so that state does not grow with the run. A sample that comes
 //! in after its window was judged counts to the oldest that was not.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{LoadTestSpec, TimeSpan};
@@ -17,12 +17,19 @@ use super::{
 };
 use crate::{
     comparison::Comparison,
-    metrics::{Catalog, Metrics, Sink},
+    metrics::{
+        Catalog, Metrics, Sink,
+        names::{self, Kind},
+    },
     plan::{Plan, Timeline},
+    slices::Slice,
 };
 
-/// Most windows of a threshold that wait for slower runners.
+/// Most windows of a threshold that wait for slower runners, beside those of [`LATE`].
 const MOST_OPEN: usize = 6;
+/// Time by which runners may be behind each other: as long as messages may take to be sent, or sent again to an operator
+/// that begins where a checkpoint ended.
+const LATE: Duration = Duration::from_secs(75);
 
 /// What thresholds keep of the samples that came in, beside the merged series: how their windows stand, by index of
 /// the threshold, and exact sums of the parts that they select.
@@ -164,13 +171,44 @@ impl Windowed {
 
     /// Adds what was recorded in an interval.
     pub fn add(&self, windows: &mut Windows, from: Duration, to: Duration, metrics: &Metrics) {
+        self.add_sums(windows, metrics);
+        let selected = self.selected(metrics).collect();
+        self.add_between(windows, from / 2 + to / 2, &selected);
+    }
+
+    /// Adds what was recorded to the sums of thresholds, whenever it was.
+    pub fn add_sums(&self, windows: &mut Windows, metrics: &Metrics) {
         self.selected.add(&mut windows.parts, metrics);
-        let middle = from / 2 + to / 2;
+    }
+
+    /// Adds what was recorded in a slice to the windows.
+    pub fn add_slice(&self, windows: &mut Windows, slice: &Slice) {
+        let [from, to] = [slice.from_ms, slice.to_ms].map(Duration::from_millis);
+        self.add_between(windows, from / 2 + to / 2, &slice.windows);
+    }
+
+    /// What thresholds with windows select of what was recorded, by their index.
+    pub fn selected(&self, metrics: &Metrics) -> impl Iterator<Item = (usize, Sink)> {
+        self.rules.iter().filter_map(|Entry { index, rule, .. }| {
+            Some((*index, metrics.sum(&rule.target.metric, &rule.target.selector)?))
+        })
+    }
+
+    /// The metric that the threshold of an index is about, if it has windows: its name, its kind, and whether it is none of
+    /// the test's own.
+    pub fn metric(&self, index: usize) -> Option<(&str, Kind, bool)> {
+        let Entry { rule, .. } = self.rules.iter().find(|entry| entry.index == index)?;
+        Some((&rule.target.metric, rule.definition.kind, names::kind_of(&rule.target.metric).is_some()))
+    }
+
+    fn add_between(&self, windows: &mut Windows, middle: Duration, selected: &BTreeMap<usize, Sink>) {
         for Entry { index, rule, grid, .. } in &self.rules {
-            let sink = match metrics.sum(&rule.target.metric, &rule.target.selector) {
-                Some(sink) => sink,
+            let sink = match selected.get(index) {
+                Some(sink) => Cow::Borrowed(sink),
                 // That nothing came says something of a counter, but only while it could have come.
-                None if middle >= grid.origin && middle < grid.end => nothing(rule.definition.kind),
+                None if middle >= grid.origin && middle < grid.end => {
+                    Cow::Owned(nothing(rule.definition.kind))
+                }
                 None => continue,
             };
             let course = windows.courses.entry(*index).or_default();
@@ -178,7 +216,7 @@ impl Windowed {
             match course.open.get_mut(&window) {
                 Some(mine) => mine.merge(&sink),
                 None => {
-                    course.open.insert(window, sink);
+                    course.open.insert(window, sink.into_owned());
                 }
             }
         }
@@ -187,7 +225,10 @@ impl Windowed {
     /// Judges the windows that are over for all runners: those that end by `until`. `metrics` is all that was
     /// recorded so far.
     pub fn close(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) {
-        self.close_beyond(MOST_OPEN, windows, until, metrics);
+        let late = |grid: &Grid| {
+            usize::try_from(LATE.as_nanos().div_ceil(grid.length.as_nanos())).unwrap_or(usize::MAX)
+        };
+        self.close_beyond(|grid| MOST_OPEN.saturating_add(late(grid)), windows, until, metrics);
     }
 
     /// Judges windows too that may not be over, so that of each threshold one at most stays open: state that is too
@@ -197,11 +238,17 @@ impl Windowed {
         let open =
             |windows: &Windows| windows.courses.values().map(|course| course.open.len()).sum::<usize>();
         let before = open(windows);
-        self.close_beyond(1, windows, until, metrics);
+        self.close_beyond(|_| 1, windows, until, metrics);
         open(windows) < before
     }
 
-    fn close_beyond(&self, most: usize, windows: &mut Windows, until: Duration, metrics: &Metrics) {
+    fn close_beyond(
+        &self,
+        most: impl Fn(&Grid) -> usize,
+        windows: &mut Windows,
+        until: Duration,
+        metrics: &Metrics,
+    ) {
         let Some(timeline) = &self.timeline else { return };
         let Windows { courses, parts } = windows;
         let source = Source { metrics, parts };
@@ -216,7 +263,7 @@ impl Windowed {
                     course.stops |= breached && entry.grid.end >= entry.delay;
                     break;
                 }
-                if !over && course.open.len() <= most {
+                if !over && course.open.len() <= most(&entry.grid) {
                     break;
                 }
                 entry.judge(course, window, source, timeline, until);

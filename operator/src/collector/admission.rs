@@ -37,12 +37,16 @@ const LONGEST_READ: Duration = Duration::from_secs(10);
 pub struct Room {
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    /// Bodies that are understood at the same time: as many as there are cores. More would only make each take longer.
+    turns: Arc<Semaphore>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        let [requests, bodies] = [MOST_REQUESTS, ALL_BODIES].map(|room| Arc::new(Semaphore::new(room)));
-        Self { requests, bodies }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let [requests, bodies, turns] =
+            [MOST_REQUESTS, ALL_BODIES, cores].map(|room| Arc::new(Semaphore::new(room)));
+        Self { requests, bodies, turns }
     }
 }
 
@@ -90,6 +94,8 @@ impl Sessions {
             return Err(Closed::Fate(run.clone(), self.fate(run).await?));
         };
         let Runner { index, is_told_authorities } = binding::find_runner(self.client(), &cell, &who).await?;
+        // Now, and not when what it says was read: a runner must not count as lost because this operator is slow.
+        cell.heard(index, &who.pod);
         Ok(Admitted { who, index, is_told_authorities, cell, _place: place })
     }
 }
@@ -98,7 +104,7 @@ impl Sessions {
 pub struct Read {
     /// What was sent.
     pub bytes: Bytes,
-    _room: [OwnedSemaphorePermit; 2],
+    _room: [OwnedSemaphorePermit; 3],
 }
 
 /// Why a body is not read: a status and words.
@@ -121,28 +127,29 @@ pub async fn read(
     if length > most {
         return Err(large());
     }
+    let turns = room.turns.clone();
     let size = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
     let wait = async {
         let run = admitted.cell.bodies.clone().acquire_many_owned(size).await?;
         Ok::<_, tokio::sync::AcquireError>([run, room.bodies.clone().acquire_many_owned(size).await?])
     };
-    let room = match timeout(LONGEST_WAIT, wait).await {
-        Ok(Ok(room)) => room,
-        _ => {
-            return Err((
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too much is sent at the same time: try again".into(),
-            ));
-        }
-    };
-    match timeout(LONGEST_READ, to_bytes(body, length)).await {
-        Ok(Ok(bytes)) => Ok(Read { bytes, _room: room }),
+    let busy =
+        || (StatusCode::SERVICE_UNAVAILABLE, "too much is sent at the same time: try again".to_owned());
+    let Ok(Ok([run, all])) = timeout(LONGEST_WAIT, wait).await else { return Err(busy()) };
+    let bytes = match timeout(LONGEST_READ, to_bytes(body, length)).await {
+        Ok(Ok(bytes)) => bytes,
         Ok(Err(error)) => {
-            Err((StatusCode::PAYLOAD_TOO_LARGE, format!("the body can't be read, or is too large: {error}")))
+            let words = format!("the body can't be read, or is too large: {error}");
+            return Err((StatusCode::PAYLOAD_TOO_LARGE, words));
         }
         Err(_) => {
             let limit = LONGEST_READ.as_secs();
-            Err((StatusCode::REQUEST_TIMEOUT, format!("the body did not come within {limit} s: try again")))
+            let words = format!("the body did not come within {limit} s: try again");
+            return Err((StatusCode::REQUEST_TIMEOUT, words));
         }
+    };
+    match timeout(LONGEST_WAIT, turns.acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(Read { bytes, _room: [run, all, turn] }),
+        _ => Err(busy()),
     }
 }

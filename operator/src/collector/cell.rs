@@ -15,7 +15,8 @@ use upsurge_core::{intake::Intake, thresholds::Recorded};
 use super::{
     admission::RUN_BODIES,
     binding::Bindings,
-    session::{Mark, Session},
+    pace::Pace,
+    session::{Mark, Pod, Session},
     view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
 };
 use crate::sampling::SharedObservation;
@@ -34,11 +35,13 @@ pub struct Cell {
     pub intake: Arc<Intake>,
     /// Room for what its runners send at the same time, in KiB.
     pub bodies: Arc<Semaphore>,
+    /// How often its runners report, which depends on all of them.
+    pub pace: Arc<Pace>,
     /// Told when there is something to write.
     pub dirty: Notify,
     session: Mutex<Session>,
     saved: Notify,
-    opened_at: Timestamp,
+    opened_at: Mutex<Timestamp>,
     changes: broadcast::Sender<RunKey>,
     tasks: Mutex<Vec<AbortHandle>>,
 }
@@ -49,6 +52,7 @@ impl Cell {
         config: SessionConfig,
         session: Session,
         observation: SharedObservation,
+        pace: Arc<Pace>,
         changes: broadcast::Sender<RunKey>,
     ) -> Self {
         Self {
@@ -58,10 +62,11 @@ impl Cell {
             bodies: Arc::new(Semaphore::new(RUN_BODIES)),
             config,
             observation,
+            pace,
             dirty: Notify::new(),
             session: Mutex::new(session),
             saved: Notify::new(),
-            opened_at: Timestamp::now(),
+            opened_at: Mutex::new(Timestamp::now()),
             changes,
             tasks: Mutex::default(),
         }
@@ -70,6 +75,14 @@ impl Cell {
     /// The state machine. Never held over an await.
     pub fn lock(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Goes on with another session, as an operator does that begins: nobody has been heard by it yet, and so nobody has been
+    /// silent.
+    pub fn begin_anew(&self, session: Session) {
+        *self.opened_at.lock().unwrap_or_else(PoisonError::into_inner) = Timestamp::now();
+        *self.lock() = session;
+        self.dirty.notify_one();
     }
 
     /// Lets a runner speak to the state machine, and tells who should know what came of it.
@@ -87,6 +100,11 @@ impl Cell {
             self.announce();
         }
         answer
+    }
+
+    /// The pod of a runner is there and speaks.
+    pub fn heard(&self, runner: u32, pod: &Pod) {
+        self.lock().heard(runner, pod, now());
     }
 
     /// Tells the runners to stop.
@@ -174,7 +192,7 @@ impl Cell {
         let state = session.state();
         let runners = state.runners.iter().zip(session.presence()).enumerate();
         SessionSnapshot {
-            opened_at: self.opened_at,
+            opened_at: *self.opened_at.lock().unwrap_or_else(PoisonError::into_inner),
             t0: session.t0().and_then(instant),
             runners: runners
                 .map(|(index, (runner, presence))| RunnerView {
@@ -196,7 +214,6 @@ impl Cell {
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),
             observation,
-            points: state.totals.points.list(),
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
             after: state.after.clone(),

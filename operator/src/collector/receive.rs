@@ -2,9 +2,8 @@
 //!
 //! Blocking: decoding histograms takes a while. A delta that the session has is not read again.
 
-use serde::Deserialize;
 use upsurge_core::{
-    intake::{Batch, Objection, Taken},
+    intake::{Batch, Taken},
     protocol::{DeltaBatch, DeltaReply},
 };
 
@@ -24,42 +23,43 @@ pub struct Received {
     pub is_last: bool,
 }
 
-#[derive(Deserialize)]
-struct Number {
-    number: u64,
-}
-
 /// Has a session take what a runner sent. A runner that sends what no runner does has failed.
 ///
 /// # Errors
 /// When something of it is not taken; what came before is.
 pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Refusal> {
-    let Batch { version, runner, start, started_at, .. } = *batch;
+    let Batch { version, runner, start, started_at, session, .. } = *batch;
     let received = take_all(cell, pod, batch);
     if let Err(refusal) = &received
         && !matches!(refusal, Refusal::Gap(_) | Refusal::Taken { .. })
     {
         cell.speak(runner, |session| session.object(runner, refusal));
     }
-    let (reply, is_last) = received?;
-    let head = DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, deltas: Vec::new() };
+    let (mut reply, is_last) = received?;
+    reply.interval_ms = u64::try_from(cell.pace.interval().as_millis()).ok();
+    let (pod, deltas) = (batch.pod.clone(), Vec::new());
+    let head = DeltaBatch { version, runner, pod, start, started_at, session, deltas };
     Ok(Received { reply, head, is_last })
 }
 
 fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bool), Refusal> {
-    let Batch { version, runner, start, started_at, .. } = *batch;
-    let of = |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, deltas };
+    let Batch { version, runner, start, started_at, session, .. } = *batch;
+    let of =
+        |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, session, deltas };
     let refused = |objection| Refusal::Content { runner, objection };
     // Also without deltas: the runner shows that it is there, and asks.
     let mut reply = cell.speak(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;
     let mut is_last = false;
     for delta in &batch.deltas {
-        let read: Result<Number, _> = serde_json::from_str(delta.get());
-        let Number { number } = read.map_err(|error| refused(Objection::Form(error.to_string())))?;
-        if number <= cell.lock().received(runner) {
-            continue;
+        let number = delta.number().map_err(refused)?;
+        {
+            let known = cell.lock();
+            if number <= known.received(runner) || session.is_some_and(|meant| meant != known.number()) {
+                continue;
+            }
         }
-        let Taken { delta, foreign } = cell.intake.take(delta.get()).map_err(refused)?;
+        let Taken { delta, foreign } = cell.intake.take(*delta).map_err(refused)?;
+        cell.pace.note(&cell.key, runner, delta.metrics.len());
         is_last |= delta.done.is_some() || delta.after.is_some() || delta.checks.is_some();
         reply = cell.speak(runner, |session| {
             foreign.into_iter().for_each(|what| session.note_foreign(what));
@@ -69,5 +69,7 @@ fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bo
     Ok((reply, is_last))
 }
 
+#[cfg(test)]
+mod cost;
 #[cfg(test)]
 mod tests;

@@ -16,8 +16,8 @@ use tracing::{debug, warn};
 use upsurge_core::{
     intake::Batch,
     protocol::{
-        DeltaBatch, DeltaReply, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER, MAX_BODY_BYTES,
-        RunPlan, SERVED_VERSIONS,
+        DeltaBatch, DeltaReply, Form, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER,
+        MAX_BODY_BYTES, RunPlan, SERVED_VERSIONS,
     },
 };
 
@@ -149,7 +149,7 @@ async fn hello(
     let Admitted { who, index, cell, .. } = &admitted;
     let hello = match serde_json::from_slice::<Hello>(&body.bytes) {
         Ok(hello) if SERVED_VERSIONS.contains(hello.version) => hello,
-        heard => match version::not_served(&body.bytes, &cell.config.plan.test) {
+        heard => match version::not_served(Form::Json, &body.bytes, &cell.config.plan.test) {
             Some((said, reason)) => {
                 binding::check(cell, who, *index, said.runner, &said.pod)?;
                 break_off(&admitted, &reason)?;
@@ -163,11 +163,20 @@ async fn hello(
     let command = cell.speak(*index, |session| session.hello(&hello, &who.pod, received_at))?;
     debug!(run = %cell.key, runner = index, ?command, "hello");
     let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
-    Ok(Json(reply(received_at, command, plan)).into_response())
+    let session = Some(cell.lock().number());
+    Ok(Json(HelloReply { session, ..reply(received_at, command, plan) }).into_response())
 }
 
 fn reply(received_at: i64, command: HelloCommand, plan: Option<Box<RunPlan>>) -> HelloReply {
-    HelloReply { serves: SERVED_VERSIONS, received_at, sent_at: now(), command, plan }
+    HelloReply {
+        serves: SERVED_VERSIONS,
+        received_at,
+        sent_at: now(),
+        command,
+        session: None,
+        binary: true,
+        plan,
+    }
 }
 
 async fn deltas(
@@ -183,11 +192,12 @@ async fn deltas(
         return Ok(Json(break_off(&admitted, &reason)?).into_response());
     }
     let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
+    let form = Form::of(headers.get(header::CONTENT_TYPE).and_then(|form| form.to_str().ok()));
     // Reading histograms takes a while: not on a thread that serves others.
     let heard = spawn_blocking(move || {
-        let batch = match Batch::read(&body.bytes) {
+        let batch = match Batch::read(form, &body.bytes) {
             Ok(batch) if SERVED_VERSIONS.contains(batch.version) => batch,
-            heard => match version::not_served(&body.bytes, &cell.config.plan.test) {
+            heard => match version::not_served(form, &body.bytes, &cell.config.plan.test) {
                 Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
                 None => heard.map_err(|objection| not_understood(&objection))?,
             },

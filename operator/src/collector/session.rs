@@ -7,6 +7,7 @@
 mod before;
 mod durable;
 mod early_end;
+mod marks;
 mod questions;
 mod refusal;
 
@@ -22,6 +23,7 @@ use upsurge_core::{
 use self::questions::Questions;
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
+    marks::Mark,
     refusal::Refusal,
 };
 use super::{folding::Folding, start::Start};
@@ -40,6 +42,8 @@ pub struct Presence {
     pub last_seen: Option<i64>,
     /// Number of the last durable delta.
     pub acknowledged: u64,
+    /// Number of the last delta in the newest checkpoint that was begun.
+    pub cut: u64,
     /// Whether a durable checkpoint says how it ended.
     pub end_durable: bool,
 }
@@ -51,17 +55,6 @@ pub struct Outline {
     readiness: Option<Readiness>,
     started: bool,
     ended: bool,
-}
-
-/// What a checkpoint was taken of.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Mark {
-    revision: u64,
-    start: Option<i64>,
-    received: Vec<u64>,
-    ended: Vec<bool>,
-    after: bool,
-    checks: bool,
 }
 
 /// What only this operator knows of `after`.
@@ -93,6 +86,7 @@ impl Session {
     /// A session of a plan, from what a checkpoint held.
     pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
         let mut state = restored.unwrap_or_default();
+        state.session += 1;
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
         let windowed = Windowed::of(&plan.test);
         windowed.adopt(&mut state.totals.windows, &state.totals.metrics);
@@ -101,6 +95,7 @@ impl Session {
             .iter()
             .map(|runner| Presence {
                 acknowledged: runner.received,
+                cut: runner.received,
                 end_durable: runner.end.is_some(),
                 ..Presence::default()
             })
@@ -204,13 +199,21 @@ impl Session {
             self.state.runners[index].started_at = Some(batch.started_at);
             self.revision += 1;
         }
+        if batch.session.is_some_and(|meant| meant != self.state.session) {
+            // Sent to an operator before this one, and perhaps merged with what came after it since.
+            return Ok(self.reply(index));
+        }
         for delta in &batch.deltas {
             let runner = &mut self.state.runners[index];
-            if delta.number <= runner.received {
+            let (first, received) = (delta.first_number(), runner.received);
+            if delta.number <= received {
                 continue;
             }
-            if delta.number != runner.received + 1 {
+            if first > received + 1 {
                 return Err(Refusal::Gap(self.reply(index)));
+            }
+            if first <= received {
+                return Err(Refusal::Overlap { runner: batch.runner, first, number: delta.number, received });
             }
             if delta.to_ms < runner.elapsed_ms {
                 let (runner, reported, to_ms) = (batch.runner, runner.elapsed_ms, delta.to_ms);
@@ -275,37 +278,6 @@ impl Session {
         self.revision += 1;
     }
 
-    /// What a checkpoint taken now holds.
-    pub fn mark(&self) -> Mark {
-        Mark {
-            revision: self.revision,
-            start: self.state.start,
-            received: self.state.runners.iter().map(|runner| runner.received).collect(),
-            ended: self.state.runners.iter().map(|runner| runner.end.is_some()).collect(),
-            after: self.state.after.is_some(),
-            checks: self.state.checks.is_some(),
-        }
-    }
-
-    /// A checkpoint has become durable.
-    pub fn saved(&mut self, mark: &Mark, now: i64) {
-        self.durable = self.durable.max(mark.revision);
-        let marked = mark.received.iter().zip(&mark.ended);
-        for ((presence, runner), (received, ended)) in
-            self.presence.iter_mut().zip(&self.state.runners).zip(marked)
-        {
-            presence.acknowledged = presence.acknowledged.max(*received);
-            presence.end_durable |= *ended && runner.received == *received;
-        }
-        self.after.durable |= mark.after;
-        self.questions.durable |= mark.checks;
-        let settled = self.start.saved(mark.start, now);
-        if settled.chosen() != self.start.chosen() {
-            self.revision += 1;
-        }
-        self.set_start(settled);
-    }
-
     /// Makes the checkpoint smaller; false if it can't be made any smaller.
     pub fn fold(&mut self) -> bool {
         self.revision += 1;
@@ -316,6 +288,9 @@ impl Session {
         DeltaReply {
             acknowledged: self.presence[index].acknowledged,
             received: self.state.runners[index].received,
+            session: Some(self.state.session),
+            cut: self.presence[index].cut,
+            interval_ms: None,
             command: match &self.state.stop {
                 _ if index == 0 && self.after.due && self.state.after.is_none() => DeltaCommand::RunAfter,
                 Some(reason) => DeltaCommand::Stop { reason: reason.clone() },

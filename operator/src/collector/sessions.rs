@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -12,19 +12,22 @@ use std::{
 use futures::{Stream, StreamExt as _, stream};
 use jiff::Timestamp;
 use kube::{Api, Client};
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::broadcast;
 use tracing::{info, warn};
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
     admission::Room,
     authentication::{Authenticator, Denied},
+    budget::Budget,
     cell::Cell,
-    checkpoint::{pack, unpack},
+    checkpoint::CheckpointError,
+    pace::Pace,
     session::Session,
-    store::{Kept, LoadError, SaveError, Store},
+    single_flight::SingleFlight,
+    store::{LoadError, SaveError, Store},
     view::{RunKey, SessionConfig, SessionSnapshot},
-    writer,
+    writer::{self, FenceError},
 };
 use crate::{
     leader::Leader,
@@ -35,6 +38,9 @@ use crate::{
 const CHANGES: usize = 1_024;
 /// How long it counts what was found out about a run without a session.
 const FATE_LASTS: Duration = Duration::from_secs(2);
+
+/// Most runs that are looked up at the same time.
+const MOST_ASKED: usize = 64;
 
 /// Why a session can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -110,8 +116,13 @@ struct Shared {
     serving: AtomicBool,
     leader: Leader,
     cells: RwLock<HashMap<RunKey, Arc<Cell>>>,
-    opening: Mutex<()>,
+    /// Runs whose sessions are being opened.
+    opening: Mutex<HashMap<RunKey, Arc<tokio::sync::Mutex<()>>>>,
     fates: Mutex<HashMap<RunKey, (Instant, Fate)>>,
+    /// Runs whose fate is being asked for.
+    asked: SingleFlight<RunKey, Result<Fate, Denied>>,
+    budget: Arc<Budget>,
+    pace: Arc<Pace>,
     changes: broadcast::Sender<RunKey>,
 }
 
@@ -127,6 +138,9 @@ impl Sessions {
             cells: RwLock::default(),
             opening: Mutex::default(),
             fates: Mutex::default(),
+            asked: SingleFlight::new(MOST_ASKED),
+            budget: Arc::default(),
+            pace: Arc::default(),
             changes: broadcast::channel(CHANGES).0,
         };
         Self { shared: Arc::new(shared) }
@@ -152,8 +166,13 @@ impl Sessions {
         if self.is_open(&key, &config.plan.uid) {
             return Ok(());
         }
-        // One at a time: two sessions of a run would write over each other.
-        let _alone = self.shared.opening.lock().await;
+        // One at a time of a run: two sessions of it would write over each other. Others don't wait for it.
+        let opening = {
+            let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
+            opening.retain(|_, alone| Arc::strong_count(alone) > 1);
+            opening.entry(key.clone()).or_default().clone()
+        };
+        let _alone = opening.lock().await;
         if self.is_open(&key, &config.plan.uid) {
             return Ok(());
         }
@@ -164,32 +183,27 @@ impl Sessions {
             let (namespace, name) = place();
             SessionError::Load { namespace, name, source }
         })?;
-        let damaged = |message: String| {
+        let damaged = |error: CheckpointError| {
             let (namespace, name) = place();
-            SessionError::Damaged { namespace, name, message }
+            SessionError::Damaged { namespace, name, message: error.to_string() }
         };
-        let (bytes, is_kept) = match kept {
-            Kept::Nothing => (None, false),
-            Kept::Legacy(bytes) => (Some(bytes), false),
-            Kept::Checkpoint(bytes) => (Some(bytes), true),
-        };
-        let restored =
-            bytes.map(|bytes| unpack(&bytes)).transpose().map_err(|error| damaged(error.to_string()))?;
-        info!(run = %key, restored = restored.is_some(), "session is open");
-        let (session, observation) = restored.unzip();
+        let restored = writer::unpacked(kept).await.map_err(damaged)?;
+        let (was_kept, (session, observation)) = (restored.is_some(), restored.unzip());
         let observation = SharedObservation::new(observation.unwrap_or_default());
         let session = Session::new(&config.plan, session);
-        if !is_kept {
-            // Before there are runners: one that is missing later is known to be.
-            let bytes =
-                pack(session.state(), &observation.get()).map_err(|error| damaged(error.to_string()))?;
-            store.save(bytes).await.map_err(|source| {
+        // Also before there are runners: a checkpoint that is missing later is known to be.
+        match writer::fence(&session, &observation, &mut store).await {
+            Ok(bytes) => self.shared.budget.spend(&key, bytes),
+            Err(FenceError::Packing(error)) => return Err(damaged(error)),
+            Err(FenceError::Save(source)) => {
                 let (namespace, name) = place();
-                SessionError::Save { namespace, name, source }
-            })?;
+                return Err(SessionError::Save { namespace, name, source });
+            }
         }
-        let cell = Arc::new(Cell::new(config, session, observation, self.shared.changes.clone()));
-        cell.keep(tokio::spawn(writer::write(cell.clone(), store)).abort_handle());
+        info!(run = %key, restored = was_kept, session = session.number(), "session is open");
+        let Shared { budget, pace, changes, .. } = &*self.shared;
+        let cell = Arc::new(Cell::new(config, session, observation, pace.clone(), changes.clone()));
+        cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload.clone() {
             let client = self.shared.client.clone();
@@ -198,6 +212,11 @@ impl Sessions {
         }
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
         Ok(())
+    }
+
+    /// How many sessions are open.
+    pub fn count(&self) -> usize {
+        self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// The session's state; `None` if it is not open.
@@ -240,7 +259,9 @@ impl Sessions {
         let cell = self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).remove(run);
         if let Some(cell) = cell {
             cell.end();
-            self.shared.fates.lock().await.remove(run);
+            self.shared.budget.leave(run);
+            self.shared.pace.leave(run);
+            self.fates().remove(run);
             info!(run = %run, "session is closed");
         }
     }
@@ -290,24 +311,24 @@ impl Sessions {
     /// What became of a run without a session. Asked of the API server: a session that is not open *yet* must not
     /// stop the load of a run that goes on.
     pub(super) async fn fate(&self, run: &RunKey) -> Result<Fate, Denied> {
-        let mut fates = self.shared.fates.lock().await;
         let now = Instant::now();
-        fates.retain(|_, (until, _)| now < *until);
-        if let Some((_, fate)) = fates.get(run) {
-            return Ok(*fate);
-        }
-        let runs: Api<LoadTestRun> = Api::namespaced(self.shared.client.clone(), &run.namespace);
-        let found = runs.get_opt(&run.name).await.map_err(|error| {
-            warn!(%run, %error, "run can't be looked up");
-            Denied::Unavailable(format!("run {run} can't be looked up at the moment: try again"))
-        })?;
-        let phase = found.map(|run| run.status.and_then(|status| status.phase));
-        let fate = match phase {
-            None | Some(Some(Phase::Finished)) => Fate::Gone,
-            Some(_) => Fate::NotOpen,
+        let known = {
+            let mut fates = self.fates();
+            fates.retain(|_, (until, _)| now < *until);
+            fates.get(run).map(|(_, fate)| *fate)
         };
-        fates.insert(run.clone(), (now + FATE_LASTS, fate));
+        if let Some(fate) = known {
+            return Ok(fate);
+        }
+        let asked = self.shared.asked.ask(run.clone(), || look_up(self.shared.client.clone(), run.clone()));
+        let busy = || Err(Denied::Unavailable("too many runs are looked up at the moment: try again".into()));
+        let fate = asked.await.unwrap_or_else(busy)?;
+        self.fates().insert(run.clone(), (now + FATE_LASTS, fate));
         Ok(fate)
+    }
+
+    fn fates(&self) -> MutexGuard<'_, HashMap<RunKey, (Instant, Fate)>> {
+        self.shared.fates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_open(&self, run: &RunKey, uid: &str) -> bool {
@@ -317,4 +338,17 @@ impl Sessions {
     fn runs(&self) -> Vec<RunKey> {
         self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
+}
+
+async fn look_up(client: Client, run: RunKey) -> Result<Fate, Denied> {
+    let runs: Api<LoadTestRun> = Api::namespaced(client, &run.namespace);
+    let found = runs.get_opt(&run.name).await.map_err(|error| {
+        warn!(%run, %error, "run can't be looked up");
+        Denied::Unavailable(format!("run {run} can't be looked up at the moment: try again"))
+    })?;
+    let phase = found.map(|run| run.status.and_then(|status| status.phase));
+    Ok(match phase {
+        None | Some(Some(Phase::Finished)) => Fate::Gone,
+        Some(_) => Fate::NotOpen,
+    })
 }

@@ -53,6 +53,13 @@ pub enum SaveError {
     Timeout,
 }
 
+impl SaveError {
+    /// Whether it is sure that nothing was written: the API server said so.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Api(kube::Error::Api(status)) if (400..500).contains(&status.code))
+    }
+}
+
 /// Why a checkpoint can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {

@@ -7,19 +7,21 @@ use upsurge_core::{
     losses::Losses,
     metrics::{Metrics, Selector, SeriesKey, Sink, names},
     protocol::{Delta, GeneratorDelta},
+    slices,
     thresholds::{Windowed, Windows},
 };
 
 use super::{
     folding::{COARSEST, Folding},
     points::Points,
+    shared::Shared,
 };
 
 /// The merged figures of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Totals {
     /// All series.
-    pub metrics: Metrics,
+    pub metrics: Shared<Metrics>,
     /// CPU time and throttling, summed.
     pub generator: GeneratorDelta,
     /// End of the last interval, milliseconds from T0.
@@ -33,7 +35,7 @@ pub struct Totals {
     pub folds: Vec<u64>,
     /// What thresholds keep beside the series.
     #[serde(default)]
-    pub windows: Windows,
+    pub windows: Shared<Windows>,
     /// Requests that were lost.
     #[serde(default)]
     pub losses: Losses,
@@ -44,8 +46,7 @@ pub struct Totals {
 impl Totals {
     /// Adds what a runner recorded in an interval.
     pub fn add(&mut self, runner: u32, delta: &Delta, folding: &Folding, windowed: &Windowed) {
-        let [from, to] = [delta.from_ms, delta.to_ms].map(Duration::from_millis);
-        windowed.add(&mut self.windows, from, to, &delta.metrics);
+        windowed.add_sums(&mut self.windows, &delta.metrics);
         for (key, sink) in delta.metrics.iter() {
             let mut key = folding.key(self.folded, key);
             match sink {
@@ -60,7 +61,21 @@ impl Totals {
         self.generator.merge(&delta.generator);
         self.losses.merge(&delta.losses);
         self.elapsed_ms = self.elapsed_ms.max(delta.to_ms);
-        self.points.add(delta, self.users());
+        let users = self.users();
+        let whole;
+        let slices = match delta.slices.as_slice() {
+            // What only tells how something ended is of no time.
+            [] if delta.from_ms == delta.to_ms && delta.metrics.is_empty() => &[],
+            [] => {
+                whole = [slices::of(delta.from_ms, delta.to_ms, &delta.metrics, windowed)];
+                &whole[..]
+            }
+            slices => slices,
+        };
+        for slice in slices {
+            windowed.add_slice(&mut self.windows, slice);
+            self.points.add(slice, users);
+        }
         if folding.is_due(self.folded, &self.metrics) {
             self.fold(folding, windowed);
         }
@@ -80,7 +95,7 @@ impl Totals {
         }
         self.folded += 1;
         self.folds.push(self.elapsed_ms);
-        self.metrics = folding.fold(self.folded, &self.metrics);
+        self.metrics = folding.fold(self.folded, &self.metrics).into();
         for gauges in self.gauges.values_mut() {
             *gauges = folding.fold(self.folded, gauges);
         }

@@ -1,12 +1,12 @@
 //! Versions of the protocol that are not served: told from the first words, before the rest is read.
 
-use upsurge_core::protocol::{Introduction, Mismatch, SERVED_VERSIONS};
+use upsurge_core::protocol::{Form, Introduction, Mismatch, SERVED_VERSIONS};
 use upsurge_crds::LoadTestSpec;
 
 /// Who speaks a version that is not served, and what to say about it. Words without a version are of the first one;
 /// such that can't be understood at all are for others to refuse.
-pub fn not_served(words: &[u8], test: &LoadTestSpec) -> Option<(Introduction, String)> {
-    let said: Introduction = serde_json::from_slice(words).ok()?;
+pub fn not_served(form: Form, words: &[u8], test: &LoadTestSpec) -> Option<(Introduction, String)> {
+    let said = Introduction::read(form, words).ok()?;
     let mismatch = || Mismatch {
         image: test.runner.image.clone(),
         spoken: said.version,
@@ -33,14 +33,15 @@ mod tests {
     #[case::zero(r#"{"version": 0, "runner": 0, "pod": "p"}"#.into(), true)]
     #[case::nonsense("nonsense".into(), false)]
     fn versions_beside_the_present_and_the_previous_one_are_told(#[case] words: String, #[case] told: bool) {
-        assert_eq!(not_served(words.as_bytes(), &plan(1, false).test).is_some(), told);
+        assert_eq!(not_served(Form::Json, words.as_bytes(), &plan(1, false).test).is_some(), told);
     }
 
     #[test]
     fn the_message_names_the_image_and_both_versions() {
         let mut test = plan(1, false).test;
         test.runner.image = Some("shop/runner:7".into());
-        let (said, message) = not_served(br#"{"version": 9, "runner": 2, "pod": "p"}"#, &test).unwrap();
+        let (said, message) =
+            not_served(Form::Json, br#"{"version": 9, "runner": 2, "pod": "p"}"#, &test).unwrap();
         assert_eq!((said.runner, said.pod.as_str()), (2, "p"));
         assert!(message.starts_with("runner image shop/runner:7 speaks version 9 "), "{message}");
         assert!(message.contains("this operator serves versions 1 and 2: "), "{message}");

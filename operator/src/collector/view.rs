@@ -14,7 +14,7 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::ThresholdResult;
 
-use super::points::Point;
+use super::shared::Shared;
 
 /// Names a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,9 +74,9 @@ pub struct SessionSnapshot {
     /// Each runner, by index.
     pub runners: Vec<RunnerView>,
     /// All that was received, merged.
-    pub metrics: Metrics,
+    pub metrics: Shared<Metrics>,
     /// How the windows of thresholds stand.
-    pub windows: Windows,
+    pub windows: Shared<Windows>,
     /// How much of the finest tags was folded away to keep the checkpoint small; 0 is nothing.
     pub folded: u8,
     /// When each level of that was reached, from T0.
@@ -88,9 +88,7 @@ pub struct SessionSnapshot {
     /// Time from T0 that the received figures cover.
     pub elapsed: Duration,
     /// What was seen of the autoscaler and the target.
-    pub observation: Observation,
-    /// The figures over time, thinned.
-    pub points: Vec<Point>,
+    pub observation: Shared<Observation>,
     /// A threshold with `abortOnFail` that is breached.
     pub abort_breach: Option<ThresholdResult>,
     /// Why the session was told to stop.

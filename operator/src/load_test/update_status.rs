@@ -34,6 +34,7 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
     }
     let shown = shown(decision, runs);
     let message = match shown {
+        Some(run) if !is_active(run) && shows_the_end_of(test, run) => told(&status),
         Some(run) => mirror(&mut status, run),
         None => without_run(&mut status),
     };
@@ -80,8 +81,20 @@ fn shown<'a>(decision: &Decision, runs: &'a [LoadTestRun]) -> Option<&'a LoadTes
     {
         return Some(run);
     }
-    let newest_active = runs.iter().filter(|run| is_active(run)).max_by_key(|run| age_key(run));
-    newest_active.or_else(|| runs.iter().max_by_key(|run| age_key(run)))
+    runs.iter().max_by_key(|run| (is_active(run), age_key(run)))
+}
+
+/// Whether a test shows already how a finished run ended: nothing of the run is needed for it any more.
+pub fn shows_the_end_of(test: &LoadTest, run: &LoadTestRun) -> bool {
+    let (Some(shown), Some(theirs)) = (&test.status, &run.status) else { return false };
+    let is_told = find(&shown.conditions, conditions::READY).is_some_and(|ready| {
+        let held = test.spec.suspend && ready.reason == reasons::SUSPENDED;
+        held || Some(&ready.reason) == shown.reason.as_ref()
+    });
+    is_told
+        && shown.last_run.as_deref() == Some(run.name_any().as_str())
+        && shown.phase == Some(Phase::Finished)
+        && (shown.verdict, &shown.completion_time) == (theirs.verdict, &theirs.completion_time)
 }
 
 /// Takes over what a run shows; gives its message.
@@ -111,8 +124,15 @@ fn without_run(status: &mut LoadTestStatus) -> String {
         status.reason = Some(reasons::ABORTED.into());
         return format!("run {last_run} was deleted before it ended");
     }
-    let ready = find(&status.conditions, conditions::READY).map(|condition| condition.message.clone());
-    ready.unwrap_or_else(|| format!("run {last_run} has ended"))
+    match told(status) {
+        told if told.is_empty() => format!("run {last_run} has ended"),
+        told => told,
+    }
+}
+
+/// What the status says in words.
+fn told(status: &LoadTestStatus) -> String {
+    find(&status.conditions, conditions::READY).map(|condition| condition.message.clone()).unwrap_or_default()
 }
 
 /// Writes the status and tells of what changed in it.

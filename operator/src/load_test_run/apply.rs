@@ -3,7 +3,7 @@
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -138,6 +138,23 @@ pub async fn quench(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
     // A merge: an apply would have to repeat the pod template, which an operator of another version builds differently.
     let patched = api.patch(&name, &parameters, &Patch::Merge(json!({"spec": {"suspend": true}}))).await;
     ignore_missing(patched.map(|_| ()), "suspend", format!("Job {name}"))
+}
+
+/// Deletes what the runners of a run were: the service account first, so that a Job that is there tells that there is
+/// something left to delete.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn remove_runners(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
+    let namespace = run.namespace().unwrap_or_default();
+    let job = naming::base(&run.name_any(), &run.uid().unwrap_or_default());
+    let account = naming::service_account(&job);
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &namespace);
+    let deleted = accounts.delete(&account, &DeleteParams::background()).await;
+    ignore_missing(deleted.map(drop), "delete", format!("ServiceAccount {account}"))?;
+    let jobs: Api<Job> = Api::namespaced(client.clone(), &namespace);
+    let deleted = jobs.delete(&job, &DeleteParams::background()).await;
+    ignore_missing(deleted.map(drop), "delete", format!("Job {job}"))
 }
 
 /// Deletes the checkpoint of a run whose result is in its status.

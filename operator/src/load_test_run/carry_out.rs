@@ -139,6 +139,7 @@ async fn one(
         }
         Effect::CloseSession => sessions.close(&key).await,
         Effect::DropCheckpoint => apply::drop_checkpoint(client, run).await?,
+        Effect::RemoveRunners => apply::remove_runners(client, run).await?,
         Effect::Forget => {
             drop(runs.memory.forget(&key));
             context.platform.leave(&key.namespace, &key.name);

@@ -15,7 +15,7 @@ use upsurge_core::{autoscaling, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
-    v1alpha1::{Company, Phase, PrometheusCheckResult},
+    v1alpha1::{Company, Phase, PrometheusCheckResult, Verdict},
 };
 
 pub use self::{
@@ -29,12 +29,14 @@ use super::{
     update_status::{base, finished, in_phase},
     validate,
 };
-use crate::{collector::SessionSnapshot, prometheus_checks};
+use crate::{collector::SessionSnapshot, prometheus_checks, settings::Keep};
 
 /// Time until the first look after a phase began.
 const NEXT_LOOK: Duration = Duration::from_millis(50);
 /// Time between two looks at a question that is under way.
 const ANSWER_LOOK: Duration = Duration::from_millis(200);
+/// Time until the next look at a run that is over, when it is not known whether its runners are there.
+const UNKNOWN_LOOK: Duration = Duration::from_secs(5);
 /// Time after its end in which a run may not have been cleared up, if the operator died meanwhile.
 const CLEAR_UP_WINDOW: Duration = Duration::from_secs(600);
 
@@ -46,18 +48,48 @@ pub fn decide(situation: &Situation) -> Decision {
     }
 }
 
-/// What is left to do for a finished run: free what it held. Its result is in its status; an operator that died before it
-/// came here left a checkpoint, which the next one deletes if the end was not long ago, and the run's own end otherwise.
-pub fn clear_up(run: &LoadTestRun, remembered: bool, now: Timestamp) -> Decision {
-    let ended = run.status.as_ref().and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
-    let recent = ended.is_some_and(|ended| validate::since(ended, now) < CLEAR_UP_WINDOW);
-    let effects = match remembered || recent {
+/// What is left of a run that is over.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    /// Whether this operator still remembers it.
+    pub remembered: bool,
+    /// Whether its Job is still there, if that is known.
+    pub has_job: Option<bool>,
+    /// How long that is kept.
+    pub keep: Keep,
+}
+
+/// What is left to do for a finished run: free what it held, and after a while delete its runners, whose logs people may
+/// want to read. Its result is in its status; an operator that died before it came here left a checkpoint, which the next
+/// one deletes if the end was not long ago, and the run's own end otherwise.
+pub fn clear_up(run: &LoadTestRun, left: &Left, now: Timestamp) -> Decision {
+    let status = run.status.as_ref();
+    let ended = status.and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
+    let ago = ended.map(|ended| validate::since(ended, now));
+    let unfinished = left.remembered || ago.is_some_and(|ago| ago < CLEAR_UP_WINDOW);
+    let mut effects = match unfinished {
         true => {
             vec![Effect::CloseSession, Effect::LeaveTarget, Effect::DropCheckpoint, Effect::Forget]
         }
         false => Vec::new(),
     };
-    Decision::new(base(run), effects, Look::AtChange)
+    let keep = match status.and_then(|status| status.verdict) {
+        Some(Verdict::Passed) => left.keep.passed,
+        _ => left.keep.not_passed,
+    };
+    let for_more = keep.saturating_sub(ago.unwrap_or_default());
+    let look = match left.has_job {
+        None => Look::After(UNKNOWN_LOOK),
+        Some(true) if !for_more.is_zero() => Look::After(for_more),
+        // One that never had a Job has a service account perhaps.
+        Some(has_job) => {
+            if has_job || unfinished {
+                effects.push(Effect::RemoveRunners);
+            }
+            Look::AtChange
+        }
+    };
+    Decision::new(base(run), effects, look)
 }
 
 /// What is left to do for a run that is gone: its runners are told to stop. The checkpoint goes with the run.

@@ -1,9 +1,10 @@
 //! The facts about a run: the run itself, its plan, its Job and pods, its target, and what the collector knows. Looks, and
-//! changes nothing. Read from the API server itself, because a cache may lag behind what was written a moment ago.
+//! changes nothing. A first look is at what the watches show; what changes more than figures is decided after a second
+//! one, at the API server itself ([`Source`]).
 
 mod pod_events;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::{
@@ -33,14 +34,19 @@ use super::{
 };
 use crate::{
     collector::{RunKey, SessionSnapshot},
+    context::Context,
     naming,
     sampling::SamplingError,
     status::{self, WriteError},
     target_leases::{self, Next, Place},
 };
 
-/// Time between two updates of the figures in the status while the load runs.
-const LIVE_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two updates of the figures in the status while the load runs, and for each run that does.
+const LIVE_INTERVAL: [Duration; 2] = [Duration::from_secs(5), Duration::from_millis(200)];
+/// Longest such time.
+const LONGEST_LIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Time that pods and containers get before events are asked why there are none.
+const USUAL: Duration = Duration::from_secs(2);
 
 /// Something of a run can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +83,25 @@ pub enum Error {
     NoUid,
 }
 
-/// Looks at a run that was read a moment ago and is not finished.
+/// Where facts come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// What the watches show, which may lag behind.
+    Cache,
+    /// The API server itself.
+    Server,
+}
+
+/// Looks at a run that is not finished, and was read from there.
 ///
 /// # Errors
 /// When the API server does not answer, or another operator is at work.
-pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) -> Result<Situation, Error> {
+pub async fn situation(
+    runs: &Runs,
+    run: LoadTestRun,
+    from: Source,
+    refusal: Option<Cause>,
+) -> Result<Situation, Error> {
     let context = &runs.context;
     status::admit(&context.fence, run.status.as_ref())?;
     let key = plan::key(&run);
@@ -92,7 +112,7 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
         Some(Ok(plan)) if !pending => plan.content.runners,
         _ => 0,
     };
-    let objects = objects(&context.client, &run, runners).await?;
+    let objects = objects(context, &run, from, runners).await?;
     let begins = pending && objects.job.is_none() && !run.spec.abort;
     let (admission, place) = match &plan {
         Some(Ok(plan)) if begins => admission(runs, &run, plan, now).await?,
@@ -127,7 +147,7 @@ pub async fn situation(runs: &Runs, run: LoadTestRun, refusal: Option<Cause>) ->
         target,
         objects,
         session,
-        figures_due: runs.memory.is_showing_due(&key, LIVE_INTERVAL),
+        figures_due: runs.memory.is_showing_due(&key, live_interval(context.sessions.count())),
         checks: runs.memory.asked(&key),
         refusal,
         runner: context.runner(),
@@ -200,7 +220,7 @@ fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planne
     let namespace = run.namespace().unwrap_or_default();
     let reach = runs.context.platform.policy().rules(&namespace).reach();
     // What runners were given, or may have been, stays; while nobody was, a new policy makes a new plan.
-    let given = runs.context.sessions.snapshot(&plan::key(run)).is_some();
+    let given = runs.context.sessions.observation(&plan::key(run)).is_some();
     if let Some(plan) = runs.memory.plan(run).filter(|plan| given || plan.content.reach == reach) {
         return Ok(Ok(plan));
     }
@@ -229,25 +249,45 @@ pub async fn run(client: &Client, cached: &LoadTestRun) -> Result<Option<LoadTes
     Ok(found.filter(|run| run.meta().uid == cached.meta().uid))
 }
 
-/// Reads what there is of a run of `runners` runners.
+/// Time between two updates of the figures in a status, when so many runs are under way: all of them together write five
+/// times a second at most.
+fn live_interval(runs: usize) -> Duration {
+    let [least, each] = LIVE_INTERVAL;
+    let shared = each.saturating_mul(u32::try_from(runs).unwrap_or(u32::MAX));
+    shared.clamp(least, LONGEST_LIVE_INTERVAL)
+}
+
+/// What there is of a run of `runners` runners.
 ///
 /// # Errors
 /// When the API server does not answer, or another object has the Job's name.
-async fn objects(client: &Client, run: &LoadTestRun, runners: u32) -> Result<Objects, Error> {
+async fn objects(context: &Context, run: &LoadTestRun, from: Source, runners: u32) -> Result<Objects, Error> {
     let namespace = run.namespace().unwrap_or_default();
     let uid = run.uid().unwrap_or_default();
     let name = naming::base(&run.name_any(), &uid);
-    let jobs: Api<Job> = Api::namespaced(client.clone(), &namespace);
-    let Some(job) = jobs.get_opt(&name).await.map_err(failed("the runners' Job"))? else {
-        return Ok(Objects::default());
+    let known = match from {
+        Source::Cache => context.cache.runners_of(&namespace, &run.name_any(), &name),
+        Source::Server => None,
     };
+    let (job, pods) = match known {
+        Some(known) => known,
+        None => read(&context.client, &namespace, &run.name_any(), &name).await?,
+    };
+    let Some(job) = job else { return Ok(Objects::default()) };
     if !job.owner_references().iter().any(|owner| owner.uid == uid) {
         return Err(Error::Foreign { name });
     }
-    let mut pods = pods(client, &namespace, &run.name_any(), &job).await?;
+    let job_uid = job.uid();
+    let mine =
+        |pod: &&Arc<Pod>| pod.owner_references().iter().any(|owner| Some(&owner.uid) == job_uid.as_ref());
+    let mut pods: Vec<RunnerPod> = pods.iter().filter(mine).map(|pod| RunnerPod::of(pod)).collect();
+    let client = &context.client;
     pod_events::complete(client, &namespace, &mut pods).await.map_err(failed("events of the runner pods"))?;
     let mut observed = Objects { job: Some(JobState::of(&job)), pods, forbidden: None };
+    let is_overdue =
+        job.creation_timestamp().is_none_or(|created| validate::since(created.0, Timestamp::now()) >= USUAL);
     if observed.pods.len() < runners as usize
+        && is_overdue
         && job.status.as_ref().is_none_or(|status| status.conditions.is_none())
     {
         observed.forbidden = creation_failure(client, &namespace, &job).await?;
@@ -255,13 +295,29 @@ async fn objects(client: &Client, run: &LoadTestRun, runners: u32) -> Result<Obj
     Ok(observed)
 }
 
-async fn pods(client: &Client, namespace: &str, run: &str, job: &Job) -> Result<Vec<RunnerPod>, Error> {
-    let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
+/// Whether the Job of a run that is over is still there; `None` as long as the watches have not shown all.
+pub fn has_job(context: &Context, run: &LoadTestRun) -> Option<bool> {
+    let name = naming::base(&run.name_any(), &run.uid().unwrap_or_default());
+    let known = context.cache.runners_of(&run.namespace().unwrap_or_default(), &run.name_any(), &name);
+    known.map(|(job, _)| job.is_some())
+}
+
+/// Reads a Job, and the pods of its run.
+async fn read(
+    client: &Client,
+    namespace: &str,
+    run: &str,
+    job: &str,
+) -> Result<(Option<Arc<Job>>, Vec<Arc<Pod>>), Error> {
+    let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
+    let Some(job) = jobs.get_opt(job).await.map_err(failed("the runners' Job"))? else {
+        return Ok((None, Vec::new()));
+    };
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     let selector = format!("{}={}", labels::RUN, naming::label(run));
-    let list = api.list(&ListParams::default().labels(&selector)).await.map_err(failed("the runner pods"))?;
-    let uid = job.uid();
-    let mine = |pod: &&Pod| pod.owner_references().iter().any(|owner| Some(&owner.uid) == uid.as_ref());
-    Ok(list.iter().filter(mine).map(RunnerPod::of).collect())
+    let list =
+        pods.list(&ListParams::default().labels(&selector)).await.map_err(failed("the runner pods"))?;
+    Ok((Some(Arc::new(job)), list.items.into_iter().map(Arc::new).collect()))
 }
 
 /// The newest event in which the Job controller says that it can't create pods.

@@ -101,6 +101,13 @@ pub async fn update(
     wanted: LoadTestRunStatus,
 ) -> Result<bool, WriteError> {
     let mut wanted = wanted;
+    // Most looks find nothing new. Then nothing is compared piece by piece, as it is written.
+    let is_the_same = run.status.as_ref() == Some(&wanted)
+        && wanted.observed_generation == run.metadata.generation
+        && wanted.leader_epoch.is_some_and(|epoch| context.fence.check() == Ok(epoch));
+    if is_the_same {
+        return Ok(false);
+    }
     conditions(&mut wanted, run.metadata.generation, Timestamp::now());
     let wanted = bounded(wanted);
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());

@@ -5,21 +5,23 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use upsurge_core::autoscaling::Observation;
 
+use crate::collector::Shared;
+
 /// An observation shared by its writers and readers; clones are the same.
 #[derive(Clone, Debug, Default)]
 pub struct SharedObservation {
-    observation: Arc<Mutex<Observation>>,
+    observation: Arc<Mutex<Shared<Observation>>>,
     changed: Arc<Notify>,
 }
 
 impl SharedObservation {
     /// Goes on with what was observed before.
     pub fn new(observation: Observation) -> Self {
-        Self { observation: Arc::new(Mutex::new(observation)), changed: Arc::default() }
+        Self { observation: Arc::new(Mutex::new(observation.into())), changed: Arc::default() }
     }
 
     /// What was observed so far.
-    pub fn get(&self) -> Observation {
+    pub fn get(&self) -> Shared<Observation> {
         self.lock().clone()
     }
 
@@ -41,7 +43,7 @@ impl SharedObservation {
         self.changed.notified().await;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Observation> {
+    fn lock(&self) -> MutexGuard<'_, Shared<Observation>> {
         self.observation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -75,7 +75,7 @@ async fn replicas_of_a_real_autoscaler_are_seen_as_they_change() {
     .await;
     let observation = seen.get();
     assert!(observation.rollouts.is_empty(), "a scale-up is no rollout");
-    assert_eq!(observation.autoscaler.unwrap().min_replicas, 3);
+    assert_eq!(observation.autoscaler.as_ref().unwrap().min_replicas, 3);
     assert!(observation.conditions.iter().any(|condition| condition.type_ == "AbleToScale"));
     assert_eq!(observation.pods.len(), 3);
     for pod in &observation.pods {

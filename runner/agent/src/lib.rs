@@ -8,6 +8,7 @@ mod clock;
 mod config;
 mod link;
 mod load;
+mod pace;
 mod pending;
 mod prepare;
 mod prometheus;

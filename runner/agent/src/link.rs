@@ -1,4 +1,4 @@
-//! The link to the collector: JSON over HTTP and TLS, with the pod's token.
+//! The link to the collector: JSON over HTTP and TLS, with the pod's token; deltas in a binary form where that is taken.
 //!
 //! Who is not known by the authorities that the pod was told gets no byte of a request. The name that is checked is always that
 //! in the collector's URL, whichever address is dialled.
@@ -19,8 +19,10 @@ use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
 };
-use serde::{Serialize, de::DeserializeOwned};
-use upsurge_core::protocol::{AUTHORITIES_ENV, DeltaBatch, DeltaReply, Hello, HelloReply, LEADER_HEADER};
+use serde::de::DeserializeOwned;
+use upsurge_core::protocol::{
+    AUTHORITIES_ENV, DeltaBatch, DeltaReply, Form, Hello, HelloReply, LEADER_HEADER,
+};
 use upsurge_http::tls;
 use url::{Host, Url};
 
@@ -107,19 +109,22 @@ impl Link {
 
     /// Says hello.
     pub(super) async fn hello(&self, hello: &Hello) -> Result<HelloReply, LinkError> {
-        self.post("hello", hello, HELLO_TIMEOUT).await
+        let body = serde_json::to_vec(hello).map_err(|error| LinkError::Unreachable(error.to_string()))?;
+        self.post("hello", Form::Json, body, HELLO_TIMEOUT).await
     }
 
     /// Sends deltas. An answer that says what is missing is an answer like others.
-    pub(super) async fn deltas(&self, batch: &DeltaBatch) -> Result<DeltaReply, LinkError> {
-        self.post("deltas", batch, DELTAS_TIMEOUT).await
+    pub(super) async fn deltas(&self, batch: &DeltaBatch, form: Form) -> Result<DeltaReply, LinkError> {
+        let body = batch.write(form).map_err(|error| LinkError::Unreachable(error.to_string()))?;
+        self.post("deltas", form, body, DELTAS_TIMEOUT).await
     }
 
     /// Asks whoever is believed to lead, and once more where that one leads.
-    async fn post<Body: Serialize, Reply: DeserializeOwned>(
+    async fn post<Reply: DeserializeOwned>(
         &self,
         what: &str,
-        body: &Body,
+        form: Form,
+        body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Reply, LinkError> {
         let token = tokio::fs::read_to_string(&self.token_file).await;
@@ -129,12 +134,11 @@ impl Link {
         if token.trim().is_empty() {
             return Err(LinkError::Unreachable(format!("token file {} is empty", self.token_file.display())));
         }
-        let body = serde_json::to_vec(body).map_err(|error| LinkError::Unreachable(error.to_string()))?;
         let mut is_led = false;
         loop {
             let line = self.line()?;
             let request = line.client.post(format!("{}{}/{what}", line.base, self.path)).timeout(timeout);
-            let request = request.bearer_auth(token.trim()).header(CONTENT_TYPE, "application/json");
+            let request = request.bearer_auth(token.trim()).header(CONTENT_TYPE, form.content_type());
             let response = request.body(body.clone()).send().await.map_err(|error| self.broken(&error))?;
             match response.status() {
                 StatusCode::OK | StatusCode::CONFLICT => {
@@ -145,14 +149,19 @@ impl Link {
                 status @ (StatusCode::UNAUTHORIZED
                 | StatusCode::FORBIDDEN
                 | StatusCode::NOT_FOUND
-                | StatusCode::GONE) => {
+                | StatusCode::GONE
+                // Words that it can't understand, or that are too many: sent again they are the same.
+                | StatusCode::BAD_REQUEST
+                | StatusCode::PAYLOAD_TOO_LARGE) => {
                     let message = response.text().await.unwrap_or_default();
                     return Err(LinkError::Refused { status, message });
                 }
                 status => {
                     let leader = response.headers().get(LEADER_HEADER).and_then(|value| value.to_str().ok());
-                    if !self.led(line.collector, leader) || std::mem::replace(&mut is_led, true) {
-                        return Err(LinkError::Unreachable(format!("it answers {status}")));
+                    let leader = self.led(line.collector, leader);
+                    if !leader || std::mem::replace(&mut is_led, true) {
+                        let words = response.text().await.unwrap_or_default();
+                        return Err(LinkError::Unreachable(format!("it answers {status}: {words}")));
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! The agent during the load: one delta per second, sent until it is acknowledged.
+//! The agent during the load: what was recorded in each second, sent at the operator's pace until it is acknowledged.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,10 +15,11 @@ use tokio::{
 };
 use upsurge_core::{
     protocol::{
-        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, PROTOCOL_VERSION,
+        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION,
         RunnerEnd,
     },
     schedule::Share,
+    slices::Slicing,
 };
 use upsurge_crds::names::reasons;
 use upsurge_engine::{Engine, EngineConfig, run_after};
@@ -29,13 +30,12 @@ use super::{
     clock::Clock,
     config::AgentConfig,
     link::{Link, LinkError},
+    pace::Pace,
     pending::Pending,
     prepare::Prepared,
     prometheus::Asking,
 };
 
-/// Time between two messages when only an acknowledgement is waited for.
-const ASK_AGAIN: Duration = Duration::from_millis(250);
 /// First pause after a message that failed; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause after a message that failed. Short: where a node was lost, every other try may go there, and whoever is not
@@ -54,6 +54,10 @@ pub(super) struct Start {
     pub(super) at: i64,
     /// Variables captured by `before`.
     pub(super) variables: Map<String, Value>,
+    /// The session that told it.
+    pub(super) session: Option<u64>,
+    /// The form in which it takes deltas.
+    pub(super) form: Form,
     /// The operator's clock.
     pub(super) clock: Clock,
 }
@@ -79,6 +83,7 @@ pub(super) async fn run(
         is_done: Cell::new(false),
     });
     let asking = Asking::of(config, &prepared);
+    let kept = Pending::new(Slicing::of(&prepared.test), start.session);
     let engine = Engine::start(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -95,6 +100,7 @@ pub(super) async fn run(
     };
     let report = Report {
         link,
+        form: start.form,
         runner: config.runner,
         pod: config.pod.clone(),
         start: start.at,
@@ -103,7 +109,8 @@ pub(super) async fn run(
         tidying,
         asking,
         probe: RefCell::default(),
-        pending: RefCell::default(),
+        pending: RefCell::new(kept),
+        pace: Pace::of(config.runner),
         end: RefCell::default(),
         stopped: RefCell::default(),
         until_ms: Cell::default(),
@@ -173,6 +180,7 @@ impl Tidying {
 /// thread: a collector that takes long to answer delays no delta.
 struct Report {
     link: Link,
+    form: Form,
     runner: u32,
     pod: String,
     start: i64,
@@ -185,6 +193,7 @@ struct Report {
     asking: Option<Asking>,
     probe: RefCell<GeneratorProbe>,
     pending: RefCell<Pending>,
+    pace: Pace,
     /// How the runner ended; set with its last delta.
     end: RefCell<Option<RunnerEnd>>,
     /// Why it was stopped early.
@@ -224,22 +233,28 @@ impl Report {
     /// Adds what was recorded since the last time to what is pending.
     fn record(&self, done: Option<RunnerEnd>) {
         let interval = self.engine.as_ref().map(Engine::collect).unwrap_or_default();
-        self.until_ms.set(interval.to.as_millis() as u64);
+        let (to, is_last) = (interval.to, done.is_some());
+        self.until_ms.set(to.as_millis() as u64);
         self.pending.borrow_mut().push(Delta {
             number: 0,
             from_ms: interval.from.as_millis() as u64,
             to_ms: interval.to.as_millis() as u64,
             metrics: interval.metrics,
             losses: interval.losses,
+            slices: Vec::new(),
+            first: None,
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
             after: None,
             checks: None,
         });
-        if done.is_some() {
+        if is_last {
             self.end.replace(done);
+            self.pace.hurry();
         }
-        self.news.notify_one();
+        if self.pace.note(to) {
+            self.news.notify_one();
+        }
     }
 
     /// Does the steps of `after` when they are due.
@@ -265,6 +280,7 @@ impl Report {
         let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
         let after = Some(AfterOutcome { result });
         self.pending.borrow_mut().push(Delta { from_ms, to_ms, after, ..Delta::default() });
+        self.pace.hurry();
         self.tidying.iter().for_each(|tidying| tidying.is_done.set(true));
         self.news.notify_one();
     }
@@ -283,6 +299,7 @@ impl Report {
     fn asked(&self, asking: &Asking, answers: Vec<CheckAnswer>) {
         let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
         self.pending.borrow_mut().push(Delta { from_ms, to_ms, checks: Some(answers), ..Delta::default() });
+        self.pace.hurry();
         asking.end();
         self.news.notify_one();
     }
@@ -302,7 +319,9 @@ impl Report {
         let mut pause = FIRST_PAUSE;
         let mut farewell = None;
         loop {
-            let (more, ended) = (self.pending.borrow().has_more(), self.end.borrow().is_some());
+            let ended = self.end.borrow().is_some();
+            // What was recorded while a message was under way waits for its turn, unless nothing comes after it.
+            let more = self.pending.borrow().has_more() && (self.pace.take() || ended);
             if self.pending.borrow().is_done(&self.end.borrow()) && !self.awaits_orders() {
                 return self.ending();
             }
@@ -312,7 +331,7 @@ impl Report {
             match (more, ended) {
                 (true, _) => {}
                 // Only the acknowledgement of the last one is still to come.
-                (false, true) => sleep(ASK_AGAIN).await,
+                (false, true) => sleep(self.pace.ask_again()).await,
                 (false, false) => {
                     self.news.notified().await;
                     continue;
@@ -330,6 +349,7 @@ impl Report {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "deltas were not taken, trying again");
+                    self.pace.hurry();
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -339,16 +359,27 @@ impl Report {
 
     async fn send(&self) -> Result<(), LinkError> {
         let lag = self.engine.as_ref().and_then(Engine::start_lag).unwrap_or_default();
+        let (session, deltas) = {
+            let mut pending = self.pending.borrow_mut();
+            (pending.session(), pending.batch())
+        };
         let batch = DeltaBatch {
             version: PROTOCOL_VERSION,
             runner: self.runner,
             pod: self.pod.clone(),
             start: self.start,
             started_at: self.start.saturating_add(i64::try_from(lag.as_nanos()).unwrap_or(i64::MAX)),
-            deltas: self.pending.borrow_mut().batch(),
+            session,
+            deltas,
         };
-        let reply = self.link.deltas(&batch).await?;
-        self.pending.borrow_mut().settle(&reply);
+        let reply = self.link.deltas(&batch, self.form).await?;
+        let settled = self.pending.borrow_mut().settle(&reply);
+        settled.map_err(|outdated| LinkError::Unreachable(outdated.to_string()))?;
+        reply.interval_ms.iter().for_each(|interval| self.pace.learn(*interval));
+        if reply.received < batch.deltas.last().map_or(0, |last| last.number) {
+            // Not all was taken, as by an operator that begins where a checkpoint ended.
+            self.pace.hurry();
+        }
         match reply.command {
             DeltaCommand::Continue => {}
             DeltaCommand::Stop { reason } => {

@@ -1,23 +1,36 @@
-//! Deltas that the collector has not acknowledged.
+//! What the collector has not acknowledged: a few deltas, however long it takes.
 //!
-//! They are kept until they are, in order. When the collector stays away, the number of them is
-//! bounded by adding to the last one: a delta that was never sent may still grow, one that was sent may not.
+//! What was recorded is kept until a checkpoint holds it. What no checkpoint can end between is merged into one delta:
+//! what was never sent to this session, what it has received since its newest checkpoint was begun, and what lies
+//! before that. A delta that was sent and not answered stays as it is, as the collector may have taken it.
 
 use std::collections::VecDeque;
 
-use upsurge_core::protocol::{Delta, DeltaReply, RunnerEnd};
+use upsurge_core::{
+    protocol::{Delta, DeltaReply, RunnerEnd},
+    slices::Slicing,
+};
 
-/// Most deltas that are kept apart.
-const MOST_PENDING: usize = 60;
 /// Most deltas in one message.
 const LARGEST_BATCH: usize = 20;
 
+/// An answer of a session that is over: another one has answered before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("session {old} of the run answers, although session {new} has done so already")]
+pub(super) struct Outdated {
+    old: u64,
+    new: u64,
+}
+
 /// Deltas on their way.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pending {
+    slicing: Slicing,
     deltas: VecDeque<Delta>,
     numbered: u64,
-    /// Number of the last delta that was ever put into a message.
+    /// The session that was heard last.
+    session: Option<u64>,
+    /// Number of the last delta that was ever put into a message for that session.
     attempted: u64,
     /// Number of the last delta that the collector says it has.
     received: u64,
@@ -25,42 +38,83 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Adds what was recorded; its number is given here.
-    pub(super) fn push(&mut self, mut delta: Delta) {
-        if self.deltas.len() >= MOST_PENDING
-            && let Some(last) = self.deltas.back_mut()
-            && last.number > self.attempted
-        {
-            last.to_ms = delta.to_ms;
-            last.metrics.merge(&delta.metrics);
-            last.generator.merge(&delta.generator);
-            last.losses.merge(&delta.losses);
-            last.done = delta.done.or(last.done.take());
-            last.after = delta.after.or(last.after.take());
-            last.checks = delta.checks.or(last.checks.take());
-            return;
-        }
-        self.numbered += 1;
-        delta.number = self.numbered;
-        self.deltas.push_back(delta);
+    /// Nothing yet, for a session that was heard already.
+    pub(super) fn new(slicing: Slicing, session: Option<u64>) -> Self {
+        let deltas = VecDeque::new();
+        Self { slicing, deltas, numbered: 0, session, attempted: 0, received: 0, acknowledged: 0 }
     }
 
-    /// What is to be sent next; empty when the collector has everything.
+    /// The session for which a message is meant.
+    pub(super) fn session(&self) -> Option<u64> {
+        self.session
+    }
+
+    /// Adds what was recorded; its number is given here.
+    pub(super) fn push(&mut self, mut delta: Delta) {
+        self.numbered += 1;
+        delta.number = self.numbered;
+        match self.deltas.back_mut().filter(|last| last.number > self.attempted) {
+            Some(last) => self.slicing.merge(last, delta),
+            None => self.deltas.push_back(delta),
+        }
+    }
+
+    /// What is to be sent next; empty when the collector has everything. What was sent and not answered is sent again by
+    /// itself: else each try would leave one more delta that may not be merged.
     pub(super) fn batch(&mut self) -> Vec<Delta> {
-        let missing = self.deltas.iter().filter(|delta| delta.number > self.received);
-        let batch: Vec<Delta> = missing.take(LARGEST_BATCH).cloned().collect();
+        let (received, attempted) = (self.received, self.attempted);
+        let missing = || self.deltas.iter().filter(move |delta| delta.number > received);
+        let is_answered = !missing().any(|delta| delta.number <= attempted);
+        let next = missing().filter(|delta| is_answered || delta.number <= attempted);
+        let batch: Vec<Delta> = next.take(LARGEST_BATCH).cloned().collect();
         self.attempted = batch.last().map_or(self.attempted, |last| self.attempted.max(last.number));
         batch
     }
 
     /// Takes notice of an answer.
-    pub(super) fn settle(&mut self, reply: &DeltaReply) {
+    pub(super) fn settle(&mut self, reply: &DeltaReply) -> Result<(), Outdated> {
+        match (self.session, reply.session) {
+            (Some(new), Some(old)) if old < new => return Err(Outdated { old, new }),
+            (known, Some(session)) if known != Some(session) => {
+                // It takes nothing that was meant for another one: to it, nothing was sent yet.
+                self.session = Some(session);
+                self.attempted = reply.received;
+            }
+            _ => {}
+        }
         // Less than before after an operator restart: what it has not made durable is sent again.
         self.received = reply.received;
         self.acknowledged = self.acknowledged.max(reply.acknowledged);
         while self.deltas.front().is_some_and(|first| first.number <= self.acknowledged) {
             self.deltas.pop_front();
         }
+        if reply.session.is_some() {
+            self.merge(reply.cut);
+        }
+        Ok(())
+    }
+
+    /// Merges what no checkpoint can end between.
+    fn merge(&mut self, cut: u64) {
+        let (received, attempted) = (self.received, self.attempted);
+        // Equal for two that may become one; none for what was sent and not answered.
+        let part = |number: u64| match number {
+            _ if number <= cut.min(received) => Some(0),
+            _ if number <= received => Some(1),
+            _ if number > attempted => Some(2),
+            _ => None,
+        };
+        let mut merged: VecDeque<Delta> = VecDeque::with_capacity(4);
+        for delta in self.deltas.drain(..) {
+            match merged
+                .back_mut()
+                .filter(|last| part(delta.number).is_some() && part(last.number) == part(delta.number))
+            {
+                Some(last) => self.slicing.merge(last, delta),
+                None => merged.push_back(delta),
+            }
+        }
+        self.deltas = merged;
     }
 
     /// Whether there is something that the collector does not have.
@@ -76,12 +130,22 @@ impl Pending {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use upsurge_core::{
         metrics::{SeriesKey, Sink, Tags},
         protocol::DeltaCommand,
     };
 
     use super::*;
+
+    fn pending() -> Pending {
+        let test = json!({
+            "target": {"baseUrl": "http://checkout"},
+            "scenarios": [{"name": "pay", "steps": [{"request": {"name": "home", "url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}},
+        });
+        Pending::new(Slicing::of(&serde_json::from_value(test).unwrap()), Some(1))
+    }
 
     fn delta(second: u64) -> Delta {
         let mut delta = Delta { from_ms: second * 1000, to_ms: (second + 1) * 1000, ..Delta::default() };
@@ -90,60 +154,89 @@ mod tests {
         delta
     }
 
-    fn reply(acknowledged: u64, received: u64) -> DeltaReply {
-        DeltaReply { acknowledged, received, command: DeltaCommand::Continue }
+    fn reply(session: u64, acknowledged: u64, cut: u64, received: u64) -> DeltaReply {
+        let (session, command) = (Some(session), DeltaCommand::Continue);
+        DeltaReply { acknowledged, received, command, session, cut, interval_ms: None }
     }
 
-    fn numbers(deltas: &[Delta]) -> Vec<u64> {
-        deltas.iter().map(|delta| delta.number).collect()
+    /// First and last number of each delta.
+    fn numbers<'a>(deltas: impl IntoIterator<Item = &'a Delta>) -> Vec<(u64, u64)> {
+        deltas.into_iter().map(|delta| (delta.first_number(), delta.number)).collect()
     }
 
-    #[test]
-    fn deltas_are_kept_until_they_are_acknowledged_and_sent_again_after_a_restart() {
-        let mut pending = Pending::default();
-        (0..3).for_each(|second| pending.push(delta(second)));
-        assert_eq!(numbers(&pending.batch()), [1, 2, 3]);
-        pending.settle(&reply(1, 3));
-        assert!(!pending.has_more());
-        assert!(pending.batch().is_empty());
-        // The operator comes back with what was durable.
-        pending.settle(&reply(1, 1));
-        assert_eq!(numbers(&pending.batch()), [2, 3]);
-        pending.settle(&reply(3, 3));
-        assert!(pending.is_done(&Some(RunnerEnd::Completed)));
-        assert!(!pending.is_done(&None));
+    /// Records and sends so many, each of which is received; nothing is durable beyond `cut`.
+    fn sent(pending: &mut Pending, numbers: std::ops::RangeInclusive<u64>, cut: u64) {
+        for number in numbers {
+            pending.push(delta(number - 1));
+            assert_eq!(pending.batch().last().map(|last| last.number), Some(number));
+            pending.settle(&reply(1, 0, cut, number)).unwrap();
+        }
     }
 
     #[test]
-    fn a_collector_that_stays_away_costs_bounded_memory_and_no_figures() {
-        let mut pending = Pending::default();
+    fn what_is_received_and_not_durable_is_one_delta_and_is_sent_as_one_to_the_next_operator() {
+        let mut pending = pending();
+        sent(&mut pending, 1..=50, 0);
+        assert_eq!(numbers(&pending.deltas), [(1, 50)]);
+        assert!(!pending.has_more() && pending.batch().is_empty());
+        pending.push(delta(50));
+        // The operator comes back with what was durable: nothing.
+        pending.settle(&reply(2, 0, 0, 0)).unwrap();
+        let batch = pending.batch();
+        assert_eq!((numbers(&batch), pending.session()), (vec![(1, 51)], Some(2)));
+        assert_eq!((batch[0].from_ms, batch[0].to_ms, batch[0].slices.len()), (0, 51_000, 51));
+        assert_eq!(batch[0].metrics.count("http_reqs", &Default::default()), 51.0);
+        pending.settle(&reply(2, 51, 51, 51)).unwrap();
+        assert!(pending.is_done(&Some(RunnerEnd::Completed)) && !pending.is_done(&None));
+    }
+
+    #[test]
+    fn nothing_is_merged_over_the_end_of_a_checkpoint_that_was_begun() {
+        let mut pending = pending();
+        sent(&mut pending, 1..=5, 0);
+        sent(&mut pending, 6..=6, 5);
+        sent(&mut pending, 7..=9, 5);
+        assert_eq!(numbers(&pending.deltas), [(1, 5), (6, 9)]);
+        // It became durable, although nobody said so before the operator died.
+        pending.settle(&reply(2, 5, 5, 5)).unwrap();
+        assert_eq!(numbers(&pending.batch()), [(6, 9)]);
+    }
+
+    #[test]
+    fn what_was_sent_and_not_answered_stays_as_it_is() {
+        let mut pending = pending();
         pending.push(delta(0));
-        assert_eq!(numbers(&pending.batch()), [1]);
+        assert_eq!(numbers(&pending.batch()), [(1, 1)]);
         (1..500).for_each(|second| pending.push(delta(second)));
-        assert_eq!(pending.deltas.len(), MOST_PENDING);
-        let (mut requests, mut end) = (0.0, 0);
-        while pending.has_more() {
-            let batch = pending.batch();
-            for delta in &batch {
-                assert_eq!(delta.from_ms, end);
-                end = delta.to_ms;
-                requests += delta.metrics.count("http_reqs", &Default::default());
-            }
-            let last = batch.last().map_or(0, |delta| delta.number);
-            pending.settle(&reply(last, last));
-        }
-        assert_eq!((requests, end), (500.0, 500_000));
+        assert_eq!(numbers(&pending.batch()), [(1, 1)]);
+        pending.settle(&reply(1, 0, 0, 0)).unwrap();
+        assert_eq!((numbers(&pending.batch()), pending.deltas.len()), (vec![(1, 1)], 2));
+        pending.settle(&reply(1, 0, 0, 1)).unwrap();
+        assert_eq!(numbers(&pending.batch()), [(2, 500)]);
+        pending.push(delta(500));
+        pending.settle(&reply(1, 0, 0, 500)).unwrap();
+        assert_eq!(numbers(&pending.deltas), [(1, 500), (501, 501)]);
     }
 
     #[test]
-    fn a_delta_that_was_sent_does_not_grow() {
-        let mut pending = Pending::default();
-        (0..MOST_PENDING as u64).for_each(|second| pending.push(delta(second)));
-        while pending.has_more() {
-            let last = pending.batch().last().map_or(0, |delta| delta.number);
-            pending.settle(&reply(0, last));
+    fn a_session_that_is_over_is_not_believed() {
+        let mut pending = pending();
+        sent(&mut pending, 1..=2, 0);
+        pending.settle(&reply(3, 0, 0, 0)).unwrap();
+        assert_eq!(pending.settle(&reply(1, 2, 2, 2)), Err(Outdated { old: 1, new: 3 }));
+        assert_eq!(numbers(&pending.batch()), [(1, 2)]);
+    }
+
+    #[test]
+    fn an_operator_without_sessions_gets_what_was_sent_as_it_was_sent() {
+        let mut pending = Pending { session: None, ..pending() };
+        let old = |received| DeltaReply { session: None, ..reply(0, 0, 0, received) };
+        for number in 1..=3 {
+            pending.push(delta(number));
+            pending.batch();
+            pending.settle(&old(number)).unwrap();
         }
-        pending.push(delta(99));
-        assert_eq!(numbers(&pending.batch()), [MOST_PENDING as u64 + 1]);
+        pending.settle(&old(1)).unwrap();
+        assert_eq!(numbers(&pending.batch()), [(2, 2), (3, 3)]);
     }
 }

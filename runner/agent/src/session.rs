@@ -10,8 +10,8 @@ use tokio::{
     time::{Instant as TokioInstant, sleep_until},
 };
 use upsurge_core::protocol::{
-    BeforeOutcome, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION, Readiness,
-    RunPlan,
+    BeforeOutcome, Form, HELLO_INTERVAL, Hello, HelloCommand, HelloReply, Mismatch, PROTOCOL_VERSION,
+    Readiness, RunPlan,
 };
 use upsurge_crds::names::reasons;
 use upsurge_engine::{self as engine, Unready};
@@ -43,8 +43,8 @@ pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool
         _ = terminate.wait_for(|terminate| *terminate) => return Ending::Terminated,
     };
     match told {
-        Told::Start { at, variables, prepared } => {
-            let start = Start { at, variables, clock: waiting.clock };
+        Told::Start { at, variables, prepared, session, form } => {
+            let start = Start { at, variables, session, form, clock: waiting.clock };
             load::run(&config, link, prepared, start, terminate).await
         }
         Told::End(ending) => ending,
@@ -53,7 +53,7 @@ pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool
 
 /// What became of the wait.
 enum Told {
-    Start { at: i64, variables: Map<String, Value>, prepared: Prepared },
+    Start { at: i64, variables: Map<String, Value>, prepared: Prepared, session: Option<u64>, form: Form },
     End(Ending),
 }
 
@@ -98,6 +98,9 @@ impl<'a> Waiting<'a> {
                 let error = Mismatch { image: None, spoken: PROTOCOL_VERSION, operator, served: *serves };
                 return Told::End(Ending::Failed(format!("{}: {error}", reasons::PROTOCOL_MISMATCH)));
             }
+            let (session, binary) =
+                reply.as_ref().map_or((None, false), |reply| (reply.session, reply.binary));
+            let form = if binary { Form::Binary } else { Form::Json };
             match reply.map(|reply| reply.command) {
                 Ok(HelloCommand::Wait) => pause = HELLO_INTERVAL,
                 Ok(HelloCommand::RunBefore) => {
@@ -106,7 +109,7 @@ impl<'a> Waiting<'a> {
                 }
                 Ok(HelloCommand::Start { at, variables }) => match &self.state {
                     State::Ready(prepared) => {
-                        return Told::Start { at, variables, prepared: prepared.clone() };
+                        return Told::Start { at, variables, prepared: prepared.clone(), session, form };
                     }
                     _ => tracing::warn!("told to start before being ready"),
                 },

@@ -160,6 +160,54 @@ async fn figures_survive_errors_and_a_restart_of_the_operator() {
 }
 
 #[tokio::test]
+async fn what_no_checkpoint_holds_is_sent_to_the_next_operator_as_one_delta() {
+    let target = Server::simple();
+    // Nothing is durable until the load has ended, and the operator is killed in the middle of it.
+    let collector =
+        Collector::start(Seen { session: Some(7), restart_after: Some(3), binary: true, ..Seen::default() });
+    let (config, _scratch) =
+        agent("merged", &collector, load::spec(&target.url(), arrivals(50, "5s"), get()));
+    assert_eq!(run(config).await, Ending::Done);
+    assert_eq!(collector.requests(), 250.0);
+    let seen = collector.seen.lock().unwrap();
+    assert_eq!(seen.session, Some(8), "the restart was not played");
+    assert!(
+        seen.merged >= 1 && seen.most_deltas <= 2,
+        "{} merged, {} at once",
+        seen.merged,
+        seen.most_deltas
+    );
+    let merged = seen.deltas.values().find(|delta| delta.first == Some(1)).unwrap();
+    assert!(merged.number >= 3 && merged.slices.len() as u64 >= 3, "{} slices", merged.slices.len());
+    let sliced: f64 = merged.slices.iter().map(|slice| slice.requests).sum();
+    assert_eq!(sliced, merged.metrics.count("http_reqs", &Default::default()));
+}
+
+#[tokio::test]
+async fn a_runner_reports_as_often_as_the_operator_says() {
+    let target = Server::simple();
+    let collector = Collector::start(Seen { session: Some(1), interval_ms: Some(3_000), ..Seen::default() });
+    let (config, _scratch) = agent("paced", &collector, load::spec(&target.url(), arrivals(50, "7s"), get()));
+    assert_eq!(run(config).await, Ending::Done);
+    assert_eq!(collector.requests(), 350.0);
+    let seen = collector.seen.lock().unwrap();
+    let with_figures = seen.batches.iter().filter(|batch| !batch.deltas.is_empty()).count();
+    assert!((3..=5).contains(&with_figures), "{with_figures} messages in 7 s");
+}
+
+#[tokio::test]
+async fn words_that_are_never_understood_end_the_runner_with_what_is_wrong() {
+    for code in [400, 413] {
+        let target = Server::simple();
+        let collector = Collector::start(Seen { statuses: vec![code], ..Seen::default() });
+        let spec = load::spec(&target.url(), arrivals(50, "10m"), get());
+        let (config, _scratch) = agent(&format!("not-understood-{code}"), &collector, spec);
+        let ending = run(config).await;
+        assert!(matches!(&ending, Ending::Failed(words) if words.contains(&code.to_string())), "{ending:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_command_cuts_the_load_and_the_rest_is_reported() {
     let target = Server::simple();
     let collector = Collector::start(Seen::default());

@@ -55,6 +55,20 @@ impl Buckets {
         Self { is_received: true, ..Self::default() }
     }
 
+    /// The same counts in no more blocks than they need, for whoever keeps them and records nothing more.
+    pub(super) fn compact(self) -> Self {
+        let (blocks, carries) = (self.blocks.into_iter().enumerate(), &self.carries);
+        // A count of 2¹⁶ is a carry and a zero in its block.
+        let carried = |stretch: usize| carries.range(stretch * BLOCK..(stretch + 1) * BLOCK).next().is_some();
+        let blocks =
+            blocks.map(|(stretch, block)| block.filter(|block| !is_empty(block) || carried(stretch)));
+        let mut blocks: Vec<_> = blocks.collect();
+        while blocks.pop_if(|block| block.is_none()).is_some() {}
+        blocks.shrink_to_fit();
+        let made = blocks.iter().flatten().count();
+        Self { blocks, made, is_received: true, ..self }
+    }
+
     /// About how much memory the counts take.
     pub(super) fn bytes(&self) -> usize {
         self.made * size_of::<Block>() + self.blocks.len() * size_of::<usize>() + self.carries.len() * CARRY
@@ -149,7 +163,8 @@ impl Buckets {
         self.counts().map(|(index, count)| (highest(index), count))
     }
 
-    fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+    /// Number and count of each bucket in which something is, in ascending order.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let blocks = self.blocks.iter().enumerate();
         let made = blocks.filter_map(|(stretch, block)| Some((stretch * BLOCK, block.as_deref()?)));
         let counts = made.flat_map(|(first, block)| {
@@ -311,6 +326,14 @@ mod tests {
         let mut sum = Buckets::default();
         (0..3).for_each(|value| sum.merge(&filled(&[(300 + value, 900), (20_000 * value, 1)])));
         assert_eq!(made(&sum), 208);
+    }
+
+    #[test]
+    fn what_is_only_kept_needs_no_more_than_its_values_do() {
+        let busy = filled(&[(300, 2_000), (20_000, 1_000), (9, 1 << 40)]);
+        let kept = busy.clone().compact();
+        assert!(made(&busy) > 200 && made(&kept) == 3, "{} blocks", made(&kept));
+        assert_eq!(kept, busy);
     }
 
     #[test]

@@ -73,6 +73,44 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn what_was_recorded_is_read_back_in_binary(
+        values in prop::collection::vec((0_u64..10_000_000_000, 1_u64..1 << 57), 0..60),
+    ) {
+        let trend = trend(&values);
+        let read = rmp_serde::from_slice::<Trend>(&rmp_serde::to_vec_named(&trend).unwrap());
+        prop_assert_eq!(&read.unwrap(), &trend);
+    }
+
+    #[test]
+    fn the_plain_form_is_that_of_hdrhistogram(values in prop::collection::vec((0_u64..4_000_000_000, 1_u64..1 << 40), 1..60)) {
+        let trend = trend(&values);
+        let mut histogram = empty();
+        trend.buckets().for_each(|(value, count)| histogram.record_n(value, count).unwrap());
+        let mut theirs = Vec::new();
+        hdrhistogram::serialization::V2Serializer::new().serialize(&histogram, &mut theirs).unwrap();
+        let ours = wire::encode(&trend.buckets);
+        // But for the highest value that a histogram says it can hold.
+        prop_assert_eq!((&ours[..24], &ours[32..]), (&theirs[..24], &theirs[32..]));
+    }
+}
+
+#[test]
+fn plain_histograms_that_ours_do_not_write_are_refused() {
+    let good = wire::encode(&trend(&[(5_000, 3), (20_000, 1)]).buckets);
+    let decode = |bytes: Vec<u8>| wire::decode(&EncodedHistogram::Binary(bytes));
+    assert!(decode(good.clone()).is_ok());
+    assert_eq!(decode(Vec::new()).unwrap_err(), WireError::Cut);
+    assert_eq!(decode(good[..good.len() - 1].to_vec()).unwrap_err(), WireError::Cut);
+    assert_eq!(decode([good.clone(), vec![0]].concat()).unwrap_err(), WireError::Trailing);
+    for at in [0, 8, 12, 16, 24, 32] {
+        let mut wrong = good.clone();
+        wrong[at] ^= 0x40;
+        assert!(matches!(decode(wrong), Err(WireError::Header { .. })), "byte {at}");
+    }
+}
+
 /// One of each kind of histogram that is refused.
 fn refused() -> Vec<(&'static str, String)> {
     let long = "A".repeat(2_000_000);
@@ -116,7 +154,7 @@ fn refused() -> Vec<(&'static str, String)> {
 fn what_ours_do_not_write_is_refused_and_each_reason_is_met() {
     let mut kinds = BTreeSet::new();
     for (what, histogram) in refused() {
-        let error = wire::decode(&histogram).expect_err(what);
+        let error = wire::decode(&EncodedHistogram::Text(histogram)).expect_err(what);
         assert!(error.to_string().len() < 200, "{what}: {error}");
         kinds.insert(format!("{error:?}").split([' ', '(', '{']).next().unwrap().to_owned());
     }

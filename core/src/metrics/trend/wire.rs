@@ -1,14 +1,18 @@
-//! Reading a histogram that somebody sent: HdrHistogram's V2 compressed encoding, and of it what our encoder writes.
+//! Reading a histogram that somebody sent: HdrHistogram's V2 encoding, compressed or plain, and of it what our encoder
+//! writes.
 //!
 //! The sender is not trusted. Every length is checked before anything is made of it, decompression stops at the
 //! largest histogram there is, and whatever our encoder would not write is refused: a few bytes can't claim gigabytes.
 
-use std::io::Read;
+use std::{cmp::Ordering, io::Read};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::bufread::ZlibDecoder;
 
-use super::buckets::{BUCKETS, Buckets, highest};
+use super::{
+    EncodedHistogram,
+    buckets::{BUCKETS, Buckets, highest},
+};
 
 /// First words of the compressed and of the plain form; the 1 stands for counts of any size.
 const COMPRESSED: u32 = 0x1c84_9314;
@@ -77,7 +81,58 @@ pub enum WireError {
 }
 
 /// Decodes a histogram.
-pub(super) fn decode(text: &str) -> Result<Buckets, WireError> {
+pub(super) fn decode(sent: &EncodedHistogram) -> Result<Buckets, WireError> {
+    match sent {
+        EncodedHistogram::Text(text) => decode_text(text),
+        EncodedHistogram::Binary(bytes) => {
+            let (header, rest) = bytes.split_first_chunk().ok_or(WireError::Cut)?;
+            match rest.len().cmp(&length(header)?) {
+                Ordering::Less => Err(WireError::Cut),
+                Ordering::Equal => counts(rest),
+                Ordering::Greater => Err(WireError::Trailing),
+            }
+        }
+    }
+}
+
+/// Encodes a histogram in the plain form.
+pub(super) fn encode(buckets: &Buckets) -> Vec<u8> {
+    let (mut counts, mut next) = (Vec::new(), 0);
+    for (index, count) in buckets.counts() {
+        match index - next {
+            0 => {}
+            1 => put(&mut counts, 0),
+            empty => put(&mut counts, -(empty as i64)),
+        }
+        put(&mut counts, i64::try_from(count).unwrap_or(i64::MAX));
+        next = index + 1;
+    }
+    if counts.is_empty() {
+        put(&mut counts, 0);
+    }
+    let mut bytes = Vec::with_capacity(HEADER + counts.len());
+    let (length, digits) = (u32::try_from(counts.len()).unwrap_or(u32::MAX), u32::from(super::DIGITS));
+    [PLAIN, length, 0, digits].into_iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+    [1, HIGHEST, 1.0_f64.to_bits()].into_iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+    bytes.extend(counts);
+    bytes
+}
+
+/// Adds a count, or how many buckets are empty as a negative one.
+fn put(bytes: &mut Vec<u8>, number: i64) {
+    let mut rest = ((number << 1) ^ (number >> 63)).cast_unsigned();
+    for _ in 1..LONGEST_COUNT {
+        let low = (rest & 0x7f) as u8;
+        rest >>= 7;
+        if rest == 0 {
+            return bytes.push(low);
+        }
+        bytes.push(low | 0x80);
+    }
+    bytes.push(rest as u8);
+}
+
+fn decode_text(text: &str) -> Result<Buckets, WireError> {
     if text.len() > LONGEST_TEXT {
         return Err(WireError::Long(text.len()));
     }
@@ -99,22 +154,7 @@ fn plain(compressed: &[u8]) -> Result<Vec<u8>, WireError> {
     let mut decoder = ZlibDecoder::new(compressed);
     let mut header = [0; HEADER];
     decoder.read_exact(&mut header).map_err(broken)?;
-    let high = u64::from_be_bytes(eight(&header, 24));
-    let wrong = [
-        ("first word", u64::from(word(&header, 0)), u64::from(PLAIN)),
-        ("offset", u64::from(word(&header, 8)), 0),
-        ("significant digits", u64::from(word(&header, 12)), u64::from(super::DIGITS)),
-        ("lowest value", u64::from_be_bytes(eight(&header, 16)), 1),
-        ("ratio of its values", u64::from_be_bytes(eight(&header, 32)), 1.0_f64.to_bits()),
-        ("highest value", high, high.clamp(2, HIGHEST)),
-    ];
-    if let Some((field, found, _)) = wrong.into_iter().find(|(_, found, ours)| found != ours) {
-        return Err(WireError::Header { field, found });
-    }
-    let length = word(&header, 4) as usize;
-    if length > MOST_BYTES {
-        return Err(WireError::Header { field: "bytes of counts", found: length as u64 });
-    }
+    let length = length(&header)?;
     // No more is made room for than comes.
     let mut counts = Vec::new();
     decoder.by_ref().take(length as u64).read_to_end(&mut counts).map_err(broken)?;
@@ -126,6 +166,27 @@ fn plain(compressed: &[u8]) -> Result<Vec<u8>, WireError> {
         return Err(WireError::Trailing);
     }
     Ok(counts)
+}
+
+/// How many bytes of counts come after what is said about them.
+fn length(header: &[u8; HEADER]) -> Result<usize, WireError> {
+    let high = u64::from_be_bytes(eight(header, 24));
+    let wrong = [
+        ("first word", u64::from(word(header, 0)), u64::from(PLAIN)),
+        ("offset", u64::from(word(header, 8)), 0),
+        ("significant digits", u64::from(word(header, 12)), u64::from(super::DIGITS)),
+        ("lowest value", u64::from_be_bytes(eight(header, 16)), 1),
+        ("ratio of its values", u64::from_be_bytes(eight(header, 32)), 1.0_f64.to_bits()),
+        ("highest value", high, high.clamp(2, HIGHEST)),
+    ];
+    if let Some((field, found, _)) = wrong.into_iter().find(|(_, found, ours)| found != ours) {
+        return Err(WireError::Header { field, found });
+    }
+    let length = word(header, 4) as usize;
+    if length > MOST_BYTES {
+        return Err(WireError::Header { field: "bytes of counts", found: length as u64 });
+    }
+    Ok(length)
 }
 
 /// Reads the counts: one for each bucket from the first on, or how many are empty.

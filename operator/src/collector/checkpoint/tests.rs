@@ -27,6 +27,7 @@ fn checkpoint() -> Vec<u8> {
         pod: pod(0).name,
         start: 7,
         started_at: 8,
+        session: None,
         deltas: vec![delta],
     };
     session.deltas(&batch, &pod(0), 0).unwrap();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use upsurge_core::{
     metrics::{Selector, names},
-    protocol::{RunPlan, RunnerEnd},
+    protocol::{Form, RunPlan, RunnerEnd},
     validate::validate,
 };
 
@@ -21,7 +21,7 @@ use crate::{
     sampling::SharedObservation,
 };
 
-fn cell(plan: RunPlan) -> Cell {
+pub fn cell(plan: RunPlan) -> Cell {
     let valid = Arc::new(validate(&plan.test).unwrap());
     let session = Session::new(&plan, None);
     let config = SessionConfig {
@@ -33,7 +33,8 @@ fn cell(plan: RunPlan) -> Cell {
         owner: Default::default(),
         is_under_way: false,
     };
-    Cell::new(config, session, SharedObservation::default(), tokio::sync::broadcast::channel(1).0)
+    let changes = tokio::sync::broadcast::channel(1).0;
+    Cell::new(config, session, SharedObservation::default(), Arc::default(), changes)
 }
 
 fn delta(number: u64, key: &Value, count: f64) -> Value {
@@ -60,7 +61,7 @@ fn deltas_are_merged_once_and_strange_names_are_noted() {
     let cell = cell(plan(1, false));
     let strange = json!({"metric": "http_reqs", "request": "ghost"});
     let text = message(&[delta(1, &reqs(), 2.0), delta(2, &strange, 3.0)]);
-    let batch = Batch::read(text.as_bytes()).unwrap();
+    let batch = Batch::read(Form::Json, text.as_bytes()).unwrap();
     for _ in 0..2 {
         let received = receive(&cell, &pod(0), &batch).unwrap();
         assert_eq!((received.reply.received, received.is_last), (2, false));
@@ -73,7 +74,7 @@ fn deltas_are_merged_once_and_strange_names_are_noted() {
 fn a_runner_that_sends_what_none_does_has_failed_and_says_why() {
     let cell = cell(plan(1, false));
     let text = message(&[delta(1, &reqs(), 2.0), delta(2, &reqs(), -3.0)]);
-    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    let refusal = receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap_err();
     assert!(matches!(refusal, Refusal::Content { runner: 0, .. }), "{refusal}");
     assert_eq!(counted(&cell), 2.0, "what came before was taken");
     let Some(RunnerEnd::Failed { message, .. }) = cell.snapshot().runners[0].end.clone() else {
@@ -86,7 +87,7 @@ fn a_runner_that_sends_what_none_does_has_failed_and_says_why() {
     let mut again: Value = serde_json::from_str(&self::message(&[good])).unwrap();
     again["start"] = json!(start);
     let text = again.to_string();
-    receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap();
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
     let end = cell.snapshot().runners[0].end.clone();
     assert!(matches!(end, Some(RunnerEnd::Failed { .. })), "it got better: {end:?}");
 }
@@ -95,7 +96,7 @@ fn a_runner_that_sends_what_none_does_has_failed_and_says_why() {
 fn a_gap_is_no_reason_to_end_a_runner_and_time_does_not_run_backwards() {
     let cell = cell(plan(1, false));
     let text = message(&[delta(2, &reqs(), 2.0)]);
-    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    let refusal = receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap_err();
     assert!(matches!(refusal, Refusal::Gap(_)));
     assert_eq!(cell.snapshot().runners[0].end, None);
     let start = cell.snapshot().t0.unwrap().as_nanosecond() as i64;
@@ -107,7 +108,7 @@ fn a_gap_is_no_reason_to_end_a_runner_and_time_does_not_run_backwards() {
     let mut back = delta(2, &reqs(), 1.0);
     (back["fromMs"], back["toMs"]) = (json!(0), json!(10));
     let text = with_start(&[delta(1, &reqs(), 1.0), back]);
-    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    let refusal = receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap_err();
     assert_eq!(refusal, Refusal::Backwards { runner: 0, reported: 1_000, to_ms: 10 });
 }
 
@@ -116,6 +117,6 @@ fn a_start_that_nobody_chose_is_refused() {
     let cell = cell(plan(1, false));
     let text =
         json!({"runner": 0, "pod": pod(0).name, "start": i64::MIN, "startedAt": 0, "deltas": []}).to_string();
-    let refusal = receive(&cell, &pod(0), &Batch::read(text.as_bytes()).unwrap()).unwrap_err();
+    let refusal = receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap_err();
     assert_eq!(refusal, Refusal::NoStart { runner: 0, theirs: i64::MIN });
 }

@@ -10,6 +10,9 @@ use crate::collector::totals::Totals;
 /// What of a session survives the operator.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Durable {
+    /// Number of the session, which grows each time one is opened: of two that both believe to be the run's, the later one.
+    #[serde(default)]
+    pub session: u64,
     /// T0, nanoseconds since the Unix epoch, once chosen.
     pub start: Option<i64>,
     /// Variables captured by `before`, once it is done.

@@ -66,6 +66,20 @@ impl Session {
         }
     }
 
+    /// The pod of a runner is there and speaks, whatever it says: what it says may take a while to be read.
+    pub fn heard(&mut self, runner: u32, pod: &Pod, now: i64) {
+        let index = runner as usize;
+        let is_bound = self.state.runners.get(index).is_some_and(|known| known.pod.as_ref() == Some(pod));
+        if let Some(presence) = self.presence.get_mut(index).filter(|_| is_bound) {
+            presence.last_seen = Some(now);
+        }
+    }
+
+    /// The number of this session.
+    pub fn number(&self) -> u64 {
+        self.state.session
+    }
+
     /// Number of the last delta of a runner that was merged.
     pub fn received(&self, runner: u32) -> u64 {
         self.state.runners.get(runner as usize).map_or(0, |runner| runner.received)

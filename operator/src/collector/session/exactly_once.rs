@@ -8,6 +8,7 @@ use upsurge_core::{
     autoscaling::Observation,
     metrics::{Metrics, Selector, SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, GeneratorDelta, PROTOCOL_VERSION},
+    slices::Slicing,
 };
 
 use super::{
@@ -53,15 +54,24 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A runner as the protocol asks it to be: keeps every delta until it is acknowledged.
-#[derive(Default)]
+/// A runner as the protocol asks it to be: keeps every delta until it is acknowledged, merged with others where no
+/// checkpoint can end between them. One of the first version merges none, and names no session.
 struct Runner {
+    merges: bool,
+    slicing: Slicing,
     recorded: u64,
     kept: Vec<Delta>,
+    session: Option<u64>,
+    attempted: u64,
     received: u64,
 }
 
 impl Runner {
+    fn new(merges: bool) -> Self {
+        let slicing = Slicing::of(&plan(1, false).test);
+        Self { merges, slicing, recorded: 0, kept: Vec::new(), session: None, attempted: 0, received: 0 }
+    }
+
     fn record(&mut self, metrics: Metrics, done: bool) -> Delta {
         self.recorded += 1;
         let generator = GeneratorDelta {
@@ -83,25 +93,58 @@ impl Runner {
         };
         let at = std::time::Duration::from_millis(from_ms);
         delta.losses.record(at, at, upsurge_core::losses::LossKind::Reset);
-        self.kept.push(delta.clone());
+        match self.kept.last_mut().filter(|last| self.merges && last.number > self.attempted) {
+            Some(last) => self.slicing.merge(last, delta.clone()),
+            None => self.kept.push(delta.clone()),
+        }
         delta
     }
 
-    fn batch(&self, runner: u32) -> DeltaBatch {
-        let deltas = self.kept.iter().filter(|delta| delta.number > self.received).cloned().collect();
+    fn batch(&mut self, runner: u32) -> DeltaBatch {
+        let missing = || self.kept.iter().filter(|delta| delta.number > self.received);
+        // What was sent and not answered is sent again by itself.
+        let all = !self.merges || !missing().any(|delta| delta.number <= self.attempted);
+        let deltas: Vec<Delta> =
+            missing().filter(|delta| all || delta.number <= self.attempted).cloned().collect();
+        self.attempted = deltas.last().map_or(self.attempted, |last| self.attempted.max(last.number));
         DeltaBatch {
             version: PROTOCOL_VERSION,
             runner,
             pod: pod(runner).name,
             start: T0,
             started_at: T0,
+            session: self.session,
             deltas,
         }
     }
 
     fn replied(&mut self, reply: &DeltaReply) {
+        if self.merges && self.session != reply.session {
+            self.session = reply.session;
+            self.attempted = reply.received;
+        }
         self.kept.retain(|delta| delta.number > reply.acknowledged);
         self.received = reply.received;
+        if self.merges {
+            let part = |number: u64, attempted: u64| match number {
+                _ if number <= reply.cut => Some(0),
+                _ if number <= reply.received => Some(1),
+                _ if number > attempted => Some(2),
+                _ => None,
+            };
+            let mut merged: Vec<Delta> = Vec::new();
+            for delta in self.kept.drain(..) {
+                let of_delta = part(delta.number, self.attempted);
+                match merged
+                    .last_mut()
+                    .filter(|last| of_delta.is_some() && part(last.number, self.attempted) == of_delta)
+                {
+                    Some(last) => self.slicing.merge(last, delta),
+                    None => merged.push(delta),
+                }
+            }
+            self.kept = merged;
+        }
     }
 }
 
@@ -119,15 +162,28 @@ struct World {
 impl World {
     fn new() -> Self {
         let plan = plan(RUNNERS, false);
-        Self {
+        let mut world = Self {
             session: Session::new(&plan, None),
             plan,
             stored: None,
             writing: None,
-            runners: (0..RUNNERS).map(|_| Runner::default()).collect(),
+            // The last one is of the first version.
+            runners: (0..RUNNERS).map(|runner| Runner::new(runner + 1 < RUNNERS)).collect(),
             wire: Vec::new(),
             truth: Totals::default(),
+        };
+        world.open();
+        for runner in world.runners.iter_mut().filter(|runner| runner.merges) {
+            runner.session = Some(world.session.number());
         }
+        world
+    }
+
+    /// An operator begins with what is stored; from here on what the one before it has under way is refused.
+    fn open(&mut self) {
+        let restored = self.stored.as_deref().map(|bytes| unpack(bytes).unwrap().0);
+        self.session = Session::new(&self.plan, restored);
+        self.stored = Some(pack(self.session.state(), &Observation::default()).unwrap());
     }
 
     fn happen(&mut self, event: &Event) {
@@ -144,8 +200,12 @@ impl World {
                 }
             }
             Event::Write => {
-                let bytes = pack(self.session.state(), &Observation::default()).unwrap();
-                self.writing = Some((self.session.mark(), bytes));
+                // One at a time; the same is written again until it is durable.
+                if self.writing.is_none() {
+                    let mark = self.session.begin();
+                    let bytes = pack(self.session.state(), &Observation::default()).unwrap();
+                    self.writing = Some((mark, bytes));
+                }
             }
             Event::Written => {
                 if let Some((mark, bytes)) = self.writing.take() {
@@ -157,8 +217,7 @@ impl World {
                 if let Some((_, bytes)) = self.writing.take().filter(|_| *written) {
                     self.stored = Some(bytes);
                 }
-                let restored = self.stored.as_deref().map(|bytes| unpack(bytes).unwrap().0);
-                self.session = Session::new(&self.plan, restored);
+                self.open();
             }
         }
     }
@@ -188,7 +247,7 @@ impl World {
         for runner in 0..RUNNERS as usize {
             self.record(runner, Metrics::default(), true);
         }
-        for _ in 0..4 {
+        for _ in 0..8 {
             (0..RUNNERS as usize).for_each(|runner| self.send(runner, false, false));
             self.happen(&Event::Write);
             self.happen(&Event::Written);
@@ -223,6 +282,10 @@ proptest! {
             // Never more than the truth, at any moment.
             let requests = |totals: &Totals| totals.metrics.count(names::HTTP_REQS, &Selector::default());
             prop_assert!(requests(&world.session.state().totals) <= requests(&world.truth));
+            // And what a runner keeps does not grow with the time that it takes.
+            for runner in world.runners.iter().filter(|runner| runner.merges) {
+                prop_assert!(runner.kept.len() <= 4, "{} deltas are kept", runner.kept.len());
+            }
         }
         world.finish();
         let totals = &world.session.state().totals;

@@ -51,6 +51,20 @@ pub enum Refusal {
         /// End of this one.
         to_ms: u64,
     },
+    /// A delta that was merged holds some that were taken already, and some that were not.
+    #[error(
+        "runner {runner} comes with a delta of {first} to {number}, of which {received} were taken already"
+    )]
+    Overlap {
+        /// Index of the runner.
+        runner: u32,
+        /// Number of the first one in it.
+        first: u64,
+        /// Number of the last one in it.
+        number: u64,
+        /// Number of the last one that was taken.
+        received: u64,
+    },
     /// T0 is one that no operator chose.
     #[error("runner {runner} started at {theirs} ns, which is no time of this run")]
     NoStart {

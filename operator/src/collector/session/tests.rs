@@ -76,6 +76,7 @@ fn batch(runner: u32, start: i64, numbers: &[u64]) -> DeltaBatch {
         pod: pod(runner).name,
         start,
         started_at: start + 5,
+        session: None,
         deltas,
     }
 }
@@ -218,8 +219,66 @@ fn a_threshold_on_a_part_stops_the_run_after_all_tags_were_given_up() {
 fn a_gap_is_refused_with_what_was_received() {
     let mut session = Session::new(&plan(1, false), None);
     let refusal = session.deltas(&batch(0, 0, &[1, 2, 4]), &pod(0), 0).unwrap_err();
-    let reply = DeltaReply { acknowledged: 0, received: 2, command: DeltaCommand::Continue };
+    let (session, interval_ms, command) = (Some(1), None, DeltaCommand::Continue);
+    let reply = DeltaReply { acknowledged: 0, received: 2, command, session, cut: 0, interval_ms };
     assert_eq!(refusal, Refusal::Gap(reply));
+}
+
+#[test]
+fn a_merged_delta_is_taken_whole_or_not_at_all() {
+    let merged = |first, number| {
+        let mut batch = batch(0, 0, &[number]);
+        batch.deltas[0].first = Some(first);
+        batch
+    };
+    let mut session = Session::new(&plan(1, false), None);
+    let mut send = |batch: &DeltaBatch| session.deltas(batch, &pod(0), 0);
+    assert_eq!(send(&merged(1, 5)).unwrap().received, 5);
+    assert_eq!(send(&merged(2, 4)).unwrap().received, 5, "it was taken before");
+    assert!(matches!(send(&merged(7, 9)), Err(Refusal::Gap(_))));
+    assert_eq!(send(&merged(4, 9)), Err(Refusal::Overlap { runner: 0, first: 4, number: 9, received: 5 }));
+    assert_eq!(send(&merged(6, 9)).unwrap().received, 9);
+}
+
+#[test]
+fn what_was_meant_for_an_operator_before_is_not_taken_and_its_sender_learns_of_the_new_one() {
+    let plan = plan(1, false);
+    let mut session = Session::new(&plan, None);
+    let old = DeltaBatch { session: Some(session.number()), ..batch(0, 0, &[1]) };
+    assert_eq!(session.deltas(&old, &pod(0), 0).unwrap().received, 1);
+    save(&mut session, 0);
+    let mut session = restarted(&session, &plan);
+    let late = DeltaBatch { session: old.session, ..batch(0, 0, &[2]) };
+    let reply = session.deltas(&late, &pod(0), 0).unwrap();
+    assert_eq!((reply.received, reply.session, reply.cut), (1, Some(2), 1));
+    let meant = DeltaBatch { session: Some(2), ..batch(0, 0, &[2]) };
+    assert_eq!(session.deltas(&meant, &pod(0), 0).unwrap().received, 2);
+}
+
+#[test]
+fn nothing_may_be_merged_over_the_end_of_a_checkpoint_under_way() {
+    let mut session = Session::new(&plan(2, false), None);
+    let cut = |session: &mut Session, numbers: &[u64]| {
+        let reply = session.deltas(&batch(0, 0, numbers), &pod(0), 0).unwrap();
+        (reply.received, reply.cut, reply.acknowledged)
+    };
+    assert_eq!(cut(&mut session, &[1, 2]), (2, 0, 0));
+    let mark = session.begin();
+    assert_eq!(cut(&mut session, &[3]), (3, 2, 0));
+    session.saved(&mark, 0);
+    assert_eq!(cut(&mut session, &[4]), (4, 2, 2));
+}
+
+#[test]
+fn a_runner_that_speaks_is_heard_whatever_it_says_and_only_by_its_own_pod() {
+    let mut session = Session::new(&plan(2, false), None);
+    says(&mut session, &hello(0), SECOND);
+    session.heard(0, &pod(0), 9 * SECOND);
+    session.heard(0, &pod(1), 20 * SECOND);
+    session.heard(7, &pod(7), 20 * SECOND);
+    assert_eq!(session.presence()[0].last_seen, Some(9 * SECOND));
+    session.heard(1, &pod(1), 20 * SECOND);
+    assert_eq!(session.presence()[1].last_seen, None, "it has not said who it is yet");
 }
 
 #[test]
@@ -357,7 +416,7 @@ fn a_restored_session_knows_all_that_was_durable() {
     session.deltas(&last, &pod(0), 0).unwrap();
     session.stop("deadline");
     let restored = restarted(&session, &plan);
-    assert_eq!(restored.state(), session.state());
+    assert_eq!(restored.state(), &Durable { session: 2, ..session.state().clone() });
     assert_eq!((restored.t0(), restored.presence()[0].acknowledged), (Some(9), 1));
     assert!(restored.presence()[0].end_durable);
 }

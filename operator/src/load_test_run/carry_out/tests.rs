@@ -36,6 +36,7 @@ fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
         Effect::AskPrometheus { start: now, end: now },
         Effect::CloseSession,
         Effect::DropCheckpoint,
+        Effect::RemoveRunners,
         Effect::Forget,
     ]
 }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use upsurge_crds::{internal::TargetLease, v1alpha1::LoadTestRunStatus};
+use upsurge_crds::{LoadTestRun, internal::TargetLease, v1alpha1::LoadTestRunStatus};
 
 use crate::load_test_run::build::Objects;
 
@@ -63,6 +63,8 @@ pub enum Effect {
     CloseSession,
     /// Delete the checkpoint.
     DropCheckpoint,
+    /// Delete what the runners of a run that is over were: service account, Job, and with it the pods.
+    RemoveRunners,
     /// Forget what this operator remembers of the run.
     Forget,
 }
@@ -95,6 +97,34 @@ impl Decision {
     /// A state, what to do, and when to look again.
     pub fn new(state: LoadTestRunStatus, effects: Vec<Effect>, look: Look) -> Self {
         Self { state, shows_figures: false, effects, look }
+    }
+
+    /// Whether it does no more than show how a run goes, or tell the collector once more what it was told: decided on facts
+    /// that lag behind, it does no harm. The status is only written over the version that was looked at.
+    pub fn only_shows(&self, run: &LoadTestRun) -> bool {
+        let status = run.status.as_ref();
+        let goes_on = status.and_then(|status| status.phase) == self.state.phase
+            && status.and_then(|status| status.end_cause.as_ref()) == self.state.end_cause.as_ref();
+        goes_on
+            && self.effects.iter().all(|effect| match effect {
+                Effect::WriteStatus
+                | Effect::RunAfter
+                | Effect::HavePrometheusAsked { .. }
+                | Effect::AskPrometheus { .. }
+                | Effect::StopRunners(_) => true,
+                Effect::Complete(_)
+                | Effect::WriteLease(_)
+                | Effect::LeaveTarget
+                | Effect::LookForCompany { .. }
+                | Effect::OpenSession
+                | Effect::ApplyGroundwork(_)
+                | Effect::CreateJob(_)
+                | Effect::Quench
+                | Effect::CloseSession
+                | Effect::DropCheckpoint
+                | Effect::RemoveRunners
+                | Effect::Forget => false,
+            })
     }
 
     /// Something must be done before more can be decided.

@@ -7,11 +7,12 @@ mod world;
 use rstest::rstest;
 use upsurge_crds::{
     names::reasons,
-    v1alpha1::{EndCauseType, Verdict},
+    v1alpha1::{EndCauseType, LoadTestRunStatus, Verdict},
 };
 
 use self::world::{Event, Story, World};
 use super::*;
+use crate::load_test_run::fixtures;
 
 /// How a run ended.
 #[derive(Debug, PartialEq)]
@@ -27,6 +28,11 @@ struct End {
     pods_at_work: usize,
     /// How each runner ended: one that was not told to stop shows it.
     runners: Vec<String>,
+}
+
+/// What is left of a run that is over and whose Job is gone.
+fn left(remembered: bool) -> Left {
+    Left { remembered, has_job: Some(false), keep: Keep::default() }
 }
 
 /// Plays a run to its end, with an operator that is killed after so many effects; gives the effects that it took, too.
@@ -60,7 +66,7 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
         }
     }
     assert!(world.is_finished(), "not finished after {done:?}");
-    let cleared = clear_up(&world.run, false, world.now());
+    let cleared = clear_up(&world.run, &left(false), world.now());
     cleared.effects.iter().for_each(|effect| drop(world.carry_out(effect, &cleared.state)));
     world.leave("uid of other");
     assert_eq!(world.leases, Default::default(), "left behind on the target");
@@ -265,11 +271,18 @@ fn a_finished_run_is_cleared_up_once_it_is_known_to_be_over() {
         let decision = decide(&world.situation(None));
         decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
     }
-    let all = [Effect::CloseSession, Effect::LeaveTarget, Effect::DropCheckpoint, Effect::Forget];
+    let all = [
+        Effect::CloseSession,
+        Effect::LeaveTarget,
+        Effect::DropCheckpoint,
+        Effect::Forget,
+        Effect::RemoveRunners,
+    ];
     let after = |seconds| world.now() + jiff::SignedDuration::from_secs(seconds);
-    assert_eq!(clear_up(&world.run, false, after(10)).effects, all, "an operator may have died meanwhile");
-    assert_eq!(clear_up(&world.run, true, after(10_000)).effects, all);
-    assert_eq!(clear_up(&world.run, false, after(10_000)).effects, []);
+    let effects = |left, now| clear_up(&world.run, &left, now).effects;
+    assert_eq!(effects(left(false), after(10)), all, "an operator may have died meanwhile");
+    assert_eq!(effects(left(true), after(10_000)), all);
+    assert_eq!(effects(left(false), after(10_000)), []);
     assert_eq!(gone(&world.run).effects, [Effect::CloseSession, Effect::LeaveTarget, Effect::Forget]);
 }
 
@@ -283,4 +296,56 @@ fn no_runner_is_made_that_could_not_check_whom_it_speaks_to() {
     let message = decision.state.message.unwrap_or_default();
     assert!(message.contains("certificate: Secret upsurge-collector-tls is forbidden"), "{message}");
     assert!(matches!(decision.look, Look::After(_)), "it is looked at again");
+}
+
+#[test]
+fn runners_of_a_run_that_is_over_are_kept_for_their_logs_and_then_deleted() {
+    let mut run = fixtures::run(&serde_json::json!({}));
+    let ended = fixtures::at(0);
+    let after = |seconds| ended + jiff::SignedDuration::from_secs(seconds);
+    let left = |has_job| Left { remembered: false, has_job, keep: Keep::default() };
+    for (verdict, kept) in [(Verdict::Passed, 60), (Verdict::Failed, 600), (Verdict::Error, 600)] {
+        run.status = Some(LoadTestRunStatus {
+            phase: Some(Phase::Finished),
+            verdict: Some(verdict),
+            completion_time: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(ended)),
+            ..LoadTestRunStatus::default()
+        });
+        let decision = |has_job, seconds| clear_up(&run, &left(has_job), after(seconds));
+        let early = decision(Some(true), kept - 10);
+        assert_eq!(early.look, Look::After(Duration::from_secs(10)), "{verdict:?}");
+        assert!(!early.effects.contains(&Effect::RemoveRunners));
+        let late = decision(Some(true), kept);
+        assert!(late.effects.contains(&Effect::RemoveRunners) && late.look == Look::AtChange);
+        // Also hours later, by an operator that has just begun; and only where there is something left.
+        assert_eq!(decision(Some(true), 9_000).effects, [Effect::RemoveRunners]);
+        assert_eq!(decision(Some(false), 9_000).effects, []);
+        let unknown = decision(None, 9_000);
+        assert!(
+            unknown.effects.is_empty() && matches!(unknown.look, Look::After(_)),
+            "not all was listed yet"
+        );
+    }
+}
+
+#[test]
+fn only_what_shows_figures_is_done_on_facts_that_may_lag_behind() {
+    let mut world = World::new(&Story::of(Event::None));
+    let (mut shown, mut acted) = (0, Vec::new());
+    while !world.is_finished() {
+        world.turn();
+        let situation = world.situation(None);
+        let decision = decide(&situation);
+        if decision.only_shows(&situation.run) {
+            shown += 1;
+            let phase = situation.run.status.as_ref().and_then(|status| status.phase);
+            assert_eq!(phase, decision.state.phase);
+        } else {
+            acted.push(decision.state.phase);
+        }
+        decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
+        world.pass(Duration::from_millis(200));
+    }
+    assert!(shown > 40, "{shown} looks");
+    assert!(acted.len() < 10, "{acted:?}");
 }

@@ -11,6 +11,10 @@ fn pod(status: Value) -> RunnerPod {
         "status": status
     }))
     .unwrap();
+    // What the cache keeps of it says the same.
+    let mut kept = pod.clone();
+    crate::cache::prune::pod(&mut kept);
+    assert_eq!(RunnerPod::of(&kept), RunnerPod::of(&pod));
     RunnerPod::of(&pod)
 }
 

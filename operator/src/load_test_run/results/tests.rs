@@ -76,7 +76,7 @@ fn cut_off(spec: &serde_json::Value, seconds: u64, requests: u64) -> SessionSnap
     let metrics = results::Unanswered::of(&test).counted(&metrics).unwrap_or(metrics);
     let windowed = upsurge_core::thresholds::Windowed::of(&test);
     windowed.add(&mut snapshot.windows, Default::default(), snapshot.elapsed, &metrics);
-    snapshot.metrics = metrics;
+    snapshot.metrics = metrics.into();
     snapshot
 }
 

@@ -10,7 +10,7 @@ use upsurge_core::{
     intake::{Batch, Intake},
     metrics::{Metrics, Selector},
     protocol::{
-        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello,
+        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Form, Hello,
         HelloCommand, HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
     },
     validate::validate,
@@ -44,6 +44,15 @@ pub struct Seen {
     pub run_after: bool,
     /// Versions that it says it serves, other than the usual ones.
     pub serves: Option<Versions>,
+    /// Number of its session, which grows with each restart; none if it has none, like the first operators.
+    pub session: Option<u64>,
+    /// How often runners are to report.
+    pub interval_ms: Option<u64>,
+    /// Whether it takes deltas in the binary form.
+    pub binary: bool,
+    /// Most deltas that came in a message, and how many of them were merged.
+    pub most_deltas: usize,
+    pub merged: usize,
     /// Begin and end of the load, once the server of the test is to be asked.
     pub ask_prometheus: Option<(i64, i64)>,
 }
@@ -160,8 +169,8 @@ impl Seen {
         match arrived.target.as_str() {
             "/v1/runs/shop/spike-1/hello" => self.hello(serde_json::from_slice(&arrived.body).unwrap()),
             "/v1/runs/shop/spike-1/deltas" => {
-                self.take(&arrived.body);
-                self.deltas(serde_json::from_slice(&arrived.body).unwrap())
+                let form = arrived.headers.get("content-type").and_then(|form| form.to_str().ok());
+                self.take(Form::of(form), &arrived.body)
             }
             other => panic!("{other}"),
         }
@@ -195,17 +204,32 @@ impl Seen {
             HelloCommand::Start { at, variables }
         };
         let serves = self.serves.unwrap_or(SERVED_VERSIONS);
-        let reply = HelloReply { serves, received_at, sent_at: self.now(), command, plan };
+        let reply = HelloReply {
+            serves,
+            received_at,
+            sent_at: self.now(),
+            command,
+            session: self.session,
+            binary: self.binary,
+            plan,
+        };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 
     /// What runners send is taken as it is.
-    fn take(&self, body: &[u8]) {
+    fn take(&mut self, form: Form, body: &[u8]) -> Answer {
+        assert_eq!(form == Form::Binary, self.binary, "the form that was asked for");
         let test = &self.plan.as_ref().unwrap().test;
         let intake = Intake::of(test, &validate(test).unwrap());
-        for delta in Batch::read(body).unwrap().deltas {
-            assert_eq!(intake.take(delta.get()).unwrap().foreign, None);
-        }
+        let Batch { version, runner, pod, start, started_at, session, deltas } =
+            Batch::read(form, body).unwrap();
+        let taken = deltas.into_iter().map(|delta| {
+            let taken = intake.take(delta).unwrap();
+            assert_eq!(taken.foreign, None);
+            taken.delta
+        });
+        let deltas = taken.collect();
+        self.deltas(DeltaBatch { version, runner, pod, start, started_at, session, deltas })
     }
 
     fn deltas(&mut self, batch: DeltaBatch) -> Answer {
@@ -214,8 +238,22 @@ impl Seen {
             200 => {}
             code => return server::status(code),
         }
-        for delta in &batch.deltas {
+        self.most_deltas = self.most_deltas.max(batch.deltas.len());
+        let is_meant = batch.session == self.session;
+        for delta in batch.deltas.iter().filter(|_| is_meant) {
             let next = self.deltas.keys().last().map_or(1, |last| last + 1);
+            if self.session.is_some() {
+                if delta.number >= next {
+                    assert_eq!(
+                        delta.first_number(),
+                        next,
+                        "a part of it was taken already, or one is missing"
+                    );
+                    self.merged += usize::from(delta.first.is_some());
+                    self.deltas.insert(delta.number, delta.clone());
+                }
+                continue;
+            }
             match self.deltas.get(&delta.number) {
                 Some(known) => assert_eq!(known, delta, "a delta changed after it was sent"),
                 None => {
@@ -229,10 +267,11 @@ impl Seen {
         if self.restart_after.is_some_and(|after| received >= after) {
             // Another operator, with what was durable.
             self.restart_after = None;
+            self.session = self.session.map(|session| session + 1);
             let durable = self.acknowledged;
             self.deltas.retain(|number, _| *number <= durable);
             received = durable;
-        } else if self.acknowledge {
+        } else if self.acknowledge && (self.session.is_none() || self.ended()) {
             // One behind, as a checkpoint is; the last one comes when there is nothing new.
             let done = self.ended();
             self.acknowledged = if done { received } else { received.saturating_sub(1) };
@@ -248,7 +287,9 @@ impl Seen {
                 _ => DeltaCommand::Continue,
             },
         };
-        let reply = DeltaReply { acknowledged: self.acknowledged, received, command };
+        let (session, cut, interval_ms) = (self.session, self.acknowledged, self.interval_ms);
+        let reply =
+            DeltaReply { acknowledged: self.acknowledged, received, command, session, cut, interval_ms };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 }

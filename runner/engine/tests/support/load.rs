@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Map, Value, json};
 use upsurge_core::{
-    intake::Intake,
+    intake::{Intake, Raw},
     losses::Losses,
     metrics::{Metrics, Selector},
     protocol::Delta,
@@ -116,7 +116,7 @@ pub fn run_until(config: EngineConfig, mut act: impl FnMut(&Engine, &Metrics) ->
 fn would_be_taken(intake: &Intake, to: Duration, metrics: &Metrics) {
     let delta =
         Delta { number: 1, to_ms: to.as_millis() as u64, metrics: metrics.clone(), ..Delta::default() };
-    let taken = intake.take(&serde_json::to_string(&delta).unwrap()).unwrap();
+    let taken = intake.take(Raw::Text(&serde_json::to_string(&delta).unwrap())).unwrap();
     assert_eq!(taken.foreign, None);
     assert_eq!(taken.delta.metrics.len(), metrics.len());
 }

@@ -55,7 +55,7 @@ fn a_run_that_waits_for_its_target_can_be_aborted_and_leaves_the_line() {
     world.run.spec.abort = true;
     step(&mut world);
     assert_eq!(base(&world.run).verdict, Some(Verdict::Aborted));
-    let cleared = clear_up(&world.run, true, world.now());
+    let cleared = clear_up(&world.run, &left(true), world.now());
     cleared.effects.iter().for_each(|effect| drop(world.carry_out(effect, &cleared.state)));
     let users = world.leases.values().flat_map(|lease| lease.holders.iter().chain(&lease.waiting));
     assert!(users.map(|user| &user.uid).eq([&other.uid]));

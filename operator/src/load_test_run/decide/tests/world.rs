@@ -362,7 +362,7 @@ impl World {
             Effect::Quench => self.suspended = true,
             Effect::AskPrometheus { .. } => self.asked = Asked::UnderWay,
             Effect::HavePrometheusAsked { .. } => self.asks_runner = true,
-            Effect::ApplyGroundwork(_) | Effect::DropCheckpoint | Effect::Forget => {}
+            Effect::ApplyGroundwork(_) | Effect::DropCheckpoint | Effect::RemoveRunners | Effect::Forget => {}
             Effect::CloseSession => self.is_open = false,
         }
         None

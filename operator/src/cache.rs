@@ -1,0 +1,138 @@
+//! What the watches show of the cluster: runs, and the Jobs and pods of their runners. Steady work reads here and asks
+//! the API server nothing.
+//!
+//! A cache may lag behind what this operator wrote a moment ago. So it decides nothing that changes more than a figure in
+//! a status: before anything else is done, it is looked at anew. Kept is what somebody reads, and no more ([`prune`]).
+
+mod groups;
+pub mod prune;
+
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
+
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
+use kube::{
+    ResourceExt,
+    core::DeserializeGuard,
+    runtime::reflector::{ObjectRef, Store},
+};
+use upsurge_crds::{LoadTestRun, names::labels};
+
+use self::groups::Groups;
+
+/// A run as it is cached: one that can't be read is there too.
+pub type CachedRun = DeserializeGuard<LoadTestRun>;
+
+/// What the watches of one namespace show, or of all of them.
+pub struct Scope {
+    namespace: Option<String>,
+    /// The runs.
+    pub runs: Store<CachedRun>,
+    /// The Jobs of runners.
+    pub jobs: Store<Job>,
+    /// The pods of runners.
+    pub pods: Store<Pod>,
+    /// Runs by their test.
+    of_test: Groups,
+    /// Pods by their run.
+    of_run: Groups,
+    is_ready: AtomicBool,
+}
+
+impl Scope {
+    /// What is read from these stores, which are empty at first.
+    pub fn new(
+        namespace: Option<String>,
+        runs: Store<CachedRun>,
+        jobs: Store<Job>,
+        pods: Store<Pod>,
+    ) -> Self {
+        Self {
+            namespace,
+            runs,
+            jobs,
+            pods,
+            of_test: Groups::default(),
+            of_run: Groups::default(),
+            is_ready: AtomicBool::new(false),
+        }
+    }
+
+    /// A run is in its store, or was.
+    pub fn note_run(&self, run: &CachedRun) {
+        if let Some(test) = test_of(run) {
+            self.of_test.add(&run.namespace().unwrap_or_default(), &test, &run.name_any());
+        }
+    }
+
+    /// A pod is in its store, or was.
+    pub fn note_pod(&self, pod: &Pod) {
+        if let Some(run) = pod.annotations().get(labels::RUN) {
+            self.of_run.add(&pod.namespace().unwrap_or_default(), run, &pod.name_any());
+        }
+    }
+
+    /// Waits until everything was listed once.
+    pub async fn ready(&self) -> bool {
+        let listed = self.runs.wait_until_ready().await.is_ok()
+            && self.jobs.wait_until_ready().await.is_ok()
+            && self.pods.wait_until_ready().await.is_ok();
+        self.is_ready.store(listed, Ordering::SeqCst);
+        listed
+    }
+
+    fn covers(&self, namespace: &str) -> bool {
+        self.namespace.as_ref().is_none_or(|own| own == namespace)
+    }
+}
+
+/// All that is watched; clones share it.
+#[derive(Clone, Default)]
+pub struct Cache {
+    scopes: Arc<RwLock<Vec<Arc<Scope>>>>,
+}
+
+impl Cache {
+    /// Adds what the watches of a namespace show, or those of all.
+    pub fn add(&self, scope: Arc<Scope>) {
+        self.scopes.write().unwrap_or_else(PoisonError::into_inner).push(scope);
+    }
+
+    /// The runs of a test; `None` as long as not all was listed.
+    pub fn runs_of(&self, namespace: &str, test: &str) -> Option<Vec<Arc<CachedRun>>> {
+        let scope = self.scope(namespace)?;
+        let runs = scope.of_test.members(namespace, test, |name| {
+            let run = scope.runs.get(&ObjectRef::new(name).within(namespace))?;
+            (test_of(&run).as_deref() == Some(test)).then_some(run)
+        });
+        Some(runs)
+    }
+
+    /// The Job of a name, and the pods of a run; `None` as long as not all was listed.
+    pub fn runners_of(&self, namespace: &str, run: &str, job: &str) -> Option<Runners> {
+        let scope = self.scope(namespace)?;
+        let pods = scope
+            .of_run
+            .members(namespace, run, |name| scope.pods.get(&ObjectRef::new(name).within(namespace)));
+        Some((scope.jobs.get(&ObjectRef::new(job).within(namespace)), pods))
+    }
+
+    fn scope(&self, namespace: &str) -> Option<Arc<Scope>> {
+        let scopes = self.scopes.read().unwrap_or_else(PoisonError::into_inner);
+        let scope = scopes.iter().find(|scope| scope.covers(namespace))?;
+        scope.is_ready.load(Ordering::SeqCst).then(|| scope.clone())
+    }
+}
+
+/// A run's Job, if it has one, and its pods.
+pub type Runners = (Option<Arc<Job>>, Vec<Arc<Pod>>);
+
+/// Name of the test that a run is of.
+pub fn test_of(run: &CachedRun) -> Option<String> {
+    run.0.as_ref().ok().map(|run| run.spec.load_test_ref.name.clone())
+}
+
+#[cfg(test)]
+mod tests;

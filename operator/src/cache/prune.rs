@@ -1,0 +1,70 @@
+//! What of an object is kept in memory. Thousands of finished runs with their results, and pods with their specs, would
+//! fill it for nothing. Pure.
+
+use k8s_openapi::api::{
+    batch::v1::{Job, JobStatus},
+    core::v1::{Container, Pod, PodSpec},
+};
+use kube::{Resource, ResourceExt};
+use upsurge_crds::v1alpha1::{LoadTestRunStatus, Phase};
+
+use super::CachedRun;
+use crate::audit;
+
+/// Beginning of the annotations that somebody here reads.
+const OURS: &str = "upsurge.dev/";
+
+/// A run: all of it as long as it is under way; of one that is over what tells so, and with which verdict.
+pub fn run(run: &mut CachedRun) {
+    let is_over = matches!(&run.0, Ok(run) if is_finished(run));
+    if !is_over {
+        audit::prune(run.managed_fields_mut());
+        return;
+    }
+    let metadata = run.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.retain(|name, _| name.starts_with(OURS));
+    }
+    if let Ok(run) = &mut run.0 {
+        run.spec.test = None;
+        run.status = run.status.take().map(|status| LoadTestRunStatus {
+            phase: status.phase,
+            verdict: status.verdict,
+            start_time: status.start_time,
+            load_end_time: status.load_end_time,
+            completion_time: status.completion_time,
+            leader_epoch: status.leader_epoch,
+            ..LoadTestRunStatus::default()
+        });
+    }
+}
+
+/// A Job: whose it is, and how it stands.
+pub fn job(job: &mut Job) {
+    job.metadata.managed_fields = None;
+    job.metadata.annotations = None;
+    job.spec = None;
+    job.status =
+        job.status.take().map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
+}
+
+/// A pod: whose it is, and its status. Of the spec the init containers that stay.
+pub fn pod(pod: &mut Pod) {
+    pod.metadata.managed_fields = None;
+    pod.spec = pod.spec.take().map(|spec| PodSpec {
+        init_containers: spec.init_containers.map(|containers| {
+            let kept = containers.into_iter().map(|container| Container {
+                name: container.name,
+                restart_policy: container.restart_policy,
+                ..Container::default()
+            });
+            kept.collect()
+        }),
+        ..PodSpec::default()
+    });
+}
+
+fn is_finished(run: &upsurge_crds::LoadTestRun) -> bool {
+    run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Finished)
+}

@@ -1,0 +1,77 @@
+//! What is found, and what is kept.
+
+use kube::runtime::{reflector, watcher};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn run(name: &str, test: &str, phase: &str) -> Value {
+    json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun",
+        "metadata": {
+            "name": name, "namespace": "shop", "uid": name,
+            "annotations": {"upsurge.dev/generation": "3", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
+            "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}],
+        },
+        "spec": {"loadTestRef": {"name": test}, "test": {
+            "target": {"baseUrl": "http://checkout"},
+            "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}}}},
+        "status": {"phase": phase, "verdict": "Passed", "leaderEpoch": 7, "message": "all thresholds hold",
+                   "completionTime": "2030-01-01T00:00:00Z"},
+    })
+}
+
+#[tokio::test]
+async fn the_runs_of_a_test_are_found_once_all_was_listed() {
+    let ((runs, mut run_writer), (jobs, mut job_writer), (pods, mut pod_writer)) =
+        (reflector::store(), reflector::store(), reflector::store());
+    let scope = Arc::new(Scope::new(None, runs, jobs, pods));
+    let cache = Cache::default();
+    cache.add(scope.clone());
+    run_writer.apply_watcher_event(&watcher::Event::Init);
+    for (name, test) in [("a-1", "a"), ("a-2", "a"), ("b-1", "b")] {
+        let run: CachedRun = serde_json::from_value(run(name, test, "Running")).unwrap();
+        scope.note_run(&run);
+        run_writer.apply_watcher_event(&watcher::Event::InitApply(run));
+    }
+    assert!(cache.runs_of("shop", "a").is_none(), "not all was listed");
+    run_writer.apply_watcher_event(&watcher::Event::InitDone);
+    job_writer.apply_watcher_event(&watcher::Event::InitDone);
+    pod_writer.apply_watcher_event(&watcher::Event::InitDone);
+    assert!(scope.ready().await);
+    let names = |test: &str| -> Vec<String> {
+        cache.runs_of("shop", test).unwrap().iter().map(|run| run.name_any()).collect()
+    };
+    assert_eq!(
+        (names("a"), names("b"), names("c")),
+        (vec!["a-1".into(), "a-2".into()], vec!["b-1".into()], vec![])
+    );
+    let gone: CachedRun = serde_json::from_value(run("a-1", "a", "Running")).unwrap();
+    run_writer.apply_watcher_event(&watcher::Event::Delete(gone));
+    assert_eq!(names("a"), ["a-2"]);
+}
+
+#[test]
+fn a_finished_run_keeps_what_tells_its_end_and_one_under_way_keeps_all() {
+    let mut finished: CachedRun = serde_json::from_value(run("a-1", "a", "Finished")).unwrap();
+    prune::run(&mut finished);
+    let kept = finished.0.unwrap();
+    assert!(kept.spec.test.is_none() && kept.metadata.managed_fields.is_none());
+    assert_eq!(kept.metadata.annotations.unwrap().len(), 1);
+    let status = kept.status.unwrap();
+    assert!(status.verdict.is_some() && status.completion_time.is_some() && status.leader_epoch == Some(7));
+    assert_eq!(status.message, None);
+    let mut running: CachedRun = serde_json::from_value(run("a-1", "a", "Running")).unwrap();
+    prune::run(&mut running);
+    let kept = running.0.unwrap();
+    assert!(kept.spec.test.is_some() && kept.status.unwrap().message.is_some());
+    assert!(kept.metadata.managed_fields.unwrap()[0].fields_v1.is_none());
+}
+
+#[test]
+fn ten_thousand_finished_runs_fit_into_little_memory() {
+    // What is beside it on the heap are names, labels and the owner: some hundred bytes.
+    let size = size_of::<CachedRun>();
+    assert!(size <= 4 << 10, "{size} bytes");
+}
