@@ -125,6 +125,10 @@ bench-cluster: images cluster-up ## Measure how fast runs start and what the ope
 	$(with) load $(images)
 	PATH="$$(tools/build go):$$PATH" $(with) exec bench/run-cluster
 
+.PHONY: bench-scale
+bench-scale: ## Measure the operator beside 10,000 runs kept and 500 runners (CASES, SCALE_FACTOR, SCALE_MINUTES)
+	bench/run-scale $(CASES)
+
 .PHONY: deny
 deny: ## Check the dependencies' licences and sources, and for duplicates and bans
 	PATH="$$(tools/build deny):$$PATH" cargo deny check bans licenses sources

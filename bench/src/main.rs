@@ -9,6 +9,8 @@ mod measure;
 mod peers;
 mod report;
 mod results;
+#[cfg(feature = "cluster")]
+mod scale;
 mod server;
 mod statistics;
 
@@ -59,6 +61,9 @@ enum Command {
         results: PathBuf,
         /// The page.
         page: PathBuf,
+        /// What they are about.
+        #[arg(long, value_enum, default_value = "engine")]
+        about: report::About,
     },
     /// Be the server.
     #[command(hide = true)]
@@ -69,6 +74,9 @@ enum Command {
         /// The file for the results.
         results: PathBuf,
     },
+    /// Measure the operator beside thousands of objects and hundreds of runners that are played.
+    #[cfg(feature = "cluster")]
+    Scale(scale::Plan),
 }
 
 fn main() -> Result<()> {
@@ -85,12 +93,14 @@ fn main() -> Result<()> {
             std::fs::create_dir_all(results.parent().unwrap_or(Path::new(".")))?;
             cases::soak(minutes.max(1), &results)
         }
-        Command::Page { results, page } => {
-            let text = report::page(&results::Results::read(&results)?);
+        Command::Page { results, page, about } => {
+            let text = report::page(about, &results::Results::read(&results)?);
             std::fs::write(&page, text).with_context(|| format!("can't write {}", page.display()))
         }
         Command::Serve => server::serve(),
         #[cfg(feature = "cluster")]
         Command::Cluster { results } => cluster::run(&results),
+        #[cfg(feature = "cluster")]
+        Command::Scale(plan) => scale::run(plan),
     }
 }

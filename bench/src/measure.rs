@@ -17,6 +17,8 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use nix::sys::resource::{UsageWho, getrusage};
 
+#[cfg(feature = "cluster")]
+pub use memory::peak;
 pub use memory::{cpu_seconds, resident};
 
 /// Which core a process is bound to.

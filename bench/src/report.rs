@@ -5,5 +5,5 @@ mod page;
 mod terminal;
 
 pub use number::{number, range};
-pub use page::page;
+pub use page::{About, page};
 pub use terminal::print;

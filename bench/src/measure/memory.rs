@@ -15,6 +15,16 @@ pub fn resident(process: u32) -> Result<f64> {
     kibibytes(&status, "VmRSS:").map(|value| value * 1024.0).context("no VmRSS: the process has ended")
 }
 
+/// The most that resident memory ever was, in bytes.
+///
+/// # Errors
+/// When the process is gone.
+pub fn peak(process: u32) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))
+        .with_context(|| format!("process {process} is gone"))?;
+    kibibytes(&status, "VmHWM:").map(|value| value * 1024.0).context("no VmHWM: the process has ended")
+}
+
 /// CPU time so far, of the process itself.
 ///
 /// # Errors
@@ -52,7 +62,8 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory() {
-        assert!(resident(std::process::id()).unwrap() > 100_000.0);
+        let now = resident(std::process::id()).unwrap();
+        assert!(now > 100_000.0 && peak(std::process::id()).unwrap() >= 100_000.0);
         assert!(cpu_seconds(std::process::id()).unwrap() >= 0.0);
     }
 }

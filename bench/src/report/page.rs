@@ -5,28 +5,52 @@ use std::fmt::Write as _;
 use super::number;
 use crate::results::{Case, Results, Verdict};
 
-/// The order of cases on the page; others come behind.
-const ORDER: [&str; 12] = [
-    "static",
-    "unpinned",
-    "open",
-    "shop",
-    "html",
-    "instructions",
-    "memory",
-    "freeze",
-    "pacing",
-    "merge",
-    "executors",
-    "soak",
-];
+/// What a page is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum About {
+    /// The engine beside other tools.
+    Engine,
+    /// The operator at size.
+    Scale,
+}
+
+impl About {
+    /// The order of cases on the page; others come behind.
+    fn order(self) -> &'static [&'static str] {
+        match self {
+            Self::Engine => &[
+                "static",
+                "unpinned",
+                "open",
+                "shop",
+                "html",
+                "instructions",
+                "memory",
+                "freeze",
+                "pacing",
+                "merge",
+                "executors",
+                "soak",
+            ],
+            Self::Scale => &["start", "many", "checkpoints", "wide", "kept"],
+        }
+    }
+
+    fn introduction(self) -> &'static str {
+        match self {
+            Self::Engine => INTRODUCTION,
+            Self::Scale => SCALE,
+        }
+    }
+}
 
 /// The whole page.
-pub fn page(results: &Results) -> String {
+pub fn page(about: About, results: &Results) -> String {
+    let order = about.order();
     let mut names: Vec<&String> = results.cases.keys().collect();
-    names.sort_by_key(|name| ORDER.iter().position(|one| one == name).unwrap_or(ORDER.len()));
+    names.sort_by_key(|name| order.iter().position(|one| one == name).unwrap_or(order.len()));
     let cases: Vec<&Case> = names.into_iter().filter_map(|name| results.cases.get(name)).collect();
-    let mut text = String::from(INTRODUCTION);
+    let mut text = String::from(about.introduction());
     text.push_str("\n## Goals\n\n| figure | measured | goal | |\n|---|---|---|---|\n");
     for goal in cases.iter().flat_map(|case| &case.goals) {
         let verdict = match goal.verdict() {
@@ -93,6 +117,23 @@ How it is measured:
 - Loopback costs less than a network, for all of them. These are figures of one machine: compare tools, not machines.
 ";
 
+const SCALE: &str = "\
+# Scale
+
+What the operator costs where many teams use it. `make bench-scale` measures all of this anew and writes this page.
+
+How it is measured:
+
+- The API server, etcd, the controller manager and the scheduler are those of Kubernetes, in a network of their own. kwok
+  plays nodes and pods.
+- Runners are the real agent, each with a token of its own pod, in one process. Only their load engine is replaced: by one
+  that hands over known figures each second, so that it can be told whether all of them have arrived. A run whose figures
+  are not exactly what its runners sent counts as a failure of the measurement and is named here.
+- The operator is the program of the image, started as a process of the machine with the rights of its service account.
+  Its CPU time and resident memory are the kernel's figures; its requests are counted in the API server's audit log.
+- All of this shares one machine, API server and played runners too: with more cores the operator waits less.
+";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,7 +153,7 @@ mod tests {
             rounds: 3,
             ..Case::default()
         };
-        let page = page(&Results { cases: [("static".to_owned(), case)].into() });
+        let page = page(About::Engine, &Results { cases: [("static".to_owned(), case)].into() });
         assert!(page.contains("| a | 1 × | ≤ 2 × | met |"), "{page}");
         assert!(page.contains("| b | 3 × | ≤ 2 × | **not met** |"), "{page}");
         assert!(page.contains("| tool | CPU |\n|---|---|\n| wrk | 12 µs |"), "{page}");

@@ -48,8 +48,11 @@ start_containerd() {
 }
 
 # Policies that change pods are on by default from Kubernetes 1.36 on; tests put sidecars beside runners with them.
+# Lists that come as watches need an etcd that tells of its progress, which Debian's does not. Most clients then list as
+# ever; kwok tries again and again unless it is told that there are none, and pods wait for a minute.
 start_apiserver() {
-  local pki=$state/pki
+  local pki=$state/pki features=MutatingAdmissionPolicy=true
+  [ "$nodes" = real ] || features+=,WatchList=false
   start apiserver "$bin/kube" kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
     --advertise-address="$node_ip" --bind-address="$node_ip" --service-cluster-ip-range="$service_cidr" \
     --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
@@ -62,14 +65,16 @@ start_apiserver() {
     --requestheader-username-headers=X-Remote-User --requestheader-group-headers=X-Remote-Group \
     --requestheader-extra-headers-prefix=X-Remote-Extra- \
     --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" \
-    --audit-policy-file="$state/audit-policy.yaml" --audit-log-path="$audit_log" \
-    --feature-gates=MutatingAdmissionPolicy=true \
+    --audit-policy-file="$state/audit-policy.yaml" --audit-log-path="$audit_log" --audit-log-maxsize=4096 \
+    --feature-gates=$features \
     --runtime-config=admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicies=true,admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicybindings=true
 }
 
-# Shorter HPA periods than production's, so that tests of minutes show what takes a quarter of an hour there.
+# Shorter HPA periods than production's, so that tests of minutes show what takes a quarter of an hour there. Where nodes
+# are played, there are to be many pods soon: it is not the pace of the Job controller that is measured then.
 start_controller_manager() {
-  local pki=$state/pki kubeconfig=$state/controller-manager.kubeconfig
+  local pki=$state/pki kubeconfig=$state/controller-manager.kubeconfig pace=()
+  [ "$nodes" = real ] || pace=(--kube-api-qps=500 --kube-api-burst=1000 --concurrent-job-syncs=20)
   start controller-manager "$bin/kube" kube-controller-manager --bind-address=127.0.0.1 --leader-elect=false \
     --kubeconfig="$kubeconfig" --authentication-kubeconfig="$kubeconfig" --authorization-kubeconfig="$kubeconfig" \
     --use-service-account-credentials --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
@@ -77,7 +82,8 @@ start_controller_manager() {
     --allocate-node-cidrs --cluster-cidr="$pod_cidr" --service-cluster-ip-range="$service_cidr" \
     --horizontal-pod-autoscaler-sync-period="${HPA_SYNC:-5s}" \
     --horizontal-pod-autoscaler-downscale-stabilization="${HPA_DOWNSCALE:-20s}" \
-    --horizontal-pod-autoscaler-initial-readiness-delay=5s --horizontal-pod-autoscaler-cpu-initialization-period=10s
+    --horizontal-pod-autoscaler-initial-readiness-delay=5s --horizontal-pod-autoscaler-cpu-initialization-period=10s \
+    "${pace[@]}"
 }
 
 start_scheduler() {

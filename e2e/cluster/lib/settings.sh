@@ -6,6 +6,10 @@ name=${CLUSTER_NAME:-e2e}
 [[ $name =~ ^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$ ]] ||
   { echo "cluster: CLUSTER_NAME '$name' must be 1 to 20 of a-z, 0-9 and -, and start and end with a letter or digit" >&2; exit 2; }
 
+# "real" for this machine as the one node; "none" for the control plane alone, with somebody else to play the nodes.
+nodes=${CLUSTER_NODES:-real}
+case $nodes in real | none) ;; *) echo "cluster: CLUSTER_NODES '$nodes' must be real or none" >&2; exit 2 ;; esac
+
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/upsurge
 bin=$cache/kubernetes-$(cd "$here" && find components metrics-server -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)
 state=$cache/clusters/$name          # everything that may be large: etcd, images, logs

@@ -24,10 +24,15 @@ start_all() {
   files && certificates && control_groups && network || return 1
   start_etcd
   start_apiserver
-  start_containerd
+  [ "$nodes" = none ] || start_containerd
   wait_for 90 "the API server" kubectl get --raw /readyz || return 1
   start_controller_manager
   start_scheduler
+  [ "$nodes" = none ] || start_node || return 1
+  wait_for 60 "the default service account" kubectl get serviceaccount default
+}
+
+start_node() {
   wait_for 30 containerd containerd_ctl version || return 1
   image localhost/upsurge/pause:1 "$bin/pause" || return 1
   start_kubelet
@@ -36,11 +41,10 @@ start_all() {
   start_metrics_server
   wait_for 30 "the add-ons to be accepted" kubectl apply -f "$state/addons.yaml" || return 1
   wait_for 90 "the node to be ready" node_ready || return 1
-  wait_for 60 "the default service account" kubectl get serviceaccount default || return 1
   wait_for 60 "the resource metrics API" kubectl wait --for=condition=Available --timeout=1s apiservice/v1beta1.metrics.k8s.io
 }
 
-node_ready() { kubectl wait --for=condition=Ready --timeout=1s node/node0; }
+node_ready() { [ "$nodes" = none ] || kubectl wait --for=condition=Ready --timeout=1s node/node0; }
 
 healthy() {
   [ -e "$run/up" ] && [ -e "/run/netns/$namespace" ] && all_alive 2>/dev/null &&

@@ -57,7 +57,11 @@ impl AgentConfig {
         Self::from_variables(&env::vars().collect())
     }
 
-    fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+    /// The same from variables that are not this process's own.
+    ///
+    /// # Errors
+    /// When a variable is missing or can't be understood.
+    pub fn from_variables(variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         let get = |name: &'static str| variables.get(name).cloned().ok_or(ConfigError::Missing(name));
         let index = get("JOB_COMPLETION_INDEX")?;
         let secrets = variables.iter().filter_map(|(name, value)| {

@@ -6,6 +6,7 @@
 
 mod clock;
 mod config;
+mod generator;
 mod link;
 mod load;
 mod pace;
@@ -19,7 +20,10 @@ use std::{io::Write as _, process::ExitCode};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-pub use self::config::{AgentConfig, ConfigError};
+pub use self::{
+    config::{AgentConfig, ConfigError},
+    generator::{Begin, Generator},
+};
 
 /// Exit code after SIGTERM, as shells have it.
 const TERMINATED: u8 = 143;
@@ -62,9 +66,19 @@ pub fn run() -> ExitCode {
 
 /// Runs an agent; `terminate` turns true when it is to end at once.
 pub async fn run_with(config: AgentConfig, terminate: watch::Receiver<bool>) -> Ending {
+    run_generating(config, &generator::engine, terminate).await
+}
+
+/// Runs an agent that reports what something else than a load engine makes: all else is as it is in a runner pod. For
+/// measurements of the operator with more runners than a machine has room for.
+pub async fn run_generating(
+    config: AgentConfig,
+    generator: &Begin<'_>,
+    terminate: watch::Receiver<bool>,
+) -> Ending {
     // Fails when another part of the program was first, with the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    session::run(config, terminate).await
+    session::run(config, generator, terminate).await
 }
 
 /// Logs as JSON to standard error; `UPSURGE_LOG` sets what.

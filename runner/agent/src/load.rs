@@ -22,13 +22,14 @@ use upsurge_core::{
     slices::Slicing,
 };
 use upsurge_crds::names::reasons;
-use upsurge_engine::{Engine, EngineConfig, run_after};
+use upsurge_engine::{EngineConfig, run_after};
 use upsurge_system::generator::GeneratorProbe;
 
 use super::{
     Ending,
     clock::Clock,
     config::AgentConfig,
+    generator::{Begin, Generator},
     link::{Link, LinkError},
     pace::Pace,
     pending::Pending,
@@ -68,6 +69,7 @@ pub(super) async fn run(
     link: Link,
     prepared: Prepared,
     start: Start,
+    generator: &Begin<'_>,
     mut terminate: watch::Receiver<bool>,
 ) -> Ending {
     let begin = start.clock.instant_of(start.at);
@@ -84,7 +86,7 @@ pub(super) async fn run(
     });
     let asking = Asking::of(config, &prepared);
     let kept = Pending::new(Slicing::of(&prepared.test), start.session);
-    let engine = Engine::start(EngineConfig {
+    let engine = generator(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
         share: Share::new(config.runner, prepared.runners),
@@ -186,7 +188,7 @@ struct Report {
     start: i64,
     begin: Instant,
     /// `None` if it could not start.
-    engine: Option<Engine>,
+    engine: Option<Box<dyn Generator>>,
     /// What this runner does after the load; `None` if that is nothing.
     tidying: Option<Tidying>,
     /// Whom this runner asks after the load; `None` if that is nobody.
@@ -232,7 +234,7 @@ impl Report {
 
     /// Adds what was recorded since the last time to what is pending.
     fn record(&self, done: Option<RunnerEnd>) {
-        let interval = self.engine.as_ref().map(Engine::collect).unwrap_or_default();
+        let interval = self.engine.as_ref().map(|engine| engine.collect()).unwrap_or_default();
         let (to, is_last) = (interval.to, done.is_some());
         self.until_ms.set(to.as_millis() as u64);
         self.pending.borrow_mut().push(Delta {
@@ -358,7 +360,7 @@ impl Report {
     }
 
     async fn send(&self) -> Result<(), LinkError> {
-        let lag = self.engine.as_ref().and_then(Engine::start_lag).unwrap_or_default();
+        let lag = self.engine.as_ref().and_then(|engine| engine.start_lag()).unwrap_or_default();
         let (session, deltas) = {
             let mut pending = self.pending.borrow_mut();
             (pending.session(), pending.batch())
@@ -403,7 +405,7 @@ impl Report {
         tracing::info!(reason, "the load is stopped");
         self.stopped.replace(Some(reason));
         if let Some(engine) = &self.engine {
-            engine.stop(false);
+            engine.stop();
         }
     }
 

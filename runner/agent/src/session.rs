@@ -20,6 +20,7 @@ use super::{
     Ending,
     clock::Clock,
     config::AgentConfig,
+    generator::Begin,
     link::{Link, LinkError},
     load::{self, Start},
     prepare::{Prepared, prepare},
@@ -32,7 +33,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Runs an agent from its first hello to its end.
-pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool>) -> Ending {
+pub(super) async fn run(
+    config: AgentConfig,
+    generator: &Begin<'_>,
+    mut terminate: watch::Receiver<bool>,
+) -> Ending {
     let link = match Link::new(&config) {
         Ok(link) => link,
         Err(error) => return Ending::Failed(error.to_string()),
@@ -45,7 +50,7 @@ pub(super) async fn run(config: AgentConfig, mut terminate: watch::Receiver<bool
     match told {
         Told::Start { at, variables, prepared, session, form } => {
             let start = Start { at, variables, session, form, clock: waiting.clock };
-            load::run(&config, link, prepared, start, terminate).await
+            load::run(&config, link, prepared, start, generator, terminate).await
         }
         Told::End(ending) => ending,
     }

@@ -18,6 +18,8 @@ mod server;
 mod after;
 #[path = "agent/collector.rs"]
 mod collector;
+#[path = "agent/generating.rs"]
+mod generating;
 #[path = "agent/prometheus.rs"]
 mod prometheus;
 #[path = "agent/replicas.rs"]
