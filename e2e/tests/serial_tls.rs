@@ -92,7 +92,12 @@ async fn rotated(context: Context) -> Result<()> {
     }
     // All connections are made anew, to an operator that never knew the first authority as the present one.
     operator::kill(client, &operator::leader(client).await?, Kill::Process).await?;
-    certificate::shown(client, &operator::leader(client).await?.name_any(), &second).await?;
+    // The one that was killed holds the lease for a while, and shows nothing until it is back.
+    wait::eventually("the leader shows what the second authority signed", seconds(60), async || {
+        let leader = operator::leader(client).await?.name_any();
+        Ok(certificate::shown(client, &leader, &second).await.ok())
+    })
+    .await?;
     ensure_whole(&context.finished(&run, seconds(120)).await?, &target, 1500).await?;
     made.ensure_once(3)
 }
