@@ -60,8 +60,8 @@ impl Buckets {
         let (blocks, carries) = (self.blocks.into_iter().enumerate(), &self.carries);
         // A count of 2¹⁶ is a carry and a zero in its block.
         let carried = |stretch: usize| carries.range(stretch * BLOCK..(stretch + 1) * BLOCK).next().is_some();
-        let blocks = blocks
-            .map(|(stretch, block)| block.filter(|block| !is_empty(block) || carried(stretch)));
+        let blocks =
+            blocks.map(|(stretch, block)| block.filter(|block| !is_empty(block) || carried(stretch)));
         let mut blocks: Vec<_> = blocks.collect();
         while blocks.pop_if(|block| block.is_none()).is_some() {}
         blocks.shrink_to_fit();
