@@ -49,13 +49,19 @@ impl Pending {
         self.session
     }
 
-    /// Adds what was recorded; its number is given here.
+    /// Adds what was recorded; its number is given here. A delta that was never sent grows, and keeps its number.
     pub(super) fn push(&mut self, mut delta: Delta) {
-        self.numbered += 1;
-        delta.number = self.numbered;
         match self.deltas.back_mut().filter(|last| last.number > self.attempted) {
-            Some(last) => self.slicing.merge(last, delta),
-            None => self.deltas.push_back(delta),
+            Some(last) => {
+                let numbers = (last.first, last.number);
+                self.slicing.merge(last, delta);
+                (last.first, last.number) = numbers;
+            }
+            None => {
+                self.numbered += 1;
+                delta.number = self.numbered;
+                self.deltas.push_back(delta);
+            }
         }
     }
 
@@ -212,10 +218,12 @@ mod tests {
         pending.settle(&reply(1, 0, 0, 0)).unwrap();
         assert_eq!((numbers(&pending.batch()), pending.deltas.len()), (vec![(1, 1)], 2));
         pending.settle(&reply(1, 0, 0, 1)).unwrap();
-        assert_eq!(numbers(&pending.batch()), [(2, 500)]);
+        let batch = pending.batch();
+        assert_eq!((numbers(&batch), batch[0].from_ms, batch[0].to_ms), (vec![(2, 2)], 1_000, 500_000));
+        assert_eq!(batch[0].metrics.count("http_reqs", &Default::default()), 499.0);
         pending.push(delta(500));
-        pending.settle(&reply(1, 0, 0, 500)).unwrap();
-        assert_eq!(numbers(&pending.deltas), [(1, 500), (501, 501)]);
+        pending.settle(&reply(1, 0, 0, 2)).unwrap();
+        assert_eq!(numbers(&pending.deltas), [(1, 2), (3, 3)]);
     }
 
     #[test]
