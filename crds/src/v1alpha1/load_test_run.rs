@@ -53,7 +53,7 @@ pub struct LoadTestRunSpec {
     /// The test's spec as it was when the run was made. Left out in a run made by hand: the operator
     /// then fills in the spec that the test has at that moment. Can't be changed after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<LoadTestSpec>,
+    pub test: Option<Box<LoadTestSpec>>,
 
     /// Stops the run early. What was measured is kept; the verdict is Aborted. Default: false.
     #[serde(default)]

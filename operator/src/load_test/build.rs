@@ -27,7 +27,7 @@ pub fn run(test: &LoadTest, start: &Start) -> LoadTestRun {
         },
         spec: LoadTestRunSpec {
             load_test_ref: LoadTestReference { name: test.name_any() },
-            test: Some(test.spec.clone()),
+            test: Some(Box::new(test.spec.clone())),
             abort: false,
         },
         status: None,

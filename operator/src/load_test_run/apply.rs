@@ -77,7 +77,7 @@ pub fn completion(run: &LoadTestRun, test: &LoadTest) -> Option<Value> {
         metadata["ownerReferences"] = json!([owner]);
     }
     // Always the whole of what this manager has in the run: what is left out of an apply is taken away.
-    let spec = run.spec.test.clone().unwrap_or_else(|| test.spec.clone());
+    let spec = run.spec.test.as_deref().unwrap_or(&test.spec);
     Some(json!({
         "apiVersion": LoadTestRun::api_version(&()),
         "kind": LoadTestRun::kind(&()),

@@ -320,7 +320,7 @@ impl World {
     pub fn carry_out(&mut self, effect: &Effect, state: &LoadTestRunStatus) -> Option<Cause> {
         match effect {
             Effect::Complete(_) => {
-                self.run.spec.test = Some(self.test.spec.clone());
+                self.run.spec.test = Some(Box::new(self.test.spec.clone()));
                 own(&mut self.run, &self.test);
             }
             Effect::WriteLease(lease) => {
