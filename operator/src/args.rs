@@ -71,8 +71,8 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_COLLECTOR_SECRET", default_value = "upsurge-collector-tls")]
     pub collector_secret: String,
 
-    /// How long such an authority is valid. It signs for a third of that, after it was announced for a third. A run that lasts
-    /// longer than a third is cut off.
+    /// How long such an authority is valid. It signs for a third of that, after it was announced for a third. A run that has
+    /// to connect again after more than a third is cut off.
     #[arg(long, env = "UPSURGE_COLLECTOR_AUTHORITY_LIFETIME", default_value = "365d", value_parser = lifetime)]
     pub collector_authority_lifetime: Duration,
 

@@ -18,7 +18,7 @@ use crate::{
     thresholds::{Rule, RuleError, Target},
 };
 
-/// Shortest window of a threshold: figures come once per second.
+/// Shortest window of a threshold: figures are recorded once per second.
 const SHORTEST_WINDOW: Duration = Duration::from_secs(1);
 /// Most thresholds with a window: the samples of each window that is open are kept.
 const MOST_WINDOWED: usize = 20;

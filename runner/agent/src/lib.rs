@@ -1,7 +1,7 @@
 //! `upsurge agent`: what runner pods run.
 //!
 //! It gets the plan from the collector, prepares, says hello until it is told to start, starts the load at the
-//! operator's instant, and reports each second until its last delta is acknowledged. The load runs on
+//! operator's instant, and reports at the operator's pace until its last delta is acknowledged. The load runs on
 //! threads of its own and goes on whether or not the collector can be reached.
 
 mod clock;
