@@ -94,7 +94,7 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	previous=$$(tools/build previous); $(with) load $(images) "$$previous"/upsurge-*.tar
 	$(nextest) -p upsurge-e2e --profile e2e --run-ignored only --no-run
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade $(TESTS)
+	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade --test serial_tls $(TESTS)
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
 	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')

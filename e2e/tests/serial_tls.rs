@@ -66,6 +66,7 @@ async fn altered(context: Context, done: impl Future<Output = Result<()>>) -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make e2e-full"]
 async fn the_next_authority_takes_its_turn_in_the_middle_of_a_run() -> Result<()> {
     with_temp_namespace(async |context| {
         install::upgrade(&QUICK).await?;
@@ -103,6 +104,7 @@ async fn rotated(context: Context) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make e2e-full"]
 async fn authorities_that_are_taken_away_or_spoilt_are_written_back_and_no_run_notices() -> Result<()> {
     with_temp_namespace(async |context| {
         let client = &context.client;

@@ -16,7 +16,10 @@ use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     ResourceExt,
     core::DeserializeGuard,
-    runtime::reflector::{ObjectRef, Store},
+    runtime::{
+        reflector::{ObjectRef, Store},
+        watcher::Event,
+    },
 };
 use upsurge_crds::{LoadTestRun, names::labels};
 
@@ -60,17 +63,27 @@ impl Scope {
         }
     }
 
-    /// A run is in its store, or was.
-    pub fn note_run(&self, run: &CachedRun) {
+    /// Something has happened to a run.
+    pub fn note_run(&self, event: &Event<CachedRun>) {
+        let (Event::Apply(run) | Event::InitApply(run) | Event::Delete(run)) = event else { return };
         if let Some(test) = test_of(run) {
-            self.of_test.add(&run.namespace().unwrap_or_default(), &test, &run.name_any());
+            let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
+            match event {
+                Event::Delete(_) => self.of_test.remove(&namespace, &test, &name),
+                _ => self.of_test.add(&namespace, &test, &name),
+            }
         }
     }
 
-    /// A pod is in its store, or was.
-    pub fn note_pod(&self, pod: &Pod) {
+    /// Something has happened to a pod.
+    pub fn note_pod(&self, event: &Event<Pod>) {
+        let (Event::Apply(pod) | Event::InitApply(pod) | Event::Delete(pod)) = event else { return };
         if let Some(run) = pod.annotations().get(labels::RUN) {
-            self.of_run.add(&pod.namespace().unwrap_or_default(), run, &pod.name_any());
+            let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
+            match event {
+                Event::Delete(_) => self.of_run.remove(&namespace, run, &name),
+                _ => self.of_run.add(&namespace, run, &name),
+            }
         }
     }
 

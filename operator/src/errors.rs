@@ -1,5 +1,11 @@
 //! What all errors have in common: how they are told.
 
+use std::time::Duration;
+
+/// Longest time for one reconciliation. An API server that is gone without a word leaves requests unanswered for ever; to be cut
+/// off there is for a run like a killed operator.
+pub const LONGEST_LOOK: Duration = Duration::from_secs(120);
+
 /// An error and its causes in one line.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

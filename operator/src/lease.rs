@@ -135,7 +135,9 @@ impl Candidate {
     pub async fn acquire(&mut self, stop: &CancellationToken) -> bool {
         let mut waiting = false;
         loop {
-            match self.attempt().await {
+            // Whoever has connections to an API server that is gone without a word must not wait for it for ever.
+            let attempt = timeout(RENEWAL_DEADLINE, self.attempt()).await;
+            match attempt.unwrap_or_else(|_| Err(self.lost("the API server did not answer in time"))) {
                 Ok(Step::Yield) if !waiting => {
                     info!(lease = self.name, "another operator leads; standing by");
                     waiting = true;

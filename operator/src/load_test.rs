@@ -18,14 +18,15 @@ use std::{
 
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt, core::DeserializeGuard, runtime::controller::Action};
+use tokio::time::timeout;
 use tracing::{Instrument, info, info_span, warn};
-use upsurge_crds::{LoadTest, LoadTestRun};
+use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::Phase};
 
 pub use self::failure::Error;
 use crate::{
     audit::{self, Act},
     context::Context,
-    errors::chain,
+    errors::{LONGEST_LOOK, chain},
     metrics,
     status::{self, WriteError},
 };
@@ -42,7 +43,10 @@ pub async fn reconcile(
     let span =
         info_span!("load_test", namespace = test.namespace().unwrap_or_default(), name = test.name_any());
     let result = match &test.0 {
-        Ok(test) => look(test, &context).instrument(span).await,
+        Ok(test) => {
+            let answered = timeout(LONGEST_LOOK, look(test, &context).instrument(span)).await;
+            answered.unwrap_or(Err(Error::Unanswered))
+        }
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
     let (outcome, action) = match &result {
@@ -144,9 +148,11 @@ fn rests_on_little(test: &LoadTest, decision: &decide::Decision, runs: &[LoadTes
     use decide::Decision::{Nothing, Refuse, Start, Suspended, Wait};
     let last = test.status.as_ref().and_then(|status| status.last_run.as_deref());
     let knows_last = || runs.iter().any(|run| Some(run.name_any().as_str()) == last);
+    let has_ended = || test.status.as_ref().is_none_or(|status| status.phase == Some(Phase::Finished));
     let is_certain = match decision {
         Start(_) => false,
-        Nothing | Suspended { due: false } => true,
+        // One that was made a moment ago may not be cached yet: no older one is shown in its place.
+        Nothing | Suspended { due: false } => last.is_none() || has_ended() || knows_last(),
         Suspended { due: true } | Refuse { .. } | Wait { .. } => !knows_last(),
     };
     is_certain && decide::outdated(&test.spec.history_limit, runs).is_empty()

@@ -32,6 +32,7 @@ use kube::{
     core::{DeserializeGuard, error_boundary::InvalidObject},
     runtime::controller::Action,
 };
+use tokio::time::timeout;
 use tracing::{Instrument, info, info_span, warn};
 use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
 
@@ -41,7 +42,13 @@ use self::{
     decide::{Decision, Left, Look, Situation},
     observe::Source,
 };
-use crate::{collector::RunKey, errors::chain, metrics, status::WriteError, target_leases};
+use crate::{
+    collector::RunKey,
+    errors::{LONGEST_LOOK, chain},
+    metrics,
+    status::WriteError,
+    target_leases,
+};
 
 /// Failures in a row after which the status says that something is being retried.
 const TELLING_FAILURES: u32 = 3;
@@ -64,12 +71,16 @@ pub enum Error {
     /// What was decided can't be carried out.
     #[error(transparent)]
     CarryOut(#[from] carry_out::Error),
+    /// The API server does not answer.
+    #[error("the API server did not answer for {} s", LONGEST_LOOK.as_secs())]
+    Unanswered,
 }
 
 impl Error {
     fn category(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "Invalid",
+            Self::Unanswered => "Unanswered",
             Self::Observe(observe::Error::Target(_)) => "Target",
             Self::Observe(_) => "Observe",
             Self::CarryOut(carry_out::Error::Apply(_) | carry_out::Error::NoPlan) => "Apply",
@@ -105,7 +116,10 @@ pub async fn reconcile(run: Arc<DeserializeGuard<LoadTestRun>>, runs: Arc<Runs>)
     let began = Instant::now();
     let span = info_span!("run", namespace = run.namespace().unwrap_or_default(), name = run.name_any());
     let result = match &run.0 {
-        Ok(run) => steps(run, &runs).instrument(span).await,
+        Ok(run) => {
+            let answered = timeout(LONGEST_LOOK, steps(run, &runs).instrument(span)).await;
+            answered.unwrap_or(Err(Error::Unanswered))
+        }
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
     let (outcome, action) = match result {

@@ -1,10 +1,10 @@
 //! Whether a test is allowed in a namespace, as far as that can be told before it runs: addresses that names lead to,
 //! and URLs that are put together at run time, are for the runners to judge, by the same rules.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use http::Uri;
-use upsurge_crds::LoadTestSpec;
+use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
 
 use super::{Pattern, Policy, Rule, Rules};
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 
 /// Entries of a list that a refusal shows.
 const SHOWN: usize = 5;
+/// A run may wait this long before and after its load, each time, however short its load must be.
+const USUAL_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// What the policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -187,11 +189,42 @@ impl Checker<'_> {
             let asked = format!("asks for {runners} runners");
             self.refuse(&rule, "spec.runner.parallelism", &asked, format!(" (at most {})", rule.value));
         }
-        let duration = valid.timeline.duration();
-        if let Some(rule) = self.rules.max_duration.clone().filter(|rule| duration > rule.value) {
-            let span = upsurge_crds::v1alpha1::TimeSpan;
-            let asked = format!("lasts {}", span(duration));
-            self.refuse(&rule, "spec.load", &asked, format!(" (at most {})", span(rule.value)));
+        if let Some(rule) = self.rules.max_duration.clone() {
+            self.duration(&rule, "spec.load", "lasts", valid.timeline.duration(), rule.value);
+            self.waits(valid, &rule);
+        }
+    }
+
+    /// What a run waits for keeps its target from others as its load does. What is usual is always allowed.
+    fn waits(&mut self, valid: &Valid, rule: &Rule<Duration>) {
+        let test = self.test;
+        let (deadlines, autoscaling) = (&test.deadlines, test.autoscaling.as_ref());
+        let idle = autoscaling.and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
+        let expected = autoscaling.and_then(|autoscaling| autoscaling.expect.as_ref());
+        let most = rule.value.max(USUAL_WAIT);
+        let spans = [
+            ("spec.deadlines.prepare", Some(&deadlines.prepare), most),
+            ("spec.deadlines.start", Some(&deadlines.start), most),
+            ("spec.deadlines.run", deadlines.run.as_ref(), valid.timeline.duration() + most),
+            ("spec.load.gracefulStop", test.load.graceful_stop.as_ref(), most),
+            ("spec.autoscaling.waitForIdle.timeout", idle.map(|idle| &idle.timeout), most),
+            (
+                "spec.autoscaling.expect.scaleDownWithin",
+                expected.and_then(|expected| expected.scale_down_within.as_ref()),
+                most,
+            ),
+        ];
+        for (field, span, most) in spans {
+            if let Some(span) = span {
+                self.duration(rule, field, "is", span.0, most);
+            }
+        }
+    }
+
+    fn duration(&mut self, rule: &Rule<Duration>, field: &str, verb: &str, asked: Duration, most: Duration) {
+        if asked > most {
+            let asked = format!("{verb} {}", TimeSpan(asked));
+            self.refuse(rule, field, &asked, format!(" (at most {})", TimeSpan(most)));
         }
     }
 

@@ -58,7 +58,7 @@ pub struct RuleFields {
     pub max_requests_per_second: Option<u32>,
     /// Most runs at the same time; the others wait for their turn.
     pub max_runs: Option<u32>,
-    /// Longest load of a run.
+    /// Longest load of a run, and longest wait of each kind before and after it (15 minutes in any case).
     pub max_duration: Option<TimeSpan>,
 }
 

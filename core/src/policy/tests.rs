@@ -69,6 +69,12 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 #[case::header(json!({"secretNames": []}), json!({"prometheus": {"url": "http://p", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}], "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.headers[0]")]
 #[case::runners(json!({"maxRunners": 3}), json!({}), "spec.runner.parallelism asks for 4 runners, which policy.rules.maxRunners does not allow (at most 3)")]
 #[case::duration(json!({"maxDuration": "5m"}), json!({}), "spec.load lasts 10m, which policy.rules.maxDuration does not allow (at most 5m)")]
+#[case::wait(json!({"maxDuration": "20m"}), json!({"deadlines": {"prepare": "21m"}}), "spec.deadlines.prepare is 21m, which policy.rules.maxDuration does not allow (at most 20m)")]
+#[case::start(json!({"maxDuration": "10m"}), json!({"deadlines": {"start": "16m"}}), "spec.deadlines.start is 16m, which policy.rules.maxDuration does not allow (at most 15m)")]
+#[case::run(json!({"maxDuration": "10m"}), json!({"deadlines": {"run": "26m"}}), "spec.deadlines.run is 26m, which policy.rules.maxDuration does not allow (at most 25m)")]
+#[case::graceful_stop(json!({"maxDuration": "10m"}), json!({"load": {"constant": {"level": 1, "duration": "1m"}, "gracefulStop": "16m"}}), "spec.load.gracefulStop")]
+#[case::idle(json!({"maxDuration": "10m"}), json!({"target": {"baseUrl": "http://checkout.shop.svc", "workload": {"name": "checkout"}}, "autoscaling": {"waitForIdle": {"timeout": "16m"}}}), "spec.autoscaling.waitForIdle.timeout")]
+#[case::scale_down(json!({"maxDuration": "10m"}), json!({"target": {"baseUrl": "http://checkout.shop.svc", "workload": {"name": "checkout"}}, "autoscaling": {"expect": {"scaleDownWithin": "16m"}}}), "spec.autoscaling.expect.scaleDownWithin")]
 #[case::network(json!({"targetNetworks": ["10.0.0.0/8"]}), json!({"target": {"baseUrl": "http://11.0.0.1"}}), "policy.rules.targetNetworks")]
 #[case::blocked(json!({"blockedNetworks": ["127.0.0.0/8"]}), json!({"target": {"baseUrl": "http://[::ffff:127.0.0.1]/"}}), "policy.rules.blockedNetworks")]
 fn each_rule_refuses_by_its_name(#[case] rules: Value, #[case] more: Value, #[case] words: &str) {

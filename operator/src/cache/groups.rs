@@ -24,6 +24,18 @@ impl Groups {
         }
     }
 
+    /// An object of a group is gone.
+    pub fn remove(&self, namespace: &str, group: &str, name: &str) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (namespace.to_owned(), group.to_owned());
+        if let Some(members) = names.get_mut(&key) {
+            members.remove(name);
+            if members.is_empty() {
+                names.remove(&key);
+            }
+        }
+    }
+
     /// The members of a group that are found; the others are forgotten.
     pub fn members<T>(&self, namespace: &str, group: &str, find: impl Fn(&str) -> Option<T>) -> Vec<T> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
@@ -55,6 +67,9 @@ mod tests {
             groups.add("shop", "checkout", name);
         }
         groups.add("bank", "checkout", "c");
+        groups.add("bank", "gone", "d");
+        groups.remove("bank", "gone", "d");
+        groups.remove("bank", "never there", "d");
         assert_eq!(groups.members("shop", "checkout", |name| Some(name.to_owned())), ["a", "b"]);
         assert_eq!(groups.members("shop", "checkout", |name| (name == "b").then_some(())), [()]);
         assert!(groups.members("shop", "checkout", |_| None::<()>).is_empty());

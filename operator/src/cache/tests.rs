@@ -32,8 +32,9 @@ async fn the_runs_of_a_test_are_found_once_all_was_listed() {
     run_writer.apply_watcher_event(&watcher::Event::Init);
     for (name, test) in [("a-1", "a"), ("a-2", "a"), ("b-1", "b")] {
         let run: CachedRun = serde_json::from_value(run(name, test, "Running")).unwrap();
-        scope.note_run(&run);
-        run_writer.apply_watcher_event(&watcher::Event::InitApply(run));
+        let event = watcher::Event::InitApply(run);
+        scope.note_run(&event);
+        run_writer.apply_watcher_event(&event);
     }
     assert!(cache.runs_of("shop", "a").is_none(), "not all was listed");
     run_writer.apply_watcher_event(&watcher::Event::InitDone);

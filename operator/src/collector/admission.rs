@@ -28,24 +28,33 @@ pub const RUN_BODIES: usize = 20 * 1024;
 const ALL_BODIES: usize = 64 * 1024;
 /// Most requests that are looked at, at the same time.
 const MOST_REQUESTS: usize = 1_024;
+/// Most requests of one run at the same time, beside two of each runner: tries again, and tries of others.
+const SPARE_REQUESTS: usize = 8;
+/// Most bodies that are understood at the same time, on however many cores: a hostile one takes 64 MiB of memory.
+const MOST_TURNS: usize = 2;
 /// Longest wait for room.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Longest time to read a body.
-const LONGEST_READ: Duration = Duration::from_secs(10);
+/// Longest time to read a body. Shorter than the wait for room, so that those who wait get what slow ones leave.
+const LONGEST_READ: Duration = Duration::from_secs(4);
+
+/// Room for the requests of a run with so many runners.
+pub fn requests(runners: usize) -> usize {
+    (2 * runners + SPARE_REQUESTS).min(MOST_REQUESTS)
+}
 
 /// What is shared out among all who speak.
 pub struct Room {
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
-    /// Bodies that are understood at the same time: as many as there are cores. More would only make each take longer.
+    /// Bodies that are understood at the same time: more would only make each take longer, and each takes memory.
     turns: Arc<Semaphore>,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let turns = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_TURNS);
         let [requests, bodies, turns] =
-            [MOST_REQUESTS, ALL_BODIES, cores].map(|room| Arc::new(Semaphore::new(room)));
+            [MOST_REQUESTS, ALL_BODIES, turns].map(|room| Arc::new(Semaphore::new(room)));
         Self { requests, bodies, turns }
     }
 }
@@ -96,7 +105,10 @@ impl Sessions {
         let Runner { index, is_told_authorities } = binding::find_runner(self.client(), &cell, &who).await?;
         // Now, and not when what it says was read: a runner must not count as lost because this operator is slow.
         cell.heard(index, &who.pod);
-        Ok(Admitted { who, index, is_told_authorities, cell, _place: place })
+        // The place among all is for those who have not proved who they are; a run has places of its own.
+        let own = cell.requests.clone().try_acquire_owned().map_err(|_| Closed::Busy)?;
+        drop(place);
+        Ok(Admitted { who, index, is_told_authorities, cell, _place: own })
     }
 }
 

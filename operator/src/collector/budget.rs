@@ -21,6 +21,8 @@ pub const RATE: f64 = 100.0 * 1024.0;
 const BURST: f64 = 4.0 * RATE;
 /// What a checkpoint counts at least: each is a request to the API server too.
 const LEAST: f64 = 25.0 * 1024.0;
+/// However much could not wait, the others wait no longer for it than a minute.
+const MOST_OWED: f64 = -60.0 * RATE;
 /// Shortest and longest wait until the next look.
 const LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
@@ -35,12 +37,22 @@ pub struct Ledger {
     written: BTreeMap<RunKey, Duration>,
     /// Who waits, by when they were written last.
     waiting: BTreeSet<(Option<Duration>, RunKey)>,
+    /// Runs that are under way. A last word of one that is over counts no more.
+    open: BTreeSet<RunKey>,
 }
 
 impl Ledger {
+    /// A run begins.
+    pub fn enter(&mut self, run: &RunKey) {
+        self.open.insert(run.clone());
+    }
+
     /// Whether it is a run's turn; if not, when to ask again.
     pub fn ask(&mut self, run: &RunKey, now: Duration) -> Result<(), Duration> {
         self.refill(now);
+        if !self.open.contains(run) {
+            return Err(LOOKS[1]);
+        }
         self.waiting.insert((self.written.get(run).copied(), run.clone()));
         if self.left > 0.0 && self.waiting.first().is_some_and(|(_, longest)| longest == run) {
             return Ok(());
@@ -52,9 +64,11 @@ impl Ledger {
     /// A checkpoint of a run is written now, in its turn or because it can't wait.
     pub fn spend(&mut self, run: &RunKey, bytes: usize, now: Duration) {
         self.refill(now);
-        self.left -= (bytes as f64).max(LEAST);
+        self.left = (self.left - (bytes as f64).max(LEAST)).max(MOST_OWED);
         self.withdraw(run);
-        self.written.insert(run.clone(), now);
+        if self.open.contains(run) {
+            self.written.insert(run.clone(), now);
+        }
     }
 
     /// A run does not wait any more.
@@ -66,6 +80,7 @@ impl Ledger {
     pub fn leave(&mut self, run: &RunKey) {
         self.withdraw(run);
         self.written.remove(run);
+        self.open.remove(run);
     }
 
     fn refill(&mut self, now: Duration) {
@@ -96,6 +111,11 @@ impl Budget {
             let Err(wait) = asked else { return };
             sleep(wait).await;
         }
+    }
+
+    /// A run begins.
+    pub fn enter(&self, run: &RunKey) {
+        self.lock().enter(run);
     }
 
     /// A run does not wait for its turn any more.
@@ -133,6 +153,7 @@ mod tests {
     /// All runs always have something to write; gives when each was written, and how much.
     fn play(sizes: &[usize], length: Duration) -> Vec<(Duration, usize, usize)> {
         let (mut ledger, mut written, mut now) = (Ledger::default(), Vec::new(), Duration::ZERO);
+        (0..sizes.len()).for_each(|run| ledger.enter(&key(run)));
         while now < length {
             for (run, size) in sizes.iter().enumerate() {
                 if ledger.ask(&key(run), now).is_ok() {

@@ -13,7 +13,7 @@ use tokio::{
 use upsurge_core::{intake::Intake, thresholds::Recorded};
 
 use super::{
-    admission::RUN_BODIES,
+    admission::{self, RUN_BODIES},
     binding::Bindings,
     pace::Pace,
     session::{Mark, Pod, Session},
@@ -35,6 +35,8 @@ pub struct Cell {
     pub intake: Arc<Intake>,
     /// Room for what its runners send at the same time, in KiB.
     pub bodies: Arc<Semaphore>,
+    /// Room for their requests.
+    pub requests: Arc<Semaphore>,
     /// How often its runners report, which depends on all of them.
     pub pace: Arc<Pace>,
     /// Told when there is something to write.
@@ -55,11 +57,15 @@ impl Cell {
         pace: Arc<Pace>,
         changes: broadcast::Sender<RunKey>,
     ) -> Self {
+        let key = config.key();
+        pace.enter(&key);
+        let runners = usize::try_from(config.plan.test.runner.parallelism).unwrap_or(1);
         Self {
-            key: config.key(),
+            key,
             bindings: Bindings::default(),
             intake: Arc::new(Intake::of(&config.plan.test, &config.valid)),
             bodies: Arc::new(Semaphore::new(RUN_BODIES)),
+            requests: Arc::new(Semaphore::new(admission::requests(runners))),
             config,
             observation,
             pace,

@@ -27,13 +27,15 @@ struct Counted {
 }
 
 impl Pace {
-    /// A runner has reported so many series.
+    /// A run begins.
+    pub fn enter(&self, run: &RunKey) {
+        self.lock().of_runs.entry(run.clone()).or_default();
+    }
+
+    /// A runner has reported so many series. That of a run that is over counts no more, however late it was read.
     pub fn note(&self, run: &RunKey, runner: u32, series: usize) {
         let mut counted = self.lock();
-        let of_run = match counted.of_runs.get_mut(run) {
-            Some(of_run) => of_run,
-            None => counted.of_runs.entry(run.clone()).or_default(),
-        };
+        let Some(of_run) = counted.of_runs.get_mut(run) else { return };
         let before = of_run.insert(runner, series).unwrap_or_default();
         counted.all = counted.all.saturating_sub(before).saturating_add(series);
     }
@@ -66,6 +68,7 @@ mod tests {
         let pace = Pace::default();
         let run = |name: &str| RunKey::new("shop", name);
         assert_eq!(pace.interval(), Duration::from_secs(1));
+        ["a", "b"].iter().for_each(|name| pace.enter(&run(name)));
         (0..50).for_each(|runner| pace.note(&run("a"), runner, 200));
         assert_eq!(pace.interval(), Duration::from_secs(1));
         pace.note(&run("b"), 0, 1);
@@ -73,6 +76,7 @@ mod tests {
         (0..500).for_each(|runner| pace.note(&run("b"), runner, 200));
         assert_eq!(pace.interval(), Duration::from_secs(10));
         pace.leave(&run("b"));
+        pace.note(&run("b"), 0, 100_000);
         (0..50).for_each(|runner| pace.note(&run("a"), runner, 10));
         assert_eq!((pace.interval(), pace.lock().all), (Duration::from_secs(1), 500));
         pace.leave(&run("a"));

@@ -193,7 +193,10 @@ impl Sessions {
         let session = Session::new(&config.plan, session);
         // Also before there are runners: a checkpoint that is missing later is known to be.
         match writer::fence(&session, &observation, &mut store).await {
-            Ok(bytes) => self.shared.budget.spend(&key, bytes),
+            Ok(bytes) => {
+                self.shared.budget.enter(&key);
+                self.shared.budget.spend(&key, bytes);
+            }
             Err(FenceError::Packing(error)) => return Err(damaged(error)),
             Err(FenceError::Save(source)) => {
                 let (namespace, name) = place();

@@ -1,15 +1,20 @@
 //! Several who ask the same at the same time get one answer: the question is asked once.
 //!
-//! The asking goes on when those who wait have left, and how much is asked at the same time is bounded.
+//! The asking goes on when those who wait have left, how much is asked at the same time is bounded, and so is how long: an
+//! API server that is gone without a word must not keep a question from being asked again.
 
 use std::{
     collections::HashMap,
     future::Future,
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
+
+/// Longest time for one answer.
+const LONGEST_ASKING: Duration = Duration::from_secs(15);
 
 /// Answers that are awaited, by question.
 type Awaited<K, V> = Mutex<HashMap<K, watch::Receiver<Option<V>>>>;
@@ -18,6 +23,7 @@ type Awaited<K, V> = Mutex<HashMap<K, watch::Receiver<Option<V>>>>;
 pub struct SingleFlight<K, V> {
     awaited: Arc<Awaited<K, V>>,
     most: usize,
+    longest: Duration,
 }
 
 /// Takes a question off the list, however its asking ended.
@@ -39,7 +45,7 @@ where
 {
     /// At most so many questions at the same time.
     pub fn new(most: usize) -> Self {
-        Self { awaited: Arc::default(), most }
+        Self { awaited: Arc::default(), most, longest: LONGEST_ASKING }
     }
 
     /// The answer to a question, asked only if nobody has asked it; `None` if too much is asked already.
@@ -56,17 +62,19 @@ where
                     let (sender, answer) = watch::channel(None);
                     awaited.insert(key.clone(), answer.clone());
                     let asking = Asking { awaited: self.awaited.clone(), key };
-                    let question = question();
+                    let (question, longest) = (question(), self.longest);
                     tokio::spawn(async move {
-                        let answer = question.await;
+                        let answer = timeout(longest, question).await;
                         drop(asking);
-                        sender.send_replace(Some(answer));
+                        if let Ok(answer) = answer {
+                            sender.send_replace(Some(answer));
+                        }
                     });
                     answer
                 }
             }
         };
-        // In vain if the asking broke down.
+        // In vain if the asking broke down or took too long.
         answer.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
@@ -107,6 +115,13 @@ mod tests {
         assert_eq!((other, asked.load(Ordering::SeqCst)), (None, 1));
         go.notify_one();
         assert_eq!(flight.ask("b", question).await, Some(7), "there is room again");
+    }
+
+    #[tokio::test]
+    async fn an_asking_without_an_answer_ends_and_can_be_asked_again() {
+        let flight = SingleFlight { longest: Duration::from_millis(10), ..SingleFlight::new(1) };
+        assert_eq!(flight.ask("a", std::future::pending::<u32>).await, None);
+        assert_eq!(flight.ask("a", || async { 7 }).await, Some(7));
     }
 
     #[tokio::test]

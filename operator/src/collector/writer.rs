@@ -20,6 +20,8 @@ use crate::sampling::SharedObservation;
 
 /// Time between two checkpoints of a run, unless the next one can't wait; longer where the budget of all runs says so.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Time between two that can't wait.
+const URGENT_PAUSE: Duration = Duration::from_millis(200);
 /// A checkpoint that takes long to write is written less often: at most this part of the time.
 const BUSY_SHARE: u32 = 4;
 /// First and longest wait after the API server refused a checkpoint.
@@ -29,9 +31,10 @@ const EVALUATION: Duration = Duration::from_secs(1);
 
 /// Writes a session's checkpoints for as long as it is open.
 pub async fn write(cell: Arc<Cell>, mut store: Store, budget: Arc<Budget>) {
-    let mut next = Instant::now();
+    let (mut next, mut urgent) = (Instant::now(), Instant::now());
     loop {
-        wait(&cell, next, &budget).await;
+        wait(&cell, [urgent, next], &budget).await;
+        urgent = Instant::now() + URGENT_PAUSE;
         let begun = Instant::now();
         match save(&cell, &mut store, &budget).await {
             Ok(Some(mark)) => {
@@ -64,15 +67,15 @@ pub async fn evaluate(cell: Arc<Cell>) {
     }
 }
 
-/// Returns when there is something to write and it is the run's turn, or it is urgent.
-async fn wait(cell: &Cell, next: Instant, budget: &Budget) {
+/// Returns when there is something to write and it is the run's turn, or it is urgent; not before the one or other time.
+async fn wait(cell: &Cell, [urgent_from, next]: [Instant; 2], budget: &Budget) {
     loop {
         let (dirty, urgent) = {
             let session = cell.lock();
             (session.is_dirty(), session.is_urgent())
         };
         if urgent {
-            return;
+            return sleep_until(urgent_from).await;
         }
         let turn = async {
             sleep_until(next).await;

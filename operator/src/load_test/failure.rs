@@ -3,7 +3,7 @@
 use kube::core::error_boundary::InvalidObject;
 
 use super::{apply, observe};
-use crate::status::WriteError;
+use crate::{errors::LONGEST_LOOK, status::WriteError};
 
 /// Why a reconciliation failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum Error {
     /// The status can't be written, or the test is not this operator's to work on.
     #[error("failed to update the status")]
     UpdateStatus(#[from] WriteError),
+    /// The API server does not answer.
+    #[error("the API server did not answer for {} s", LONGEST_LOOK.as_secs())]
+    Unanswered,
 }
 
 impl Error {
@@ -30,6 +33,7 @@ impl Error {
     pub fn category(&self) -> &'static str {
         match self {
             Self::Invalid(_) => "Invalid",
+            Self::Unanswered => "Unanswered",
             Self::Observe(_) | Self::Read(_) => "Observe",
             Self::Apply(_) => "Apply",
             Self::UpdateStatus(_) => "UpdateStatus",

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use upsurge_crds::{
     LoadTestRun,
-    names::reasons,
     v1alpha1::{Phase, PrometheusSpec},
 };
 
@@ -160,13 +159,11 @@ async fn leave(runs: &Runs, run: &LoadTestRun) -> Result<(), Error> {
     Ok(runs.leases.leave(&plan.claims, &plan.content.uid, load.as_ref()).await?)
 }
 
-/// A checkpoint that can't be read back is refused for good; anything else is worth another try.
+/// A checkpoint that is lost, or can't be read back, ends the run; anything else is worth another try.
 fn damaged(error: SessionError) -> Result<Option<Cause>, Error> {
-    match error {
-        SessionError::Damaged { .. } => {
-            Ok(Some(Cause::breakdown(reasons::CHECKPOINT_DAMAGED, error.to_string())))
-        }
-        error => Err(error.into()),
+    match error.reason() {
+        Some(reason) => Ok(Some(Cause::breakdown(reason, error.to_string()))),
+        None => Err(error.into()),
     }
 }
 

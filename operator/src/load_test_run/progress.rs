@@ -19,8 +19,9 @@ use super::{
 };
 use crate::collector::{RunnerView, SessionSnapshot};
 
-/// Longest time that runners get to drain once they were told to stop.
-const DRAIN_LIMIT: Duration = Duration::from_secs(10);
+/// Longest time that runners get to drain once they were told to stop. Where there are many of them, each hears of it with its
+/// next message only, up to ten seconds later.
+const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time that results and pods get to settle once the load has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
 /// Longest time that the steps of `after` get, beyond that.

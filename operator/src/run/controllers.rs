@@ -57,15 +57,10 @@ pub async fn run(
     let shared = Arc::new(Runs::new(context.clone(), home));
     // Each on its own: a long list that one of them reads holds up none of the others. All end with this future.
     let mut running = JoinSet::new();
-    let mut scopes = Vec::new();
+    let (mut scopes, mut begun) = (Vec::new(), Vec::new());
     for namespace in namespaces {
         let (watched, changed, watches) =
             watching::begin(&context.client, &context.sessions, namespace, &stop);
-        running.spawn(test_controller(&context, namespace, &watched, &stop));
-        running.spawn(run_controller(&shared, namespace, &watched, changed, &stop));
-        for watch in watches {
-            running.spawn(watch);
-        }
         let runs = watched.scope.runs.clone();
         context.platform.know_runs({
             let runs = runs.clone();
@@ -77,12 +72,25 @@ pub async fn run(
         });
         context.metrics.count_runs(move || phases(&runs));
         context.cache.add(watched.scope.clone());
-        scopes.push(watched.scope);
+        scopes.push(watched.scope.clone());
+        begun.push((namespace, watched, changed, watches));
+    }
+    // Only now: a run of a namespace that is not known yet would be taken for gone.
+    for (namespace, watched, changed, watches) in begun {
+        running.spawn(test_controller(&context, namespace, &watched, &stop));
+        running.spawn(run_controller(&shared, namespace, &watched, changed, &stop));
+        for watch in watches {
+            running.spawn(watch);
+        }
     }
     running.spawn(ready(scopes, readiness, shared, stop));
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
             error!(%error, "a controller ended unexpectedly");
+            // Whoever leads must work: the one that stands by takes over when this process ends.
+            if error.is_panic() {
+                std::panic::resume_unwind(error.into_panic());
+            }
         }
     }
 }

@@ -67,16 +67,21 @@ pub fn begin(
     let changed = watcher(api::<CachedRun>(client, namespace), watcher::Config::default().page_size(PAGE))
         .modify(prune::run)
         .default_backoff()
-        .reflect(run_writer)
-        // With deletions: a run that is gone must not leave a session behind.
-        .touched_objects();
+        .reflect(run_writer);
     let (scope, mut news) = (watched.scope.clone(), News::of(&watched));
-    let changed = changed.inspect(move |run| {
-        if let Ok(run) = run {
-            scope.note_run(run);
-            news.tell(run);
-        }
-    });
+    let changed = changed
+        .inspect(move |event| {
+            if let Ok(event) = event {
+                scope.note_run(event);
+            }
+        })
+        // With deletions: a run that is gone must not leave a session behind.
+        .touched_objects()
+        .inspect(move |run| {
+            if let Ok(run) = run {
+                news.tell(run);
+            }
+        });
     let ours = format!("{}={},{}=runner", labels::MANAGED_BY, labels::MANAGED_BY_VALUE, labels::COMPONENT);
     let ours = watcher::Config::default().labels(&ours).page_size(PAGE);
     let prompts = watched.runs.clone();
@@ -98,7 +103,9 @@ pub fn begin(
         .default_backoff()
         .reflect(pod_writer)
         .inspect(move |event| {
-            if let Ok(watcher::Event::Delete(pod)) = event
+            let Ok(event) = event else { return };
+            scope.note_pod(event);
+            if let watcher::Event::Delete(pod) = event
                 && let Some(uid) = &pod.metadata.uid
             {
                 sessions.pod_gone(uid);
@@ -107,11 +114,8 @@ pub fn begin(
         .touched_objects()
         .take_until(stop.clone().cancelled_owned())
         .for_each(move |pod| {
-            if let Some(pod) = seen(pod) {
-                scope.note_pod(&pod);
-                if let Some(key) = run_of_pod(&pod) {
-                    prompts.tell(key);
-                }
+            if let Some(key) = seen(pod).as_ref().and_then(run_of_pod) {
+                prompts.tell(key);
             }
             future::ready(())
         });

@@ -1,19 +1,25 @@
-//! A connection after its greeting. It keeps its place until it is closed.
+//! A connection after its greeting. It keeps its place until it is closed, or until nothing came for a while.
 
 use std::{
+    future::Future as _,
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::{Instant, Sleep, sleep},
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use super::{Transport, places::Place};
+
+/// Longest time without a byte from the runner. Runners speak every ten seconds at least, and are answered within some twenty.
+pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// By TLS, or without.
 type Stream = Either<Box<TlsStream<TcpStream>>, TcpStream>;
@@ -22,18 +28,23 @@ type Stream = Either<Box<TlsStream<TcpStream>>, TcpStream>;
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
+    silence: Pin<Box<Sleep>>,
     _place: Place,
 }
 
 impl Connection {
     /// One by TLS.
     pub fn encrypted(stream: TlsStream<TcpStream>, place: Place) -> Self {
-        Self { stream: Either::Left(Box::new(stream)), _place: place }
+        Self::new(Either::Left(Box::new(stream)), place)
     }
 
     /// One without.
     pub fn plain(stream: TcpStream, place: Place) -> Self {
-        Self { stream: Either::Right(stream), _place: place }
+        Self::new(Either::Right(stream), place)
+    }
+
+    fn new(stream: Stream, place: Place) -> Self {
+        Self { stream, silence: Box::pin(sleep(LONGEST_SILENCE)), _place: place }
     }
 
     /// Which of them it is.
@@ -51,7 +62,16 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Pending => {
+                ready!(self.silence.as_mut().poll(context));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            read => {
+                self.silence.as_mut().reset(Instant::now() + LONGEST_SILENCE);
+                read
+            }
+        }
     }
 }
 

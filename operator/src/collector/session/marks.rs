@@ -40,11 +40,10 @@ impl Session {
     pub fn saved(&mut self, mark: &Mark, now: i64) {
         self.durable = self.durable.max(mark.revision);
         let marked = mark.received.iter().zip(&mark.ended);
-        for ((presence, runner), (received, ended)) in
-            self.presence.iter_mut().zip(&self.state.runners).zip(marked)
-        {
+        for (presence, (received, ended)) in self.presence.iter_mut().zip(marked) {
             presence.acknowledged = presence.acknowledged.max(*received);
-            presence.end_durable |= *ended && runner.received == *received;
+            // Whatever a runner sends after its end: what comes of `after` and `checks` has marks of its own.
+            presence.end_durable |= *ended;
         }
         self.after.durable |= mark.after;
         self.questions.durable |= mark.checks;

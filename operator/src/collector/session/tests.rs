@@ -300,6 +300,18 @@ fn stop_reaches_runners_that_wait_and_runners_that_run() {
 }
 
 #[test]
+fn a_runner_that_goes_on_after_its_end_makes_no_checkpoint_urgent() {
+    let mut session = Session::new(&plan(1, false), None);
+    let mut last = batch(0, 0, &[1]);
+    last.deltas[0].done = Some(RunnerEnd::Completed);
+    session.deltas(&last, &pod(0), 0).unwrap();
+    let mark = session.begin();
+    session.deltas(&batch(0, 0, &[2]), &pod(0), 0).unwrap();
+    session.saved(&mark, 0);
+    assert!(!session.is_urgent() && session.all_done());
+}
+
+#[test]
 fn after_is_done_by_one_runner_when_the_load_of_all_has_ended() {
     let plan = plan(2, false);
     let mut session = Session::new(&plan, None);

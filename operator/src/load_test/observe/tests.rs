@@ -43,8 +43,9 @@ async fn cache(runs: &[Value]) -> (Cache, impl Sized) {
     for run in runs {
         let mut run: CachedRun = serde_json::from_value(run.clone()).unwrap();
         prune::run(&mut run);
-        scope.note_run(&run);
-        writer.apply_watcher_event(&watcher::Event::InitApply(run));
+        let event = watcher::Event::InitApply(run);
+        scope.note_run(&event);
+        writer.apply_watcher_event(&event);
     }
     writer.apply_watcher_event(&watcher::Event::InitDone);
     job_writer.apply_watcher_event(&watcher::Event::InitDone);

@@ -1,7 +1,10 @@
 //! Who may carry out what.
 
 use serde_json::json;
-use upsurge_crds::internal::{TargetLease, TargetLeaseSpec};
+use upsurge_crds::{
+    internal::{TargetLease, TargetLeaseSpec},
+    names::reasons,
+};
 
 use super::*;
 use crate::{
@@ -82,4 +85,30 @@ async fn what_the_api_server_refuses_is_a_fact_for_the_next_decision_and_ends_th
     assert_eq!(cause.reason(), reasons::PODS_FORBIDDEN);
     let wrote = log.lock().unwrap().iter().any(|asked| asked.path.ends_with("/status"));
     assert!(!wrote, "what came after it was left");
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_nobody_can_read_ends_the_run_and_one_that_can_not_be_had_now_does_not() {
+    let unknown = json!({"apiVersion": "internal.upsurge.dev/v1alpha1", "kind": "Checkpoint",
+        "metadata": {"name": "checkout-g1", "resourceVersion": "3"}, "spec": {"payloadVersion": 99, "data": ""}});
+    for (status, answer, reason) in
+        [(200, Some(unknown), Some(reasons::CHECKPOINT_UNKNOWN)), (500, None, None)]
+    {
+        let (client, _) = server(move |_| match &answer {
+            Some(answer) => (status, answer.clone()),
+            None => failure(status, "InternalError"),
+        });
+        let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+        let (plan, run) = (Arc::new(plan(&json!({}))), run(&json!({})));
+        let decision = Decision::new(base(&run), vec![Effect::OpenSession], Look::AtChange);
+        let told = match carry_out(&runs, &run, Some(&plan), &decision).await {
+            Ok(Carried::Refused(cause)) => Some(cause.reason().to_owned()),
+            Ok(Carried::Out) => panic!("a session was opened"),
+            Err(error) => {
+                assert!(matches!(error, Error::Session(_)), "{error:?}");
+                None
+            }
+        };
+        assert_eq!(told.as_deref(), reason);
+    }
 }
