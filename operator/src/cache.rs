@@ -7,10 +7,7 @@
 mod groups;
 pub mod prune;
 
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
@@ -21,6 +18,7 @@ use kube::{
         watcher::Event,
     },
 };
+use tokio::sync::watch;
 use upsurge_crds::{LoadTestRun, names::labels};
 
 use self::groups::Groups;
@@ -41,7 +39,9 @@ pub struct Scope {
     of_test: Groups,
     /// Pods by their run.
     of_run: Groups,
-    is_ready: AtomicBool,
+    /// Which kinds were listed: runs, Jobs, pods. Not asked of the stores, each of which wakes only one of those who wait
+    /// for it.
+    listed: watch::Sender<[bool; 3]>,
 }
 
 impl Scope {
@@ -59,12 +59,13 @@ impl Scope {
             pods,
             of_test: Groups::default(),
             of_run: Groups::default(),
-            is_ready: AtomicBool::new(false),
+            listed: watch::Sender::default(),
         }
     }
 
     /// Something has happened to a run.
     pub fn note_run(&self, event: &Event<CachedRun>) {
+        self.note(0, event);
         let (Event::Apply(run) | Event::InitApply(run) | Event::Delete(run)) = event else { return };
         if let Some(test) = test_of(run) {
             let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
@@ -75,8 +76,14 @@ impl Scope {
         }
     }
 
+    /// Something has happened to a Job.
+    pub fn note_job(&self, event: &Event<Job>) {
+        self.note(1, event);
+    }
+
     /// Something has happened to a pod.
     pub fn note_pod(&self, event: &Event<Pod>) {
+        self.note(2, event);
         let (Event::Apply(pod) | Event::InitApply(pod) | Event::Delete(pod)) = event else { return };
         if let Some(run) = pod.annotations().get(labels::RUN) {
             let (namespace, name) = (pod.namespace().unwrap_or_default(), pod.name_any());
@@ -87,13 +94,20 @@ impl Scope {
         }
     }
 
+    fn note<K>(&self, kind: usize, event: &Event<K>) {
+        if matches!(event, Event::InitDone) {
+            self.listed.send_if_modified(|listed| !std::mem::replace(&mut listed[kind], true));
+        }
+    }
+
     /// Waits until everything was listed once.
-    pub async fn ready(&self) -> bool {
-        let listed = self.runs.wait_until_ready().await.is_ok()
-            && self.jobs.wait_until_ready().await.is_ok()
-            && self.pods.wait_until_ready().await.is_ok();
-        self.is_ready.store(listed, Ordering::SeqCst);
-        listed
+    pub async fn ready(&self) {
+        // The sender is our own, so it does not go before we do.
+        let _ = self.listed.subscribe().wait_for(|listed| *listed == [true; 3]).await;
+    }
+
+    fn is_ready(&self) -> bool {
+        *self.listed.borrow() == [true; 3]
     }
 
     fn covers(&self, namespace: &str) -> bool {
@@ -135,7 +149,7 @@ impl Cache {
     fn scope(&self, namespace: &str) -> Option<Arc<Scope>> {
         let scopes = self.scopes.read().unwrap_or_else(PoisonError::into_inner);
         let scope = scopes.iter().find(|scope| scope.covers(namespace))?;
-        scope.is_ready.load(Ordering::SeqCst).then(|| scope.clone())
+        scope.is_ready().then(|| scope.clone())
     }
 }
 

@@ -98,8 +98,9 @@ pub async fn run(
 /// Tells when all is listed; from then on it is known which leases on targets are nobody's.
 async fn ready(scopes: Vec<Arc<Scope>>, readiness: Readiness, shared: Arc<Runs>, stop: CancellationToken) {
     for scope in scopes {
-        if !scope.ready().await {
-            return;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = scope.ready() => {}
         }
     }
     readiness.reached(pending::CACHES);

@@ -84,11 +84,16 @@ pub fn begin(
         });
     let ours = format!("{}={},{}=runner", labels::MANAGED_BY, labels::MANAGED_BY_VALUE, labels::COMPONENT);
     let ours = watcher::Config::default().labels(&ours).page_size(PAGE);
-    let prompts = watched.runs.clone();
+    let (scope, prompts) = (watched.scope.clone(), watched.runs.clone());
     let jobs = watcher(api::<Job>(client, namespace), ours.clone())
         .modify(prune::job)
         .default_backoff()
         .reflect(job_writer)
+        .inspect(move |event| {
+            if let Ok(event) = event {
+                scope.note_job(event);
+            }
+        })
         .touched_objects()
         .take_until(stop.clone().cancelled_owned())
         .for_each(move |job| {

@@ -36,7 +36,7 @@ fn test(status: Value) -> LoadTest {
 
 /// A cache of runs, with what must live as long as it.
 async fn cache(runs: &[Value]) -> (Cache, impl Sized) {
-    let ((reader, mut writer), (jobs, mut job_writer), (pods, mut pod_writer)) =
+    let ((reader, mut writer), (jobs, job_writer), (pods, pod_writer)) =
         (reflector::store(), reflector::store(), reflector::store());
     let scope = Arc::new(Scope::new(None, reader, jobs, pods));
     writer.apply_watcher_event(&watcher::Event::Init);
@@ -48,9 +48,10 @@ async fn cache(runs: &[Value]) -> (Cache, impl Sized) {
         writer.apply_watcher_event(&event);
     }
     writer.apply_watcher_event(&watcher::Event::InitDone);
-    job_writer.apply_watcher_event(&watcher::Event::InitDone);
-    pod_writer.apply_watcher_event(&watcher::Event::InitDone);
-    assert!(scope.ready().await);
+    scope.note_run(&watcher::Event::InitDone);
+    scope.note_job(&watcher::Event::InitDone);
+    scope.note_pod(&watcher::Event::InitDone);
+    scope.ready().await;
     let cache = Cache::default();
     cache.add(scope);
     (cache, (writer, job_writer, pod_writer))
