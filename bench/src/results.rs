@@ -36,6 +36,9 @@ pub struct Case {
     pub tools: BTreeMap<String, String>,
     /// Tools that could not, with the reason.
     pub skipped: BTreeMap<String, String>,
+    /// The part of the size for which its goals are that was measured, where it was not the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<f64>,
     /// Rounds.
     pub rounds: usize,
     /// The heads of the table's columns.
@@ -76,6 +79,19 @@ pub enum Verdict {
     NotToldApart,
     /// It does.
     NotMet,
+    /// It may be either: only a part of the size was measured.
+    NotTried,
+}
+
+impl Case {
+    /// Whether one of its goals was reached. At a part of the size it can only be missed.
+    pub fn verdict(&self, goal: &Goal) -> Verdict {
+        match goal.verdict() {
+            Verdict::NotMet => Verdict::NotMet,
+            _ if self.part.is_some() => Verdict::NotTried,
+            verdict => verdict,
+        }
+    }
 }
 
 impl Goal {
@@ -138,6 +154,10 @@ mod tests {
         let goal = |values: &[f64], limit| Goal::new("x", "×", limit, values).unwrap();
         let rounds: Vec<f64> = (1..=9).map(|round| 1.0 + f64::from(round) / 10.0).collect();
         assert_eq!(goal(&rounds, 1.5).verdict(), Verdict::Met);
+        let part = Case { part: Some(0.1), ..Case::default() };
+        assert_eq!(part.verdict(&goal(&rounds, 1.5)), Verdict::NotTried);
+        assert_eq!(part.verdict(&goal(&rounds, 1.1)), Verdict::NotMet);
+        assert_eq!(Case::default().verdict(&goal(&rounds, 1.5)), Verdict::Met);
         assert_eq!(goal(&rounds, 1.4).verdict(), Verdict::NotToldApart);
         assert_eq!(goal(&rounds, 1.1).verdict(), Verdict::NotMet);
         assert_eq!(goal(&rounds, 1.1).shown(), "1.5 (1.2–1.8)");

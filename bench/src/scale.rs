@@ -118,16 +118,17 @@ impl Bench {
 
     /// A case without figures.
     fn case(&self, title: impl Into<String>, how: impl Into<String>) -> Case {
-        let factor = match self.factor {
-            factor if (factor - 1.0).abs() < f64::EPSILON => String::new(),
-            factor => format!(" All counts are scaled by {factor}: the goals are those of the whole."),
-        };
+        let part = ((self.factor - 1.0).abs() > f64::EPSILON).then_some(self.factor);
+        let factor = part.map_or_else(String::new, |factor| {
+            format!(" All counts are scaled by {factor}: the goals are those of the whole.")
+        });
         Case {
             title: title.into(),
             how: how.into() + &factor,
             date: machine::date(),
             machine: machine::description(),
             tools: [("upsurge-operator".to_owned(), self.version.clone())].into(),
+            part,
             rounds: 1,
             columns: ["figure", "value"].map(str::to_owned).into(),
             ..Case::default()

@@ -52,11 +52,12 @@ pub fn page(about: About, results: &Results) -> String {
     let cases: Vec<&Case> = names.into_iter().filter_map(|name| results.cases.get(name)).collect();
     let mut text = String::from(about.introduction());
     text.push_str("\n## Goals\n\n| figure | measured | goal | |\n|---|---|---|---|\n");
-    for goal in cases.iter().flat_map(|case| &case.goals) {
-        let verdict = match goal.verdict() {
+    for (case, goal) in cases.iter().flat_map(|case| case.goals.iter().map(move |goal| (case, goal))) {
+        let verdict = match case.verdict(goal) {
             Verdict::Met => "met",
             Verdict::NotToldApart => "not told apart",
             Verdict::NotMet => "**not met**",
+            Verdict::NotTried => "not tried at this size",
         };
         let (measured, limit, unit) = (goal.shown(), number(goal.limit), &goal.unit);
         line(&mut text, format_args!("| {} | {measured} {unit} | ≤ {limit} {unit} | {verdict} |", goal.what));

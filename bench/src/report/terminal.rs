@@ -25,10 +25,11 @@ pub fn print(case: &Case) {
         println!("  {}", cells.join("  ").trim_end());
     }
     for goal in &case.goals {
-        let verdict = match goal.verdict() {
+        let verdict = match case.verdict(goal) {
             Verdict::Met => "met",
             Verdict::NotToldApart => "not told apart",
             Verdict::NotMet => "NOT MET",
+            Verdict::NotTried => "not tried at this size",
         };
         let (measured, limit, unit) = (goal.shown(), number(goal.limit), &goal.unit);
         println!("  {}: {measured} {unit}, goal ≤ {limit} {unit}: {verdict}", goal.what);

@@ -14,6 +14,7 @@ mod pending;
 mod prepare;
 mod prometheus;
 mod session;
+mod tidying;
 
 use std::{io::Write as _, process::ExitCode};
 

@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     future::pending,
     pin::pin,
     time::{Duration, Instant},
@@ -22,7 +21,7 @@ use upsurge_core::{
     slices::Slicing,
 };
 use upsurge_crds::names::reasons;
-use upsurge_engine::{EngineConfig, run_after};
+use upsurge_engine::EngineConfig;
 use upsurge_system::generator::GeneratorProbe;
 
 use super::{
@@ -35,6 +34,7 @@ use super::{
     pending::Pending,
     prepare::Prepared,
     prometheus::Asking,
+    tidying::Tidying,
 };
 
 /// First pause after a message that failed; doubled up to [`LONGEST_PAUSE`].
@@ -76,14 +76,7 @@ pub(super) async fn run(
     let uncertainty_us = start.clock.uncertainty().map_or(0, |span| span.as_micros() as u64);
     let in_ms = begin.saturating_duration_since(Instant::now()).as_millis() as u64;
     tracing::info!(in_ms, uncertainty_us, "starting");
-    let tidies = config.runner == 0 && !prepared.valid.scenarios.after.is_empty();
-    let tidying = tidies.then(|| Tidying {
-        prepared: prepared.clone(),
-        variables: start.variables.clone(),
-        secrets: config.secrets.clone(),
-        due: Notify::new(),
-        is_done: Cell::new(false),
-    });
+    let tidying = Tidying::of(config, &prepared, &start.variables);
     let asking = Asking::of(config, &prepared);
     let kept = Pending::new(Slicing::of(&prepared.test), start.session);
     let engine = generator(EngineConfig {
@@ -157,25 +150,6 @@ pub(super) async fn run(
     let limit = if tidies { LAST_STEPS + LAST_WORDS } else { LAST_WORDS };
     let _ = tokio::join!(tidied, timeout(limit, report.send_all()));
     Ending::Terminated
-}
-
-/// The steps of `after`, which one runner does for all.
-struct Tidying {
-    prepared: Prepared,
-    /// Captured by `before`.
-    variables: Map<String, Value>,
-    secrets: BTreeMap<String, String>,
-    /// Told when the load of all runners has ended.
-    due: Notify,
-    /// Whether the outcome is among what is pending, or was told.
-    is_done: Cell<bool>,
-}
-
-impl Tidying {
-    async fn run(&self) -> Result<(), String> {
-        let Prepared { valid, test, files, .. } = &self.prepared;
-        run_after(valid, test, &self.secrets, files, &self.variables).await
-    }
 }
 
 /// What has been recorded and is still to be told. Recording and sending go on side by side, on one
