@@ -1,7 +1,7 @@
 //! One run at a time per target: what a target is, whose turn it is, and who was there at the same time.
 //!
-//! [`claims`] says which targets a test has, [`standing`] what a lease says to a run that wants one of them, [`left`] and
-//! [`without`] what becomes of a lease when runs go, [`company`] whose loads were on a target at the same time. Functions
+//! [`claims()`] says which targets a test has, [`standing()`] what a lease says to a run that wants one of them, [`left`] and
+//! [`without`] what becomes of a lease when runs go, [`company()`] whose loads were on a target at the same time. Functions
 //! from one [`TargetLeaseSpec`] to the next; who reads and writes them, and finds out which runs are gone, is elsewhere.
 
 mod claims;

@@ -150,6 +150,13 @@ mod tests {
         RunKey::new("shop", format!("run-{run:03}"))
     }
 
+    /// One of so many runs, of which nothing was written for a while.
+    fn ledger(runs: usize) -> Ledger {
+        let mut ledger = Ledger { left: BURST, ..Ledger::default() };
+        (0..runs).for_each(|run| ledger.enter(&key(run)));
+        ledger
+    }
+
     /// All runs always have something to write; gives when each was written, and how much.
     fn play(sizes: &[usize], length: Duration) -> Vec<(Duration, usize, usize)> {
         let (mut ledger, mut written, mut now) = (Ledger::default(), Vec::new(), Duration::ZERO);
@@ -210,28 +217,38 @@ mod tests {
 
     #[test]
     fn what_can_t_wait_is_paid_for_by_all() {
-        let mut ledger = Ledger { left: BURST, ..Ledger::default() };
+        let mut ledger = ledger(2);
         ledger.spend(&key(0), BURST as usize + 2 * RATE as usize, Duration::ZERO);
         assert_eq!(ledger.ask(&key(1), Duration::ZERO), Err(LOOKS[1]));
         assert_eq!(ledger.ask(&key(1), Duration::from_millis(1_999)), Err(LOOKS[0]));
         assert_eq!(ledger.ask(&key(1), Duration::from_millis(2_100)), Ok(()));
+        (0..1_000).for_each(|_| ledger.spend(&key(0), 900 * 1024, Duration::from_millis(2_200)));
+        assert_eq!(
+            ledger.ask(&key(1), Duration::from_secs(63)),
+            Ok(()),
+            "nobody waits for longer than a minute"
+        );
     }
 
     #[test]
     fn a_run_that_is_over_holds_up_nobody() {
-        let mut ledger = Ledger { left: BURST, ..Ledger::default() };
+        let mut ledger = ledger(2);
         let now = Duration::from_secs(1);
         assert_eq!(ledger.ask(&key(0), now), Ok(()));
         assert!(ledger.ask(&key(1), now).is_err(), "the other one is first");
         ledger.leave(&key(0));
         assert_eq!(ledger.ask(&key(1), now), Ok(()));
         ledger.leave(&key(1));
+        // A last word, said by whoever does not know it yet.
+        assert!(ledger.ask(&key(0), now).is_err());
+        ledger.spend(&key(0), 1, now);
         assert!(ledger.waiting.is_empty() && ledger.written.is_empty());
     }
 
     #[tokio::test]
     async fn many_who_wait_all_get_their_turn_and_the_rate_is_kept() {
         let budget = std::sync::Arc::new(Budget::default());
+        (0..10).for_each(|run| budget.enter(&key(run)));
         let begun = Instant::now();
         let tasks: Vec<_> = (0..10)
             .map(|run| {

@@ -289,7 +289,8 @@ fn stopping(t0: Option<Timestamp>) -> Case {
 #[case::all_have_reported(done(stopping(Some(at(0)))), 2, Some(Phase::Collecting))]
 #[case::pods_are_gone(stopping(Some(at(0))).with(|case| case.pods.clear()), 2, Some(Phase::Collecting))]
 #[case::a_runner_at_work_is_not_seen_to_run_yet(stopping(Some(at(0))).pod(not_seen_to_run), 2, None)]
-#[case::a_runner_hangs(stopping(Some(at(0))), 10, Some(Phase::Collecting))]
+#[case::a_runner_hangs(stopping(Some(at(0))), 20, Some(Phase::Collecting))]
+#[case::a_runner_may_hear_of_it_late(stopping(Some(at(0))), 19, None)]
 fn stopping_ends_when_all_are_quiet(#[case] case: Case, #[case] now: i64, #[case] expected: Option<Phase>) {
     let transition = case.next(now);
     assert_eq!(entered(&transition), expected, "{transition:?}");
