@@ -130,7 +130,10 @@ async fn runners_and_operator_have_no_more_rights_than_they_need() -> Result<()>
             (&operator, "patch", "", "configmaps", false),
             (&operator, "list", "", "services", false),
             (&operator, "get", "", "pods/log", false),
-            (&operator, "delete", "batch", "jobs", false),
+            // Of runs that are over.
+            (&operator, "delete", "batch", "jobs", true),
+            (&operator, "deletecollection", "batch", "jobs", false),
+            (&operator, "delete", "", "pods", false),
             (&operator, "patch", "upsurge.dev", "loadtests", false),
             (&operator, "get", "keda.sh", "scaledobjects", false),
             (&operator, "update", "internal.upsurge.dev", "checkpoints", true),
