@@ -175,6 +175,8 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     }
     let situation = observe::situation(runs, cached.clone(), Source::Cache, None).await?;
     let decision = decide::decide(&situation);
+    // Said once: who is to be stopped is told, and the others get their time anew. So it must not get lost on the way.
+    let mut excess = situation.excess.clone();
     if decision.only_shows(&situation.run) {
         match act(runs, situation, &decision).await {
             Ok(_) => {
@@ -195,7 +197,9 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
         if is_finished(&run) {
             return clear_up(&run, runs).await;
         }
-        let situation = observe::situation(runs, run, Source::Server, refusal.take()).await?;
+        let mut situation = observe::situation(runs, run, Source::Server, refusal.take()).await?;
+        situation.excess = situation.excess.or(excess);
+        excess = situation.excess.clone();
         let decision = decide::decide(&situation);
         match act(runs, situation, &decision).await {
             Ok(Carried::Out) => {
