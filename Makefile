@@ -76,7 +76,7 @@ cluster-down: ## Take it down
 	$(with) down
 
 # The tests are compiled outside the cluster's network, which has no way out. Leaves the cluster up.
-# First the whole product, then the operator's parts that speak to an API server.
+# First the whole product, then, without it, the operator's parts that speak to an API server.
 .PHONY: e2e
 e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of them)
 	$(with) load $(images)
@@ -84,6 +84,8 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 	$(nextest) -p upsurge-operator --test cluster --run-ignored only --no-run
 	PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-e2e --profile e2e $(TESTS)
+	$(if $(TESTS),,PATH="$$(tools/build go):$$PATH" $(with) exec \
+	  helm uninstall upsurge --namespace upsurge-system --ignore-not-found --wait --timeout 3m)
 	$(if $(TESTS),,PATH="$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
 
