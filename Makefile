@@ -84,22 +84,22 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 	$(nextest) -p upsurge-operator --test cluster --run-ignored only --no-run
 	PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-e2e --profile e2e $(TESTS)
-	$(if $(TESTS),,PATH="$$(tools/build go):$$PATH" $(with) exec \
-	  helm uninstall upsurge --namespace upsurge-system --ignore-not-found --wait --timeout 3m)
+	$(if $(TESTS),,PATH="$$(tools/build go):$$PATH" $(with) exec e2e/uninstall)
 	$(if $(TESTS),,PATH="$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
 
 # Not part of `make test`: the first time, it compiles an earlier release.
-# At last which of its rights the operator used: that says something only after `make e2e` on the same cluster.
+# First which of its rights the operator used: that says something only after `make e2e` on the same cluster, and not any more
+# once the earlier release has been there, which asks for others.
 .PHONY: e2e-full
 e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upgrade from an earlier commit (TESTS=filter)
 	previous=$$(tools/build previous); $(with) load $(images) "$$previous"/upsurge-*.tar
 	$(nextest) -p upsurge-e2e --profile e2e --run-ignored only --no-run
-	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade --test serial_tls $(TESTS)
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
 	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
+	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
+	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade --test serial_tls $(TESTS)
 
 .PHONY: test
 test: ## Everything: lint, unit, check-generated, chart, images, then e2e on a cluster of its own

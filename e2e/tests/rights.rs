@@ -1,11 +1,11 @@
 //! What the operator may do, against what it did in all the tests before: each right is used, and nothing else is asked
-//! for. `make e2e-full` runs it last, as it says something only after the others.
+//! for. `make e2e-full` runs it, as it says something only after all of `make e2e`.
 
 use anyhow::{Context as _, Result, ensure};
 use upsurge_e2e::{cluster, install, rights};
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "tells something only after all other tests: `make e2e-full` runs it at its end"]
+#[ignore = "tells something only after `make e2e` on the same cluster: make e2e-full"]
 async fn every_right_is_used_and_no_other_is_asked_for() -> Result<()> {
     let file = std::env::var("E2E_AUDIT_LOG")
         .context("E2E_AUDIT_LOG names no audit log: only the bundled cluster writes one")?;
