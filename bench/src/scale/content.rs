@@ -18,18 +18,8 @@ const EACH: u64 = 3;
 /// Name of the scenario.
 pub const SCENARIO: &str = "visit";
 
-/// The distributions of a request.
-const TRENDS: [&str; 9] = [
-    names::HTTP_REQ_DURATION,
-    names::HTTP_REQ_RESPONSE_TIME,
-    names::HTTP_REQ_BLOCKED,
-    names::HTTP_REQ_CONNECTING,
-    names::HTTP_REQ_TLS_HANDSHAKING,
-    names::HTTP_REQ_SENDING,
-    names::HTTP_REQ_WAITING,
-    names::HTTP_REQ_TTFB,
-    names::HTTP_REQ_RECEIVING,
-];
+/// The distributions of a request, beside its phases.
+const TIMES: [&str; 2] = [names::HTTP_REQ_DURATION, names::HTTP_REQ_RESPONSE_TIME];
 
 /// How many requests a test needs for about so many series.
 pub fn requests_for(series: usize) -> usize {
@@ -105,7 +95,7 @@ fn second(variant: usize, requests: usize, stage: &str) -> Metrics {
         let tags =
             Tags { status: Some(if fails { 503 } else { 200 }), expected_response: Some(!fails), ..tags };
         let tags = Tags { error_code: fails.then_some(1_503), ..tags };
-        for metric in TRENDS {
+        for metric in TIMES.into_iter().chain(names::PHASES) {
             let mut trend = Trend::default();
             (0..EACH).for_each(|_| trend.record(times.draw()));
             add(metric, &tags, Sink::Trend(trend));

@@ -19,6 +19,16 @@ pub const HTTP_REQ_WAITING: &str = "http_req_waiting";
 pub const HTTP_REQ_TTFB: &str = "http_req_ttfb";
 /// Trend: reading the response.
 pub const HTTP_REQ_RECEIVING: &str = "http_req_receiving";
+/// The trends of the phases of a request.
+pub const PHASES: [&str; 7] = [
+    HTTP_REQ_BLOCKED,
+    HTTP_REQ_CONNECTING,
+    HTTP_REQ_TLS_HANDSHAKING,
+    HTTP_REQ_SENDING,
+    HTTP_REQ_WAITING,
+    HTTP_REQ_TTFB,
+    HTTP_REQ_RECEIVING,
+];
 /// Rate: requests that failed.
 pub const HTTP_REQ_FAILED: &str = "http_req_failed";
 /// Trend: how long a request had been under way when its iteration was cut off. It has no other figures.

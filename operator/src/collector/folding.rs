@@ -13,16 +13,6 @@ pub const COARSEST: u8 = 5;
 /// Most series that are kept apart: below the bound at which new ones would become overflow, which tells less.
 const MOST_SERIES: usize = upsurge_core::metrics::MOST_SERIES * 4 / 5;
 
-/// The phases of a request: the finest and least asked for.
-const PHASES: [&str; 7] = [
-    names::HTTP_REQ_BLOCKED,
-    names::HTTP_REQ_CONNECTING,
-    names::HTTP_REQ_TLS_HANDSHAKING,
-    names::HTTP_REQ_SENDING,
-    names::HTTP_REQ_WAITING,
-    names::HTTP_REQ_TTFB,
-    names::HTTP_REQ_RECEIVING,
-];
 /// The distributions that results per stage and request are made of.
 const TIMES: [&str; 2] = [names::HTTP_REQ_DURATION, names::HTTP_REQ_RESPONSE_TIME];
 /// The counts that results per stage and request are made of.
@@ -110,7 +100,7 @@ impl Folding {
 
 fn kind(metric: &str) -> Kind {
     match metric {
-        _ if PHASES.contains(&metric) => Kind::Phase,
+        _ if names::PHASES.contains(&metric) => Kind::Phase,
         _ if TIMES.contains(&metric) => Kind::Times,
         _ if COUNTS.contains(&metric) => Kind::Counts,
         names::CHECKS => Kind::Check,

@@ -17,16 +17,6 @@ use crate::collector::session::tests::{plan, pod};
 
 const RUNNERS: u32 = 500;
 const REQUESTS: usize = 20;
-const TRENDS: [&str; 8] = [
-    names::HTTP_REQ_DURATION,
-    names::HTTP_REQ_BLOCKED,
-    names::HTTP_REQ_CONNECTING,
-    names::HTTP_REQ_TLS_HANDSHAKING,
-    names::HTTP_REQ_SENDING,
-    names::HTTP_REQ_WAITING,
-    names::HTTP_REQ_TTFB,
-    names::HTTP_REQ_RECEIVING,
-];
 /// Requests of a runner in an interval, each of a kind.
 const RECORDS: u64 = 100;
 
@@ -44,7 +34,7 @@ fn recorded(stage: &str, seed: &mut u64) -> Metrics {
             ..Tags::default()
         };
         let key = |metric: &str| SeriesKey { metric: metric.into(), tags: tags.clone() };
-        for metric in TRENDS {
+        for metric in names::PHASES.into_iter().chain([names::HTTP_REQ_DURATION]) {
             let mut trend = Trend::default();
             for _ in 0..RECORDS {
                 *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -98,7 +88,7 @@ fn cost_of_deltas_of_500_runners_with_200_series_each(#[values(Form::Json, Form:
     println!(
         "{form:?}: {RUNNERS} runners with {} series each: interval {} s, {:.2} ms and {} KiB per message, {:.2} of a core, \
          figures of {} KiB",
-        REQUESTS * (TRENDS.len() + 2),
+        REQUESTS * (names::PHASES.len() + 3),
         interval.as_secs(),
         took.as_secs_f64() * 1e3 / f64::from(RUNNERS),
         bytes / RUNNERS as usize / 1024,
