@@ -58,13 +58,13 @@ impl Published {
         ensure!(!pods.is_empty(), "there are no pods with {selected}");
         for pod in pods {
             let name = pod.name_any();
+            let asked = pod.spec.and_then(|spec| spec.containers.into_iter().next()?.image).unwrap_or_default();
+            // The status may name any of the names that a node knows the same image by.
             let statuses = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
-            let status = statuses.first().with_context(|| format!("{name} runs no container"))?;
+            let runs = statuses.first().with_context(|| format!("{name} runs no container"))?.image_id.as_str();
             ensure!(
-                status.image == reference && status.image_id.ends_with(digest.trim()),
-                "{name} runs {} ({}) instead of {reference} ({})",
-                status.image,
-                status.image_id,
+                asked == reference && runs.ends_with(digest.trim()),
+                "{name} was to run {asked} and runs {runs}, instead of {reference} ({})",
                 digest.trim()
             );
         }
