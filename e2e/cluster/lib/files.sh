@@ -12,7 +12,8 @@ files() {
   for file in containerd.toml Corefile kubelet.yaml addons.yaml audit-policy.yaml; do render $file; done
   render pods.conflist && mv "$state/pods.conflist" "$state/cni/"
   echo "nameserver $node_ip" >"$state/resolv.conf"
-  echo "server = \"http://$registry\"" >"$state/registries/$registry/hosts.toml"
+  # Without the second line, containerd speaks TLS all the same.
+  printf 'server = "http://%s"\n[host."http://%s"]\n' "$registry" "$registry" >"$state/registries/$registry/hosts.toml"
 }
 
 certificate() { # NAME SUBJECT [ALTERNATIVE-NAMES]
