@@ -27,7 +27,9 @@ async fn installed(context: &Context) -> Result<()> {
     let published = Published::from_environment()?;
     install::from_registry(&published.registry, &published.version).await?;
     operator::leader(&context.client).await?;
-    published.ensure_all("operator", &operator::pods(&context.client), "app.kubernetes.io/name=upsurge").await?;
+    published
+        .ensure_all("operator", &operator::pods(&context.client), "app.kubernetes.io/name=upsurge")
+        .await?;
 
     let target = Target::deploy(context, json!({})).await?;
     let run = context.start("pulled", constant(20, 10)).await?;
@@ -58,10 +60,12 @@ impl Published {
         ensure!(!pods.is_empty(), "there are no pods with {selected}");
         for pod in pods {
             let name = pod.name_any();
-            let asked = pod.spec.and_then(|spec| spec.containers.into_iter().next()?.image).unwrap_or_default();
+            let asked =
+                pod.spec.and_then(|spec| spec.containers.into_iter().next()?.image).unwrap_or_default();
             // The status may name any of the names that a node knows the same image by.
             let statuses = pod.status.and_then(|status| status.container_statuses).unwrap_or_default();
-            let runs = statuses.first().with_context(|| format!("{name} runs no container"))?.image_id.as_str();
+            let runs =
+                statuses.first().with_context(|| format!("{name} runs no container"))?.image_id.as_str();
             ensure!(
                 asked == reference && runs.ends_with(digest.trim()),
                 "{name} was to run {asked} and runs {runs}, instead of {reference} ({})",
