@@ -11,8 +11,6 @@ use super::canvas::{Canvas, Ink};
 
 /// Columns of a terminal that everybody has.
 pub(super) const WIDTH: usize = 80;
-/// With less room than this for names, figures stand closer to each other.
-const ROOM_FOR_NAMES: usize = 24;
 
 /// A figure in a table.
 #[derive(Debug)]
@@ -77,10 +75,11 @@ impl Table {
             .collect();
         let (figures, count) = (widths.iter().sum::<usize>(), widths.len());
         let room = |gap: usize| WIDTH.saturating_sub(figures + gap * count);
-        let gap = if room(2) >= ROOM_FOR_NAMES { 2 } else { 1 };
         let names = self.rows.iter().filter(|row| !row.cells.is_empty()).map(|row| row.name.width());
-        let names = names.chain([self.title.width()]).filter(|width| *width <= room(gap)).max();
-        let names = names.unwrap_or_default();
+        let names: Vec<usize> = names.chain([self.title.width()]).collect();
+        // Names come before air.
+        let gap = if names.iter().all(|width| *width <= room(2)) { 2 } else { 1 };
+        let names = names.into_iter().filter(|width| *width <= room(gap)).max().unwrap_or_default();
 
         let line = |canvas: &mut Canvas, name: &str, ink: Option<Ink>, cells: &[Cell]| {
             let pad = |width: usize, text: &str| " ".repeat(width.saturating_sub(text.width()));

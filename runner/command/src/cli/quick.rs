@@ -79,7 +79,11 @@ pub(super) fn run(arguments: &QuickArguments) -> ExitCode {
 
 fn manifest(arguments: &QuickArguments) -> Result<Manifest, QuickError> {
     let told = |errors: Vec<FieldError>| {
-        QuickError::Invalid(errors.iter().map(|error| in_arguments(&error.to_string(), arguments)).collect())
+        let mut told: Vec<String> =
+            errors.iter().map(|error| in_arguments(&error.to_string(), arguments)).collect();
+        // Several fields may come from one argument.
+        told.dedup();
+        QuickError::Invalid(told)
     };
     let spec = read_spec(&spec(arguments)?).map_err(told)?;
     let valid = validate(&spec).map_err(told)?;
