@@ -77,7 +77,11 @@ impl Outcome {
 /// A verdict in one line, as `Failed (ThresholdsBreached): …`. A reason that only repeats the verdict is left out.
 pub fn headline(verdict: Verdict, reason: &str, message: &str) -> String {
     let verdict = format!("{verdict:?}");
-    if verdict == reason { format!("{verdict}: {message}") } else { format!("{verdict} ({reason}): {message}") }
+    if verdict == reason {
+        format!("{verdict}: {message}")
+    } else {
+        format!("{verdict} ({reason}): {message}")
+    }
 }
 
 /// Judges a run.

@@ -137,10 +137,11 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         let figures = Figures::of(metrics, &selector, time);
         RequestFigures { name: &request.name, scenario: &request.scenario, figures }
     });
-    let phases = names::PHASES.into_iter().filter_map(|phase| {
-        Some((phase, Times::of(&metrics.trend(phase, &Selector::default()))?))
-    });
-    let counted = |counts: counts::Counts| counts.into_iter().map(|(what, count)| (what, count as u64)).collect();
+    let phases = names::PHASES
+        .into_iter()
+        .filter_map(|phase| Some((phase, Times::of(&metrics.trend(phase, &Selector::default()))?)));
+    let counted =
+        |counts: counts::Counts| counts.into_iter().map(|(what, count)| (what, count as u64)).collect();
     Document {
         format: FORMAT,
         version: VERSION,

@@ -47,10 +47,15 @@ fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let succeeded = all.saturating_sub(failed);
     writeln!(canvas, "succeeded {succeeded}, {}", share(succeeded, all))?;
     let failures = format!("failed    {failed}, {}", share(failed, all));
-    if failed > 0 { canvas.ink(Ink::Bad, failures)? } else { canvas.write_str(&failures)? }
+    if failed > 0 {
+        canvas.ink(Ink::Bad, failures)?
+    } else {
+        canvas.write_str(&failures)?
+    }
     writeln!(canvas)?;
     if summary.dropped_iterations > 0 {
-        canvas.ink(Ink::Bad, format_args!("dropped   {} for want of free users", summary.dropped_iterations))?;
+        canvas
+            .ink(Ink::Bad, format_args!("dropped   {} for want of free users", summary.dropped_iterations))?;
         writeln!(canvas)?;
     }
     if let Some(unanswered) = summary.unanswered_requests {

@@ -96,7 +96,8 @@ impl Table {
             }
             writeln!(canvas)
         };
-        let heads: Vec<Cell> = self.columns.iter().map(|title| Cell::inked(*title, Some(Ink::Faint))).collect();
+        let heads: Vec<Cell> =
+            self.columns.iter().map(|title| Cell::inked(*title, Some(Ink::Faint))).collect();
         line(canvas, self.title, Some(Ink::Heading), &heads)?;
         for row in &self.rows {
             match row.cells.as_slice() {

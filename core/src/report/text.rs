@@ -97,7 +97,8 @@ fn cells(summary: &RunSummary) -> Vec<Cell> {
     };
     let times = [&latency.p50, &latency.p95, &latency.p99, &latency.max];
     let times = times.map(|time| Cell::plain(if none { NO_DATA } else { time }));
-    let counts = [Cell::plain(summary.requests.to_string()), Cell::plain(&summary.requests_per_second), errors];
+    let counts =
+        [Cell::plain(summary.requests.to_string()), Cell::plain(&summary.requests_per_second), errors];
     counts.into_iter().chain(times).collect()
 }
 
@@ -107,7 +108,8 @@ fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     write!(canvas, "iterations: {}", summary.iterations)?;
     if summary.dropped_iterations > 0 {
         write!(canvas, ", ")?;
-        canvas.ink(Ink::Bad, format_args!("{} dropped for want of free users", summary.dropped_iterations))?;
+        canvas
+            .ink(Ink::Bad, format_args!("{} dropped for want of free users", summary.dropped_iterations))?;
     }
     if let Some(unanswered) = summary.unanswered_requests {
         write!(canvas, ", ")?;
@@ -138,7 +140,8 @@ fn phases(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let mut table = Table::new("phases", ["p50", "p95", "p99", "max"]);
     let mut shown = false;
     for (title, trend) in trends.filter(|(_, trend)| trend.max() > 0.0) {
-        let times = [50.0, 95.0, 99.0].map(|percent| trend.percentile(percent)).into_iter().chain([trend.max()]);
+        let times =
+            [50.0, 95.0, 99.0].map(|percent| trend.percentile(percent)).into_iter().chain([trend.max()]);
         table.row(format!("  {title}"), times.map(|time| Cell::plain(milliseconds(time))).collect());
         shown = true;
     }

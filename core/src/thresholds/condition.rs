@@ -105,7 +105,9 @@ impl Condition {
     /// When the text is not in the grammar.
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
         let wrong = |why: &str| ConditionError::Grammar { text: text.into(), why: why.into() };
-        let at = text.find(['<', '>', '=', '!']).ok_or_else(|| wrong("it has no operator (<, <=, >, >=, == or !=)"))?;
+        let at = text
+            .find(['<', '>', '=', '!'])
+            .ok_or_else(|| wrong("it has no operator (<, <=, >, >=, == or !=)"))?;
         let (left, right) = text.split_at(at);
         let aggregation = Aggregation::parse(left.trim()).map_err(|why| wrong(&why))?;
         let (comparison, right) =

@@ -111,15 +111,22 @@ fn check_metadata(metadata: &Map<String, Value>, errors: &mut Errors) {
         if value.len() > LONGEST_LABEL {
             errors.add(path, too_long(value, LONGEST_LABEL));
         } else if !value.is_empty() && !fits(&QUALIFIED, value) {
-            errors.add(path, format_args!("{value:?} can't be the value of a label: {}", letters("'-', '_' and '.'")));
+            errors.add(
+                path,
+                format_args!("{value:?} can't be the value of a label: {}", letters("'-', '_' and '.'")),
+            );
         }
     });
     check_map(metadata, "annotations", errors, |_, _, _| {});
     let annotations = metadata.get("annotations").and_then(Value::as_object);
-    let size = annotations.into_iter().flatten().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len));
+    let size =
+        annotations.into_iter().flatten().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len));
     let size: usize = size.sum();
     if size > MOST_ANNOTATIONS {
-        errors.add("metadata.annotations", format_args!("are {size} bytes; at most {MOST_ANNOTATIONS} are allowed"));
+        errors.add(
+            "metadata.annotations",
+            format_args!("are {size} bytes; at most {MOST_ANNOTATIONS} are allowed"),
+        );
     }
 }
 
@@ -152,7 +159,9 @@ fn check_map(
     let entries = match metadata.get(field) {
         Some(Value::Object(entries)) => entries,
         Some(Value::Null) | None => return,
-        Some(_) => return errors.add(format_args!("metadata.{field}"), "must be an object of names and texts"),
+        Some(_) => {
+            return errors.add(format_args!("metadata.{field}"), "must be an object of names and texts");
+        }
     };
     for (key, value) in entries {
         let path = format!("metadata.{field}.{key}");
@@ -176,12 +185,15 @@ fn wrong_key(key: &str) -> Option<String> {
     };
     let is_prefix = |prefix: &str| prefix.len() <= LONGEST_SUBDOMAIN && fits(&SUBDOMAIN, prefix);
     if let Some(prefix) = prefix.filter(|prefix| !is_prefix(prefix)) {
-        return Some(format!("{prefix:?} before the / must be a domain in lower case, for example example.com"));
+        return Some(format!(
+            "{prefix:?} before the / must be a domain in lower case, for example example.com"
+        ));
     }
     if name.len() > LONGEST_LABEL {
         return Some(too_long(name, LONGEST_LABEL));
     }
-    (!fits(&QUALIFIED, name)).then(|| format!("{name:?} can't be a name here: {}", letters("'-', '_' and '.'")))
+    (!fits(&QUALIFIED, name))
+        .then(|| format!("{name:?} can't be a name here: {}", letters("'-', '_' and '.'")))
 }
 
 fn letters(others: &str) -> String {

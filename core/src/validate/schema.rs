@@ -151,8 +151,10 @@ fn unknown(name: &str, node: &Node) -> String {
 }
 
 fn no_choice(choices: &[Value], value: &Value) -> String {
-    let words: Vec<String> =
-        choices.iter().map(|choice| choice.as_str().map_or_else(|| choice.to_string(), String::from)).collect();
+    let words: Vec<String> = choices
+        .iter()
+        .map(|choice| choice.as_str().map_or_else(|| choice.to_string(), String::from))
+        .collect();
     match (words.as_slice(), value) {
         ([only], _) => format!("must be {only}, not {value}"),
         (_, Value::String(text)) => {

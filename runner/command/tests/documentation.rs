@@ -56,7 +56,9 @@ fn documented(section: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(docs().join("src/reference/cli.md")).unwrap();
     let section = text.split(&format!("\n### {section}\n")).nth(1).unwrap().split("\n##").next().unwrap();
     let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
-    rows.flat_map(|names| names.split('`').step_by(2).map(String::from).collect::<Vec<_>>()).filter(|name| !name.is_empty()).collect()
+    rows.flat_map(|names| names.split('`').step_by(2).map(String::from).collect::<Vec<_>>())
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 #[test]

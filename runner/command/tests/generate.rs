@@ -54,7 +54,8 @@ fn every_command_has_a_manual_page() {
     let ended = Upsurge::command("man").arg(&directory).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended:?}");
     let commands = ["run", "quick", "validate", "report", "target", "completion", "man", "agent"];
-    for page in commands.map(|command| format!("upsurge-{command}.1")).into_iter().chain(["upsurge.1".into()]) {
+    for page in commands.map(|command| format!("upsurge-{command}.1")).into_iter().chain(["upsurge.1".into()])
+    {
         let path = directory.join(&page);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(".TH ") && text.contains(".SH NAME"), "{page}: {text}");
@@ -83,7 +84,9 @@ fn a_place_that_cant_be_written_to_is_named() {
 #[test]
 fn help_fits_the_screen_and_shows_examples() {
     let ended = Upsurge::command("--help").end();
-    assert!(ended.stdout.contains("upsurge validate manifests/"), "{ended:?}");
+    for words in ["Load tests and autoscaling validation", "upsurge validate manifests/"] {
+        assert!(ended.stdout.contains(words), "{words:?} in {ended:?}");
+    }
     for command in ["--help", "run", "quick", "validate", "target"] {
         let ended = Upsurge::command(command).args(["--help"]).env("COLUMNS", "80").end();
         let wide: Vec<&str> = ended.stdout.lines().filter(|line| line.chars().count() > 80).collect();

@@ -131,7 +131,9 @@ fn the_result_has_colours_on_a_terminal() {
     let quick = ["quick", target.url(), "-c", "1", "-n", "20", "--threads", "1", "--threshold", limit];
     let mut running = OnTerminal::start(&quick, &[]);
     assert!(matches!(running.end(), 1 | 3), "{}", running.written());
-    for words in ["\x1b[31mfailed    20, 100%\x1b[0m", "\x1b[31m✗\x1b[0m http_req_failed", "\x1b[1mthresholds\x1b[0m"] {
+    for words in
+        ["\x1b[31mfailed    20, 100%\x1b[0m", "\x1b[31m✗\x1b[0m http_req_failed", "\x1b[1mthresholds\x1b[0m"]
+    {
         running.wait_for(words);
     }
     assert!(running.written().contains("\x1b[31m  [503] 20\x1b[0m"), "{}", running.written());

@@ -220,8 +220,14 @@ fn arguments_that_make_no_test_are_named() {
             "error: --threshold \"http_reqs nonsense > 1\": \"nonsense > 1\" is not a condition: there is no",
         ),
         (&["--threshold", "http_req_duration p95 < 1s"], "(did you mean p(95)?)"),
-        (&["--threshold", "http_req_durations p(95) < 1s"], "unknown metric \"http_req_durations\"; did you mean http_req_duration?"),
-        (&["-m", "gte"], "error: --method: must be one of GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, not \"GTE\"; did you mean GET?"),
+        (
+            &["--threshold", "http_req_durations p(95) < 1s"],
+            "unknown metric \"http_req_durations\"; did you mean http_req_duration?",
+        ),
+        (
+            &["-m", "gte"],
+            "error: --method: must be one of GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, not \"GTE\"; did you mean GET?",
+        ),
         (&["-H", "X Y: 1"], "error: --header X Y: \"X Y\" can't be the name of a header"),
         (&["-b", "{{ nope }}"], "error: --body: unknown variable \"nope\""),
         (&["-x", "ftp://host"], "error: --proxy: "),
@@ -252,7 +258,8 @@ fn a_url_that_cant_be_used_is_called_so(#[case] url: &str, #[case] words: &str) 
 #[test]
 fn requests_that_find_no_free_user_are_told_with_the_arguments_that_help() {
     let target = start_target(None, &["--latency", "500ms"]);
-    let ended = Upsurge::command("quick").arg(target.url()).args(["-c", "1", "--rate", "20", "-d", "2s"]).end();
+    let ended =
+        Upsurge::command("quick").arg(target.url()).args(["-c", "1", "--rate", "20", "-d", "2s"]).end();
     assert!(matches!(ended.code, 1 | 3), "{ended:?}");
     assert!(!ended.stdout.contains("spec."), "{ended:?}");
     if ended.code == 1 {

@@ -24,7 +24,7 @@ Documentation: docs/src in the repository of Upsurge";
 
 /// Load tests and autoscaling validation, as Kubernetes resources.
 #[derive(Debug, Parser)]
-#[command(name = "upsurge", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "upsurge", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

@@ -29,7 +29,9 @@ pub(super) enum DocumentsError {
     #[error("{path} is not valid YAML: {message}{}", tabs(.message))]
     Yaml { path: String, message: String },
     /// The file is a script.
-    #[error("{path} is a script, and this version runs LoadTests only; {COMING_FROM_K6} tells how to write it as one")]
+    #[error(
+        "{path} is a script, and this version runs LoadTests only; {COMING_FROM_K6} tells how to write it as one"
+    )]
     Script { path: String },
 }
 
@@ -100,9 +102,10 @@ impl Kind {
             ("", "LoadTest") => Self::Test,
             (group, "LoadTest") if meant(group, [GROUP]).is_some() => Self::Test,
             (GROUP, "LoadTestRun") => Self::Other(None),
-            (GROUP, other) => {
-                Self::Unknown(format!("there is no kind {other:?} in {GROUP}/{version}{}", question(other, KINDS)))
-            }
+            (GROUP, other) => Self::Unknown(format!(
+                "there is no kind {other:?} in {GROUP}/{version}{}",
+                question(other, KINDS)
+            )),
             (K6_GROUP, _) => {
                 Self::Other(Some(format!("of k6-operator: {COMING_FROM_K6} tells how to bring it over")))
             }
@@ -166,7 +169,8 @@ mod tests {
 
     #[test]
     fn lists_are_taken_apart_and_empty_documents_are_none() {
-        let documents = parse("---\n---\nkind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\nitems: 5\n").unwrap();
+        let documents =
+            parse("---\n---\nkind: List\nitems: [{kind: A}, {kind: B}]\n---\nkind: C\nitems: 5\n").unwrap();
         assert_eq!(documents, [json!({"kind": "A"}), json!({"kind": "B"}), json!({"kind": "C", "items": 5})]);
     }
 }

@@ -78,9 +78,7 @@ pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Resul
 pub(super) fn compile(test: &Value, target: Option<&str>, path: &Path) -> Result<Manifest, ManifestError> {
     let name = name_of(test);
     match compile_spec(test, target) {
-        Ok((spec, valid)) => {
-            Ok(Manifest { name, spec, valid, objects: BTreeMap::new(), notes: Vec::new() })
-        }
+        Ok((spec, valid)) => Ok(Manifest { name, spec, valid, objects: BTreeMap::new(), notes: Vec::new() }),
         Err(errors) => Err(ManifestError::Invalid { path: path.display().to_string(), name, errors }),
     }
 }
@@ -130,7 +128,9 @@ fn compile_spec(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Val
         let resource = LoadTest::new(&name_of(test), spec);
         check_rules(&resource).map_err(|errors| {
             let errors = errors.into_vec().into_iter();
-            errors.map(|error| FieldError { path: error.field_path, message: error.message }).collect::<Vec<_>>()
+            errors
+                .map(|error| FieldError { path: error.field_path, message: error.message })
+                .collect::<Vec<_>>()
         })?;
         Ok((with_stop(resource.spec), valid))
     });

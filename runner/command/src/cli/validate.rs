@@ -93,15 +93,20 @@ impl Checked {
     /// Prints what is valid and gives the exit code.
     fn end(mut self, places: &[Place]) -> ExitCode {
         if self.valid.is_empty() && self.invalid == 0 && !self.failed {
-            let files: Vec<String> = places.iter().take(3).map(|place| place.path.display().to_string()).collect();
+            let files: Vec<String> =
+                places.iter().take(3).map(|place| place.path.display().to_string()).collect();
             let files = match (files.as_slice(), places.len()) {
                 ([], _) => "what was named holds".into(),
-                (files, count) if count > files.len() => format!("{} and {} more files hold", files.join(", "), count - files.len()),
+                (files, count) if count > files.len() => {
+                    format!("{} and {} more files hold", files.join(", "), count - files.len())
+                }
                 (files, 1) => format!("{} holds", files.join("")),
                 (files, _) => format!("{} hold", files.join(", ")),
             };
             if self.others.is_empty() {
-                self.complain(format_args!("{files} no LoadTest: it needs apiVersion upsurge.dev/v1alpha1 and kind LoadTest"));
+                self.complain(format_args!(
+                    "{files} no LoadTest: it needs apiVersion upsurge.dev/v1alpha1 and kind LoadTest"
+                ));
             } else {
                 let names = self.others.join(", ");
                 self.complain(format_args!("{files} no LoadTest of that name; there are {names}"));

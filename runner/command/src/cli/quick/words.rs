@@ -46,7 +46,10 @@ const PHRASES: [(&str, &str); 13] = [
     (", raise spec.runner.parallelism", ""),
     ("(spec.runner.maxLag is ", "(the limit is "),
     ("after all of gracefulStop", "and some time after that"),
-    ("a longer gracefulStop or a shorter timeout of the requests tells which", "a shorter --timeout tells which"),
+    (
+        "a longer gracefulStop or a shorter timeout of the requests tells which",
+        "a shorter --timeout tells which",
+    ),
     (
         "a threshold on http_req_failed sets a limit of your own",
         "--threshold \"http_req_failed rate < 1%\" sets a limit of your own",
@@ -177,10 +180,20 @@ mod tests {
         let usages = [
             GeneratorDelta::default(),
             GeneratorDelta { files_left: Some(0), ports_left: Some(0), ..GeneratorDelta::default() },
-            GeneratorDelta { watched_seconds: 10.0, saturated_seconds: 9.0, busiest_core: 1.0, ..GeneratorDelta::default() },
+            GeneratorDelta {
+                watched_seconds: 10.0,
+                saturated_seconds: 9.0,
+                busiest_core: 1.0,
+                ..GeneratorDelta::default()
+            },
             GeneratorDelta { periods: 100, throttled_periods: 90, ..GeneratorDelta::default() },
         ];
-        let asked = Asked { timeline: &timeline, loads: &plan.loads, runners: 1, max_lag: Duration::from_millis(100) };
+        let asked = Asked {
+            timeline: &timeline,
+            loads: &plan.loads,
+            runners: 1,
+            max_lag: Duration::from_millis(100),
+        };
         let of_generator = usages.map(|usage| generator(asked, &metrics, &usage, &[0], elapsed));
         let figures = figures(&metrics, &timeline, elapsed);
         let outcome = judge(&Evidence {
@@ -195,7 +208,8 @@ mod tests {
             checks: &[],
             generator: None,
         });
-        let told = of_generator.into_iter().flat_map(|result| result.problems.into_iter().chain(result.warnings));
+        let told =
+            of_generator.into_iter().flat_map(|result| result.problems.into_iter().chain(result.warnings));
         told.chain([outcome.message]).collect()
     }
 

@@ -302,11 +302,18 @@ mod tests {
         let (metrics, history) = (Metrics::default(), History::default());
         let first = View { metrics: &metrics, history: &history, elapsed: Duration::ZERO, users: 0, ..view };
         let lines = first.lines(80).join("\n");
-        for words in ["now          – requests/s, – iterations/s started, 0 users", "p50 –  p95 –  p99 –", "errors 0 (–)", "lag p99 –"] {
+        for words in [
+            "now          – requests/s, – iterations/s started, 0 users",
+            "p50 –  p95 –  p99 –",
+            "errors 0 (–)",
+            "lag p99 –",
+        ] {
             let shown = console::strip_ansi_codes(&lines);
             assert!(shown.contains(words), "{words:?} is missing in {shown}");
         }
-        assert!(first.line().ends_with("0 users, – requests/s now; since the start 0 requests, – errors, p95 –"));
+        assert!(
+            first.line().ends_with("0 users, – requests/s now; since the start 0 requests, – errors, p95 –")
+        );
         let view = View { iterations: Some(200), ..view };
         let line = console::strip_ansi_codes(&view.progress(60)).into_owned();
         assert_eq!(line, format!("{}{}  40%  80 of 200 iterations, 20s", "━".repeat(9), "╌".repeat(15)));
