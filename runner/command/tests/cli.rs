@@ -57,6 +57,28 @@ fn a_run_whose_limits_hold_passes_with_the_targets_own_counts() {
 }
 
 #[test]
+fn the_result_fits_80_columns_tells_bytes_and_counts_captures_that_found_something() {
+    let target = start_target(Some("defaultRoute: {json: {token: abc}}"), &[]);
+    let name = "GET /api/v1/customers/{customer}/orders/{order}/items/{item}";
+    let text = manifest(USERS, "").replace("name: item, ", &format!("name: \"{name}\", "));
+    let text = text.replace("expect: [", "capture: [{name: token, jsonPath: $.token}], expect: [");
+    let file = scratch("columns.yaml", &text);
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--json"]).arg(&json).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let (tables, rest) = ended.stdout.split_once("\nchecks\n").unwrap();
+    let wide: Vec<&str> = tables.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty() && tables.contains(&format!("\n  {name}\n")), "{tables}");
+    let result = summary(&json);
+    let requests = result["summary"]["requests"].as_u64().unwrap();
+    assert!(requests > 0 && target.stats()["answered"].as_u64() >= Some(requests), "{result}");
+    assert!(rest.contains(&format!("✓ {name} · capture token: {requests} of {requests} held")), "{rest}");
+    let received = result["summary"]["dataReceivedBytes"].as_u64().unwrap();
+    assert!(received > 50 * requests && tables.contains("/s) received, "), "{result} {tables}");
+    assert_eq!(result["verdict"], "Passed");
+}
+
+#[test]
 fn a_breached_threshold_fails_the_run_and_is_told_with_its_figure() {
     let target = start_target(None, &["--latency", "20ms"]);
     let file =
