@@ -245,7 +245,10 @@ fn arguments_that_make_no_test_are_named() {
 }
 
 #[rstest]
-#[case::scheme("ftp://127.0.0.1:9", "error: URL: \"ftp://127.0.0.1:9\" can't be used as base URL")]
+#[case::scheme(
+    "ftp://127.0.0.1:9",
+    "error: URL: \"ftp://127.0.0.1:9\" is not a URL: start with http:// or https:// and a host"
+)]
 #[case::template("http://127.0.0.1:9/{{ nope }}", "error: URL: unknown variable \"nope\"")]
 #[case::out_of_reach("http://127.0.0.1:1", "error: URL http://127.0.0.1:1 can't be reached")]
 #[case::unresolved("http://shop.invalid", "of URL http://shop.invalid does not resolve")]

@@ -26,7 +26,7 @@ pub(super) enum DocumentsError {
         source: std::io::Error,
     },
     /// The file is not YAML.
-    #[error("{path} is not valid YAML: {message}{}", tabs(.message))]
+    #[error("{path} is not valid YAML: {message}")]
     Yaml { path: String, message: String },
     /// The file is a script.
     #[error(
@@ -71,8 +71,14 @@ pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
 
 /// The documents of a text.
 pub(super) fn parse(text: &str) -> Result<Vec<Value>, String> {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|error| error.to_string())?;
+    let documents: Vec<Value> =
+        serde_saphyr::from_multiple(text).map_err(|error| told(&error.to_string()))?;
     Ok(documents.into_iter().flat_map(parts).filter(|document| !document.is_null()).collect())
+}
+
+/// What the parser says, without what it says to programmers.
+fn told(message: &str) -> String {
+    message.trim_start_matches("error: ").replace(", set DuplicateKeyPolicy in Options if acceptable", "")
 }
 
 /// The items of a list; anything else as it is.
@@ -130,15 +136,6 @@ pub(super) fn describe(document: &Value) -> String {
 /// Name of a LoadTest.
 pub(super) fn name_of(document: &Value) -> String {
     document["metadata"]["name"].as_str().unwrap_or("(no name)").into()
-}
-
-/// The commonest mistake, whose message speaks of something else.
-fn tabs(message: &str) -> &'static str {
-    if message.contains('\t') || message.contains("tab") {
-        " (YAML is indented with spaces, never with tabs)"
-    } else {
-        ""
-    }
 }
 
 #[cfg(test)]

@@ -280,12 +280,12 @@ mod tests {
             history: &history,
         };
         let lines: Vec<String> =
-            view.lines(60).iter().map(|line| console::strip_ansi_codes(line).into_owned()).collect();
+            view.lines(66).iter().map(|line| console::strip_ansi_codes(line).into_owned()).collect();
         assert_eq!(
             lines,
             [
                 "shop[2J · http://shop".to_owned(),
-                format!("{}{}  50%  20s of 40s, 20s left", "━".repeat(12), "╌".repeat(12)),
+                format!("{}{}  50%  20s of 40s, 20s left", "━".repeat(15), "╌".repeat(15)),
                 "stage        hold (2 of 2), asked 50 iterations/s".into(),
                 "now          45 requests/s, 50 iterations/s started, 7 users  █".into(),
                 "             p95 20ms  █".into(),
