@@ -3,7 +3,7 @@
 - alert: UpsurgeNotLeading
   expr: absent(upsurge_leader{ {{- .by -}} } == 1)
   for: 5m
-  labels: {severity: critical}
+  labels: {severity: critical, namespace: {{ .namespace }}}
   annotations:
     summary: No Upsurge operator leads.
     description: >-
@@ -42,6 +42,6 @@
   annotations:
     summary: Upsurge fails to work on load tests.
     description: >-
-      {{ `{{ $labels.pod }}` }} has failed {{ `{{ $value | humanize }}` }} times per second for a quarter of an hour ({{ `{{ $labels.controller }}` }},
+      {{ `{{ $labels.pod }}` }} has failed {{ `{{ $value | printf "%.2f" }}` }} times per second for a quarter of an hour ({{ `{{ $labels.controller }}` }},
       {{ `{{ $labels.category }}` }}): tests and runs wait. Its log says why.
 {{- end }}
