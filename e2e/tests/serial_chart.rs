@@ -90,6 +90,17 @@ async fn pod(context: &Context, run: &str) -> Result<serde_json::Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_kustomize_installs_is_accepted() -> Result<()> {
+    install::ensure(&client().await?).await?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base");
+    // The objects are there already, as helm's.
+    let asked = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-k"];
+    let told = command("kubectl", &[&asked[..], &[text(&folder)?]].concat()).await?;
+    ensure!(told.contains("deployment.apps/upsurge serverside-applied"), "{told}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_file_of_values_can_be_installed() -> Result<()> {
     with_temp_namespace(async |context| {
         let documented = std::env::temp_dir().join(format!("values-{}", context.namespace));

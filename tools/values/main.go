@@ -88,6 +88,11 @@ func describe(text, definitions []byte) (string, []value, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	if properties, ok := schema["properties"].(object); ok {
+		properties["enabled"] = object{
+			"type": "boolean", "description": "For the condition of a parent chart's dependency. The chart itself does not look at it.",
+		}
+	}
 	schema["$schema"] = "http://json-schema.org/draft-07/schema#"
 	schema["definitions"] = all
 	var out bytes.Buffer

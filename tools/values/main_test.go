@@ -46,6 +46,8 @@ flag: true
 			"part": {"type": "object", "additionalProperties": false, "properties": {
 				"count": {"type": "integer", "minimum": 1, "description": "How many | how much."},
 				"labels": {"$ref": "#/definitions/strings", "description": "Labels."}}},
+			"enabled": {"type": "boolean",
+				"description": "For the condition of a parent chart's dependency. The chart itself does not look at it."},
 			"list": {"type": "array", "items": {"type": "string"}, "description": "Some."},
 			"flag": {"type": "boolean", "description": "Whether."}}}`
 	for text, into := range map[string]*any{schema: &got, wanted: &want} {
