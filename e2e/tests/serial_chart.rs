@@ -27,7 +27,8 @@ async fn the_charts_own_test_passes() -> Result<()> {
     let client = client().await?;
     install::ensure(&client).await?;
     operator::leader(&client).await?;
-    let told = command("helm", &["test", install::RELEASE, "-n", install::NAMESPACE, "--timeout", "2m"]).await?;
+    let told =
+        command("helm", &["test", install::RELEASE, "-n", install::NAMESPACE, "--timeout", "2m"]).await?;
     ensure!(told.contains("Succeeded"), "{told}");
     Ok(())
 }
@@ -94,7 +95,8 @@ async fn what_kustomize_installs_is_accepted() -> Result<()> {
     install::ensure(&client().await?).await?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/base");
     // The objects are there already, as helm's.
-    let asked = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-k"];
+    let asked =
+        ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict", "-k"];
     let told = command("kubectl", &[&asked[..], &[text(&folder)?]].concat()).await?;
     ensure!(told.contains("deployment.apps/upsurge serverside-applied"), "{told}");
     Ok(())
@@ -137,7 +139,8 @@ async fn installed(namespace: &str, values: &str) -> Result<()> {
         "crds.install=false,monitoring.serviceMonitor.enabled=false,monitoring.prometheusRule.enabled=false",
     ];
     let outcome = command("helm", &arguments).await.with_context(|| values.to_owned());
-    command("helm", &["uninstall", "shown", "--namespace", namespace, "--ignore-not-found", "--wait"]).await?;
+    command("helm", &["uninstall", "shown", "--namespace", namespace, "--ignore-not-found", "--wait"])
+        .await?;
     outcome.map(drop)
 }
 

@@ -254,7 +254,10 @@ securityContext: {readOnlyRootFilesystem: true}
     #[case::wrong_form("nodeSelector: [pool]", "can't be understood: invalid type: sequence")]
     #[case::unknown("replicas: 2", "unknown field `replicas`")]
     #[case::unknown_within("affinity: {nodeAffinities: {}}", "unknown fields: affinity.?.nodeAffinities")]
-    #[case::own_label("labels: {app.kubernetes.io/component: load}", "sets label app.kubernetes.io/component")]
+    #[case::own_label(
+        "labels: {app.kubernetes.io/component: load}",
+        "sets label app.kubernetes.io/component"
+    )]
     #[case::own_annotation("annotations: {upsurge.dev/run: x}", "sets annotation upsurge.dev/run")]
     fn wrong_defaults_are_refused_with_words(#[case] text: &str, #[case] expected: &str) {
         let message = parse("file".into(), text).unwrap_err().to_string();

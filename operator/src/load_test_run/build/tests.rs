@@ -124,8 +124,7 @@ fn what_the_platform_team_wants_of_runners_holds_unless_the_test_says_otherwise(
         "resources": {"requests": {"cpu": "2"}},
         "podSecurityContext": {"runAsNonRoot": true},
     });
-    let defaults =
-        RunnerDefaults { pods: Arc::new(serde_json::from_value(pods).unwrap()), ..defaults() };
+    let defaults = RunnerDefaults { pods: Arc::new(serde_json::from_value(pods).unwrap()), ..defaults() };
     let made = |more: &Value| pod(&objects(&plan(more), "checkout", &defaults).unwrap().job);
     let silent = made(&json!({}));
     assert_eq!(silent["metadata"]["labels"]["cost-centre"], "4711");
