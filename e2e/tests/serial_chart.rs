@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The chart as users set it: its own test, what it says of runners, and every file of values that it or the documentation
 //! shows.
 

@@ -103,6 +103,11 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_KEEP_OTHER_RUNNERS", default_value = "10m")]
     keep_other_runners: TimeSpan,
 
+    /// Memory that the operator has, in bytes: a quarter of it is for the figures of runs under way. When they need more, each
+    /// run gives up its finest tags until it takes no more than an equal share.
+    #[arg(long, env = "UPSURGE_MEMORY_LIMIT", default_value_t = 256 << 20)]
+    pub memory_limit: usize,
+
     /// Form of the log on standard error.
     #[arg(long, env = "UPSURGE_LOG_FORMAT", value_enum, default_value = "text")]
     pub log_format: LogFormat,

@@ -31,7 +31,7 @@ use crate::{
     args::Args,
     backoff::Backoff,
     cache::Cache,
-    collector::{self, Sessions},
+    collector::{self, Memory, Sessions},
     context::Context,
     events::Events,
     fence::Fence,
@@ -80,7 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = args.policy_file.clone() {
         spawn(policy::watch(path, platform.clone(), metrics.clone(), stop.clone()));
     }
-    let sessions = Sessions::new(client.clone());
+    let sessions = Sessions::within(client.clone(), Memory::of(args.memory_limit));
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What runner pods are like where a test says nothing else: a file of the platform team, which the chart writes from
 //! `runner` in its values. It is read once, at the start, where a wrong one is refused.
 //!

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command kustomize prints what `kubectl kustomize DIRECTORY` does, by the same library.
 package main
 

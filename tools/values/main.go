@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command values writes what people and helm read of a chart's values from values.yaml, the only place where they are
 // described: values.schema.json, and the tables of README.md between its two markers. In values.yaml, a comment above a key
 // with "# -- " describes it, "# @schema {…}" adds to what its default tells of its type, and "# @section …" begins a table.

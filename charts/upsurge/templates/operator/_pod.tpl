@@ -3,6 +3,7 @@
 - {name: POD_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: POD_IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: UPSURGE_MEMORY_LIMIT, valueFrom: {resourceFieldRef: {containerName: operator, resource: limits.memory}}}
 - {name: UPSURGE_WATCH_NAMESPACES, value: {{ join "," .Values.watchNamespaces | quote }}}
 - {name: UPSURGE_RUNNER_IMAGE, value: {{ include "upsurge.runnerImage" . | quote }}}
 - {name: UPSURGE_RUNNER_IMAGE_PULL_POLICY, value: {{ include "upsurge.runnerPullPolicy" . | quote }}}
