@@ -44,6 +44,11 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_RUNNER_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
     pub runner_image_pull_policy: String,
 
+    /// File with defaults of runner pods, as YAML: labels, resources, where they run, and more. What a test says wins.
+    /// Default: none.
+    #[arg(long, env = "UPSURGE_RUNNER_DEFAULTS_FILE")]
+    pub runner_defaults_file: Option<PathBuf>,
+
     /// Address on which runners are served.
     #[arg(long, env = "UPSURGE_COLLECTOR_LISTEN", default_value = "[::]:8080")]
     pub collector_listen: SocketAddr,
