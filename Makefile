@@ -71,6 +71,10 @@ chart: ## Lint, render, validate and unit-test the Helm chart
 images: ## Static binaries and the image archives in target/images
 	build/images
 
+.PHONY: release-dry-run
+release-dry-run: ## Make a release as far as that is possible here, check it, publish nothing: target/release-artifacts
+	build/release/dry-run
+
 .PHONY: cluster-up
 cluster-up: ## Start the cluster that CLUSTER names (bundled, kind or current)
 	$(with) up
@@ -92,7 +96,7 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 	$(if $(TESTS),,PATH="$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
 
-# Not part of `make test`: the first time, it compiles an earlier release.
+# Not part of `make test`: the first time, it compiles an earlier release, and this one twice more: for arm64, and from the source alone.
 # First which of its rights the operator used: that says something only after `make e2e` on the same cluster, and not any more
 # once the earlier release has been there, which asks for others.
 .PHONY: e2e-full
@@ -104,6 +108,9 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
 	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade --test serial_tls $(TESTS)
+	$(if $(TESTS),,$(MAKE) release-dry-run)
+	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
+	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build release):$$(tools/build nextest):$$PATH" $(with) exec e2e/from-registry)
 
 .PHONY: test
 test: ## Everything: lint, unit, check-generated, chart, images, then e2e on a cluster of its own

@@ -58,6 +58,23 @@ pub async fn previous() -> Result<()> {
     release(&format!("{folder}/chart"), "previous", "previous", &[]).await
 }
 
+/// Installs the chart of a registry without TLS instead, as a user does on a cluster that has nothing of it: `image.registry` alone
+/// is not the default, so the nodes pull the images from there. Undone by the next [`ensure`].
+///
+/// # Errors
+/// Those of helm.
+pub async fn from_registry(registry: &str, version: &str) -> Result<()> {
+    let place = ["--namespace", NAMESPACE, "--wait", "--timeout", "3m"];
+    let uninstall = [["uninstall", RELEASE, "--ignore-not-found"].as_slice(), &place].concat();
+    command("helm", &uninstall).await.context("the chart can't be uninstalled")?;
+    let (chart, images) =
+        (format!("oci://{registry}/upsurge/charts/upsurge"), format!("image.registry={registry}"));
+    let chosen = ["--version", version, "--plain-http", "--create-namespace", "--set", &images];
+    let install = [["install", RELEASE, &chart].as_slice(), &chosen, &place].concat();
+    command("helm", &install).await.context("the registry's chart can't be installed")?;
+    Ok(())
+}
+
 async fn release(chart: &str, tag: &str, build: &str, further: &[&str]) -> Result<()> {
     let operator_tag = format!("operator.image.tag={tag}");
     let runner_tag = format!("runner.image.tag={tag}");

@@ -40,11 +40,11 @@ start_etcd() {
     --listen-peer-urls http://127.0.0.1:2380
 }
 
-# No registry can be reached from the cluster. A proxy that refuses at once makes the pull of an image
-# that was not loaded fail in a moment, as ErrImagePull, instead of after long time-outs.
+# No registry can be reached from the cluster but one that a test has started in its network. A proxy that refuses at once makes
+# the pull of any other image that was not loaded fail in a moment, as ErrImagePull, instead of after long time-outs.
 start_containerd() {
   local nowhere=http://127.0.0.1:1
-  start containerd env HTTPS_PROXY=$nowhere HTTP_PROXY=$nowhere NO_PROXY= containerd --config "$state/containerd.toml"
+  start containerd env HTTPS_PROXY=$nowhere HTTP_PROXY=$nowhere NO_PROXY="$node_ip" containerd --config "$state/containerd.toml"
 }
 
 # Policies that change pods are on by default from Kubernetes 1.36 on; tests put sidecars beside runners with them.

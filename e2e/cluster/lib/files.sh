@@ -7,11 +7,13 @@ render() { # FILE : a file of config/ with its @NAMES@ filled in
 }
 
 files() {
-  mkdir -p "$run"/{pid,netns} "$state"/{log,cni,kubelet,pod-logs}
+  mkdir -p "$run"/{pid,netns} "$state"/{log,cni,kubelet,pod-logs,registries/"$registry"}
   local file
   for file in containerd.toml Corefile kubelet.yaml addons.yaml audit-policy.yaml; do render $file; done
   render pods.conflist && mv "$state/pods.conflist" "$state/cni/"
   echo "nameserver $node_ip" >"$state/resolv.conf"
+  # Without the second line, containerd speaks TLS all the same.
+  printf 'server = "http://%s"\n[host."http://%s"]\n' "$registry" "$registry" >"$state/registries/$registry/hosts.toml"
 }
 
 certificate() { # NAME SUBJECT [ALTERNATIVE-NAMES]

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Images for the node: there is no registry, so archives are imported into its containerd.
+# Images for the node: as a rule there is no registry, so archives are imported into its containerd.
 
 load() { # TAR…
   require_up

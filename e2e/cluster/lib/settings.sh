@@ -24,6 +24,8 @@ audit_log=$state/log/audit.jsonl     # what the operator has asked of the API se
 
 # Each cluster has its own network namespace, so these may be the same in all of them.
 node_ip=172.31.0.1 service_cidr=10.96.0.0/16 api_ip=10.96.0.1 pod_cidr=10.244.0.0/16 node_pod_cidr=10.244.0.0/24
+# Where a test may start a registry, in the cluster's network. Nodes pull from it without TLS, and from no other one.
+registry=$node_ip:5000
 
 say() { echo "cluster $name: $*" >&2; }
 
@@ -31,7 +33,7 @@ say() { echo "cluster $name: $*" >&2; }
 in_node() { nsenter --net="/run/netns/$namespace" "$@"; }
 require_up() { [ -e "/run/netns/$namespace" ] || { say "not running; start it with: CLUSTER_NAME=$name $here/cluster up"; exit 1; }; }
 kubectl() { require_up; in_node "$bin/kubectl" --kubeconfig="$state/admin.kubeconfig" "$@"; }
-inside() { require_up; E2E_AUDIT_LOG=$audit_log KUBECONFIG=$state/admin.kubeconfig PATH=$bin:$PATH in_node "$@"; }
+inside() { require_up; E2E_AUDIT_LOG=$audit_log E2E_REGISTRY=$registry KUBECONFIG=$state/admin.kubeconfig PATH=$bin:$PATH in_node "$@"; }
 containerd_ctl() { ctr --address "$containerd_socket" --namespace k8s.io "$@"; }
 
 # One up or down of this cluster at a time.

@@ -1,4 +1,4 @@
-# The load generator alone, on nothing. Build with the context that build/images prepares.
+# The load generator alone, on nothing, from the binary that build/images has compiled. From the source alone: build/Dockerfile.
 FROM scratch
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY upsurge /upsurge

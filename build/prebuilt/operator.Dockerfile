@@ -1,4 +1,4 @@
-# The operator alone, on nothing. Build with the context that build/images prepares.
+# The operator alone, on nothing, from the binary that build/images has compiled. From the source alone: build/Dockerfile.
 FROM scratch
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY upsurge-operator /upsurge-operator

@@ -1,0 +1,4 @@
+package main
+
+// Brings CycloneDX's schemas along: tools/build finds them in this module's folder.
+import _ "github.com/CycloneDX/cyclonedx-go"
