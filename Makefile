@@ -51,6 +51,10 @@ unit: ## Tests that need no cluster
 generate: ## Write the CRD manifests and the schema from the types
 	cargo run --quiet -p upsurge-crds --bin crdgen -- --schema crds/schemas/loadtest.json crds/manifests charts/upsurge/files/crds
 
+.PHONY: generate-chart
+generate-chart: ## Write the schema and the README of the chart's values, and what kustomize installs, from the chart
+	tools/generate-chart
+
 .PHONY: check-generated
 check-generated: ## Fail when a generated file is not what the types say
 	@rm -rf target/generated
@@ -148,6 +152,7 @@ tools: ## Build or fetch helm, kubeconform, kind, nextest, Prometheus and Kubern
 	@tools/build nextest
 	@tools/build prometheus
 	@tools/build schemas
+	@tools/build monitoring
 
 .PHONY: clean
 clean: ## Remove what was built here (caches outside the checkout stay)

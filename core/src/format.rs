@@ -31,6 +31,18 @@ pub fn decimal(value: f64, places: usize) -> String {
     if text == "-0" { "0".into() } else { text.into() }
 }
 
+/// A number of bytes in the largest unit that it fills.
+pub fn bytes(count: f64) -> String {
+    let mut value = count;
+    for unit in ["B", "KiB", "MiB", "GiB"] {
+        if value < 1024.0 {
+            return format!("{} {unit}", per_second(value));
+        }
+        value /= 1024.0;
+    }
+    format!("{} TiB", per_second(value))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -63,5 +75,13 @@ mod tests {
     #[test]
     fn rates_have_as_many_places_as_matter() {
         assert_eq!([per_second(0.5), per_second(49.987), per_second(1234.56)], ["0.5", "49.99", "1234.6"]);
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_unit_they_fill() {
+        assert_eq!(
+            [bytes(0.0), bytes(1023.0), bytes(1536.0), bytes(5e9)],
+            ["0 B", "1023 B", "1.5 KiB", "4.66 GiB"]
+        );
     }
 }

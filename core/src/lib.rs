@@ -24,6 +24,7 @@ pub mod results;
 pub mod scenario;
 pub mod schedule;
 pub mod slices;
+pub mod suggest;
 pub mod target_lease;
 pub mod template;
 pub mod thresholds;

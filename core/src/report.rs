@@ -1,10 +1,13 @@
-//! The outcome of a run for people (text) and for programs (JSON in k6's handleSummary form).
+//! The outcome of a run for people (text) and for programs (JSON, also in k6's handleSummary form, and JUnit XML).
 
+mod canvas;
 mod counts;
 mod csv;
+mod json;
 mod junit;
 mod k6;
 mod quick;
+mod table;
 mod text;
 
 use std::time::Duration;
@@ -16,7 +19,10 @@ use upsurge_crds::{
     v1alpha1::{GeneratorResult, LoadTestSpec, ThresholdResult},
 };
 
-pub use self::csv::Table;
+pub use self::{
+    canvas::{Colours, NO_DATA},
+    csv::Table,
+};
 use crate::{metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
 
 /// All that is shown of a run.
@@ -54,17 +60,17 @@ pub fn junit_of_run(run: &LoadTestRun) -> Option<String> {
 /// A text as it may be printed: names and messages come from tests and servers, and what would steer a terminal, or what
 /// XML can't carry, is shown as a sign of its own.
 pub fn printable(text: String) -> String {
-    let is_sign = |character: char| {
-        let is_character =
-            u32::from(character) & 0xfffe != 0xfffe && !('\u{fdd0}'..='\u{fdef}').contains(&character);
-        is_character && (!character.is_control() || matches!(character, '\n' | '\t'))
-    };
-    if text.chars().all(is_sign) {
-        return text;
-    }
-    text.chars()
-        .map(|character| if is_sign(character) { character } else { char::REPLACEMENT_CHARACTER })
-        .collect()
+    if text.chars().all(is_sign) { text } else { text.chars().map(sign_of).collect() }
+}
+
+fn is_sign(character: char) -> bool {
+    let is_character =
+        u32::from(character) & 0xfffe != 0xfffe && !('\u{fdd0}'..='\u{fdef}').contains(&character);
+    is_character && (!character.is_control() || matches!(character, '\n' | '\t'))
+}
+
+fn sign_of(character: char) -> char {
+    if is_sign(character) { character } else { char::REPLACEMENT_CHARACTER }
 }
 
 /// The warning that a step of `after` failed.
@@ -73,14 +79,19 @@ pub fn after_failed(message: &str) -> String {
 }
 
 impl Report<'_> {
-    /// A summary to read.
-    pub fn text(&self) -> String {
-        printable(text::render(self))
+    /// A summary to read, printable as it is.
+    pub fn text(&self, colours: Colours) -> String {
+        text::render(self, colours)
     }
 
     /// A summary of a test of one request: latencies in detail, and what came back.
-    pub fn quick_text(&self) -> String {
-        printable(quick::render(self))
+    pub fn quick_text(&self, colours: Colours) -> String {
+        quick::render(self, colours)
+    }
+
+    /// The whole result as JSON, in a form of its own with numbers instead of texts. Ends with a line break.
+    pub fn json(&self, started: Timestamp) -> String {
+        json::render(self, started)
     }
 
     /// The outcome as JUnit XML, for CI systems.

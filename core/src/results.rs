@@ -22,7 +22,7 @@ pub use self::{
     generator::{Asked, generator},
     unanswered::{Counting, Unanswered},
 };
-pub use crate::format::{decimal, milliseconds, per_second, percent};
+pub use crate::format::{bytes, decimal, milliseconds, per_second, percent};
 use crate::{
     metrics::{Metrics, Selector, Sink, Trend, names},
     plan::{Stage, Timeline},
@@ -87,19 +87,62 @@ fn stage_result(metrics: &Metrics, stage: &Stage, elapsed: Duration) -> StageRes
     }
 }
 
+/// What was measured of a run or a part of it, as numbers.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    /// Requests finished.
+    pub(crate) requests: f64,
+    /// The same per second of load.
+    pub(crate) requests_per_second: f64,
+    /// Requests that failed, and all that could.
+    pub(crate) failed: (u64, u64),
+    /// Iterations finished.
+    pub(crate) iterations: f64,
+    /// Planned iterations that could not be started.
+    pub(crate) dropped: f64,
+    /// Bytes sent and received.
+    pub(crate) traffic: (f64, f64),
+    /// Service time of requests.
+    pub(crate) latency: Trend,
+    /// Time of requests from their intended start.
+    pub(crate) response_time: Trend,
+}
+
+impl Measured {
+    /// What was measured of the selected series over a time of load.
+    pub(crate) fn of(metrics: &Metrics, selector: &Selector, time: Duration) -> Self {
+        let count = |metric| metrics.count(metric, selector);
+        let requests = count(names::HTTP_REQS);
+        Self {
+            requests,
+            requests_per_second: rate_of(requests, time),
+            failed: metrics.rate(names::HTTP_REQ_FAILED, selector),
+            iterations: count(names::ITERATIONS),
+            dropped: count(names::DROPPED_ITERATIONS),
+            traffic: (count(names::DATA_SENT), count(names::DATA_RECEIVED)),
+            latency: metrics.trend(names::HTTP_REQ_DURATION, selector),
+            response_time: metrics.trend(names::HTTP_REQ_RESPONSE_TIME, selector),
+        }
+    }
+
+    /// Share of requests that failed; 0 if there were none.
+    pub(crate) fn error_rate(&self) -> f64 {
+        let (failed, all) = self.failed;
+        if all == 0 { 0.0 } else { failed as f64 / all as f64 }
+    }
+}
+
 fn summary(metrics: &Metrics, selector: &Selector, time: Duration) -> RunSummary {
-    let requests = metrics.count(names::HTTP_REQS, selector);
-    let (failed, all) = metrics.rate(names::HTTP_REQ_FAILED, selector);
-    let response_time = metrics.trend(names::HTTP_REQ_RESPONSE_TIME, selector);
+    let measured = Measured::of(metrics, selector, time);
     RunSummary {
-        requests: requests as i64,
-        requests_per_second: per_second(rate_of(requests, time)),
-        error_rate: percent(if all == 0 { 0.0 } else { failed as f64 / all as f64 }),
-        iterations: metrics.count(names::ITERATIONS, selector) as i64,
-        dropped_iterations: metrics.count(names::DROPPED_ITERATIONS, selector) as i64,
+        requests: measured.requests as i64,
+        requests_per_second: per_second(measured.requests_per_second),
+        error_rate: percent(measured.error_rate()),
+        iterations: measured.iterations as i64,
+        dropped_iterations: measured.dropped as i64,
         unanswered_requests: None,
-        latency: latency(&metrics.trend(names::HTTP_REQ_DURATION, selector)),
-        response_time: (!response_time.is_empty()).then(|| latency(&response_time)),
+        latency: latency(&measured.latency),
+        response_time: (!measured.response_time.is_empty()).then(|| latency(&measured.response_time)),
     }
 }
 

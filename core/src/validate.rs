@@ -4,6 +4,7 @@
 //! steps inside of steps, which schemas can't describe), so a test is accepted here exactly if it can run.
 
 mod references;
+mod resource;
 mod schema;
 
 use http::Uri;
@@ -13,7 +14,7 @@ use upsurge_crds::{
     v1alpha1::LoadTestSpec,
 };
 
-pub use self::schema::check_spec;
+pub use self::{resource::check_resource, schema::check_spec};
 use crate::{
     field_error::{Errors, FieldError},
     files,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use upsurge_core::{
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
     plan::Plan,
-    report::{Report, junit_of_run},
+    report::{Colours, Report, junit_of_run},
     results::{Asked, figures, generator},
     thresholds::{Recorded, Windows},
     verdict::{Evidence, judge},
@@ -54,6 +54,8 @@ fn metrics() -> Metrics {
         add("iterations", Sink::Counter(1.0));
         add("started_iterations", Sink::Counter(1.0));
         add("http_req_failed", Sink::Rate { passes: 0, total: 1 });
+        add("data_received", Sink::Counter(1_536.0));
+        add("data_sent", Sink::Counter(100.0));
         let tags = Tags { check: Some("is ok".into()), ..tags };
         let passes = u64::from(milliseconds != 40);
         metrics.add(SeriesKey { metric: "checks".into(), tags }, &Sink::Rate { passes, total: 1 });
@@ -138,7 +140,7 @@ fn the_json_has_the_form_of_k6s_summary() {
 
 #[test]
 fn the_text_tells_figures_thresholds_checks_and_verdict() {
-    let text = with_report(|report| report.text());
+    let text = with_report(|report| report.text(Colours::Off));
     for words in [
         "LoadTest shop · http://shop.test · 2s",
         "  high ",
@@ -146,7 +148,8 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
         "  ✗ http_req_duration{stage:high} max < 30ms: 40ms",
         "  ✗ item · is ok: 3 of 4 held",
         "failed requests\n  [refused] 2\n",
-        "generator: healthy, started 4 iterations of 4 planned",
+        "generator: healthy, started 4 iterations of 4 planned\n  lag p99 0ms, 0.0 s of CPU\n",
+        "iterations: 4\ndata: 6 KiB (3 KiB/s) received, 400 B (200 B/s) sent\n",
         "not judged: spec.prometheus: not asked",
         "warning: the steps after the load failed: 503",
         "✗ Failed (ThresholdsBreached): http_req_duration{stage:high} max < 30ms: observed 40ms",
@@ -155,22 +158,118 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
     }
 }
 
-/// What a JUnit file says: of its suite tests, failures, errors, skipped, time and start, and a line for each case with
-/// class, name, time, and tag, type and text of what stands in it.
+/// The codes that colours are made of, after the escape.
+const COLOURS: [&str; 6] = ["[0m", "[1m", "[2m", "[31m", "[32m", "[33m"];
+
+#[test]
+fn figures_that_there_are_no_data_for_are_no_zeros() {
+    with_report(|report| {
+        let mut figures = report.figures.clone();
+        let empty = || upsurge_core::results::figures(&Metrics::default(), report.timeline, report.elapsed);
+        figures.stages = empty().stages;
+        let report = Report { figures: &figures, ..*report };
+        let text = report.text(Colours::Off);
+        let row = text.lines().find(|line| line.starts_with("  high ")).unwrap();
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        assert_eq!(cells, ["high", "0", "0", "–", "–", "–", "–", "–"]);
+        let quick = Report { metrics: &Metrics::default(), ..report }.quick_text(Colours::Off);
+        assert!(quick.contains("succeeded 0, –\n") && quick.contains("failed    0, –\n"), "{quick}");
+    });
+}
+
+#[test]
+fn no_table_is_wider_than_a_terminal() {
+    with_report(|report| {
+        let mut figures = report.figures.clone();
+        figures.requests[0].name = "GET /api/v1/customers/{{ user }}/orders/{{ iteration }}".into();
+        figures.summary.requests = 12_345_678;
+        figures.summary.latency.max = "3600000ms".into();
+        let report = Report { figures: &figures, ..*report };
+        let text = report.text(Colours::Off);
+        let tables = text.split("thresholds\n").next().unwrap();
+        let wide: Vec<&str> = tables.lines().filter(|line| line.chars().count() > 80).collect();
+        assert!(wide.is_empty() && text.contains(&figures.requests[0].name), "{text}");
+    });
+}
+
+#[test]
+fn the_result_for_programs_holds_numbers_and_what_there_are_no_data_for_is_null() {
+    let started = "2026-01-02T03:04:05Z".parse().unwrap();
+    let text = with_report(|report| report.json(started));
+    let result: Value = serde_json::from_str(&text).unwrap();
+    assert!(text.starts_with("{\n  \"format\": \"upsurge.dev/result\",\n  \"version\": 1,\n"), "{text}");
+    for (pointer, expected) in [
+        ("/startTime", json!("2026-01-02T03:04:05Z")),
+        ("/durationSeconds", json!(2.0)),
+        ("/verdict", json!("Failed")),
+        ("/summary/requests", json!(4)),
+        ("/summary/requestsPerSecond", json!(2.0)),
+        ("/summary/errorRate", json!(0.0)),
+        ("/summary/unansweredRequests", json!(0)),
+        ("/summary/dataReceivedBytes", json!(6_144)),
+        ("/summary/latencyMilliseconds/count", json!(4)),
+        ("/summary/latencyMilliseconds/p50", json!(20.0)),
+        ("/summary/latencyMilliseconds/max", json!(40.0)),
+        ("/summary/responseTimeMilliseconds", json!(null)),
+        ("/stages/1/requests", json!(3)),
+        ("/stages/1/startSeconds", json!(1.0)),
+        ("/stages/1/latencyMilliseconds/min", json!(20.0)),
+        ("/requests/0", json!("item")),
+        ("/errors", json!({"refused": 2})),
+        ("/checks/0", json!({"name": "is ok", "request": "item", "passes": 3, "fails": 1})),
+        ("/thresholds/1/passed", json!(false)),
+        ("/metrics/http_reqs/values/count", json!(4.0)),
+        ("/generator/healthy", json!(true)),
+        ("/notJudged/0", json!("spec.prometheus: not asked")),
+        ("/warnings/0", json!("the steps after the load failed: 503")),
+    ] {
+        let found = result.pointer(pointer);
+        let found = if pointer == "/requests/0" { found.map(|request| &request["name"]) } else { found };
+        assert_eq!(found, Some(&expected), "{pointer} in {text}");
+    }
+    let before = with_report(|report| {
+        let (metrics, elapsed) = (Metrics::default(), Duration::ZERO);
+        Report { metrics: &metrics, elapsed, figures: &Default::default(), ..*report }.json(started)
+    });
+    let before: Value = serde_json::from_str(&before).unwrap();
+    assert_eq!((&before["summary"], &before["stages"]), (&Value::Null, &json!([])), "without a load");
+}
+
+#[test]
+fn a_reason_that_only_repeats_the_verdict_is_left_out() {
+    with_report(|report| {
+        let mut outcome = report.outcome.clone();
+        (outcome.verdict, outcome.reason) = (upsurge_crds::v1alpha1::Verdict::Aborted, "Aborted".into());
+        outcome.message = "interrupted".into();
+        let report = Report { outcome: &outcome, ..*report };
+        assert!(report.text(Colours::Off).ends_with("\n✗ Aborted: interrupted\n"));
+        assert!(report.junit("2026-01-02T03:04:05Z".parse().unwrap()).contains(">Aborted: interrupted<"));
+    });
+}
+
 #[test]
 fn the_text_steers_no_terminal_whatever_names_hold() {
     with_report(|report| {
         let name = "shop\u{1b}[2J\u{7}\u{9b}\u{ffff}";
         let warnings = ["a server said \u{1b}]0;title\u{7}".to_owned()];
         let report = Report { name, warnings: &warnings, ..*report };
-        for text in [report.text(), report.quick_text()] {
+        for text in [report.text(Colours::Off), report.quick_text(Colours::Off)] {
             let steers = |character: char| character.is_control() && character != '\n';
             assert!(!text.contains(steers) && !text.contains('\u{ffff}'), "{text:?}");
         }
-        assert!(report.text().contains("shop\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd} "), "{}", report.text());
+        let text = report.text(Colours::Off);
+        assert!(text.contains("shop\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd} "), "{text}");
+        // In colours there are codes, all of them ours.
+        for text in [report.text(Colours::On), report.quick_text(Colours::On)] {
+            let codes = text.split('\u{1b}').skip(1).map(|rest| rest.split_inclusive('m').next().unwrap());
+            let unknown: Vec<_> = codes.filter(|code| !COLOURS.contains(code)).collect();
+            assert!(text.contains('\u{1b}') && unknown.is_empty(), "{unknown:?}");
+        }
     });
 }
 
+/// What a JUnit file says: of its suite tests, failures, errors, skipped, time and start, and a line for each case with
+/// class, name, time, and tag, type and text of what stands in it.
 fn suite(xml: &str) -> ([String; 6], Vec<String>) {
     let document = roxmltree::Document::parse(xml).unwrap();
     let suite = document.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();

@@ -118,7 +118,10 @@ async fn installed(client: &Client) -> Result<Option<String>> {
 }
 
 /// The chart's folder.
-fn chart() -> Result<String> {
+///
+/// # Errors
+/// When its path is not UTF-8.
+pub fn chart() -> Result<String> {
     let chart = env::var("UPSURGE_CHART_DIR").map_or_else(|_| root().join("charts/upsurge"), PathBuf::from);
     Ok(chart.to_str().context("the path of the chart is not UTF-8")?.into())
 }

@@ -2,24 +2,52 @@
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::{
-    apps::v1::Deployment,
     autoscaling::v2::HorizontalPodAutoscaler,
     core::v1::{ConfigMap, Pod, Service},
 };
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, Patch, PatchParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{Context, fixtures::merged, wait};
 
+/// What keeps the pods of a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A Deployment, as most targets have.
+    Deployment,
+    /// A StatefulSet.
+    StatefulSet,
+    /// A ReplicaSet that no Deployment made.
+    ReplicaSet,
+}
+
+impl Kind {
+    fn resource(self) -> ApiResource {
+        let (kind, plural) = match self {
+            Self::Deployment => ("Deployment", "deployments"),
+            Self::StatefulSet => ("StatefulSet", "statefulsets"),
+            Self::ReplicaSet => ("ReplicaSet", "replicasets"),
+        };
+        ApiResource {
+            group: "apps".into(),
+            version: "v1".into(),
+            api_version: "apps/v1".into(),
+            kind: kind.into(),
+            plural: plural.into(),
+        }
+    }
+}
+
 /// A target in a test's namespace.
 #[derive(Clone)]
 pub struct Target {
     context: Context,
     name: String,
+    kind: Kind,
 }
 
 /// What the pods of a target have counted.
@@ -57,7 +85,15 @@ impl Target {
     /// # Errors
     /// When it does not serve in time.
     pub async fn deploy_as(context: &Context, name: &str, behaviour: Value) -> Result<Self> {
-        let target = Self { context: context.clone(), name: name.into() };
+        Self::deploy_kind(context, Kind::Deployment, name, behaviour).await
+    }
+
+    /// The same, with its pods kept by another kind of workload.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn deploy_kind(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
+        let target = Self { context: context.clone(), name: name.into(), kind };
         let behaviour = merged(json!({"listen": "0.0.0.0:8080", "drain": "3s"}), behaviour);
         let labels = json!({"app": name});
         target.apply::<ConfigMap>(json!({"data": {"target.yaml": behaviour.to_string()}})).await?;
@@ -66,8 +102,10 @@ impl Target {
                 json!({"spec": {"selector": labels, "ports": [{"port": 8080, "targetPort": 8080}]}}),
             )
             .await?;
-        target
-            .apply::<Deployment>(json!({"spec": {
+        let resource = kind.resource();
+        let mut workload = json!({
+            "apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name},
+            "spec": {
                 "selector": {"matchLabels": labels},
                 "template": {"metadata": {"labels": labels}, "spec": {
                     "securityContext": restricted_pod(),
@@ -81,12 +119,15 @@ impl Target {
                     }],
                     "volumes": [{"name": "behaviour", "configMap": {"name": name}}],
                 }},
-            }}))
-            .await?;
-        let ready = |deployment: &Deployment| {
-            deployment.status.as_ref().is_some_and(|status| status.ready_replicas.unwrap_or(0) > 0)
-        };
-        wait::until(&context.api::<Deployment>(), name, "serves", wait::seconds(60), ready).await?;
+            },
+        });
+        if kind == Kind::StatefulSet {
+            workload["spec"]["serviceName"] = name.into();
+        }
+        let parameters = PatchParams::apply("upsurge-e2e").force();
+        target.workloads().patch(name, &parameters, &Patch::Apply(workload)).await?;
+        let ready = |found: &DynamicObject| ready_replicas(found) > 0;
+        wait::until(&target.workloads(), name, "serves", wait::seconds(60), ready).await?;
         Ok(target)
     }
 
@@ -108,7 +149,7 @@ impl Target {
     /// When the API server refuses it.
     pub async fn autoscale_by(&self, metric: Value, max_replicas: i32) -> Result<()> {
         self.apply::<HorizontalPodAutoscaler>(json!({"spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": self.name},
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": self.kind.resource().kind, "name": self.name},
             "minReplicas": 1, "maxReplicas": max_replicas, "metrics": [metric],
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 15}},
         }}))
@@ -139,13 +180,26 @@ impl Target {
         Ok(())
     }
 
-    /// Merges a patch into the target's Deployment.
+    /// Merges a patch into the target's workload.
     ///
     /// # Errors
     /// When the API server refuses it.
     pub async fn patch(&self, patch: Value) -> Result<()> {
-        let deployments: Api<Deployment> = self.context.api();
-        deployments.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        self.workloads().patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    /// Sets the number of replicas and waits until as many are ready and no others are left.
+    ///
+    /// # Errors
+    /// When that takes longer than a minute.
+    pub async fn scale(&self, replicas: i64) -> Result<()> {
+        self.patch(json!({"spec": {"replicas": replicas}})).await?;
+        let done = |found: &DynamicObject| {
+            ready_replicas(found) == replicas && number(found, "/status/replicas") == replicas
+        };
+        let what = format!("has {replicas} replicas");
+        wait::until(&self.workloads(), &self.name, &what, wait::seconds(60), done).await?;
         Ok(())
     }
 
@@ -188,6 +242,10 @@ impl Target {
         }
     }
 
+    fn workloads(&self) -> Api<DynamicObject> {
+        Api::namespaced_with(self.context.client.clone(), &self.context.namespace, &self.kind.resource())
+    }
+
     async fn apply<K>(&self, body: Value) -> Result<()>
     where
         K: kube::Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
@@ -198,6 +256,15 @@ impl Target {
     {
         apply::<K>(&self.context, &self.name, body).await
     }
+}
+
+fn ready_replicas(workload: &DynamicObject) -> i64 {
+    number(workload, "/status/readyReplicas")
+}
+
+/// A number of an object; 0 when it has none there.
+fn number(object: &DynamicObject, pointer: &str) -> i64 {
+    object.data.pointer(pointer).and_then(Value::as_i64).unwrap_or(0)
 }
 
 /// Applies an object with that name and body.

@@ -15,17 +15,7 @@ use upsurge_e2e::{
 /// Three pods under load, of which two are scaled down in the middle.
 async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, RequestsWhileScalingDown)> {
     let target = Target::deploy(context, behaviour).await?;
-    target.patch(json!({"spec": {"replicas": 3}})).await?;
-    let deployments: kube::Api<k8s_openapi::api::apps::v1::Deployment> = context.api();
-    let ready = |replicas: i32| {
-        move |deployment: &k8s_openapi::api::apps::v1::Deployment| {
-            let status = deployment.status.as_ref();
-            status.is_some_and(|status| {
-                status.ready_replicas == Some(replicas) && status.replicas == Some(replicas)
-            })
-        }
-    };
-    upsurge_e2e::wait::until(&deployments, "target", "has three pods", seconds(60), ready(3)).await?;
+    target.scale(3).await?;
     // Many users, each with a connection of its own: every pod has requests in work at any time.
     // A POST is never sent again, so that each one that gets no answer is seen.
     let load = json!({"unit": "Users", "constant": {"level": 30, "duration": "40s"}});
@@ -40,8 +30,7 @@ async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, Reques
     );
     let run = context.start("shrinking", test).await?;
     context.phase(&run, Phase::Running, seconds(60)).await?;
-    target.patch(json!({"spec": {"replicas": 1}})).await?;
-    upsurge_e2e::wait::until(&deployments, "target", "has one pod", seconds(60), ready(1)).await?;
+    target.scale(1).await?;
     let run = context.finished(&run, seconds(120)).await?;
     let status = status(&run);
     let message = status.message.clone().unwrap_or_default();

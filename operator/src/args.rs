@@ -44,6 +44,11 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_RUNNER_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
     pub runner_image_pull_policy: String,
 
+    /// File with defaults of runner pods, as YAML: labels, resources, where they run, and more. What a test says wins.
+    /// Default: none.
+    #[arg(long, env = "UPSURGE_RUNNER_DEFAULTS_FILE")]
+    pub runner_defaults_file: Option<PathBuf>,
+
     /// Address on which runners are served.
     #[arg(long, env = "UPSURGE_COLLECTOR_LISTEN", default_value = "[::]:8080")]
     pub collector_listen: SocketAddr,
@@ -97,6 +102,11 @@ pub struct Args {
     /// The same of a run that did not pass.
     #[arg(long, env = "UPSURGE_KEEP_OTHER_RUNNERS", default_value = "10m")]
     keep_other_runners: TimeSpan,
+
+    /// Memory that the operator has, in bytes: a quarter of it is for the figures of runs under way. When they need more, each
+    /// run gives up its finest tags until it takes no more than an equal share.
+    #[arg(long, env = "UPSURGE_MEMORY_LIMIT", default_value_t = 256 << 20)]
+    pub memory_limit: usize,
 
     /// Form of the log on standard error.
     #[arg(long, env = "UPSURGE_LOG_FORMAT", value_enum, default_value = "text")]

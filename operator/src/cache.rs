@@ -127,9 +127,13 @@ impl Cache {
         self.scopes.write().unwrap_or_else(PoisonError::into_inner).push(scope);
     }
 
-    /// The runs of a test; `None` as long as not all was listed.
-    pub fn runs_of(&self, namespace: &str, test: &str) -> Option<Vec<Arc<CachedRun>>> {
-        let scope = self.scope(namespace)?;
+    /// The runs of a test, once all was listed; `None` if the namespace is not watched.
+    ///
+    /// It is waited for, as it comes soon: were each test's runs asked for one by one instead, an API server might have to look
+    /// through all runs there are for each of them.
+    pub async fn runs_of(&self, namespace: &str, test: &str) -> Option<Vec<Arc<CachedRun>>> {
+        let scope = self.covering(namespace)?;
+        scope.ready().await;
         let runs = scope.of_test.members(namespace, test, |name| {
             let run = scope.runs.get(&ObjectRef::new(name).within(namespace))?;
             (test_of(&run).as_deref() == Some(test)).then_some(run)
@@ -147,9 +151,12 @@ impl Cache {
     }
 
     fn scope(&self, namespace: &str) -> Option<Arc<Scope>> {
+        self.covering(namespace).filter(|scope| scope.is_ready())
+    }
+
+    fn covering(&self, namespace: &str) -> Option<Arc<Scope>> {
         let scopes = self.scopes.read().unwrap_or_else(PoisonError::into_inner);
-        let scope = scopes.iter().find(|scope| scope.covers(namespace))?;
-        scope.is_ready().then(|| scope.clone())
+        scopes.iter().find(|scope| scope.covers(namespace)).cloned()
     }
 }
 

@@ -13,6 +13,7 @@ mod checkpoint;
 mod door;
 mod exposed;
 mod folding;
+mod memory;
 mod pace;
 mod points;
 mod receive;
@@ -30,6 +31,7 @@ mod writer;
 
 pub use door::serve;
 pub use folding::Folding;
+pub use memory::Memory;
 pub use routes::router;
 pub use sessions::{SessionError, Sessions};
 pub use shared::Shared;

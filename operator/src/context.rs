@@ -12,6 +12,7 @@ use crate::{
     fence::Fence,
     metrics::Metrics,
     policy::Platform,
+    runner_defaults::PodDefaults,
     settings::{Keep, RunnerDefaults},
     tls::Served,
 };
@@ -38,6 +39,8 @@ pub struct Context {
     pub runner_image: String,
     /// When it is pulled.
     pub runner_image_pull_policy: String,
+    /// What else the platform team wants of the runner pods, unless a test says otherwise.
+    pub runner_pods: Arc<PodDefaults>,
     /// Where runners report to.
     pub collector_url: String,
     /// How long runners are kept once their run is over.
@@ -57,6 +60,7 @@ impl Context {
             image_pull_policy: self.runner_image_pull_policy.clone(),
             collector_url: self.collector_url.clone(),
             authorities: self.served.authorities()?,
+            pods: self.runner_pods.clone(),
         })
     }
 }

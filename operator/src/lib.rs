@@ -22,6 +22,7 @@ mod played;
 pub mod policy;
 pub mod prometheus_checks;
 pub mod run;
+pub mod runner_defaults;
 pub mod sampling;
 pub mod settings;
 pub mod status;

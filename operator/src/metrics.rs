@@ -181,6 +181,27 @@ impl Metrics {
 mod tests {
     use super::*;
 
+    /// The chart's alerts.
+    const ALERTS: &str = include_str!("../../charts/upsurge/templates/monitoring/_alerts.tpl");
+
+    #[test]
+    fn alerts_are_about_metrics_that_there_are() {
+        let metrics = Metrics::default();
+        metrics.failed(LOAD_TEST, "Api");
+        let text = metrics.encode();
+        let mut asked: Vec<&str> = ALERTS
+            .split(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+            .filter(|word| word.starts_with("upsurge_"))
+            .collect();
+        asked.sort_unstable();
+        asked.dedup();
+        assert!(asked.len() >= 5, "{asked:?}");
+        for name in asked {
+            let shown = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+            assert!(text.lines().any(shown), "{name} is not in\n{text}");
+        }
+    }
+
     #[test]
     fn what_happened_is_in_the_text() {
         let metrics = Metrics::default();

@@ -74,6 +74,7 @@ pub fn context(client: Client, fence: Fence) -> Context {
         served: served::tests::served("collector").0,
         runner_image: "upsurge/runner:1".into(),
         runner_image_pull_policy: "IfNotPresent".into(),
+        runner_pods: Arc::default(),
         collector_url: "http://collector:8080".into(),
         keep: Default::default(),
         client,

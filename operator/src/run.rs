@@ -31,13 +31,14 @@ use crate::{
     args::Args,
     backoff::Backoff,
     cache::Cache,
-    collector::{self, Sessions},
+    collector::{self, Memory, Sessions},
     context::Context,
     events::Events,
     fence::Fence,
     lease::Candidate,
     metrics::Metrics,
     policy::{self, Platform},
+    runner_defaults,
     tls::Served,
 };
 
@@ -69,6 +70,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = &args.policy_file {
         platform.set_policy(policy::read(path)?);
     }
+    let runner_pods = args.runner_defaults_file.as_deref().map(runner_defaults::read).transpose()?;
     let client = Client::try_default().await.context("failed to find out how to reach the API server")?;
     info!(version = env!("CARGO_PKG_VERSION"), identity = args.identity(), "operator starts");
 
@@ -78,7 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = args.policy_file.clone() {
         spawn(policy::watch(path, platform.clone(), metrics.clone(), stop.clone()));
     }
-    let sessions = Sessions::new(client.clone());
+    let sessions = Sessions::within(client.clone(), Memory::of(args.memory_limit));
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;
@@ -97,6 +99,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         served,
         runner_image: args.runner_image.clone(),
         runner_image_pull_policy: args.runner_image_pull_policy.clone(),
+        runner_pods: Arc::new(runner_pods.unwrap_or_default()),
         collector_url: args.collector_url.clone(),
         keep: args.keep(),
         platform,

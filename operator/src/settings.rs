@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use crate::runner_defaults::PodDefaults;
+
 /// How runner pods are made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunnerDefaults {
     /// Image, unless a test names another.
     pub image: String,
@@ -13,6 +15,8 @@ pub struct RunnerDefaults {
     pub collector_url: String,
     /// By which authorities they check it, as PEM.
     pub authorities: Arc<str>,
+    /// What else the platform team wants of them.
+    pub pods: Arc<PodDefaults>,
 }
 
 /// How long the Job, the pods and the service account of a run that is over are kept, so that logs can be read.

@@ -28,6 +28,8 @@ var (
 		"app.kubernetes.io/name": "upsurge", "app.kubernetes.io/instance": "upsurge", "app.kubernetes.io/component": "operator",
 		"app.kubernetes.io/managed-by": "Helm",
 	})
+	tester     = pod("upsurge-system", testLabels)
+	testerToo  = pod("shop", testLabels)
 	neighbour  = pod("upsurge-system", labels{"app": "neighbour"})
 	runner     = pod("shop", runnerLabels("first"))
 	runnerToo  = pod("billing", runnerLabels("second"))
@@ -42,6 +44,11 @@ var (
 	elsewhere  = address("198.51.100.7")
 	metadata   = address("169.254.169.254")
 )
+
+// As the chart labels the pod of `helm test`.
+var testLabels = labels{
+	"app.kubernetes.io/name": "upsurge", "app.kubernetes.io/instance": "upsurge", "app.kubernetes.io/component": "test",
+}
 
 func pod(namespace string, own labels) *matcher.TrafficPeer {
 	return &matcher.TrafficPeer{IP: "10.0.0.9", Internal: &matcher.InternalPeer{
@@ -136,6 +143,10 @@ func TestRunnersReachTheCollectorAndNobodyElseDoes(t *testing.T) {
 		{"another part of a run", checkpoint, operator, 8080, tcp, false},
 		{"a neighbour to the collector", neighbour, operator, 8080, tcp, false},
 		{"one operator to another", operator, operator, 8080, tcp, false},
+		{"the pod of helm test to the collector", tester, operator, 8080, tcp, true},
+		{"the pod of helm test to the readiness", tester, operator, 9090, tcp, true},
+		{"the pod of helm test to any other port", tester, operator, 22, tcp, false},
+		{"one of another namespace that looks like it", testerToo, operator, 9090, tcp, false},
 		{"the outside to the collector", elsewhere, operator, 8080, tcp, false},
 		{"Prometheus to the metrics, unless it is named", prometheus, operator, 9090, tcp, false},
 		{"the operator to the API server", operator, apiServer, 443, tcp, true},
@@ -143,6 +154,13 @@ func TestRunnersReachTheCollectorAndNobodyElseDoes(t *testing.T) {
 		// It is about the operator only.
 		{"a runner to its target", runner, target, 8080, tcp, true},
 		{"a neighbour to another", target, neighbour, 80, tcp, true},
+	})
+}
+
+func TestWithoutItsOwnTestNobodyOfTheReleaseIsLetIn(t *testing.T) {
+	check(t, rendered(t, "{networkPolicy: {enabled: true}, helmTest: {enabled: false}}"), []pair{
+		{"a pod that looks like that of helm test", tester, operator, 9090, tcp, false},
+		{"a runner to the collector", runner, operator, 8080, tcp, true},
 	})
 }
 

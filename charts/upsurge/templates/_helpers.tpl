@@ -24,14 +24,31 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end }}
 
-{{- define "upsurge.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "upsurge.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/part-of: upsurge
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- /* All labels of an object: those by which it is selected, then `more`, then the user's, then those that only inform. The
+first that sets a label wins, so that none is there twice. */}}
+{{- define "upsurge.labelsWith" -}}
+{{- $root := .root }}
+{{- $informing := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/part-of" "upsurge"
+  "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- $selecting := include "upsurge.selectorLabels" $root | fromYaml }}
+{{- merge (dict) (.fixed | default dict) $selecting (.more | default dict) ($root.Values.commonLabels | default dict) $informing | toYaml }}
+{{- end }}
+
+{{- /* What is inside `metadata` of an object. Of `root`, `name` and, if need be, `namespace` (or `cluster`), `fixed` labels that
+nobody can set, `labels` and `annotations`. */}}
+{{- define "upsurge.metadata" -}}
+name: {{ .name }}
+{{- if not .cluster }}
+namespace: {{ .namespace | default .root.Release.Namespace }}
+{{- end }}
+labels:
+  {{- include "upsurge.labelsWith" (dict "root" .root "fixed" .fixed "more" .labels) | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) (.root.Values.commonAnnotations | default dict) }}
+annotations:
+  {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
@@ -43,91 +60,51 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{- define "upsurge.image" -}}
-{{- printf "%s:%s" .image.repository (default .appVersion .image.tag) }}
+{{- /* A list in which each key is there once: where the first of its entries was, as the last one says. So an entry of the user's
+replaces one of the chart's, and an API server that applies lists by key sees none doubled. */}}
+{{- define "upsurge.byKey" -}}
+{{- $key := .key }}
+{{- $last := dict }}
+{{- range .items }}
+{{- $_ := set $last (get . $key) . }}
 {{- end }}
-
-{{- define "upsurge.operatorImage" -}}
-{{- include "upsurge.image" (dict "image" .Values.operator.image "appVersion" .Chart.AppVersion) }}
+{{- $result := list }}
+{{- range .items }}
+{{- if hasKey $last (get . $key) }}
+{{- $result = append $result (get $last (get . $key)) }}
+{{- $_ := unset $last (get . $key) }}
 {{- end }}
-
-{{- define "upsurge.runnerImage" -}}
-{{- include "upsurge.image" (dict "image" .Values.runner.image "appVersion" .Chart.AppVersion) }}
+{{- end }}
+{{- if $result }}
+{{- toYaml $result }}
+{{- end }}
 {{- end }}
 
 {{- define "upsurge.collectorSecret" -}}
 {{- printf "%s-collector-tls" (include "upsurge.fullname" .) }}
 {{- end }}
 
+{{- /* The name of a Service of the release, for whoever is in the cluster. */}}
+{{- define "upsurge.host" -}}
+{{- $host := printf "%s-%s.%s.svc" (include "upsurge.fullname" .root) .service .root.Release.Namespace }}
+{{- with .root.Values.clusterDomain }}
+{{- $host = printf "%s.%s" $host . }}
+{{- end }}
+{{- $host }}
+{{- end }}
+
+{{- define "upsurge.collectorHost" -}}
+{{- include "upsurge.host" (dict "root" . "service" "collector") }}
+{{- end }}
+
 {{- /* Runners that were told authorities speak TLS whatever the scheme is; those of images from before there was TLS take it as it
 stands, and are told that they are too old. */}}
 {{- define "upsurge.collectorUrl" -}}
-{{- printf "http://%s-collector.%s.svc:%v" (include "upsurge.fullname" .) .Release.Namespace .Values.collector.service.port }}
+{{- printf "http://%s:%v" (include "upsurge.collectorHost" .) .Values.collector.service.port }}
 {{- end }}
 
 {{- define "upsurge.subject" -}}
 kind: ServiceAccount
 name: {{ include "upsurge.serviceAccountName" . }}
 namespace: {{ .Release.Namespace }}
-{{- end }}
-
-{{- /* What the operator may do where load tests are: what it uses, and nothing else. No rule names secrets: runner pods
-refer to them by secretKeyRef, which the kubelet resolves. */}}
-{{- define "upsurge.rules" -}}
-- apiGroups: [upsurge.dev]
-  resources: [loadtests]
-  verbs: [get, list, watch]
-- apiGroups: [upsurge.dev]
-  resources: [loadtestruns]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [upsurge.dev]
-  resources: [loadtests/status, loadtestruns/status]
-  verbs: [patch]
-# What a run is made of. Server-side apply needs patch, and create for what is not there yet.
-- apiGroups: [internal.upsurge.dev]
-  resources: [checkpoints]
-  verbs: [get, create, update, delete]
-- apiGroups: [batch]
-  resources: [jobs]
-  verbs: [get, list, watch, create, patch, delete]
-- apiGroups: [""]
-  resources: [serviceaccounts]
-  verbs: [create, patch, delete]
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list, watch]
-- apiGroups: [events.k8s.io]
-  resources: [events]
-  verbs: [create, patch]
-# Why a Job can't create its pods.
-- apiGroups: [""]
-  resources: [events]
-  verbs: [list]
-# What is watched of the target and of its autoscaler.
-- apiGroups: [discovery.k8s.io]
-  resources: [endpointslices]
-  verbs: [list, watch]
-- apiGroups: [apps]
-  resources: [deployments, statefulsets, replicasets]
-  verbs: [list, watch]
-- apiGroups: ["*"]
-  resources: ["*/scale"]
-  verbs: [get]
-- apiGroups: [autoscaling]
-  resources: [horizontalpodautoscalers]
-  verbs: [list, watch]
-- apiGroups: [metrics.k8s.io]
-  resources: [pods]
-  verbs: [list]
-{{- if .Values.rbac.keda }}
-- apiGroups: [keda.sh]
-  resources: [scaledobjects]
-  verbs: [get, list, watch]
-{{- end }}
-{{- if .Values.rbac.legacyCheckpoints }}
-# For the upgrade from a version that kept checkpoints in ConfigMaps.
-- apiGroups: [""]
-  resources: [configmaps]
-  verbs: [get]
-{{- end }}
 {{- end }}

@@ -1,32 +1,40 @@
 //! What became of requests, counted by status and by kind of error.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write as _},
+};
 
-use super::Report;
+use super::{
+    Report,
+    canvas::{Canvas, Ink},
+};
 use crate::{
     metrics::{Selector, Sink, Tags, names},
     results::decimal,
 };
 
+/// How often each of several things happened.
+pub(super) type Counts = BTreeMap<String, f64>;
+
 /// Responses by their status codes.
-pub(super) fn statuses(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    let statuses = by(report, names::HTTP_REQS, |tags| answered(tags).map(|status| status.to_string()));
-    list("status codes", &statuses, text)
+pub(super) fn statuses(report: &Report<'_>) -> Counts {
+    by(report, names::HTTP_REQS, |tags| answered(tags).map(|status| status.to_string()))
 }
 
 /// Requests without a whole response, by what went wrong.
-pub(super) fn errors(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    list("errors", &by(report, names::REQUEST_ERRORS, |tags| tags.check.clone()), text)
+pub(super) fn errors(report: &Report<'_>) -> Counts {
+    by(report, names::REQUEST_ERRORS, |tags| tags.check.clone())
 }
 
 /// Both, of failed requests only.
-pub(super) fn failures(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+pub(super) fn failures(report: &Report<'_>) -> Counts {
     let mut failures = by(report, names::HTTP_REQS, |tags| {
         let status = answered(tags).filter(|_| tags.expected_response == Some(false))?;
         Some(format!("status {status}"))
     });
-    failures.extend(by(report, names::REQUEST_ERRORS, |tags| tags.check.clone()));
-    list("failed requests", &failures, text)
+    failures.extend(errors(report));
+    failures
 }
 
 fn answered(tags: &Tags) -> Option<u16> {
@@ -34,11 +42,7 @@ fn answered(tags: &Tags) -> Option<u16> {
 }
 
 /// A counter by a property of its series.
-fn by(
-    report: &Report<'_>,
-    metric: &str,
-    property: impl Fn(&Tags) -> Option<String>,
-) -> BTreeMap<String, f64> {
+fn by(report: &Report<'_>, metric: &str, property: impl Fn(&Tags) -> Option<String>) -> Counts {
     let everything = Selector::default();
     let mut counts = BTreeMap::new();
     for (tags, sink) in report.metrics.select(metric, &everything) {
@@ -49,13 +53,34 @@ fn by(
     counts
 }
 
-fn list(title: &str, counts: &BTreeMap<String, f64>, text: &mut String) -> std::fmt::Result {
+/// Writes counts, if there are any; `ink` gives each its colour.
+pub(super) fn list(
+    title: &str,
+    counts: &Counts,
+    ink: impl Fn(&str) -> Option<Ink>,
+    canvas: &mut Canvas,
+) -> fmt::Result {
     if counts.is_empty() {
         return Ok(());
     }
-    writeln!(text, "{title}")?;
+    canvas.heading(title)?;
     for (property, count) in counts {
-        writeln!(text, "  [{property}] {}", decimal(*count, 0))?;
+        let line = format!("  [{property}] {}", decimal(*count, 0));
+        match ink(property) {
+            Some(ink) => canvas.ink(ink, line)?,
+            None => canvas.write_str(&line)?,
+        }
+        writeln!(canvas)?;
     }
-    writeln!(text)
+    writeln!(canvas)
+}
+
+/// The colour of a status code.
+pub(super) fn of_status(status: &str) -> Option<Ink> {
+    match status.as_bytes().first()? {
+        b'2' => Some(Ink::Good),
+        b'4' => Some(Ink::Doubtful),
+        b'5' => Some(Ink::Bad),
+        _ => None,
+    }
 }

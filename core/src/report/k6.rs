@@ -44,7 +44,7 @@ pub(super) fn summary(report: &Report<'_>) -> Value {
 
 /// Every metric that was recorded, the part of `http_req_duration` that k6 always shows, and each part of a
 /// metric that a threshold selects.
-fn metrics(report: &Report<'_>) -> Value {
+pub(super) fn metrics(report: &Report<'_>) -> Value {
     let whole = whole(report.timeline, report.elapsed);
     let catalog = Catalog::new(&report.test.metrics);
     let mut metrics = Map::new();

@@ -1,16 +1,16 @@
 //! The summary of a test of one request: totals, latencies in detail, what came back.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::{
     Report,
-    counts::{errors, statuses},
-    text,
+    canvas::{Canvas, Colours, Ink, NO_DATA},
+    counts, text,
 };
 use crate::{
     http::without_login,
     metrics::{Selector, Trend, names},
-    results::{decimal, milliseconds, per_second, percent, rate_of, whole},
+    results::{decimal, milliseconds, percent},
 };
 
 /// Percentiles that are listed.
@@ -20,49 +20,53 @@ const BARS: usize = 10;
 /// Characters of the longest bar.
 const BAR_WIDTH: f64 = 40.0;
 
-pub(super) fn render(report: &Report<'_>) -> String {
-    let mut text = String::new();
-    // Writing to a text can't fail.
-    let _ = write(report, &mut text);
-    text
+pub(super) fn render(report: &Report<'_>, colours: Colours) -> String {
+    Canvas::filled(colours, |canvas| write(report, canvas))
 }
 
-fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    totals(report, text)?;
-    latencies(report, text)?;
-    statuses(report, text)?;
-    errors(report, text)?;
-    text::thresholds(report, text)?;
-    text::generator(report, text)?;
-    text::verdict(report, text)
+fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
+    totals(report, canvas)?;
+    latencies(report, canvas)?;
+    counts::list("status codes", &counts::statuses(report), counts::of_status, canvas)?;
+    counts::list("errors", &counts::errors(report), |_| Some(Ink::Bad), canvas)?;
+    text::thresholds(report, canvas)?;
+    text::generator(report, canvas)?;
+    text::verdict(report, canvas)
 }
 
-fn totals(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    let everything = Selector::default();
-    let time = whole(report.timeline, report.elapsed);
+fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let summary = &report.figures.summary;
     let request = report.figures.requests.first().map_or("", |request| &request.name);
     let (method, path) = request.split_once(' ').unwrap_or_default();
-    writeln!(text, "{method} {}{path}\n", without_login(&report.test.target.base_url))?;
-    writeln!(text, "time      {}s", decimal(report.elapsed.as_secs_f64(), 2))?;
-    writeln!(text, "requests  {}, {}/s", summary.requests, summary.requests_per_second)?;
-    let (failed, all) = report.metrics.rate(names::HTTP_REQ_FAILED, &everything);
-    writeln!(text, "succeeded {}, {}", all.saturating_sub(failed), share(all.saturating_sub(failed), all))?;
-    writeln!(text, "failed    {failed}, {}", share(failed, all))?;
+    let url = format!("{method} {}{path}", without_login(&report.test.target.base_url));
+    canvas.heading(url.trim_start())?;
+    writeln!(canvas)?;
+    writeln!(canvas, "time      {}s", decimal(report.elapsed.as_secs_f64(), 2))?;
+    writeln!(canvas, "requests  {}, {}/s", summary.requests, summary.requests_per_second)?;
+    let (failed, all) = report.metrics.rate(names::HTTP_REQ_FAILED, &Selector::default());
+    let succeeded = all.saturating_sub(failed);
+    writeln!(canvas, "succeeded {succeeded}, {}", share(succeeded, all))?;
+    let failures = format!("failed    {failed}, {}", share(failed, all));
+    if failed > 0 {
+        canvas.ink(Ink::Bad, failures)?
+    } else {
+        canvas.write_str(&failures)?
+    }
+    writeln!(canvas)?;
     if summary.dropped_iterations > 0 {
-        writeln!(text, "dropped   {} for want of free users", summary.dropped_iterations)?;
+        canvas
+            .ink(Ink::Bad, format_args!("dropped   {} for want of free users", summary.dropped_iterations))?;
+        writeln!(canvas)?;
     }
     if let Some(unanswered) = summary.unanswered_requests {
-        writeln!(text, "cut off   {unanswered} without an answer")?;
+        canvas.ink(Ink::Bad, format_args!("cut off   {unanswered} without an answer"))?;
+        writeln!(canvas)?;
     }
-    for (name, metric) in [("received", names::DATA_RECEIVED), ("sent", names::DATA_SENT)] {
-        let count = report.metrics.count(metric, &everything);
-        writeln!(text, "{name:<9} {}, {}/s", bytes(count), bytes(rate_of(count, time)))?;
-    }
-    writeln!(text)
+    let [received, sent] = text::traffic(report);
+    writeln!(canvas, "received  {received}\nsent      {sent}\n")
 }
 
-fn latencies(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+fn latencies(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let everything = Selector::default();
     let trend = report.metrics.trend(names::HTTP_REQ_DURATION, &everything);
     if trend.is_empty() {
@@ -71,29 +75,29 @@ fn latencies(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
     let times = [("fastest", trend.min()), ("mean", trend.mean()), ("slowest", trend.max())];
     let times: Vec<String> =
         times.into_iter().map(|(name, time)| format!("{name} {}", milliseconds(time))).collect();
-    writeln!(text, "latency   {}", times.join(", "))?;
-    histogram(&trend, text)?;
+    writeln!(canvas, "latency   {}", times.join(", "))?;
+    histogram(&trend, canvas)?;
     let response = report.metrics.trend(names::HTTP_REQ_RESPONSE_TIME, &everything);
     // In a closed model both are the same.
     let open = report.generator.planned_iterations.is_some() && !response.is_empty();
-    writeln!(text, "{:>8} {:>12}{}", "", "latency", if open { "  from intended start" } else { "" })?;
+    writeln!(canvas, "{:>8} {:>12}{}", "", "latency", if open { "  from intended start" } else { "" })?;
     for percentile in PERCENTILES {
-        write!(text, "{:>8} {:>12}", format!("p{percentile}"), milliseconds(trend.percentile(percentile)))?;
+        write!(canvas, "{:>8} {:>12}", format!("p{percentile}"), milliseconds(trend.percentile(percentile)))?;
         if open {
-            write!(text, "  {:>19}", milliseconds(response.percentile(percentile)))?;
+            write!(canvas, "  {:>19}", milliseconds(response.percentile(percentile)))?;
         }
-        writeln!(text)?;
+        writeln!(canvas)?;
     }
-    writeln!(text)?;
-    connections(report, text)
+    writeln!(canvas)?;
+    connections(report, canvas)
 }
 
 /// Bars of equal width up to the 99th percentile, and one for what took longer.
-fn histogram(trend: &Trend, text: &mut String) -> std::fmt::Result {
+fn histogram(trend: &Trend, canvas: &mut Canvas) -> fmt::Result {
     let (low, high) = (trend.min(), trend.percentile(99.0));
     let width = (high - low) / BARS as f64;
     if width <= 0.0 {
-        return writeln!(text);
+        return writeln!(canvas);
     }
     let mut counts = [0_u64; BARS + 1];
     for (microseconds, count) in trend.buckets() {
@@ -107,13 +111,13 @@ fn histogram(trend: &Trend, text: &mut String) -> std::fmt::Result {
     for (bar, count) in counts.into_iter().enumerate() {
         let (sign, edge) = if bar == BARS { ('>', high) } else { ('≤', low + width * (bar + 1) as f64) };
         let length = (count as f64 / most as f64 * BAR_WIDTH).ceil() as usize;
-        writeln!(text, "  {sign} {:>9} {count:>9} {}", milliseconds(edge), "■".repeat(length))?;
+        writeln!(canvas, "  {sign} {:>9} {count:>9} {}", milliseconds(edge), "■".repeat(length))?;
     }
-    writeln!(text)
+    writeln!(canvas)
 }
 
 /// How long connections took, when some were made.
-fn connections(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+fn connections(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let everything = Selector::default();
     let mut shown = false;
     for (name, metric) in [("connect", names::HTTP_REQ_CONNECTING), ("TLS", names::HTTP_REQ_TLS_HANDSHAKING)]
@@ -128,7 +132,7 @@ fn connections(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
         if !made.is_empty() {
             shown = true;
             writeln!(
-                text,
+                canvas,
                 "{name:<9} {} times, mean {}, p99 {}",
                 made.count(),
                 milliseconds(made.mean()),
@@ -136,23 +140,11 @@ fn connections(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
             )?;
         }
     }
-    if shown { writeln!(text) } else { Ok(()) }
+    if shown { writeln!(canvas) } else { Ok(()) }
 }
 
 fn share(part: u64, all: u64) -> String {
-    percent(if all == 0 { 0.0 } else { part as f64 / all as f64 })
-}
-
-/// A count of bytes in the largest unit that it fills.
-fn bytes(count: f64) -> String {
-    let mut value = count;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if value < 1024.0 {
-            return format!("{} {unit}", per_second(value));
-        }
-        value /= 1024.0;
-    }
-    format!("{} TiB", per_second(value))
+    if all == 0 { NO_DATA.into() } else { percent(part as f64 / all as f64) }
 }
 
 #[cfg(test)]
@@ -165,8 +157,7 @@ mod tests {
     fn bars_hold_every_time_once() {
         let mut trend = Trend::default();
         (1..=200).for_each(|time| trend.record(Duration::from_millis(time)));
-        let mut text = String::new();
-        histogram(&trend, &mut text).unwrap();
+        let text = Canvas::filled(Colours::Off, |canvas| histogram(&trend, canvas));
         let counts: Vec<u64> =
             text.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse().ok()).collect();
         assert_eq!((counts.len(), counts.iter().sum::<u64>()), (BARS + 1, 200), "{text}");
@@ -177,16 +168,7 @@ mod tests {
     fn one_time_alone_has_no_bars() {
         let mut trend = Trend::default();
         trend.record_many(Duration::from_millis(5), 3);
-        let mut text = String::new();
-        histogram(&trend, &mut text).unwrap();
+        let text = Canvas::filled(Colours::Off, |canvas| histogram(&trend, canvas));
         assert_eq!(text, "\n");
-    }
-
-    #[test]
-    fn bytes_are_told_in_the_unit_they_fill() {
-        assert_eq!(
-            [bytes(0.0), bytes(1023.0), bytes(1536.0), bytes(5e9)],
-            ["0 B", "1023 B", "1.5 KiB", "4.66 GiB"]
-        );
     }
 }

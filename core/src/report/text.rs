@@ -1,14 +1,19 @@
 //! The summary to read, at the end of a run.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
 
-use super::{Report, counts};
+use super::{
+    Report,
+    canvas::{Canvas, Colours, Ink, NO_DATA},
+    counts,
+    table::{Cell, Table},
+};
 use crate::{
     http::without_login,
     metrics::{Selector, names},
-    results::{self, milliseconds},
+    results::{self, bytes, milliseconds, rate_of, whole},
 };
 
 /// Phases of requests, with what they are called here.
@@ -21,198 +26,208 @@ const PHASES: [(&str, &str); 7] = [
     ("receiving", names::HTTP_REQ_RECEIVING),
     ("time to first byte", names::HTTP_REQ_TTFB),
 ];
-/// Longest name in the table; longer ones are cut.
-const NAME_WIDTH: usize = 32;
+/// Longest name of a metric beside its values; longer ones push them aside.
+const NAME_WIDTH: usize = 30;
 
-pub(super) fn render(report: &Report<'_>) -> String {
-    let mut text = String::new();
-    // Writing to a text can't fail.
-    let _ = write(report, &mut text);
-    text
+pub(super) fn render(report: &Report<'_>, colours: Colours) -> String {
+    Canvas::filled(colours, |canvas| write(report, canvas))
 }
 
-fn write(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let seconds = TimeSpan(std::time::Duration::from_millis(report.elapsed.as_millis() as u64));
-    writeln!(
-        text,
-        "LoadTest {} · {} · {seconds}\n",
-        report.name,
-        without_login(&report.test.target.base_url)
-    )?;
-    table(report, text)?;
-    phases(report, text)?;
-    custom(report, text)?;
-    thresholds(report, text)?;
-    checks(report, text)?;
-    counts::failures(report, text)?;
-    generator(report, text)?;
+    canvas.ink(Ink::Heading, format_args!("LoadTest {}", report.name))?;
+    writeln!(canvas, " · {} · {seconds}\n", without_login(&report.test.target.base_url))?;
+    figures(report, canvas)?;
+    totals(report, canvas)?;
+    phases(report, canvas)?;
+    custom(report, canvas)?;
+    thresholds(report, canvas)?;
+    checks(report, canvas)?;
+    counts::list("failed requests", &counts::failures(report), |_| Some(Ink::Bad), canvas)?;
+    generator(report, canvas)?;
     for part in report.not_judged {
-        writeln!(text, "not judged: {part}")?;
+        canvas.ink(Ink::Doubtful, "not judged:")?;
+        writeln!(canvas, " {part}")?;
     }
     for warning in report.warnings {
-        writeln!(text, "warning: {warning}")?;
+        canvas.ink(Ink::Doubtful, "warning:")?;
+        writeln!(canvas, " {warning}")?;
     }
     if !report.not_judged.is_empty() || !report.warnings.is_empty() {
-        writeln!(text)?;
+        writeln!(canvas)?;
     }
-    verdict(report, text)
+    verdict(report, canvas)
 }
 
-pub(super) fn verdict(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    let sign = if report.outcome.verdict == Verdict::Passed { '✓' } else { '✗' };
-    writeln!(
-        text,
-        "{sign} {:?} ({}): {}",
-        report.outcome.verdict, report.outcome.reason, report.outcome.message
-    )
+pub(super) fn verdict(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
+    let (sign, ink) = match report.outcome.verdict {
+        Verdict::Passed => ('✓', Ink::Good),
+        Verdict::Failed | Verdict::Error => ('✗', Ink::Bad),
+        Verdict::Inconclusive | Verdict::Aborted => ('✗', Ink::Doubtful),
+    };
+    canvas.ink(ink, format_args!("{sign} {}", report.outcome.headline()))?;
+    writeln!(canvas)
 }
 
-fn table(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
-    writeln!(
-        text,
-        "{:<NAME_WIDTH$} {:>9} {:>9} {:>8} {:>10} {:>10} {:>10} {:>10}",
-        "", "requests", "per s", "errors", "p50", "p95", "p99", "max"
-    )?;
-    row(text, "all", &report.figures.summary)?;
+fn figures(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
+    let mut table = Table::new("", ["requests", "per s", "errors", "p50", "p95", "p99", "max"]);
+    table.row("all", cells(&report.figures.summary));
     if report.figures.stages.len() > 1 {
-        writeln!(text, "stages")?;
+        table.head("stages");
         for stage in &report.figures.stages {
-            row(text, &format!("  {}", stage.name), &stage.summary)?;
+            table.row(format!("  {}", stage.name), cells(&stage.summary));
         }
     }
     if !report.figures.requests.is_empty() {
-        writeln!(text, "requests")?;
+        table.head("requests");
     }
     for request in &report.figures.requests {
-        row(text, &format!("  {}", request.name), &request.summary)?;
+        table.row(format!("  {}", request.name), cells(&request.summary));
     }
+    table.write(canvas)
+}
+
+/// The figures of a row. What nothing was recorded for is no zero.
+fn cells(summary: &RunSummary) -> Vec<Cell> {
+    let (latency, none) = (&summary.latency, summary.requests == 0);
+    let failed = summary.error_rate != "0%";
+    let errors = match (none, failed) {
+        (true, false) => Cell::plain(NO_DATA),
+        (_, failed) => Cell::inked(&summary.error_rate, failed.then_some(Ink::Bad)),
+    };
+    let times = [&latency.p50, &latency.p95, &latency.p99, &latency.max];
+    let times = times.map(|time| Cell::plain(if none { NO_DATA } else { time }));
+    let counts =
+        [Cell::plain(summary.requests.to_string()), Cell::plain(&summary.requests_per_second), errors];
+    counts.into_iter().chain(times).collect()
+}
+
+/// What there is of the whole run beside the table.
+fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let summary = &report.figures.summary;
-    write!(text, "\niterations: {}", summary.iterations)?;
+    write!(canvas, "iterations: {}", summary.iterations)?;
     if summary.dropped_iterations > 0 {
-        write!(text, ", {} dropped for want of free users", summary.dropped_iterations)?;
+        write!(canvas, ", ")?;
+        canvas
+            .ink(Ink::Bad, format_args!("{} dropped for want of free users", summary.dropped_iterations))?;
     }
     if let Some(unanswered) = summary.unanswered_requests {
-        write!(text, ", {unanswered} requests cut off without an answer")?;
+        write!(canvas, ", ")?;
+        canvas.ink(Ink::Bad, format_args!("{unanswered} requests cut off without an answer"))?;
     }
+    writeln!(canvas)?;
     if let Some(response_time) = &summary.response_time {
-        write!(
-            text,
-            "; response time from the intended start: p95 {}, p99 {}",
-            response_time.p95, response_time.p99
-        )?;
+        let (p95, p99) = (&response_time.p95, &response_time.p99);
+        writeln!(canvas, "response time from the intended start: p95 {p95}, p99 {p99}")?;
     }
-    writeln!(text, "\n")
+    let [received, sent] = traffic(report);
+    writeln!(canvas, "data: {received} received, {sent} sent\n")
+}
+
+/// Bytes received and sent, and how many per second.
+pub(super) fn traffic(report: &Report<'_>) -> [String; 2] {
+    let time = whole(report.timeline, report.elapsed);
+    [names::DATA_RECEIVED, names::DATA_SENT].map(|metric| {
+        let count = report.metrics.count(metric, &Selector::default());
+        format!("{} ({}/s)", bytes(count), bytes(rate_of(count, time)))
+    })
 }
 
 /// Where the time of requests goes, as far as anything took time.
-fn phases(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+fn phases(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let everything = Selector::default();
     let trends = PHASES.iter().map(|(title, metric)| (title, report.metrics.trend(metric, &everything)));
-    let shown: Vec<_> = trends.filter(|(_, trend)| trend.max() > 0.0).collect();
-    if shown.is_empty() {
-        return Ok(());
+    let mut table = Table::new("phases", ["p50", "p95", "p99", "max"]);
+    let mut shown = false;
+    for (title, trend) in trends.filter(|(_, trend)| trend.max() > 0.0) {
+        let times =
+            [50.0, 95.0, 99.0].map(|percent| trend.percentile(percent)).into_iter().chain([trend.max()]);
+        table.row(format!("  {title}"), times.map(|time| Cell::plain(milliseconds(time))).collect());
+        shown = true;
     }
-    writeln!(text, "{:<NAME_WIDTH$} {:>10} {:>10} {:>10} {:>10}", "phases", "p50", "p95", "p99", "max")?;
-    for (title, trend) in shown {
-        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| milliseconds(trend.percentile(percent)));
-        let max = milliseconds(trend.max());
-        writeln!(text, "  {title:<width$} {p50:>10} {p95:>10} {p99:>10} {max:>10}", width = NAME_WIDTH - 2)?;
-    }
-    writeln!(text)
+    if shown { table.write(canvas) } else { Ok(()) }
 }
 
 /// The test's own metrics.
-fn custom(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+fn custom(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let results = results::custom(report.metrics, &report.test.metrics, report.timeline, report.elapsed);
     if results.is_empty() {
         return Ok(());
     }
-    writeln!(text, "metrics")?;
+    canvas.heading("metrics")?;
     for metric in results {
         let values: Vec<String> =
             metric.values.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        writeln!(text, "  {:<width$} {}", short(&metric.name), values.join(", "), width = NAME_WIDTH - 2)?;
+        writeln!(canvas, "  {:<NAME_WIDTH$} {}", metric.name, values.join(", "))?;
     }
-    writeln!(text)
+    writeln!(canvas)
 }
 
-fn row(text: &mut String, name: &str, summary: &RunSummary) -> std::fmt::Result {
-    let latency = &summary.latency;
-    writeln!(
-        text,
-        "{:<NAME_WIDTH$} {:>9} {:>9} {:>8} {:>10} {:>10} {:>10} {:>10}",
-        short(name),
-        summary.requests,
-        summary.requests_per_second,
-        summary.error_rate,
-        latency.p50,
-        latency.p95,
-        latency.p99,
-        latency.max
-    )
-}
-
-fn short(name: &str) -> String {
-    if name.chars().count() <= NAME_WIDTH {
-        return name.into();
-    }
-    name.chars().take(NAME_WIDTH - 1).chain(['…']).collect()
-}
-
-pub(super) fn thresholds(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+pub(super) fn thresholds(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     if report.thresholds.is_empty() {
         return Ok(());
     }
-    writeln!(text, "thresholds")?;
+    canvas.heading("thresholds")?;
     for threshold in report.thresholds {
-        let sign = match threshold {
-            _ if threshold.passed => '✓',
-            _ if threshold.undecided => '?',
-            _ => '✗',
+        let (sign, ink) = match threshold {
+            _ if threshold.passed => ('✓', Ink::Good),
+            _ if threshold.undecided => ('?', Ink::Doubtful),
+            _ => ('✗', Ink::Bad),
         };
-        write!(text, "  {sign} {} {}: {}", threshold.metric, threshold.condition, threshold.observed)?;
+        write!(canvas, "  ")?;
+        canvas.ink(ink, sign)?;
+        write!(canvas, " {} {}: {}", threshold.metric, threshold.condition, threshold.observed)?;
         match &threshold.detail {
-            Some(detail) => writeln!(text, " ({detail})")?,
-            None => writeln!(text)?,
+            Some(detail) => writeln!(canvas, " ({detail})")?,
+            None => writeln!(canvas)?,
         }
     }
-    writeln!(text)
+    writeln!(canvas)
 }
 
-fn checks(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+fn checks(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     if report.figures.expectations.is_empty() {
         return Ok(());
     }
-    writeln!(text, "checks")?;
+    canvas.heading("checks")?;
     for check in &report.figures.expectations {
-        let sign = if check.fails == 0 { '✓' } else { '✗' };
+        let (sign, ink) = if check.fails == 0 { ('✓', Ink::Good) } else { ('✗', Ink::Bad) };
         let total = check.passes + check.fails;
-        writeln!(text, "  {sign} {} · {}: {} of {total} held", check.request, check.name, check.passes)?;
+        write!(canvas, "  ")?;
+        canvas.ink(ink, sign)?;
+        writeln!(canvas, " {} · {}: {} of {total} held", check.request, check.name, check.passes)?;
     }
-    writeln!(text)
+    writeln!(canvas)
 }
 
-pub(super) fn generator(report: &Report<'_>, text: &mut String) -> std::fmt::Result {
+pub(super) fn generator(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let generator = report.generator;
-    write!(text, "generator: {}", if generator.healthy { "healthy" } else { "NOT healthy" })?;
-    write!(text, ", started {} iterations", generator.started_iterations)?;
+    let (word, ink) = if generator.healthy { ("healthy", Ink::Good) } else { ("NOT healthy", Ink::Bad) };
+    write!(canvas, "generator: ")?;
+    canvas.ink(ink, word)?;
+    write!(canvas, ", started {} iterations", generator.started_iterations)?;
     if let Some(planned) = generator.planned_iterations {
-        write!(text, " of {planned} planned")?;
+        write!(canvas, " of {planned} planned")?;
     }
-    write!(text, ", lag p99 {}", generator.lag_p99)?;
+    let lag = if generator.started_iterations == 0 { NO_DATA } else { &generator.lag_p99 };
+    write!(canvas, "\n  lag p99 {lag}")?;
     if let Some(wait) = &generator.queue_wait_p99 {
-        write!(text, ", wait for a user p99 {wait}")?;
+        write!(canvas, ", wait for a user p99 {wait}")?;
     }
-    write!(text, ", {:.1} s of CPU", generator.cpu_seconds)?;
+    write!(canvas, ", {:.1} s of CPU", generator.cpu_seconds)?;
     match &generator.busiest_core {
-        Some(share) => writeln!(text, ", busiest core {share}")?,
-        None => writeln!(text)?,
+        Some(share) => writeln!(canvas, ", busiest core {share}")?,
+        None => writeln!(canvas)?,
     }
     for problem in &generator.problems {
-        writeln!(text, "  ✗ {problem}")?;
+        write!(canvas, "  ")?;
+        canvas.ink(Ink::Bad, '✗')?;
+        writeln!(canvas, " {problem}")?;
     }
     for warning in &generator.warnings {
-        writeln!(text, "  ! {warning}")?;
+        write!(canvas, "  ")?;
+        canvas.ink(Ink::Doubtful, '!')?;
+        writeln!(canvas, " {warning}")?;
     }
-    writeln!(text)
+    writeln!(canvas)
 }

@@ -29,7 +29,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Name of the check that counts captures that found nothing.
+    /// Name of the check that counts whether captures found something, or had a default.
     pub fn check_name(&self) -> String {
         format!("capture {}", self.name)
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     comparison::Comparison,
     metrics::{Catalog, Contains, Definition, names::Kind},
+    suggest,
 };
 
 /// A condition, read.
@@ -50,7 +51,7 @@ enum Unit {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConditionError {
     /// Not in the grammar.
-    #[error("{text:?} is no condition: {why}; write for example \"p(95) < 200ms\" or \"rate < 1%\"")]
+    #[error("{text:?} is not a condition: {why}; write for example \"p(95) < 200ms\" or \"rate < 1%\"")]
     Grammar {
         /// The condition as written.
         text: String,
@@ -84,6 +85,19 @@ pub enum ConditionError {
     Metric(String),
 }
 
+/// Aggregations without a number.
+const AGGREGATIONS: [&str; 7] = ["avg", "min", "max", "med", "count", "rate", "value"];
+/// What other tools call them.
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("mean", "avg"),
+    ("average", "avg"),
+    ("median", "med"),
+    ("minimum", "min"),
+    ("maximum", "max"),
+    ("sum", "count"),
+    ("last", "value"),
+];
+
 impl Condition {
     /// Reads `p(95) < 200ms`, whatever metric it is for.
     ///
@@ -91,7 +105,9 @@ impl Condition {
     /// When the text is not in the grammar.
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
         let wrong = |why: &str| ConditionError::Grammar { text: text.into(), why: why.into() };
-        let at = text.find(['<', '>', '=', '!']).ok_or_else(|| wrong("it has no operator"))?;
+        let at = text
+            .find(['<', '>', '=', '!'])
+            .ok_or_else(|| wrong("it has no operator (<, <=, >, >=, == or !=)"))?;
         let (left, right) = text.split_at(at);
         let aggregation = Aggregation::parse(left.trim()).map_err(|why| wrong(&why))?;
         let (comparison, right) =
@@ -164,7 +180,7 @@ impl Aggregation {
                 let percent: f64 =
                     percent.and_then(|percent| percent.parse().ok()).ok_or_else(|| match text {
                         "" => "it has no aggregation".into(),
-                        _ => format!("there is no aggregation {text:?}"),
+                        _ => format!("there is no aggregation {text:?}{}", meant(text)),
                     })?;
                 if !(0.0..=100.0).contains(&percent) {
                     return Err(format!("percentile {percent} is not between 0 and 100"));
@@ -209,8 +225,19 @@ fn limit(text: &str) -> Result<(f64, Unit), String> {
         "s" => (number * 1e3, Unit::Time),
         "m" => (number * 60e3, Unit::Time),
         "%" => (number / 100.0, Unit::Percent),
-        other => return Err(format!("there is no unit {other:?}")),
+        other => return Err(format!("there is no unit {other:?}; there are us, ms, s, m and %")),
     })
+}
+
+/// What somebody means who knows another tool's words, or makes a slip.
+fn meant(text: &str) -> String {
+    let percent = text.strip_prefix(['p', 'P']).map(|rest| rest.trim_matches(['(', ')', ' ']));
+    if let Some(percent) = percent.filter(|percent| percent.parse::<f64>().is_ok()) {
+        return format!(" (did you mean p({percent})?)");
+    }
+    let elsewhere = ELSEWHERE.iter().find(|(word, _)| word.eq_ignore_ascii_case(text));
+    let known = elsewhere.map(|(_, known)| *known).or_else(|| suggest::meant(text, AGGREGATIONS));
+    known.map(|known| format!(" (did you mean {known}?)")).unwrap_or_default()
 }
 
 fn kind_name(kind: Kind) -> &'static str {

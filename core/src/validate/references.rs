@@ -15,6 +15,7 @@ use crate::{
     },
     plan::Timeline,
     scenario::{self, ScenarioSet, Step},
+    suggest::{meant, question},
     thresholds::{Rule, RuleError, Target},
 };
 
@@ -153,8 +154,11 @@ impl<'a> Known<'a> {
         let target = Target::new(metric, selector).map_err(|error| errors.add(&field, error)).ok()?;
         if catalog.get(&target.metric).is_none() {
             let names: Vec<&str> = catalog.names().collect();
-            let message = format_args!("unknown metric {:?}; there are {}", target.metric, names.join(", "));
-            errors.add(&field, message);
+            let known = match meant(&target.metric, names.iter().copied()) {
+                Some(name) => format!("did you mean {name}?"),
+                None => format!("there are {}", names.join(", ")),
+            };
+            errors.add(&field, format_args!("unknown metric {:?}; {known}", target.metric));
             return None;
         }
         if target.is_part() && [names::VUS, names::VUS_MAX].contains(&&*target.metric) {
@@ -212,8 +216,11 @@ impl<'a> Known<'a> {
             return;
         }
         let list = known.iter().copied().collect::<Vec<_>>().join(", ");
-        let known =
-            if list.is_empty() { format!("the test has no {kind}s") } else { format!("there are {list}") };
+        let known = if list.is_empty() {
+            format!("the test has no {kind}s")
+        } else {
+            format!("there are {list}{}", question(name, known.iter().copied()))
+        };
         errors.add(format_args!("{path}.{kind}"), format_args!("no {kind} is named {name:?}; {known}"));
     }
 }

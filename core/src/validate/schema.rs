@@ -3,17 +3,22 @@
 //! Reads the generated schema of the resource itself, so there is one source of truth, and goes on into
 //! the steps inside of steps, which a Kubernetes schema can't describe. CEL rules are not evaluated here.
 
+mod form;
 mod node;
 
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use self::node::{Kind, Node};
+use self::{
+    form::Form,
+    node::{Kind, Node},
+};
 use crate::{
     field_error::{Errors, FieldError},
     http::without_login,
     scenario::DEEPEST_NESTING,
+    suggest::{meant, question},
 };
 
 /// Schemas of a spec and of one step.
@@ -38,13 +43,13 @@ fn check(node: &Node, value: &Value, path: &str, depth: usize, errors: &mut Erro
     if value.is_null() && node.nullable {
         return;
     }
-    if !node.kind.admits(value) {
-        errors.add(path, format_args!("must be {}, not {}", node.kind.name(), found(value)));
+    if !node.choices.is_empty() && !node.choices.contains(value) {
+        errors.add(path, no_choice(&node.choices, value));
         return;
     }
-    if !node.choices.is_empty() && !node.choices.contains(value) {
-        let choices = node.choices.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ");
-        errors.add(path, format_args!("must be one of {choices}, not {value}"));
+    if !node.kind.admits(value) {
+        errors.add(path, wrong_kind(node, value));
+        return;
     }
     match value {
         Value::Object(fields) => check_object(node, fields, path, depth, errors),
@@ -116,8 +121,12 @@ fn check_text(node: &Node, text: &str, path: &str, errors: &mut Errors) {
     if let Some(limit) = node.longest.filter(|limit| length > *limit) {
         errors.add(path, format_args!("has {length} characters; at most {limit} are allowed"));
     } else if let Some(pattern) = node.pattern.as_ref().filter(|pattern| !pattern.is_match(text)) {
-        // It may be a URL, and that may hold a password.
-        errors.add(path, format_args!("{:?} does not match {}", without_login(text), pattern.as_str()));
+        match Form::of(pattern.as_str()) {
+            Some(form) => errors.add(path, form.complaint(text)),
+            // It may be a URL, and that may hold a password.
+            None => errors
+                .add(path, format_args!("{:?} does not match {}", without_login(text), pattern.as_str())),
+        }
     }
 }
 
@@ -131,14 +140,38 @@ fn check_number(node: &Node, number: f64, path: &str, errors: &mut Errors) {
 }
 
 fn unknown(name: &str, node: &Node) -> String {
-    let alike = node.properties.keys().find(|known| known.eq_ignore_ascii_case(name));
-    match alike {
+    match meant(name, node.properties.keys().map(String::as_str)) {
         Some(known) => format!("unknown field; did you mean {known}?"),
         None if node.properties.is_empty() => "unknown field".into(),
         None => {
             let known = node.properties.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
             format!("unknown field; there are {known}")
         }
+    }
+}
+
+fn no_choice(choices: &[Value], value: &Value) -> String {
+    let words: Vec<String> = choices
+        .iter()
+        .map(|choice| choice.as_str().map_or_else(|| choice.to_string(), String::from))
+        .collect();
+    match (words.as_slice(), value) {
+        ([only], _) => format!("must be {only}, not {value}"),
+        (_, Value::String(text)) => {
+            let question = question(text, words.iter().map(String::as_str));
+            format!("must be one of {}, not {value}{question}", words.join(", "))
+        }
+        (_, Value::Number(_) | Value::Bool(_)) => format!("must be one of {}, not {value}", words.join(", ")),
+        _ => format!("must be one of {}, not {}", words.join(", "), found(value)),
+    }
+}
+
+fn wrong_kind(node: &Node, value: &Value) -> String {
+    let form = node.pattern.as_ref().and_then(|pattern| Form::of(pattern.as_str()));
+    match form.filter(|_| matches!(value, Value::Number(_) | Value::Bool(_))) {
+        // The commonest of these is a duration without its unit.
+        Some(form) => format!("must be {}, for example {}, not {value}", form.what, form.examples()),
+        None => format!("must be {}, not {}", node.kind.name(), found(value)),
     }
 }
 

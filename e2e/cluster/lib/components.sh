@@ -35,7 +35,7 @@ all_alive() {
 }
 
 start_etcd() {
-  start etcd etcd --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
+  start etcd "$etcd" --data-dir "$state/etcd" --unsafe-no-fsync --log-level warn \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380
 }
@@ -48,11 +48,8 @@ start_containerd() {
 }
 
 # Policies that change pods are on by default from Kubernetes 1.36 on; tests put sidecars beside runners with them.
-# Lists that come as watches need an etcd that tells of its progress, which Debian's does not. Most clients then list as
-# ever; kwok tries again and again unless it is told that there are none, and pods wait for a minute.
 start_apiserver() {
-  local pki=$state/pki features=MutatingAdmissionPolicy=true
-  [ "$nodes" = real ] || features+=,WatchList=false
+  local pki=$state/pki
   start apiserver "$bin/kube" kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
     --advertise-address="$node_ip" --bind-address="$node_ip" --service-cluster-ip-range="$service_cidr" \
     --client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
@@ -66,7 +63,7 @@ start_apiserver() {
     --requestheader-extra-headers-prefix=X-Remote-Extra- \
     --proxy-client-cert-file="$pki/front-proxy.crt" --proxy-client-key-file="$pki/front-proxy.key" \
     --audit-policy-file="$state/audit-policy.yaml" --audit-log-path="$audit_log" --audit-log-maxsize=4096 \
-    --feature-gates=$features \
+    --feature-gates=MutatingAdmissionPolicy=true \
     --runtime-config=admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicies=true,admissionregistration.k8s.io/v1beta1/mutatingadmissionpolicybindings=true
 }
 

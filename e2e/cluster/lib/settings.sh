@@ -11,7 +11,10 @@ nodes=${CLUSTER_NODES:-real}
 case $nodes in real | none) ;; *) echo "cluster: CLUSTER_NODES '$nodes' must be real or none" >&2; exit 2 ;; esac
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/upsurge
-bin=$cache/kubernetes-$(cd "$here" && find components metrics-server -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16)
+# Each in a directory by what it is made of.
+of() { (cd "$here" && find "$@" -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -c1-16); }
+bin=$cache/kubernetes-$(of components metrics-server)
+etcd=$cache/etcd-$(of etcd)/etcd
 state=$cache/clusters/$name          # everything that may be large: etcd, images, logs
 run=/run/upsurge/$name               # sockets, pids, the pods' network namespaces
 namespace=upsurge-$name              # network namespace of the node

@@ -1,5 +1,6 @@
 //! What is found, and what is kept.
 
+use futures::FutureExt as _;
 use kube::runtime::{reflector, watcher};
 use serde_json::{Value, json};
 
@@ -46,13 +47,14 @@ async fn the_runs_of_a_test_are_found_once_all_was_listed() {
     tokio::task::yield_now().await;
     scope.note_run(&watcher::Event::InitDone);
     scope.note_job(&watcher::Event::InitDone);
-    assert!(cache.runs_of("shop", "a").is_none(), "not all was listed");
+    assert!(cache.runs_of("shop", "a").now_or_never().is_none(), "not all was listed");
     scope.note_pod(&watcher::Event::InitDone);
     for task in waiting {
         task.await.unwrap();
     }
     let names = |test: &str| -> Vec<String> {
-        cache.runs_of("shop", test).unwrap().iter().map(|run| run.name_any()).collect()
+        let runs = cache.runs_of("shop", test).now_or_never().unwrap().unwrap();
+        runs.iter().map(|run| run.name_any()).collect()
     };
     assert_eq!(
         (names("a"), names("b"), names("c")),

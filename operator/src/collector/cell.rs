@@ -15,6 +15,7 @@ use upsurge_core::{intake::Intake, thresholds::Recorded};
 use super::{
     admission::{self, RUN_BODIES},
     binding::Bindings,
+    memory::Memory,
     pace::Pace,
     session::{Mark, Pod, Session},
     view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
@@ -39,6 +40,8 @@ pub struct Cell {
     pub requests: Arc<Semaphore>,
     /// How often its runners report, which depends on all of them.
     pub pace: Arc<Pace>,
+    /// How much memory its figures may take, which depends on all of them, too.
+    pub memory: Arc<Memory>,
     /// Told when there is something to write.
     pub dirty: Notify,
     session: Mutex<Session>,
@@ -54,11 +57,13 @@ impl Cell {
         config: SessionConfig,
         session: Session,
         observation: SharedObservation,
-        pace: Arc<Pace>,
+        (pace, memory): (Arc<Pace>, Arc<Memory>),
         changes: broadcast::Sender<RunKey>,
     ) -> Self {
         let key = config.key();
         pace.enter(&key);
+        memory.enter(&key);
+        memory.note(&key, session.figures());
         let runners = usize::try_from(config.plan.test.runner.parallelism).unwrap_or(1);
         Self {
             key,
@@ -69,6 +74,7 @@ impl Cell {
             config,
             observation,
             pace,
+            memory,
             dirty: Notify::new(),
             session: Mutex::new(session),
             saved: Notify::new(),
@@ -96,7 +102,9 @@ impl Cell {
         let (answer, changed, dirty) = {
             let mut session = self.lock();
             let before = session.outline(runner);
+            session.limit_figures(self.memory.most());
             let answer = words(&mut session);
+            self.memory.note(&self.key, session.figures());
             (answer, session.outline(runner) != before, session.is_dirty())
         };
         if dirty {

@@ -26,10 +26,8 @@ pub use self::{
     marks::Mark,
     refusal::Refusal,
 };
-use super::{folding::Folding, start::Start};
+use super::{folding::Folding, memory::MOST_OF_ONE, start::Start};
 
-/// Most memory that the figures of a run may take before the finest tags are given up.
-const MOST_FIGURES: usize = 48 * 1024 * 1024;
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
 
@@ -78,6 +76,8 @@ pub struct Session {
     folding: Folding,
     windowed: Windowed,
     unanswered: Unanswered,
+    /// Most bytes of memory that the figures may take, as things are now, before the finest tags are given up.
+    most_figures: usize,
     revision: u64,
     durable: u64,
 }
@@ -114,6 +114,7 @@ impl Session {
             folding: Folding,
             windowed,
             unanswered: Unanswered::of(&plan.test),
+            most_figures: MOST_OF_ONE,
             revision: 0,
             durable: 0,
             state,
@@ -219,10 +220,10 @@ impl Session {
                 let (runner, reported, to_ms) = (batch.runner, runner.elapsed_ms, delta.to_ms);
                 return Err(Refusal::Backwards { runner, reported, to_ms });
             }
-            while self.state.totals.metrics.bytes() > MOST_FIGURES {
-                if !self.fold() {
-                    return Err(Refusal::Heavy { most: MOST_FIGURES });
-                }
+            while self.figures() > self.most_figures && self.fold() {}
+            // That others need room is no reason to refuse anything.
+            if self.figures() > MOST_OF_ONE {
+                return Err(Refusal::Heavy { most: MOST_OF_ONE });
             }
             let runner = &mut self.state.runners[index];
             runner.received = delta.number;
@@ -271,6 +272,16 @@ impl Session {
             started: known.is_some_and(|runner| runner.started_at.is_some()),
             ended: presence.is_some_and(|presence| presence.end_durable),
         }
+    }
+
+    /// About how many bytes of memory the figures take.
+    pub fn figures(&self) -> usize {
+        self.state.totals.metrics.bytes()
+    }
+
+    /// How many bytes of memory they may take from now on, if they can be had by giving up tags.
+    pub fn limit_figures(&mut self, most: usize) {
+        self.most_figures = most;
     }
 
     /// Notes that something beside the session, which the checkpoint also holds, has changed.

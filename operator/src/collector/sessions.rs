@@ -22,6 +22,7 @@ use super::{
     budget::Budget,
     cell::Cell,
     checkpoint::CheckpointError,
+    memory::Memory,
     pace::Pace,
     session::Session,
     single_flight::SingleFlight,
@@ -123,12 +124,18 @@ struct Shared {
     asked: SingleFlight<RunKey, Result<Fate, Denied>>,
     budget: Arc<Budget>,
     pace: Arc<Pace>,
+    memory: Arc<Memory>,
     changes: broadcast::Sender<RunKey>,
 }
 
 impl Sessions {
     /// No sessions yet; runners are told to try again until [`Self::set_serving`].
     pub fn new(client: Client) -> Self {
+        Self::within(client, Memory::default())
+    }
+
+    /// The same, with room for figures.
+    pub fn within(client: Client, memory: Memory) -> Self {
         let shared = Shared {
             authenticator: Authenticator::new(client.clone()),
             room: Room::default(),
@@ -141,6 +148,7 @@ impl Sessions {
             asked: SingleFlight::new(MOST_ASKED),
             budget: Arc::default(),
             pace: Arc::default(),
+            memory: Arc::new(memory),
             changes: broadcast::channel(CHANGES).0,
         };
         Self { shared: Arc::new(shared) }
@@ -204,8 +212,14 @@ impl Sessions {
             }
         }
         info!(run = %key, restored = was_kept, session = session.number(), "session is open");
-        let Shared { budget, pace, changes, .. } = &*self.shared;
-        let cell = Arc::new(Cell::new(config, session, observation, pace.clone(), changes.clone()));
+        let Shared { budget, pace, memory, changes, .. } = &*self.shared;
+        let cell = Arc::new(Cell::new(
+            config,
+            session,
+            observation,
+            (pace.clone(), memory.clone()),
+            changes.clone(),
+        ));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload.clone() {
@@ -264,6 +278,7 @@ impl Sessions {
             cell.end();
             self.shared.budget.leave(run);
             self.shared.pace.leave(run);
+            self.shared.memory.leave(run);
             self.fates().remove(run);
             info!(run = %run, "session is closed");
         }

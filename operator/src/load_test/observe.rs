@@ -32,7 +32,8 @@ pub struct Observed {
 /// # Errors
 /// When the API server does not answer.
 pub async fn observe(client: &Client, cache: &Cache, test: &LoadTest) -> Result<Observed, Error> {
-    let Some(cached) = cache.runs_of(&test.namespace().unwrap_or_default(), &test.name_any()) else {
+    let known = cache.runs_of(&test.namespace().unwrap_or_default(), &test.name_any()).await;
+    let Some(cached) = known else {
         return read(client, test).await;
     };
     let mut runs: Vec<LoadTestRun> = cached.iter().filter_map(|run| run.0.as_ref().ok().cloned()).collect();

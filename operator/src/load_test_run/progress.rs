@@ -19,6 +19,11 @@ use super::{
 };
 use crate::collector::{RunnerView, SessionSnapshot};
 
+/// What to look at when a runner's container runs and the collector has not heard of it.
+const UNHEARD: &str = ", which has not reached the operator: its log says why, and network policies must let it reach the \
+                       operator's collector Service";
+/// Time from the start of its container in which a runner is not expected to have reached the operator.
+const UNHEARD_PATIENCE: Duration = Duration::from_secs(10);
 /// Longest time that runners get to drain once they were told to stop. Where there are many of them, each hears of it with its
 /// next message only, up to ten seconds later.
 const DRAIN_LIMIT: Duration = Duration::from_secs(20);
@@ -161,14 +166,18 @@ fn while_preparing(facts: &Facts<'_>, now: Timestamp) -> Transition {
 
 fn while_starting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     let runners = facts.runners();
-    let is_ready =
-        |index: &u32| facts.view(*index).is_some_and(|view| view.readiness == Some(Readiness::Ready));
-    let waited_for: Vec<String> =
-        (0..runners).filter(|index| !is_ready(index)).map(|index| breakdown::runner(facts, index)).collect();
+    let readiness = |index: u32| facts.view(index).and_then(|view| view.readiness.as_ref());
+    let waited_for: Vec<u32> =
+        (0..runners).filter(|index| readiness(*index) != Some(&Readiness::Ready)).collect();
     let ready = runners as usize - waited_for.len();
     let mut state = format!("{ready} of {} ready to start", counted(runners));
-    if let Some(first) = waited_for.first() {
-        state.push_str(&format!("; waiting for {first}"));
+    // One that was never heard of tells more than one that only takes long.
+    let unheard = waited_for.iter().find(|index| readiness(**index).is_none());
+    if let Some(first) = unheard.or(waited_for.first()) {
+        state.push_str(&format!("; waiting for {}", breakdown::runner(facts, *first)));
+        if unheard.is_some() && facts.for_longer_than(UNHEARD_PATIENCE, now) {
+            state.push_str(UNHEARD);
+        }
     } else if !facts.plan.test().before.is_empty() {
         state.push_str("; doing the steps of spec.before");
     }

@@ -5,21 +5,20 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod arguments;
+mod documents;
 mod exit;
+mod generate;
 mod manifest;
 mod quick;
 mod report;
 mod run;
 mod say;
 mod screen;
+mod surroundings;
 mod target;
 mod validate;
 
-use std::{
-    env,
-    io::{IsTerminal as _, stderr},
-    process::ExitCode,
-};
+use std::{io::stderr, process::ExitCode};
 
 use clap::{
     Parser,
@@ -51,6 +50,8 @@ pub fn main() -> ExitCode {
             quick::run(&arguments)
         }
         Command::Report(arguments) => report::run(&arguments),
+        Command::Completion(arguments) => generate::completion(&arguments),
+        Command::Man(arguments) => generate::man(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Target(arguments) => {
             log();
@@ -75,7 +76,7 @@ fn hide_secret(error: &mut clap::Error) {
 /// Logs to standard error; `UPSURGE_LOG` sets what, as in `UPSURGE_LOG=debug`.
 fn log() {
     let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    let colours = stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = surroundings::watched(&stderr());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(screen::log);
     // Fails only if there is a subscriber already, which then does as well.
     let _ = lines.try_init();

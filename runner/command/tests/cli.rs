@@ -57,6 +57,28 @@ fn a_run_whose_limits_hold_passes_with_the_targets_own_counts() {
 }
 
 #[test]
+fn the_result_fits_80_columns_tells_bytes_and_counts_captures_that_found_something() {
+    let target = start_target(Some("defaultRoute: {json: {token: abc}}"), &[]);
+    let name = "GET /api/v1/customers/{customer}/orders/{order}/items/{item}";
+    let text = manifest(USERS, "").replace("name: item, ", &format!("name: \"{name}\", "));
+    let text = text.replace("expect: [", "capture: [{name: token, jsonPath: $.token}], expect: [");
+    let file = scratch("columns.yaml", &text);
+    let json = file.with_extension("json");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--json"]).arg(&json).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let (tables, rest) = ended.stdout.split_once("\nchecks\n").unwrap();
+    let wide: Vec<&str> = tables.lines().filter(|line| line.chars().count() > 80).collect();
+    assert!(wide.is_empty() && tables.contains(&format!("\n  {name}\n")), "{tables}");
+    let result = summary(&json);
+    let requests = result["summary"]["requests"].as_u64().unwrap();
+    assert!(requests > 0 && target.stats()["answered"].as_u64() >= Some(requests), "{result}");
+    assert!(rest.contains(&format!("✓ {name} · capture token: {requests} of {requests} held")), "{rest}");
+    let received = result["summary"]["dataReceivedBytes"].as_u64().unwrap();
+    assert!(received > 50 * requests && tables.contains("/s) received, "), "{result} {tables}");
+    assert_eq!(result["verdict"], "Passed");
+}
+
+#[test]
 fn a_breached_threshold_fails_the_run_and_is_told_with_its_figure() {
     let target = start_target(None, &["--latency", "20ms"]);
     let file =
@@ -151,7 +173,7 @@ fn an_interrupted_run_shows_what_was_measured() {
     signal(running.id(), "INT");
     let ended = running.end();
     assert_eq!(ended.code, 130, "{ended:?}");
-    assert!(ended.stdout.contains("✗ Aborted (Aborted): interrupted after"), "{ended:?}");
+    assert!(ended.stdout.contains("✗ Aborted: interrupted after"), "{ended:?}");
     let summary = summary(&json);
     assert_eq!(
         summary["metrics"]["http_reqs"]["values"]["count"].as_f64(),
@@ -205,23 +227,21 @@ fn a_wrong_field_is_named_with_its_path() {
 
 #[test]
 fn of_several_tests_one_is_chosen_by_name_and_other_documents_are_left_out() {
+    let target = start_target(None, &[]);
     let test = manifest(FEW, "");
     let text = format!(
         "kind: Service\nmetadata: {{name: data}}\n---\n{test}---\n{}",
         test.replace("name: shop", "name: bar")
     );
     let file = scratch("several.yaml", &text);
-    let ended = Upsurge::command("validate").arg(&file).end();
+    let ended = Upsurge::run(&file).end();
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("holds 2 LoadTests: choose one with --name (shop, bar)"), "{ended:?}");
-    let ended = Upsurge::command("validate").arg(&file).args(["--name", "bar"]).end();
+    let ended = Upsurge::run(&file).args(["--name", "bar", "--target", target.url()]).end();
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(
-        ended.stdout.starts_with("LoadTest bar is valid.") && ended.stdout.contains("50 iterations in all"),
-        "{ended:?}"
-    );
+    assert!(ended.stdout.starts_with("LoadTest bar · "), "{ended:?}");
     assert!(ended.stderr.contains("left out Service data"), "{ended:?}");
-    let ended = Upsurge::command("validate").arg(&file).args(["--name", "baz"]).end();
+    let ended = Upsurge::run(&file).args(["--name", "baz"]).end();
     assert!(
         ended.code == 2 && ended.stderr.contains("no LoadTest named \"baz\"; there are shop, bar"),
         "{ended:?}"
@@ -324,7 +344,7 @@ fn the_outcome_is_written_as_junit_xml() {
 fn a_file_that_cant_be_written_is_told_before_the_load() {
     let target = start_target(None, &[]);
     let file = scratch("places.yaml", &manifest(LONG, ""));
-    for argument in ["--summary", "--csv", "--junit"] {
+    for argument in ["--json", "--summary", "--csv", "--junit"] {
         for place in ["/nowhere/at/all", "/dev/null/file"] {
             let ended = Upsurge::run(&file).args(["--target", target.url(), argument, place]).end();
             assert_eq!(ended.code, 2, "{ended:?}");
@@ -339,7 +359,7 @@ fn a_file_that_can_no_longer_be_written_is_told_beside_the_result() {
     let target = start_target(None, &[]);
     let file = scratch("full.yaml", &manifest(FEW, ""));
     // Takes nothing, as a full disk does.
-    for argument in ["--summary", "--csv", "--junit"] {
+    for argument in ["--json", "--summary", "--csv", "--junit"] {
         let ended = Upsurge::run(&file).args(["--target", target.url(), argument, "/dev/full"]).end();
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(ended.stderr.contains("can't write to /dev/full: No space left on device"), "{ended:?}");
@@ -365,10 +385,10 @@ fn steps_after_the_load_that_fail_are_a_warning_in_every_report() {
         xml.contains("classname=\"shop.warnings\"") && xml.contains("failures=\"0\" errors=\"0\""),
         "{xml}"
     );
-    let ended = Upsurge::run(&file).args(["--target", target.url(), "--json"]).end();
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--json", "-"]).end();
     assert!(ended.stderr.contains(warning), "{ended:?}");
-    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert!(summary["warnings"][0].as_str().unwrap().contains("spec.after"), "{ended:?}");
+    let result: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(result["warnings"][0].as_str().unwrap().contains("spec.after"), "{ended:?}");
 }
 
 #[test]

@@ -2,17 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
-use std::{fs, path::PathBuf, process::Command};
+#[path = "processes/processes.rs"]
+mod processes;
 
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+use processes::{Upsurge, start_target};
+use serde_json::Value;
 use upsurge_target::TargetConfig;
 
 fn docs() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs")
 }
 
-/// YAML blocks of a page.
+/// YAML blocks of a page of the reference.
 fn blocks(page: &str) -> Vec<String> {
-    let text = fs::read_to_string(docs().join("src/reference").join(page)).unwrap();
+    blocks_of(&format!("reference/{page}"))
+}
+
+fn blocks_of(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(docs().join("src").join(page)).unwrap();
     text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
@@ -33,6 +42,35 @@ fn the_example_of_http_is_valid() {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-http.yaml");
     fs::write(&file, &blocks("http.md")[0]).unwrap();
     validate(&file);
+}
+
+#[test]
+fn the_test_that_came_from_k6_is_valid() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-from-k6.yaml");
+    fs::write(&file, &blocks_of("how-to/coming-from-k6.md")[0]).unwrap();
+    validate(&file);
+}
+
+/// Names in the first column of the tables of a section.
+fn documented(section: &str) -> BTreeSet<String> {
+    let text = fs::read_to_string(docs().join("src/reference/cli.md")).unwrap();
+    let section = text.split(&format!("\n### {section}\n")).nth(1).unwrap().split("\n##").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    rows.flat_map(|names| names.split('`').step_by(2).map(String::from).collect::<Vec<_>>())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_field_of_the_result_as_json_is_documented_and_is_there() {
+    let target = start_target(None, &[]);
+    let ended = Upsurge::command("quick").arg(target.url()).args(["-c", "1", "-n", "4", "--json", "-"]).end();
+    let result: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let expected: BTreeSet<String> = names(&result).union(&names(&result["summary"])).cloned().collect();
+    assert_eq!(documented("The result as JSON"), expected);
+    assert_eq!(result["summary"]["requests"], 4, "{result}");
+    assert_eq!(result["statusCodes"], serde_json::json!({"200": 4}));
 }
 
 #[test]

@@ -96,15 +96,18 @@ fn the_view_is_drawn_in_place_follows_the_terminal_and_leaves_it_as_it_was() {
         OnTerminal::start(&["quick", target.url(), "--rate", "100", "-d", "60s", "--threads", "1"], &[]);
     running.wait_for("0s of 1m, 1m left");
     running.wait_for("asked 100 iterations/s");
-    // Six lines up, and what stood there is gone.
-    running.wait_for("\r\x1b[6A\x1b[J");
-    running.wait_for("lag p99");
+    running.wait_for("lag p99 \x1b[1m–");
+    // Eight lines up, and what stood there is gone.
+    running.wait_for("\r\x1b[8A\x1b[J");
+    for words in ["now  ", "since start  p50", "received "] {
+        running.wait_for(words);
+    }
     resize(&running.terminal, 20);
     // Narrower, the lines are cut, and at first those are taken away that were wrapped.
     running.wait_for("…");
     signal(running.child.id(), "INT");
     assert_eq!(running.end(), 130);
-    running.wait_for("Aborted (Aborted): interrupted after");
+    running.wait_for("Aborted: interrupted after");
     let written = running.written();
     let up = |text: &str| {
         let moves =
@@ -112,13 +115,28 @@ fn the_view_is_drawn_in_place_follows_the_terminal_and_leaves_it_as_it_was() {
         moves.collect::<Vec<_>>()
     };
     assert!(
-        up(&written).iter().any(|rows| *rows > 6),
+        up(&written).iter().any(|rows| *rows > 8),
         "lines that were wrapped are taken away too: {written:?}"
     );
     assert!(!written.contains("\x1b[?25l"), "the cursor stays: {written:?}");
     assert!(!written.contains("\x1b[?1049h"), "so does what was there before: {written:?}");
     let last = written.rsplit("interrupted: letting").next().unwrap();
-    assert!(!last.contains("requests/s, started"), "the view is gone in the end: {last:?}");
+    assert!(!last.contains("requests/s"), "the view is gone in the end: {last:?}");
+}
+
+#[test]
+fn the_result_has_colours_on_a_terminal() {
+    let target = start_target(Some("errorRate: 1"), &[]);
+    let limit = "http_req_failed rate < 1%";
+    let quick = ["quick", target.url(), "-c", "1", "-n", "20", "--threads", "1", "--threshold", limit];
+    let mut running = OnTerminal::start(&quick, &[]);
+    assert!(matches!(running.end(), 1 | 3), "{}", running.written());
+    for words in
+        ["\x1b[31mfailed    20, 100%\x1b[0m", "\x1b[31m✗\x1b[0m http_req_failed", "\x1b[1mthresholds\x1b[0m"]
+    {
+        running.wait_for(words);
+    }
+    assert!(running.written().contains("\x1b[31m  [503] 20\x1b[0m"), "{}", running.written());
 }
 
 #[test]

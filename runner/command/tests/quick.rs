@@ -39,7 +39,7 @@ fn a_rate_is_kept_and_told_with_the_targets_own_counts() {
     let stats = target.stats();
     assert_eq!(stats["received"], 200, "{stats}");
     for words in
-        ["requests  200, ", "succeeded 180, 90%", "failed    20, 10%", "p99.9", "from intended start"]
+        ["requests  200, ", "succeeded 180, 90%", "failed    20, 10%", "received  ", "sent      ", "p99.9"]
     {
         assert!(ended.stdout.contains(words), "{words:?} in {}", ended.stdout);
     }
@@ -87,15 +87,12 @@ fn users_go_on_for_the_time_given() {
     let target = start_target(None, &["--latency", "10ms"]);
     let ended = Upsurge::command("quick")
         .arg(target.address())
-        .args(["-c", "4", "-z", "1s", "--json", "--threads", "2"])
+        .args(["-c", "4", "-z", "1s", "--json", "-", "--threads", "2"])
         .end();
     assert_ran(&ended);
-    let summary: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(
-        summary["metrics"]["http_reqs"]["values"]["count"].as_f64(),
-        target.stats()["received"].as_f64()
-    );
-    assert_eq!(summary["metrics"]["vus"]["values"]["max"], 4.0, "{summary}");
+    let result: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(result["summary"]["requests"], target.stats()["received"], "{result}");
+    assert_eq!(result["metrics"]["vus"]["values"]["max"], 4.0, "{result}");
 }
 
 #[test]
@@ -212,20 +209,66 @@ fn a_limit_that_is_not_kept_fails() {
 #[test]
 fn arguments_that_make_no_test_are_named() {
     for (arguments, words) in [
-        (&["-H", "X-A: 1", "-H", "Bearer s3cret"][..], "--header number 2 is no header"),
+        (&["-H", "X-A: 1", "-H", "Bearer s3cret"][..], "--header number 2 is not a header"),
         (&["-H", "Host: a", "-H", "host: b"], "--header host is given twice"),
-        (&["-a", "s3cret"], "--auth is no USER:PASSWORD"),
-        (&["--summary", "-"], "--json writes the same to standard output"),
+        (&["-a", "s3cret"], "--auth is not USER:PASSWORD"),
+        (&["--summary", "-"], "--summary writes to a file, and - is not one: name a file, or /dev/stdout"),
         (&["--junit", "-"], "name a file"),
-        (&["--threshold", "http_reqs"], "--threshold \"http_reqs\" is no limit"),
-        (&["--threshold", "http_reqs nonsense > 1"], "nonsense"),
+        (&["--threshold", "http_reqs"], "--threshold \"http_reqs\" is not a limit"),
+        (
+            &["--threshold", "http_reqs nonsense > 1"],
+            "error: --threshold \"http_reqs nonsense > 1\": \"nonsense > 1\" is not a condition: there is no",
+        ),
+        (&["--threshold", "http_req_duration p95 < 1s"], "(did you mean p(95)?)"),
+        (
+            &["--threshold", "http_req_durations p(95) < 1s"],
+            "unknown metric \"http_req_durations\"; did you mean http_req_duration?",
+        ),
+        (
+            &["-m", "gte"],
+            "error: --method: must be one of GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, not \"GTE\"; did you mean GET?",
+        ),
+        (&["-H", "X Y: 1"], "error: --header X Y: \"X Y\" can't be the name of a header"),
+        (&["-b", "{{ nope }}"], "error: --body: unknown variable \"nope\""),
+        (&["-x", "ftp://host"], "error: --proxy: "),
+        (&["-t", "0s"], "error: --timeout: "),
+        (&["--rate", "0"], "error: --rate: "),
         (&["-D", "/nowhere/body"], "can't read the body from /nowhere/body"),
         (&["--rate", "0"], "never rises above 0"),
     ] {
         let ended = Upsurge::command("quick").arg("http://127.0.0.1:9").args(arguments.iter().copied()).end();
         assert_eq!(ended.code, 2, "{ended:?}");
         assert!(ended.stderr.contains(words), "{words:?} in {}", ended.stderr);
+        assert!(!ended.stderr.contains("spec."), "of arguments, not of a spec: {}", ended.stderr);
         assert!(!ended.stderr.contains("s3cret"), "{}", ended.stderr);
+    }
+}
+
+#[rstest]
+#[case::scheme(
+    "ftp://127.0.0.1:9",
+    "error: URL: \"ftp://127.0.0.1:9\" is not a URL: start with http:// or https:// and a host"
+)]
+#[case::template("http://127.0.0.1:9/{{ nope }}", "error: URL: unknown variable \"nope\"")]
+#[case::out_of_reach("http://127.0.0.1:1", "error: URL http://127.0.0.1:1 can't be reached")]
+#[case::unresolved("http://shop.invalid", "of URL http://shop.invalid does not resolve")]
+fn a_url_that_cant_be_used_is_called_so(#[case] url: &str, #[case] words: &str) {
+    let ended = Upsurge::command("quick").arg(url).args(["-c", "1", "-n", "1"]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains(words) && !ended.stderr.contains("spec."), "{words:?} in {}", ended.stderr);
+}
+
+#[test]
+fn requests_that_find_no_free_user_are_told_with_the_arguments_that_help() {
+    let target = start_target(None, &["--latency", "500ms"]);
+    let ended =
+        Upsurge::command("quick").arg(target.url()).args(["-c", "1", "--rate", "20", "-d", "2s"]).end();
+    assert!(matches!(ended.code, 1 | 3), "{ended:?}");
+    assert!(!ended.stdout.contains("spec."), "{ended:?}");
+    if ended.code == 1 {
+        for words in ["raise --connections", "--threshold \"dropped_iterations count < 10\" sets a limit"] {
+            assert!(ended.stdout.contains(words), "{words:?} in {ended:?}");
+        }
     }
 }
 
@@ -275,7 +318,7 @@ fn files_are_whole_wherever_the_result_goes() {
     {
         let [summary, junit] = ["json", "xml"].map(|kind| scratch(&format!("stream-{number}.{kind}"), ""));
         let script = format!(
-            "url=$2; {{ \"$1\" quick \"$url\" -c 1 -n 4 --json --summary \"$3\" --junit \"$4\" {}; echo \"code $?\" >&3; }} 3>&2 {}",
+            "url=$2; {{ \"$1\" quick \"$url\" -c 1 -n 4 --json - --summary \"$3\" --junit \"$4\" {}; echo \"code $?\" >&3; }} 3>&2 {}",
             place.split('|').next().unwrap(),
             place.find('|').map_or("", |at| &place[at..]),
         );

@@ -99,13 +99,15 @@ fn what_can_not_be_judged_is_refused_with_what_there_is() {
         {"metric": "http_reqs", "window": "10ms", "condition": "count > 1"},
         {"metric": "http_req_duration", "ratioTo": {"metric": "http_reqs"}, "condition": "avg > 1"},
         {"metric": "vus{scenario:browse}", "condition": "value < 10"},
+        {"metric": "temperature", "condition": "value < 10"},
     ]);
     let file = scratch("refused.json", &manifest(&thresholds));
     let ended = Upsurge::run(&file).end();
     assert_ne!(ended.code, 0, "{ended:?}");
     for words in [
         "spec.thresholds[0].selector.tags: no tag team:sales; there are country:NZ, team:shop",
-        "spec.thresholds[1].metric: unknown metric \"ordres\"; there are http_req_duration",
+        "spec.thresholds[1].metric: unknown metric \"ordres\"; did you mean orders?",
+        "spec.thresholds[8].metric: unknown metric \"temperature\"; there are http_req_duration",
         "late, stock",
         "spec.thresholds[2].condition: the limit of price is a plain number, not a time",
         "spec.thresholds[3].selector.status: belongs to metrics of requests",

@@ -27,7 +27,8 @@ const TESTS: usize = 1_000;
 const RUNS_EACH: usize = 10;
 /// Requests to the API server at the same time.
 const CLIENTS: usize = 32;
-/// Time from being ready to the look at memory, and that of the CPU after it.
+/// Time in which the API server calms down before the operator is started, from being ready to the look at memory, and that of
+/// the CPU after it.
 const SETTLE: Duration = Duration::from_secs(60);
 /// Longest time for the run that the others are copies of.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -37,7 +38,8 @@ pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
     let tests = bench.scaled(TESTS);
     let how = format!(
         "{tests} tests with {RUNS_EACH} finished runs each, copies of one that just ran with 3 runners and about 200 series. \
-         They are made while no operator is at work; then it is started."
+         They are made while no operator is at work; {} s later, when the API server is done with that, it is started.",
+        SETTLE.as_secs()
     );
     let mut case = bench.case("Many tests and runs kept", how);
     let operator = bench.start_operator().await?;
@@ -53,6 +55,7 @@ pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
     let all = stream::iter(0..tests).map(|index| model.copy(bench, namespace, index));
     all.buffer_unordered(CLIENTS).try_collect::<()>().await?;
     let etcd = bench.etcd.mebibytes_compacted().await?;
+    tokio::time::sleep(SETTLE).await;
 
     let mark = bench.audit.mark();
     let operator = bench.start_operator().await?;

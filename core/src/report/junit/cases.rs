@@ -73,7 +73,7 @@ fn verdict(judged: &Judged<'_>) -> TestCase {
         Verdict::Failed => failure(message, reason),
         Verdict::Error | Verdict::Inconclusive | Verdict::Aborted => error(message, reason),
     };
-    let mut case = case("verdict", result, Some(&format!("{verdict:?} ({reason}): {message}")));
+    let mut case = case("verdict", result, Some(&judged.outcome.headline()));
     case.set_time(judged.elapsed);
     case
 }

@@ -182,3 +182,17 @@ async fn what_is_too_large_or_no_message_is_refused() {
         assert_eq!(status, StatusCode::BAD_REQUEST, "{message}");
     }
 }
+
+#[tokio::test]
+async fn there_is_nothing_at_the_root_and_no_token_is_asked_for() {
+    // The chart's own test expects this of a collector that it reaches, of one that stands by too.
+    let asked = Asked::default();
+    let sessions = serving(&asked).await;
+    for serves in [true, false] {
+        sessions.set_serving(serves);
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = router(sessions.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "serving is {serves}");
+    }
+    assert!(!asked.lock().unwrap().iter().any(|asked| asked.ends_with("/tokenreviews")));
+}

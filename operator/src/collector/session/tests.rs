@@ -5,7 +5,7 @@ mod end;
 use serde_json::{Map, json};
 use upsurge_core::{
     autoscaling::Observation,
-    metrics::{SeriesKey, Sink, Tags},
+    metrics::{Selector, SeriesKey, Sink, Tags},
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, LONGEST_WORDS, PROTOCOL_VERSION},
 };
 use upsurge_crds::names::reasons;
@@ -215,6 +215,28 @@ fn a_threshold_on_a_part_stops_the_run_after_all_tags_were_given_up() {
         elapsed: totals.elapsed(),
     };
     assert_eq!(recorded.breached_abort().map(|result| result.observed), Some("10%".into()));
+}
+
+#[test]
+fn a_run_gives_up_tags_when_others_need_room_and_is_never_refused_for_it() {
+    let mut session = Session::new(&plan(1, false), None);
+    let report = |session: &mut Session, number: u64| {
+        let mut batch = batch(0, 0, &[number]);
+        for request in ["browse", "pay"] {
+            let tags = Tags { request: Some(request.into()), ..Tags::default() };
+            let key = SeriesKey { metric: "http_reqs".into(), tags };
+            batch.deltas[0].metrics.add(key, &Sink::Counter(1.0));
+        }
+        session.deltas(&batch, &pod(0), 0).unwrap();
+    };
+    report(&mut session, 1);
+    assert_eq!(session.state().totals.folds.len(), 0);
+    session.limit_figures(1);
+    report(&mut session, 2);
+    report(&mut session, 3);
+    assert_eq!(session.state().totals.folds.len(), usize::from(super::super::folding::COARSEST));
+    let all = session.state().totals.metrics.count("http_reqs", &Selector::default());
+    assert!((all - 6.0).abs() < f64::EPSILON, "nothing but tags is lost: {all}");
 }
 
 #[test]

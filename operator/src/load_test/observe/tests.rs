@@ -105,7 +105,33 @@ async fn the_result_of_a_run_that_has_just_ended_is_read_once() {
 }
 
 #[tokio::test]
-async fn as_long_as_not_all_is_listed_the_api_server_is_asked() {
+async fn until_all_is_listed_the_cache_is_waited_for_and_nothing_asked() {
+    let (client, log) = server(|asked| panic!("{}", asked.path));
+    let ((reader, mut writer), (jobs, _job_writer), (pods, _pod_writer)) =
+        (reflector::store(), reflector::store(), reflector::store());
+    let (scope, cache) = (Arc::new(Scope::new(None, reader, jobs, pods)), Cache::default());
+    cache.add(scope.clone());
+    let test = test(shown("a"));
+    let mut looking = std::pin::pin!(observe(&client, &cache, &test));
+    assert!(futures::poll!(&mut looking).is_pending());
+    for event in [
+        watcher::Event::Init,
+        watcher::Event::InitApply(serde_json::from_value(run("a", "Finished")).unwrap()),
+        watcher::Event::InitDone,
+    ] {
+        writer.apply_watcher_event(&event);
+        scope.note_run(&event);
+    }
+    assert!(futures::poll!(&mut looking).is_pending(), "Jobs and pods are still to come");
+    scope.note_job(&watcher::Event::InitDone);
+    scope.note_pod(&watcher::Event::InitDone);
+    let observed = looking.await.unwrap();
+    assert_eq!((observed.runs.len(), observed.is_fresh), (1, false));
+    assert!(log.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn of_a_namespace_that_is_not_watched_the_api_server_is_asked() {
     let (client, log) = server(|_| {
         (
             200,

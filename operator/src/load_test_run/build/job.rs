@@ -26,6 +26,7 @@ use super::{files, metadata};
 use crate::{
     load_test_run::{plan::Plan, pods},
     naming,
+    runner_defaults::PodDefaults,
     settings::RunnerDefaults,
 };
 
@@ -65,7 +66,7 @@ pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Job {
 fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSpec {
     let runner = &plan.test().runner;
     let grace = if plan.test().after.is_empty() { GRACE_SECONDS } else { GRACE_SECONDS_WITH_AFTER };
-    PodTemplateSpec {
+    let mut template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(plan.labels(test, "runner")),
             // The label may be shortened; this is how a pod is mapped to its run.
@@ -78,17 +79,6 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSp
             automount_service_account_token: Some(false),
             enable_service_links: Some(false),
             termination_grace_period_seconds: Some(grace),
-            security_context: Some(PodSecurityContext {
-                run_as_non_root: Some(true),
-                run_as_user: Some(NOBODY),
-                run_as_group: Some(NOBODY),
-                fs_group: Some(NOBODY),
-                seccomp_profile: Some(SeccompProfile {
-                    type_: "RuntimeDefault".into(),
-                    ..SeccompProfile::default()
-                }),
-                ..PodSecurityContext::default()
-            }),
             node_selector: Some(runner.node_selector.clone()).filter(|selector| !selector.is_empty()),
             tolerations: Some(runner.tolerations.clone()).filter(|list| !list.is_empty()),
             image_pull_secrets: Some(runner.image_pull_secrets.clone()).filter(|list| !list.is_empty()),
@@ -96,6 +86,43 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSp
             volumes: Some(volumes(plan)),
             ..PodSpec::default()
         }),
+    };
+    defaults.pods.fill(&mut template);
+    modest().fill(&mut template);
+    template
+}
+
+/// What neither the test nor the platform team said: what the restricted profile asks for, and resources that any node has
+/// room for. There is no CPU limit: throttling would distort the pacing.
+fn modest() -> PodDefaults {
+    let quantities = |list: &[(&str, &str)]| {
+        Some(list.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).into()))).collect())
+    };
+    PodDefaults {
+        resources: Some(ResourceRequirements {
+            requests: quantities(&[("cpu", "500m"), ("memory", "128Mi")]),
+            limits: quantities(&[("memory", "512Mi")]),
+            claims: None,
+        }),
+        pod_security_context: Some(PodSecurityContext {
+            run_as_non_root: Some(true),
+            run_as_user: Some(NOBODY),
+            run_as_group: Some(NOBODY),
+            fs_group: Some(NOBODY),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".into(),
+                ..SeccompProfile::default()
+            }),
+            ..PodSecurityContext::default()
+        }),
+        security_context: Some(SecurityContext {
+            allow_privilege_escalation: Some(false),
+            read_only_root_filesystem: Some(true),
+            run_as_non_root: Some(true),
+            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
+            ..SecurityContext::default()
+        }),
+        ..PodDefaults::default()
     }
 }
 
@@ -113,14 +140,7 @@ fn container(plan: &Plan, defaults: &RunnerDefaults) -> Container {
         image_pull_policy: Some(defaults.image_pull_policy.clone()),
         args: Some(vec!["agent".into()]),
         env: Some(environment(plan, defaults)),
-        resources: Some(runner.resources.clone().unwrap_or_else(default_resources)),
-        security_context: Some(SecurityContext {
-            allow_privilege_escalation: Some(false),
-            read_only_root_filesystem: Some(true),
-            run_as_non_root: Some(true),
-            capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), add: None }),
-            ..SecurityContext::default()
-        }),
+        resources: runner.resources.clone(),
         // The last line that a failed runner prints is its reason; this makes it part of the pod's status.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
         volume_mounts: Some(
@@ -170,18 +190,6 @@ fn secret_value(name: String, reference: &SecretKeyRef) -> EnvVar {
         SecretKeySelector { name: reference.name.clone(), key: reference.key.clone(), optional: Some(false) };
     let source = EnvVarSource { secret_key_ref: Some(key), ..EnvVarSource::default() };
     EnvVar { name, value: None, value_from: Some(source) }
-}
-
-/// Requests that any node has room for. There is no CPU limit: throttling would distort the pacing.
-fn default_resources() -> ResourceRequirements {
-    let quantities = |list: &[(&str, &str)]| {
-        Some(list.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).into()))).collect())
-    };
-    ResourceRequirements {
-        requests: quantities(&[("cpu", "500m"), ("memory", "128Mi")]),
-        limits: quantities(&[("memory", "512Mi")]),
-        claims: None,
-    }
 }
 
 fn volumes(plan: &Plan) -> Vec<Volume> {

@@ -1,5 +1,7 @@
 //! What is made for a run.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use upsurge_crds::LoadTestSpec;
 
@@ -12,6 +14,7 @@ fn defaults() -> RunnerDefaults {
         image_pull_policy: "IfNotPresent".into(),
         collector_url: "http://collector:8080".into(),
         authorities: "-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n".into(),
+        pods: Default::default(),
     }
 }
 
@@ -110,6 +113,32 @@ fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
         (&chosen["spec"]["imagePullSecrets"], &modest["spec"]["imagePullSecrets"]),
         (&json!([{"name": "registry"}]), &json!(null))
     );
+}
+
+#[test]
+fn what_the_platform_team_wants_of_runners_holds_unless_the_test_says_otherwise() {
+    let pods = json!({
+        "labels": {"cost-centre": "4711"},
+        "nodeSelector": {"pool": "load"},
+        "imagePullSecrets": [{"name": "platform"}],
+        "resources": {"requests": {"cpu": "2"}},
+        "podSecurityContext": {"runAsNonRoot": true},
+    });
+    let defaults = RunnerDefaults { pods: Arc::new(serde_json::from_value(pods).unwrap()), ..defaults() };
+    let made = |more: &Value| pod(&objects(&plan(more), "checkout", &defaults).unwrap().job);
+    let silent = made(&json!({}));
+    assert_eq!(silent["metadata"]["labels"]["cost-centre"], "4711");
+    assert_eq!(silent["metadata"]["labels"]["app.kubernetes.io/component"], "runner");
+    assert_eq!(silent["spec"]["nodeSelector"], json!({"pool": "load"}));
+    assert_eq!(silent["spec"]["containers"][0]["resources"], json!({"requests": {"cpu": "2"}}));
+    assert_eq!(silent["spec"]["securityContext"], json!({"runAsNonRoot": true}));
+    assert_eq!(silent["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"], true);
+    let runner = json!({"resources": {"requests": {"cpu": "1"}}, "nodeSelector": {"disk": "fast"},
+                        "imagePullSecrets": [{"name": "own"}]});
+    let outspoken = made(&json!({"runner": runner}));
+    assert_eq!(outspoken["spec"]["nodeSelector"], json!({"disk": "fast"}));
+    assert_eq!(outspoken["spec"]["containers"][0]["resources"], json!({"requests": {"cpu": "1"}}));
+    assert_eq!(outspoken["spec"]["imagePullSecrets"], json!([{"name": "own"}, {"name": "platform"}]));
 }
 
 #[test]

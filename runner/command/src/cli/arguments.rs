@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use upsurge_crds::v1alpha1::TimeSpan;
 use upsurge_target::config::Bytes;
 
@@ -12,9 +13,18 @@ mod session;
 
 pub(super) use self::{out::OutArguments, quick::QuickArguments, session::SessionArguments};
 
+/// What is shown below the help of the whole command.
+const EXAMPLES: &str = "\
+Examples:
+  upsurge quick http://127.0.0.1:8080/           one URL, 200 requests by 50 users
+  upsurge validate manifests/                    checks every LoadTest of a directory
+  upsurge run test.yaml --target http://shop     runs a LoadTest from here
+
+Documentation: docs/src in the repository of Upsurge";
+
 /// Load tests and autoscaling validation, as Kubernetes resources.
 #[derive(Debug, Parser)]
-#[command(name = "upsurge", version, about)]
+#[command(name = "upsurge", version, after_help = EXAMPLES, max_term_width = 100)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -31,8 +41,11 @@ pub(super) enum Command {
     ///
     /// By default 200 requests by 50 users. Exit codes are those of `run`.
     Quick(QuickArguments),
-    /// Check a LoadTest manifest and say what it will do.
-    Validate(ManifestArguments),
+    /// Check LoadTest manifests and say what they will do.
+    ///
+    /// Checks what the API server and the operator check, names included. Documents of other kinds are left out, and
+    /// named. Exit codes: 0 all are valid, 2 something is wrong or there is no LoadTest.
+    Validate(ValidateArguments),
     /// Write the outcome of a LoadTestRun in a cluster as JUnit XML.
     ///
     /// Reads what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of `run`; of a run that is
@@ -40,6 +53,14 @@ pub(super) enum Command {
     Report(ReportArguments),
     /// Serve an HTTP service with scripted behaviour, to test against.
     Target(TargetArguments),
+    /// Print a script that completes arguments in a shell.
+    ///
+    /// For bash: source <(upsurge completion bash)
+    Completion(CompletionArguments),
+    /// Write manual pages to a directory.
+    ///
+    /// To read one: man DIR/upsurge-run.1
+    Man(ManArguments),
     /// Run a share of a LoadTestRun in a runner pod; the operator starts this.
     Agent,
 }
@@ -53,6 +74,33 @@ pub(super) struct ManifestArguments {
     /// Name of the LoadTest, when the file holds several.
     #[arg(long)]
     pub(super) name: Option<String>,
+}
+
+/// Which files to check.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArguments {
+    /// YAML files, directories (all YAML files in and below them), or `-` for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+
+    /// Check LoadTests of this name only.
+    #[arg(long)]
+    pub(super) name: Option<String>,
+}
+
+/// Which shell.
+#[derive(Debug, Args)]
+pub(super) struct CompletionArguments {
+    /// Shell that the script is for.
+    pub(super) shell: Shell,
+}
+
+/// Where to.
+#[derive(Debug, Args)]
+pub(super) struct ManArguments {
+    /// Directory to write to; it is made if it is not there.
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
 }
 
 /// How to run it.

@@ -1,18 +1,22 @@
-//! Reads a LoadTest from a file of YAML documents.
+//! The one LoadTest of a file that is run.
 
-use std::{collections::BTreeMap, fs, io::Read, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
 use serde_json::Value;
 use upsurge_core::{
     field_error::FieldError,
     files::FileId,
-    validate::{Valid, read_spec, validate},
+    plan::with_stop,
+    validate::{Valid, check_resource, read_spec, validate},
 };
-use upsurge_crds::{LoadTest, LoadTestSpec, names::GROUP};
+use upsurge_crds::{LoadTest, LoadTestSpec, names::GROUP, schemas::check_rules};
 use upsurge_system::files::of_documents;
 
-use super::arguments::ManifestArguments;
+use super::{
+    arguments::ManifestArguments,
+    documents::{self, DocumentsError, Kind, describe, name_of},
+};
 
 /// A test that can be run.
 #[derive(Debug)]
@@ -32,16 +36,9 @@ pub(super) struct Manifest {
 /// Why there is no test to run.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ManifestError {
-    /// The file can't be read.
-    #[error("can't read {path}: {source}")]
-    Read {
-        path: String,
-        #[source]
-        source: std::io::Error,
-    },
-    /// The file is no YAML.
-    #[error("{path} is no valid YAML: {message}")]
-    Yaml { path: String, message: String },
+    /// The file has no documents.
+    #[error(transparent)]
+    Documents(#[from] DocumentsError),
     /// No LoadTest in the file.
     #[error("{path} holds no LoadTest{found}: it needs apiVersion {GROUP}/v1alpha1 and kind LoadTest")]
     NoTest { path: String, found: String },
@@ -63,47 +60,27 @@ fn list(errors: &[FieldError]) -> String {
 /// Reads, checks and compiles the test that the arguments name. `target` takes the place of the base URL.
 pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Result<Manifest, ManifestError> {
     let path = arguments.file.display().to_string();
-    let text =
-        read_text(&arguments.file).map_err(|source| ManifestError::Read { path: path.clone(), source })?;
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text)
-        .map_err(|error| ManifestError::Yaml { path: path.clone(), message: error.to_string() })?;
-    let documents = documents.into_iter().filter(|document| !document.is_null());
-    let (tests, others): (Vec<Value>, Vec<Value>) = documents.partition(is_test);
+    let documents = documents::read(&arguments.file)?;
+    let (tests, others): (Vec<Value>, Vec<Value>) =
+        documents.into_iter().partition(|document| Kind::of(document) == Kind::Test);
     let test = choose(tests, &others, arguments.name.as_deref(), &path)?;
-    let name = name_of(&test);
-    let (spec, valid) = compile(&test, target).map_err(|errors| ManifestError::Invalid {
-        path: path.clone(),
-        name: name.clone(),
-        errors,
-    })?;
+    let manifest = compile(&test, target, &arguments.file)?;
     let (objects, mut notes) = of_documents(&others);
-    let used = |document: &Value| matches!(document["kind"].as_str(), Some("ConfigMap" | "Secret"));
-    let unused = others.iter().filter(|document| !used(document));
-    notes.extend(unused.map(|other| format!("{path}: left out {}", describe(other))));
-    Ok(Manifest { name, spec, valid, objects, notes })
-}
-
-/// The text of a file, or of standard input for `-`.
-pub(super) fn read_text(path: &Path) -> std::io::Result<String> {
-    if path.as_os_str() != "-" {
-        return fs::read_to_string(path);
+    let unused: Vec<String> =
+        others.iter().filter(|other| Kind::of(other) != Kind::Files).map(describe).collect();
+    if !unused.is_empty() {
+        notes.push(format!("{path}: left out {}", unused.join(", ")));
     }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    Ok(text)
+    Ok(Manifest { objects, notes, ..manifest })
 }
 
-fn is_test(document: &Value) -> bool {
-    document["kind"] == "LoadTest"
-        && document["apiVersion"].as_str().is_some_and(|version| version.starts_with(&format!("{GROUP}/")))
-}
-
-fn name_of(document: &Value) -> String {
-    document["metadata"]["name"].as_str().unwrap_or("(no name)").into()
-}
-
-fn describe(document: &Value) -> String {
-    format!("{} {}", document["kind"].as_str().unwrap_or("a document without kind"), name_of(document))
+/// Checks and compiles a test, without what is beside it.
+pub(super) fn compile(test: &Value, target: Option<&str>, path: &Path) -> Result<Manifest, ManifestError> {
+    let name = name_of(test);
+    match compile_spec(test, target) {
+        Ok((spec, valid)) => Ok(Manifest { name, spec, valid, objects: BTreeMap::new(), notes: Vec::new() }),
+        Err(errors) => Err(ManifestError::Invalid { path: path.display().to_string(), name, errors }),
+    }
 }
 
 fn choose(
@@ -115,7 +92,7 @@ fn choose(
     let path = path.to_owned();
     let names = tests.iter().map(name_of).collect::<Vec<_>>().join(", ");
     if tests.is_empty() {
-        let found = others.iter().map(describe).collect::<Vec<_>>().join(", ");
+        let found = others.iter().map(told).collect::<Vec<_>>().join(", ");
         let found = if found.is_empty() { String::new() } else { format!(" but {found}") };
         return Err(ManifestError::NoTest { path, found });
     }
@@ -130,28 +107,39 @@ fn choose(
     }
 }
 
-fn compile(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Valid), Vec<FieldError>> {
-    let wrong = |path: &str, message: String| vec![FieldError { path: path.into(), message }];
-    if test["apiVersion"] != format!("{GROUP}/v1alpha1") {
-        return Err(wrong("apiVersion", format!("must be {GROUP}/v1alpha1, not {}", test["apiVersion"])));
+/// A document with what is wrong with it, if it should have been a test.
+fn told(document: &Value) -> String {
+    match Kind::of(document) {
+        Kind::Unknown(wrong) => format!("{} ({wrong})", describe(document)),
+        _ => describe(document),
     }
-    let Some(raw) = test.get("spec") else { return Err(wrong("spec", "is required".into())) };
-    let mut unknown = test.as_object().into_iter().flatten().map(|(name, _)| name);
-    if let Some(name) =
-        unknown.find(|name| !["apiVersion", "kind", "metadata", "spec", "status"].contains(&name.as_str()))
-    {
-        return Err(wrong(name, "unknown field".into()));
+}
+
+/// All that is wrong: of version and names, and of the spec.
+fn compile_spec(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Valid), Vec<FieldError>> {
+    let mut errors = check_resource(test);
+    let Some(raw) = test.get("spec") else { return Err(errors) };
+    let compiled = read_spec(raw).and_then(|mut spec| {
+        if let Some(target) = target {
+            target.clone_into(&mut spec.target.base_url);
+        }
+        let valid = validate(&spec)?;
+        // The same rules as on the API server. Most of them were said above, with the better path.
+        let resource = LoadTest::new(&name_of(test), spec);
+        check_rules(&resource).map_err(|errors| {
+            let errors = errors.into_vec().into_iter();
+            errors
+                .map(|error| FieldError { path: error.field_path, message: error.message })
+                .collect::<Vec<_>>()
+        })?;
+        Ok((with_stop(resource.spec), valid))
+    });
+    match compiled {
+        Ok(compiled) if errors.is_empty() => Ok(compiled),
+        Ok(_) => Err(errors),
+        Err(wrong) => {
+            errors.extend(wrong);
+            Err(errors)
+        }
     }
-    let mut spec = read_spec(raw)?;
-    if let Some(target) = target {
-        target.clone_into(&mut spec.target.base_url);
-    }
-    let valid = validate(&spec)?;
-    // The same rules as on the API server. Most of them were said above, with the better path.
-    let resource = LoadTest::new(&name_of(test), spec);
-    upsurge_crds::schemas::check_rules(&resource).map_err(|errors| {
-        let errors = errors.into_vec().into_iter();
-        errors.map(|error| FieldError { path: error.field_path, message: error.message }).collect::<Vec<_>>()
-    })?;
-    Ok((upsurge_core::plan::with_stop(resource.spec), valid))
 }

@@ -1,5 +1,7 @@
 //! `upsurge quick`: a test of one URL, made of arguments, and run as any other.
 
+mod words;
+
 use std::{fs, path::Path, process::ExitCode, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,6 +15,7 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::TimeSpan;
 
+pub(super) use self::words::in_arguments;
 use super::{
     arguments::QuickArguments,
     exit,
@@ -37,17 +40,17 @@ const NAME_LENGTH: usize = 256;
 #[derive(Debug, thiserror::Error)]
 enum QuickError {
     /// A header without a colon, or without a name. It may hold a secret, and is not repeated.
-    #[error("--header number {0} is no header: write it as \"Name: value\"")]
+    #[error("--header number {0} is not a header: write it as \"Name: value\"")]
     Header(usize),
     /// A header that there can be one of.
     #[error("--header {0} is given twice, and a request has only one")]
     Twice(String),
     /// Credentials without a password.
-    #[error("--auth is no USER:PASSWORD; write \"USER:\" if the password is empty")]
+    #[error("--auth is not USER:PASSWORD; write \"USER:\" if the password is empty")]
     Login,
     /// A limit without a condition.
     #[error(
-        "--threshold {0:?} is no limit: write a metric and a condition, as in \"http_req_duration p(95) < 200ms\""
+        "--threshold {0:?} is not a limit: write a metric and a condition, as in \"http_req_duration p(95) < 200ms\""
     )]
     Threshold(String),
     /// The body can't be read.
@@ -58,24 +61,32 @@ enum QuickError {
         source: std::io::Error,
     },
     /// What the arguments make can't be run.
-    #[error("these arguments make no test that can be run:{}", .0.iter().map(|error| format!("\n  {error}")).collect::<String>())]
-    Invalid(Vec<FieldError>),
+    #[error("{}", .0.join("\nerror: "))]
+    Invalid(Vec<String>),
 }
 
 /// Runs the test that the arguments make.
 pub(super) fn run(arguments: &QuickArguments) -> ExitCode {
     match manifest(arguments) {
         Ok(manifest) => {
-            let (arguments, quiet) = (&arguments.session, arguments.quiet);
-            run::conduct(manifest, &Manner { arguments, files: None, quiet, form: Form::Quick })
+            let (whole, quiet) = (arguments, arguments.quiet);
+            let arguments = &arguments.session;
+            run::conduct(manifest, &Manner { arguments, files: None, quiet, form: Form::Quick(whole) })
         }
         Err(error) => exit::error(error),
     }
 }
 
 fn manifest(arguments: &QuickArguments) -> Result<Manifest, QuickError> {
-    let spec = read_spec(&spec(arguments)?).map_err(QuickError::Invalid)?;
-    let valid = validate(&spec).map_err(QuickError::Invalid)?;
+    let told = |errors: Vec<FieldError>| {
+        let mut told: Vec<String> =
+            errors.iter().map(|error| in_arguments(&error.to_string(), arguments)).collect();
+        // Several fields may come from one argument.
+        told.dedup();
+        QuickError::Invalid(told)
+    };
+    let spec = read_spec(&spec(arguments)?).map_err(told)?;
+    let valid = validate(&spec).map_err(told)?;
     let objects = arguments.body_file.as_deref().map(body_file).transpose()?.into_iter().collect();
     Ok(Manifest { name: "quick".into(), spec, valid, objects, notes: Vec::new() })
 }

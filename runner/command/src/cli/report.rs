@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::ExitCode};
 use upsurge_core::report::junit_of_run;
 use upsurge_crds::LoadTestRun;
 
-use super::{arguments::ReportArguments, exit, manifest::read_text, say};
+use super::{arguments::ReportArguments, documents::read_text, exit, say};
 
 /// Writes the outcome of a run as JUnit XML.
 pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
@@ -16,7 +16,7 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
     };
     let run: LoadTestRun = match serde_saphyr::from_str(&text) {
         Ok(run) => run,
-        Err(error) => return exit::error(format_args!("{path} holds no LoadTestRun: {error}")),
+        Err(error) => return exit::error(format_args!("{path} does not hold a LoadTestRun: {error}")),
     };
     let status = run.status.clone().unwrap_or_default();
     let (Some(verdict), Some(xml)) = (status.verdict, junit_of_run(&run)) else {

@@ -21,7 +21,7 @@ use upsurge_system::files::{Files, Places};
 
 use self::{progress::Style, reports::Reports, result::Ended, session::Session};
 use super::{
-    arguments::{RunArguments, SessionArguments},
+    arguments::{QuickArguments, RunArguments, SessionArguments},
     exit,
     manifest::{self, Manifest},
     say,
@@ -31,12 +31,12 @@ use super::{
 const AFTER_LIMIT: Duration = Duration::from_secs(300);
 
 /// How the result is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form<'a> {
     /// Of a whole test: stages, requests, checks.
     Test,
-    /// Of one request: latencies in detail.
-    Quick,
+    /// Of one request: latencies in detail, and in the words of these arguments.
+    Quick(&'a QuickArguments),
 }
 
 /// Runs the test of a file and prints its result.
@@ -62,7 +62,7 @@ pub(super) struct Manner<'a> {
     /// Where files are that are not in the manifest.
     pub(super) files: Option<&'a Path>,
     pub(super) quiet: bool,
-    pub(super) form: Form,
+    pub(super) form: Form<'a>,
 }
 
 /// Runs a test and prints its result.
@@ -144,7 +144,7 @@ async fn carry_out(
         }
         Err(breakdown) => Ended::broken(breakdown),
     };
-    result::show(&name, &test, &valid, &ended, manner.form, reports)
+    result::show(&name, &test, &valid, &ended, manner, reports)
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

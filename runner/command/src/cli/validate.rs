@@ -1,118 +1,150 @@
-//! `upsurge validate`.
+//! `upsurge validate`: manifests checked before anything is applied.
 
-use std::process::ExitCode;
+mod describe;
+mod places;
 
-use upsurge_core::{
-    http::without_login,
-    plan::{LoadPlan, Timeline, Work, unit_name},
-    report::printable,
-    results::decimal,
-    scenario::ScenarioSet,
-    thresholds::display_name,
-};
-use upsurge_crds::v1alpha1::TimeSpan;
+use std::{path::Path, process::ExitCode};
 
+use serde_json::Value;
+use upsurge_core::report::printable;
+
+use self::places::Place;
 use super::{
-    arguments::ManifestArguments,
+    arguments::ValidateArguments,
+    documents::{self, DocumentsError, Kind, name_of},
     exit,
     manifest::{self, Manifest},
     say,
 };
 
-/// Checks a manifest and prints what it will do.
-pub(super) fn run(arguments: &ManifestArguments) -> ExitCode {
-    match manifest::read(arguments, None) {
-        Ok(manifest) => {
-            manifest.notes.iter().for_each(|note| say::line(format_args!("note: {note}")));
-            match say::result(&printable(describe(&manifest))) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => exit::error(format_args!("can't write to standard output: {error}")),
-            }
-        }
-        Err(error) => exit::error(error),
-    }
-}
-
-fn describe(manifest: &Manifest) -> String {
-    let timeline = &manifest.valid.timeline;
-    let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
-    text += &format!("target     {}\n", without_login(&manifest.spec.target.base_url));
-    let (loads, most) = (&manifest.valid.loads, timeline.in_words(Timeline::peak, 3));
-    text += &format!("load       up to {most} over {}", TimeSpan(timeline.duration()));
-    // A sum of only some loads would say nothing.
-    if let Some(planned) = loads.iter().map(iterations).sum::<Option<u64>>() {
-        text += &format!(", {planned} iterations in all");
-    }
-    text += "\n";
-    let several = loads.len() > 1;
-    for load in loads {
-        describe_load(load, several, &manifest.valid.scenarios, &mut text);
-    }
-    text += "scenarios\n";
-    for scenario in &manifest.valid.scenarios.scenarios {
-        text += &format!("  {} (weight {})\n", scenario.name, scenario.weight);
-        for (steps, when) in scenario.phases().into_iter().zip(["    on start: ", "    ", "    on stop: "]) {
-            let requests = upsurge_core::scenario::requests(steps);
-            requests.iter().for_each(|request| text += &format!("{when}{}\n", request.name));
+/// Checks manifests and prints what they will do.
+pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
+    let mut checked = Checked::default();
+    let mut places = Vec::new();
+    for file in &arguments.files {
+        if let Err((path, error)) = places::of(file, &mut places) {
+            checked.complain(format_args!("can't read {}: {error}", path.display()));
         }
     }
-    for metric in &manifest.spec.metrics {
-        let description = metric.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-        text += &format!("metric     {} ({:?}){description}\n", metric.name, metric.type_);
+    for place in &places {
+        checked.look_into(place, arguments.name.as_deref());
     }
-    for threshold in &manifest.spec.thresholds {
-        let aborts = if threshold.abort_on_fail { ", or the run stops" } else { "" };
-        text += &format!("threshold  {} {}{aborts}\n", display_name(threshold), threshold.condition);
-    }
-    text
+    checked.end(&places)
 }
 
-/// The stages of a load, below its name if there are several.
-fn describe_load(load: &LoadPlan, several: bool, scenarios: &ScenarioSet, text: &mut String) {
-    if several {
-        let scenario = load.scenario.and_then(|index| scenarios.scenarios.get(index));
-        let scenario = scenario.map(|scenario| format!(", does {}", scenario.name)).unwrap_or_default();
-        let iterations = iterations(load).map(|count| format!(", {count} iterations")).unwrap_or_default();
-        *text += &format!("  {}: {}{iterations}{scenario}\n", load.name, most(load));
+/// What was found so far.
+#[derive(Debug, Default)]
+struct Checked {
+    valid: Vec<(String, Manifest)>,
+    invalid: usize,
+    left_out: usize,
+    /// Something else was wrong.
+    failed: bool,
+    /// Names of the tests that were passed over.
+    others: Vec<String>,
+}
+
+impl Checked {
+    fn complain(&mut self, message: impl std::fmt::Display) {
+        say::line(format_args!("error: {message}"));
+        self.failed = true;
     }
-    for stage in &load.stages {
-        let unit = unit_name(stage.unit);
-        *text += &format!(
-            "  {:<16} {:>8} from {:>8}: ",
-            stage.name,
-            TimeSpan(stage.duration).to_string(),
-            TimeSpan(stage.start).to_string()
-        );
-        *text += &match load.work {
-            Work::SharedIterations { users, iterations } => {
-                format!("{iterations} iterations shared by {users} users, at the longest\n")
+
+    fn look_into(&mut self, place: &Place, name: Option<&str>) {
+        let path = place.path.display().to_string();
+        let documents = match documents::read(&place.path) {
+            Ok(documents) => documents,
+            Err(error) if place.found && is_foreign(&error, &place.path) => {
+                self.left_out += 1;
+                return say::line(format_args!("note: left out: {error}"));
             }
-            Work::IterationsPerUser { users, iterations } => {
-                format!("{iterations} iterations by each of {users} users, at the longest\n")
-            }
-            _ => format!("{} → {} {unit}\n", decimal(stage.from, 3), decimal(stage.to, 3)),
+            Err(error) => return self.complain(error),
         };
-    }
-}
-
-/// The highest level of a load, in its own unit.
-fn most(load: &LoadPlan) -> String {
-    let users = load.most_users();
-    match load.work {
-        Work::Arrivals { .. } => {
-            let stages = load.stages.clone();
-            let peak = Timeline { stages, graceful_stop: load.graceful_stop }.in_words(Timeline::peak, 3);
-            format!("up to {peak} by up to {users} users")
+        let has_test = documents.iter().any(|document| Kind::of(document) == Kind::Test);
+        let mut left_out = Vec::new();
+        for document in &documents {
+            match Kind::of(document) {
+                Kind::Test if name.is_none_or(|name| name_of(document) == name) => {
+                    self.check(document, &place.path);
+                }
+                Kind::Test => self.others.push(name_of(document)),
+                Kind::Unknown(wrong) => self.complain(format_args!("{path}: {wrong}")),
+                // Files of the tests beside them.
+                Kind::Files if has_test => {}
+                Kind::Files | Kind::Other(_) => left_out.push(documents::describe(document)),
+            }
         }
-        _ => format!("up to {users} users"),
+        if !left_out.is_empty() {
+            self.left_out += left_out.len();
+            say::line(format_args!("note: {path}: left out {}", left_out.join(", ")));
+        }
+    }
+
+    fn check(&mut self, test: &Value, path: &Path) {
+        match manifest::compile(test, None, path) {
+            Ok(manifest) => self.valid.push((path.display().to_string(), manifest)),
+            Err(error) => {
+                say::line(format_args!("error: {error}"));
+                self.invalid += 1;
+            }
+        }
+    }
+
+    /// Prints what is valid and gives the exit code.
+    fn end(mut self, places: &[Place]) -> ExitCode {
+        if self.valid.is_empty() && self.invalid == 0 && !self.failed {
+            let files: Vec<String> =
+                places.iter().take(3).map(|place| place.path.display().to_string()).collect();
+            let files = match (files.as_slice(), places.len()) {
+                ([], _) => "what was named holds".into(),
+                (files, count) if count > files.len() => {
+                    format!("{} and {} more files hold", files.join(", "), count - files.len())
+                }
+                (files, 1) => format!("{} holds", files.join("")),
+                (files, _) => format!("{} hold", files.join(", ")),
+            };
+            if self.others.is_empty() {
+                self.complain(format_args!(
+                    "{files} no LoadTest: it needs apiVersion upsurge.dev/v1alpha1 and kind LoadTest"
+                ));
+            } else {
+                let names = self.others.join(", ");
+                self.complain(format_args!("{files} no LoadTest of that name; there are {names}"));
+            }
+        }
+        let text = match self.valid.as_slice() {
+            [(_, manifest)] if self.invalid == 0 => describe::whole(manifest),
+            several => {
+                let lines = several.iter().map(|(path, manifest)| {
+                    format!("{path}: LoadTest {} is valid: {}\n", manifest.name, describe::load(manifest))
+                });
+                lines.collect::<String>() + &self.total()
+            }
+        };
+        match say::result(&printable(text)) {
+            Err(error) => exit::error(format_args!("can't write to standard output: {error}")),
+            Ok(()) if self.invalid > 0 || self.failed => ExitCode::from(exit::ERROR),
+            Ok(()) => ExitCode::SUCCESS,
+        }
+    }
+
+    /// How many there were of each.
+    fn total(&self) -> String {
+        let (valid, invalid) = (self.valid.len(), self.invalid);
+        if valid + invalid < 2 {
+            return String::new();
+        }
+        let left_out = match self.left_out {
+            0 => String::new(),
+            1 => ", 1 other document left out".into(),
+            many => format!(", {many} other documents left out"),
+        };
+        format!("\n{valid} valid, {invalid} not valid{left_out}\n")
     }
 }
 
-/// Iterations of a load whose number is known before.
-fn iterations(load: &LoadPlan) -> Option<u64> {
-    match load.work {
-        Work::SharedIterations { iterations, .. } => Some(iterations),
-        Work::IterationsPerUser { users, iterations } => Some(users.saturating_mul(iterations)),
-        _ => Some(load.arrivals()?.total()),
-    }
+/// Whether a file that was only found beside others has nothing to do with tests, as templates of charts have not.
+fn is_foreign(error: &DocumentsError, path: &Path) -> bool {
+    let names_tests = || documents::read_text(path).is_ok_and(|text| text.contains("LoadTest"));
+    matches!(error, DocumentsError::Yaml { .. }) && !names_tests()
 }

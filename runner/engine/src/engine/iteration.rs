@@ -224,7 +224,10 @@ impl<'a> Iteration<'a> {
         for (number, capture) in request.captures.iter().enumerate() {
             let check = request.expectations.len() + number;
             match seen.capture(capture, self.user) {
-                Some(value) => self.user.variables.set(capture.slot, value),
+                Some(value) => {
+                    self.context.recorder.borrow_mut().check(stage, index, check, true);
+                    self.user.variables.set(capture.slot, value);
+                }
                 None => {
                     self.context.recorder.borrow_mut().check(stage, index, check, false);
                     self.check_variables(stage, index, request, false);

@@ -319,7 +319,7 @@ fn wrong_options_are_named() {
             "PerUser",
         ),
         (json!({"connectTimeout": "0s"}), "connectTimeout", "0s"),
-        (json!({"expectedStatuses": ["2xx"]}), "expectedStatuses[0]", "does not match"),
+        (json!({"expectedStatuses": ["2xx"]}), "expectedStatuses[0]", "for example 200 or 200-299"),
         (json!({"auth": {"basic": {"username": "a:b", "password": "c"}}}), "auth.basic.username", "colon"),
         (json!({"auth": {}}), "auth", "exactly one of"),
     ] {

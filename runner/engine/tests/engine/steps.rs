@@ -58,7 +58,7 @@ fn values_are_captured_and_used() {
     assert_eq!(arrived[1].headers["authorization"], "Bearer t-1");
     assert_eq!(arrived[1].headers["x-s"], "s-7");
     assert_eq!(arrived[2].body, "a=1%202&b=t-1");
-    assert_eq!(outcome.rate("checks"), (8, 9));
+    assert_eq!(outcome.rate("checks"), (13, 14), "expectations and captures");
     assert_eq!(outcome.checks("wrong"), (0, 1));
     assert_eq!(outcome.rate("http_req_failed"), (0, 3));
 }
@@ -74,6 +74,20 @@ fn a_capture_that_finds_nothing_ends_the_iteration_with_a_failed_check() {
     assert_eq!(server.targets(), ["/a"]);
     assert_eq!(outcome.checks("capture token"), (0, 1));
     assert_eq!(outcome.count("iterations"), 1);
+}
+
+#[test]
+fn captures_that_find_something_are_counted_as_those_that_do_not() {
+    let server = Server::start(|arrived| async move {
+        let found = !arrived.target.ends_with('3');
+        server::json(if found { r#"{"token": "t"}"# } else { "{}" })
+    });
+    let steps = json!([{"request": {"url": "/{{ iteration }}", "capture": [
+        {"name": "other", "jsonPath": "$.other", "default": ""}, {"name": "token", "jsonPath": "$.token"}]}}]);
+    let outcome = run(config(spec(&server.url(), times(5), steps)));
+    assert_eq!(outcome.checks("capture token"), (4, 5));
+    assert_eq!(outcome.checks("capture other"), (5, 5), "a default is a value");
+    assert_eq!(outcome.rate("checks"), (9, 10));
 }
 
 #[test]

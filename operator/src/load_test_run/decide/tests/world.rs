@@ -312,6 +312,7 @@ impl World {
                 image_pull_policy: "IfNotPresent".into(),
                 collector_url: "http://collector:8080".into(),
                 authorities: "authorities".into(),
+                pods: Arc::default(),
             }),
         }
     }

@@ -13,8 +13,8 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
 
-    /// Progress as a line now and then, not as a view that is drawn anew in place. So it is too where
-    /// standard error is no terminal, with TERM=dumb, and where CI or NO_COLOR is set.
+    /// Print progress as a line now and then instead of a view that is drawn in place, and everything without
+    /// colours. This is the default where there is no terminal, with TERM=dumb, and where CI or NO_COLOR is set.
     #[arg(long)]
     pub(crate) plain: bool,
 
@@ -30,9 +30,9 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
 
-    /// Print the summary as JSON instead of text.
-    #[arg(long)]
-    pub(crate) json: bool,
+    /// File to write the whole result to, as JSON; `-` prints it instead of the text.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) out: OutArguments,

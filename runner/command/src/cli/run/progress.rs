@@ -3,11 +3,7 @@
 mod frame;
 mod history;
 
-use std::{
-    env,
-    io::{IsTerminal, stderr},
-    time::Duration,
-};
+use std::{io::stderr, time::Duration};
 
 use upsurge_core::{
     metrics::Metrics,
@@ -17,12 +13,10 @@ use upsurge_core::{
 use upsurge_engine::Interval;
 
 use self::{frame::View, history::History};
-use crate::cli::{say, screen};
+use crate::cli::{say, screen, surroundings};
 
 /// Time between two lines where nothing can be drawn in place.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
-/// Variables that say, when they hold anything, that nobody watches or that control codes are not wanted.
-const PLAIN_VARIABLES: [&str; 2] = ["CI", "NO_COLOR"];
 
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +32,9 @@ pub(super) enum Style {
 impl Style {
     /// The style that arguments and surroundings ask for.
     pub(super) fn choose(quiet: bool, plain: bool) -> Self {
-        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
         if quiet {
             Self::Quiet
-        } else if plain || dumb || PLAIN_VARIABLES.into_iter().any(set) || !stderr().is_terminal() {
+        } else if plain || !surroundings::watched(&stderr()) {
             Self::Lines
         } else {
             Self::Live

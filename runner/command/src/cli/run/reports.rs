@@ -17,8 +17,9 @@ use crate::cli::arguments::{OutArguments, SessionArguments};
 #[derive(Debug)]
 pub(super) struct Reports<'a> {
     out: &'a OutArguments,
-    /// Whether standard output gets JSON.
-    pub(super) json: bool,
+    /// Whether standard output gets the result as JSON.
+    pub(super) prints_json: bool,
+    json: Option<Place>,
     summary: Option<Place>,
     junit: Option<Place>,
     csv: Option<Place>,
@@ -46,8 +47,8 @@ pub(super) enum ReportsError {
     #[error("--{one} and --{other} write to the same file, {path}: give each its own")]
     Same { one: &'static str, other: &'static str, path: String },
     /// Standard output, where the result is shown already.
-    #[error("--{argument} writes to a file, and - is none: {instead}")]
-    StandardOutput { argument: &'static str, instead: &'static str },
+    #[error("--{argument} writes to a file, and - is not one: name a file, or /dev/stdout")]
+    StandardOutput { argument: &'static str },
 }
 
 impl<'a> Reports<'a> {
@@ -55,14 +56,21 @@ impl<'a> Reports<'a> {
     pub(super) fn open(arguments: &'a SessionArguments) -> Result<Self, ReportsError> {
         let open =
             |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
+        let prints_json = arguments.json.as_deref() == Some(Path::new("-"));
         let reports = Self {
             out: &arguments.out,
-            json: arguments.json,
+            prints_json,
+            json: if prints_json { None } else { open("json", &arguments.json)? },
             summary: open("summary", &arguments.summary)?,
             junit: open("junit", &arguments.junit)?,
             csv: open("csv", &arguments.csv)?,
         };
-        let places = [("summary", &reports.summary), ("junit", &reports.junit), ("csv", &reports.csv)];
+        let places = [
+            ("json", &reports.json),
+            ("summary", &reports.summary),
+            ("junit", &reports.junit),
+            ("csv", &reports.csv),
+        ];
         let places: Vec<_> =
             places.iter().filter_map(|(argument, place)| Some((*argument, place.as_ref()?))).collect();
         for (index, (other, place)) in places.iter().enumerate() {
@@ -105,9 +113,10 @@ impl<'a> Reports<'a> {
 
     /// Writes what is known at the end. Gives what went wrong.
     pub(super) fn write(self, report: &Report<'_>, started: Timestamp) -> Vec<String> {
+        let json = self.json.and_then(|place| place.fill(&report.json(started)));
         let summary = self.summary.and_then(|place| place.fill(&format!("{:#}\n", report.k6_summary())));
         let junit = self.junit.and_then(|place| place.fill(&report.junit(started)));
-        summary.into_iter().chain(junit).collect()
+        json.into_iter().chain(summary).chain(junit).collect()
     }
 }
 
@@ -130,12 +139,7 @@ impl Place {
 
 fn place(argument: &'static str, path: &Path) -> Result<Place, ReportsError> {
     if path == Path::new("-") {
-        let instead = if argument == "summary" {
-            "--json writes the same to standard output, in place of the text"
-        } else {
-            "name a file, or /dev/stdout"
-        };
-        return Err(ReportsError::StandardOutput { argument, instead });
+        return Err(ReportsError::StandardOutput { argument });
     }
     let file = File::create(path).and_then(|file| probe(path, &file).map(|()| file));
     let wrong = |source| ReportsError::Write { argument, path: path.display().to_string(), source };

@@ -19,8 +19,8 @@ use upsurge_crds::{
 use upsurge_output::Outcome;
 
 use super::{
-    super::{exit, say},
-    Form,
+    super::{exit, quick::in_arguments, say, surroundings::colours},
+    Form, Manner,
     reports::Reports,
 };
 
@@ -76,7 +76,7 @@ pub(super) fn show(
     test: &LoadTestSpec,
     valid: &Valid,
     ended: &Ended,
-    form: Form,
+    manner: &Manner<'_>,
     reports: Reports<'_>,
 ) -> ExitCode {
     let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
@@ -86,7 +86,7 @@ pub(super) fn show(
     let starts: &[i64] = if ran { &[0] } else { &[] };
     let max_lag = test.runner.max_lag.0;
     let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
-    let generator = generator(asked, metrics, usage, starts, *elapsed);
+    let mut generator = generator(asked, metrics, usage, starts, *elapsed);
     let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
     let mut thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
     if let Some(breached) = &ended.breached {
@@ -96,7 +96,7 @@ pub(super) fn show(
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
     });
-    let outcome = judge(&Evidence {
+    let mut outcome = judge(&Evidence {
         test,
         aborted: by_step.or(interrupted).as_deref(),
         breakdown: breakdown.as_ref(),
@@ -108,6 +108,12 @@ pub(super) fn show(
         checks: &[],
         generator: ran.then_some(&generator),
     });
+    if let Form::Quick(arguments) = manner.form {
+        outcome.message = in_arguments(&outcome.message, arguments);
+        for text in generator.problems.iter_mut().chain(&mut generator.warnings) {
+            *text = in_arguments(text, arguments);
+        }
+    }
     let not_judged = not_judged(test);
     let report = Report {
         name,
@@ -125,14 +131,15 @@ pub(super) fn show(
     if !ran {
         say::line(format_args!("error: {} ({})", outcome.message, outcome.reason));
     }
-    if reports.json || !ran {
+    if reports.prints_json || !ran {
         ended.warnings.iter().for_each(|warning| say::line(format_args!("warning: {warning}")));
     }
-    let text = match (reports.json, form) {
-        (true, _) => format!("{:#}\n", report.k6_summary()),
+    let colours = colours(manner.arguments.plain);
+    let text = match (reports.prints_json, manner.form) {
+        (true, _) => report.json(*started),
         (false, _) if !ran => String::new(),
-        (false, Form::Test) => report.text(),
-        (false, Form::Quick) => report.quick_text(),
+        (false, Form::Test) => report.text(colours),
+        (false, Form::Quick(_)) => report.quick_text(colours),
     };
     let mut whole = true;
     // Files first: whoever reads the text may go away, or have no room.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use console::{StyledObject, style};
+use console::{StyledObject, measure_text_width, style};
 use upsurge_core::{
-    metrics::{Metrics, Selector, names},
+    metrics::{Metrics, Selector, Trend, names},
     plan::Timeline,
-    results::{decimal, milliseconds, per_second, percent},
+    report::NO_DATA,
+    results::{bytes, decimal, milliseconds, per_second, percent},
 };
 use upsurge_crds::v1alpha1::{LoadUnit, TimeSpan};
 
@@ -39,20 +40,28 @@ impl View<'_> {
     /// The block for a terminal of that many columns.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let heading = format!("{} · {}", printable(self.name), printable(self.target));
-        vec![heading, self.progress(width), self.stage(), self.rate(), self.latency(), self.counts()]
+        vec![
+            heading,
+            self.progress(width),
+            self.stage(),
+            with_sparks(self.now(), &self.history.rates(), width),
+            with_sparks(self.latency_now(), &self.history.latencies(), width),
+            self.latency(),
+            self.counts(),
+            self.traffic(),
+        ]
     }
 
     /// One line that says the same in short, for where nothing can be drawn.
     pub(super) fn line(&self) -> String {
-        let latency = self.history.latency();
         format!(
-            "{}: {} users, {} requests, {}/s, {} errors, p95 {}",
+            "{}: {} users, {} requests/s now; since the start {} requests, {} errors, p95 {}",
             self.place(),
             self.users,
+            rate(self.history.requests()),
             self.count(names::HTTP_REQS),
-            per_second(self.history.requests()),
             self.errors().1,
-            milliseconds(latency.percentile(95.0))
+            percentile(self.history.whole(), 95.0)
         )
     }
 
@@ -88,54 +97,56 @@ impl View<'_> {
             1 => String::new(),
             many => format!(" ({} of {many})", index + 1),
         };
-        format!("stage     {}{place}, asked {}", printable(&stage.name), self.asked())
+        titled("stage", &format!("{}{place}, asked {}", printable(&stage.name), self.asked()))
     }
 
-    fn rate(&self) -> String {
+    /// The rate of the last seconds: an average since the start would hide what happens now.
+    fn now(&self) -> String {
         let started = match self.timeline.unit() {
             Some(LoadUnit::Users) => String::new(),
-            _ => {
-                format!(", started {} iterations/s", per_second(self.history.started()))
-            }
+            _ => format!(", {} iterations/s started", rate(self.history.started())),
         };
         let users = match self.users {
             1 => "1 user".into(),
             many => format!("{many} users"),
         };
-        let rate = per_second(self.history.requests());
-        format!(
-            "rate      {} requests/s{started}, {users}  {}",
-            figure(rate),
-            good(sparks(&self.history.rates()))
-        )
+        let requests = figure(rate(self.history.requests()));
+        titled("now", &format!("{requests} requests/s{started}, {users}"))
+    }
+
+    fn latency_now(&self) -> String {
+        titled("", &format!("p95 {}", figure(percentile(&self.history.latency(), 95.0))))
     }
 
     fn latency(&self) -> String {
-        let latency = self.history.latency();
-        let [p50, p95, p99] =
-            [50.0, 95.0, 99.0].map(|percentile| figure(milliseconds(latency.percentile(percentile))));
-        let sparks = sparks(&self.history.latencies());
-        format!("latency   p50 {p50}  p95 {p95}  p99 {p99}  {}", good(sparks))
+        let latency = self.history.whole();
+        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| figure(percentile(latency, percent)));
+        titled("since start", &format!("p50 {p50}  p95 {p95}  p99 {p99}"))
     }
 
     fn counts(&self) -> String {
         let (failed, share) = self.errors();
         let dropped = self.count(names::DROPPED_ITERATIONS);
-        let lag = self.metrics.trend(names::SCHEDULE_LAG, &Selector::default()).percentile(99.0);
+        let lag = self.metrics.trend(names::SCHEDULE_LAG, &Selector::default());
         let errors = format!("{failed} ({share})");
         let errors = if failed > 0 { bad(errors) } else { figure(errors) };
         let dropped = if dropped == "0" { figure(dropped) } else { bad(dropped) };
-        let lag = if lag > LAG_LIMIT { bad(milliseconds(lag)) } else { figure(milliseconds(lag)) };
-        format!(
-            "requests  {}  errors {errors}  dropped {dropped}  lag p99 {lag}",
-            figure(self.count(names::HTTP_REQS))
-        )
+        let (late, lag) = (lag.percentile(99.0) > LAG_LIMIT, percentile(&lag, 99.0));
+        let lag = if late { bad(lag) } else { figure(lag) };
+        let requests = figure(self.count(names::HTTP_REQS));
+        titled("", &format!("requests {requests}  errors {errors}  dropped {dropped}  lag p99 {lag}"))
+    }
+
+    fn traffic(&self) -> String {
+        let [received, sent] = [names::DATA_RECEIVED, names::DATA_SENT]
+            .map(|metric| figure(bytes(self.metrics.count(metric, &Selector::default()))));
+        titled("", &format!("received {received}  sent {sent}"))
     }
 
     /// Failed requests, and their share.
     fn errors(&self) -> (u64, String) {
         let (failed, all) = self.metrics.rate(names::HTTP_REQ_FAILED, &Selector::default());
-        (failed, percent(if all == 0 { 0.0 } else { failed as f64 / all as f64 }))
+        (failed, if all == 0 { NO_DATA.into() } else { percent(failed as f64 / all as f64) })
     }
 
     fn count(&self, metric: &str) -> String {
@@ -159,6 +170,29 @@ impl View<'_> {
         let stage = stage.map_or("", |stage| &stage.name);
         format!("{} of {total}, stage {stage} at {}", whole_seconds(self.elapsed), self.asked())
     }
+}
+
+/// A line with a title, or without one below a line that has it.
+fn titled(title: &str, text: &str) -> String {
+    format!("{title:<13}{text}")
+}
+
+/// A line with the course of the last seconds, as far as there is room for it.
+fn with_sparks(line: String, values: &[f64], width: usize) -> String {
+    // The last column stays free, as on the screen.
+    let room = width.saturating_sub(measure_text_width(&line) + 3);
+    let values = values.get(values.len().saturating_sub(room)..).unwrap_or_default();
+    if values.is_empty() { line } else { format!("{line}  {}", good(sparks(values))) }
+}
+
+/// A number per second, if there is one yet.
+fn rate(value: Option<f64>) -> String {
+    value.map_or_else(|| NO_DATA.into(), per_second)
+}
+
+/// A percentile, if there is one yet.
+fn percentile(trend: &Trend, percent: f64) -> String {
+    if trend.is_empty() { NO_DATA.into() } else { milliseconds(trend.percentile(percent)) }
 }
 
 fn whole_seconds(time: Duration) -> TimeSpan {
@@ -198,7 +232,7 @@ fn sparks(values: &[f64]) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use upsurge_core::metrics::{SeriesKey, Sink, Tags, Trend};
+    use upsurge_core::metrics::{SeriesKey, Sink, Tags};
 
     use super::*;
     use upsurge_engine::Interval;
@@ -217,6 +251,8 @@ mod tests {
             (names::HTTP_REQ_FAILED, Sink::Rate { passes: 9, total: 90 }),
             (names::HTTP_REQ_DURATION, Sink::Trend(latency)),
             (names::SCHEDULE_LAG, Sink::Trend(lag)),
+            (names::DATA_RECEIVED, Sink::Counter(1_536.0)),
+            (names::DATA_SENT, Sink::Counter(90.0)),
         ] {
             metrics.add(SeriesKey { metric: metric.into(), tags: Tags::default() }, &sink);
         }
@@ -244,26 +280,54 @@ mod tests {
             history: &history,
         };
         let lines: Vec<String> =
-            view.lines(60).iter().map(|line| console::strip_ansi_codes(line).into_owned()).collect();
+            view.lines(66).iter().map(|line| console::strip_ansi_codes(line).into_owned()).collect();
         assert_eq!(
             lines,
             [
                 "shop[2J · http://shop".to_owned(),
-                format!("{}{}  50%  20s of 40s, 20s left", "━".repeat(12), "╌".repeat(12)),
-                "stage     hold (2 of 2), asked 50 iterations/s".into(),
-                "rate      45 requests/s, started 50 iterations/s, 7 users  █".into(),
-                "latency   p50 20ms  p95 20ms  p99 20ms  █".into(),
-                "requests  90  errors 9 (10%)  dropped 3  lag p99 200ms".into(),
+                format!("{}{}  50%  20s of 40s, 20s left", "━".repeat(15), "╌".repeat(15)),
+                "stage        hold (2 of 2), asked 50 iterations/s".into(),
+                "now          45 requests/s, 50 iterations/s started, 7 users  █".into(),
+                "             p95 20ms  █".into(),
+                "since start  p50 20ms  p95 20ms  p99 20ms".into(),
+                "             requests 90  errors 9 (10%)  dropped 3  lag p99 200ms".into(),
+                "             received 1.5 KiB  sent 90 B".into(),
             ]
         );
         assert_eq!(
             view.line(),
-            "20s of 40s, stage hold at 50 iterations/s: 7 users, 90 requests, 45/s, 10% errors, p95 20ms"
+            "20s of 40s, stage hold at 50 iterations/s: 7 users, 45 requests/s now; since the start 90 requests, \
+             10% errors, p95 20ms"
+        );
+        let (metrics, history) = (Metrics::default(), History::default());
+        let first = View { metrics: &metrics, history: &history, elapsed: Duration::ZERO, users: 0, ..view };
+        let lines = first.lines(80).join("\n");
+        for words in [
+            "now          – requests/s, – iterations/s started, 0 users",
+            "p50 –  p95 –  p99 –",
+            "errors 0 (–)",
+            "lag p99 –",
+        ] {
+            let shown = console::strip_ansi_codes(&lines);
+            assert!(shown.contains(words), "{words:?} is missing in {shown}");
+        }
+        assert!(
+            first.line().ends_with("0 users, – requests/s now; since the start 0 requests, – errors, p95 –")
         );
         let view = View { iterations: Some(200), ..view };
         let line = console::strip_ansi_codes(&view.progress(60)).into_owned();
         assert_eq!(line, format!("{}{}  40%  80 of 200 iterations, 20s", "━".repeat(9), "╌".repeat(15)));
         assert!(view.line().starts_with("80 of 200 iterations in 20s: 7 users"), "{}", view.line());
+    }
+
+    #[test]
+    fn the_course_takes_the_room_that_the_line_leaves() {
+        let values: Vec<f64> = (1..=30).map(f64::from).collect();
+        let line = |width| console::strip_ansi_codes(&with_sparks("now".into(), &values, width)).into_owned();
+        assert_eq!(line(80).chars().count(), 3 + 2 + 30);
+        assert_eq!(line(20).chars().count(), 19);
+        assert!(line(20).ends_with('█'), "the latest ones are shown");
+        assert_eq!((line(6).as_str(), line(0).as_str()), ("now", "now"));
     }
 
     #[test]

@@ -1,0 +1,102 @@
+//! What a test will do, in words.
+
+use upsurge_core::{
+    http::without_login,
+    plan::{LoadPlan, Timeline, Work, unit_name},
+    results::decimal,
+    scenario::ScenarioSet,
+    thresholds::display_name,
+};
+use upsurge_crds::v1alpha1::TimeSpan;
+
+use crate::cli::manifest::Manifest;
+
+/// What a test will do, in full.
+pub(super) fn whole(manifest: &Manifest) -> String {
+    let loads = &manifest.valid.loads;
+    let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
+    text += &format!("target     {}\n", without_login(&manifest.spec.target.base_url));
+    text += &format!("load       {}", load(manifest));
+    // A sum of only some loads would say nothing.
+    if let Some(planned) = loads.iter().map(iterations).sum::<Option<u64>>() {
+        text += &format!(", {planned} iterations in all");
+    }
+    text += "\n";
+    let several = loads.len() > 1;
+    for load in loads {
+        describe_load(load, several, &manifest.valid.scenarios, &mut text);
+    }
+    text += "scenarios\n";
+    for scenario in &manifest.valid.scenarios.scenarios {
+        text += &format!("  {} (weight {})\n", scenario.name, scenario.weight);
+        for (steps, when) in scenario.phases().into_iter().zip(["    on start: ", "    ", "    on stop: "]) {
+            let requests = upsurge_core::scenario::requests(steps);
+            requests.iter().for_each(|request| text += &format!("{when}{}\n", request.name));
+        }
+    }
+    for metric in &manifest.spec.metrics {
+        let description = metric.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
+        text += &format!("metric     {} ({:?}){description}\n", metric.name, metric.type_);
+    }
+    for threshold in &manifest.spec.thresholds {
+        let aborts = if threshold.abort_on_fail { ", or the run stops" } else { "" };
+        text += &format!("threshold  {} {}{aborts}\n", display_name(threshold), threshold.condition);
+    }
+    text
+}
+
+/// The whole load in a few words.
+pub(super) fn load(manifest: &Manifest) -> String {
+    let timeline = &manifest.valid.timeline;
+    format!("up to {} over {}", timeline.in_words(Timeline::peak, 3), TimeSpan(timeline.duration()))
+}
+
+/// The stages of a load, below its name if there are several.
+fn describe_load(load: &LoadPlan, several: bool, scenarios: &ScenarioSet, text: &mut String) {
+    if several {
+        let scenario = load.scenario.and_then(|index| scenarios.scenarios.get(index));
+        let scenario = scenario.map(|scenario| format!(", does {}", scenario.name)).unwrap_or_default();
+        let iterations = iterations(load).map(|count| format!(", {count} iterations")).unwrap_or_default();
+        *text += &format!("  {}: {}{iterations}{scenario}\n", load.name, most(load));
+    }
+    for stage in &load.stages {
+        let unit = unit_name(stage.unit);
+        *text += &format!(
+            "  {:<16} {:>8} from {:>8}: ",
+            stage.name,
+            TimeSpan(stage.duration).to_string(),
+            TimeSpan(stage.start).to_string()
+        );
+        *text += &match load.work {
+            Work::SharedIterations { users, iterations } => {
+                format!("{iterations} iterations shared by {users} users, at the longest\n")
+            }
+            Work::IterationsPerUser { users, iterations } => {
+                format!("{iterations} iterations by each of {users} users, at the longest\n")
+            }
+            _ => format!("{} → {} {unit}\n", decimal(stage.from, 3), decimal(stage.to, 3)),
+        };
+    }
+}
+
+/// The highest level of a load, in its own unit.
+fn most(load: &LoadPlan) -> String {
+    let users = load.most_users();
+    match load.work {
+        Work::Arrivals { .. } => {
+            let stages = load.stages.clone();
+            let peak = Timeline { stages, graceful_stop: load.graceful_stop }.in_words(Timeline::peak, 3);
+            format!("up to {peak} by up to {users} users")
+        }
+        _ => format!("up to {users} users"),
+    }
+}
+
+/// Iterations of a load whose number is known before.
+fn iterations(load: &LoadPlan) -> Option<u64> {
+    match load.work {
+        Work::SharedIterations { iterations, .. } => Some(iterations),
+        Work::IterationsPerUser { users, iterations } => Some(users.saturating_mul(iterations)),
+        _ => Some(load.arrivals()?.total()),
+    }
+}
