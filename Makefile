@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Everything that is done with this project. `make help` lists it.
 # Each target installs what it needs; a machine with Debian, Rust and Go is enough.
 

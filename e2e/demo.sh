@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Shows the main job: installs the chart, deploys a target with an autoscaler, applies a spike test,
 # follows it and prints the verdict. Called by `make demo` on a cluster that is up, with KUBECONFIG set
 # and kubectl and helm on PATH; everything it makes is in the namespaces upsurge-system and shop.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The cases: each makes all tools do the same and compares what that cost or showed.
 
 mod executors;

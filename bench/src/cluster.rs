@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Measures, on a real cluster with the chart installed: the time from applying a test to its first request, the spread
 //! of the runners' starts, and what the operator costs with one run, with one of many figures, and with two hundred
 //! finished ones. Prints figures beside goals; it never fails because of a figure.

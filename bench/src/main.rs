@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Measures Upsurge: its engine beside the tools that people use today, and its operator on a cluster. Prints
 //! figures beside goals; it never fails because of a figure, only when something breaks.
 

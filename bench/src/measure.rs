@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs a tool as a child process and says what it cost: CPU time as the kernel accounts for it when the child
 //! is waited for (user and system, all threads, to the microsecond), and resident memory from /proc.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The tools that are measured, one file each: how it is told to do a task, and how its result is read.
 
 mod apache_bench;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What was measured, in the form of target/bench/results.json. Cases are kept one by one: measuring one of
 //! them again leaves the others as they are.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Measures the operator at the size of a company with many teams: beside a real API server, with nodes that are played by
 //! kwok and runners that are played here, each with the agent of real ones and a token of its own pod. Prints figures
 //! beside goals. It fails when something breaks, and when a run's figures are not what its runners have sent.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The server that every tool is measured against: one thread, HTTP/1.1 with keep-alive, answers made with as
 //! little work as possible, so that the tools are the slower side. It counts requests and notes when they
 //! arrive; these counts, not the tools' own, are what CPU times are divided by.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Medians, percentiles, a straight line through points, and what a freeze does to percentiles.
 
 use serde::{Deserialize, Serialize};

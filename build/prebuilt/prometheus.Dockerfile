@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Debian's Prometheus with the libraries it needs, for the end-to-end tests.
 # It wants its configuration at /etc/prometheus/prometheus.yml and a volume it may write at /prometheus.
 FROM scratch

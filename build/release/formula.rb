@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Evaluates a formula of Homebrew with the few words that ours uses, as on Linux of that architecture, and prints its URL and checksum:
 #
 #   ruby formula.rb FILE amd64|arm64

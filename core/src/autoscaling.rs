@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the autoscaler did, from what was observed of it.
 //!
 //! The samplers write an [`Observation`]; [`analyse()`] turns it into the result in the status, and

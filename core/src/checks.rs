@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Judging the values that a Prometheus server gave for a check.
 
 use upsurge_crds::v1alpha1::{PrometheusCheck, PrometheusCheckResult};

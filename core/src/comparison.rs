@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How an observed value is compared with a limit; shared by thresholds and Prometheus checks.
 
 use std::fmt;

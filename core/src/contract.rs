@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The conditions by which `kubectl wait`, Flux and Argo CD follow a test or a run.
 //!
 //! One place computes them for both kinds, from the state that the object is in. `Reconciling` and

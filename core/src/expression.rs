@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! CEL expressions: conditions, and values that are computed.
 //!
 //! Compiled once, with every name checked; evaluated against slots. A variable that has no value yet is

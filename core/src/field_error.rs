@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is wrong with a field of a spec: its path and a message that says what to do.
 
 use std::fmt;

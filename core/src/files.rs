@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Files that a test takes from ConfigMaps and Secrets.
 //!
 //! They are found by their form wherever they stand in a spec, nested steps included, so that a new field

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Numbers as the status shows them: fixed-point text, so that applying the same figures again never
 //! changes anything.
 

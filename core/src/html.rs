@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Values in HTML: documents as browsers read them, and CSS selectors into them.
 //!
 //! `scraper` does both: html5ever reads the page, so that what is not well formed, which is most of the web, has the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How the runners speak HTTP, ready to be used: options checked, addresses and patterns parsed.
 //!
 //! What a request can say for itself is part of the scenarios ([`crate::scenario::Request`]); here is what

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a runner may report: the metrics and tags of its plan, with values that can be added up, and nothing else.
 //!
 //! A runner's image belongs to a tenant, so whatever it sends may be made up. Here it is decided what of a delta is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The pure domain of Upsurge: from a spec to a plan, from recorded figures to a verdict.
 //!
 //! No I/O, no clock, no Kubernetes client and no async in here; everything is a function of its

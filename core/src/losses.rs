@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Requests that were lost on the way, by when they were under way: what an ending pod can cause.
 //!
 //! Counts by the bins of begin and end, in time from T0. Bins are 100 ms wide; when there are too many counts, bins become

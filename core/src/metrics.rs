@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is recorded: series by metric and tags, each a sink that merges exactly.
 //!
 //! Names and kinds of metrics are k6's ([`names`]). Everything is recorded at the finest grain (stage ×

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the load in a spec to a timeline and to what the engine carries out.
 //!
 //! Everything that acts over time (thresholds per stage, results, the scaler's verdict) reads the

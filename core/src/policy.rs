@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the platform team allows: where load may go, what runners may be, and how much of it at a time.
 //!
 //! [`Document`] is the file as it is written, [`Policy`] the same checked and ready, [`Rules`] what holds in one

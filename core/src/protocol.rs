@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What runners and the collector say to each other: JSON over HTTP and TLS, deltas in a binary form too ([`Form`]). The
 //! runner dials, and checks the collector by [`AUTHORITIES_ENV`] before it shows its token.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The outcome of a run for people (text) and for programs (JSON, also in k6's handleSummary form, and JUnit XML).
 
 mod canvas;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From recorded series to the figures in the status.
 //!
 //! Every figure is computed from the merged series alone, so that figures of many runners equal those of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What users do, ready to run: the typed step tree.
 //!
 //! Templates are parsed, expressions, JSONPaths and regular expressions compiled, names bound to slots

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The one global schedule: which iteration starts when, and whose it is.
 //!
 //! A schedule is a pure function of a load. N runners with M cores each take their own indices of it

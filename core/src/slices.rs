@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What must be known by the second, kept apart from what need not: deltas are merged for as long as nobody is there to take
 //! them, and thresholds with windows and the figures over time lose nothing by that.
 //!

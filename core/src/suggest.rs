@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! "Did you mean": the known word that is most like one that nobody knows.
 
 use strsim::damerau_levenshtein;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One run at a time per target: what a target is, whose turn it is, and who was there at the same time.
 //!
 //! [`claims()`] says which targets a test has, [`standing()`] what a lease says to a run that wants one of them, [`left`] and

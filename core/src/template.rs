@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Text with `{{ … }}` in it, parsed once and filled in often.
 //!
 //! A place holds a variable with an optional path (`{{ account.address[0].city }}`), a secret

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Limits on metrics, in k6's grammar and with k6's semantics.
 //!
 //! Evaluated on all that was recorded so far, or on windows of it ([`Windows`]). While the load runs, a metric without

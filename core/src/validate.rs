@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Everything about a spec that must be right before a run, and what it compiles to.
 //!
 //! The schema checks of the API server are repeated on a spec that never went through it (a file, or

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The verdict, from all that is known of a finished run.
 //!
 //! What stopped or broke the run comes before what was measured, and doubts about the data come before

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Every LoadTest under `docs/examples/`, and every one shown in the README, is one that can run.
 
 #![allow(clippy::unwrap_used, clippy::panic)]

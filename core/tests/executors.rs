@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6's executors and the patterns of load: what they compile to, with times taken from k6's own tests,
 //! and that any number of runners and cores together do exactly the whole.
 

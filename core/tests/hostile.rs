@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a hostile runner can make the collector do: mutated messages, and histograms that are unpacked, mutated and
 //! packed again, are taken or refused, without a panic and within bounded memory.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Every relative link and include in the documentation leads to a file that is there.
 
 #![allow(clippy::unwrap_used, clippy::panic)]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Series that merge: whatever way samples are split over recorders and merged again, the figures are those
 //! of one recorder that saw everything.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The summaries of a run hold its figures in the promised form.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Scenarios of a spec: what they are compiled to, and what is said, with its path, of those that can't be.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

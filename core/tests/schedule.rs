@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The global schedule, held to what it must be for any load and any split: every iteration exactly once,
 //! when the integral of the rate says so, and every user at work exactly while the level asks for it.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Functions of templates: values of random numbers, made-up values, encodings and digests.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]

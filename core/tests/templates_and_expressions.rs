@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Templates and expressions: what they give, and what is said of those that can't be.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Status conditions: setting them so that `lastTransitionTime` moves only when the status does.
 
 use k8s_openapi::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Kinds that the operator keeps for itself, in a group of their own: nobody writes manifests of them.
 //!
 //! They have no short names and no category, and belong to no aggregated role, so that people who may view or edit

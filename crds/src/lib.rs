@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The Kubernetes API of Upsurge: resource types, their schemas and the names shared by all parts.
 //!
 //! Everything here is data. Nothing in this crate talks to a cluster or decides a verdict; the

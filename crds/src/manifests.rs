@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The CustomResourceDefinitions as they are installed.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};

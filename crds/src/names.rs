@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Every name that more than one part must agree on: labels, annotations, field managers,
 //! condition types and reasons. Users script against these, so a change here is a breaking change.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Reading specs and steps, with the path of what is wrong.
 //!
 //! A reader that keeps the path is compiled once more for each type that it meets, and a spec has hundreds of them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The schema of a LoadTest, ready to check specs that never went through an API server.
 //!
 //! Making it from the types takes a fifth of a second, each time that the command line starts; so what comes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Version `v1alpha1` of the API.
 
 pub mod autoscaling;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The definitions as they are installed: what the API server and its users rely on.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Every CEL rule of the schemas: what it lets pass, what it refuses, and with what words.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Tests and runs as their users handle them.
 
 use std::{collections::BTreeSet, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The certificate of the collector: where its authorities are kept, what it shows, and ones of a test's own.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The way to the cluster, and commands against it.
 
 use std::{env, ffi::OsStr, process::Stdio};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The operator's collector, spoken to as an impostor would.
 
 use anyhow::{Context as _, Result};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What can be known about a test that failed: objects, events and logs as files, and a short summary.
 
 use std::{fmt::Write as _, fs, path::PathBuf};

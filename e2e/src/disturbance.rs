@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs whose load could not be generated.
 //!
 //! A generator that the machine makes late says so instead of judging the target, as it should. A test about

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Tests to apply.
 
 use serde_json::{Value, json};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Containers that somebody else puts into runner pods, as service meshes do: by a MutatingAdmissionPolicy that knows one
 //! namespace only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The operator, installed by its chart as users do it.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How Flux and other users of kstatus read an object: a port of `pkg/kstatus/status` of cli-utils for kinds it
 //! knows nothing about.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Harness of the end-to-end tests: they see the API, the chart and the images, as users do.
 //!
 //! A test is a function of [`namespace::with_temp_namespace`], which gives it a namespace of its own on the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A namespace for one test.
 
 use std::{collections::BTreeMap, env, future::Future, panic, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The operator's pods, which of them leads, and ways to end them.
 
 use std::{fs, time::Duration};

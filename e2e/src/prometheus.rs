@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A real Prometheus server that scrapes the target.
 
 use anyhow::Result;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The rights that the operator has, from the API server's own objects, and those that it used, from its audit log.
 //!
 //! Both are sets of [`Right`]; a test compares them. Pure, but for [`granted`].

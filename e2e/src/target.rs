@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A service to test against: `upsurge target` with scripted behaviour, which counts what it sees.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Waiting, always for something and never for ever.
 
 use std::{env, fmt::Debug, future::Future, sync::OnceLock, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A record of replicas that knows nothing of the operator, to compare its timeline with.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What holds of a run whatever became of the operator: one Job, each runner once, and figures that are the target's own.
 
 use std::{

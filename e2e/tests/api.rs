@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the API server and the operator say to manifests, right and wrong ones.
 
 use std::{fs, path::Path};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the engine does under the operator: loads side by side, split exactly over runners, steps after the load,
 //! and a test that ends itself.
 

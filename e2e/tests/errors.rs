@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs that end because something around them broke: in time, and with the reason in the conditions.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs that fail because something did not hold, and say what, with numbers.
 
 use anyhow::{Context as _, Result, ensure};

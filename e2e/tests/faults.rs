@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The operator that leads ends without warning, and another one goes on: same verdict, nothing lost, nothing twice.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What `kubectl wait`, Flux and Argo CD read from tests and runs.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs whose data can't carry a verdict.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When runs are made, how they are stopped, and what is left of them.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Checks on what a real Prometheus server knows of the target.
 
 use anyhow::{Context as _, Result, ensure};

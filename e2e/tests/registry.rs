@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An installation from a registry, of images that no node has: only with `make e2e-full`, which starts the registry.
 
 use std::env;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Two replicas of the operator: whichever a runner reaches, it finds the one that leads.
 
 use std::net::SocketAddr;

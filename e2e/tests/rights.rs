@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the operator may do, against what it did in all the tests before: each right is used, and nothing else is asked
 //! for. `make e2e-full` runs it, as it says something only after all of `make e2e`.
 

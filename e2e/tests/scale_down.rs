@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Requests that fail while the target is scaled down: which coincide, and which don't.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who may speak to the collector, and what the operator and its runners may do.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An installation for some namespaces only.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the policy of the platform team refuses, holds back, stops and lets pass.
 
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What becomes of runs when the collector's certificate changes: its authorities take turns, are taken away, or are
 //! somebody else's.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a namespace does to runner pods: files that come late or never, limits and quotas, and containers that somebody
 //! else puts beside the runner.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One run at a time per target, whoever asks and by whatever spelling; those that share are side by side and say so.
 
 use anyhow::{Context as _, Result, ensure};

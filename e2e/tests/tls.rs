@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runners and operator speak by TLS, and each knows what the other one must show.
 
 use anyhow::{Context as _, Result, ensure};

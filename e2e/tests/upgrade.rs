@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An upgrade from an earlier release, whose images take long to build: only with `make e2e-full`.
 
 use anyhow::{Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs that pass, and whether their figures are true.
 
 use std::time::Duration;

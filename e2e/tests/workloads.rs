@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Targets whose pods are kept by something else than a Deployment.
 
 use anyhow::{Context as _, Result, ensure};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The admin port: `/livez`, `/readyz` and `/metrics`.
 //!
 //! An operator that stands by is ready: it can take over at any time. Until then, `/readyz` lists what is missing.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the operator is told at its start: flags, each with an environment variable, as the chart sets them.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What people caused: one event on the LoadTest and one line of the log (target `audit`) for each start, rerun, abort,
 //! suspension and refusal.
 //!

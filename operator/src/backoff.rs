@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How long to wait before an object that failed is tried again: doubled at each failure in a row.
 
 use std::{collections::HashMap, sync::Mutex, time::Duration};

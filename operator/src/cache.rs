@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the watches show of the cluster: runs, and the Jobs and pods of their runners. Steady work reads here and asks
 //! the API server nothing.
 //!

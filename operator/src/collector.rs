@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The collector: what runner pods speak to, and where their figures are merged and made durable.
 //!
 //! [`Sessions`] holds one session per run under way. The session itself ([`session`]) is a pure state

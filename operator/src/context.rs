@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What both controllers work with. It knows neither of them: what only one needs is with that one.
 
 use std::sync::Arc;

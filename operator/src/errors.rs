@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What all errors have in common: how they are told.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Kubernetes events: what happened to a test or run, in the order in which it happened.
 //!
 //! Events are for people. Nothing reads them back, and an event that can't be written stops nothing.

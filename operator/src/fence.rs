@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whether this operator may write: only while it holds the lease, and under the lease's epoch.
 //!
 //! Everything that changes the cluster asks here first. An operator that was held up (a machine that slept, a process

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where the leading operator serves runners, as far as this operator knows.
 //!
 //! The lease is what tells: its holder writes its address there, and all others, who look at it anyway, read it. So a standby

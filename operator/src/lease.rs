@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Leader election: one of several operators works, the others wait.
 //!
 //! [`evaluate`] decides, purely; writing uses the lease's resource version as an optimistic lock, so that of two

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The Upsurge operator: controllers, the collector that runners report to, and the samplers that
 //! watch the target. `main.rs` only reads arguments and starts what is here.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The controller of `LoadTest`: makes a run when one is due and shows the newest run's result.
 //!
 //! A pipeline of steps: observe (client) → decide (pure) → build (pure) → apply (client) → update status

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The controller of `LoadTestRun`: carries out one execution, from the first look to the verdict.
 //!
 //! Observe (client: the facts) → decide (pure: the run's state and what is to be done) → carry out (client) → look again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The `upsurge-operator` command: reads its arguments and runs until it is told to stop.
 
 use std::process::ExitCode;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The operator's own metrics, in the OpenMetrics form. Labels are from fixed sets: never names of objects.
 
 use std::{

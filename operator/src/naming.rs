@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Names and labels of the objects that the operator makes: the same ones each time, and never longer than allowed.
 //!
 //! A name that had to be shortened carries a digest of the whole, so that two long names stay different.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An API server that is only played, for tests of what is asked of it and what comes of the answers.
 
 use std::{

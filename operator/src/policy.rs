@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The platform's policy at work: the file it comes from, and what is kept of the runs under way so that its limits
 //! can be held. What the policy means is pure and stands in `upsurge_core::policy`.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The checks of a run: a server of the platform is asked from here, one that the test names by its runner 0; judged
 //! are both here, by `upsurge_core::checks`.
 //!

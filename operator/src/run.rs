@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From arguments to a working operator: clients, ports, leader election, controllers, and their end in order.
 //!
 //! Ports open first, so that probes and runners get answers; then the resource definitions are waited for, then the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Observation of the target and its autoscaler while a run lasts.
 //!
 //! By watch where the API can be watched, so that the recorded instants are those at which a change was seen.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the operator was told at its start and the steps of a run need. Plain data; who reads arguments is `args`.
 
 use std::{sync::Arc, time::Duration};

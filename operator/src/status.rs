@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Writing status: by server-side apply, only when there is something new to say, and never over what was not read.
 //!
 //! A write carries the resource version that was read and the epoch of the leader who writes. So an operator that lost

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The leases on targets: where a run stands, taking and leaving a target, and clearing up.
 //!
 //! Whose turn it is, is decided in `upsurge_core::target_lease`. This brings together what it needs: the leases ([`Store`]), and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The log: structured events on standard error, filtered by `RUST_LOG`.
 
 use std::io;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! TLS of the collector: what it shows to those who connect, and where that comes from.
 //!
 //! [`Served`] is what is shown at the moment; the collector and the builder of runner pods read it. It is filled either by

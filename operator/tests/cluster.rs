@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The collector, the samplers and the leases on targets against a real API server, kubelet and autoscaler.
 //!
 //! `e2e/cluster/with exec cargo test -p upsurge-operator --test cluster -- --ignored`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the body of an answer to values. Only what Prometheus itself says in its own form is believed.
 
 use serde::Deserialize;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One server and how it is asked: no redirects, no proxies, an answer of bounded size in bounded time.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Why a server gave no values. The texts stand in the status of a run: they tell of an answer that is not one of
 //! Prometheus no more than its status code, so that nobody learns what else answers at an address.
 

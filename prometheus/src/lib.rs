@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Asks a Prometheus server for the values of checks, over a stage or the whole load.
 //!
 //! The server may be anybody's: an answer has a limit on its size, all checks together one on their time, redirects

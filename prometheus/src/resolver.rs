@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Names to addresses, of which only those are given on that the policy allows: checked after the name was resolved,
 //! and used for the connection as they were checked.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Servers that mean no good, on a loopback address: whatever they do, there is an answer for each check in bounded
 //! time, and it tells nothing of what they said.
 

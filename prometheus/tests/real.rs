@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Checks against a real Prometheus server, started for the test on a loopback address.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

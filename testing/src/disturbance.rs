@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Moments in which the machine did not let anybody work.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What tests of several crates share: real servers, each started for one test on a loopback address and gone
 //! with it, and an eye on the machine.
 //!

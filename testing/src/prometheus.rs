@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A Prometheus server of a test's own.
 //!
 //! Taken from the `PATH`. Where there is none, tests say so and pass, unless `UPSURGE_REQUIRE_PROMETHEUS=1` asks for

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! HTTP servers that many people run, each started for one test: go-httpbin, which answers as it is asked to, and nginx
 //! with a configuration of the test's own.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When a test is begun anew, with scripts for tests, which stop the one who watches as a standstill does.
 
 #![allow(clippy::unwrap_used, reason = "a test")]

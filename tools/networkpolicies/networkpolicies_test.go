@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Package networkpolicies tells what the chart's NetworkPolicy, and the one that the documentation shows for namespaces of
 // tests, let pass: the chart is rendered with helm (on PATH) and evaluated by the matcher of cyclonus, an evaluator that is
 // not ours.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command schemas writes JSON schemas for kubeconform: one file for each kind in
 // an OpenAPI description of Kubernetes or in CustomResourceDefinitions. They are
 // strict (a field that the API does not know is an error) and self-contained.

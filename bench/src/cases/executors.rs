@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6's executors, carried out by k6 twice and by Upsurge, side by side: do they count the same? Option sets are
 //! such that a few milliseconds more or less per iteration make no difference.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A server that stands still for a second under a constant rate: what do percentiles say about it? Users who
 //! arrive meanwhile wait, whether a tool counts that or not.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Pages of HTML: what it costs to take values out of them by CSS selectors.
 
 use anyhow::Result;

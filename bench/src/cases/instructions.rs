@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Instructions per request, counted by callgrind. Times depend on what else the machine does; these repeat, and show a
 //! change of a percent that no run of some seconds could.
 

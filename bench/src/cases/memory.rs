@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Resident memory per user that waits: the difference between many users and one, by the number of users.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Merged percentiles: ten recorders, each fed its share and sent through the runners' protocol, against one that is
 //! fed everything.
 

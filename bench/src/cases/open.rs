@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What most people run: an open model at a moderate rate, far from what the tools can do. What it costs to start a tool is
 //! measured by a run of one request and left out, as it says nothing about load.
 

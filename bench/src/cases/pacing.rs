@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How punctual a constant rate is, as the server sees it: the delay of each arrival behind a perfect grid.
 
 use anyhow::{Context as _, Result};

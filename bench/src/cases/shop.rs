@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Log in, create, read: three requests with two captures and four checks, as users of a real service do. What
 //! it costs to start the tool is measured by a run of one iteration and left out, as it says nothing about load.
 

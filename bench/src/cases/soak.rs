@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Half an hour at half of one core: does resident memory stay where it is?
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A static GET with keep-alive, as fast as 50 connections allow: what an engine costs that does nothing else.
 
 use anyhow::Result;

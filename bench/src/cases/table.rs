@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One figure of several tools in several rounds.
 
 /// Figures by tool, in the order in which tools first appear.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A static GET as people run it who think of nothing: no core of one's own, and as many threads as the tool takes.
 
 use anyhow::Result;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the operator's pod uses, as metrics.k8s.io says.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the benchmark puts into the cluster.
 
 use std::time::{Duration, SystemTime};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How fast a test starts, and how close together its runners do.
 
 use std::time::{Duration, SystemTime};

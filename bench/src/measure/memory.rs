@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Memory and CPU time of a process that is under way.
 
 use anyhow::{Context as _, Result};

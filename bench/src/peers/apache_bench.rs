@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! ab, of Apache: a single event loop that speaks HTTP/1.0 with keep-alive.
 
 use std::{path::Path, process::Command};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Artillery: one thread of Node.js. It knows arrivals only, so it gets a rate that it can carry.
 
 use std::{path::Path, process::Command};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! hey: goroutines around Go's HTTP client. With a rate it limits each worker by itself, and a worker that waits
 //! for an answer sends nothing: what the server's freeze would have cost the others is left out.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Gets the tools: bench/install builds or installs each one, once, and prints where its program is.
 
 use std::{

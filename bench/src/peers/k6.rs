@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6: a JavaScript engine and a transport per user. Its scripts are made here, with the options that make it
 //! as quick as it can be; where Upsurge reads no body, neither does k6 (`discardResponseBodies`).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! oha: hyper without a pool, thread per core. With a rate and `--latency-correction` it counts from the
 //! intended start, too.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Upsurge itself: a manifest per task, run by the command line on one thread. Nothing else than what users
 //! have is called.
 

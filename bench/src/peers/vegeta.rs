@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! vegeta: a rate and nothing else, by goroutines around Go's HTTP client. What it saw goes to a file, which it reads when
 //! it is asked for a report; that is not part of what a run costs.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! wrk: an event loop around a small parser, the least a client can do. One thread where it has one core, else two, as it
 //! takes by itself.
 

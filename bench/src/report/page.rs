@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The page of the documentation that shows the results.
 
 use std::fmt::Write as _;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The cases, and what they have in common.
 
 mod checkpoints;

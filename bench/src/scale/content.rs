@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the played runners report: every second the figures of one iteration, which are known beforehand, so that what has
 //! arrived can be compared with what was sent.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What etcd holds, asked by its own metrics and its JSON gateway.
 
 use std::time::Duration;

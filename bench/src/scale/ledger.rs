@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the played runners have handed over to be sent, run by run.
 
 use std::{

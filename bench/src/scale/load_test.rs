@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The tests that are measured, and what became of their runs.
 
 use std::{collections::BTreeMap, time::Duration};

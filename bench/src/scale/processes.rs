@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The programs beside the API server: kwok, which plays nodes and pods, and the operator, whose cost is measured.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the operator asks of the API server, by the API server's own audit log: only the operator's requests are in it, which
 //! are told by its service account.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Plays the runner pods: whatever pod of a run is up gets an agent here, the real one with a token of that very pod, but
 //! for the load engine. When it ends, kwok is told how.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The stand-in for a load engine: it hands over a known second of figures for each second of the load.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The server, from the outside: a process of its own, so that its CPU time is nobody else's.
 
 use std::{

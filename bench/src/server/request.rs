@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Requests, as far as the server has to understand them.
 
 use std::io;

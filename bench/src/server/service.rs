@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the server answers: a fixed text, a small shop (log in, create, read), and a freeze that stops all of
 //! it at a set time after the first request of its kind.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From an observation to the result in the status.
 
 use jiff::Timestamp;

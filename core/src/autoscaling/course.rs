@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When the load rises and when it falls: the instants that an autoscaler's delays count from.
 
 use std::time::Duration;

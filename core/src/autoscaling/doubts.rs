@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Why what was observed can't carry a verdict on the autoscaler, or on the target at all.
 
 use std::time::Duration;

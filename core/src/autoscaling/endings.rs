@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Failed requests that were in flight while pods of the target were ending.
 //!
 //! A pod is ending from one second before it was asked to (what Kubernetes stamps is whole seconds, by another clock)

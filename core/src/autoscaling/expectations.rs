@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Expectations on the autoscaler, each with what was observed.
 
 use jiff::Timestamp;

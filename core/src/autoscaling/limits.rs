@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What kept the workload from growing further.
 
 use std::fmt;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the samplers saw: changes of replicas, of the autoscaler's conditions, and the lives of pods.
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Stretches of time in which a condition of the autoscaler was out of order.
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Replicas as step functions over a period.
 
 use jiff::Timestamp;

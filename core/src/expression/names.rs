@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The variables and functions that an expression uses.
 //!
 //! The `cel` crate's own list counts the variables that macros bind (`x` in `list.exists(x, x > 1)`)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! JSON values as CEL sees them, and back.
 
 use std::sync::Arc;

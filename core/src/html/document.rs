@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A document and its elements.
 
 use scraper::{ElementRef, Html};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! CSS selectors, and what is said of texts that are none.
 
 use std::fmt;

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+// SPDX-License-Identifier: Apache-2.0
 
 use proptest::prelude::*;
 use rstest::rstest;

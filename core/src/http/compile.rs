@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the options of a spec to settings.
 
 use std::{net::IpAddr, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Host names with wildcards, and addresses given to them.
 
 use std::net::{IpAddr, SocketAddr};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Ranges of addresses, and what is reached without a proxy.
 
 use std::net::IpAddr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What runners may connect to, as the platform's policy says it: names, networks, and networks that nobody reaches.
 //!
 //! Names are looked at before they are resolved, addresses after that and right before a connection is made. So it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rules in which tools differ: what a timeout spans, where redirects lead, and what is sent again.
 //!
 //! They are settings of the engine and no fields of a spec. The default is what curl and k6 agree on, and where

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A message with deltas, read without reading the deltas: each is looked at when it is its turn, so that no more than
 //! one of them is in memory.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which values a series may have: numbers that can be added up for as long as a run lasts.
 //!
 //! The bounds are far beyond what a runner can do, and so far below what a sum can hold that no number of deltas fills

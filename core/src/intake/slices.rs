@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The slices of a merged delta: no more of them than any runner sends, within the delta's time, and of thresholds that
 //! the test has.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is taken of a delta, what is counted as overflow, and what is refused.
 
 use std::collections::BTreeSet;

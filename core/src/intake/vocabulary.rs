@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The names that series of a test have: what it is made of, and what engines name by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is known of a metric: its kind, and what its values are. Built-in metrics and those of a test.
 
 use upsurge_crds::v1alpha1::{CustomMetric, MetricType};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Tags as labels: pairs of a name and a value, for everything that hands series on.
 
 use super::{SeriesKey, names};

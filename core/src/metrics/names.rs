@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Names of built-in metrics, as in k6 where k6 has them.
 
 /// Trend: time of sending, waiting and receiving (service time).

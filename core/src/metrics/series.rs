@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Series: a sink for each metric and set of tags.
 
 use std::collections::{BTreeMap, btree_map::Entry};

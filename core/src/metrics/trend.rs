@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A distribution of times that merges exactly.
 //!
 //! The buckets of an HdrHistogram with fixed common bounds (1 µs to 1 h, 3 significant digits): merging adds buckets, so

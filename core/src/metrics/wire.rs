@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Series as somebody sent them: nothing is decoded, and nothing added up.
 
 use std::fmt;

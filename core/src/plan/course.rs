@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The sum of all loads as one line without gaps: what the target sees.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6's executors, each as one load.
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One load as the engine carries it out: when, how much, of what, and by whom.
 
 use std::{collections::BTreeMap, time::Duration};

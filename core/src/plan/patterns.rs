@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One pattern of `spec.load` as one load.
 
 use std::{collections::BTreeMap, time::Duration};

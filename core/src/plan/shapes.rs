@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Shapes of load: from what a pattern says to stages, each with a length and a level at both ends.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Thresholds that a pattern of load brings with it.
 
 use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdSelector};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whether a test is allowed in a namespace, as far as that can be told before it runs: addresses that names lead to,
 //! and URLs that are put together at run time, are for the runners to judge, by the same rules.
 

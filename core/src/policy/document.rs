@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The policy as it is written in a file. Fields that are unknown are refused: a rule with a typing error would
 //! else allow what it was to forbid.
 

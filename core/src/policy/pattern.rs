@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Patterns with `*` for any characters, as policies name namespaces, images and Secrets.
 
 /// A text in which `*` stands for any characters, also none.

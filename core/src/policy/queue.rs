@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whose turn it is, when not all runs may go on at the same time.
 //!
 //! Namespaces take turns, and within one the oldest run is first. A run that does not fit yet holds up those behind

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How much load there really is in a namespace, by what its runners report, and which run is one too many.
 //!
 //! No clock and no I/O: the caller says what was measured, and when.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rules that are ready to be used, each with the path by which refusals name it.
 
 use std::time::Duration;

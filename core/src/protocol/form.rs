@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The two forms of a message with deltas: JSON, which runners of the first version speak, and MessagePack with names. Both hold
 //! the same; histograms are compressed text in the one and plain bytes in the other, which takes less time to make and to
 //! read. A runner uses the second where the operator's reply to its hello says that it is taken.

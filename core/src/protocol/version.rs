@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Versions of the protocol between runners and the operator, and how a mismatch is told.
 //!
 //! An operator serves the present version and the one before, so that an upgrade loses no run under way. Whatever the

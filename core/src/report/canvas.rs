@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A text that is being written, with colours where they are wanted.
 //!
 //! What is written comes from tests and servers and is made printable on its way; codes that steer a terminal get in by

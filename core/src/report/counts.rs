@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What became of requests, counted by status and by kind of error.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The course of a run as a table: a row for each interval and series, in CSV (RFC 4180).
 //!
 //! The first three columns are named as k6's. `series` is `all` in the one row that sums a metric up,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The whole result for programs, in a form of its own: numbers instead of texts, with their unit in the field's name.
 //!
 //! `docs/src/reference/cli.md` lists the fields. New ones may come; one that goes or changes its meaning takes a new

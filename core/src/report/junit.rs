@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The outcome as JUnit XML, which CI systems read and show.
 //!
 //! Thresholds, expectations on the autoscaler, Prometheus checks and the verdict pass or fail. Checks of responses

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6's summary: `root_group`, `options`, `state` and `metrics`, as scripts and CI plugins read them.
 
 use std::{collections::BTreeMap, time::Duration};

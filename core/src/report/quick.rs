@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The summary of a test of one request: totals, latencies in detail, what came back.
 
 use std::fmt::{self, Write as _};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Tables of figures that fit a terminal of 80 columns, whatever the names and figures are.
 //!
 //! Columns are as wide as what is in them. A name that finds no room beside its figures has a line of its own above

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The summary to read, at the end of a run.
 
 use std::fmt::{self, Write as _};

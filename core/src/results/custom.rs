@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The figures of a test's own metrics.
 
 use std::{collections::BTreeMap, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whether the generator did what was asked. If it did not, its figures speak of the generator and not
 //! of the target, and carry no verdict.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Requests without an answer: cut off at the end of the load, though they had all of `gracefulStop`.
 //!
 //! Runners only know how long a request had been under way when it was cut off. Whether it counts as failed is decided

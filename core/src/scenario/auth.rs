@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the credentials of a spec to those of a request.
 
 use upsurge_crds::v1alpha1 as api;

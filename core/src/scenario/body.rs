@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the body of a request step to one that is ready to be filled in.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From a capture of a spec to one that is ready to be made.
 
 use regex::Regex;

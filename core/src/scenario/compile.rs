@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the steps of a spec to the step tree.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Made-up contents of a declared size, which are never held as a whole.
 //!
 //! They are a head, a stretch cut from a block that is read round and round, and a tail. Each time round the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Data sets: where their rows come from and in which order users take them.
 
 use serde_json_path::JsonPath;

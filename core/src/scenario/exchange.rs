@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A request, ready to be filled in.
 
 use std::{collections::BTreeMap, time::Duration};

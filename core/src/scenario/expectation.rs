@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From an expectation of a spec to a check with a name.
 
 use serde_json::Value;

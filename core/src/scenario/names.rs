@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which variables there are, and where each may be used.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From a request of a spec to one that is ready to send.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is made of a response: values that are taken from it, and checks of what it must be like.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From each kind of step in a spec to its step of the tree.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The open model: iteration n starts when the integral of the rate reaches its place.
 //!
 //! Per stage the rate is a straight line, so the integral is a quadratic and its inverse a square

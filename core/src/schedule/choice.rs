@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which scenario an iteration does: by weight, and by nothing but its number.
 //!
 //! Within each block of as many iterations as the weights sum up to, every scenario comes exactly as

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A Poisson process as a pure function of the index: event n comes after n + 1 exponential pauses.
 //!
 //! The pauses are cut into blocks. The length of each whole block is one draw (a sum of exponential

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Random numbers that are a pure function of where they are asked for.
 
 /// SplitMix64's increment: the golden ratio in 64 bits.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One part's share of a global sequence of indices.
 
 /// Every `count`-th index, beginning with `index`. Striping keeps every part busy at every level and

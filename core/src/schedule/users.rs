@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The closed model: user k is at work while the level asks for it.
 
 use std::time::Duration;

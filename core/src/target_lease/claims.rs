@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a test's target is: its workload, and the address, by whatever spelling.
 //!
 //! A test that names a workload claims it as a whole, and of the address only the part that leads there: it keeps out

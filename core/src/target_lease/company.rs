@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whose load was on a target at the same time.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What becomes of a lease when runs leave the target, in order or because they are gone.
 
 use std::collections::BTreeMap;

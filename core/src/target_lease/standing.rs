@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whose turn it is on a target: what a lease says to a run that wants it.
 //!
 //! The line is part of the lease, so that it is the same after a restart. Nobody passes an older run that could not be

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Single answers by example; that no two exclusive runs are ever at work, and nobody waits for ever, by any course of
 //! looks, writes, ends and crashes of two operators ([`world`]).
 

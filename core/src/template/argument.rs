@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What functions are given: values, or calls of other functions.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Calls of functions: which there are and what they take.
 
 use jiff::{Timestamp, civil::Date};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Made-up names, places and texts.
 //!
 //! Everything is drawn from the scope's random numbers, so a seeded scope gives the same values again.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Functions that templates can call.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! JSON with templates in its strings and names of fields.
 
 use serde_json::{Map, Value};

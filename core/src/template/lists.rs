@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Lists that made-up values are put together from.
 //!
 //! Nothing here stands for a person or a company. Adding to a list changes what a seed gives.

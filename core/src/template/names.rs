@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The names a template may use, each bound to a slot.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The grammar of templates.
 
 use serde_json::Value;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Functions of texts: encodings, digests, case and length.
 //!
 //! A value that is no text is taken as a template writes it; a variable without a value is the empty text.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The grammar of a threshold's condition: aggregation, operator, limit, unit.
 
 use std::fmt;

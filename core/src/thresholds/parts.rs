@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Exact sums of the parts of metrics that thresholds select.
 //!
 //! They are fed from what runners report and never folded, so a threshold sees its samples however coarse the merged

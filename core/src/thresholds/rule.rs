@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A threshold, read: which series, what is made of them, and what must hold.
 
 use std::time::Duration;

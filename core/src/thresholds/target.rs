@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The series that a threshold speaks of: a metric, and which of its series.
 
 use std::fmt;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 use rstest::rstest;
 use upsurge_crds::v1alpha1::{Load, StageSpec, ThresholdSelector, TimeSpan};
 

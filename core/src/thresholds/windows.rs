@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Thresholds that must hold in every window.
 //!
 //! Windows follow each other without gaps from the start of the load, or of the selected stage, so every sample

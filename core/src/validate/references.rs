@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Names that one part of a spec uses for another: stages, scenarios, requests, groups, checks.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the API server checks of every resource before it looks at the spec: version, kind, names, labels and
 //! annotations. The rules are those of Kubernetes' `apimachinery`, so what passes here is not refused there.
 

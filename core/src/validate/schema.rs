@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The API server's schema checks, for specs that never went through it.
 //!
 //! Reads the generated schema of the resource itself, so there is one source of truth, and goes on into

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Writes the CustomResourceDefinitions as YAML, one file each, into the given folders, and with
 //! `--schema FILE` the schema of a LoadTest as JSON.
 

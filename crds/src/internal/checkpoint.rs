@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `Checkpoint`: what the operator needs to take up a run again after a restart.
 
 #![allow(clippy::duplicated_attributes, reason = "each column states its type")]

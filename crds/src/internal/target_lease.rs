@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `TargetLease`: who may make load on a target, and who waits for that.
 
 #![allow(clippy::duplicated_attributes, reason = "each column states its type")]

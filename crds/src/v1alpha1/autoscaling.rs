@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is expected of the autoscaler.
 
 use schemars::JsonSchema;

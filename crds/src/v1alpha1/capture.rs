@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a request takes from its response into variables of the user.
 
 use kube::KubeSchema;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Data that users work with: rows from files, or generated ones.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Durations as users write them: `90s`, `1h30m`, `500ms`.
 
 use std::{fmt, str::FromStr, time::Duration};

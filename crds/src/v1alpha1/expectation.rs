@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a request expects of its response; each expectation is counted as a check.
 
 use kube::KubeSchema;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Contents that are made up: bodies of a declared size.
 
 use schemars::JsonSchema;

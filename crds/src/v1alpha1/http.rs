@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How the runners speak HTTP: defaults of every request of a test.
 
 pub mod auth;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How much load, and when: exactly one pattern, or several executors side by side.
 
 mod executor;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `LoadTest`: the test that a team keeps in Git.
 
 #![allow(clippy::duplicated_attributes, reason = "each column states its type")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `LoadTestRun`: one execution of a test, with its full result.
 
 #![allow(clippy::duplicated_attributes, reason = "each column states its type")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Metrics of one's own, beside those that every test has.
 
 use schemars::JsonSchema;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Checks on figures that a Prometheus server knows.
 
 use kube::KubeSchema;

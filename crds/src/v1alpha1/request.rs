@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The HTTP request that a step sends.
 
 use std::collections::BTreeMap;

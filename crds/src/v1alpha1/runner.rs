@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The pods that generate the load, the deadlines of a run, and how many old runs are kept.
 
 use std::collections::BTreeMap;

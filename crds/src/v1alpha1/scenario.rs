@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a user does: scenarios of steps.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Scripts in the languages of other tools.
 
 use kube::KubeSchema;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Sizes as users write them: `64Mi`, `10k`, `1048576`.
 
 use std::{fmt, str::FromStr};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where the contents of a file come from.
 
 use kube::KubeSchema;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The figures that a run ends with.
 //!
 //! Times are decimal milliseconds with their unit (`182.4ms`), shares are percentages (`0.13%`),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The steps of a scenario.
 //!
 //! Kubernetes schemas can't recurse, so the steps inside `if`, `loop`, `group` and `parallel` are raw

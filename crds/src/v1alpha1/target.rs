@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is tested, and how it is spoken to.
 
 use kube::KubeSchema;

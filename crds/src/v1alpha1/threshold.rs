@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Limits that the measured figures must keep.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # What has to be on the machine: Debian's packages, and the binaries built from Go modules.
 

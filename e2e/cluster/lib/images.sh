@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # Images for the node: as a rule there is no registry, so archives are imported into its containerd.
 

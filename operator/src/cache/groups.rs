@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which objects belong together, by name: whoever asks for the few of one group need not look at thousands.
 
 use std::{

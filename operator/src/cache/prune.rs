@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What of an object is kept in memory. Thousands of finished runs with their results, and pods with their specs, would
 //! fill it for nothing. Pure.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is found, and what is kept.
 
 use futures::FutureExt as _;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who is let in, and how much of what they send is read at the same time.
 //!
 //! Who speaks is decided by token and URL alone. A body is read only after that, into room that is bounded for each run

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who speaks: a runner's projected token, reviewed by the API server.
 //!
 //! Its claims are read first, and keep out what no review could accept. A review is asked for once however often the token

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which runner a pod is: a runner can only speak for itself.
 //!
 //! The pod comes from the token, and the index from the pod; what a message says of either must be the same. A pod is

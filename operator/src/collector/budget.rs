@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How much of the API server's storage checkpoints use: so many bytes per second over all runs, shared fairly.
 //!
 //! Each version of a checkpoint stays in etcd until it is compacted, so what counts there is what is written over minutes,

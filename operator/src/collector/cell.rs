@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An open session: the state machine behind its lock, with what wakes those who wait on it.
 
 use std::{

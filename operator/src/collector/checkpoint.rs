@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The checkpoint as bytes: compressed JSON, bounded in size.
 
 use std::io::{Read as _, Write as _};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The collector's port: who connects is greeted before the routes hear of it.
 //!
 //! Runners speak TLS. Those of a Job that was made by a release before this one can't, and speak HTTP on the same port: the first

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runners that speak where everybody in between can read, although their Job tells them how to check the collector: an
 //! image of a release that knew no TLS. Their run ends, and says so.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which tags are given up when the checkpoint gets too large.
 //!
 //! Folding moves samples to a series with fewer tags, so sums over the whole run or a stage stay exact. It holds for all

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How much memory the figures of runs may take: of one alone as much as a run ever needs, of all together a part of what the
 //! operator has. When there is too little for all, each gets an equal share, so that nobody's run takes the room of others.
 

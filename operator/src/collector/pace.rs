@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How often runners report: once per second, and less often when they have so many series in all that taking them would
 //! keep the operator from everything else.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The figures over time, thinned to a bounded number of points.
 //!
 //! Seconds stay open for a while, because the deltas of several runners make up one; then they become points. When

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From a message with deltas to the session: one delta after the other is read, checked and merged.
 //!
 //! Blocking: decoding histograms takes a while. A delta that the session has is not read again.

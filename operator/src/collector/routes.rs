@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The collector over HTTP: from request to state machine and back.
 
 use std::time::Duration;

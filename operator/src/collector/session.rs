@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The session of a run: a pure state machine of what runners say and what is durable.
 //!
 //! No I/O and no clock in here. What must survive an operator is in [`Durable`]; a session made from it behaves

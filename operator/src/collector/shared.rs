@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A value that is looked at without being copied: whoever changes it while somebody looks gets a copy of its own.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Several who ask the same at the same time get one answer: the question is asked once.
 //!
 //! The asking goes on when those who wait have left, how much is asked at the same time is bounded, and so is how long: an

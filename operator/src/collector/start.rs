@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The start barrier: when the load may start, and at which instant.
 //!
 //! T0 is chosen once all runners are ready (and `before` is done), made durable, and only then given out. An operator

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where a checkpoint is kept: an internal resource beside the run, written under an optimistic lock.
 //!
 //! The lock makes a second writer (an operator that lost its lease and does not know yet) harmless: whoever

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What all runners of a run recorded, merged.
 
 use std::{collections::BTreeMap, time::Duration};

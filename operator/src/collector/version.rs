@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Versions of the protocol that are not served: told from the first words, before the rest is read.
 
 use upsurge_core::protocol::{Form, Introduction, Mismatch, SERVED_VERSIONS};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the collector is told about a run, and what it tells about it.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

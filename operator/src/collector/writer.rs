@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The one task per session that makes it durable, and the one that looks for reasons to stop it.
 
 use std::{sync::Arc, time::Duration};

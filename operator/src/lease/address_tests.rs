@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a candidate reads from the lease of another one, and writes into its own: against an API server in miniature.
 
 use std::sync::{Arc, Mutex};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Creating runs, and deleting old ones.
 
 use kube::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whether a run is due, and which old runs go. Pure.
 //!
 //! A run is due when the rerun annotation has a new value, or when the generation *and* the digest of the parts

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How the reconciliation of a test can fail.
 
 use kube::core::error_boundary::InvalidObject;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What there is of a test: its runs, as the watch shows them. Of finished ones the cache keeps little, so the one that the
 //! test is to show is read where it does not show it yet.
 //!

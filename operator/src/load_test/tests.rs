@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a cache that lags behind leads to.
 
 use serde_json::json;

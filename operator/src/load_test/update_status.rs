@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The test's status: the newest run in short, and the conditions.
 
 use jiff::Timestamp;

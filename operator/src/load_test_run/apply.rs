@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Writing a run's objects: completing the run itself, applying what it consists of, and clearing up after it.
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Carries out what was decided, one effect after the other, and asks before each whether this operator still leads.
 //!
 //! Decides nothing. What the API server understood and does not want is no failure: it goes back into the next

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What comes next for a run: a function of the facts, which gives the run's state and what is to be done. Pure.
 //!
 //! Nothing is remembered between two decisions but what is in the status, the checkpoint and the cluster. So it does

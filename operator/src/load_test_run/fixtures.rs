@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the tests of the steps share: a run of three runners, and a session of it.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What this operator remembers of the runs under way: their plans, compiled once, what Prometheus answered, whose load
 //! was beside theirs, and when figures were last shown. Nothing in here is needed: an operator that starts with an empty memory comes to the same end.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a pod lacks of the ConfigMaps and Secrets that its test names, from the words of the kubelet. Pure.
 //!
 //! The operator has no right to read either; the kubelet, which waits for them, says what it does not find.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The facts about a run: the run itself, its plan, its Job and pods, its target, and what the collector knows. Looks, and
 //! changes nothing. A first look is at what the watches show; what changes more than figures is decided after a second
 //! one, at the API server itself ([`Source`]).

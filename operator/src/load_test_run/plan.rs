@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a run consists of: the plan that runners are given, and the names of its objects. Pure.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the runner pods and their Job say about how the runners fare. Pure.
 //!
 //! A pod may hold containers that others put into it. Only the one named [`CONTAINER`] is the runner: its end is the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The phases of a run whose Job was created, as a pure state machine.
 //!
 //! [`next`] looks at what was observed and says what comes next; what is to be done for that is decided by `decide`. What

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What to do when a namespace refuses the runner pods: the well-known words of quotas, LimitRanges, pod security and
 //! webhooks, turned into fields of the spec. Pure.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From what the collector holds, and what Prometheus answered, to figures and the verdict. Pure.
 
 use jiff::Timestamp;

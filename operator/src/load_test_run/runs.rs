@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the controller of runs works with.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a conflict leads to.
 
 use std::sync::atomic::{AtomicU32, Ordering};

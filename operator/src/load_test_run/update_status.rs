@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The run's status: putting it together, keeping it small, writing it, and telling of what changed.
 
 mod bounds;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What must be true before runner pods are made: the spec can be run, the target exists, and it is quiet.
 //!
 //! The spec is checked purely; the target is looked at through the samplers' eyes, and what was seen is judged purely.

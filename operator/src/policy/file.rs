@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The policy's file: read at the start, where a wrong one is refused, and again whenever it changes, where a wrong
 //! one leaves the old policy in force and is told in the log and in the metric `upsurge_policy_valid`.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where the collector's certificate comes from: authorities of the operator's own, or a directory.
 
 use kube::Client;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The controllers and what they watch, one pair for each watched namespace.
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Waiting until the API server knows our kinds, so that operator and definitions can be installed in any order.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A thread that does nothing but keep the lease, by connections of its own: however much there is to list and to decode, it is
 //! renewed in time.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who is to be looked at soon: told any number of times, each is named once, a moment after it was first told.
 //!
 //! Holds no more than there are objects, however fast they change.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The watches that fill the cache, and whom they have looked at.
 //!
 //! One watch for each kind and namespace, shared by all who read. What comes in many small steps, such as the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Finding the autoscaler of a workload, and what it says.
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What EndpointSlices say about pods.
 
 use std::collections::BTreeMap;

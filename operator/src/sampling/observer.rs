@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The task that puts together what the watches show.
 
 use std::time::Duration;

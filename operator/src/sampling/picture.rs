@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! All that the watches have shown so far, as one picture: how many replicas are wanted, are there, can serve.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a pod says about its life.
 
 use jiff::{SignedDuration, Timestamp};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An observation that samplers write and the checkpoint reads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

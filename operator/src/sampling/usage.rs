@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! CPU and memory of the target's pods, as metrics.k8s.io tells it.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Watches that never end: what they show, and when they can't show anything.
 
 use std::{fmt::Debug, time::Duration};

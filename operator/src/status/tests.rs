@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Late writes, conflicts and refusals.
 
 use serde_json::Value;

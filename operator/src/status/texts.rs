@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Texts of a status, none of them longer than it may be, whoever wrote it: an API server, a kubelet, a target. Pure.
 //!
 //! The schema does not say these lengths: the API server would refuse the whole status for one long text, and the run

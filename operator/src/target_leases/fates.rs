@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which runs are gone: ended, deleted, or in a namespace that is not watched any more.
 //!
 //! That a run is alive is taken from the cache; that it is gone is never, as a cache may lag behind. So those who wait ask

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A lease as an object: its name and labels. Pure.
 
 use std::collections::BTreeMap;

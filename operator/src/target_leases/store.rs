@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Leases in the operator's own namespace: read, and written under an optimistic lock while this operator leads.
 
 use kube::{

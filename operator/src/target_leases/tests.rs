@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Leases on an API server that is only played, with its optimistic locks.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An authority of the operator's own: a key that signs what the collector shows, and the certificate by which runners check
 //! it. Makes, reads and signs; when that is done is for `rotation` to say.
 

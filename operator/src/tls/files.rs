@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A certificate of somebody else's, such as cert-manager's, from a Secret that is mounted: `tls.crt`, `tls.key` and `ca.crt`.
 //!
 //! It is looked at each few seconds, as a mounted Secret changes by the exchange of a symbolic link. A wrong one at the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the collector shows to those who connect: a certificate with its key, and the authorities by which it is checked.
 //!
 //! There is none that a runner would turn away: it is checked as a runner checks it before it becomes an [`Identity`].

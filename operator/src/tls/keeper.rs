@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Keeps the authorities in their Secret, and shows a certificate of the present one.
 //!
 //! Every replica looks and shows: a runner may come to one that stands by, which must prove who it is before it leads the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The names that a certificate of the collector has to carry.
 
 use std::net::IpAddr;

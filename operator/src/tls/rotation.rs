@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When authorities are made, and when they follow each other. Pure.
 //!
 //! Runners are told the authorities when their Job is made, and never again. So the one that comes next is made, and told,

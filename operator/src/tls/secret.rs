@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The Secret in which the authorities are kept, and its form.
 
 use std::{collections::BTreeMap, str};

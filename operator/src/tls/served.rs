@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the collector shows at the moment, and why it shows nothing where that is so.
 //!
 //! One place for all: the TLS of the collector looks here at each handshake, so that a new certificate needs no restart, and

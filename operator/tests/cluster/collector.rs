@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The collector: who may speak, what outlives the operator, and two operators at once.
 
 use std::{

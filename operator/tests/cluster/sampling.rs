@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is seen of a real autoscaler and its workload.
 
 use k8s_openapi::api::{apps::v1::Deployment, autoscaling::v2::HorizontalPodAutoscaler, core::v1::Service};

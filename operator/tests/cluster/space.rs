@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A namespace of a test's own, and what is made in it.
 
 use std::{future::Future, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Leases on targets: several operators at once, each of which believes that it leads.
 
 use std::time::{Duration, Instant};

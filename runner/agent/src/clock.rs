@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The operator's clock, as seen from here.
 //!
 //! Each exchange of stamps gives an offset that is wrong by at most half of its round trip; the one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What an agent reports: a load engine, or something that stands in for it where only the reporting is of interest.
 
 use std::time::Duration;

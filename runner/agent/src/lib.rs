@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge agent`: what runner pods run.
 //!
 //! It gets the plan from the collector, prepares, says hello until it is told to start, starts the load at the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The link to the collector: JSON over HTTP and TLS, with the pod's token; deltas in a binary form where that is taken.
 //!
 //! Who is not known by the authorities that the pod was told gets no byte of a request. The name that is checked is always that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The agent during the load: what was recorded in each second, sent at the operator's pace until it is acknowledged.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When the next message is due: the operator says how often, and runners take turns within that time, so that hundreds of
 //! them don't all speak at once.
 

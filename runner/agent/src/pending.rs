@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the collector has not acknowledged: a few deltas, however long it takes.
 //!
 //! What was recorded is kept until a checkpoint holds it. What no checkpoint can end between is merged into one delta:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the plan to a runner that is ready to start.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Asking the Prometheus server that the test names: done by runner 0 for all, once the load of all runners has ended.
 //!
 //! It is asked from here and not by the operator, so that a test reaches no more by it than by its requests. What it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The agent before the load: hello upon hello, until the collector says start or stop.
 
 use std::time::{Duration, Instant};

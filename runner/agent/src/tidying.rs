@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The steps of `after`, which one runner does for all.
 
 use std::{cell::Cell, collections::BTreeMap};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The agent against a small collector that speaks `upsurge_core::protocol`: a stand-in for the
 //! operator's side, which the end-to-end tests use as it is.
 

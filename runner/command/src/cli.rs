@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The command line: arguments, output and exit codes.
 //!
 //! Everything that is decided is decided elsewhere; this part reads files, prints and counts to 130.

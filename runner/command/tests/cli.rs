@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The command line as its users have it: the real binary, against the real target, on loopback.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the documentation shows is accepted.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What becomes of a run whose generator has no file descriptors or local ports left: it ends, and says so.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

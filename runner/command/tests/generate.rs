@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Completions and manual pages, by the real binary and read by the real bash and groff.
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The live view, on a terminal of the test's own (a pseudo-terminal of the kernel).
 
 #![cfg(target_os = "linux")]

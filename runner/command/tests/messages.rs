@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the command says on standard error, and what it must never say: secrets, and what would steer a terminal.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

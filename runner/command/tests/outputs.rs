@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What servers get while a load runs: a real Prometheus, and receivers made of the official types of
 //! OpenTelemetry.
 

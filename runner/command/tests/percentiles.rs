@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Measured percentiles are those that the target was scripted with.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The target does what its script says, also while it stops.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

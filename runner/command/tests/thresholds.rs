@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Thresholds on all that is recorded, as users write them: the real binary, against the real target, on loopback.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

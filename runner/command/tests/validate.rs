@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge validate` as its users have it: the real binary, on files and directories.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]

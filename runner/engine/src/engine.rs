@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The load engine: carries out a runner's share of a test.
 //!
 //! One thread per core, each with its own runtime, users, connections and recorder; threads share

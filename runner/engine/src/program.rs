@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A test as the engine carries it out: compiled once, immutable, shared by all cores.
 //!
 //! Steps become a flat list of operations with jumps, names become slots and indices, secrets and all

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What one core records: series by index, allocated when they are first used.
 //!
 //! A core writes to one recorder while the collector turns another one into metrics; they change

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The load engine against servers whose answers are scripted.
 
 // Clippy sees helpers of tests as production code.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Character sets of bodies: as browsers find them (Encoding and HTML standards): a byte order mark, the `charset` of
 //! `Content-Type`, a declaration in the document. What says nothing is UTF-8, and what is not valid stays recognizable.
 

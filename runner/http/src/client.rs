@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Sends a request over a user's own connections, or shared ones, and measures each phase of it.
 
 use std::{

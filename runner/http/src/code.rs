@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Error codes of k6, for those whose dashboards and scripts know them.
 
 use std::io;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Content codings: bodies of requests are compressed, those of responses decompressed when somebody looks.
 
 use std::io::{self, Read, Write};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From a URL's server to a connection: name, address, socket, proxy, TLS, and the version of HTTP.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One connection: a socket, perhaps TLS on it, and HTTP on top.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The longest time that something may take, without a new timer each time.
 //!
 //! Putting a timer into the runtime's wheel and taking it out again costs more than parsing a response, and even moving

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Digest authentication (RFC 7616): the answer to a server's challenge.
 //!
 //! Challenges are read by `http-auth`, which knows how lists of them are folded and quoted. The answer is computed here:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What goes wrong between a request and its response.
 
 use std::{io, net::IpAddr, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! HTTP/1.1 from the side of the client, as lean as a load generator needs it.
 //!
 //! A request is rendered into a buffer and handed to the system in one write; a response is read into a

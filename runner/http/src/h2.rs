@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! HTTP/2: many requests at a time over one connection.
 //!
 //! A task of the core reads and writes the frames of a connection; requests hand their frames over to it and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The HTTP client of the load engine: connections driven by the request that uses them.
 //!
 //! Connections belong to one user each unless the test has them shared. Those of HTTP/1 are polled inside of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A request and a response, whatever version of HTTP carries them.
 
 use std::{ops::Deref, sync::LazyLock};

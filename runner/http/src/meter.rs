@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A socket that counts its bytes, below TLS, and knows when it was last written to.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The body of a request: bytes in one piece, or pieces that are never put together.
 //!
 //! What is large is there once for all users and sent from where it is: contents of files, and the block that

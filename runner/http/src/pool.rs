@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Connections that the users of a core share.
 //!
 //! For each server there are so many places; a place is taken by a connection from the moment it begins to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Proxies: which one a request goes through, and how a tunnel through one is made.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Names to addresses: the system's resolver, off the load thread, with a short memory per core.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the connections of all cores are made with: read, parsed and checked once, before the load.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Text of headers. Their values are bytes; what servers write there is mostly ASCII, now and then UTF-8, and from
 //! times gone by Latin-1. Whoever looks at a header looks through here, so that no byte makes a header vanish.
 

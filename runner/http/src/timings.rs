@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How long each phase of a request takes.
 
 use std::time::{Duration, Instant};

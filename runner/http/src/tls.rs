@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! TLS of the load engine: the system's and Mozilla's roots, or no verification at all; and what a test says.
 
 mod compile;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The course of the load as a CSV file.
 
 use std::{

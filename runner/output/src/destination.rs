@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Servers that figures can be pushed to.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};

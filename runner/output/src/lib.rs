@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where the figures of a running load go besides the screen: files and servers.
 //!
 //! Each output has a thread and a mailbox of its own. Posting never waits: an output that is behind gets

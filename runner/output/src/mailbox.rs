@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Hands intervals to an output that may be slower than the load.
 
 use std::{

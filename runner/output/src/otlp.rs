@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! OpenTelemetry: metrics as OTLP over HTTP, in protobuf, with k6's names and units.
 //!
 //! All values are cumulative. Counters are monotonic sums, gauges gauges, trends histograms (times in

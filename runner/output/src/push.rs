@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Pushes figures to a server: every few seconds, again when it fails, and never for longer than allowed.
 //!
 //! What is sent are totals since the start of the load, so that a push that got lost costs resolution

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Prometheus remote write 1.0 (protobuf, compressed with snappy), with the names that k6 gives its metrics.
 //!
 //! Counters are `k6_NAME_total`, rates `k6_NAME_rate`, gauges `k6_NAME`, and trends a gauge for each

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Statistics of trends, by k6's names.
 
 use std::str::FromStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Files that a test takes from ConfigMaps and Secrets: all read before the load, so that nothing is read
 //! while it runs.
 //!

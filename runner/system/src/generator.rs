@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How the generator itself fares: CPU time, throttling, and what is left of file descriptors and ports.
 //!
 //! A runner without enough of them measures its own trouble; these figures let the analysis see that.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Scheduled freezes: stretches of time in which no response leaves.
 
 use std::time::Duration;

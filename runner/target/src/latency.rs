@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Scripted latency.
 //!
 //! Draws come in blocks of 1,000: within a block each thousandth of the distribution comes exactly

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge target`: an HTTP service whose behaviour is known exactly, to test load tests against.
 //!
 //! Latency follows a scripted distribution to about a tenth of a millisecond; CPU work, kept memory,

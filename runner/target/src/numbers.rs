@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Random numbers that a seed determines.
 
 use std::sync::atomic::{AtomicU64, Ordering};

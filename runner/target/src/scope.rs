@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What templates in answers know about the request.
 
 use jiff::Timestamp;

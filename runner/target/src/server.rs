@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Connections of the target, and its orderly end.
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};

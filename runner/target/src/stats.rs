@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the target saw: for Prometheus, and exact counts for tests.
 
 use std::{

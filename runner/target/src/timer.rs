@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Waiting to a tenth of a millisecond.
 //!
 //! Tokio's timer wheel has slots of a millisecond and is late by half of one on average, which would

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! TLS for the target.
 
 use std::{path::Path, sync::Arc};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Work that costs something: CPU time and memory.
 
 use std::{hint::black_box, sync::Mutex, thread::available_parallelism, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs a test, and once more when it failed while the machine stood still.
 //!
 //! `undisturbed PROGRAM [ARGUMENT…]` is what nextest runs tests with in `make unit`: many of them compare what happened

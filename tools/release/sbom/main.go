@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Checks lists of components (SBOMs) in CycloneDX's JSON: each against the schema of the version that it names, and its
 // components against Cargo.lock.
 //

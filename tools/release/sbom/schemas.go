@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 package main
 
 // Brings CycloneDX's schemas along: tools/build finds them in this module's folder.

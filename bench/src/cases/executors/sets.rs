@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The option sets. Times are chosen so that no iteration ends or starts near the edge of a stage.
 
 use serde_json::{Value, json};

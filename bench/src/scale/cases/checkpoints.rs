@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Large runs for a long time: what their checkpoints write, and what etcd holds of them.
 
 use std::{

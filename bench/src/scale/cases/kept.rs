@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Many tests and finished runs that are kept: what the operator costs that has nothing to do.
 
 use std::time::Duration;

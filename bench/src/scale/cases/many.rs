@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Many runs at the same time: what the operator takes, and what it asks of the API server.
 
 use std::time::Duration;

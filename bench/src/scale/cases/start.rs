@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From applying a test to its first request.
 
 use std::time::{Duration, SystemTime};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One run with very many runners, whose operator is killed in the middle.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Counts of values in the buckets of an HdrHistogram with three significant digits: values below 2048 have one
 //! each, and from there on every doubling has 1024.
 //!

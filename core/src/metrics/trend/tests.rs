@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The form on the wire: what ours write is read back, and nothing else is taken.
 
 use std::{collections::BTreeSet, io::Write as _, mem::discriminant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Reading a histogram that somebody sent: HdrHistogram's V2 encoding, compressed or plain, and of it what our encoder
 //! writes.
 //!

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The test cases: the verdict, and each thing that was asked for.
 
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Two operators at once, of which one may have lost its lease and not know it, an API server with optimistic locks, and
 //! runs that begin, end and are deleted at any time.
 

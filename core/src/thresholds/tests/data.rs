@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What thresholds make of samples that are missing, folded away, or requests without an answer.
 
 use super::*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Selectors as k6's users write them.
 
 use super::*;

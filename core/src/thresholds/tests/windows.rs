@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Thresholds on windows and ratios, against what a naive computation finds.
 
 use proptest::prelude::*;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the patterns of the schema stand for, in words and with examples: nobody wants to read a regular expression to
 //! find out how to write ninety seconds.
 

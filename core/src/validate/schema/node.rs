@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A node of an OpenAPI v3 schema, as far as structural schemas of Kubernetes go.
 
 use std::{collections::BTreeMap, sync::OnceLock};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whom connections belong to and how long they are used.
 
 use schemars::JsonSchema;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Parts of a multipart body.
 
 use schemars::JsonSchema;

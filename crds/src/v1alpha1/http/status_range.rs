@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Status codes as users write them: `404`, `200-299`.
 
 use std::{fmt, str::FromStr};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Certificates, versions and ciphers of TLS.
 
 use schemars::JsonSchema;

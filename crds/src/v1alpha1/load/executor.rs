@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6's executors, under k6's names.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Patterns of load, each with the fields that say what matters about it.
 
 use schemars::JsonSchema;

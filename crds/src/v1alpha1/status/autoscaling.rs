@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a run saw of the target's autoscaler, replicas and pods, and what came of the expectations on them.
 
 use std::collections::BTreeMap;

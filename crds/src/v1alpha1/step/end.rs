@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps that end an iteration or the run.
 
 use schemars::JsonSchema;

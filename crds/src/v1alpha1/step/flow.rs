@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps that hold steps: choices, repetitions, groups, and steps side by side.
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps that handle values: variables, custom metrics and the log.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command kube is the Kubernetes control plane, the node agents and kubectl in
 // one binary, so that they are compiled and linked once. The name it is called
 // by or its first argument chooses among them.

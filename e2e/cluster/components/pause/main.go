@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Command pause does nothing until it is told to leave. It is the process that
 // holds a pod's namespaces.
 package main

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a token says of itself, read without believing it: only to refuse what no review could accept.
 //!
 //! Nobody is let in by these claims. They keep out what is not for us, is over, or belongs elsewhere, without a word to

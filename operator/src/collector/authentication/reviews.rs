@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Reviews that are remembered, and how many new ones may be asked for. No I/O; time is given.
 //!
 //! Good and refused tokens have a place each: however many are refused, the good ones stay known. A token itself is

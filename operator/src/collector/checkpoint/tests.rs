@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A checkpoint that somebody changed is read or refused, whatever is in it.
 
 use std::{collections::BTreeSet, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A connection after its greeting. It keeps its place until it is closed, or until nothing came for a while.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Places for those who connect: so many for each address, and so many in all, so that one machine that connects and says
 //! nothing keeps nobody out.
 

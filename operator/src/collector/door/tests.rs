@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who is let in at the collector's port, over real connections; the API server behind it is played.
 
 use std::time::Instant;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What it costs to take what many runners report. Prints, and is left out of the usual tests: run it optimised.
 //!
 //! `cargo test --release -p upsurge-operator --lib -- --ignored --nocapture cost_of`

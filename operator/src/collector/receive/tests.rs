@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From a message to the session, or to the end of a runner that sends what none does.
 
 use std::sync::Arc;

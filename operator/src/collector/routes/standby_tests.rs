@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What those are answered who come to a replica that can't serve them: over a real connection, as it is the connection that
 //! must not stay.
 

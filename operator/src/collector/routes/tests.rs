@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who is let in over HTTP, before an API server that is played.
 
 use std::{

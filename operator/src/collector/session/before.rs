@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What became of `before`: the variables that it captured, or why its runner can't start.
 
 use serde_json::{Map, Value};

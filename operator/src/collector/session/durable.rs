@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What of a session survives the operator: the content of a checkpoint.
 
 use serde::{Deserialize, Serialize};

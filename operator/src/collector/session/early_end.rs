@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Why a run ends before its load has: it is told to stop, a threshold is breached, or a runner says what no runner
 //! says. And what is remembered of names that the test does not have.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whatever is lost, comes twice or late, and whenever the operator dies: what runners recorded is
 //! counted exactly once.
 

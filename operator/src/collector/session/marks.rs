@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a checkpoint holds, and what is known once it is durable: only then are deltas acknowledged, and runners told when to
 //! start.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The questions to the test's Prometheus server, which runner 0 asks once the load of all runners has ended.
 
 use upsurge_core::protocol::{CheckAnswer, LONGEST_WORDS, RunPlan};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a runner may not say, and why: told to it, and logged.
 
 use upsurge_core::{intake::Objection, protocol::DeltaReply};

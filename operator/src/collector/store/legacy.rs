@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Checkpoints of the version before, which kept them in ConfigMaps: read once at an upgrade, never written.
 //!
 //! The right to read them is given for the upgrade only (`rbac.legacyCheckpoints` of the chart). A ConfigMap goes with

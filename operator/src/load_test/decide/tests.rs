@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When a run is due, and which old ones go.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is asked of the API server, and what of the cache.
 
 use std::sync::Arc;

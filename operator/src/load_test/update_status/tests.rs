@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a test shows of its runs.
 
 use serde_json::json;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a run made by hand lacks.
 
 use kube::core::Status;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The volume with the files that a test takes from ConfigMaps and Secrets.
 //!
 //! What does not exist yet keeps the pod from starting: the kubelet looks for it again and again, and its events say what

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The Indexed Job whose pods generate the load. A pod that fails is never replaced: load is not run
 //! again silently.
 

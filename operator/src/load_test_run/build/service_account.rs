@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The identity of the runner pods. Nothing is bound to it: it exists to be recognised by the collector.
 
 use k8s_openapi::api::core::v1::ServiceAccount;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the first look at a run to the creation of its Job: phase Pending. What must hold before there is a load is
 //! asked here in order: what the policy says, whether the target is free, whether it is quiet. From there on it is the
 //! run's own until its end.

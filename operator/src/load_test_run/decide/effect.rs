@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a decision consists of: the run's state from now on, and what is to be done, in order.
 //!
 //! Each effect may be carried out twice: an operator that is killed between two of them leaves it to its successor to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! All that is known of a run at one moment: the facts that a decision rests on. Plain data; who looks is `observe`.
 
 use std::sync::Arc;

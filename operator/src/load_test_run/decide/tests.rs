@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whole runs, decided step by step in a world that is only played; and the same once more for each effect after which
 //! the operator may be killed.
 

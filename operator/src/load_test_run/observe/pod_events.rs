@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the kubelet tells only in events: why a pod whose container is not created yet hangs, for example because a
 //! ConfigMap is missing. Asked for one pod, and only while it hangs.
 

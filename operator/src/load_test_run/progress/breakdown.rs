@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What can break while a run is under way, told by whoever knows it best: the runner itself, its pod, the
 //! Job, and at last its silence.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Why a run ends early. It stands in the status as a field of its own before anybody is told to stop, so that it
 //! outlives the operator; nothing is read back from the texts that people see.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The state machine, as tables: what is observed, and what comes next.
 
 use rstest::rstest;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From what the collector holds to status and verdict.
 
 use rstest::rstest;

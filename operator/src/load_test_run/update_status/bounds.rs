@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Keeps a status small, whatever a test is made of: at most 64 KiB, and what is left out is said. Pure.
 //!
 //! Each list has a greatest length, as in the schema; beyond it, what tells most is kept ([`lists`]). If the whole is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whether the load may start on a target.
 
 use rstest::rstest;

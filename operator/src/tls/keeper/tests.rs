@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Replicas that keep authorities in a Secret of an API server that is played.
 
 use std::sync::{Arc, Mutex};

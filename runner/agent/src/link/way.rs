@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which collector is asked next: the one that the Service chooses, or the leader by its own address.
 //!
 //! A replica that stands by names the leader. That word is believed for a while and for a few steps, and any failure puts an

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The steps after the load, and the step that ends a run.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A collector that plays the operator's side, and remembers what it was told.
 
 use std::{

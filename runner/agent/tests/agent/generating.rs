@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An agent that reports what something else than a load engine makes.
 
 use std::{

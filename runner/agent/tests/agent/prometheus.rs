@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Asking the Prometheus server that the test names.
 
 use std::sync::Arc;

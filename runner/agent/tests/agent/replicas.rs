@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Several replicas of the operator, of which one leads: whatever the others say, a runner finds it.
 
 use std::sync::Arc;

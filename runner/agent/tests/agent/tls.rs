@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whom an agent speaks to that was told the authorities of its collector.
 
 use std::{

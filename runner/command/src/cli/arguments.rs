@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Commands and their arguments.
 
 use std::path::PathBuf;

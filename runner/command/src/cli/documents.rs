@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Reads the documents of YAML files, and tells what each of them is.
 
 use std::{fs, io::Read, path::Path};

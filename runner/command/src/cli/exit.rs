@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Exit codes. Pipelines rely on them.
 
 use std::process::ExitCode;

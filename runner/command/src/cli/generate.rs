@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge completion` and `upsurge man`: what shells and `man` want to know of the command, made from its arguments.
 
 use std::{fs, process::ExitCode};

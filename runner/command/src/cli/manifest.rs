@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The one LoadTest of a file that is run.
 
 use std::{collections::BTreeMap, path::Path};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge quick`: a test of one URL, made of arguments, and run as any other.
 
 mod words;

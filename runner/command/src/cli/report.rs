@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge report`: the outcome of a run in a cluster, for CI systems.
 
 use std::{fs, path::Path, process::ExitCode};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge run`: a whole test from one process, without a cluster.
 
 mod progress;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the command says. The standard macros panic when nobody listens any more (`| head`) or a disk is full; nothing
 //! that is said is worth that.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The terminal behind standard error: one block of lines at its end that is drawn anew in place.
 //!
 //! Everything that writes there while a block stands goes through here, log lines included, so that

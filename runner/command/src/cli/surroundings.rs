@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where the command runs: at a terminal of somebody who watches, or not.
 
 use std::{

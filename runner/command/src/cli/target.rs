@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge target`.
 
 use std::{fs, process::ExitCode, time::Duration};

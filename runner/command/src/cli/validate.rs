@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `upsurge validate`: manifests checked before anything is applied.
 
 mod describe;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Starts the real binary, and talks to the target that it serves.
 
 #![allow(dead_code, reason = "each test file uses its own part")]

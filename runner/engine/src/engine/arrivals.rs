@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The open model: iterations start when they are due, whatever became of those before.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The steps of `before` and `after`: done once, by one user, before and after all load.
 
 use std::{collections::BTreeMap, io, rc::Rc, sync::Arc, thread, time::Instant};

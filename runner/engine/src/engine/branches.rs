@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps that one user does side by side.
 
 use std::{cell::Cell, time::Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Collects what the cores record: once per interval each swaps its full recorder for an empty one.
 
 use std::{

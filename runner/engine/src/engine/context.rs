@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the users of one core have in common: the program, the client, the clock and the recorder.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The cookies of a user: which a response may set, and which belong to a request.
 //!
 //! `cookie_store` knows domains, paths and ages. What it leaves out of RFC 6265 and its successor is here: dates in any

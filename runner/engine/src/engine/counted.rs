@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The closed model with a number of iterations: shared between users, or of each.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The users of one core who do the iterations of an open model, and the iterations that wait for one.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Work that is cut off at an instant.
 //!
 //! Work that goes on after each response would have the clock read each time to see that the end is far away.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How an iteration sends a request: address, headers and body filled in, redirects followed, each
 //! message recorded.
 

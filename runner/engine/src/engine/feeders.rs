@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Hands out rows of data, and the numbers of sequences, to users.
 //!
 //! Both are taken in the order of one sequence over all runners: a runner has every N-th of them, and its cores

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The end of a whole run at the wish of one of its users.
 
 use tokio::sync::watch;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One message of a request: the first one, or one after a redirect.
 
 use std::borrow::Cow;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One iteration: a user goes through the operations of a scenario.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps that a user does once: before its first iteration of a scenario, and when it ends.
 //!
 //! They are carried out as those of an iteration are, but strictly: the first thing that goes wrong ends them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A look at the target before the load starts: a wrong name is an error of the test, not a million
 //! failed requests.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Waiting to the microsecond: one kernel timer per core that wakes the event loop.
 //!
 //! The runtime's own timers tick once per millisecond and fire late by one on average; a generator

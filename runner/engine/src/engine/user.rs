@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A user: variables, connections, cookies, and a source of random numbers.
 
 use std::{sync::Arc, time::Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The closed model: each user repeats iterations for as long as the schedule wants it at work.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps of an iteration that compute: conditions, variables, custom metrics, and ends that depend on them.
 
 use serde_json::Value;

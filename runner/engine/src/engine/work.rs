@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A user at work: one iteration with everything that is counted around it.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The thread of one core.
 //!
 //! Its life: set up, tell that it is ready, carry out the load while answering collections, let go of

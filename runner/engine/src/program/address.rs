@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where a request goes: known in advance as far as it does not depend on variables.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Credentials of a request, ready to be filled in.
 
 use std::{collections::BTreeMap, sync::Arc};

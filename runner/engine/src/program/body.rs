@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Bodies of requests: bytes, with places to fill in only where there are any.
 
 mod generated;

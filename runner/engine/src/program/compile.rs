@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the step tree to a program.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Puts what never changes during a run into templates as text: secrets.
 
 use std::collections::BTreeMap;

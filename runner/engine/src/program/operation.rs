@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a scenario is made of: a flat list of operations with jumps.
 
 use std::{ops::Range, time::Duration};

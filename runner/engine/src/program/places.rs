@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Values at known places of a JSON text, found while reading over it, without a tree of all of it.
 //!
 //! Most captures and checks name one place, like `$.order.id`. What lies elsewhere is skipped: it has to

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A request, ready to be filled in and sent.
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Secrets in messages: a host name, a URL or what a step logs may hold one, and no message may show it.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

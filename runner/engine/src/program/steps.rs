@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the steps of the tree to operations.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The series of a place that records a custom metric.
 
 use std::time::Instant;

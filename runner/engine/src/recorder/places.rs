@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One place per stage and thing, filled when it is first written to.
 
 /// Places by stage and index.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The series of one request within one stage: one set of figures per status code, and where there is none, per
 //! error code.
 //!

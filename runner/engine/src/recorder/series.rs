@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The series of the iterations of one scenario within one stage.
 
 use upsurge_core::metrics::{Metrics, Sink, Tags, Trend, names};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! HTTP/2 servers that break off: what is counted, what is sent again, and what stays open.
 
 use std::{

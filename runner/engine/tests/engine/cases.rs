@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Cases from public bug reports about other tools, and those like them: bytes of headers, what is kept over redirects,
 //! what giving up looks like, and what is sent again. The table is docs/src/reference/http-cases.md.
 

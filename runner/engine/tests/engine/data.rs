@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rows of data, as the users of one or several runners take them.
 
 use std::{collections::BTreeMap, sync::Arc};

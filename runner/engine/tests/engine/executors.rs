@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! k6's executors and several loads side by side, by counts against a server that is slow when it should be.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps side by side, loops over lists, variables, pauses, metrics of one's own, and early ends.
 
 use std::{

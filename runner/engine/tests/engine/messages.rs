@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What requests carry, and what is made of responses: bodies, credentials, cookies, redirects, codings.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};

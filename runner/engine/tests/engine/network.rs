@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The way to the server: TLS, names, addresses, proxies, and what is forbidden.
 
 use std::{net::TcpListener, time::Duration};

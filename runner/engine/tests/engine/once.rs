@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Steps that each user does once, by what a server sees of them.
 
 use std::{

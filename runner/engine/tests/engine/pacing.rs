@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! When iterations start, and what becomes of those that can't.
 
 use std::{

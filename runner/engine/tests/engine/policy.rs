@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the platform's policy keeps from runners, whatever way a test takes to it.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Public reports about other tools, tried on servers that many people run: go-httpbin and nginx. The table is
 //! docs/src/reference/http-cases.md.
 

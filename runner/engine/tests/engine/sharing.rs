@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whom connections belong to, how many there are, and how long they are used.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What users do, as a server sees it.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Connections: kept, replaced, refused, broken; and what is counted then.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is taken from responses and expected of them, with what each check counts.
 
 use std::{collections::BTreeSet, thread};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Bodies and rows of a declared size, as a server gets them.
 
 use bytes::Bytes;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! An authority, and certificates that it gives out.
 
 use std::sync::Arc;

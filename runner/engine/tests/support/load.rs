@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs an engine on a spec to its end.
 
 use std::{

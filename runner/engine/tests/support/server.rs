@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A server whose answers are a function of the request, and which remembers what came.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Where the body of a response ends (RFC 9112 §6.3).
 
 use super::{chunked::Chunked, error::H1Error};

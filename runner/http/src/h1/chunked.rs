@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Bodies in chunks (RFC 9112 §7.1): sizes, extensions, data, trailers.
 //!
 //! Line ends must be CR LF: a decoder that guesses differently from the server's next hop is how

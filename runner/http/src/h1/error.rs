@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What can go wrong while a message and its answer pass over an HTTP/1 connection.
 
 use std::io;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! One exchange: a request out, a response in.
 //!
 //! All of it happens in [`Exchange::poll`]: write what the system takes, then read what is there. What

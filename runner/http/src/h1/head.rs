@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Heads of responses: status, the headers that somebody looks at, and how the body is framed.
 //!
 //! A head is parsed where it lies in the buffer. Of most responses nobody looks at a header, so a map

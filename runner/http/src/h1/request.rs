@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Heads of requests, as bytes.
 
 use std::io::Write as _;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The same bytes, split at random places, through hyper's client and through ours: the same response,
 //! the same kind of failure, and the same opinion about whether the connection can be used again.
 

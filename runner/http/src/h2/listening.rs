@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a server says first. One that does not know HTTP/2 answers the begin of it with HTTP/1, of which the protocol's
 //! library can only say that it is no frame.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From the TLS settings of a test to those of rustls.
 
 use std::sync::Arc;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Who is trusted: webpki's verifier, and what it leaves out that curl and k6 do.
 //!
 //! `openssl req -x509` makes a certificate that is its own authority, and says so in it. A server may show just that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The container's CPU limit, and how often it was throttled.
 
 use std::{fs, path::PathBuf};

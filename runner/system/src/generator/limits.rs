@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What connections need of the system: file descriptors and local ports.
 
 use std::{collections::BTreeMap, fs, io};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How busy the load threads are: each of them owns a core, as far as the machine lets it.
 
 use std::{collections::BTreeMap, fs, time::Instant};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Reads a configuration, and checks what its types can't say.
 
 use super::{ConcurrencyLimit, Latency, TargetConfig};

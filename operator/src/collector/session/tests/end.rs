@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! How a load ends: early, by itself, and what is done once it has.
 
 use super::*;

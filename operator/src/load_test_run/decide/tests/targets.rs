@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A run whose target another one has: it waits, makes nothing, and uses up none of its time.
 
 use super::*;

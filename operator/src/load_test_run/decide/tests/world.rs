@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is outside of the state machine, as far as it matters to it: API server, kubelet, runners, collector, Prometheus.
 
 mod targets;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What of a cause outlives the operator.
 
 use rstest::rstest;

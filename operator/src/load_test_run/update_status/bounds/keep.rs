@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Which entries of a list that is too long are kept: what tells most. Pure.
 //!
 //! What is urgent (a breach, a failure) comes first. Places are dealt to the extremes of each aspect in turn, so that the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The lists of a status: how long each may be, and what tells most in it.
 
 use serde::Serialize;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A status stays small, keeps what tells most, and says what it leaves out.
 
 use std::collections::BTreeMap;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Arguments of what is pushed to servers while the load runs.
 
 use clap::Args;

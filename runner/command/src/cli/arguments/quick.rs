@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Arguments of `upsurge quick`, named as in oha and hey where these have them.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Arguments of whatever runs a test: how it is run, and what is written of it.
 
 use std::path::PathBuf;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Messages about a test that was made of arguments, in the words of these arguments: who writes no spec should read of
 //! none.
 

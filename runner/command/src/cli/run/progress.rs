@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What is shown while the load runs: a live view on a terminal, else a line now and then.
 
 mod frame;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The files that a run writes, opened before its load starts.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! From what was recorded to what is printed and returned.
 
 use std::{process::ExitCode, time::Duration};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The load from its start to its end.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What a test will do, in words.
 
 use upsurge_core::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The files that arguments name: themselves, standard input, or all YAML files of a directory and those below it.
 
 use std::{

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A value that was found in a response, and whether it is like what is wanted.
 
 use std::borrow::Cow;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The JSON of a response, as far as somebody looks at it.
 
 use serde_json::Value;

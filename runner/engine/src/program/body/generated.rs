@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Made-up contents as sections of bodies.
 
 use bytes::Bytes;

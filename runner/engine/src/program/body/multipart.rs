@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Bodies of several parts (RFC 7578).
 
 use std::collections::BTreeMap;

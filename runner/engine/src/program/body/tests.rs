@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 use bytes::Bytes;
 use serde_json::{Value, json};
 use upsurge_core::{scenario::ScenarioSet, template::Scope};

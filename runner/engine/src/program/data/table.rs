@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Rows by columns: a value is found by two numbers, and what no step uses is not kept.
 
 use serde_json::Value;

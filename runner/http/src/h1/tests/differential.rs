@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Whatever a server says, hyper and we understand the same.
 
 use http::Method;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What hyper need not be asked about: limits, what is kept, and answers that come early.
 
 use http::{HeaderName, Method, StatusCode, header};

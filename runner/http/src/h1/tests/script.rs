@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A socket that says what it was told to say, piece by piece.
 
 use std::{

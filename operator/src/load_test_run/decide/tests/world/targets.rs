@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The leases on targets, and other runs that have them.
 
 use jiff::Timestamp;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! What the live view shows, as lines. Colours are left out where the terminal has none.
 
 use std::time::Duration;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The last seconds of the load, for what changes from one look to the next.
 
 use std::collections::VecDeque;
