@@ -209,7 +209,7 @@ fn the_result_for_programs_holds_numbers_and_what_there_are_no_data_for_is_null(
         ("/summary/unansweredRequests", json!(0)),
         ("/summary/dataReceivedBytes", json!(6_144)),
         ("/summary/latencyMilliseconds/count", json!(4)),
-        ("/summary/latencyMilliseconds/p50", json!(20.0)),
+        ("/summary/latencyMilliseconds/mean", json!(25.0)),
         ("/summary/latencyMilliseconds/max", json!(40.0)),
         ("/summary/responseTimeMilliseconds", json!(null)),
         ("/stages/1/requests", json!(3)),
