@@ -17,7 +17,7 @@ use crate::field_error::{Errors, FieldError};
 pub const FILES_DIRECTORY: &str = "/etc/upsurge/files";
 
 /// Parts of a spec in which files can stand. `secrets` reach the runners as environment variables.
-const PLACES: [&str; 6] = ["http", "data", "before", "after", "scenarios", "script"];
+const PLACES: [&str; 6] = ["http", "data", "before", "after", "scenarios", "blocks"];
 /// Fields that hold the user's own values: what looks like a reference there is none.
 const OPAQUE: [&str; 3] = ["json", "equals", "variables"];
 
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn references_are_found_wherever_they_stand_and_each_once() {
         let spec: LoadTestSpec = serde_json::from_value(serde_json::json!({
-            "target": {"baseUrl": "http://shop"},
+            "target": {"baseURL": "http://shop"},
             "secrets": [{"name": "password", "secretKeyRef": {"name": "login", "key": "password"}}],
             "load": {"constant": {"level": 1, "duration": "1s"}},
             "scenarios": [{"name": "main", "steps": [

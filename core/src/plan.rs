@@ -7,6 +7,7 @@
 
 mod course;
 mod executors;
+mod levels;
 mod load_plan;
 mod patterns;
 mod shapes;

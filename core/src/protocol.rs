@@ -22,16 +22,19 @@
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
 
 pub(crate) mod form;
+mod planned;
 mod version;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use upsurge_crds::LoadTestSpec;
 
-pub use self::form::{Form, FormError};
 pub(crate) use self::version::first_version;
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
+pub use self::{
+    form::{Form, FormError},
+    planned::PlannedTest,
+};
 
 use crate::{http::ReachRules, losses::Losses, metrics::Metrics, slices::Slice};
 
@@ -72,8 +75,7 @@ pub struct RunPlan {
     /// Number of runners.
     pub runners: u32,
     /// The spec that is run.
-    #[serde(deserialize_with = "upsurge_crds::read::spec_within")]
-    pub test: LoadTestSpec,
+    pub test: PlannedTest,
     /// What the platform's policy lets the runners reach.
     #[serde(default, skip_serializing_if = "ReachRules::is_open")]
     pub reach: ReachRules,

@@ -44,8 +44,14 @@ pub struct Figures {
 
 /// The figures of the whole load alone: with many requests, theirs take far more time.
 pub fn total(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> RunSummary {
-    let summary = summary(metrics, &Selector::default(), whole(timeline, elapsed));
-    RunSummary { unanswered_requests: unanswered::of(metrics), ..summary }
+    let everything = Selector::default();
+    let mut summary = summary(metrics, &everything, whole(timeline, elapsed));
+    summary.unanswered_requests = unanswered::of(metrics);
+    count_microseconds(&mut summary.latency, &metrics.trend(names::HTTP_REQ_DURATION, &everything));
+    if let Some(response_time) = &mut summary.response_time {
+        count_microseconds(response_time, &metrics.trend(names::HTTP_REQ_RESPONSE_TIME, &everything));
+    }
+    summary
 }
 
 /// The figures after a time of load. `metrics` have their unanswered requests counted ([`Unanswered`]).
@@ -157,7 +163,18 @@ fn latency(trend: &Trend) -> LatencySummary {
         p99: milliseconds(trend.percentile(99.0)),
         p999: milliseconds(trend.percentile(99.9)),
         max: milliseconds(trend.max()),
+        ..LatencySummary::default()
     }
+}
+
+/// The figures that people graph, as numbers.
+fn count_microseconds(latency: &mut LatencySummary, trend: &Trend) {
+    let microseconds = |milliseconds: f64| Some((milliseconds * 1e3).round() as i64);
+    latency.mean_microseconds = microseconds(trend.mean());
+    latency.p50_microseconds = microseconds(trend.percentile(50.0));
+    latency.p95_microseconds = microseconds(trend.percentile(95.0));
+    latency.p99_microseconds = microseconds(trend.percentile(99.0));
+    latency.max_microseconds = microseconds(trend.max());
 }
 
 fn requests(metrics: &Metrics, time: Duration) -> Vec<RequestResult> {

@@ -6,6 +6,7 @@
 //! path of the field; a tree that exists can be run.
 
 mod auth;
+mod blocks;
 mod body;
 mod capture;
 mod compile;
@@ -180,7 +181,9 @@ pub fn visit<'a>(steps: &'a [Step], act: &mut dyn FnMut(&'a Step)) {
                 visit(otherwise, act);
             }
             Step::Loop(repeated) => visit(&repeated.steps, act),
-            Step::Group { steps, .. } | Step::Parallel { branches: steps, .. } => visit(steps, act),
+            Step::Group { steps, .. } | Step::Block(steps) | Step::Parallel { branches: steps, .. } => {
+                visit(steps, act);
+            }
             Step::Request(_)
             | Step::Think(_)
             | Step::Pace(_)

@@ -137,7 +137,7 @@ mod tests {
 
     fn test() -> LoadTestSpec {
         serde_json::from_value(json!({
-            "target": {"baseUrl": "http://checkout"},
+            "target": {"baseURL": "http://checkout"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "home", "url": "/"}}]}],
             "load": {"constant": {"level": 1, "duration": "1h"}},
             "thresholds": [

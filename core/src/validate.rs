@@ -8,11 +8,13 @@ mod references;
 mod resource;
 mod schema;
 
+use std::collections::BTreeSet;
+
 use http::Uri;
 use serde_json::Value;
 use upsurge_crds::{
     read::{self, Unreadable},
-    v1alpha1::LoadTestSpec,
+    v1alpha1::{LoadTestSpec, Quantity, Workload},
 };
 
 pub use self::{resource::check_resource, schema::check_spec};
@@ -77,11 +79,8 @@ pub fn read_spec(raw: &Value) -> Result<LoadTestSpec, Vec<FieldError>> {
 }
 
 fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
-    match (&spec.scenarios, &spec.script) {
-        (_, Some(_)) => errors
-            .add("spec.script", "this version runs scenarios only: write spec.scenarios instead of a script"),
-        (None, None) => errors.add("spec", "spec needs scenarios or script, and not both"),
-        (Some(_), None) => {}
+    if spec.scenarios.is_none() {
+        errors.add("spec", "spec needs scenarios");
     }
     let base = spec.target.base_url.parse::<Uri>();
     let valid = base.as_ref().is_ok_and(|uri| {
@@ -97,26 +96,22 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             _ => "it needs http:// or https://, a host and no query".into(),
         };
         errors.add(
-            "spec.target.baseUrl",
+            "spec.target.baseURL",
             format_args!(
                 "{:?} can't be used as base URL: {why}",
                 http_settings::without_login(&spec.target.base_url)
             ),
         );
     }
-    for (index, secret) in spec.secrets.iter().enumerate() {
-        let earlier = spec.secrets.iter().take(index);
-        if earlier.into_iter().any(|other| other.name == secret.name) {
-            errors.add(
-                format_args!("spec.secrets[{index}].name"),
-                format_args!("another secret is named {:?} too", secret.name),
-            );
-        }
-    }
+    check_names("secret", "spec.secrets", spec.secrets.iter().map(|secret| &secret.name), errors);
     if let Some(prometheus) = &spec.prometheus {
         if prometheus.server.is_some() == prometheus.url.is_some() {
             errors.add("spec.prometheus", "needs exactly one of server and url");
         }
+        let names = prometheus.checks.iter().map(|check| &check.name);
+        check_names("check", "spec.prometheus.checks", names, errors);
+        let names = prometheus.headers.iter().map(|header| &header.name);
+        check_names("header", "spec.prometheus.headers", names, errors);
         if prometheus.url.is_none() && !prometheus.headers.is_empty() {
             errors.add(
                 "spec.prometheus.headers",
@@ -124,20 +119,39 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             );
         }
     }
-    if let Some(expected) = spec.autoscaling.as_ref().and_then(|autoscaling| autoscaling.expect.as_ref()) {
-        if spec.target.workload.is_none() {
+    for (index, workload) in spec.target.workloads.iter().enumerate() {
+        check_workload(workload, &format!("spec.target.workloads[{index}]"), errors);
+    }
+}
+
+/// The API server knows the entries of these lists by their names.
+fn check_names<'a>(what: &str, list: &str, names: impl Iterator<Item = &'a String>, errors: &mut Errors) {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.enumerate() {
+        if !seen.insert(name) {
             errors.add(
-                "spec.autoscaling.expect",
-                "needs spec.target.workload: it says whose replicas are watched",
+                format_args!("{list}[{index}].name"),
+                format_args!("another {what} is named {name:?} too"),
             );
         }
-        if let (Some(fewest), Some(most)) = (expected.min_peak_replicas, expected.max_peak_replicas)
-            && fewest > most
-        {
-            errors.add(
-                "spec.autoscaling.expect.minPeakReplicas",
-                format_args!("{fewest} is more than maxPeakReplicas {most}"),
-            );
-        }
+    }
+}
+
+fn check_workload(workload: &Workload, path: &str, errors: &mut Errors) {
+    let highest = Quantity::whole(Quantity::HIGHEST_LEVEL);
+    if let Some(capacity) = workload.capacity_per_replica.filter(|one| *one <= 0.into() || *one > highest) {
+        errors.add(
+            format_args!("{path}.capacityPerReplica"),
+            format_args!("must be above 0 and at most {highest}, not {capacity}"),
+        );
+    }
+    let Some(expected) = &workload.expect else { return };
+    if let (Some(fewest), Some(most)) = (expected.min_peak_replicas, expected.max_peak_replicas)
+        && fewest > most
+    {
+        errors.add(
+            format_args!("{path}.expect.minPeakReplicas"),
+            format_args!("{fewest} is more than maxPeakReplicas {most}"),
+        );
     }
 }

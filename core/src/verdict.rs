@@ -221,7 +221,7 @@ fn dropped(evidence: &Evidence<'_>) -> Option<Doubt> {
         reason: reasons::ITERATIONS_DROPPED,
         message: format!(
             "{dropped} planned iterations found no free user: the target was too slow for the load, or raise \
-             spec.load.maxUsers; a threshold on dropped_iterations sets a limit of your own"
+             spec.load.arrivals.maxUsers; a threshold on dropped_iterations sets a limit of your own"
         ),
     })
 }

@@ -23,7 +23,13 @@ fn compile(load: Value) -> Result<Plan, Vec<String>> {
 }
 
 fn executor(executor: Value) -> LoadPlan {
-    compile(json!({"executors": {"main": executor}})).unwrap().loads.remove(0)
+    compile(alone("main", executor)).unwrap().loads.remove(0)
+}
+
+/// A load of one executor.
+fn alone(name: &str, mut executor: Value) -> Value {
+    executor["name"] = name.into();
+    json!({"executors": [executor]})
 }
 
 fn milliseconds(load: &LoadPlan) -> Vec<u128> {
@@ -38,10 +44,9 @@ fn milliseconds(load: &LoadPlan) -> Vec<u128> {
     1825, 2581, 3162, 3651, 4082, 4472, 4830, 5166, 5500, 5833, 6169, 6527, 6917, 7348, 7837, 8418, 9174, 10998,
 ])]
 fn a_ramping_rate_starts_iterations_when_k6_does(#[case] unit: &str, #[case] expected: &[u128]) {
-    let load = executor(json!({
-        "executor": "ramping-arrival-rate", "preAllocatedVUs": 5, "timeUnit": unit,
-        "stages": [{"duration": "5s", "target": 1}, {"duration": "1s", "target": 1}, {"duration": "5s", "target": 0}],
-    }));
+    let load = executor(
+        json!({"rampingArrivalRate": {"preAllocatedVUs": 5, "timeUnit": unit, "stages": [{"duration": "5s", "target": 1}, {"duration": "1s", "target": 1}, {"duration": "5s", "target": 0}]}}),
+    );
     let found = milliseconds(&load);
     assert_eq!(found.len(), expected.len(), "{found:?}");
     // The last one of the faster course comes where the rate is nearly nothing: a third of a second cut to
@@ -58,7 +63,7 @@ fn the_number_of_users_follows_k6s_steps() {
         .iter()
         .map(|(seconds, target)| json!({"duration": format!("{seconds}s"), "target": target}))
         .collect();
-    let load = executor(json!({"executor": "ramping-vus", "startVUs": 4, "stages": stages}));
+    let load = executor(json!({"rampingVUs": {"startVUs": 4, "stages": stages}}));
     let users = Users::new(&load);
     assert_eq!((users.total(), load.end()), (6, Duration::from_secs(23)));
     let intervals: Vec<_> = (0..users.total()).map(|index| users.intervals(index)).collect();
@@ -76,29 +81,26 @@ fn the_number_of_users_follows_k6s_steps() {
 
 #[rstest]
 #[case::first_at_once(json!({"rate": 10, "duration": "1s"}), &[0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000])]
-#[case::fraction(json!({"rate": 0.5, "duration": "5s"}), &[0, 2000, 4000])]
+#[case::fraction(json!({"rate": "0.5", "duration": "5s"}), &[0, 2000, 4000])]
 #[case::per_minute(json!({"rate": 30, "timeUnit": "1m", "duration": "5s"}), &[0, 2000, 4000])]
 #[case::later(json!({"rate": 1, "duration": "2s", "startTime": "10s"}), &[10_000, 11_000, 12_000])]
 fn a_constant_rate_is_even_from_the_start_to_the_very_end(#[case] fields: Value, #[case] expected: &[u128]) {
     let mut fields = fields;
-    fields["executor"] = "constant-arrival-rate".into();
+    let start = fields.as_object_mut().unwrap().remove("startTime").unwrap_or(json!("0s"));
     fields["preAllocatedVUs"] = 2.into();
-    assert_eq!(milliseconds(&executor(fields)), expected);
+    let load = executor(json!({"startTime": start, "constantArrivalRate": fields}));
+    assert_eq!(milliseconds(&load), expected);
 }
 
 #[test]
 fn stages_without_rate_or_length_start_nothing_by_themselves() {
     let stage = |seconds: u64, target: u64| json!({"duration": format!("{seconds}s"), "target": target});
-    let load = executor(json!({
-        "executor": "ramping-arrival-rate", "preAllocatedVUs": 2, "startRate": 2,
-        "stages": [stage(1, 2), stage(0, 0), stage(5, 0), stage(0, 1), stage(3, 1)],
-    }));
+    let load = executor(
+        json!({"rampingArrivalRate": {"preAllocatedVUs": 2, "startRate": 2, "stages": [stage(1, 2), stage(0, 0), stage(5, 0), stage(0, 1), stage(3, 1)]}}),
+    );
     // Two at rate 2, the second of them at the very end of the first stage; the last one at the end of the load.
     assert_eq!(milliseconds(&load), [500, 1000, 7000, 8000, 9000]);
-    let timeline = compile(json!({"executors": {"main": {
-        "executor": "ramping-arrival-rate", "preAllocatedVUs": 2, "startRate": 2,
-        "stages": [stage(1, 2), stage(0, 0), stage(5, 0), stage(0, 1), stage(3, 1)],
-    }}}))
+    let timeline = compile(json!({"executors": [{"name": "main", "rampingArrivalRate": {"preAllocatedVUs": 2, "startRate": 2, "stages": [stage(1, 2), stage(0, 0), stage(5, 0), stage(0, 1), stage(3, 1)]}}]}))
     .unwrap()
     .timeline;
     let names: Vec<_> = timeline.stages.iter().map(|stage| stage.name.as_str()).collect();
@@ -107,12 +109,11 @@ fn stages_without_rate_or_length_start_nothing_by_themselves() {
 
 #[test]
 fn loads_side_by_side_make_one_timeline() {
-    let plan = compile(json!({"executors": {
-        "base": {"executor": "constant-vus", "vus": 5, "duration": "60s", "exec": "browse", "tags": {"kind": "base"}},
-        "peak": {"executor": "ramping-vus", "startTime": "20s", "startVUs": 0, "gracefulStop": "5s",
-            "stages": [{"name": "up", "duration": "10s", "target": 10}, {"name": "down", "duration": "10s", "target": 0}]},
-        "rate": {"executor": "constant-arrival-rate", "rate": 2, "duration": "10s", "preAllocatedVUs": 7, "startTime": "70s"},
-    }}))
+    let plan = compile(json!({"executors": [
+        {"name": "base", "exec": "browse", "tags": {"kind": "base"}, "constantVUs": {"vus": 5, "duration": "60s"}},
+        {"name": "peak", "startTime": "20s", "gracefulStop": "5s", "rampingVUs": {"startVUs": 0, "stages": [{"name": "up", "duration": "10s", "target": 10}, {"name": "down", "duration": "10s", "target": 0}]}},
+        {"name": "rate", "startTime": "70s", "constantArrivalRate": {"rate": 2, "duration": "10s", "preAllocatedVUs": 7}},
+    ]}))
     .unwrap();
     let timeline = &plan.timeline;
     let names: Vec<_> = timeline.stages.iter().map(|stage| stage.name.as_str()).collect();
@@ -163,49 +164,56 @@ fn a_volume_is_a_number_of_iterations() {
     assert!(plan.loads[0].ends_with_its_iterations());
 }
 
-fn vus(fields: Value) -> Value {
-    json!({"executors": {"a": fields}})
+fn vus(executor: Value) -> Value {
+    alone("a", executor)
 }
 
 #[rstest]
-#[case::removed(vus(json!({"executor": "externally-controlled"})),
-    "spec.load.executors.a.executor: externally-controlled was removed from k6")]
-#[case::no_duration(vus(json!({"executor": "constant-vus"})), "spec.load.executors.a.duration: is required")]
-#[case::foreign_field(vus(json!({"executor": "constant-vus", "duration": "1s", "rate": 3})),
-    "spec.load.executors.a.rate: does not belong to this executor, which has vus, duration")]
-#[case::no_users(vus(json!({"executor": "constant-arrival-rate", "rate": 3, "duration": "1s"})),
-    "spec.load.executors.a.preAllocatedVUs: is required")]
-#[case::fewer_at_most(vus(json!({"executor": "constant-arrival-rate", "rate": 3, "duration": "1s", "preAllocatedVUs": 5, "maxVUs": 4})),
-    "spec.load.executors.a.maxVUs: 4 is less than preAllocatedVUs 5")]
-#[case::fewer_iterations(vus(json!({"executor": "shared-iterations", "vus": 5, "iterations": 4})),
-    "spec.load.executors.a.iterations: 4 is less than vus 5")]
-#[case::half_a_user(vus(json!({"executor": "ramping-vus", "stages": [{"duration": "1s", "target": 2.5}]})),
-    "spec.load.executors.a.stages[0].target: must be a whole number of users")]
-#[case::scenario(vus(json!({"executor": "constant-vus", "duration": "1s", "exec": "default"})),
-    "spec.load.executors.a.exec: no scenario is named \"default\"; there are browse, pay")]
-#[case::no_load(vus(json!({"executor": "ramping-arrival-rate", "preAllocatedVUs": 1, "stages": [{"duration": "1s", "target": 0}]})),
-    "spec.load.executors.a: never rises above 0")]
-#[case::no_time(vus(json!({"executor": "ramping-vus", "stages": [{"duration": "0s", "target": 9}]})),
-    "spec.load.executors.a: lasts no time at all")]
-#[case::time_unit(vus(json!({"executor": "constant-arrival-rate", "rate": 3, "duration": "1s", "preAllocatedVUs": 5, "timeUnit": "0s"})),
-    "spec.load.executors.a.timeUnit: must be longer than 0s")]
-#[case::name(json!({"executors": {"a b": {"executor": "constant-vus", "duration": "1s"}}}),
-    "spec.load.executors.a b: the name must have")]
-#[case::two_patterns(json!({"constant": {"level": 1, "duration": "1s"}, "executors": {"a": {"executor": "constant-vus", "duration": "1s"}}}),
+#[case::no_member(vus(json!({"startTime": "1s"})), "spec.load.executors[0]: is exactly one of constantVUs, rampingVUs")]
+#[case::two_members(vus(json!({"constantVUs": {"duration": "1s"}, "rampingVUs": {"stages": [{"duration": "1s", "target": 1}]}})),
+    "spec.load.executors[0]: is exactly one of")]
+#[case::fewer_at_most(vus(json!({"constantArrivalRate": {"rate": 3, "duration": "1s", "preAllocatedVUs": 5, "maxVUs": 4}})),
+    "spec.load.executors[0].constantArrivalRate.maxVUs: 4 is less than preAllocatedVUs 5")]
+#[case::fewer_iterations(vus(json!({"sharedIterations": {"vus": 5, "iterations": 4}})),
+    "spec.load.executors[0].sharedIterations.iterations: 4 is less than vus 5")]
+#[case::half_a_user(vus(json!({"rampingVUs": {"stages": [{"duration": "1s", "target": "2.5"}]}})),
+    "spec.load.executors[0].rampingVUs.stages[0].target: must be a whole number of users")]
+#[case::scenario(vus(json!({"exec": "default", "constantVUs": {"duration": "1s"}})),
+    "spec.load.executors[0].exec: no scenario is named \"default\"; there are browse, pay")]
+#[case::no_load(vus(json!({"rampingArrivalRate": {"preAllocatedVUs": 1, "stages": [{"duration": "1s", "target": 0}]}})),
+    "spec.load.executors[0]: never rises above 0")]
+#[case::no_time(vus(json!({"rampingVUs": {"stages": [{"duration": "0s", "target": 9}]}})),
+    "spec.load.executors[0]: lasts no time at all")]
+#[case::time_unit(vus(json!({"constantArrivalRate": {"rate": 3, "duration": "1s", "preAllocatedVUs": 5, "timeUnit": "0s"}})),
+    "spec.load.executors[0].constantArrivalRate.timeUnit: must be longer than 0s")]
+#[case::name(alone("a b", json!({"constantVUs": {"duration": "1s"}})),
+    "spec.load.executors[0].name: must have")]
+#[case::two_of_a_name(json!({"executors": [{"name": "a", "constantVUs": {"duration": "1s"}}, {"name": "a", "constantVUs": {"duration": "1s"}}]}),
+    "spec.load.executors[1].name: another executor is named \"a\" too")]
+#[case::most_users_twice(vus(json!({"constantArrivalRate": {"rate": 3, "duration": "1s", "preAllocatedVUs": 5, "arrivals": {"maxUsers": 3}}})),
+    "spec.load.executors[0].constantArrivalRate.arrivals.maxUsers: belongs to patterns")]
+#[case::beyond_a_million(json!({"constant": {"level": "2M", "duration": "1s"}}), "spec.load.constant.level: must be at most 1000000, not 2000000")]
+#[case::below_nothing(json!({"constant": {"level": "-1", "duration": "1s"}}), "spec.load.constant.level: must be at least 0, not -1")]
+#[case::seed_of_nothing(json!({"unit": "IterationsPerSecond", "arrivals": {"seed": 3}, "constant": {"level": 1, "duration": "1s"}}),
+    "spec.load.arrivals.seed: belongs to spread: Poisson")]
+#[case::queue_of_nothing(json!({"unit": "IterationsPerSecond", "arrivals": {"queueLimit": 3}, "constant": {"level": 1, "duration": "1s"}}),
+    "spec.load.arrivals.queueLimit: belongs to whenBusy: Queue")]
+#[case::unit_of_a_volume(json!({"unit": "Users", "volume": {"iterations": 5}}), "spec.load.unit: does not go with volume")]
+#[case::two_patterns(json!({"constant": {"level": 1, "duration": "1s"}, "executors": [{"name": "a", "constantVUs": {"duration": "1s"}}]}),
     "spec.load: has a pattern beside executors")]
-#[case::not_here(json!({"gracefulStop": "3s", "executors": {"a": {"executor": "constant-vus", "duration": "1s"}}}),
+#[case::not_here(json!({"gracefulStop": "3s", "executors": [{"name": "a", "constantVUs": {"duration": "1s"}}]}),
     "spec.load.gracefulStop: does not go with executors")]
-#[case::closed(json!({"arrivals": "Poisson", "constant": {"level": 1, "duration": "1s"}}),
-    "spec.load.arrivals: says something only with unit: IterationsPerSecond")]
-#[case::steps(json!({"stress": {"start": 0, "increment": 0.1, "max": 600, "every": "1m"}}),
+#[case::closed(json!({"arrivals": {"spread": "Poisson"}, "constant": {"level": 1, "duration": "1s"}}),
+    "spec.load.arrivals: need unit: IterationsPerSecond")]
+#[case::steps(json!({"stress": {"start": 0, "increment": "0.1", "max": 600, "every": "1m"}}),
     "spec.load.stress.increment: makes more than 100 steps")]
 #[case::falls(json!({"stress": {"start": 10, "increment": 1, "max": 6, "every": "1m"}}),
     "spec.load.stress.max: is less than start")]
 #[case::same_stage(json!({"stages": [{"name": "x", "duration": "1s", "target": 1}, {"name": "x", "duration": "1s", "target": 2}]}),
     "spec.load.stages: two stages are named \"x\"")]
-#[case::stages(json!({"executors": {
-    "a": {"executor": "ramping-vus", "stages": vec![json!({"duration": "1s", "target": 1}); 60]},
-    "b": {"executor": "ramping-vus", "stages": vec![json!({"duration": "1s", "target": 1}); 41]}}}),
+#[case::stages(json!({"executors": [
+    {"name": "a", "rampingVUs": {"stages": vec![json!({"duration": "1s", "target": 1}); 60]}},
+    {"name": "b", "rampingVUs": {"stages": vec![json!({"duration": "1s", "target": 1}); 41]}}]}),
     "spec.load.executors: have 101 stages in all; at most 100")]
 #[case::nothing(json!({}), "spec.load: needs exactly one of constant")]
 fn what_makes_no_sense_is_refused_with_a_reason(#[case] load: Value, #[case] message: &str) {
@@ -216,10 +224,9 @@ fn what_makes_no_sense_is_refused_with_a_reason(#[case] load: Value, #[case] mes
 #[test]
 fn random_arrivals_are_those_of_a_poisson_process() {
     let random = |seed: u64| {
-        executor(json!({
-            "executor": "constant-arrival-rate", "rate": 50, "duration": "400s", "preAllocatedVUs": 1,
-            "arrivals": "Poisson", "seed": seed,
-        }))
+        executor(
+            json!({"constantArrivalRate": {"rate": 50, "duration": "400s", "preAllocatedVUs": 1, "arrivals": {"spread": "Poisson", "seed": seed}}}),
+        )
     };
     let arrivals = Arrivals::new(&random(7));
     let times: Vec<f64> =
@@ -252,16 +259,12 @@ fn executors() -> impl Strategy<Value = Value> {
     });
     let pool = (1_u32..40, 0_u32..40, any::<bool>());
     prop_oneof![
-        (1_u32..30).prop_map(|vus| json!({"executor": "constant-vus", "vus": vus, "duration": "3s"})),
-        (0_u32..9, stages.clone()).prop_map(|(start, stages)| json!({"executor": "ramping-vus", "startVUs": start, "stages": stages})),
-        (1_u32..30, 0_u32..99).prop_map(|(vus, more)| json!({"executor": "shared-iterations", "vus": vus, "iterations": vus + more})),
-        (1_u32..30, 1_u32..9).prop_map(|(vus, each)| json!({"executor": "per-vu-iterations", "vus": vus, "iterations": each})),
-        (1_u32..900, pool.clone()).prop_map(|(rate, (ready, more, poisson))| json!({
-            "executor": "constant-arrival-rate", "rate": f64::from(rate) / 10.0, "duration": "3s", "preAllocatedVUs": ready,
-            "maxVUs": ready + more, "arrivals": if poisson { "Poisson" } else { "Uniform" }})),
-        (stages, pool).prop_map(|(stages, (ready, more, poisson))| json!({
-            "executor": "ramping-arrival-rate", "stages": stages, "preAllocatedVUs": ready,
-            "maxVUs": ready + more, "arrivals": if poisson { "Poisson" } else { "Uniform" }})),
+        (1_u32..30).prop_map(|vus| json!({"constantVUs": {"vus": vus, "duration": "3s"}})),
+        (0_u32..9, stages.clone()).prop_map(|(start, stages)| json!({"rampingVUs": {"startVUs": start, "stages": stages}})),
+        (1_u32..30, 0_u32..99).prop_map(|(vus, more)| json!({"sharedIterations": {"vus": vus, "iterations": vus + more}})),
+        (1_u32..30, 1_u32..9).prop_map(|(vus, each)| json!({"perVUIterations": {"vus": vus, "iterations": each}})),
+        (1_u32..900, pool.clone()).prop_map(|(rate, (ready, more, poisson))| json!({"constantArrivalRate": {"rate": format!("{}m", rate * 100), "duration": "3s", "preAllocatedVUs": ready, "maxVUs": ready + more, "arrivals": {"spread": if poisson { "Poisson" } else { "Uniform" }}}})),
+        (stages, pool).prop_map(|(stages, (ready, more, poisson))| json!({"rampingArrivalRate": {"stages": stages, "preAllocatedVUs": ready, "maxVUs": ready + more, "arrivals": {"spread": if poisson { "Poisson" } else { "Uniform" }}}})),
     ]
 }
 
@@ -274,7 +277,7 @@ proptest! {
         cores in prop::collection::vec(1_u32..6, 1..6),
         fewest in 1_u64..9,
     ) {
-        let Ok(plan) = compile(json!({"executors": {"a": executor}})) else { return Ok(()) };
+        let Ok(plan) = compile(alone("a", executor)) else { return Ok(()) };
         let load = &plan.loads[0];
         let users = load.most_users();
         let total = match load.work {
@@ -313,7 +316,7 @@ proptest! {
     ) {
         let mut executor = executor;
         executor["startTime"] = format!("{later}s").into();
-        let Ok(plan) = compile(json!({"executors": {"a": executor}})) else { return Ok(()) };
+        let Ok(plan) = compile(alone("a", executor)) else { return Ok(()) };
         let load = &plan.loads[0];
         let Some(arrivals) = load.arrivals() else { return Ok(()) };
         let mut times = arrivals.times();
@@ -332,7 +335,7 @@ proptest! {
 #[test]
 fn a_staircase_that_stops_watches_each_of_its_steps() {
     let mut spec: LoadTestSpec = serde_json::from_value(json!({
-        "target": {"baseUrl": "http://shop"},
+        "target": {"baseURL": "http://shop"},
         "scenarios": [{"name": "main", "steps": [{"request": {"url": "/"}}]}],
         "load": {"stress": {"start": 10, "increment": 10, "max": 30, "every": "1m", "stopAt": {"errorRate": "5%"}}},
         "thresholds": [{"metric": "http_req_duration", "condition": "p(95) < 200ms"}],
@@ -357,10 +360,10 @@ fn a_staircase_that_stops_watches_each_of_its_steps() {
 
 #[test]
 fn a_load_that_ended_with_its_iterations_asked_for_no_more() {
-    let plan = compile(json!({"executors": {
-        "a": {"executor": "shared-iterations", "vus": 4, "iterations": 100, "startTime": "10s"},
-        "b": {"executor": "constant-vus", "vus": 1, "duration": "20s"},
-    }}))
+    let plan = compile(json!({"executors": [
+        {"name": "a", "startTime": "10s", "sharedIterations": {"vus": 4, "iterations": 100}},
+        {"name": "b", "constantVUs": {"vus": 1, "duration": "20s"}},
+    ]}))
     .unwrap();
     assert_eq!(plan.timeline.duration(), Duration::from_secs(610));
     let over = carried_out(&plan.timeline, &plan.loads, Duration::from_secs(25));

@@ -82,7 +82,7 @@ fn spoilt(mut bytes: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
 
 fn test() -> LoadTestSpec {
     serde_json::from_value(json!({
-        "target": {"baseUrl": "http://checkout"},
+        "target": {"baseURL": "http://checkout"},
         "scenarios": [{"name": "pay", "steps": [{"request": {"name": "home", "url": "/"}}]}],
         "load": {"constant": {"level": 1, "duration": "1m"}},
     }))

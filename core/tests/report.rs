@@ -18,7 +18,7 @@ use upsurge_crds::{LoadTestRun, LoadTestSpec};
 
 fn spec() -> LoadTestSpec {
     serde_json::from_value(json!({
-        "target": {"baseUrl": "http://shop.test"},
+        "target": {"baseURL": "http://shop.test"},
         "scenarios": [{"name": "s", "steps": [{"request": {"name": "item", "url": "/"}}]}],
         "load": {"unit": "IterationsPerSecond", "stages": [
             {"name": "low", "duration": "1s", "target": 1, "jump": true},

@@ -14,7 +14,7 @@ use upsurge_core::{
 
 fn spec() -> Value {
     json!({
-        "target": {"baseUrl": "http://shop.test:8080"},
+        "target": {"baseURL": "http://shop.test:8080"},
         "variables": {"currency": "USD", "emails": ["a@example.com", "b@example.com"]},
         "secrets": [{"name": "password", "secretKeyRef": {"name": "login", "key": "password"}}],
         "http": {"timeout": "5s", "headers": {"Accept": "application/json", "X-Test": "common"}},
@@ -120,11 +120,11 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::spinning_loop(with("/scenarios/0/steps/3/loop", json!({"while": "true", "steps": [{"if": {"condition": "true", "then": [{"think": {"min": "1s"}}]}}]})), "loop.steps: a loop without count needs")]
 #[case::capture_of_two(with(&format!("{FIRST}/capture"), json!([{"name": "a", "status": true, "body": true}])), "request.capture[0]: a capture has exactly one of")]
 #[case::capture_of_false(with(&format!("{FIRST}/capture"), json!([{"name": "a", "status": false}])), "request.capture[0].status: ")]
-#[case::capture_by_no_selector(with(&format!("{FIRST}/capture"), json!([{"name": "a", "selector": "a >"}])), "request.capture[0].selector: not a CSS selector: it can't go on with \">\"")]
+#[case::capture_by_no_selector(with(&format!("{FIRST}/capture"), json!([{"name": "a", "selector": {"css": "a >"}}])), "request.capture[0].selector.css: not a CSS selector: it can't go on with \">\"")]
 #[case::capture_of_no_cookie(with(&format!("{FIRST}/capture"), json!([{"name": "a", "cookie": "a b"}])), "request.capture[0].cookie: \"a b\" can't be the name of a cookie")]
 #[case::match_of_one_value(with(&format!("{FIRST}/capture"), json!([{"name": "a", "body": true, "match": "All"}])), "request.capture[0].match: match belongs to")]
 #[case::unknown_match(with(&format!("{FIRST}/capture"), json!([{"name": "a", "regex": "a", "match": "Second"}])), "request.capture[0].match: ")]
-#[case::attribute_of_nothing(with(&format!("{FIRST}/capture"), json!([{"name": "a", "regex": "a", "attribute": "b"}])), "request.capture[0].attribute: attribute belongs to selector")]
+#[case::attribute_of_nothing(with(&format!("{FIRST}/capture"), json!([{"name": "a", "regex": "a", "attribute": "b"}])), "request.capture[0].attribute: attribute is now selector.attribute")]
 #[case::sequence_before(with("/before", json!([{"log": {"message": "{{ sequence() }}"}}])), "spec.before[0].log.message: sequence() is for the steps of scenarios only")]
 #[case::sequence_in_data(with("/data", json!([{"name": "d", "generated": {"rows": 1, "fields": {"a": "{{ sequence() }}"}}}])), "sequence() is for the steps of scenarios only")]
 #[case::deep_calls(with(&format!("{FIRST}/url"), json!("/{{ upper(lower(upper(lower(upper(lower(upper(lower(upper('a'))))))))) }}")), "request.url: calls are nested more than 8 levels deep")]
@@ -136,16 +136,15 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::expected_length(with(&format!("{FIRST}/expect"), json!([{"body": true, "minLength": -1}])), "request.expect[0].minLength")]
 #[case::expected_false(with(&format!("{FIRST}/expect"), json!([{"body": false, "contains": "a"}])), "request.expect[0].body")]
 #[case::expected_of_nothing(with(&format!("{FIRST}/expect"), json!([{"status": [200], "equals": 1}])), "request.expect[0]: equals, exists, contains")]
-#[case::expected_number(with(&format!("{FIRST}/expect"), json!([{"jsonPath": "$.a", "atLeast": "1"}])), "request.expect[0].atLeast")]
+#[case::expected_number(with(&format!("{FIRST}/expect"), json!([{"jsonPath": "$.a", "atLeast": 1.5}])), "request.expect[0].atLeast: a number with a fraction is written in quotes: \"1.5\" instead of 1.5")]
 #[case::absent_yet_alike(with(&format!("{FIRST}/expect"), json!([{"jsonPath": "$.a", "exists": false, "contains": "b"}])), "request.expect[0]: what must not exist can't be like anything")]
-#[case::nested_capture(with(NESTED, json!({"request": {"url": "/", "capture": [{"name": "a", "selector": "a:hover"}]}})), "if.then[0].request.capture[0].selector: :hover is not known here")]
+#[case::nested_capture(with(NESTED, json!({"request": {"url": "/", "capture": [{"name": "a", "selector": {"css": "a:hover"}}]}})), "if.then[0].request.capture[0].selector.css: :hover is not known here")]
 #[case::url_scheme(with(&format!("{FIRST}/url"), json!("ftp://x/")), "request.url: \"ftp://x/\" is neither")]
 #[case::header_name(with("/http/headers", json!({"a b": "c"})), "spec.http.headers.a b: \"a b\" can't be the name of a header")]
-#[case::base_url(with("/target/baseUrl", json!("http://[x")), "spec.target.baseUrl:")]
-#[case::base_port(with("/target/baseUrl", json!("http://shop:99999")), "can't be used as base URL: \"99999\" is no port")]
+#[case::base_url(with("/target/baseURL", json!("http://[x")), "spec.target.baseURL:")]
+#[case::base_port(with("/target/baseURL", json!("http://shop:99999")), "can't be used as base URL: \"99999\" is no port")]
 #[case::url_port(with(&format!("{FIRST}/url"), json!("http://shop:99999/")), "request.url: \"http://shop:99999/\" is not a valid URL: \"99999\" is no port")]
 #[case::no_load(with("/load", json!({"constant": {"level": 0, "duration": "1s"}})), "spec.load.constant: ")]
-#[case::script(with("/script", json!({"k6": {"configMapKeyRef": {"name": "a", "key": "b"}}})), "spec.script: this version runs scenarios only")]
 #[case::metric(with("/thresholds/0/metric", json!("http_req_durations")), "spec.thresholds[0].metric: unknown metric")]
 #[case::aggregation(with("/thresholds/0/condition", json!("count < 5")), "spec.thresholds[0].condition: http_req_duration is a trend")]
 #[case::stage(with("/thresholds/0/selector/stage", json!("hold")), "spec.thresholds[0].selector.stage: no stage is named \"hold\"; there are constant")]
@@ -153,8 +152,9 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::no_prometheus(with("/prometheus", json!({"checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus: needs exactly one of server and url")]
 #[case::two_prometheus(with("/prometheus", json!({"url": "http://p", "server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus: needs exactly one of server and url")]
 #[case::prometheus(with("/prometheus", json!({"url": "http://p", "checks": [{"name": "n", "query": "q", "stage": "s", "condition": "< 1"}]})), "spec.prometheus.checks[0].stage: no stage")]
+#[case::checks_of_one_name(with("/prometheus", json!({"server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}, {"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus.checks[1].name: another check is named \"n\" too")]
 #[case::no_size(with("/scenarios/0/steps/1", json!({"request": {"url": "/", "generated": {"size": 0}}})), "spec.scenarios[0].steps[1].request.generated.size: must be from 1 to 5Gi")]
-#[case::small_json(with(NESTED, json!({"request": {"url": "/", "generated": {"size": "100", "kind": "Json"}}})), "request.generated.size: must be at least 512")]
+#[case::small_json(with(NESTED, json!({"request": {"url": "/", "generated": {"size": "100", "kind": "JSON"}}})), "request.generated.size: must be at least 512")]
 #[case::part_too_large_to_compress(
     with("/scenarios/0/steps/1", json!({"request": {"url": "/", "compression": ["Gzip"], "multipart": [{"name": "a", "generated": {"size": "65Mi"}}]}})),
     "request.multipart[0].generated.size: must be at most 64Mi with compression"
@@ -170,7 +170,9 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::top_level_field(with("/lod", json!({})), "spec.lod: unknown field")]
 #[case::variable(with("/variables/user", json!("x")), "spec.variables.user: \"user\" is a built-in variable")]
 #[case::empty_list(with("/variables/emails", json!([])), "spec.variables.emails: the list is empty")]
-#[case::expectation_without_workload(with("/autoscaling", json!({"expect": {"minPeakReplicas": 2}})), "spec.autoscaling.expect: needs spec.target.workload")]
+#[case::peaks(with("/target/workloads", json!([{"name": "a", "expect": {"minPeakReplicas": 2, "maxPeakReplicas": 1}}])), "spec.target.workloads[0].expect.minPeakReplicas: 2 is more than maxPeakReplicas 1")]
+#[case::no_capacity(with("/target/workloads", json!([{"name": "a", "capacityPerReplica": "0m"}])), "spec.target.workloads[0].capacityPerReplica: must be above 0")]
+#[case::two_workloads(with("/target/workloads", json!([{"name": "a"}, {"name": "b"}])), "spec.target.workloads: has 2 entries; at most 1")]
 fn what_is_wrong_is_named_with_its_path(#[case] raw: Value, #[case] expected: &str) {
     let errors = compile(&raw).map(|_| ()).unwrap_err();
     assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");

@@ -11,22 +11,24 @@ use upsurge_core::{
     plan::{LoadPlan, Plan, Stage, Timeline},
     schedule::{Arrivals, Share, Users, WeightedChoice},
 };
-use upsurge_crds::v1alpha1::{Load, LoadUnit, StageSpec, TimeSpan};
+use upsurge_crds::v1alpha1::{Load, LoadUnit, Quantity, StageSpec, TimeSpan};
 
 /// A load of up to six stages, straight or jumping, some without length.
 fn timelines(unit: LoadUnit, highest: u32) -> impl Strategy<Value = (Timeline, LoadPlan)> {
     let stage = (0_u64..8_000, 0..=highest, any::<bool>());
     (0..=highest, prop::collection::vec(stage, 1..6)).prop_filter_map("a load", move |(start, stages)| {
-        let stages = stages
+        let begin = [(0, start, true)];
+        let stages = begin
             .into_iter()
+            .chain(stages)
             .map(|(milliseconds, target, jump)| StageSpec {
                 name: None,
                 duration: TimeSpan::from_millis(milliseconds),
-                target: f64::from(target),
+                target: Quantity::whole(target.into()),
                 jump,
             })
             .collect();
-        let load = Load { unit, stages: Some(stages), start_level: f64::from(start), ..Load::default() };
+        let load = Load { unit: Some(unit), stages: Some(stages), ..Load::default() };
         let mut plan = Plan::compile(&load, &[]).ok()?;
         Some((plan.timeline, plan.loads.pop()?))
     })
@@ -174,7 +176,7 @@ fn weights_that_are_not_whole_blocks_keep_their_proportions() {
 #[test]
 fn a_constant_rate_is_evenly_spaced_from_the_start() {
     let load: Load = serde_json::from_value(serde_json::json!({
-        "unit": "IterationsPerSecond", "constant": {"level": 100.0, "duration": "100ms"}
+        "unit": "IterationsPerSecond", "constant": {"level": 100, "duration": "100ms"}
     }))
     .unwrap();
     let arrivals = Arrivals::new(&Plan::compile(&load, &[]).unwrap().loads[0]);

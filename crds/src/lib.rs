@@ -11,5 +11,6 @@ pub mod names;
 pub mod read;
 pub mod schemas;
 pub mod v1alpha1;
+pub mod words;
 
 pub use v1alpha1::{LoadTest, LoadTestRun, LoadTestRunSpec, LoadTestSpec};

@@ -3,22 +3,58 @@
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     LoadTest, LoadTestRun,
     internal::{Checkpoint, TargetLease},
+    schemas::strip_descriptions,
 };
 
 /// All definitions, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    let public = [LoadTest::crd(), LoadTestRun::crd()].into_iter().map(with_unobserved_status);
+    let public =
+        [LoadTest::crd(), LoadTestRun::crd()].into_iter().map(conventional).map(with_unobserved_status);
     public.chain(internal()).collect()
 }
 
 /// Those that the operator keeps for itself.
 pub fn internal() -> Vec<CustomResourceDefinition> {
     vec![Checkpoint::crd(), TargetLease::crd()]
+}
+
+/// What all schemas have in common, and no type need say: nothing is nullable, as absent means the default, and a list for
+/// which nothing else is said is merged as a whole.
+fn conventional(definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    let schema = |mut definition: Value| {
+        let pointer = "/spec/versions/0/schema/openAPIV3Schema";
+        definition.pointer_mut(pointer).into_iter().for_each(conventions);
+        serde_json::from_value(definition).ok()
+    };
+    serde_json::to_value(&definition).ok().and_then(schema).unwrap_or(definition)
+}
+
+fn conventions(schema: &mut Value) {
+    let Some(words) = schema.as_object_mut() else { return };
+    words.remove("nullable");
+    if words.get("type").is_some_and(|type_| type_ == "array") {
+        words.entry("x-kubernetes-list-type").or_insert_with(|| "atomic".into());
+    }
+    for (word, value) in words {
+        match word.as_str() {
+            "properties" => {
+                for (name, field) in value.as_object_mut().into_iter().flatten() {
+                    conventions(field);
+                    // A type of Kubernetes' own, as those of pods: no descriptions.
+                    if name == "conditions" {
+                        strip_descriptions(&mut field["items"]);
+                    }
+                }
+            }
+            "items" | "additionalProperties" => conventions(value),
+            _ => {}
+        }
+    }
 }
 
 /// Gives new objects `status.observedGeneration: -1`, so that tools that follow kstatus see an object

@@ -52,6 +52,8 @@ pub mod conditions {
     pub const RECONCILING: &str = "Reconciling";
     /// True when the run failed or broke and nothing more will happen by itself; absent otherwise.
     pub const STALLED: &str = "Stalled";
+    /// The run is from before a change of the API, and its copy of the test can't be read any more. Only ever `True`.
+    pub const OLD_SPEC: &str = "OldSpec";
     /// True when the run ended with a verdict, whatever it is; for `kubectl wait`.
     pub const COMPLETE: &str = "Complete";
     /// True when the run ended with any verdict but `Passed`; for `kubectl wait`.
@@ -94,6 +96,8 @@ pub mod reasons {
     pub const ABORTED_BY_TEST: &str = "AbortedByTest";
     /// The spec can't be run as it is; the message names the field.
     pub const INVALID_SPEC: &str = "InvalidSpec";
+    /// The run is of a version of the API before this one, and its copy of the test can't be read any more.
+    pub const OLD_SPEC: &str = "OldSpec";
     /// The platform's policy does not allow what the test asks for; the message names the rule and whom to ask.
     pub const POLICY_VIOLATION: &str = "PolicyViolation";
     /// The run waits for its turn, because the policy lets only so many go on at the same time.

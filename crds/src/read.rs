@@ -4,7 +4,6 @@
 //! A reader that keeps the path is compiled once more for each type that it meets, and a spec has hundreds of them.
 //! That is done here, where no type parameter is left, so that the crates that change more often don't do it again.
 
-use serde::{Deserialize as _, Deserializer, de::Error as _};
 use serde_json::Value;
 
 use crate::v1alpha1::{LoadTestSpec, Step};
@@ -26,18 +25,6 @@ pub fn spec(raw: &Value) -> Result<LoadTestSpec, Unreadable> {
     serde_path_to_error::deserialize(raw).map_err(|error| {
         let path = place(error.path());
         Unreadable { path, message: error.into_inner().to_string() }
-    })
-}
-
-/// A spec within something else, for `#[serde(deserialize_with)]`.
-///
-/// # Errors
-/// The first field that can't be read.
-pub fn spec_within<'de, D: Deserializer<'de>>(deserializer: D) -> Result<LoadTestSpec, D::Error> {
-    let raw = Value::deserialize(deserializer)?;
-    spec(&raw).map_err(|Unreadable { path, message }| match path.as_str() {
-        "" => D::Error::custom(message),
-        path => D::Error::custom(format_args!("{path}: {message}")),
     })
 }
 
@@ -78,26 +65,11 @@ mod tests {
 
     use super::*;
 
-    #[derive(Debug, serde::Deserialize)]
-    struct Outer {
-        #[serde(deserialize_with = "spec_within")]
-        test: LoadTestSpec,
-    }
-
     #[test]
-    fn a_spec_within_something_else_is_read_as_one_alone() {
-        let raw = json!({
-            "target": {"baseUrl": "http://shop"},
-            "scenarios": [{"name": "main", "steps": [{"request": {"url": "/"}}]}],
-            "load": {"constant": {"level": 1, "duration": "1s"}},
-        });
-        let text = json!({"test": raw}).to_string();
-        let outer: Outer = serde_json::from_str(&text).unwrap();
-        assert_eq!(outer.test, spec(&raw).unwrap());
-
-        let wrong = json!({"test": {"target": {"baseUrl": 7}}}).to_string();
-        let error = serde_json::from_str::<Outer>(&wrong).unwrap_err().to_string();
-        assert!(error.starts_with("target.baseUrl: invalid type: integer `7`"), "{error}");
+    fn what_cannot_be_read_is_named_with_its_path() {
+        let error = spec(&json!({"target": {"baseURL": 7}})).unwrap_err();
+        assert_eq!(error.path, "target.baseURL");
+        assert!(error.message.starts_with("invalid type: integer `7`"), "{error:?}");
     }
 
     #[test]

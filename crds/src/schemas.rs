@@ -33,7 +33,7 @@ pub fn of(definition: &CustomResourceDefinition) -> Value {
 }
 
 /// Takes the descriptions out of a schema; a property of that name stays.
-fn strip_descriptions(schema: &mut Value) {
+pub(crate) fn strip_descriptions(schema: &mut Value) {
     let Some(words) = schema.as_object_mut() else { return };
     words.remove("description");
     for (word, value) in words {

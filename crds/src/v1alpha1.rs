@@ -8,16 +8,18 @@ pub mod duration;
 pub mod expectation;
 pub mod generated;
 pub mod http;
+mod kubernetes;
 pub mod load;
 pub mod load_test;
 pub mod load_test_run;
 pub mod metric;
 pub mod prometheus;
+pub mod quantity;
 pub mod request;
 pub mod runner;
 pub mod scenario;
-pub mod script;
 pub mod size;
+pub mod snapshot;
 pub mod source;
 pub mod status;
 pub mod step;
@@ -25,7 +27,7 @@ pub mod target;
 pub mod threshold;
 
 pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
-pub use capture::{Capture, MatchChoice};
+pub use capture::{Capture, ElementSelector, MatchChoice};
 pub use data::{CsvData, DataOrder, DataScope, DataSource, EndOfData, GeneratedData, JsonData};
 pub use duration::TimeSpan;
 pub use expectation::Expectation;
@@ -40,23 +42,25 @@ pub use http::{
     tls::{ClientCertificate, TlsOptions},
 };
 pub use load::{
-    ArrivalProcess, BreakpointLoad, ConstantLoad, Executor, ExecutorKind, Load, LoadUnit, PatternLoad,
-    PatternName, SoakLoad, SpikeLoad, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
+    ArrivalRate, Arrivals, BreakpointLoad, ConstantLoad, ConstantVus, CountedIterations, Executor, Load,
+    LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus, SoakLoad, SpikeLoad, Spread, StageSpec,
+    StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};
 pub use prometheus::{PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
+pub use quantity::Quantity;
 pub use request::{HttpMethod, RequestStep};
-pub use runner::{Deadlines, HistoryLimit, RunnerSpec};
-pub use scenario::Scenario;
-pub use script::Script;
+pub use runner::{Deadlines, History, Kept, RunnerSpec};
+pub use scenario::{Block, Scenario};
 pub use size::ByteSize;
-pub use source::FileSource;
+pub use snapshot::Snapshot;
+pub use source::{ConfigMapKeyRef, FileSource};
 pub use status::*;
 pub use step::{
     AbortStep, FailStep, GroupStep, IfStep, LogStep, LoopStep, NestedSteps, PaceStep, ParallelStep,
     RecordStep, SetVariable, Step, ThinkStep,
 };
-pub use target::{SecretKeyRef, SecretVariable, Sharing, Target, WorkloadReference};
+pub use target::{SecretKeyRef, SecretVariable, Sharing, Target, Workload, WorkloadReference};
 pub use threshold::{SeriesReference, Threshold, ThresholdSelector};

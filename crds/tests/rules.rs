@@ -15,7 +15,7 @@ fn test() -> Value {
         "kind": "LoadTest",
         "metadata": {"name": "checkout", "namespace": "shop"},
         "spec": {
-            "target": {"baseUrl": "http://checkout"},
+            "target": {"baseURL": "http://checkout"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"url": "/pay"}}]}],
             "load": {"constant": {"level": 1, "duration": "1m"}}
         }
@@ -73,6 +73,15 @@ fn prometheus(fields: Value) -> Value {
     with("/prometheus", prometheus)
 }
 
+/// An executor with some more.
+fn executor(more: Value) -> Value {
+    let mut executor = json!({"name": "a", "constantVUs": {"duration": "1s"}});
+    if let (Some(all), Value::Object(more)) = (executor.as_object_mut(), more) {
+        all.extend(more);
+    }
+    executor
+}
+
 fn header() -> Value {
     json!({"name": "Authorization", "valueFrom": {"secretKeyRef": {"name": "prometheus", "key": "token"}}})
 }
@@ -102,6 +111,13 @@ fn a_prometheus_server_is_the_platforms_or_the_tests() {
 #[case::record(step(json!({"record": {"metric": "a"}})))]
 #[case::abort(step(json!({"abort": {"reason": "a", "if": "b"}})))]
 #[case::csv(with("/data", json!([{"name": "a", "csv": {"source": {"text": "a"}}}])))]
+#[case::run(step(json!({"run": "log in"})))]
+#[case::block(with("/blocks", json!([{"name": "log in", "steps": [{"request": {"url": "/"}}]}])))]
+#[case::open(with("/load", json!({"unit": "IterationsPerSecond", "arrivals": {"spread": "Poisson", "seed": 1, "whenBusy": "Queue", "queueLimit": 1},
+    "constant": {"level": "2.5", "duration": "1m"}})))]
+#[case::executors(with("/load", json!({"executors": [executor(json!({}))]})))]
+#[case::volume(with("/load", json!({"volume": {"iterations": 5}})))]
+#[case::auth(request(json!({"auth": {"none": true}})))]
 #[case::group(step(json!({"group": {"name": "g", "steps": [{"request": {"url": "/"}}]}})))]
 #[case::body(request(json!({"body": "a"})))]
 #[case::form(request(json!({"form": {"a": "1"}})))]
@@ -111,13 +127,13 @@ fn a_prometheus_server_is_the_platforms_or_the_tests() {
 #[case::capture_of_json(capture(json!({"jsonPath": "$.token"})))]
 #[case::capture_of_header(capture(json!({"header": "Location"})))]
 #[case::capture_by_regex(capture(json!({"regex": "a(.)"})))]
-#[case::capture_by_selector(capture(json!({"selector": "a", "attribute": "href", "match": "All", "default": []})))]
+#[case::capture_by_selector(capture(json!({"selector": {"css": "a", "attribute": "href"}, "match": "All", "default": []})))]
 #[case::capture_of_cookie(capture(json!({"cookie": "id"})))]
 #[case::capture_of_status(capture(json!({"status": true})))]
 #[case::capture_of_body(capture(json!({"body": true})))]
 #[case::capture_of_time(capture(json!({"responseTime": true})))]
-#[case::expect_comparison(expectation(json!({"jsonPath": "$.a", "atLeast": 1, "lessThan": 2.5, "not": true})))]
-#[case::expect_length(expectation(json!({"selector": "a", "attribute": "href", "minLength": 1})))]
+#[case::expect_comparison(expectation(json!({"jsonPath": "$.a", "atLeast": 1, "lessThan": "2.5", "not": true})))]
+#[case::expect_length(expectation(json!({"selector": {"css": "a", "attribute": "href"}, "minLength": 1})))]
 #[case::expect_body(expectation(json!({"body": true, "contains": "a", "matches": "b"})))]
 #[case::expect_match(expectation(json!({"bodyMatches": "ok"})))]
 #[case::expect_condition(expectation(json!({"condition": "a == 1", "not": true})))]
@@ -135,7 +151,6 @@ fn what_is_right_passes(#[case] test: Value) {
 }
 
 const ONE_PATTERN: &str = "spec.load needs exactly one of constant, stages, spike, stress,";
-const SCENARIOS_OR_SCRIPT: &str = "spec needs scenarios or script, and not both";
 const ONE_STEP: &str = "a step is exactly one of request, think, if, loop, group";
 const ONE_CAPTURE: &str =
     "a capture has exactly one of jsonPath, header, regex, selector, cookie, status, body and responseTime";
@@ -156,12 +171,31 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
 #[case::no_pattern(with("/load", json!({})), ONE_PATTERN)]
 #[case::two_patterns(
     with("/load/spike", json!({"baseline": 1, "peak": 9, "hold": "1m"})), ONE_PATTERN)]
-#[case::no_scenarios(with("/scenarios", Value::Null), SCENARIOS_OR_SCRIPT)]
-#[case::scenarios_and_script(
-    with("/script", json!({"k6": {"configMapKeyRef": {"name": "s", "key": "k"}}})), SCENARIOS_OR_SCRIPT)]
-#[case::expectations_of_nothing(
-    with("/autoscaling", json!({"expect": {"minPeakReplicas": 2}})),
-    "spec.autoscaling.expect needs spec.target.workload")]
+#[case::no_scenarios(with("/scenarios", Value::Null), "spec needs scenarios")]
+#[case::unit_of_a_volume(with("/load", json!({"unit": "Users", "volume": {"iterations": 5}})), "unit and arrivals belong to patterns")]
+#[case::arrivals_of_users(
+    with("/load/arrivals", json!({"spread": "Poisson"})), "arrivals need unit: IterationsPerSecond")]
+#[case::stop_of_executors(
+    with("/load", json!({"gracefulStop": "1s", "executors": [executor(json!({}))]})), "gracefulStop does not go with executors")]
+#[case::unit_of_executors(
+    with("/load", json!({"unit": "Users", "executors": [executor(json!({}))]})), "unit and arrivals belong to patterns")]
+#[case::no_executor(with("/load", json!({"executors": [{"name": "a"}]})), "an executor is exactly one of")]
+#[case::two_executors(
+    with("/load", json!({"executors": [executor(json!({"sharedIterations": {}}))]})), "an executor is exactly one of")]
+#[case::most_users_of_an_executor(
+    with("/load", json!({"executors": [{"name": "a", "constantArrivalRate": {"rate": 1, "duration": "1s", "preAllocatedVUs": 1,
+        "arrivals": {"maxUsers": 1}}}]})), "maxUsers belongs to patterns")]
+#[case::queue_without_waiting(
+    with("/load", json!({"unit": "IterationsPerSecond", "arrivals": {"queueLimit": 1}, "constant": {"level": 1, "duration": "1s"}})),
+    "queueLimit belongs to whenBusy: Queue")]
+#[case::seed_of_an_even_spread(
+    with("/load", json!({"unit": "IterationsPerSecond", "arrivals": {"seed": 1}, "constant": {"level": 1, "duration": "1s"}})),
+    "seed belongs to spread: Poisson")]
+#[case::no_auth(request(json!({"auth": {}})), "auth has exactly one of basic, bearer, digest and none")]
+#[case::two_auths(
+    request(json!({"auth": {"none": true, "bearer": {"token": "a"}}})), "auth has exactly one of basic, bearer")]
+#[case::empty_part(request(json!({"multipart": [{"name": "a"}]})), "a part has exactly one of value, file and generated")]
+#[case::run_and_log(step(json!({"run": "a", "log": {"message": "b"}})), "a step is exactly one of")]
 #[case::empty_step(step(json!({})), ONE_STEP)]
 #[case::double_step(
     step(json!({"request": {"url": "/"}, "think": {"min": "1s"}})), ONE_STEP)]
@@ -180,28 +214,11 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
 #[case::comparison_of_nothing(expectation(json!({"bodyMatches": "a", "atMost": 1})), OF_VALUES)]
 #[case::length_of_nothing(expectation(json!({"condition": "true", "minLength": 1})), OF_VALUES)]
 #[case::condition_and_status(expectation(json!({"condition": "true", "status": [200]})), ONE_EXPECTATION)]
-#[case::attribute_of_nothing(expectation(json!({"jsonPath": "$.a", "attribute": "b"})), "attribute belongs to selector")]
-#[case::captured_attribute_of_nothing(capture(json!({"body": true, "attribute": "b"})), "attribute belongs to selector")]
 #[case::match_of_one_value(capture(json!({"cookie": "a", "match": "All"})), "match belongs to jsonPath, header, regex or selector")]
 #[case::status_and_body(capture(json!({"status": true, "body": true})), ONE_CAPTURE)]
 fn what_is_wrong_is_refused_in_words(#[case] test: Value, #[case] message: &str) {
     let said = objections(test);
     assert!(said.contains(message), "said {said:?}");
-}
-
-#[rstest]
-#[case::none(json!({}), false)]
-#[case::one(json!({"jmeter": {"configMapKeyRef": {"name": "s", "key": "k"}}}), true)]
-#[case::two(json!({
-    "k6": {"configMapKeyRef": {"name": "s", "key": "k"}},
-    "artillery": {"configMapKeyRef": {"name": "s", "key": "k"}}
-}), false)]
-fn a_script_is_in_exactly_one_language(#[case] script: Value, #[case] right: bool) {
-    let mut test = with("/scenarios", Value::Null);
-    test["spec"]["script"] = script;
-    let said = objections(test);
-    assert_eq!(said.contains("a script is exactly one of k6, artillery and jmeter"), !right, "said {said:?}");
-    assert_eq!(said.is_empty(), right);
 }
 
 fn run(name: &str, abort: bool) -> Value {
@@ -220,6 +237,13 @@ fn snapshot(level: i32) -> Value {
     run
 }
 
+/// The same snapshot with another load in the place of the first.
+fn reshaped() -> Value {
+    let mut run = snapshot(1);
+    run["spec"]["test"]["load"] = json!({"volume": {"iterations": 1}});
+    run
+}
+
 #[rstest]
 #[case::unchanged(run("a", false), run("a", false), "")]
 #[case::aborted(run("a", false), run("a", true), "")]
@@ -229,6 +253,7 @@ fn snapshot(level: i32) -> Value {
 #[case::abort_taken_back(run("a", true), run("a", false), "spec.abort can't be taken back")]
 #[case::other_test(run("a", false), run("b", false), "spec.loadTestRef can't be changed; create another run")]
 #[case::other_snapshot(snapshot(1), snapshot(2), "spec.test can't be changed; create another run")]
+#[case::snapshot_of_another_shape(snapshot(1), reshaped(), "spec.test can't be changed; create another run")]
 #[case::snapshot_removed(snapshot(1), run("a", false), "spec.test can't be changed; create another run")]
 fn a_run_keeps_its_test_and_its_abort(#[case] old: Value, #[case] new: Value, #[case] message: &str) {
     let read = |run| serde_json::from_value::<LoadTestRun>(run).unwrap();

@@ -23,7 +23,7 @@ pub fn constant(rate: u32, seconds: u32) -> Value {
 /// A spec with that load of single requests to `target`.
 pub fn spec(load: Value) -> Value {
     json!({
-        "target": {"baseUrl": TARGET},
+        "target": {"baseURL": TARGET},
         "scenarios": [{"name": "get", "steps": [{"request": {"name": "get", "url": "/"}}]}],
         "load": load,
         "runner": runner(1),

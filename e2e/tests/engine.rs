@@ -32,13 +32,11 @@ async fn executors_run_side_by_side_and_are_split_exactly_over_runners() -> Resu
         let scenario = |name: &str| {
             json!({"name": name, "steps": [{"request": {"name": name, "url": format!("/{name}")}}]})
         };
-        let load = json!({"executors": {
-            "visitors": {"executor": "constant-arrival-rate", "rate": 300, "timeUnit": "1m", "duration": "11900ms",
-                "preAllocatedVUs": 10, "exec": "browse"},
-            "buyers": {"executor": "shared-iterations", "vus": 4, "iterations": 25, "startTime": "2s",
-                "maxDuration": "30s", "exec": "buy"},
-            "members": {"executor": "per-vu-iterations", "vus": 3, "iterations": 7, "maxDuration": "30s", "exec": "each"},
-        }});
+        let load = json!({"executors": [
+            {"name": "visitors", "exec": "browse", "constantArrivalRate": {"rate": 300, "timeUnit": "1m", "duration": "11900ms", "preAllocatedVUs": 10}},
+            {"name": "buyers", "startTime": "2s", "exec": "buy", "sharedIterations": {"vus": 4, "iterations": 25, "maxDuration": "30s"}},
+            {"name": "members", "exec": "each", "perVUIterations": {"vus": 3, "iterations": 7, "maxDuration": "30s"}},
+        ]});
         let test = merged(spec(load), json!({
             "scenarios": [scenario("browse"), scenario("buy"), scenario("each")],
             "runner": runner(2),
@@ -64,9 +62,9 @@ async fn each_row_of_a_config_map_is_taken_once_over_all_runners() -> Result<()>
         let target = Target::deploy(&context, routes((0..rows).map(|row| format!("/items/{row}")))).await?;
         let table: String = (0..rows).map(|row| format!("{row},{}\n", row * 2)).collect();
         apply::<ConfigMap>(&context, "items", json!({"data": {"items.csv": format!("id,double\n{table}")}})).await?;
-        let load = json!({"executors": {
-            "all": {"executor": "shared-iterations", "vus": 6, "iterations": rows, "maxDuration": "30s"},
-        }});
+        let load = json!({"executors": [
+            {"name": "all", "sharedIterations": {"vus": 6, "iterations": rows, "maxDuration": "30s"}},
+        ]});
         let test = merged(spec(load), json!({
             "data": [{
                 "name": "items", "order": "Unique",
@@ -147,9 +145,9 @@ async fn a_test_that_ends_itself_ends_all_runners_with_its_reason() -> Result<()
 
 /// A test over three runners with a step after the load.
 fn tidied(expected: u16) -> Value {
-    let load = json!({"executors": {
-        "all": {"executor": "shared-iterations", "vus": 6, "iterations": 60, "maxDuration": "30s"},
-    }});
+    let load = json!({"executors": [
+        {"name": "all", "sharedIterations": {"vus": 6, "iterations": 60, "maxDuration": "30s"}},
+    ]});
     merged(
         spec(load),
         json!({

@@ -44,7 +44,7 @@ async fn error(context: &Context, test: Value, reason: &str, within: Duration) -
 async fn a_target_whose_name_does_not_resolve() -> Result<()> {
     with_temp_namespace(async |context| {
         let url =
-            json!({"target": {"baseUrl": "http://nowhere.shop.svc:8080"}, "deadlines": {"start": "20s"}});
+            json!({"target": {"baseURL": "http://nowhere.shop.svc:8080"}, "deadlines": {"start": "20s"}});
         let message = error(&context, merged(constant(5, 5), url), "TargetUnresolved", seconds(40)).await?;
         ensure!(message.contains("nowhere.shop.svc"), "{message}");
         Ok(())
@@ -63,7 +63,7 @@ async fn a_target_that_nobody_serves() -> Result<()> {
             json!({"spec": {"clusterIP": "None", "selector": {"app": "target"}, "ports": [{"port": 8081}]}}),
         )
         .await?;
-        let url = json!({"target": {"baseUrl": "http://closed:8081"}, "deadlines": {"start": "20s"}});
+        let url = json!({"target": {"baseURL": "http://closed:8081"}, "deadlines": {"start": "20s"}});
         let message = error(&context, merged(constant(5, 5), url), "TargetUnreachable", seconds(40)).await?;
         ensure!(message.contains("closed") && message.contains("8081"), "{message}");
         Ok(())
@@ -127,7 +127,7 @@ async fn a_node_selector_that_no_node_has() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workload_that_does_not_exist() -> Result<()> {
     with_temp_namespace(async |context| {
-        let absent = json!({"target": {"workload": {"name": "absent"}}});
+        let absent = json!({"target": {"workloads": [{"name": "absent"}]}});
         let message = error(&context, merged(constant(5, 5), absent), "TargetNotFound", seconds(40)).await?;
         ensure!(message.contains("absent"), "{message}");
         Ok(())

@@ -71,8 +71,8 @@ async fn a_bound_of_the_autoscaler_that_is_too_low_is_named_with_numbers() -> Re
         target.autoscale(2).await?;
         let load = json!({"unit": "IterationsPerSecond", "spike": {"baseline": 1, "peak": 30, "warmUp": "3s", "hold": "45s"}});
         let test = merged(spec(load), json!({
-            "target": {"workload": {"name": "target"}},
-            "autoscaling": {"expect": {"scaleUpWithin": "40s", "minPeakReplicas": 3}, "waitForIdle": {"timeout": "1m"}},
+            "target": {"workloads": [{"name": "target", "expect": {"scaleUpWithin": "40s", "minPeakReplicas": 3}}]},
+            "autoscaling": {"waitForIdle": {"timeout": "1m"}},
         }));
         let run = context.run("capped", test, seconds(180)).await?;
         ensure_verdict(&run, Verdict::Failed, "AutoscalingExpectationMissed")?;
@@ -82,7 +82,7 @@ async fn a_bound_of_the_autoscaler_that_is_too_low_is_named_with_numbers() -> Re
             ensure!(message.contains(part), "{part:?} is not in the message: {message}");
         }
         let autoscaling = status.autoscaling.context("nothing about the autoscaler")?;
-        ensure!(autoscaling.limited_by.as_deref() == Some("maxReplicas"), "{:?}", autoscaling.limited_by);
+        ensure!(autoscaling.limited_by.as_deref() == Some("MaxReplicas"), "{:?}", autoscaling.limited_by);
         ensure!(autoscaling.peak_replicas == 2 && autoscaling.max_replicas == Some(2), "{}", autoscaling.replicas);
         ensure!(autoscaling.expectations.iter().all(|one| !one.passed), "{:?}", autoscaling.expectations);
         ensure!(autoscaling.scale_up_seconds.is_none(), "three replicas were never there");
@@ -95,7 +95,7 @@ async fn a_bound_of_the_autoscaler_that_is_too_low_is_named_with_numbers() -> Re
 async fn dropped_iterations_fail_the_run() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({"latency": {"fixed": "1s"}})).await?;
-        let test = merged(constant(10, 8), json!({"load": {"maxUsers": 2}}));
+        let test = merged(constant(10, 8), json!({"load": {"arrivals": {"maxUsers": 2}}}));
         let run = context.run("dropped", test, seconds(90)).await?;
         ensure_verdict(&run, Verdict::Failed, "IterationsDropped")?;
         let summary = status(&run).summary.context("no summary")?;
@@ -111,7 +111,8 @@ async fn dropped_iterations_fail_the_run() -> Result<()> {
 async fn a_target_that_hangs_until_the_load_is_cut_off_fails_the_run() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({"latency": {"fixed": "60s"}})).await?;
-        let test = merged(constant(5, 4), json!({"load": {"maxUsers": 30, "gracefulStop": "3s"}}));
+        let test =
+            merged(constant(5, 4), json!({"load": {"arrivals": {"maxUsers": 30}, "gracefulStop": "3s"}}));
         let run = context.run("hanging", test, seconds(90)).await?;
         ensure_verdict(&run, Verdict::Failed, "RequestsUnanswered")?;
         let status = status(&run);

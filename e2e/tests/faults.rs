@@ -97,8 +97,8 @@ async fn killed_while_collecting() -> Result<()> {
         let made = Made::watch(&context);
         let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "40s"}});
         let test = merged(three_runners(spec(load)), json!({
-            "target": {"workload": {"name": "target"}},
-            "autoscaling": {"expect": {"minPeakReplicas": 2, "scaleDownWithin": "2m"}, "waitForIdle": {"timeout": "2m"}},
+            "target": {"workloads": [{"name": "target", "expect": {"minPeakReplicas": 2, "scaleDownWithin": "2m"}}]},
+            "autoscaling": {"waitForIdle": {"timeout": "2m"}},
         }));
         let run = context.start("collecting", test).await?;
         kill_in(&context, &run, Phase::Collecting, Kill::Pod).await?;

@@ -22,8 +22,7 @@ fn unserved() -> Value {
 
 fn judged() -> Value {
     json!({
-        "target": {"workload": {"name": "target"}},
-        "autoscaling": {"expect": {"scaleUpWithin": "5s", "minPeakReplicas": 2}},
+        "target": {"workloads": [{"name": "target", "expect": {"scaleUpWithin": "5s", "minPeakReplicas": 2}}]},
     })
 }
 
@@ -49,7 +48,7 @@ async fn an_autoscaler_without_metrics_makes_its_judgement_inconclusive() -> Res
 async fn an_autoscaler_without_metrics_is_only_reported_when_nothing_is_expected_of_it() -> Result<()> {
     with_temp_namespace(async |context| {
         blind_target(&context).await?;
-        let test = merged(constant(5, 8), json!({"target": {"workload": {"name": "target"}}}));
+        let test = merged(constant(5, 8), json!({"target": {"workloads": [{"name": "target"}]}}));
         let run = context.run("reported", test, seconds(90)).await?;
         ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
         let autoscaling = status(&run).autoscaling.context("nothing about the autoscaler")?;

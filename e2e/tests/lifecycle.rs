@@ -70,11 +70,10 @@ async fn an_abort_while_the_scale_down_is_awaited_keeps_the_whole_load() -> Resu
         let test = merged(
             constant(20, 40),
             json!({
-                "target": {"workload": {"name": "target"}},
-                "autoscaling": {
-                    "expect": {"minPeakReplicas": 2, "scaleDownWithin": "10m"},
-                    "waitForIdle": {"timeout": "2m"},
-                },
+                "target": {"workloads": [
+                    {"name": "target", "expect": {"minPeakReplicas": 2, "scaleDownWithin": "10m"}},
+                ]},
+                "autoscaling": {"waitForIdle": {"timeout": "2m"}},
             }),
         );
         let run = context.start("unwatched", test).await?;
@@ -115,7 +114,7 @@ async fn an_abort_while_a_quiet_target_is_awaited_makes_no_load() -> Result<()> 
         target.autoscale_by(json!({"type": "Pods", "pods": {"metric": metric, "target": average}}), 4).await?;
         let test = merged(
             constant(20, 40),
-            json!({"target": {"workload": {"name": "target"}}, "autoscaling": {"waitForIdle": {"timeout": "10m"}}}),
+            json!({"target": {"workloads": [{"name": "target"}]}, "autoscaling": {"waitForIdle": {"timeout": "10m"}}}),
         );
         let run = context.start("waiting", test).await?;
         let runs = context.api::<LoadTestRun>();
@@ -204,7 +203,7 @@ async fn a_new_run_comes_by_a_changed_spec_or_the_annotation_and_by_nothing_else
         });
         again.patch("again", &PatchParams::apply("gitops").force(), &Patch::Apply(same)).await?;
         context.patch("again", json!({"metadata": {"labels": {"team": "shop"}}})).await?;
-        context.patch("again", json!({"spec": {"historyLimit": {"failed": 3}}})).await?;
+        context.patch("again", json!({"spec": {"history": {"notPassed": {"count": 3}}}})).await?;
         context.observed("again").await?;
         ensure!(context.runs("again").await?.len() == 1, "a run that nobody asked for");
 
@@ -214,7 +213,7 @@ async fn a_new_run_comes_by_a_changed_spec_or_the_annotation_and_by_nothing_else
         context.finished(&second, seconds(60)).await?;
         let test = context.rerun("again", "1").await?;
         ensure!(test.annotations().get(annotations::RERUN).is_some_and(|value| value == "1"));
-        context.patch("again", json!({"spec": {"historyLimit": {"failed": 4}}})).await?;
+        context.patch("again", json!({"spec": {"history": {"notPassed": {"count": 4}}}})).await?;
         context.observed("again").await?;
         ensure!(context.runs("again").await?.len() == 2, "an annotation that did not change made a run");
 
@@ -223,7 +222,7 @@ async fn a_new_run_comes_by_a_changed_spec_or_the_annotation_and_by_nothing_else
         let test = context.patch("again", json!({"spec": {"thresholds": thresholds}})).await?;
         let third = context.next_run("again", Some(&second)).await?;
         let run = context.finished(&third, seconds(60)).await?;
-        let snapshot = run.spec.test.clone().context("no snapshot of the spec")?;
+        let snapshot = run.spec.test.as_ref().and_then(|test| test.read().ok()).context("no snapshot of the spec")?;
         ensure!(snapshot.thresholds.len() == 1 && status(&run).thresholds.len() == 1, "not the changed spec");
         let generation = test.metadata.generation.unwrap_or_default().to_string();
         ensure!(run.annotations().get(annotations::GENERATION) == Some(&generation), "{:?}", run.annotations());
@@ -280,10 +279,10 @@ async fn a_suspended_test_makes_no_run_until_it_is_released() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_runs_are_deleted_beyond_the_history_limit() -> Result<()> {
+async fn runs_beyond_the_history_are_deleted() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;
-        let test = merged(constant(10, 1), json!({"historyLimit": {"passed": 1}}));
+        let test = merged(constant(10, 1), json!({"history": {"passed": {"count": 1}}}));
         let mut last = context.run("history", test, seconds(60)).await?.name_any();
         for number in 0..2 {
             context.rerun("history", &number.to_string()).await?;

@@ -41,7 +41,7 @@ async fn passes(context: &Context, number: u32) -> Result<()> {
     let target = Target::deploy_as(context, &name, json!({})).await?;
     let test = merged(
         constant(15, 6),
-        json!({"target": {"baseUrl": format!("http://{name}:8080")}, "runner": {"parallelism": 3}}),
+        json!({"target": {"baseURL": format!("http://{name}:8080")}, "runner": {"parallelism": 3}}),
     );
     let run = context.run(&format!("test-{number}"), test, seconds(90)).await?;
     ensure_whole(&run, &target, 90).await

@@ -24,7 +24,7 @@ async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, Reques
     let test = merged(
         spec(load),
         json!({
-            "target": {"workload": {"name": "target"}},
+            "target": {"workloads": [{"name": "target"}]},
             "scenarios": [{"name": "post", "steps": [request]}],
             "thresholds": [{"metric": "http_req_failed", "condition": "rate < 50%"}],
         }),

@@ -77,8 +77,8 @@ async fn enforce(context: &Context, longest: &str) -> Result<()> {
 async fn refused(context: &Context) -> Result<()> {
     let secret = json!([{"name": "token", "secretKeyRef": {"name": "database", "key": "password"}}]);
     for (name, patch, rule) in [
-        ("host", json!({"target": {"baseUrl": "http://forbidden:8080"}}), "targetHosts"),
-        ("literal", json!({"target": {"baseUrl": "http://2130706433:8080"}}), "targetHosts"),
+        ("host", json!({"target": {"baseURL": "http://forbidden:8080"}}), "targetHosts"),
+        ("literal", json!({"target": {"baseURL": "http://2130706433:8080"}}), "targetHosts"),
         ("image", json!({"runner": {"image": "registry.example.com.evil/runner"}}), "runnerImages"),
         ("secret", json!({"secrets": secret}), "secretNames"),
         ("runners", json!({"runner": {"parallelism": 3}}), "maxRunners"),

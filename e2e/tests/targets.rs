@@ -55,7 +55,7 @@ async fn leases(context: &Context, run: &str) -> Result<Vec<TargetLease>> {
 
 /// A test of the target in a namespace, whichever it is run in.
 fn elsewhere(target: &Context, test: Value) -> Value {
-    merged(test, json!({"target": {"baseUrl": format!("http://target.{}.svc:8080", target.namespace)}}))
+    merged(test, json!({"target": {"baseURL": format!("http://target.{}.svc:8080", target.namespace)}}))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn a_run_of_another_namespace_waits_for_the_first_and_both_verdicts_are_ri
 
 async fn one_after_the_other(context: Context, foreign: Context) -> Result<()> {
     let target = Target::deploy(&context, json!({})).await?;
-    let named = json!({"target": {"workload": {"name": "target"}}});
+    let named = json!({"target": {"workloads": [{"name": "target"}]}});
     let first = context.start("first", merged(constant(10, 25), named)).await?;
     context.loaded(&first, seconds(60)).await?;
     // It names the address alone, and its deadline is shorter than it will have to wait.
@@ -137,7 +137,7 @@ async fn an_address_is_one_target_by_whatever_spelling() -> Result<()> {
         let mut waiting = Vec::new();
         for (name, url) in spelled {
             let run =
-                context.start(name, merged(constant(5, 3), json!({"target": {"baseUrl": url}}))).await?;
+                context.start(name, merged(constant(5, 3), json!({"target": {"baseURL": url}}))).await?;
             waits(&context, &run, &holder).await?;
             waiting.push(run);
         }

@@ -1,21 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An upgrade from an earlier release, whose images take long to build: only with `make e2e-full`.
+//!
+//! That release has other words for some fields, and other shapes. Its tests are written in them here, and read without our types.
 
-use anyhow::{Result, ensure};
-use kube::ResourceExt;
-use serde_json::json;
-use upsurge_crds::v1alpha1::Phase;
+use anyhow::{Context as _, Result, ensure};
+use kube::{
+    Api, ResourceExt,
+    api::{ApiResource, DynamicObject, PostParams},
+};
+use serde_json::{Value, json};
+use upsurge_crds::{LoadTest, v1alpha1::Phase};
 use upsurge_e2e::{
-    fixtures::{constant, merged},
-    install, operator,
+    Context, install, operator,
     target::Target,
-    wait::seconds,
+    wait::{self, seconds},
     whole::{Made, ensure_whole},
     with_temp_namespace,
 };
 
 /// What the chart needs besides, for a run that began before it.
 const UPGRADE: [&str; 2] = ["--set", "rbac.legacyCheckpoints=true"];
+
+/// 20 requests per second for 90 seconds by three runners, in the words of that release.
+fn in_old_words() -> Value {
+    json!({
+        "target": {"baseUrl": "http://target:8080"},
+        "scenarios": [{"name": "get", "steps": [{"request": {"name": "get", "url": "/"}}]}],
+        "load": {"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "90s"}},
+        "runner": {
+            "parallelism": 3, "maxLag": "3s", "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}},
+        },
+        "historyLimit": {"passed": 3},
+    })
+}
+
+/// Makes a test of that release; gives the name of its run.
+async fn start(context: &Context, name: &str) -> Result<String> {
+    let resource = ApiResource::erase::<LoadTest>(&());
+    let tests: Api<DynamicObject> =
+        Api::namespaced_with(context.client.clone(), &context.namespace, &resource);
+    let test: DynamicObject = serde_json::from_value(json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name}, "spec": in_old_words(),
+    }))?;
+    tests.create(&PostParams::default(), &test).await.context("the test was refused")?;
+    wait::eventually("the test has a run", seconds(20), async || {
+        let test = tests.get(name).await?;
+        Ok(test.data["status"]["lastRun"].as_str().map(String::from))
+    })
+    .await
+}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs images of an earlier release: make e2e-full"]
@@ -26,14 +59,16 @@ async fn a_run_of_the_release_before_goes_on_through_an_upgrade() -> Result<()> 
             let before = operator::leader(&context.client).await?;
             let target = Target::deploy(&context, json!({})).await?;
             let made = Made::watch(&context);
-            let test = merged(constant(20, 90), json!({"runner": {"parallelism": 3}}));
-            let run = context.start("upgraded", test).await?;
+            let run = start(&context, "upgraded").await?;
             context.loaded(&run, seconds(60)).await?;
             install::upgrade(&UPGRADE).await?;
             // Still under way, or it shows nothing.
-            context.phase(&run, Phase::Running, seconds(5)).await?;
+            let under_way = context.phase(&run, Phase::Running, seconds(5)).await?;
             let after = operator::leader(&context.client).await?;
             ensure!(before.uid() != after.uid(), "the operator was not replaced");
+            // Its copy of the test is in the old words, and stays so.
+            let copy = serde_json::to_value(under_way.spec.test.context("no copy of the test")?)?;
+            ensure!(copy["target"]["baseUrl"] == "http://target:8080", "{copy}");
             ensure_whole(&context.finished(&run, seconds(120)).await?, &target, 1800).await?;
             made.ensure_once(3)
         }

@@ -41,17 +41,17 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
             "spike": {"baseline": 2, "peak": 40, "warmUp": "10s", "hold": "50s", "recovery": "10s"},
         });
         let test = merged(spec(load), json!({
-            "target": {"workload": {"kind": "Deployment", "name": "target"}},
+            "target": {"workloads": [{
+                "kind": "Deployment", "name": "target",
+                "expect": {
+                    "scaleUpWithin": "60s", "minPeakReplicas": 3, "maxPeakReplicas": 5, "scaleDownWithin": "2m",
+                },
+            }]},
             "thresholds": [
                 {"metric": "http_req_failed", "condition": "rate < 1%"},
                 {"metric": "http_req_duration", "selector": {"stage": "warm-up"}, "condition": "p(95) < 1s"},
             ],
-            "autoscaling": {
-                "expect": {
-                    "scaleUpWithin": "60s", "minPeakReplicas": 3, "maxPeakReplicas": 5, "scaleDownWithin": "2m",
-                },
-                "waitForIdle": {"timeout": "2m"},
-            },
+            "autoscaling": {"waitForIdle": {"timeout": "2m"}},
         }));
         let run = context.run("spike", test, seconds(300)).await?;
         ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
@@ -135,7 +135,7 @@ async fn three_runners_start_together_and_give_the_totals_of_one() -> Result<()>
         let test = |parallelism: i32, host: &str| {
             let expect = json!([{"name": "fast", "responseTime": "1s"}]);
             merged(constant(50, 20), json!({
-                "target": {"baseUrl": format!("http://{host}:8080")},
+                "target": {"baseURL": format!("http://{host}:8080")},
                 "scenarios": [
                     {"name": "read", "weight": 3, "steps": [{"request": {"name": "read", "url": "/r", "expect": expect}}]},
                     {"name": "write", "weight": 1, "steps": [{"request": {"name": "write", "url": "/w", "expect": expect}}]},
@@ -238,7 +238,7 @@ async fn every_kind_of_step_is_done_as_written() -> Result<()> {
         ensure!(!jobs.items.is_empty(), "the runners' Job is gone");
         let visible = format!("{}{}", serde_json::to_string(&jobs.items)?, serde_json::to_string(&run)?);
         ensure!(!visible.contains("sesame"), "the secret is visible");
-        ensure!(run.spec.test.as_ref().is_some_and(|test| test.target.base_url == TARGET), "no snapshot of the spec");
+        ensure!(run.spec.test.as_ref().and_then(|test| test.read().ok()).is_some_and(|test| test.target.base_url == TARGET), "no snapshot of the spec");
         Ok(())
     })
     .await

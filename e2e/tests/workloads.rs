@@ -17,8 +17,8 @@ use upsurge_e2e::{
 async fn scaled_by_hand(context: &Context, kind: Kind, name: &str) -> Result<()> {
     let target = Target::deploy_kind(context, kind, name, json!({})).await?;
     let test = json!({"target": {
-        "baseUrl": format!("http://{name}:8080"),
-        "workload": {"apiVersion": "apps/v1", "kind": format!("{kind:?}"), "name": name},
+        "baseURL": format!("http://{name}:8080"),
+        "workloads": [{"apiVersion": "apps/v1", "kind": format!("{kind:?}"), "name": name}],
     }});
     let run = context.start(name, merged(constant(5, 40), test)).await?;
     context.phase(&run, Phase::Running, seconds(60)).await?;

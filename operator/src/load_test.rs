@@ -51,8 +51,8 @@ pub async fn reconcile(
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
     };
     let (outcome, action) = match &result {
-        Ok(Done::Applied) => ("Applied", Action::await_change()),
-        Ok(Done::Nothing) => ("Unchanged", Action::await_change()),
+        Ok(Done::Applied(next)) => ("Applied", until(*next)),
+        Ok(Done::Nothing(next)) => ("Unchanged", until(*next)),
         Ok(Done::Unsure) => ("Waiting", Action::requeue(UNSURE)),
         Err(_) => ("Failed", Action::await_change()),
     };
@@ -69,12 +69,16 @@ const UNSURE: Duration = Duration::from_secs(1);
 /// What a reconciliation came to.
 #[derive(Debug, PartialEq, Eq)]
 enum Done {
-    /// Something was changed.
-    Applied,
-    /// There was nothing to do.
-    Nothing,
+    /// Something was changed. A run will be too old to be kept after so long.
+    Applied(Option<Duration>),
+    /// There was nothing to do, and likewise.
+    Nothing(Option<Duration>),
     /// This operator may not lead any more; it has ended soon, or gets its lease renewed after all.
     Unsure,
+}
+
+fn until(next: Option<Duration>) -> Action {
+    next.map_or_else(Action::await_change, Action::requeue)
 }
 
 /// Works on the test as the cache has it; if that is no longer the test as it is, on that.
@@ -85,16 +89,15 @@ async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
             Api::namespaced(context.client.clone(), &cached.namespace().unwrap_or_default());
         let found = api.get_opt(&cached.name_any()).await.map_err(|error| Error::Read(Box::new(error)))?;
         let Some(test) = found.filter(|test| test.meta().uid == cached.meta().uid) else {
-            return Ok(Done::Nothing);
+            return Ok(Done::Nothing(None));
         };
         result = steps(&test, context).await;
     }
     match result {
-        Ok(true) => Ok(Done::Applied),
-        Ok(false) => Ok(Done::Nothing),
+        Ok(done) => Ok(done),
         Err(Error::UpdateStatus(error @ WriteError::Superseded { .. })) => {
             info!(reason = chain(&error), "left the test to the operator that leads");
-            Ok(Done::Nothing)
+            Ok(Done::Nothing(None))
         }
         Err(Error::UpdateStatus(WriteError::NotLeading(why))) => {
             info!(reason = %why, "did nothing for the test");
@@ -104,9 +107,9 @@ async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
     }
 }
 
-async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
+async fn steps(test: &LoadTest, context: &Context) -> Result<Done, Error> {
     if test.meta().deletion_timestamp.is_some() {
-        return Ok(false);
+        return Ok(Done::Nothing(None));
     }
     let admitted = || status::admit(&context.fence, test.status.as_ref());
     admitted()?;
@@ -135,12 +138,14 @@ async fn steps(test: &LoadTest, context: &Context) -> Result<bool, Error> {
     let status = update_status::status(test, &decision, &runs, Timestamp::now());
     let written = update_status::update(context, test, &status).await?;
     // Only now: what a deleted run showed is in the test's status.
-    let outdated = decide::outdated(&test.spec.history_limit, &runs);
+    let now = Timestamp::now();
+    let outdated = decide::outdated(&test.spec.history, &runs, now);
     if !outdated.is_empty() && observed.is_fresh {
         admitted()?;
         apply::delete(&context.client, test, &outdated).await?;
     }
-    Ok(written || !outdated.is_empty())
+    let next = decide::next_outdated(&test.spec.history, &runs, now);
+    Ok(if written || !outdated.is_empty() { Done::Applied(next) } else { Done::Nothing(next) })
 }
 
 /// Whether what the cache keeps of runs is enough for a decision: nothing is made or deleted, and no finished run's copy of
@@ -156,7 +161,7 @@ fn rests_on_little(test: &LoadTest, decision: &decide::Decision, runs: &[LoadTes
         Nothing | Suspended { due: false } => last.is_none() || has_ended() || knows_last(),
         Suspended { due: true } | Refuse { .. } | Wait { .. } => !knows_last(),
     };
-    is_certain && decide::outdated(&test.spec.history_limit, runs).is_empty()
+    is_certain && decide::outdated(&test.spec.history, runs, Timestamp::now()).is_empty()
 }
 
 /// Forgets what is remembered of a test that is gone.

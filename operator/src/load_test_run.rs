@@ -35,7 +35,10 @@ use kube::{
 };
 use tokio::time::timeout;
 use tracing::{Instrument, info, info_span, warn};
-use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
+use upsurge_crds::{
+    LoadTestRun,
+    v1alpha1::{Phase, Snapshot},
+};
 
 pub use self::runs::Runs;
 use self::{
@@ -237,12 +240,25 @@ fn done(look: Look) -> Option<Done> {
 }
 
 async fn clear_up(run: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
+    note_old_spec(run, runs).await?;
     let left = Left {
         remembered: runs.memory.plan(run).is_some(),
         has_job: observe::has_job(&runs.context, run),
         keep: runs.context.keep,
     };
     last(runs, run, decide::clear_up(run, &left, Timestamp::now())).await
+}
+
+/// Says that a run is of another version of the API, if its copy of the test can't be read. The cache keeps no other.
+async fn note_old_spec(run: &LoadTestRun, runs: &Runs) -> Result<(), Error> {
+    let Some(Err(unreadable)) = run.spec.test.as_ref().map(Snapshot::read) else { return Ok(()) };
+    let Some(run) = observe::run(&runs.context.client, run).await? else { return Ok(()) };
+    let noted = update_status::note_old_spec(&runs.context, &run, &validate::old_spec(&unreadable)).await;
+    match noted {
+        // Whoever was faster makes the controller look again.
+        Ok(()) | Err(WriteError::Conflict) => Ok(()),
+        Err(error) => Err(Error::CarryOut(carry_out::Error::UpdateStatus(error))),
+    }
 }
 
 /// Carries out what is left to do for a run that is over.

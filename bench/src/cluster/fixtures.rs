@@ -65,7 +65,7 @@ pub fn test(name: &str, seconds: u64) -> LoadTest {
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name},
         "spec": {
             // Many of them at a time: it is the operator that is measured.
-            "target": {"baseUrl": "http://target:8080", "sharing": "Shared"},
+            "target": {"baseURL": "http://target:8080", "sharing": "Shared"},
             "scenarios": [{"name": "get", "steps": [{"request": {"url": "/"}}]}],
             "load": {"unit": "IterationsPerSecond", "constant": {"level": 30, "duration": format!("{seconds}s")}},
             "runner": {"parallelism": 3, "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}},
@@ -84,14 +84,15 @@ pub fn wide(name: &str) -> LoadTest {
     let steps: Vec<Value> = (0..WIDE_REQUESTS)
         .map(|index| json!({"request": {"name": format!("request-{index}"), "url": format!("/{index}")}}))
         .collect();
-    let stages: Vec<Value> = (0..WIDE_STAGES).map(|_| json!({"duration": "10s", "target": 8})).collect();
+    let stages: Vec<Value> =
+        (0..WIDE_STAGES).map(|_| json!({"duration": "10s", "target": 8, "jump": true})).collect();
     serde_json::from_value(json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": name},
         "spec": {
             // Many of them at a time: it is the operator that is measured.
-            "target": {"baseUrl": "http://target:8080", "sharing": "Shared"},
+            "target": {"baseURL": "http://target:8080", "sharing": "Shared"},
             "scenarios": [{"name": "all", "steps": steps}],
-            "load": {"unit": "Users", "startLevel": 8, "stages": stages},
+            "load": {"unit": "Users", "stages": stages},
             "runner": {"parallelism": 2, "maxLag": "10s", "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}}},
         },
     }))

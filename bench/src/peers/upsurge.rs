@@ -65,9 +65,9 @@ fn manifest(job: &Job<'_>) -> Value {
         Task::Page { read: true, .. } => json!([{"request": {
             "name": "get",
             "url": url,
-            "capture": [{"name": "links", "selector": "ul.products > li > a", "match": "All"}],
+            "capture": [{"name": "links", "selector": {"css": "ul.products > li > a"}, "match": "All"}],
             "expect": [
-                {"selector": "form#search input[name=csrf]", "attribute": "value", "equals": "a/b=="},
+                {"selector": {"css": "form#search input[name=csrf]", "attribute": "value"}, "equals": "a/b=="},
                 {"condition": "size(links) > 100"},
             ],
         }}]),
@@ -86,7 +86,7 @@ fn manifest(job: &Job<'_>) -> Value {
         "apiVersion": "upsurge.dev/v1alpha1",
         "kind": "LoadTest",
         "metadata": {"name": "bench"},
-        "spec": {"target": {"baseUrl": job.url}, "scenarios": [{"name": "bench", "steps": steps}], "load": load(job)},
+        "spec": {"target": {"baseURL": job.url}, "scenarios": [{"name": "bench", "steps": steps}], "load": load(job)},
     })
 }
 
@@ -94,30 +94,53 @@ fn load(job: &Job<'_>) -> Value {
     let duration = format!("{}s", job.seconds);
     let users =
         |level: u32| json!({"constant": {"level": level, "duration": duration}, "gracefulStop": "1s"});
-    let rate = |level: u32, users: u32| json!({"unit": "IterationsPerSecond", "maxUsers": users, "constant": {"level": level, "duration": duration}});
+    let rate = |level: u32, users: u32| json!({"unit": "IterationsPerSecond", "arrivals": {"maxUsers": users}, "constant": {"level": level, "duration": duration}});
     match &job.task {
         Task::Static { connections } | Task::Checked { connections } | Task::Unpinned { connections } => {
             users(*connections)
         }
         Task::Open { rate: level, connections } => rate(*level, *connections),
         Task::Page { users: count, .. } => users(*count),
-        Task::Counted { requests, .. } => json!({"executors": {"bench": {
-            "executor": "per-vu-iterations", "vus": 1, "iterations": requests,
-        }}}),
+        Task::Counted { requests, .. } => {
+            json!({"executors": [{"name": "bench", "perVUIterations": {"vus": 1, "iterations": requests}}]})
+        }
         Task::Idle { users: count, .. } => users(*count),
         Task::Shop { pace: Pace::Users(count) } => users(*count),
         // As many users as there will ever be: one that is made because the machine stood still would stay.
-        Task::Shop { pace: Pace::Rate(level) } => json!({"executors": {"shop": {
-            "executor": "constant-arrival-rate", "rate": level, "timeUnit": "1s", "duration": duration,
-            "preAllocatedVUs": STEADY_USERS, "maxVUs": STEADY_USERS,
-        }}}),
+        Task::Shop { pace: Pace::Rate(level) } => {
+            json!({"executors": [{"name": "shop", "constantArrivalRate": {"rate": level, "timeUnit": "1s", "duration": duration, "preAllocatedVUs": STEADY_USERS, "maxVUs": STEADY_USERS}}]})
+        }
         Task::Shop { pace: Pace::Once } => {
             json!({"unit": "IterationsPerSecond", "constant": {"level": 1, "duration": "1s"}})
         }
         Task::Freezing { rate: level, .. } => rate(*level, k6::USERS_IN_A_FREEZE),
         Task::Paced { rate: level } => rate(*level, k6::USERS_OF_A_RATE),
-        Task::Executors { scenarios, .. } => json!({"executors": scenarios}),
+        Task::Executors { scenarios, .. } => json!({"executors": executors(scenarios)}),
     }
+}
+
+/// k6's scenarios as executors: the same fields, in the member that has k6's name.
+fn executors(scenarios: &Value) -> Value {
+    let each = scenarios.as_object().into_iter().flatten().map(|(name, scenario)| {
+        let mut own = scenario.as_object().cloned().unwrap_or_default();
+        let kind = match own.remove("executor").as_ref().and_then(Value::as_str) {
+            Some("constant-vus") => "constantVUs",
+            Some("ramping-vus") => "rampingVUs",
+            Some("shared-iterations") => "sharedIterations",
+            Some("per-vu-iterations") => "perVUIterations",
+            Some("constant-arrival-rate") => "constantArrivalRate",
+            _ => "rampingArrivalRate",
+        };
+        let mut executor = json!({"name": name});
+        for field in ["startTime", "gracefulStop"] {
+            if let Some(value) = own.remove(field) {
+                executor[field] = value;
+            }
+        }
+        executor[kind] = own.into();
+        executor
+    });
+    each.collect()
 }
 
 fn shop() -> Value {

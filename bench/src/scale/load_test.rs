@@ -69,7 +69,7 @@ impl Test {
         let manifest = serde_json::from_value(json!({
             "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": shape.name},
             "spec": {
-                "target": {"baseUrl": format!("http://127.0.0.1:{port}")},
+                "target": {"baseURL": format!("http://127.0.0.1:{port}")},
                 "scenarios": [{"name": SCENARIO, "steps": steps}],
                 "load": {"constant": {"level": shape.runners, "duration": format!("{}s", shape.seconds)}},
                 "thresholds": [

@@ -2,7 +2,7 @@
 //! From an observation to the result in the status.
 
 use jiff::Timestamp;
-use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, AutoscalingSpec};
+use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, Quantity, Workload};
 
 use super::{
     Observation, course,
@@ -20,18 +20,18 @@ pub fn analyse(
     timeline: &Timeline,
     start: Timestamp,
     end: Timestamp,
-    spec: &AutoscalingSpec,
+    workload: &Workload,
 ) -> AutoscalingResult {
     let replicas = Replicas::new(&observation.samples, start, end);
     let (rise, fall) = (after(start, course::rise(timeline)), after(start, course::fall(timeline)));
-    let needed = needed(spec, timeline, replicas.at_start());
+    let needed = needed(workload, timeline, replicas.at_start());
     let known = !observation.samples.is_empty();
     let scale_up = replicas.reaches(needed, rise).filter(|_| known).map(|at| seconds_between(rise, at));
     let scale_down = replicas
         .settles(replicas.at_start(), fall)
         .filter(|_| known && end >= fall)
         .map(|at| seconds_between(fall, at));
-    let within = spec.expect.as_ref().and_then(|expect| expect.scale_up_within);
+    let within = workload.expect.as_ref().and_then(|expect| expect.scale_up_within);
     let in_time = scale_up.is_some_and(|seconds| within.is_none_or(|within| seconds <= within.as_secs_f64()));
     let limit = Limit::find(observation, &replicas, (start, fall.min(end)), needed, in_time);
     let course = Course {
@@ -61,7 +61,7 @@ pub fn analyse(
         limited_by: limit.map(|limit| limit.to_string()),
         requests_while_scaling_down: None,
         problems: problems(observation, start, end),
-        expectations: spec.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default(),
+        expectations: workload.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default(),
     }
 }
 
@@ -71,14 +71,14 @@ pub fn watch_until(
     observation: &Observation,
     timeline: &Timeline,
     start: Timestamp,
-    spec: &AutoscalingSpec,
+    workload: &Workload,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let expect = spec.expect.as_ref()?;
+    let expect = workload.expect.as_ref()?;
     let replicas = Replicas::new(&observation.samples, start, now);
     let up = expect.scale_up_within.and_then(|within| {
         let rise = after(start, course::rise(timeline));
-        let reached = replicas.reaches(needed(spec, timeline, replicas.at_start()), rise).is_some();
+        let reached = replicas.reaches(needed(workload, timeline, replicas.at_start()), rise).is_some();
         (!reached).then(|| after(rise, within.0))
     });
     let down = expect.scale_down_within.and_then(|within| {
@@ -97,12 +97,15 @@ pub fn digest(result: &AutoscalingResult) -> AutoscalingDigest {
 }
 
 /// Replicas that the load asked for at its peak.
-fn needed(spec: &AutoscalingSpec, timeline: &Timeline, at_start: i32) -> i32 {
-    let fewest = spec.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
-    let demanded = spec.capacity_per_replica.filter(|capacity| *capacity > 0.0).map(|capacity| {
-        // A hair less than a whole number of replicas is that number: 0.3 / 0.1 is 2.9999999999999996.
-        ((timeline.peak() / capacity - 1e-9).ceil() as i32).max(1)
-    });
+fn needed(workload: &Workload, timeline: &Timeline, at_start: i32) -> i32 {
+    let fewest = workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
+    let demanded =
+        workload.capacity_per_replica.map(Quantity::as_f64).filter(|capacity| *capacity > 0.0).map(
+            |capacity| {
+                // A hair less than a whole number of replicas is that number: 0.3 / 0.1 is 2.9999999999999996.
+                ((timeline.peak() / capacity - 1e-9).ceil() as i32).max(1)
+            },
+        );
     fewest.or(demanded).unwrap_or(at_start.saturating_add(1))
 }
 

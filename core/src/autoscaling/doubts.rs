@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use upsurge_crds::{names::reasons, v1alpha1::AutoscalingSpec};
+use upsurge_crds::{names::reasons, v1alpha1::Workload};
 
 use super::{Observation, course, outages::outages};
 use crate::plan::Timeline;
@@ -29,9 +29,9 @@ pub fn doubts(
     timeline: &Timeline,
     start: Timestamp,
     end: Timestamp,
-    spec: Option<&AutoscalingSpec>,
+    workload: Option<&Workload>,
 ) -> Vec<Doubt> {
-    let judged = spec.and_then(|spec| spec.expect.as_ref()).is_some();
+    let judged = workload.and_then(|workload| workload.expect.as_ref()).is_some();
     let load_end = after(start, timeline.duration()).min(end);
     let mut doubts = Vec::new();
     let watched_until = if judged { end } else { load_end };
@@ -59,8 +59,8 @@ fn doubt_about_autoscaler(
         None => text,
     };
     let Some(autoscaler) = &observation.autoscaler else {
-        let text = "spec.autoscaling.expect can't be judged: no autoscaler was found whose scaleTargetRef is \
-                    spec.target.workload";
+        let text = "spec.target.workloads[0].expect can't be judged: no autoscaler was found whose scaleTargetRef is \
+                    spec.target.workloads[0]";
         return Some(Doubt { reason: reasons::AUTOSCALER_NOT_FOUND, message: because(text.into()) });
     };
     let name = format!("{}/{}", autoscaler.kind, autoscaler.name);

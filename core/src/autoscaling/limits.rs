@@ -62,10 +62,10 @@ impl Limit {
 impl fmt::Display for Limit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Metrics => "metrics",
-            Self::Nodes => "nodes",
-            Self::MaxReplicas => "maxReplicas",
-            Self::Policy => "policy",
+            Self::Metrics => "MetricsBroken",
+            Self::Nodes => "Nodes",
+            Self::MaxReplicas => "MaxReplicas",
+            Self::Policy => "ScaleUpPolicy",
         })
     }
 }

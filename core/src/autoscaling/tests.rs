@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rstest::rstest;
 use upsurge_crds::v1alpha1::{
-    AutoscalingExpectations, AutoscalingResult, AutoscalingSpec, ConstantLoad, Load, SpikeLoad, TimeSpan,
+    AutoscalingExpectations, AutoscalingResult, ConstantLoad, Load, SpikeLoad, TimeSpan, Workload,
 };
 
 use super::*;
@@ -13,8 +13,8 @@ use crate::plan::{Plan, Timeline};
 /// Ten seconds at 5, twenty at 50, thirty at 5: rises at 10 s, falls at 30 s, ends at 60 s.
 fn spike() -> Timeline {
     let spike = SpikeLoad {
-        baseline: 5.0,
-        peak: 50.0,
+        baseline: 5.into(),
+        peak: 50.into(),
         warm_up: TimeSpan::from_secs(10),
         ramp_up: TimeSpan::default(),
         hold: TimeSpan::from_secs(20),
@@ -68,20 +68,19 @@ fn good() -> Observation {
     )
 }
 
-fn expecting(up: Option<u64>, fewest: Option<i32>, most: Option<i32>, down: Option<u64>) -> AutoscalingSpec {
-    AutoscalingSpec {
-        capacity_per_replica: None,
+fn expecting(up: Option<u64>, fewest: Option<i32>, most: Option<i32>, down: Option<u64>) -> Workload {
+    Workload {
         expect: Some(AutoscalingExpectations {
             scale_up_within: up.map(TimeSpan::from_secs),
             min_peak_replicas: fewest,
             max_peak_replicas: most,
             scale_down_within: down.map(TimeSpan::from_secs),
         }),
-        wait_for_idle: None,
+        ..Workload::from("checkout")
     }
 }
 
-fn analysed(observation: &Observation, end: f64, spec: &AutoscalingSpec) -> AutoscalingResult {
+fn analysed(observation: &Observation, end: f64, spec: &Workload) -> AutoscalingResult {
     analyse(observation, &spike(), at(0.0), at(end), spec)
 }
 
@@ -148,7 +147,7 @@ fn a_spike_that_is_followed_up_and_down_meets_its_expectations() {
     "9 replicas were never ready: peak was 4 in 70s from the rise of the load"
 )]
 fn a_missed_expectation_says_what_was_observed(
-    #[case] spec: AutoscalingSpec,
+    #[case] spec: Workload,
     #[case] name: &str,
     #[case] expected: &str,
     #[case] observed: &str,
@@ -177,7 +176,7 @@ fn an_upper_bound_that_is_too_low_is_named_with_its_owner() {
     let mut observation = observed(2, &[(-30.0, 1, 1, 1), (16.0, 2, 1, 1), (18.0, 2, 2, 2)]);
     observation.record_condition(at(17.0), "ScalingLimited", "True", "TooManyReplicas", "");
     let result = analysed(&observation, 60.0, &expecting(Some(30), Some(4), None, None));
-    assert_eq!(result.limited_by.as_deref(), Some("maxReplicas"));
+    assert_eq!(result.limited_by.as_deref(), Some("MaxReplicas"));
     let messages: Vec<_> = result.expectations.iter().filter_map(|one| one.message.as_deref()).collect();
     assert_eq!(
         messages,
@@ -190,13 +189,13 @@ fn an_upper_bound_that_is_too_low_is_named_with_its_owner() {
 }
 
 #[rstest]
-#[case::at_the_bound_and_more_needed(4, &[], false, Some("maxReplicas"))]
+#[case::at_the_bound_and_more_needed(4, &[], false, Some("MaxReplicas"))]
 #[case::below_the_bound(9, &[], false, None)]
-#[case::by_policy(9, &[("ScalingLimited", "True", "ScaleUpLimit")], false, Some("policy"))]
-#[case::by_its_condition(9, &[("ScalingLimited", "True", "TooManyReplicas")], false, Some("maxReplicas"))]
+#[case::by_policy(9, &[("ScalingLimited", "True", "ScaleUpLimit")], false, Some("ScaleUpPolicy"))]
+#[case::by_its_condition(9, &[("ScalingLimited", "True", "TooManyReplicas")], false, Some("MaxReplicas"))]
 #[case::at_the_lower_bound(9, &[("ScalingLimited", "True", "TooFewReplicas")], false, None)]
-#[case::by_nodes(4, &[], true, Some("nodes"))]
-#[case::by_metrics(4, &[("ScalingActive", "False", "FailedGetResourceMetric")], true, Some("metrics"))]
+#[case::by_nodes(4, &[], true, Some("Nodes"))]
+#[case::by_metrics(4, &[("ScalingActive", "False", "FailedGetResourceMetric")], true, Some("MetricsBroken"))]
 fn what_limited_the_workload_is_found(
     #[case] max: i32,
     #[case] conditions: &[(&str, &str, &str)],
@@ -214,26 +213,26 @@ fn what_limited_the_workload_is_found(
 
 #[rstest]
 #[case::one_more_than_at_the_start(None, None, Some(8.5))]
-#[case::what_the_load_needs(Some(12.5), None, Some(12.0))] // 50 / 12.5 = 4
-#[case::what_is_asked_for(Some(1.0), Some(2), Some(8.5))]
-#[case::more_than_ever_ready(Some(10.0), None, None)] // 50 / 10 = 5
-#[case::enough_from_the_start(Some(50.0), None, Some(0.0))]
+#[case::what_the_load_needs(Some("12.5"), None, Some(12.0))] // 50 / 12.5 = 4
+#[case::what_is_asked_for(Some("1"), Some(2), Some(8.5))]
+#[case::more_than_ever_ready(Some("10"), None, None)] // 50 / 10 = 5
+#[case::enough_from_the_start(Some("50"), None, Some(0.0))]
 fn the_replicas_that_were_needed_decide_when_the_scale_up_is_done(
-    #[case] capacity: Option<f64>,
+    #[case] capacity: Option<&str>,
     #[case] fewest: Option<i32>,
     #[case] seconds: Option<f64>,
 ) {
     let mut spec = expecting(None, fewest, None, None);
-    spec.capacity_per_replica = capacity;
+    spec.capacity_per_replica = capacity.map(|text| text.parse().unwrap());
     assert_eq!(analysed(&good(), 80.0, &spec).scale_up_seconds, seconds);
 }
 
 #[test]
 fn without_expectations_replicas_are_only_reported() {
-    let result = analysed(&good(), 80.0, &AutoscalingSpec::default());
+    let result = analysed(&good(), 80.0, &Workload::from("checkout"));
     assert_eq!((result.expectations.len(), result.replicas.as_str()), (0, "1→4→1"));
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(8.5), Some(42.25)));
-    assert_eq!(watch_until(&good(), &spike(), at(0.0), &AutoscalingSpec::default(), at(5.0)), None);
+    assert_eq!(watch_until(&good(), &spike(), at(0.0), &Workload::from("checkout"), at(5.0)), None);
 }
 
 #[test]
@@ -282,14 +281,14 @@ fn replicas_that_the_autoscaler_still_wants_are_waited_for() {
 
 #[test]
 fn a_constant_load_rises_at_its_start_and_falls_at_its_end() {
-    let constant = ConstantLoad { level: 50.0, duration: TimeSpan::from_secs(60) };
+    let constant = ConstantLoad { level: 50.into(), duration: TimeSpan::from_secs(60) };
     let timeline = Plan::compile(&load(Some(constant), None), &[]).unwrap().timeline;
-    let result = analyse(&good(), &timeline, at(0.0), at(80.0), &AutoscalingSpec::default());
+    let result = analyse(&good(), &timeline, at(0.0), at(80.0), &Workload::from("checkout"));
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(18.5), Some(12.25)));
     assert_eq!((rise(&timeline), fall(&timeline)), (Duration::ZERO, Duration::from_secs(60)));
 }
 
-fn doubted(observation: &Observation, spec: Option<&AutoscalingSpec>) -> Vec<(&'static str, String)> {
+fn doubted(observation: &Observation, spec: Option<&Workload>) -> Vec<(&'static str, String)> {
     let doubts = doubts(observation, &spike(), at(0.0), at(80.0), spec);
     doubts.into_iter().map(|doubt| (doubt.reason, doubt.message)).collect()
 }
@@ -310,7 +309,7 @@ fn an_autoscaler_that_is_blind_for_long_can_not_be_judged() {
         )]
     );
     assert_eq!(doubted(&blind, None), [], "nothing was expected of it");
-    assert_eq!(doubted(&blind, Some(&AutoscalingSpec::default())), []);
+    assert_eq!(doubted(&blind, Some(&Workload::from("checkout"))), []);
     let problems = analysed(&blind, 80.0, &spec).problems;
     assert_eq!(
         problems,
@@ -327,7 +326,10 @@ fn a_missing_autoscaler_or_no_observation_can_not_be_judged() {
     nothing.record_problem("horizontalpodautoscalers is forbidden");
     let (reason, message) = doubted(&nothing, Some(&spec)).remove(0);
     assert_eq!(reason, "AutoscalerNotFound");
-    assert!(message.ends_with("spec.target.workload: horizontalpodautoscalers is forbidden"), "{message}");
+    assert!(
+        message.ends_with("spec.target.workloads[0]: horizontalpodautoscalers is forbidden"),
+        "{message}"
+    );
     assert_eq!(doubted(&observed(4, &[]), Some(&spec)).remove(0).0, "MetricsUnavailable");
     assert_eq!(doubted(&nothing, None), []);
 }

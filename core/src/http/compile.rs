@@ -16,7 +16,7 @@ use crate::{
     template::{Names, Template},
 };
 
-/// Most addresses of one range of `localIps`.
+/// Most addresses of one range of `localIPs`.
 const LARGEST_LOCAL_RANGE: u128 = 256;
 /// Cipher suites that the runners know, by their IANA names.
 const CIPHER_SUITES: [&str; 9] = [
@@ -65,10 +65,10 @@ pub fn compile(spec: &LoadTestSpec) -> Result<HttpSettings, Vec<FieldError>> {
         },
         hosts,
         block_hosts: parse_all(&options.block_hosts, "spec.http.blockHosts", HostPattern::parse, &mut errors),
-        block_ips: parse_all(&options.block_ips, "spec.http.blockIps", IpRange::parse, &mut errors),
+        block_ips: parse_all(&options.block_ips, "spec.http.blockIPs", IpRange::parse, &mut errors),
         // The plan of a run says it, not the spec.
         reach: Reach::default(),
-        local_ips: parse_all(&options.local_ips, "spec.http.localIps", local_addresses, &mut errors).concat(),
+        local_ips: parse_all(&options.local_ips, "spec.http.localIPs", local_addresses, &mut errors).concat(),
         rules: Rules::default(),
     };
     errors.finish(settings)

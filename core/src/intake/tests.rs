@@ -15,7 +15,7 @@ use crate::{
 
 fn test() -> LoadTestSpec {
     serde_json::from_value(json!({
-        "target": {"baseUrl": "http://checkout"},
+        "target": {"baseURL": "http://checkout"},
         "tags": {"team": "shop"},
         "metrics": [
             {"name": "carts", "type": "Counter"},

@@ -160,7 +160,12 @@ impl Vocabulary {
             Step::Abort { condition, .. } => {
                 condition.iter().for_each(|condition| self.condition(condition));
             }
-            Step::Group { .. } | Step::Parallel { .. } | Step::Think(_) | Step::Pace(_) | Step::Log(_) => {}
+            Step::Group { .. }
+            | Step::Block(_)
+            | Step::Parallel { .. }
+            | Step::Think(_)
+            | Step::Pace(_)
+            | Step::Log(_) => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use upsurge_crds::v1alpha1::{ArrivalProcess, WhenBusy};
+use upsurge_crds::v1alpha1::{Spread, WhenBusy};
 
 use super::Stage;
 use crate::schedule::{Arrivals, Crossing, First, Users};
@@ -46,7 +46,7 @@ pub enum Work {
         /// Whether one that is due at the very end still starts, as in k6.
         at_end: bool,
         /// How they are spread.
-        process: ArrivalProcess,
+        process: Spread,
         /// Chooses among random courses.
         seed: u64,
         /// Who does them.

@@ -3,10 +3,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use upsurge_crds::v1alpha1::{Load, LoadUnit, WhenBusy};
+use upsurge_crds::v1alpha1::{Arrivals, Load, LoadUnit, Spread, WhenBusy};
 
 use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
+    levels::level,
     shapes::{self, Shape},
     stop,
 };
@@ -30,10 +31,11 @@ const MOST_STEPS: usize = 100;
 pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
     let (name, shapes) = shapes_of(load, errors)?;
     let path = format!("spec.load.{name}");
-    let unit = if load.volume.is_some() { LoadUnit::Users } else { load.unit };
+    let unit = if load.volume.is_some() { LoadUnit::Users } else { load.unit() };
     let stages = shapes::place(shapes, Duration::ZERO, unit, 1.0);
     check_stages(&stages, &path, errors);
-    check_open_only(load, unit, errors);
+    check_unit(load, errors);
+    let arrivals = load.arrivals.clone().unwrap_or_default();
     let peak = stages.iter().map(|stage| stage.from.max(stage.to)).fold(0.0, f64::max);
     let work = match (&load.volume, unit) {
         (Some(volume), _) => Work::SharedIterations {
@@ -46,9 +48,9 @@ pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
         (None, LoadUnit::IterationsPerSecond) => Work::Arrivals {
             first: First::AtOnce,
             at_end: false,
-            process: load.arrivals.unwrap_or_default(),
-            seed: load.seed.map_or(DEFAULT_SEED, |seed| seed.unsigned_abs()),
-            pool: pool(load, peak),
+            process: arrivals.spread.unwrap_or_default(),
+            seed: arrivals.seed.map_or(DEFAULT_SEED, |seed| seed.unsigned_abs()),
+            pool: pool(&arrivals, peak),
         },
     };
     Some(LoadPlan {
@@ -67,32 +69,33 @@ fn graceful_stop(load: &Load) -> Duration {
     load.graceful_stop.map_or(DEFAULT_GRACEFUL_STOP, |span| span.0)
 }
 
-fn pool(load: &Load, peak: f64) -> Pool {
+fn pool(arrivals: &Arrivals, peak: f64) -> Pool {
     let tenfold = ((peak * 10.0).ceil() as u64).max(FEWEST_MAX_USERS);
-    let most = load.max_users.map_or(tenfold, |users| users.max(1) as u64);
-    let when_busy = load.when_busy.unwrap_or(WhenBusy::Grow);
+    let most = arrivals.max_users.map_or(tenfold, |users| users.max(1) as u64);
+    let when_busy = arrivals.when_busy.unwrap_or(WhenBusy::Grow);
     Pool {
         ready: if when_busy == WhenBusy::Drop { most } else { 0 },
         most,
         in_turn: 0,
         when_busy,
-        queue: load.queue_limit.map_or(DEFAULT_QUEUE, |limit| limit.max(1) as u64),
+        queue: arrivals.queue_limit.map_or(DEFAULT_QUEUE, |limit| limit.max(1) as u64),
     }
 }
 
 fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shape>)> {
     let mut given: Vec<(&'static str, Vec<Shape>)> = Vec::new();
     if let Some(constant) = &load.constant {
-        given.push(("constant", vec![Shape::level("constant", constant.duration.0, constant.level)]));
+        let level = level(errors, "spec.load.constant.level", constant.level);
+        given.push(("constant", vec![Shape::level("constant", constant.duration.0, level)]));
     }
     if let Some(stages) = &load.stages {
-        given.push(("stages", shapes::staged(load.start_level, stages)));
+        given.push(("stages", shapes::staged(0.0, stages, "spec.load.stages", errors)));
     }
     if let Some(spike) = &load.spike {
-        given.push(("spike", shapes::spiked(spike)));
+        given.push(("spike", shapes::spiked(spike, errors)));
     }
     if let Some(stress) = &load.stress {
-        let stairs = shapes::stairs(stress, MOST_STEPS);
+        let stairs = shapes::stairs(stress, MOST_STEPS, errors);
         if stress.max < stress.start {
             errors.add("spec.load.stress.max", "is less than start: a staircase only rises");
         } else if stairs.is_none() {
@@ -110,15 +113,18 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         given.push(("stress", stairs.unwrap_or_default()));
     }
     if let Some(soak) = &load.soak {
+        let level = level(errors, "spec.load.soak.level", soak.level);
         let shapes = vec![
-            Shape::new("ramp-up", soak.ramp_up.0, 0.0, soak.level),
-            Shape::level("soak", soak.duration.0, soak.level),
-            Shape::new("ramp-down", soak.ramp_down.0, soak.level, 0.0),
+            Shape::new("ramp-up", soak.ramp_up.0, 0.0, level),
+            Shape::level("soak", soak.duration.0, level),
+            Shape::new("ramp-down", soak.ramp_down.0, level, 0.0),
         ];
         given.push(("soak", shapes));
     }
     if let Some(ramp) = &load.breakpoint {
-        given.push(("breakpoint", vec![Shape::new("breakpoint", ramp.duration.0, ramp.start, ramp.max)]));
+        let start = level(errors, "spec.load.breakpoint.start", ramp.start);
+        let max = level(errors, "spec.load.breakpoint.max", ramp.max);
+        given.push(("breakpoint", vec![Shape::new("breakpoint", ramp.duration.0, start, max)]));
     }
     if let Some(volume) = &load.volume {
         let longest = volume.max_duration.map_or(DEFAULT_MAX_DURATION, |span| span.0);
@@ -128,7 +134,8 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         }
     }
     if let Some(pattern) = &load.pattern {
-        given.push(("pattern", shapes::named(pattern.name, pattern.peak, pattern.duration.0)));
+        let peak = level(errors, "spec.load.pattern.peak", pattern.peak);
+        given.push(("pattern", shapes::named(pattern.name, peak, pattern.duration.0)));
     }
     if given.len() != 1 {
         errors.add(
@@ -149,21 +156,32 @@ pub(super) fn check_stages(stages: &[Stage], path: &str, errors: &mut Errors) {
     }
 }
 
-/// Fields that only say something of an open model.
-fn check_open_only(load: &Load, unit: LoadUnit, errors: &mut Errors) {
-    if unit == LoadUnit::IterationsPerSecond {
-        return;
+/// What a level counts, and how iterations arrive, say nothing where there is no level or nothing arrives.
+fn check_unit(load: &Load, errors: &mut Errors) {
+    if load.volume.is_some() {
+        for (field, given) in [("unit", load.unit.is_some()), ("arrivals", load.arrivals.is_some())] {
+            if given {
+                let message = "does not go with volume, which counts its users and iterations itself";
+                errors.add(format_args!("spec.load.{field}"), message);
+            }
+        }
+    } else if let Some(arrivals) = &load.arrivals {
+        if load.unit() != LoadUnit::IterationsPerSecond {
+            errors.add(
+                "spec.load.arrivals",
+                "need unit: IterationsPerSecond: users start their next iteration when the last one ended",
+            );
+        }
+        check_arrivals(arrivals, "spec.load.arrivals", errors);
     }
-    let given = [
-        ("arrivals", load.arrivals.is_some()),
-        ("seed", load.seed.is_some()),
-        ("whenBusy", load.when_busy.is_some()),
-        ("queueLimit", load.queue_limit.is_some()),
-    ];
-    for (field, _) in given.into_iter().filter(|(_, given)| *given) {
-        errors.add(
-            format_args!("spec.load.{field}"),
-            "says something only with unit: IterationsPerSecond: users start their next iteration when the last one ended",
-        );
+}
+
+/// Fields of arrivals that belong to a value of another one.
+pub(super) fn check_arrivals(arrivals: &Arrivals, path: &str, errors: &mut Errors) {
+    if arrivals.seed.is_some() && arrivals.spread != Some(Spread::Poisson) {
+        errors.add(format_args!("{path}.seed"), "belongs to spread: Poisson");
+    }
+    if arrivals.queue_limit.is_some() && arrivals.when_busy != Some(WhenBusy::Queue) {
+        errors.add(format_args!("{path}.queueLimit"), "belongs to whenBusy: Queue");
     }
 }

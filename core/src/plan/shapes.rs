@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use upsurge_crds::v1alpha1::{LoadUnit, PatternName, SpikeLoad, StageSpec, StressLoad};
 
-use super::Stage;
+use super::{Stage, levels};
+use crate::field_error::Errors;
 
 /// A stage before it has its place.
 pub(super) struct Shape {
@@ -37,19 +38,22 @@ pub(super) fn place(shapes: Vec<Shape>, mut start: Duration, unit: LoadUnit, sca
     stages
 }
 
-pub(super) fn staged(start_level: f64, specs: &[StageSpec]) -> Vec<Shape> {
-    let mut level = start_level;
+/// Stages from a level on; the path is that of their list.
+pub(super) fn staged(start: f64, specs: &[StageSpec], path: &str, errors: &mut Errors) -> Vec<Shape> {
+    let mut level = start;
     let shapes = specs.iter().enumerate().map(|(index, spec)| {
         let name = spec.name.clone().unwrap_or_else(|| format!("stage-{}", index + 1));
-        let from = if spec.jump { spec.target } else { level };
-        level = spec.target;
-        Shape::new(name, spec.duration.0, from, spec.target)
+        let target = levels::level(errors, format_args!("{path}[{index}].target"), spec.target);
+        let from = if spec.jump { target } else { level };
+        level = target;
+        Shape::new(name, spec.duration.0, from, target)
     });
     shapes.collect()
 }
 
-pub(super) fn spiked(spike: &SpikeLoad) -> Vec<Shape> {
-    let (low, high) = (spike.baseline, spike.peak);
+pub(super) fn spiked(spike: &SpikeLoad, errors: &mut Errors) -> Vec<Shape> {
+    let low = levels::level(errors, "spec.load.spike.baseline", spike.baseline);
+    let high = levels::level(errors, "spec.load.spike.peak", spike.peak);
     vec![
         Shape::level("warm-up", spike.warm_up.0, low),
         Shape::new("ramp-up", spike.ramp_up.0, low, high),
@@ -60,16 +64,19 @@ pub(super) fn spiked(spike: &SpikeLoad) -> Vec<Shape> {
 }
 
 /// Steps of a staircase; the last one is at the highest level, however far it is from the one before.
-pub(super) fn stairs(stress: &StressLoad, most: usize) -> Option<Vec<Shape>> {
-    let rise = (stress.max - stress.start).max(0.0);
+pub(super) fn stairs(stress: &StressLoad, most: usize, errors: &mut Errors) -> Option<Vec<Shape>> {
+    let mut level =
+        |field: &str, level| levels::level(errors, format_args!("spec.load.stress.{field}"), level);
+    let start = level("start", stress.start);
+    let (increment, max) = (level("increment", stress.increment), level("max", stress.max));
+    let rise = (max - start).max(0.0);
     // Sums of decimal fractions miss whole numbers by rounding.
-    let steps = (rise / stress.increment - 1e-9).ceil().max(0.0);
+    let steps = (rise / increment - 1e-9).ceil().max(0.0);
     if !steps.is_finite() || steps >= most as f64 {
         return None;
     }
     let steps = steps as usize;
-    let level =
-        |step: usize| (stress.start + stress.increment * step as f64).min(stress.max.max(stress.start));
+    let level = |step: usize| (start + increment * step as f64).min(max.max(start));
     Some(
         (0..=steps)
             .map(|step| Shape::level(format!("step-{}", step + 1), stress.every.0, level(step)))
@@ -83,11 +90,11 @@ type Course = &'static [(&'static str, u32, f64, f64)];
 const BUSINESS_HOURS: Course = &[
     ("night", 15, 0.05, 0.05),
     ("morning", 15, 0.05, 1.0),
-    ("forenoon", 20, 1.0, 1.0),
+    ("mid-morning", 20, 1.0, 1.0),
     ("lunch", 10, 0.6, 0.6),
     ("afternoon", 20, 0.9, 0.9),
     ("evening", 10, 0.9, 0.2),
-    ("late", 10, 0.2, 0.1),
+    ("late-evening", 10, 0.2, 0.1),
 ];
 
 const BLACK_FRIDAY: Course = &[

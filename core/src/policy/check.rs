@@ -68,7 +68,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn urls(&mut self, valid: &Valid, reach: &Reach) {
-        self.url("spec.target.baseUrl", &self.test.target.base_url, reach);
+        self.url("spec.target.baseURL", &self.test.target.base_url, reach);
         let once = [("spec.before", &valid.scenarios.before), ("spec.after", &valid.scenarios.after)];
         for (path, steps) in once {
             for request in requests(steps) {
@@ -201,7 +201,7 @@ impl Checker<'_> {
         let test = self.test;
         let (deadlines, autoscaling) = (&test.deadlines, test.autoscaling.as_ref());
         let idle = autoscaling.and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
-        let expected = autoscaling.and_then(|autoscaling| autoscaling.expect.as_ref());
+        let expected = test.target.workload().and_then(|workload| workload.expect.as_ref());
         let most = rule.value.max(USUAL_WAIT);
         let spans = [
             ("spec.deadlines.prepare", Some(&deadlines.prepare), most),
@@ -210,7 +210,7 @@ impl Checker<'_> {
             ("spec.load.gracefulStop", test.load.graceful_stop.as_ref(), most),
             ("spec.autoscaling.waitForIdle.timeout", idle.map(|idle| &idle.timeout), most),
             (
-                "spec.autoscaling.expect.scaleDownWithin",
+                "spec.target.workloads[0].expect.scaleDownWithin",
                 expected.and_then(|expected| expected.scale_down_within.as_ref()),
                 most,
             ),

@@ -12,7 +12,7 @@ fn policy(document: Value) -> Policy {
 
 fn test(more: Value) -> LoadTestSpec {
     let mut spec = json!({
-        "target": {"baseUrl": "http://checkout.shop.svc:8080"},
+        "target": {"baseURL": "http://checkout.shop.svc:8080"},
         "scenarios": [{"name": "pay", "steps": [{"request": {"url": "/pay"}}]}],
         "load": {"constant": {"level": 1, "duration": "10m"}},
         "runner": {"parallelism": 4},
@@ -37,11 +37,11 @@ fn a_policy_that_says_nothing_allows_everything() {
 }
 
 #[rstest]
-#[case::base_url(json!({"target": {"baseUrl": "http://evil.example"}}), "spec.target.baseUrl leads to evil.example, which policy.rules.targetHosts does not allow (allowed: *.shop.svc)")]
-#[case::address(json!({"target": {"baseUrl": "http://10.0.0.1"}}), "spec.target.baseUrl leads to 10.0.0.1")]
-#[case::ipv6(json!({"target": {"baseUrl": "http://[::ffff:10.0.0.1]:80"}}), "spec.target.baseUrl leads to")]
-#[case::odd(json!({"target": {"baseUrl": "http://0x7f.1"}}), "leads to 0x7f.1")]
-#[case::user(json!({"target": {"baseUrl": "http://a.shop.svc@evil.example"}}), "leads to evil.example")]
+#[case::base_url(json!({"target": {"baseURL": "http://evil.example"}}), "spec.target.baseURL leads to evil.example, which policy.rules.targetHosts does not allow (allowed: *.shop.svc)")]
+#[case::address(json!({"target": {"baseURL": "http://10.0.0.1"}}), "spec.target.baseURL leads to 10.0.0.1")]
+#[case::ipv6(json!({"target": {"baseURL": "http://[::ffff:10.0.0.1]:80"}}), "spec.target.baseURL leads to")]
+#[case::odd(json!({"target": {"baseURL": "http://0x7f.1"}}), "leads to 0x7f.1")]
+#[case::user(json!({"target": {"baseURL": "http://a.shop.svc@evil.example"}}), "leads to evil.example")]
 #[case::request(json!({"scenarios": [{"name": "s", "steps": [{"group": {"name": "g", "steps": [{"request": {"url": "https://evil.example/{{ user }}"}}]}}]}]}), "leads to evil.example")]
 #[case::before(json!({"before": [{"request": {"url": "http://evil.example"}}]}), "spec.before: the URL of request")]
 #[case::after(json!({"after": [{"request": {"url": "http://evil.example?a"}}]}), "spec.after: the URL of request")]
@@ -74,10 +74,10 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 #[case::start(json!({"maxDuration": "10m"}), json!({"deadlines": {"start": "16m"}}), "spec.deadlines.start is 16m, which policy.rules.maxDuration does not allow (at most 15m)")]
 #[case::run(json!({"maxDuration": "10m"}), json!({"deadlines": {"run": "26m"}}), "spec.deadlines.run is 26m, which policy.rules.maxDuration does not allow (at most 25m)")]
 #[case::graceful_stop(json!({"maxDuration": "10m"}), json!({"load": {"constant": {"level": 1, "duration": "1m"}, "gracefulStop": "16m"}}), "spec.load.gracefulStop")]
-#[case::idle(json!({"maxDuration": "10m"}), json!({"target": {"baseUrl": "http://checkout.shop.svc", "workload": {"name": "checkout"}}, "autoscaling": {"waitForIdle": {"timeout": "16m"}}}), "spec.autoscaling.waitForIdle.timeout")]
-#[case::scale_down(json!({"maxDuration": "10m"}), json!({"target": {"baseUrl": "http://checkout.shop.svc", "workload": {"name": "checkout"}}, "autoscaling": {"expect": {"scaleDownWithin": "16m"}}}), "spec.autoscaling.expect.scaleDownWithin")]
-#[case::network(json!({"targetNetworks": ["10.0.0.0/8"]}), json!({"target": {"baseUrl": "http://11.0.0.1"}}), "policy.rules.targetNetworks")]
-#[case::blocked(json!({"blockedNetworks": ["127.0.0.0/8"]}), json!({"target": {"baseUrl": "http://[::ffff:127.0.0.1]/"}}), "policy.rules.blockedNetworks")]
+#[case::idle(json!({"maxDuration": "10m"}), json!({"target": {"baseURL": "http://checkout.shop.svc", "workloads": [{"name": "checkout"}]}, "autoscaling": {"waitForIdle": {"timeout": "16m"}}}), "spec.autoscaling.waitForIdle.timeout")]
+#[case::scale_down(json!({"maxDuration": "10m"}), json!({"target": {"baseURL": "http://checkout.shop.svc", "workloads": [{"name": "checkout", "expect": {"scaleDownWithin": "16m"}}]}}), "spec.target.workloads[0].expect.scaleDownWithin")]
+#[case::network(json!({"targetNetworks": ["10.0.0.0/8"]}), json!({"target": {"baseURL": "http://11.0.0.1"}}), "policy.rules.targetNetworks")]
+#[case::blocked(json!({"blockedNetworks": ["127.0.0.0/8"]}), json!({"target": {"baseURL": "http://[::ffff:127.0.0.1]/"}}), "policy.rules.blockedNetworks")]
 fn each_rule_refuses_by_its_name(#[case] rules: Value, #[case] more: Value, #[case] words: &str) {
     let refused = refused(json!({"rules": rules}), more);
     assert!(refused.contains(words), "{refused}");

@@ -66,9 +66,10 @@ pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
     let created = instant(&run.metadata.creation_timestamp).unwrap_or_default();
     let started = instant(&status.start_time).unwrap_or(created);
     let ended = instant(&status.completion_time).unwrap_or(started);
+    let test = run.spec.test.as_ref().and_then(|test| test.read().ok());
     Some(render(&Judged {
         name: run.metadata.name.as_deref().unwrap_or(&run.spec.load_test_ref.name),
-        target: run.spec.test.as_ref().map_or("", |test| test.target.base_url.as_str()),
+        target: test.as_ref().map_or("", |test| test.target.base_url.as_str()),
         started,
         elapsed: Duration::try_from(ended.duration_since(started)).unwrap_or_default(),
         outcome,

@@ -27,13 +27,6 @@ pub enum Counting {
     Apart,
 }
 
-impl Counting {
-    /// The counting of a test's front end. Scripts keep that of their own tool.
-    pub fn of(test: &LoadTestSpec) -> Self {
-        if test.script.is_some() { Self::Apart } else { Self::Failed }
-    }
-}
-
 /// Tells which requests that were cut off count as unanswered.
 #[derive(Clone, Debug, Default)]
 pub struct Unanswered {
@@ -59,7 +52,7 @@ impl Unanswered {
         let scenarios: Vec<&str> =
             test.scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
         let loads = Plan::compile(&test.load, &scenarios).map(|plan| plan.loads).unwrap_or_default();
-        Self::new(Counting::of(test), &loads)
+        Self::new(Counting::default(), &loads)
     }
 
     /// Shortest time under way that makes a request of these tags an unanswered one; `None` if nothing does.

@@ -29,9 +29,6 @@ pub(super) fn compile(compiler: &mut Compiler<'_>, capture: &api::Capture, path:
         );
         return None;
     }
-    if capture.attribute.is_some() && capture.selector.is_none() {
-        compiler.errors.add(format_args!("{path}.attribute"), "attribute belongs to selector");
-    }
     let subject = subject(compiler, capture, path)?;
     let one_value =
         matches!(subject, Subject::Cookie(_) | Subject::Status | Subject::Body | Subject::ResponseTime);
@@ -56,9 +53,9 @@ fn subject(compiler: &mut Compiler<'_>, capture: &api::Capture, path: &str) -> O
     if let Some(text) = &capture.regex {
         return regex(compiler, text, &format!("{path}.regex")).map(Subject::Regex);
     }
-    if let Some(text) = &capture.selector {
-        let selector = selector(compiler, text, &format!("{path}.selector"))?;
-        return Some(Subject::Selector { selector, attribute: attribute(capture.attribute.as_deref()) });
+    if let Some(element) = &capture.selector {
+        let selector = selector(compiler, &element.css, &format!("{path}.selector.css"))?;
+        return Some(Subject::Selector { selector, attribute: attribute(element.attribute.as_deref()) });
     }
     if let Some(name) = &capture.cookie {
         return cookie_name(compiler, name, &format!("{path}.cookie")).map(Subject::Cookie);

@@ -10,7 +10,9 @@ use upsurge_crds::{
 };
 
 use super::{
-    Scenario, ScenarioSet, Step, data,
+    Scenario, ScenarioSet, Step,
+    blocks::Blocks,
+    data,
     names::{self, Table},
 };
 use crate::{
@@ -24,16 +26,25 @@ pub(crate) const DEEPEST_NESTING: usize = 16;
 
 pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<FieldError>> {
     let mut errors = Errors::default();
+    let mut blocks = Blocks::new(spec, &mut errors);
     let mut table = Table::new(spec, &mut errors);
     let variables = names::variables(spec, &table, &mut errors);
     let secrets = spec.secrets.iter().map(|secret| secret.name.clone()).collect();
 
     let mut data = data::compile(spec, &mut errors);
     let common = table.common();
-    let before = Compiler { spec, names: &common, errors: &mut errors }.steps(&spec.before, "spec.before", 0);
+    let before = Compiler { spec, names: &common, blocks: &mut blocks, errors: &mut errors }.steps(
+        &spec.before,
+        "spec.before",
+        0,
+    );
 
-    let names = table.with_captures(names::captured(&spec.after));
-    let after = Compiler { spec, names: &names, errors: &mut errors }.steps(&spec.after, "spec.after", 0);
+    let names = table.with_captures(names::captured(spec, &spec.after));
+    let after = Compiler { spec, names: &names, blocks: &mut blocks, errors: &mut errors }.steps(
+        &spec.after,
+        "spec.after",
+        0,
+    );
 
     let mut scenarios = Vec::new();
     let mut seen = BTreeSet::new();
@@ -53,21 +64,21 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
             u32::try_from(scenario.weight).map_err(|_| "must not be negative"),
         );
         // What `onStart` captures stays with the user: all the scenario knows it.
-        let kept = names::captured_raw(&scenario.on_start);
+        let kept = names::captured_raw(spec, &scenario.on_start);
         let at_start = table.scenario(spec, kept.clone());
-        let on_start = Compiler { spec, names: &at_start, errors: &mut errors }.nested(
+        let on_start = Compiler { spec, names: &at_start, blocks: &mut blocks, errors: &mut errors }.nested(
             &scenario.on_start,
             &format!("{path}.onStart"),
             0,
         );
-        let within = table.scenario(spec, [kept.clone(), names::captured(&scenario.steps)].concat());
-        let steps = Compiler { spec, names: &within, errors: &mut errors }.steps(
+        let within = table.scenario(spec, [kept.clone(), names::captured(spec, &scenario.steps)].concat());
+        let steps = Compiler { spec, names: &within, blocks: &mut blocks, errors: &mut errors }.steps(
             &scenario.steps,
             &format!("{path}.steps"),
             0,
         );
-        let at_stop = table.scenario(spec, [kept, names::captured_raw(&scenario.on_stop)].concat());
-        let on_stop = Compiler { spec, names: &at_stop, errors: &mut errors }.nested(
+        let at_stop = table.scenario(spec, [kept, names::captured_raw(spec, &scenario.on_stop)].concat());
+        let on_stop = Compiler { spec, names: &at_stop, blocks: &mut blocks, errors: &mut errors }.nested(
             &scenario.on_stop,
             &format!("{path}.onStop"),
             0,
@@ -101,11 +112,12 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
 pub(super) struct Compiler<'a> {
     pub(super) spec: &'a LoadTestSpec,
     pub(super) names: &'a Names,
+    pub(super) blocks: &'a mut Blocks,
     pub(super) errors: &'a mut Errors,
 }
 
 impl Compiler<'_> {
-    fn steps(&mut self, steps: &[api::Step], path: &str, depth: usize) -> Vec<Step> {
+    pub(super) fn steps(&mut self, steps: &[api::Step], path: &str, depth: usize) -> Vec<Step> {
         let steps = steps.iter().enumerate();
         steps.filter_map(|(index, step)| self.step(step, &format!("{path}[{index}]"), depth)).collect()
     }

@@ -18,7 +18,7 @@ pub struct Request {
     pub name: String,
     /// Method.
     pub method: HttpMethod,
-    /// A whole URL if it starts with `http://` or `https://` once filled in, else joined to `target.baseUrl`.
+    /// A whole URL if it starts with `http://` or `https://` once filled in, else joined to `target.baseURL`.
     pub url: Template,
     /// Query parameters, to be percent-encoded and added to the URL.
     pub query: Vec<(String, Template)>,

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From an expectation of a spec to a check with a name.
 
-use serde_json::Value;
-use upsurge_crds::v1alpha1 as api;
+use upsurge_crds::v1alpha1::{self as api, Quantity};
 
 use super::{
     Comparison, Expectation, Matcher, Subject, Wanted,
@@ -44,9 +43,6 @@ pub(super) fn compile(
     if !of_value.contains(&true) && wants_value(expected) {
         compiler.errors.add(path, OF_VALUES);
         return None;
-    }
-    if expected.attribute.is_some() && expected.selector.is_none() {
-        compiler.errors.add(format_args!("{path}.attribute"), "attribute belongs to selector");
     }
     let (matcher, words) = match of_value.contains(&true) {
         true => value(compiler, expected, path)?,
@@ -126,11 +122,11 @@ fn subject(
         let header = header_name(compiler, name, &format!("{path}.header"))?;
         return Some((Subject::Header(header), format!("header {name}")));
     }
-    if let Some(text) = &expected.selector {
-        let selector = selector(compiler, text, &format!("{path}.selector"))?;
-        let attribute = attribute(expected.attribute.as_deref());
+    if let Some(element) = &expected.selector {
+        let selector = selector(compiler, &element.css, &format!("{path}.selector.css"))?;
+        let attribute = attribute(element.attribute.as_deref());
         let of = attribute.as_ref().map(|name| format!("attribute {name} of ")).unwrap_or_default();
-        return Some((Subject::Selector { selector, attribute }, format!("{of}{text}")));
+        return Some((Subject::Selector { selector, attribute }, format!("{of}{}", element.css)));
     }
     if let Some(name) = &expected.cookie {
         let cookie = cookie_name(compiler, name, &format!("{path}.cookie"))?;
@@ -144,18 +140,18 @@ fn wants_value(expected: &api::Expectation) -> bool {
         || expected.equals.is_some()
         || expected.contains.is_some()
         || expected.matches.is_some()
-        || bounds(expected).iter().any(|(_, bound, _, _)| bound.is_some())
+        || bounds(expected).iter().any(|(bound, _, _)| bound.is_some())
         || expected.min_length.is_some()
         || expected.max_length.is_some()
 }
 
-/// The comparisons: field, bound, what it means, words.
-fn bounds(expected: &api::Expectation) -> [(&'static str, Option<f64>, Comparison, &'static str); 4] {
+/// The comparisons: bound, what it means, words.
+fn bounds(expected: &api::Expectation) -> [(Option<Quantity>, Comparison, &'static str); 4] {
     [
-        ("greaterThan", expected.greater_than, Comparison::GreaterThan, "is greater than"),
-        ("atLeast", expected.at_least, Comparison::AtLeast, "is at least"),
-        ("lessThan", expected.less_than, Comparison::LessThan, "is less than"),
-        ("atMost", expected.at_most, Comparison::AtMost, "is at most"),
+        (expected.greater_than, Comparison::GreaterThan, "is greater than"),
+        (expected.at_least, Comparison::AtLeast, "is at least"),
+        (expected.less_than, Comparison::LessThan, "is less than"),
+        (expected.at_most, Comparison::AtMost, "is at most"),
     ]
 }
 
@@ -178,13 +174,10 @@ fn wanted(
         wanted.push(Wanted::Matches(regex(compiler, text, &format!("{path}.matches"))?));
         words.push(format!("matches {text:?}"));
     }
-    for (field, bound, comparison, said) in bounds(expected) {
+    for (bound, comparison, said) in bounds(expected) {
         let Some(bound) = bound else { continue };
-        if !bound.is_finite() {
-            compiler.errors.add(format_args!("{path}.{field}"), "must be a finite number");
-        }
-        wanted.push(Wanted::Number(comparison, bound));
-        words.push(format!("{said} {}", Value::from(bound).to_string().trim_end_matches(".0")));
+        wanted.push(Wanted::Number(comparison, bound.as_f64()));
+        words.push(format!("{said} {bound}"));
     }
     if let Some((length, said)) = length(compiler, expected, path)? {
         wanted.push(length);

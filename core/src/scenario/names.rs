@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which variables there are, and where each may be used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use upsurge_crds::v1alpha1::{LoadTestSpec, NestedSteps, Step};
@@ -53,7 +53,7 @@ impl Table {
             check_name(name, format_args!("spec.variables.{name}"), errors);
             table.share(name);
         }
-        for name in captured(&spec.before) {
+        for name in captured(spec, &spec.before) {
             table.share(&name);
         }
         let secrets: Vec<String> = spec.secrets.iter().map(|secret| secret.name.clone()).collect();
@@ -147,34 +147,58 @@ pub(super) fn variables(spec: &LoadTestSpec, table: &Table, errors: &mut Errors)
     variables
 }
 
-/// Names that steps capture and set, nested steps included. Raw, because names must be known before any
-/// template can be parsed.
-pub(super) fn captured(steps: &[Step]) -> Vec<String> {
-    let mut names = Vec::new();
-    for step in steps {
-        // A step that was read can be written.
-        collect(&serde_json::to_value(step).unwrap_or_default(), &mut names);
-    }
-    names
+/// Names that steps capture and set, nested steps and those of blocks included. Raw, because names must be known before
+/// any template can be parsed.
+pub(super) fn captured(spec: &LoadTestSpec, steps: &[Step]) -> Vec<String> {
+    let mut captured = Captured::new(spec);
+    // A step that was read can be written.
+    steps.iter().for_each(|step| captured.collect(&serde_json::to_value(step).unwrap_or_default()));
+    captured.names
 }
 
 /// The same of steps that were not parsed.
-pub(super) fn captured_raw(steps: &NestedSteps) -> Vec<String> {
-    let mut names = Vec::new();
-    steps.0.iter().for_each(|step| collect(step, &mut names));
-    names
+pub(super) fn captured_raw(spec: &LoadTestSpec, steps: &NestedSteps) -> Vec<String> {
+    let mut captured = Captured::new(spec);
+    steps.0.iter().for_each(|step| captured.collect(step));
+    captured.names
 }
 
-fn collect(step: &Value, names: &mut Vec<String>) {
-    let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for named in [list(step.pointer("/request/capture")), list(step.get("set"))] {
-        names.extend(named.iter().filter_map(|named| named.get("name")?.as_str().map(String::from)));
+struct Captured<'a> {
+    spec: &'a LoadTestSpec,
+    names: Vec<String>,
+    /// Blocks whose names were collected.
+    seen: BTreeSet<String>,
+}
+
+impl<'a> Captured<'a> {
+    fn new(spec: &'a LoadTestSpec) -> Self {
+        Self { spec, names: Vec::new(), seen: BTreeSet::new() }
     }
-    if step.pointer("/loop/over").is_some() {
-        let name = step.pointer("/loop/as").and_then(Value::as_str);
-        names.push(name.unwrap_or(LOOP_ELEMENT).into());
+
+    fn collect(&mut self, step: &Value) {
+        let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
+        for named in [list(step.pointer("/request/capture")), list(step.get("set"))] {
+            self.names.extend(named.iter().filter_map(|named| named.get("name")?.as_str().map(String::from)));
+        }
+        if step.pointer("/loop/over").is_some() {
+            let name = step.pointer("/loop/as").and_then(Value::as_str);
+            self.names.push(name.unwrap_or(LOOP_ELEMENT).into());
+        }
+        if let Some(block) = step.get("run").and_then(Value::as_str) {
+            self.block(block);
+        }
+        for nested in ["/if/then", "/if/else", "/loop/steps", "/group/steps", "/parallel/steps"] {
+            list(step.pointer(nested)).iter().for_each(|step| self.collect(step));
+        }
     }
-    for nested in ["/if/then", "/if/else", "/loop/steps", "/group/steps", "/parallel/steps"] {
-        list(step.pointer(nested)).iter().for_each(|step| collect(step, names));
+
+    /// Each block once, however often it is run, also by itself.
+    fn block(&mut self, name: &str) {
+        let Some(block) = self.spec.blocks.iter().find(|block| block.name == name) else { return };
+        if self.seen.insert(name.to_owned()) {
+            for step in &block.steps {
+                self.collect(&serde_json::to_value(step).unwrap_or_default());
+            }
+        }
     }
 }

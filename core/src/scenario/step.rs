@@ -38,6 +38,8 @@ pub enum Step {
         /// Its steps.
         steps: Vec<Step>,
     },
+    /// The steps of a block, which stand here by its name.
+    Block(Vec<Step>),
     /// Steps side by side, each a branch of its own.
     Parallel {
         /// Most branches under way at the same time.

@@ -8,8 +8,8 @@ use serde_json::Value;
 use upsurge_crds::v1alpha1 as api;
 
 use super::{
-    Assignment, Count, Elements, List, Loop, Pause, Shape, Step, ValueSource, compile::Compiler, names,
-    request,
+    Assignment, Count, Elements, List, Loop, Pause, Shape, Step, ValueSource, blocks, compile::Compiler,
+    names, request,
 };
 use crate::{expression::Expression, template::JsonTemplate};
 
@@ -36,6 +36,7 @@ impl Compiler<'_> {
             log,
             fail,
             abort,
+            run,
         } = step;
         let given = [
             request.is_some(),
@@ -50,13 +51,21 @@ impl Compiler<'_> {
             log.is_some(),
             fail.is_some(),
             abort.is_some(),
+            run.is_some(),
         ];
         if given.into_iter().filter(|given| *given).count() != 1 {
             self.errors.add(
                 path,
-                "a step is exactly one of request, think, if, loop, group, parallel, set, pace, record, log, fail, abort",
+                "a step is exactly one of request, think, if, loop, group, parallel, set, pace, record, log, fail, abort, run",
             );
             return None;
+        }
+        if !self.blocks.count() {
+            self.errors.add("spec", blocks::too_many());
+            return None;
+        }
+        if let Some(name) = run {
+            return self.block(name, &format!("{path}.run"), depth).map(Step::Block);
         }
         if let Some(step) = request {
             let request = request::compile(self, step, &format!("{path}.request"))?;
@@ -296,7 +305,9 @@ fn takes_time(steps: &[Step]) -> bool {
             Some(Count::Fixed(0) | Count::Between(0, _) | Count::Computed(_)) => false,
             _ => repeated.elements.is_none() && takes_time(&repeated.steps),
         },
-        Step::Group { steps, .. } | Step::Parallel { branches: steps, .. } => takes_time(steps),
+        Step::Group { steps, .. } | Step::Block(steps) | Step::Parallel { branches: steps, .. } => {
+            takes_time(steps)
+        }
         Step::Fail { condition, .. } | Step::Abort { condition, .. } => condition.is_none(),
         Step::Set(_) | Step::Record { .. } | Step::Log(_) => false,
     })

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use upsurge_crds::v1alpha1::ArrivalProcess;
+use upsurge_crds::v1alpha1::Spread;
 
 use super::poisson::{Block, Poisson};
 use crate::plan::{LoadPlan, Stage, Work};
@@ -64,8 +64,8 @@ impl Arrivals {
         });
         let pieces: Vec<Piece> = pieces.collect();
         let places = match process {
-            ArrivalProcess::Uniform => Places::Even(first),
-            ArrivalProcess::Poisson => Places::Random(Poisson::new(seed, area)),
+            Spread::Uniform => Places::Even(first),
+            Spread::Poisson => Places::Random(Poisson::new(seed, area)),
         };
         let total = match &places {
             Places::Even(First::AtOnce) if at_end => (area + ROUNDING).floor() as u64 + 1,

@@ -21,9 +21,10 @@ pub struct Claim {
 /// What a test in a namespace claims, in the order in which all runs take it: what the first claims hold up others for is
 /// more than what the last ones do, and nobody waits in a circle.
 pub fn claims(target: &Target, namespace: &str) -> Vec<Claim> {
-    let workloads = target.workload.iter();
-    let mut claims: Vec<Claim> =
-        workloads.map(|workload| Claim { target: named(workload, namespace), part: false }).collect();
+    let workloads = target.workloads.iter();
+    let mut claims: Vec<Claim> = workloads
+        .map(|workload| Claim { target: named(&workload.reference(), namespace), part: false })
+        .collect();
     claims.sort();
     claims.dedup();
     let part = !claims.is_empty();
@@ -102,7 +103,7 @@ mod tests {
     #[case::with_a_login("http://me:secret@checkout:8080")]
     fn an_address_of_a_service_is_one_target_by_whatever_spelling(#[case] url: &str) {
         let expected = Claim { target: "http://checkout.shop:8080".into(), part: false };
-        assert_eq!(claims(&target(json!({"baseUrl": url})), "shop"), [expected]);
+        assert_eq!(claims(&target(json!({"baseURL": url})), "shop"), [expected]);
     }
 
     #[rstest]
@@ -118,20 +119,20 @@ mod tests {
     #[case::mapped("http://[::ffff:10.0.0.7]", "http://10.0.0.7:80")]
     #[case::version_6("http://[FD00:0::7]:81", "http://[fd00::7]:81")]
     fn scheme_host_and_port_tell_targets_apart(#[case] url: &str, #[case] expected: &str) {
-        let claims = claims(&target(json!({"baseUrl": url})), "shop");
+        let claims = claims(&target(json!({"baseURL": url})), "shop");
         assert_eq!(claims, [Claim { target: expected.into(), part: false }]);
     }
 
     #[test]
     fn a_short_name_is_of_its_own_namespace() {
-        let of = |namespace| claims(&target(json!({"baseUrl": "http://checkout"})), namespace);
+        let of = |namespace| claims(&target(json!({"baseURL": "http://checkout"})), namespace);
         assert_ne!(of("shop"), of("billing"));
     }
 
     #[test]
     fn a_workload_is_claimed_as_a_whole_and_its_address_in_part() {
         let of = |workload: Value| {
-            claims(&target(json!({"baseUrl": "http://gateway.infra", "workload": workload})), "shop")
+            claims(&target(json!({"baseURL": "http://gateway.infra", "workloads": [workload]})), "shop")
         };
         let address = Claim { target: "http://gateway.infra:80".into(), part: true };
         let deployment = Claim { target: "Deployment.apps shop/checkout".into(), part: false };

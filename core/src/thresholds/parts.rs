@@ -58,7 +58,7 @@ impl Selected {
         let mut parts: Vec<Target> = targets.filter(|target| target.is_part()).cloned().collect();
         parts.sort();
         parts.dedup();
-        let counting = Counting::of(test);
+        let counting = Counting::default();
         let failures = rules.iter().map(|rule| &rule.target).filter(|target| match target.metric.as_str() {
             names::HTTP_REQ_FAILED => counting == Counting::Failed,
             names::HTTP_REQ_INTERRUPTED | names::REQUEST_ERRORS => true,

@@ -20,7 +20,7 @@ fn timeline() -> Timeline {
         jump: true,
     };
     let load = Load {
-        stages: Some(vec![stage("low", 10, 5.0), stage("hold", 20, 50.0)]),
+        stages: Some(vec![stage("low", 10, 5.into()), stage("hold", 20, 50.into())]),
         graceful_stop: Some(TimeSpan::from_secs(5)),
         ..Load::default()
     };
@@ -60,7 +60,7 @@ fn threshold(metric: &str, stage: Option<&str>, condition: &str) -> Threshold {
 
 fn spec(thresholds: &[Threshold]) -> LoadTestSpec {
     let mut spec: LoadTestSpec = serde_json::from_value(serde_json::json!({
-        "target": {"baseUrl": "http://shop.test"},
+        "target": {"baseURL": "http://shop.test"},
         "load": {"unit": "Users", "constant": {"level": 1, "duration": "1m"}},
         "metrics": [{"name": "order_value", "type": "Trend"}, {"name": "render", "type": "Trend", "time": true}]
     }))

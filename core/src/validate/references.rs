@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use upsurge_crds::v1alpha1::{LoadTestSpec, MetricType, Threshold, ThresholdSelector};
+use serde_json::Value;
+use upsurge_crds::{
+    v1alpha1::{LoadTestSpec, MetricType, Threshold, ThresholdSelector},
+    words,
+};
 
 use crate::{
     field_error::Errors,
@@ -75,7 +79,7 @@ fn check_metrics(spec: &LoadTestSpec, errors: &mut Errors) {
 
 /// All tags that the test gives to anything.
 fn tags<'a>(spec: &'a LoadTestSpec, set: &'a ScenarioSet) -> BTreeSet<(&'a str, &'a str)> {
-    let executors = spec.load.executors.iter().flat_map(|executors| executors.values());
+    let executors = spec.load.executors.iter().flatten();
     let mut all: Vec<&BTreeMap<String, String>> = executors.map(|executor| &executor.tags).collect();
     all.push(&spec.tags);
     for scenario in &set.scenarios {
@@ -216,12 +220,17 @@ impl<'a> Known<'a> {
         if known.contains(name.as_str()) {
             return;
         }
+        let path = format!("{path}.{kind}");
+        if let Some(said) = words::now(&path, &Value::from(name.as_str())) {
+            errors.add(path, said);
+            return;
+        }
         let list = known.iter().copied().collect::<Vec<_>>().join(", ");
         let known = if list.is_empty() {
             format!("the test has no {kind}s")
         } else {
             format!("there are {list}{}", question(name, known.iter().copied()))
         };
-        errors.add(format_args!("{path}.{kind}"), format_args!("no {kind} is named {name:?}; {known}"));
+        errors.add(path, format_args!("no {kind} is named {name:?}; {known}"));
     }
 }

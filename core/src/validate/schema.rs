@@ -10,6 +10,7 @@ mod node;
 use std::sync::LazyLock;
 
 use serde_json::Value;
+use upsurge_crds::{v1alpha1::quantity, words};
 
 use self::{
     form::Form,
@@ -41,15 +42,25 @@ pub fn check_spec(spec: &Value) -> Vec<FieldError> {
 }
 
 fn check(node: &Node, value: &Value, path: &str, depth: usize, errors: &mut Errors) {
-    if value.is_null() && node.nullable {
+    // What is null was left out: the API server takes it away.
+    if value.is_null() {
         return;
     }
     if !node.choices.is_empty() && !node.choices.contains(value) {
-        errors.add(path, no_choice(&node.choices, value));
+        match words::now(path, value) {
+            Some(said) => errors.add(path, said),
+            None => errors.add(path, no_choice(&node.choices, value)),
+        }
         return;
     }
     if !node.kind.admits(value) {
-        errors.add(path, wrong_kind(node, value));
+        match (words::now(path, value), value) {
+            (Some(said), _) => errors.add(path, said),
+            (None, Value::Number(number)) if node.kind == Kind::IntegerOrText => {
+                errors.add(path, quantity::in_quotes(number));
+            }
+            _ => errors.add(path, wrong_kind(node, value)),
+        }
         return;
     }
     match value {
@@ -68,10 +79,17 @@ fn check_object(
     depth: usize,
     errors: &mut Errors,
 ) {
-    for name in &node.required {
-        if !fields.contains_key(name) {
+    let missing = |name: &&String| fields.get(*name).is_none_or(Value::is_null);
+    for name in node.required.iter().filter(missing) {
+        // Said where the old word stands.
+        let renamed = format!(" is now {name}");
+        let old = |(given, value): (&String, &Value)| words::now(&format!("{path}.{given}"), value);
+        if !fields.iter().filter_map(old).any(|said| said.ends_with(&renamed)) {
             errors.add(format_args!("{path}.{name}"), "is required");
         }
+    }
+    if let Some(limit) = node.fewest_properties.filter(|limit| (fields.len() as u64) < *limit) {
+        errors.add(path, format_args!("is empty; at least {limit} field is needed"));
     }
     if let Some(limit) = node.most_properties.filter(|limit| fields.len() as u64 > *limit) {
         errors.add(path, format_args!("has {} entries; at most {limit} are allowed", fields.len()));
@@ -82,7 +100,10 @@ fn check_object(
             (Some(node), _) => check(node, value, &path, depth, errors),
             (None, Some(node)) => check(node, value, &path, depth, errors),
             (None, None) if node.keeps_unknown => {}
-            (None, None) => errors.add(path, unknown(name, node)),
+            (None, None) => {
+                let said = words::now(&path, value).unwrap_or_else(|| unknown(name, node));
+                errors.add(path, said);
+            }
         }
     }
 }
@@ -96,8 +117,8 @@ fn check_list(node: &Node, items: &[Value], path: &str, depth: usize, errors: &m
         errors.add(path, format_args!("has {length} entries; at most {limit} are allowed"));
     }
     let Some(item_node) = node.items.as_deref() else { return };
-    // The only lists of kept raw objects are the steps inside of steps.
-    let steps = item_node.keeps_unknown && item_node.kind == Kind::Object;
+    // The only lists of objects of which just the kinds are known are the steps inside of steps.
+    let steps = item_node.properties.get("request").is_some_and(|request| request.keeps_unknown);
     if steps && depth >= DEEPEST_NESTING {
         errors.add(path, format_args!("steps are nested more than {DEEPEST_NESTING} levels deep"));
         return;

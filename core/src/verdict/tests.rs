@@ -21,7 +21,7 @@ struct Run {
 
 fn passed() -> Run {
     let test = serde_json::json!({
-        "target": {"baseUrl": "http://shop"},
+        "target": {"baseURL": "http://shop"},
         "scenarios": [{"name": "a", "steps": [{"request": {"url": "/"}}]}],
         "load": {"constant": {"level": 1, "duration": "1s"}}
     });

@@ -6,21 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::TimeSpan;
 
-/// How the target's autoscaler is judged. Its HorizontalPodAutoscaler is found by `scaleTargetRef`.
+/// How the run treats the autoscalers of `spec.target.workloads`. What is expected of each stands there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AutoscalingSpec {
-    /// Iterations per second (or users, with `unit: Users`) that one replica serves while it meets its thresholds. It
-    /// turns the load into the number of replicas that were needed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.001, max = 1_000_000.0))]
-    pub capacity_per_replica: Option<f64>,
-
-    /// Expectations that decide over the verdict. Default: none, replicas are only reported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expect: Option<AutoscalingExpectations>,
-
-    /// Before the load starts, waits until the workload is at the autoscaler's minimum and the
+    /// Before the load starts, waits until each workload is at its autoscaler's minimum and the
     /// autoscaler reads its metrics. Default: no wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait_for_idle: Option<WaitForIdle>,
@@ -43,12 +33,12 @@ pub struct AutoscalingExpectations {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up_within: Option<TimeSpan>,
 
-    /// Fewest replicas that must be ready at the peak.
+    /// Fewest replicas that must be ready at the peak. Default: any number. Example: `4`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub min_peak_replicas: Option<i32>,
 
-    /// Most replicas that may be reached.
+    /// Most replicas that may be reached. Default: any number. Example: `10`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub max_peak_replicas: Option<i32>,

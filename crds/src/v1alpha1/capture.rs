@@ -17,7 +17,6 @@ use super::request::any_value;
         "(has(self.jsonPath) ? 1 : 0) + (has(self.header) ? 1 : 0) + (has(self.regex) ? 1 : 0) + (has(self.selector) ? 1 : 0) + (has(self.cookie) ? 1 : 0) + (has(self.status) ? 1 : 0) + (has(self.body) ? 1 : 0) + (has(self.responseTime) ? 1 : 0) == 1",
         "a capture has exactly one of jsonPath, header, regex, selector, cookie, status, body and responseTime"
     ),
-    validation = ("!has(self.attribute) || has(self.selector)", "attribute belongs to selector"),
     validation = (
         "!has(self.match) || has(self.jsonPath) || has(self.header) || has(self.regex) || has(self.selector)",
         "match belongs to jsonPath, header, regex or selector"
@@ -44,16 +43,10 @@ pub struct Capture {
     #[schemars(length(min = 1, max = 1024))]
     pub regex: Option<String>,
 
-    /// CSS selector into an HTML body; the text of the element is taken, or its `attribute`.
-    /// Example: `form#login input[name=csrf]` with the attribute `value`.
+    /// An element of an HTML body; its text is taken, or an attribute of it.
+    /// Example: `{css: "form#login input[name=csrf]", attribute: value}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
-    pub selector: Option<String>,
-
-    /// Attribute of the element instead of its text. Example: `href`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
-    pub attribute: Option<String>,
+    pub selector: Option<ElementSelector>,
 
     /// Name of a cookie: the one that the response sets, else the one that the user keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,6 +77,20 @@ pub struct Capture {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "any_value")]
     pub default: Option<Value>,
+}
+
+/// An element of an HTML body.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ElementSelector {
+    /// CSS selector. Example: `h1.title`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub css: String,
+
+    /// Attribute of the element instead of its text. Default: the text. Example: `href`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub attribute: Option<String>,
 }
 
 /// Which of several matches of `jsonPath`, `header`, `regex` or `selector` is taken. Default: First.

@@ -5,7 +5,7 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{duration::TimeSpan, request::any_value};
+use super::{capture::ElementSelector, duration::TimeSpan, quantity::Quantity, request::any_value};
 
 /// Something a response must be like. Exactly one of `status`, `contentType`, `jsonPath`, `header`, `selector`,
 /// `cookie`, `body`, `bodyContains`, `bodyMatches`, `responseTime` and `condition` is given; `jsonPath`, `header`,
@@ -17,7 +17,6 @@ use super::{duration::TimeSpan, request::any_value};
         "(has(self.status) ? 1 : 0) + (has(self.contentType) ? 1 : 0) + (has(self.jsonPath) ? 1 : 0) + (has(self.header) ? 1 : 0) + (has(self.selector) ? 1 : 0) + (has(self.cookie) ? 1 : 0) + (has(self.body) ? 1 : 0) + (has(self.bodyContains) ? 1 : 0) + (has(self.bodyMatches) ? 1 : 0) + (has(self.responseTime) ? 1 : 0) + (has(self.condition) ? 1 : 0) == 1",
         "an expectation is exactly one of status, contentType, jsonPath, header, selector, cookie, body, bodyContains, bodyMatches, responseTime and condition"
     ),
-    validation = ("!has(self.attribute) || has(self.selector)", "attribute belongs to selector"),
     // `equals` may be any value, and so CEL cannot see it: the operator looks at that one.
     validation = (
         "has(self.jsonPath) || has(self.header) || has(self.selector) || has(self.cookie) || has(self.body) || !(has(self.exists) || has(self.contains) || has(self.matches) || has(self.greaterThan) || has(self.atLeast) || has(self.lessThan) || has(self.atMost) || has(self.minLength) || has(self.maxLength))",
@@ -34,6 +33,7 @@ pub struct Expectation {
     /// Accepted status codes. Example: `[200, 201]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 50), inner(range(min = 100, max = 599)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub status: Option<Vec<i32>>,
 
     /// Media type of the response, without parameters. Example: `application/json`.
@@ -52,16 +52,10 @@ pub struct Expectation {
     #[schemars(length(min = 1, max = 256))]
     pub header: Option<String>,
 
-    /// CSS selector into an HTML body, of which the first match counts; its text or `attribute` goes together with
-    /// `exists`, `equals` or another of the fields below. Example: `h1.title`.
+    /// An element of an HTML body, of which the first match counts; its text, or an attribute of it, goes together with
+    /// `exists`, `equals` or another of the fields below. Example: `{css: h1.title}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 1024))]
-    pub selector: Option<String>,
-
-    /// Attribute of the selected element instead of its text. Example: `href`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
-    pub attribute: Option<String>,
+    pub selector: Option<ElementSelector>,
 
     /// Name of a cookie, which the response sets or the user keeps; together with `exists`, `equals` or another of
     /// the fields below.
@@ -119,21 +113,21 @@ pub struct Expectation {
     #[schemars(length(min = 1, max = 1024))]
     pub matches: Option<String>,
 
-    /// Number that the value must be above. The value is a number, or a text that is one.
+    /// Number that the value must be above: a quantity. The value is a number, or a text that is one. Example: `"0.5"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub greater_than: Option<f64>,
+    pub greater_than: Option<Quantity>,
 
-    /// Lowest number that the value may be.
+    /// Lowest number that the value may be: a quantity. Example: `1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<f64>,
+    pub at_least: Option<Quantity>,
 
-    /// Number that the value must be below.
+    /// Number that the value must be below: a quantity. Example: `100`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub less_than: Option<f64>,
+    pub less_than: Option<Quantity>,
 
-    /// Highest number that the value may be.
+    /// Highest number that the value may be: a quantity. Example: `99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<f64>,
+    pub at_most: Option<Quantity>,
 
     /// Least length: characters of a text, elements of a list, fields of an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,7 +12,7 @@ use super::size::ByteSize;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct GeneratedContent {
-    /// Exact size: from 1 to 5Gi, for `Json` at least 512, with `vary` at least 32. Example: `10Mi`.
+    /// Exact size: from 1 to 5Gi, for `JSON` at least 512, with `vary` at least 32. Example: `10Mi`.
     pub size: ByteSize,
 
     /// What they look like. Default: Binary.
@@ -38,5 +38,6 @@ pub enum ContentKind {
     /// English words in ASCII (`text/plain`).
     Text,
     /// An object with a list of many small objects (`application/json`).
+    #[serde(rename = "JSON")]
     Json,
 }

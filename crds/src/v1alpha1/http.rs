@@ -10,6 +10,7 @@ pub mod tls;
 
 use std::collections::BTreeMap;
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +24,7 @@ use self::{
 use super::{duration::TimeSpan, size::ByteSize};
 
 /// Defaults of every HTTP request of the test.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpOptions {
     /// Time that a request may take from asking for a connection to the last byte of the body.
@@ -39,11 +40,12 @@ pub struct HttpOptions {
     /// Headers sent with every request; values may hold templates. A request's own header of the
     /// same name wins. Example: `Accept: application/json`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 100))]
     pub headers: BTreeMap<String, String>,
 
     /// Accepts any server certificate. Only for test systems with self-signed certificates.
     /// Default: false.
-    #[serde(default)]
+    #[serde(default, rename = "insecureSkipTLSVerify")]
     pub insecure_skip_tls_verify: bool,
 
     /// Version of HTTP. Default: Auto.
@@ -89,7 +91,7 @@ pub struct HttpOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_response_size: Option<ByteSize>,
 
-    /// Credentials sent with every request to the host of `target.baseUrl`. A request's own `auth`
+    /// Credentials sent with every request to the host of `target.baseURL`. A request's own `auth`
     /// or `Authorization` header wins. Default: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
@@ -114,19 +116,22 @@ pub struct HttpOptions {
     /// `*` for all. Requests to them fail. Example: `[www.googletagmanager.com, "*.example.org"]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub block_hosts: Vec<String>,
 
     /// Address ranges in CIDR notation that nothing is connected to, whatever name led there. Example:
     /// `[10.0.0.0/8, "fd00::/8"]`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "blockIPs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 64)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub block_ips: Vec<String>,
 
     /// Addresses of the runner that connections come from, used in turn: single ones or ranges in CIDR
     /// notation of at most 256 addresses. For more connections to one server than an address has ports.
     /// Default: the system chooses. Example: `[127.0.0.2, 127.0.1.0/28]`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "localIPs", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 64)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub local_ips: Vec<String>,
 }
 
@@ -137,8 +142,10 @@ pub enum HttpVersion {
     #[default]
     Auto,
     /// HTTP/1.1.
+    #[serde(rename = "HTTP1")]
     Http1,
     /// HTTP/2 only; without TLS, with prior knowledge.
+    #[serde(rename = "HTTP2")]
     Http2,
 }
 

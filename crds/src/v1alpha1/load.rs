@@ -4,14 +4,12 @@
 mod executor;
 mod pattern;
 
-use std::collections::BTreeMap;
-
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    executor::{Executor, ExecutorKind},
+    executor::{ArrivalRate, ConstantVus, CountedIterations, Executor, RampingRate, RampingVus},
     pattern::{
         BreakpointLoad, ConstantLoad, PatternLoad, PatternName, SoakLoad, SpikeLoad, StageSpec, StopAt,
         StressLoad, VolumeLoad,
@@ -25,24 +23,42 @@ use super::duration::TimeSpan;
 #[x_kube(
     cel,
     validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.executors) ? 1 : 0) == 1",
-        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern and executors")
+        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern and executors"),
+    validation = (
+        "!(has(self.volume) || has(self.executors)) || (!has(self.unit) && !has(self.arrivals))",
+        "unit and arrivals belong to patterns with levels; volume and executors say for themselves what they do"
+    ),
+    validation = (
+        "!has(self.executors) || !has(self.gracefulStop)",
+        "gracefulStop does not go with executors: each of them says it for itself"
+    ),
+    validation = (
+        "!has(self.arrivals) || (has(self.unit) && self.unit == 'IterationsPerSecond')",
+        "arrivals need unit: IterationsPerSecond; users start their next iteration when the last one ended"
+    )
 )]
 #[serde(rename_all = "camelCase")]
 pub struct Load {
     /// What the levels of the pattern count. `Users` (closed model): users at work at the same time,
     /// each starting its next iteration when the last one ended. `IterationsPerSecond` (open model):
-    /// iterations started per second, however long they take. Not used by `volume` and `executors`,
-    /// which say so themselves. Default: Users.
-    #[serde(default)]
-    pub unit: LoadUnit,
+    /// iterations started per second, however long they take. Does not go with `volume` and `executors`.
+    /// Default: Users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<LoadUnit>,
+
+    /// How iterations arrive with `unit: IterationsPerSecond`. Default: evenly spread, with as many users as it takes.
+    /// Example: `{spread: Poisson, maxUsers: 500}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arrivals: Option<Arrivals>,
 
     /// The same level all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub constant: Option<ConstantLoad>,
 
-    /// A list of stages; the level moves in a straight line to each stage's target, or jumps to it.
+    /// A list of stages; the level moves in a straight line to each stage's target, or jumps to it. It begins at 0, or
+    /// where a first stage of `0s` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub stages: Option<Vec<StageSpec>>,
 
     /// A baseline, a sudden peak, and a return to the baseline.
@@ -70,48 +86,14 @@ pub struct Load {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<PatternLoad>,
 
-    /// Loads side by side, by name, each with its executor as in k6's `scenarios` option: same names,
-    /// same fields, same behaviour. A name consists of letters, digits, `_` and `-`.
+    /// Loads side by side, each with one of k6's executors, as in k6's option `scenarios`: same fields, same behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("minProperties" = 1, "maxProperties" = 32))]
-    pub executors: Option<BTreeMap<String, Executor>>,
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub executors: Option<Vec<Executor>>,
 
-    /// Level from which the first of `stages` starts. Default: 0.
-    #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub start_level: f64,
-
-    /// Most iterations that may be under way at the same time with `unit: IterationsPerSecond`, over
-    /// all runners. An iteration that finds no free user is dropped and counted as such, unless
-    /// `whenBusy` says otherwise; a test with dropped iterations fails. Default: 10 times the highest
-    /// level, at least 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub max_users: Option<i32>,
-
-    /// How iterations are spread with `unit: IterationsPerSecond`: `Uniform`, evenly, or `Poisson`, at
-    /// random, as independent people come. Default: Uniform.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub arrivals: Option<ArrivalProcess>,
-
-    /// Chooses among the random courses of `arrivals: Poisson`: the same seed gives the same instants
-    /// in every run. Default: 1.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub seed: Option<i64>,
-
-    /// What becomes of an iteration that is due while no user is free, with `unit:
-    /// IterationsPerSecond`. Default: Grow.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub when_busy: Option<WhenBusy>,
-
-    /// Most iterations that may wait with `whenBusy: Queue`, over all runners; more are dropped.
-    /// Default: 10000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub queue_limit: Option<i32>,
-
-    /// Time that iterations under way at the end get to finish before they are cut off. Default: 30s.
+    /// Time that iterations under way at the end get to finish before they are cut off. Does not go with `executors`.
+    /// Default: 30s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graceful_stop: Option<TimeSpan>,
 }
@@ -126,9 +108,60 @@ pub enum LoadUnit {
     IterationsPerSecond,
 }
 
-/// How the iterations of an open model are spread over time.
+impl Load {
+    /// What the levels count.
+    pub fn unit(&self) -> LoadUnit {
+        self.unit.unwrap_or_default()
+    }
+}
+
+/// How the iterations of an open model arrive, and who does them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    validation = (
+        "!has(self.queueLimit) || (has(self.whenBusy) && self.whenBusy == 'Queue')",
+        "queueLimit belongs to whenBusy: Queue"
+    ),
+    validation = (
+        "!has(self.seed) || (has(self.spread) && self.spread == 'Poisson')",
+        "seed belongs to spread: Poisson"
+    )
+)]
+#[serde(rename_all = "camelCase")]
+pub struct Arrivals {
+    /// How iterations are spread: `Uniform`, evenly, or `Poisson`, at random, as independent people come. Default:
+    /// Uniform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+
+    /// Chooses among the random courses of `spread: Poisson`: the same seed gives the same instants
+    /// in every run. Default: 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub seed: Option<i64>,
+
+    /// Most iterations that may be under way at the same time, over all runners. An iteration that finds no free user is
+    /// dropped and counted as such, unless `whenBusy` says otherwise; a test with dropped iterations fails. Executors have
+    /// `maxVUs` for it. Default: 10 times the highest level, at least 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_users: Option<i32>,
+
+    /// What becomes of an iteration that is due while no user is free. Default: Grow; of executors Drop, as in k6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when_busy: Option<WhenBusy>,
+
+    /// Most iterations that may wait with `whenBusy: Queue`, over all runners; more are dropped.
+    /// Default: 10000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub queue_limit: Option<i32>,
+}
+
+/// How iterations are spread over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum ArrivalProcess {
+pub enum Spread {
     /// Evenly: at a constant rate all pauses are the same.
     #[default]
     Uniform,

@@ -10,10 +10,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{load_test::LoadTestSpec, status::*};
+use super::{snapshot::Snapshot, status::*};
 
-/// One execution of a `LoadTest`. The operator makes them; people and pipelines may also make one by
-/// hand that names a test in `loadTestRef`.
+/// What is run. Once set, nothing in it can be changed but `abort`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "upsurge.dev",
@@ -22,6 +21,7 @@ use super::{load_test::LoadTestSpec, status::*};
     namespaced,
     status = "LoadTestRunStatus",
     shortname = "ltr",
+    doc = "One execution of a LoadTest, with its full result. The operator makes runs; people and pipelines may make one by hand that names a test in spec.loadTestRef, and stop one by spec.abort.",
     category = "upsurge",
     derive = "PartialEq",
     cel,
@@ -40,7 +40,6 @@ use super::{load_test::LoadTestSpec, status::*};
 #[x_kube(
     cel,
     validation = (
-        // CEL sees only what the schema knows; what runs is the operator's own snapshot in any case.
         "!has(oldSelf.test) || (has(self.test) && self.test == oldSelf.test)",
         "spec.test can't be changed; create another run"
     )
@@ -51,10 +50,10 @@ pub struct LoadTestRunSpec {
     #[x_kube(validation = ("self == oldSelf", "spec.loadTestRef can't be changed; create another run"))]
     pub load_test_ref: LoadTestReference,
 
-    /// The test's spec as it was when the run was made. Left out in a run made by hand: the operator
-    /// then fills in the spec that the test has at that moment. Can't be changed after that.
+    /// The test's spec as it was when the run was made, as `kubectl explain loadtest.spec` describes it. Left out in a run
+    /// made by hand: the operator then fills in the spec that the test has at that moment. Can't be changed after that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<Box<LoadTestSpec>>,
+    pub test: Option<Snapshot>,
 
     /// Stops the run early. What was measured is kept; the verdict is Aborted. Default: false.
     #[serde(default)]

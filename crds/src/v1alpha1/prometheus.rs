@@ -35,10 +35,12 @@ pub struct PrometheusSpec {
     /// `[{name: Authorization, valueFrom: {secretKeyRef: {name: prometheus, key: authorization}}}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub headers: Vec<SecretHeader>,
 
     /// Queries and the limits on their results. All of them together get 30 seconds.
     #[schemars(length(min = 1, max = 50))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub checks: Vec<PrometheusCheck>,
 }
 
@@ -82,7 +84,7 @@ pub struct PrometheusCheck {
 
     /// How the values over time become one: `avg`, `min`, `max`, `last` or a percentile as `p95`. Default: avg.
     #[serde(default = "avg")]
-    #[schemars(regex(pattern = r"^(avg|min|max|last|p[0-9]{1,2}(\.[0-9]+)?)$"))]
+    #[schemars(length(min = 2, max = 32), regex(pattern = r"^(avg|min|max|last|p[0-9]{1,2}(\.[0-9]+)?)$"))]
     pub aggregate: String,
 
     /// Operator and limit. Example: `< 0.1`.

@@ -41,17 +41,19 @@ pub struct RequestStep {
     #[serde(default)]
     pub method: HttpMethod,
 
-    /// Path that is joined to `target.baseUrl`, or a whole URL. May hold templates.
+    /// Path that is joined to `target.baseURL`, or a whole URL. May hold templates.
     /// Example: `/api/v1/payments/{{ paymentId }}`.
     #[schemars(length(min = 1, max = 4096))]
     pub url: String,
 
     /// Query parameters, added to the URL percent-encoded. Values may hold templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 100))]
     pub query: BTreeMap<String, String>,
 
     /// Headers. Values may hold templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 100))]
     pub headers: BTreeMap<String, String>,
 
     /// JSON body, any value; strings in it may hold templates. A string that is nothing but one
@@ -67,6 +69,7 @@ pub struct RequestStep {
 
     /// Body as a URL-encoded form. Values may hold templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 100))]
     pub form: Option<BTreeMap<String, String>>,
 
     /// Body as `multipart/form-data`, of these parts.
@@ -84,7 +87,7 @@ pub struct RequestStep {
     pub base64: Option<String>,
 
     /// Body of a declared size, made up. Sets the `Content-Type` of its kind unless given.
-    /// Example: `{size: 10Mi, seed: 7, kind: Json}`.
+    /// Example: `{size: 10Mi, seed: 7, kind: JSON}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<GeneratedContent>,
 

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{LocalObjectReference, ResourceRequirements, Tol
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::duration::TimeSpan;
+use super::{duration::TimeSpan, kubernetes};
 
 /// The runner pods.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,15 +21,17 @@ pub struct RunnerSpec {
     /// Resources of each runner. A CPU request of whole cores keeps the pacing true; a CPU limit
     /// throttles it. Default: 500m CPU and 128Mi requested, 512Mi memory limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "kubernetes::bare::<ResourceRequirements>")]
     pub resources: Option<ResourceRequirements>,
 
-    /// Labels of the nodes that runners may be scheduled to.
+    /// Labels of the nodes that runners may be scheduled to. Default: any node. Example: `{pool: load}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 50))]
     pub node_selector: BTreeMap<String, String>,
 
-    /// Taints that runners tolerate.
+    /// Taints that runners tolerate. Default: none. Example: `[{key: load, operator: Exists}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50))]
+    #[schemars(schema_with = "kubernetes::list::<Toleration>")]
     pub tolerations: Vec<Toleration>,
 
     /// Image of the runners instead of the operator's default.
@@ -40,7 +42,7 @@ pub struct RunnerSpec {
     /// Secrets in the namespace of the test that hold the credentials for the registry of the image, of type
     /// `kubernetes.io/dockerconfigjson`. Example: `[{name: registry}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
+    #[schemars(schema_with = "kubernetes::named::<LocalObjectReference>")]
     pub image_pull_secrets: Vec<LocalObjectReference>,
 
     /// Latest that the generator may start iterations, as the 99th percentile of all that start by the clock
@@ -105,31 +107,51 @@ fn one_minute() -> TimeSpan {
     TimeSpan::from_secs(60)
 }
 
-/// How many finished runs are kept; older ones are deleted.
+/// How long finished runs are kept; others are deleted. Runs under way always stay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct HistoryLimit {
-    /// Runs with verdict Passed. Default: 5.
+pub struct History {
+    /// Runs with verdict Passed. Default: 5 of them, however old. Example: `{count: 5, maxAge: 30d}`.
     #[serde(default = "five")]
-    #[schemars(range(min = 0, max = 100))]
-    pub passed: i32,
+    pub passed: Kept,
 
-    /// Runs with any other verdict. Default: 10.
+    /// Runs with any other verdict. Default: 10 of them, however old.
     #[serde(default = "ten")]
-    #[schemars(range(min = 0, max = 100))]
-    pub failed: i32,
+    pub not_passed: Kept,
 }
 
-impl Default for HistoryLimit {
+/// How many runs are kept, and how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Kept {
+    /// Most runs, the newest ones. Default: 5 that passed, 10 others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub count: Option<i32>,
+
+    /// Longest time since a run finished. Default: any. Example: `30d`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<TimeSpan>,
+}
+
+impl Default for History {
     fn default() -> Self {
-        Self { passed: five(), failed: ten() }
+        Self { passed: five(), not_passed: ten() }
     }
 }
 
-fn five() -> i32 {
-    5
+impl History {
+    /// Most runs that are kept: of those that passed, and of others.
+    pub fn counts(&self) -> [i32; 2] {
+        let count = |kept: &Kept, default: Kept| kept.count.or(default.count).unwrap_or_default();
+        [count(&self.passed, five()), count(&self.not_passed, ten())]
+    }
 }
 
-fn ten() -> i32 {
-    10
+fn five() -> Kept {
+    Kept { count: Some(5), max_age: None }
+}
+
+fn ten() -> Kept {
+    Kept { count: Some(10), max_age: None }
 }

@@ -48,7 +48,22 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "NestedSteps::is_empty")]
     pub on_stop: NestedSteps,
 
-    /// What an iteration does, in order.
+    /// What an iteration does, in order. Example: `[{request: {url: /}}, {think: {min: 1s}}]`.
+    #[schemars(length(min = 1, max = 100))]
+    pub steps: Vec<Step>,
+}
+
+/// A sequence of steps that others run by its name. It may hold steps of all kinds at any depth, `run` included, but must
+/// not run itself, directly or through others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Block {
+    /// Name that `run` uses. Example: `log in`.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+
+    /// The steps, done in order as if they stood where the block is run. Example:
+    /// `[{request: {url: /login, method: POST}}]`.
     #[schemars(length(min = 1, max = 100))]
     pub steps: Vec<Step>,
 }

@@ -2,9 +2,10 @@
 //! Where the contents of a file come from.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{script::ConfigMapKeyRef, target::SecretKeyRef};
+use super::target::SecretKeyRef;
 
 /// The contents of a file. Exactly one of `configMapKeyRef`, `secretKeyRef` and `text` is given. Keys of
 /// ConfigMaps and Secrets are mounted into the runners; the operator never reads them. On the command
@@ -32,4 +33,17 @@ pub struct FileSource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 262_144))]
     pub text: Option<String>,
+}
+
+/// A key of a ConfigMap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigMapKeyRef {
+    /// Name of the ConfigMap.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+
+    /// Key within the ConfigMap's data.
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
 }

@@ -133,6 +133,21 @@ pub struct LatencySummary {
     pub p999: String,
     /// Longest.
     pub max: String,
+    /// `mean` as a number of microseconds, for graphs. This and the like are given in `status.summary` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_microseconds: Option<i64>,
+    /// `p50` as a number of microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_microseconds: Option<i64>,
+    /// `p95` as a number of microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_microseconds: Option<i64>,
+    /// `p99` as a number of microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_microseconds: Option<i64>,
+    /// `max` as a number of microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_microseconds: Option<i64>,
 }
 
 /// The figures of one stage.

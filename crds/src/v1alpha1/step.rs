@@ -2,7 +2,8 @@
 //! The steps of a scenario.
 //!
 //! Kubernetes schemas can't recurse, so the steps inside `if`, `loop`, `group` and `parallel` are raw
-//! values here; `upsurge-core` parses them and names the path of whatever is wrong in them.
+//! values here. The schema knows their kinds and nothing of what is in them; `upsurge-core` parses them and names the
+//! path of whatever is wrong. Whoever wants them checked at apply writes a block.
 
 mod end;
 mod flow;
@@ -12,7 +13,7 @@ mod values;
 use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 pub use self::{
     end::{AbortStep, FailStep},
@@ -27,8 +28,8 @@ use super::request::RequestStep;
 #[x_kube(
     cel,
     validation = (
-        "(has(self.request) ? 1 : 0) + (has(self.think) ? 1 : 0) + (has(self.__if__) ? 1 : 0) + (has(self.__loop__) ? 1 : 0) + (has(self.group) ? 1 : 0) + (has(self.parallel) ? 1 : 0) + (has(self.set) ? 1 : 0) + (has(self.pace) ? 1 : 0) + (has(self.record) ? 1 : 0) + (has(self.log) ? 1 : 0) + (has(self.fail) ? 1 : 0) + (has(self.abort) ? 1 : 0) == 1",
-        "a step is exactly one of request, think, if, loop, group, parallel, set, pace, record, log, fail, abort"
+        "(has(self.request) ? 1 : 0) + (has(self.think) ? 1 : 0) + (has(self.__if__) ? 1 : 0) + (has(self.__loop__) ? 1 : 0) + (has(self.group) ? 1 : 0) + (has(self.parallel) ? 1 : 0) + (has(self.set) ? 1 : 0) + (has(self.pace) ? 1 : 0) + (has(self.record) ? 1 : 0) + (has(self.log) ? 1 : 0) + (has(self.fail) ? 1 : 0) + (has(self.abort) ? 1 : 0) + (has(self.run) ? 1 : 0) == 1",
+        "a step is exactly one of request, think, if, loop, group, parallel, set, pace, record, log, fail, abort, run"
     )
 )]
 #[serde(rename_all = "camelCase")]
@@ -59,7 +60,7 @@ pub struct Step {
 
     /// Gives variables of the user new values, one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 50))]
+    #[schemars(length(min = 1, max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub set: Option<Vec<SetVariable>>,
 
     /// Waits for the rest of a fixed span of time.
@@ -81,9 +82,14 @@ pub struct Step {
     /// Ends the whole run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort: Option<AbortStep>,
+
+    /// Does the steps of the block of that name in `spec.blocks`, as if they stood here. Example: `log in`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub run: Option<String>,
 }
 
-/// Steps within a step, unparsed. The schema keeps whatever is in them.
+/// Steps within a step, unparsed. The schema knows their kinds and keeps whatever is in them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NestedSteps(pub Vec<Value>);
@@ -95,6 +101,10 @@ impl NestedSteps {
     }
 }
 
+/// Kinds of step that are objects.
+const STEPS_OF_FIELDS: [&str; 11] =
+    ["request", "think", "if", "loop", "group", "parallel", "pace", "record", "log", "fail", "abort"];
+
 impl JsonSchema for NestedSteps {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "NestedSteps".into()
@@ -105,10 +115,21 @@ impl JsonSchema for NestedSteps {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let kept = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+        let mut kinds: Map<String, Value> =
+            STEPS_OF_FIELDS.into_iter().map(|kind| (kind.into(), kept.clone())).collect();
+        kinds.insert(
+            "set".into(),
+            json!({"type": "array", "maxItems": 50, "x-kubernetes-list-type": "atomic", "items": kept}),
+        );
+        kinds.insert("run".into(), json!({"type": "string", "minLength": 1, "maxLength": 63}));
+        // Exactly one property says the same as a rule would, and costs the API server nothing: there may be
+        // millions of such steps.
         json_schema!({
             "type": "array",
             "maxItems": 100,
-            "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}
+            "x-kubernetes-list-type": "atomic",
+            "items": {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": kinds}
         })
     }
 }

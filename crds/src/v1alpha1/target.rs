@@ -5,22 +5,31 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    autoscaling::AutoscalingExpectations,
+    quantity::{Quantity, level},
+};
+
 /// The system under test.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
     /// Scheme, host and optional port and path prefix that relative request URLs are joined to.
     /// Example: `http://checkout.shop.svc:8080`.
+    #[serde(rename = "baseURL")]
     #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s/]+"))]
     pub base_url: String,
 
-    /// The workload behind the URL, anything with a scale subresource. When it is set, its replicas,
-    /// pods and autoscaler are watched during the run. It must live in the test's own namespace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub workload: Option<WorkloadReference>,
+    /// The workloads behind the URL: anything with a scale subresource, in the test's own namespace. Their replicas, pods
+    /// and autoscalers are watched during the run. This version watches one. Default: none, nothing is watched. Example:
+    /// `[{name: checkout, expect: {scaleUpWithin: 90s}}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
+    pub workloads: Vec<Workload>,
 
-    /// Whether another run may make load on the same target at the same time. A target is the workload, or without one
-    /// the scheme, host and port of `baseUrl`; it is the same for the tests of all namespaces. With `Exclusive` a run waits
+    /// Whether another run may make load on the same target at the same time. A target is the workloads, or without any
+    /// the scheme, host and port of `baseURL`; it is the same for the tests of all namespaces. With `Exclusive` a run waits
     /// until the target is free, as Pending with the reason TargetBusy, and uses up no deadline; others wait for it. Runs
     /// whose tests all say `Shared` go on side by side; `status.company` and the verdict then name the others.
     /// Default: `Exclusive`. Example: `Shared`, for two loads that are meant to meet.
@@ -45,22 +54,75 @@ impl Sharing {
     }
 }
 
-/// Names a workload in the namespace of the test.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+impl Target {
+    /// The workload that is watched.
+    pub fn workload(&self) -> Option<&Workload> {
+        self.workloads.first()
+    }
+}
+
+/// A workload in the namespace of the test, and what is expected of its autoscaler, which is found by `scaleTargetRef`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct WorkloadReference {
-    /// API group and version of the workload. Default: `apps/v1`.
-    #[serde(default = "apps_v1")]
+pub struct Workload {
+    /// Name of the workload.
     #[schemars(length(min = 1, max = 253))]
-    pub api_version: String,
+    pub name: String,
 
     /// Kind of the workload, for example `Deployment` or `StatefulSet`. Default: `Deployment`.
     #[serde(default = "deployment")]
     #[schemars(length(min = 1, max = 63))]
     pub kind: String,
 
-    /// Name of the workload.
+    /// API group and version of the workload. Default: `apps/v1`.
+    #[serde(default = "apps_v1")]
     #[schemars(length(min = 1, max = 253))]
+    pub api_version: String,
+
+    /// Iterations per second (or users, with `unit: Users`) that one replica serves while it meets its thresholds. It
+    /// turns the load into the number of replicas that were needed. A quantity above 0. Default: not known. Example: `50`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "level")]
+    pub capacity_per_replica: Option<Quantity>,
+
+    /// What the autoscaler must do for the run to pass. Default: nothing, replicas are only reported. Example:
+    /// `{scaleUpWithin: 90s, minPeakReplicas: 4}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<AutoscalingExpectations>,
+}
+
+impl Workload {
+    /// What it is called in the cluster.
+    pub fn reference(&self) -> WorkloadReference {
+        WorkloadReference {
+            api_version: self.api_version.clone(),
+            kind: self.kind.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// A Deployment of that name, of which nothing is expected.
+impl From<&str> for Workload {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            kind: deployment(),
+            api_version: apps_v1(),
+            capacity_per_replica: None,
+            expect: None,
+        }
+    }
+}
+
+/// What a workload is called in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct WorkloadReference {
+    /// API group and version.
+    pub api_version: String,
+    /// Kind.
+    pub kind: String,
+    /// Name.
     pub name: String,
 }
 

@@ -128,6 +128,6 @@ pub struct ThresholdSelector {
 
     /// Tags that the test gave to its load, scenarios, requests or records; all must match.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(length(max = 20))]
+    #[schemars(extend("maxProperties" = 20))]
     pub tags: BTreeMap<String, String>,
 }

@@ -15,7 +15,8 @@ use crate::audit;
 /// Beginning of the annotations that somebody here reads.
 const OURS: &str = "upsurge.dev/";
 
-/// A run: all of it as long as it is under way; of one that is over what tells so, and with which verdict.
+/// A run: all of it as long as it is under way; of one that is over what tells so, and with which verdict; and its copy of
+/// the test only if nobody can read it.
 pub fn run(run: &mut CachedRun) {
     let is_over = matches!(&run.0, Ok(run) if is_finished(run));
     if !is_over {
@@ -28,7 +29,8 @@ pub fn run(run: &mut CachedRun) {
         annotations.retain(|name, _| name.starts_with(OURS));
     }
     if let Ok(run) = &mut run.0 {
-        run.spec.test = None;
+        // One that can't be read any more is told of, and so it is still needed.
+        run.spec.test = run.spec.test.take().filter(|test| test.read().is_err());
         run.status = run.status.take().map(|status| LoadTestRunStatus {
             phase: status.phase,
             verdict: status.verdict,

@@ -16,7 +16,7 @@ fn run(name: &str, test: &str, phase: &str) -> Value {
             "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}],
         },
         "spec": {"loadTestRef": {"name": test}, "test": {
-            "target": {"baseUrl": "http://checkout"},
+            "target": {"baseURL": "http://checkout"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
             "load": {"constant": {"level": 1, "duration": "1m"}}}},
         "status": {"phase": phase, "verdict": "Passed", "leaderEpoch": 7, "message": "all thresholds hold",
@@ -81,6 +81,29 @@ fn a_finished_run_keeps_what_tells_its_end_and_one_under_way_keeps_all() {
     let kept = running.0.unwrap();
     assert!(kept.spec.test.is_some() && kept.status.unwrap().message.is_some());
     assert!(kept.metadata.managed_fields.unwrap()[0].fields_v1.is_none());
+}
+
+#[test]
+fn runs_of_other_versions_of_the_api_stand_in_nobodys_way() {
+    let kept = |test: Value| {
+        let mut old = run("a-1", "a", "Finished");
+        old["spec"]["test"] = test;
+        let mut read: CachedRun = serde_json::from_value(old).unwrap();
+        prune::run(&mut read);
+        read.0.unwrap().spec.test
+    };
+    // One that can be read is not kept, one that can't be is told of.
+    let old = json!({"target": {"baseUrl": "http://checkout"}, "load": {"constant": {"level": 2.5, "duration": "1m"}}});
+    assert!(kept(old).is_none());
+    assert!(kept(json!({"goal": "http://checkout"})).is_some());
+    // An object that is no run at all is there, and belongs to no test.
+    let mut broken: CachedRun = serde_json::from_value(json!({
+        "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun", "metadata": {"name": "a-2", "namespace": "shop"},
+        "spec": {"of": "a"}, "status": {"phase": 7}
+    }))
+    .unwrap();
+    prune::run(&mut broken);
+    assert!(broken.0.is_err() && test_of(&broken).is_none());
 }
 
 #[test]

@@ -223,7 +223,8 @@ impl Sessions {
         ));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
-        if let Some(workload) = cell.config.plan.test.target.workload.clone() {
+        if let Some(workload) = cell.config.plan.test.target.workload() {
+            let workload = workload.reference();
             let client = self.shared.client.clone();
             let sampler = sampling::spawn(client, key.namespace.clone(), workload, cell.observation.clone());
             cell.keep(sampler.abort_handle());

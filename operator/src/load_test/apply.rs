@@ -62,7 +62,7 @@ pub async fn delete(client: &Client, test: &LoadTest, names: &[String]) -> Resul
     let api: Api<LoadTestRun> = Api::namespaced(client.clone(), &test.namespace().unwrap_or_default());
     for name in names {
         match api.delete(name, &DeleteParams::background()).await {
-            Ok(_) => info!(run = name, "deleted run beyond the history limit"),
+            Ok(_) => info!(run = name, "deleted run that is not kept any more"),
             Err(kube::Error::Api(status)) if status.is_not_found() => {}
             Err(source) => {
                 return Err(Error::Api { verb: "delete", name: name.clone(), source: Box::new(source) });

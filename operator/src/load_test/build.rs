@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use kube::{Resource, ResourceExt, api::ObjectMeta};
 use upsurge_crds::{
-    LoadTest, LoadTestRun, LoadTestRunSpec, names::annotations, v1alpha1::load_test_run::LoadTestReference,
+    LoadTest, LoadTestRun, LoadTestRunSpec,
+    names::annotations,
+    v1alpha1::{Snapshot, load_test_run::LoadTestReference},
 };
 
 use super::decide::Start;
@@ -28,7 +30,7 @@ pub fn run(test: &LoadTest, start: &Start) -> LoadTestRun {
         },
         spec: LoadTestRunSpec {
             load_test_ref: LoadTestReference { name: test.name_any() },
-            test: Some(Box::new(test.spec.clone())),
+            test: Some(Snapshot::of(&test.spec)),
             abort: false,
         },
         status: None,

@@ -3,16 +3,17 @@
 //!
 //! A run is due when the rerun annotation has a new value, or when the generation *and* the digest of the parts
 //! of the spec that matter to a run have changed. Operator upgrades, restarts, changed labels, `suspend` and
-//! `historyLimit` therefore never start one.
+//! `history` therefore never start one.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use upsurge_core::validate::validate;
 use upsurge_crds::{
     LoadTest, LoadTestRun, LoadTestSpec,
     names::annotations,
-    v1alpha1::{HistoryLimit, Phase, Verdict},
+    v1alpha1::{History, Kept, Phase, Verdict},
 };
 
 use crate::naming;
@@ -128,7 +129,7 @@ fn same_snapshot(
                 == last_generation.map(|n| n.to_string()).as_ref()
     };
     let snapshot = runs.iter().find(made_by_change).and_then(|run| run.spec.test.as_ref());
-    snapshot.is_some_and(|test| digest(test) == wanted)
+    snapshot.and_then(|test| test.read().ok()).is_some_and(|test| digest(&test) == wanted)
 }
 
 /// Value of the rerun annotation; an empty one asks for nothing.
@@ -149,7 +150,7 @@ pub fn digest(spec: &LoadTestSpec) -> String {
     let mut value = serde_json::to_value(spec).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.remove("suspend");
-        fields.remove("historyLimit");
+        fields.remove("history");
     }
     // Objects are written with sorted keys, so equal specs give equal text.
     naming::hash(&value.to_string(), 32)
@@ -161,21 +162,70 @@ pub fn is_active(run: &LoadTestRun) -> bool {
         && run.metadata.deletion_timestamp.is_none()
 }
 
-/// The finished runs beyond the limits, oldest first. Never an active one.
-pub fn outdated(limit: &HistoryLimit, runs: &[LoadTestRun]) -> Vec<String> {
+/// The finished runs that are not kept any more, oldest first. Never an active one.
+pub fn outdated(history: &History, runs: &[LoadTestRun], now: Timestamp) -> Vec<String> {
+    let kinds = finished(history, runs).into_iter();
+    let gone = kinds.flat_map(|Finished { runs, count, max_age }| {
+        let is_old = |run: &&LoadTestRun| max_age.is_some_and(|most| age(run, now) >= most);
+        let old = runs.iter().copied().take(count).filter(is_old);
+        // The runs are the newest first.
+        let mut gone: Vec<&LoadTestRun> = old.chain(runs.iter().copied().skip(count)).collect();
+        gone.reverse();
+        gone
+    });
+    gone.map(|run| run.name_any()).collect()
+}
+
+/// Time until the next finished run is too old to be kept, if one will be.
+pub fn next_outdated(history: &History, runs: &[LoadTestRun], now: Timestamp) -> Option<Duration> {
+    let kinds = finished(history, runs).into_iter();
+    let left = kinds.filter_map(|Finished { runs, count, max_age }| {
+        let most = max_age?;
+        runs.iter()
+            .take(count)
+            .map(|run| most.saturating_sub(age(run, now)))
+            .filter(|left| !left.is_zero())
+            .min()
+    });
+    left.min()
+}
+
+/// The finished runs of one outcome, the newest first, and how many and how long they are kept.
+struct Finished<'a> {
+    runs: Vec<&'a LoadTestRun>,
+    count: usize,
+    max_age: Option<Duration>,
+}
+
+fn finished<'a>(history: &History, runs: &'a [LoadTestRun]) -> [Finished<'a>; 2] {
     let passed =
         |run: &&LoadTestRun| run.status.as_ref().and_then(|status| status.verdict) == Some(Verdict::Passed);
     let finished = || runs.iter().filter(|run| !is_active(run) && run.metadata.deletion_timestamp.is_none());
-    let mut names = beyond(limit.passed, finished().filter(|run| passed(run)));
-    names.extend(beyond(limit.failed, finished().filter(|run| !passed(run))));
-    names
+    let sorted = |mut runs: Vec<&'a LoadTestRun>| {
+        runs.sort_by_key(|run| Reverse(age_key(run)));
+        runs
+    };
+    let [of_passed, of_others] = history.counts().map(|count| usize::try_from(count).unwrap_or_default());
+    let max_age = |kept: &Kept| kept.max_age.map(|span| span.0);
+    [
+        Finished {
+            runs: sorted(finished().filter(passed).collect()),
+            count: of_passed,
+            max_age: max_age(&history.passed),
+        },
+        Finished {
+            runs: sorted(finished().filter(|run| !passed(run)).collect()),
+            count: of_others,
+            max_age: max_age(&history.not_passed),
+        },
+    ]
 }
 
-fn beyond<'a>(limit: i32, runs: impl Iterator<Item = &'a LoadTestRun>) -> Vec<String> {
-    let mut runs: Vec<&LoadTestRun> = runs.collect();
-    runs.sort_by_key(|run| Reverse(age_key(run)));
-    let kept = usize::try_from(limit).unwrap_or_default();
-    runs.iter().skip(kept).rev().map(|run| run.name_any()).collect()
+/// Time since a run finished; of one that does not say when, since it was made.
+fn age(run: &LoadTestRun, now: Timestamp) -> Duration {
+    let finished = run.status.as_ref().and_then(|status| status.completion_time.as_ref());
+    let since = finished.or(run.metadata.creation_timestamp.as_ref()).map_or(now, |time| time.0);
+    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// Sorts runs from the oldest to the newest.

@@ -17,7 +17,7 @@ fn test(version: u32, epoch: i64) -> serde_json::Value {
                      "resourceVersion": version.to_string()},
         "spec": {
             "suspend": true,
-            "target": {"baseUrl": "http://checkout:8080"},
+            "target": {"baseURL": "http://checkout:8080"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
             "load": {"constant": {"level": 5, "duration": "10s"}}
         },
@@ -48,14 +48,14 @@ async fn versions(epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>
 #[tokio::test]
 async fn a_test_that_has_changed_meanwhile_is_read_again() {
     let (result, versions) = versions(7, leading(7)).await;
-    assert_eq!(result.unwrap(), Done::Applied);
+    assert_eq!(result.unwrap(), Done::Applied(None));
     assert_eq!(versions, ["41", "42"]);
 }
 
 #[tokio::test]
 async fn a_test_that_a_later_leader_wrote_is_left_alone_quietly() {
     let (result, versions) = versions(8, leading(7)).await;
-    assert_eq!(result.unwrap(), Done::Nothing);
+    assert_eq!(result.unwrap(), Done::Nothing(None));
     assert!(versions.is_empty(), "{versions:?}");
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
     names::{FIELD_MANAGER, reasons},
+    v1alpha1::Snapshot,
 };
 
 use super::{build::Objects, refusal};
@@ -78,7 +79,7 @@ pub fn completion(run: &LoadTestRun, test: &LoadTest) -> Option<Value> {
         metadata["ownerReferences"] = json!([owner]);
     }
     // Always the whole of what this manager has in the run: what is left out of an apply is taken away.
-    let spec = run.spec.test.as_deref().unwrap_or(&test.spec);
+    let spec = run.spec.test.clone().unwrap_or_else(|| Snapshot::of(&test.spec));
     Some(json!({
         "apiVersion": LoadTestRun::api_version(&()),
         "kind": LoadTestRun::kind(&()),

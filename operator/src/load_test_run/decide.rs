@@ -272,12 +272,9 @@ fn ended_by(situation: &Situation, cause: &Cause) -> Decision {
 
 fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Timestamp) -> Option<Timestamp> {
     let test = plan.test();
-    let (true, Some(_), Some(spec)) = (phase == Phase::Collecting, &test.target.workload, &test.autoscaling)
-    else {
-        return None;
-    };
+    let workload = test.target.workload().filter(|_| phase == Phase::Collecting)?;
     let timeline = plan.carried_out(snapshot.elapsed);
-    autoscaling::watch_until(&snapshot.observation, &timeline, snapshot.t0?, spec, now)
+    autoscaling::watch_until(&snapshot.observation, &timeline, snapshot.t0?, workload, now)
 }
 
 #[cfg(test)]

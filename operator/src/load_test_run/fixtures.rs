@@ -24,7 +24,7 @@ pub fn at(seconds: i64) -> Timestamp {
 /// A run of three runners for a minute, with some more of the spec.
 pub fn run(more: &Value) -> LoadTestRun {
     let mut spec = json!({
-        "target": {"baseUrl": "http://checkout:8080", "workload": {"name": "checkout"}},
+        "target": {"baseURL": "http://checkout:8080", "workloads": [{"name": "checkout"}]},
         "secrets": [{"name": "password", "secretKeyRef": {"name": "shop-login", "key": "password"}}],
         "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
         "load": {"constant": {"level": 6, "duration": "1m"}},
@@ -44,7 +44,7 @@ pub fn run(more: &Value) -> LoadTestRun {
 /// The plan of that run.
 pub fn plan(more: &Value) -> Plan {
     let run = run(more);
-    let test = run.spec.test.clone().unwrap();
+    let test = run.spec.test.as_ref().unwrap().read().unwrap();
     let valid = validate(&test).unwrap();
     Plan::new(&run, &test, valid, Default::default()).unwrap()
 }

@@ -19,9 +19,9 @@ use upsurge_core::{
     verdict::Outcome,
 };
 use upsurge_crds::{
-    LoadTestRun, LoadTestSpec,
+    LoadTestRun,
     names::{labels, reasons},
-    v1alpha1::{Phase, Verdict},
+    v1alpha1::{Phase, Snapshot, Verdict},
 };
 
 use super::{
@@ -212,12 +212,13 @@ async fn test(client: &Client, run: &LoadTestRun) -> Result<Lookup, Error> {
 }
 
 async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Option<Target>, Error> {
-    let Some(workload) = &plan.test().target.workload else { return Ok(None) };
-    Ok(Some(validate::look(client, &run.namespace().unwrap_or_default(), workload).await?))
+    let Some(workload) = plan.test().target.workload() else { return Ok(None) };
+    let namespace = run.namespace().unwrap_or_default();
+    Ok(Some(validate::look(client, &namespace, &workload.reference()).await?))
 }
 
 /// The plan of a run: what its own copy of the test says, which nobody can change.
-fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planned, Error> {
+fn planned(runs: &Runs, run: &LoadTestRun, test: &Snapshot) -> Result<Planned, Error> {
     let namespace = run.namespace().unwrap_or_default();
     let reach = runs.context.platform.policy().rules(&namespace).reach();
     // What runners were given, or may have been, stays; while nobody was, a new policy makes a new plan.
@@ -225,8 +226,12 @@ fn planned(runs: &Runs, run: &LoadTestRun, test: &LoadTestSpec) -> Result<Planne
     if let Some(plan) = runs.memory.plan(run).filter(|plan| given || plan.content.reach == reach) {
         return Ok(Ok(plan));
     }
-    match validate::spec(test) {
-        Ok(valid) => Ok(Ok(runs.memory.keep(Plan::new(run, test, valid, reach).ok_or(Error::NoUid)?))),
+    let test = match validate::snapshot(test) {
+        Ok(test) => test,
+        Err(obstacle) => return Ok(Err(never(obstacle))),
+    };
+    match validate::spec(&test) {
+        Ok(valid) => Ok(Ok(runs.memory.keep(Plan::new(run, &test, valid, reach).ok_or(Error::NoUid)?))),
         Err(obstacle) => Ok(Err(never(obstacle))),
     }
 }

@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt};
 use upsurge_core::{
     http::ReachRules,
     plan::{self, LoadPlan, Timeline},
-    protocol::RunPlan,
+    protocol::{PlannedTest, RunPlan},
     target_lease::{self, Claim},
     validate::Valid,
 };
@@ -41,12 +41,16 @@ pub struct Plan {
 impl Plan {
     /// Plans a run of a spec that was found valid; its runners may reach what the rules say.
     pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid, reach: ReachRules) -> Option<Self> {
+        let test = plan::with_stop(test.clone());
         let content = RunPlan {
             namespace: run.namespace().unwrap_or_default(),
             run: run.name_any(),
             uid: run.uid()?,
             runners: u32::try_from(test.runner.parallelism).unwrap_or(1).max(1),
-            test: plan::with_stop(test.clone()),
+            test: match &run.spec.test {
+                Some(copy) => PlannedTest::of(test, copy),
+                None => test.into(),
+            },
             reach,
         };
         Some(Self {

@@ -157,10 +157,10 @@ fn outcome(
     let doubts = match cause {
         // A load that was cut short says nothing about the autoscaler, and nobody asks.
         Some(_) => Vec::new(),
-        None if test.target.workload.is_none() => Vec::new(),
+        None if test.target.workloads.is_empty() => Vec::new(),
         None => {
             let timeline = plan.carried_out(snapshot.elapsed);
-            autoscaling::doubts(&snapshot.observation, &timeline, start, end, test.autoscaling.as_ref())
+            autoscaling::doubts(&snapshot.observation, &timeline, start, end, test.target.workload())
         }
     };
     let of_type = |types: &[EndCauseType]| cause.filter(|cause| types.contains(&cause.type_()));
@@ -213,14 +213,13 @@ fn autoscaler(
     end: Timestamp,
 ) -> Option<AutoscalingResult> {
     let test = plan.test();
-    test.target.workload.as_ref()?;
-    let spec = test.autoscaling.clone().unwrap_or_default();
+    let workload = test.target.workload()?;
     let timeline = plan.carried_out(snapshot.elapsed);
     let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
     let SessionSnapshot { observation, losses, metrics, .. } = snapshot;
     Some(AutoscalingResult {
         requests_while_scaling_down: autoscaling::while_ending(observation, losses, metrics, start, load_end),
-        ..autoscaling::analyse(observation, &timeline, start, end, &spec)
+        ..autoscaling::analyse(observation, &timeline, start, end, workload)
     })
 }
 

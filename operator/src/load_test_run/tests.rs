@@ -101,3 +101,76 @@ async fn a_run_that_waits_for_its_target_reads_its_job_and_the_lease() {
         .collect();
     assert_eq!(about, ["LoadTest", "LoadTestRun"], "both tell of it");
 }
+
+/// A run with that copy of its test, and in that phase.
+fn old_run(test: &serde_json::Value, phase: &str) -> serde_json::Value {
+    let mut run = run(40, 7);
+    run["spec"] = json!({"loadTestRef": {"name": "checkout"}, "test": test});
+    run["status"]["phase"] = json!(phase);
+    if phase == "Finished" {
+        run["status"]["verdict"] = json!("Passed");
+        run["status"]["reason"] = json!("ThresholdsMet");
+    }
+    run
+}
+
+/// The statuses that are written of a run.
+async fn statuses(run: serde_json::Value) -> Vec<serde_json::Value> {
+    let served = run.clone();
+    let (client, log) = server(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", path) if path.contains("/loadtestruns/") => (200, served.clone()),
+        ("GET", path) if path.ends_with("/pods") => {
+            (200, json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []}))
+        }
+        ("GET", _) => failure(404, "NotFound"),
+        _ => (200, served.clone()),
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    let cached = serde_json::from_value(run).unwrap();
+    // Whatever comes next, the run has been looked at.
+    let _ = look(&cached, &runs).await;
+    let log = log.lock().unwrap();
+    log.iter()
+        .filter(|asked| asked.path.ends_with("/status"))
+        .map(|asked| asked.body["status"].clone())
+        .collect()
+}
+
+fn condition<'a>(status: &'a serde_json::Value, type_: &str) -> &'a serde_json::Value {
+    let conditions = status["conditions"].as_array().unwrap();
+    conditions.iter().find(|condition| condition["type"] == type_).unwrap_or(&serde_json::Value::Null)
+}
+
+#[tokio::test]
+async fn a_run_under_way_whose_test_nobody_can_read_ends_and_says_why() {
+    for phase in ["Pending", "Running", "Collecting"] {
+        let written = statuses(old_run(&json!({"goal": "http://checkout"}), phase)).await;
+        let status = written.last().unwrap_or_else(|| panic!("{phase}: nothing was written"));
+        assert_eq!((&status["phase"], &status["verdict"]), (&json!("Finished"), &json!("Error")), "{phase}");
+        assert_eq!(status["reason"], "OldSpec");
+        let told = condition(status, "OldSpec");
+        assert_eq!((&told["status"], &told["reason"]), (&json!("True"), &json!("OldSpec")), "{status}");
+        assert!(told["message"].as_str().unwrap().contains("spec.test: missing field"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_finished_run_whose_test_nobody_can_read_keeps_its_verdict() {
+    let written = statuses(old_run(&json!({"goal": "http://checkout"}), "Finished")).await;
+    assert_eq!(written.len(), 1, "{written:?}");
+    assert_eq!((&written[0]["verdict"], &written[0]["reason"]), (&json!("Passed"), &json!("ThresholdsMet")));
+    assert_eq!(condition(&written[0], "OldSpec")["status"], "True");
+    // It is said once.
+    let mut told = old_run(&json!({"goal": "http://checkout"}), "Finished");
+    told["status"]["conditions"] = written[0]["conditions"].clone();
+    assert!(statuses(told).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_finished_run_in_old_words_is_nothing_to_speak_of() {
+    let old = json!({
+        "target": {"baseUrl": "http://checkout"}, "load": {"constant": {"level": 2.5, "duration": "1m"}},
+        "scenarios": [{"name": "pay", "steps": [{"request": {"url": "/"}}]}]
+    });
+    assert!(statuses(old_run(&old, "Finished")).await.is_empty());
+}

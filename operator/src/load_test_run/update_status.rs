@@ -9,8 +9,8 @@ use kube::{Api, Resource, ResourceExt};
 use tracing::info;
 use upsurge_core::{contract, verdict::Outcome};
 use upsurge_crds::{
-    LoadTestRun,
-    names::reasons,
+    LoadTestRun, conditions,
+    names::{conditions::OLD_SPEC, reasons},
     v1alpha1::{EndCauseType, LoadTestRunStatus, Phase, Verdict},
 };
 
@@ -80,7 +80,7 @@ pub fn finished(status: &mut LoadTestRunStatus, outcome: &Outcome, now: Timestam
 }
 
 /// Sets the conditions by what the status says.
-fn conditions(status: &mut LoadTestRunStatus, generation: Option<i64>, now: Timestamp) {
+fn judge_conditions(status: &mut LoadTestRunStatus, generation: Option<i64>, now: Timestamp) {
     status.observed_generation = generation;
     let reason = status.reason.clone().unwrap_or_default();
     let message = status.message.clone().unwrap_or_default();
@@ -90,6 +90,27 @@ fn conditions(status: &mut LoadTestRunStatus, generation: Option<i64>, now: Time
         None => contract::State::Working { reason, message },
     };
     contract::apply(&mut status.conditions, &state, generation, now);
+    if reason == reasons::OLD_SPEC {
+        conditions::set(&mut status.conditions, OLD_SPEC, true, reason, message, generation, now);
+    }
+}
+
+/// Says in the conditions of a run that is over that its copy of the test can't be read any more. Nothing else about it
+/// changes.
+///
+/// # Errors
+/// When this operator may not, or the run has changed since it was read, or the API server refuses it.
+pub async fn note_old_spec(context: &Context, run: &LoadTestRun, message: &str) -> Result<(), WriteError> {
+    let mut wanted = base(run);
+    if conditions::is_true(&wanted.conditions, OLD_SPEC) {
+        return Ok(());
+    }
+    let (generation, now) = (run.metadata.generation, Timestamp::now());
+    conditions::set(&mut wanted.conditions, OLD_SPEC, true, reasons::OLD_SPEC, message, generation, now);
+    let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    status::write(&context.fence, &api, run, bounded(wanted)).await?;
+    info!(detail = message, "said that the run is of another version of the API");
+    Ok(())
 }
 
 /// Writes a status, if it is new, and tells of what changed. Says whether it was written.
@@ -109,7 +130,7 @@ pub async fn update(
     if is_the_same {
         return Ok(false);
     }
-    conditions(&mut wanted, run.metadata.generation, Timestamp::now());
+    judge_conditions(&mut wanted, run.metadata.generation, Timestamp::now());
     let wanted = bounded(wanted);
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     let written = status::write(&context.fence, &api, run, wanted.clone()).await?;

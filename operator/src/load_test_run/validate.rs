@@ -14,7 +14,8 @@ use upsurge_core::{
 use upsurge_crds::{
     LoadTestSpec,
     names::reasons,
-    v1alpha1::{AutoscalingSpec, Verdict, WorkloadReference},
+    read::Unreadable,
+    v1alpha1::{Snapshot, Verdict, Workload, WorkloadReference},
 };
 
 use crate::sampling::{FoundAutoscaler, SamplingError, Scale, find_autoscaler, scale_of};
@@ -37,6 +38,23 @@ impl Obstacle {
     fn inconclusive(reason: &str, message: String) -> Self {
         Self::End(Outcome { verdict: Verdict::Inconclusive, reason: reason.into(), message })
     }
+}
+
+/// Reads a run's copy of its test.
+///
+/// # Errors
+/// When it is from before a change of the API that it can't be brought over.
+pub fn snapshot(test: &Snapshot) -> Result<LoadTestSpec, Obstacle> {
+    test.read().map_err(|unreadable| Obstacle::error(reasons::OLD_SPEC, old_spec(&unreadable)))
+}
+
+/// What is said of a copy that can't be read.
+pub fn old_spec(Unreadable { path, message }: &Unreadable) -> String {
+    let dot = if path.is_empty() { "" } else { "." };
+    format!(
+        "spec.test{dot}{path}: {message}; the run was made for another version of the API: apply the test in today's words \
+         and run it again"
+    )
 }
 
 /// Checks and compiles a spec; all wrong fields are in the message.
@@ -82,11 +100,14 @@ pub fn target(test: &LoadTestSpec, target: &Target, waited: Duration) -> Result<
         .scale
         .as_ref()
         .map_err(|message| Obstacle::error(reasons::TARGET_NOT_FOUND, message.clone()))?;
-    let Some(wanted) = &test.autoscaling else { return Ok(()) };
     let Some(found) = &target.autoscaler else {
-        return if expects_something(wanted) { Err(without_autoscaler(test)) } else { Ok(()) };
+        return match test.target.workload().filter(|workload| expects_something(workload)) {
+            Some(workload) => Err(without_autoscaler(workload)),
+            None => Ok(()),
+        };
     };
-    let Some(wait) = &wanted.wait_for_idle else { return Ok(()) };
+    let wait = test.autoscaling.as_ref().and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
+    let Some(wait) = wait else { return Ok(()) };
     let Some((reason, restless)) = restless(found, scale) else { return Ok(()) };
     if waited < wait.timeout.0 {
         return Err(Obstacle::Wait(format!(
@@ -98,20 +119,19 @@ pub fn target(test: &LoadTestSpec, target: &Target, waited: Duration) -> Result<
     Err(Obstacle::inconclusive(reason, message))
 }
 
-fn expects_something(autoscaling: &AutoscalingSpec) -> bool {
-    autoscaling
+fn expects_something(workload: &Workload) -> bool {
+    workload
         .expect
         .as_ref()
         .is_some_and(|expected| *expected != upsurge_crds::v1alpha1::AutoscalingExpectations::default())
 }
 
-fn without_autoscaler(test: &LoadTestSpec) -> Obstacle {
-    let target = test.target.workload.as_ref().map(|workload| format!("{}/{}", workload.kind, workload.name));
+fn without_autoscaler(workload: &Workload) -> Obstacle {
     Obstacle::inconclusive(
         reasons::AUTOSCALER_NOT_FOUND,
         format!(
-            "spec.autoscaling.expect can't be judged: no HorizontalPodAutoscaler in the namespace has {} as its scaleTargetRef",
-            target.unwrap_or_default()
+            "spec.target.workloads[0].expect can't be judged: no HorizontalPodAutoscaler in the namespace has {}/{} as its scaleTargetRef",
+            workload.kind, workload.name
         ),
     )
 }

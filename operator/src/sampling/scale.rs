@@ -56,7 +56,7 @@ async fn resource_of(
         Err(kube::Error::Discovery(error)) => Err(SamplingError::NotFound {
             what: name(namespace, workload),
             message: format!(
-                "the API server knows no kind {} in {}: correct spec.target.workload ({error})",
+                "the API server knows no kind {} in {}: correct spec.target.workloads ({error})",
                 workload.kind, workload.api_version
             ),
         }),
@@ -74,7 +74,7 @@ pub(super) async fn scale(
         api.get_scale(&workload.name).await.map_err(|error| match SamplingError::of(what(), error) {
             SamplingError::NotFound { what, message } => {
                 let message =
-                    format!("{message}; spec.target.workload must name a workload that can be scaled");
+                    format!("{message}; spec.target.workloads must name a workload that can be scaled");
                 SamplingError::NotFound { what, message }
             }
             error => error,

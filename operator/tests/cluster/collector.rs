@@ -62,7 +62,7 @@ async fn run(space: &Space) -> (SessionConfig, Job) {
     let plan: RunPlan = object(json!({
         "namespace": space.name, "run": "run-1", "uid": owner.uid, "runners": 2,
         "test": {
-            "target": {"baseUrl": "http://checkout"},
+            "target": {"baseURL": "http://checkout"},
             "scenarios": [{"name": "browse", "steps": [{"request": {"name": "home", "url": "/"}}]}],
             "load": {"unit": "Users", "constant": {"level": 2, "duration": "1m"}},
         },

@@ -147,7 +147,7 @@ mod tests {
 
     fn pending() -> Pending {
         let test = json!({
-            "target": {"baseUrl": "http://checkout"},
+            "target": {"baseURL": "http://checkout"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "home", "url": "/"}}]}],
             "load": {"constant": {"level": 1, "duration": "1m"}},
         });

@@ -83,7 +83,7 @@ async fn compile(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unread
     // A policy that can't be read must not be taken for none.
     valid.http.reach =
         plan.reach.compile().map_err(|error| failed(format!("the plan's policy can't be read: {error}")))?;
-    let (test, valid) = (Arc::new(plan.test), Arc::new(valid));
+    let (test, valid) = (Arc::new(plan.test.into_spec()), Arc::new(valid));
     let files = files(config, &test).await?;
     engine::check(&valid, &test, &config.secrets, &files).map_err(|error| invalid(error.to_string()))?;
     Ok(Prepared { runners: plan.runners, test, valid, files })

@@ -17,7 +17,7 @@ use serde_json::Value;
 fn manifest(load: &str, thresholds: &str) -> String {
     format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
-         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
+         target: {{baseURL: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
          scenarios: [{{name: browse, steps: [{{request: {{name: item, url: \"/items/{{{{ iteration }}}}\", expect: [{{status: [200]}}]}}}}]}}]\n  \
          load: {load}\n  thresholds: [{thresholds}]\n"
     )
@@ -148,7 +148,7 @@ fn a_target_that_hangs_until_the_end_fails_the_run(#[case] script: &str) {
 #[test]
 fn steps_after_the_load_can_be_interrupted() {
     let target = start_target(Some("routes: [{path: /tidy, latency: {fixed: 40s}}]"), &[]);
-    let text = manifest("{executors: {e: {executor: shared-iterations, iterations: 1}}}", "")
+    let text = manifest("{executors: [{name: e, sharedIterations: {iterations: 1}}]}", "")
         .replace("  load:", "  after: [{request: {url: /tidy}}]\n  load:");
     let file = scratch("after.yaml", &text);
     let running = Upsurge::run(&file).args(["--target", target.url()]).start();
@@ -291,12 +291,13 @@ fn secrets_come_from_the_environment() {
 #[test]
 fn what_only_a_cluster_can_judge_is_said_not_to_be_judged() {
     let target = start_target(None, &[]);
-    let text = manifest(FEW, "")
-        .replace("baseUrl: \"http://127.0.0.1:9\"", "baseUrl: \"http://127.0.0.1:9\", workload: {name: shop}")
-        .replace("  load:", "  autoscaling: {expect: {minPeakReplicas: 2}}\n  load:");
+    let text = manifest(FEW, "").replace(
+        "baseURL: \"http://127.0.0.1:9\"",
+        "baseURL: \"http://127.0.0.1:9\", workloads: [{name: shop, expect: {minPeakReplicas: 2}}]",
+    );
     let ended = Upsurge::run(&scratch("cluster.yaml", &text)).args(["--target", target.url()]).end();
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert!(ended.stdout.contains("not judged: spec.autoscaling.expect"), "{ended:?}");
+    assert!(ended.stdout.contains("not judged: spec.target.workloads[0].expect"), "{ended:?}");
 }
 
 #[test]

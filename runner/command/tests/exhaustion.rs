@@ -14,7 +14,7 @@ use processes::{Ended, Upsurge, scratch, start_target};
 fn manifest(name: &str, url: &str, http: &str) -> PathBuf {
     let text = format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: {name}}}\nspec:\n  \
-         target: {{baseUrl: \"{url}\"}}\n  http: {http}\n  \
+         target: {{baseURL: \"{url}\"}}\n  http: {http}\n  \
          scenarios: [{{name: a, steps: [{{request: {{url: /}}}}, {{think: {{min: 100ms}}}}]}}]\n  \
          load: {{unit: Users, constant: {{level: 200, duration: 3s}}, gracefulStop: 1s}}\n"
     );

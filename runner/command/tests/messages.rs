@@ -13,9 +13,9 @@ use rstest::rstest;
 fn manifest(name: &str, beside: &str, steps: &str) -> std::path::PathBuf {
     let text = format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
-         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  {beside}\n  \
+         target: {{baseURL: \"http://127.0.0.1:9\"}}\n  {beside}\n  \
          scenarios: [{{name: browse, steps: [{steps}]}}]\n  \
-         load: {{executors: {{e: {{executor: shared-iterations, iterations: 1}}}}}}\n"
+         load: {{executors: [{{name: e, sharedIterations: {{iterations: 1}}}}]}}\n"
     );
     scratch(name, &text)
 }

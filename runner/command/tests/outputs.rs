@@ -30,7 +30,7 @@ use upsurge_testing::Prometheus;
 /// A test of one request, 100 times a second for three seconds.
 fn test(name: &str) -> PathBuf {
     let text = "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {name: shop}\nspec:\n  \
-                target: {baseUrl: \"http://127.0.0.1:9\"}\n  \
+                target: {baseURL: \"http://127.0.0.1:9\"}\n  \
                 scenarios: [{name: browse, steps: [{request: {name: item, url: /item}}]}]\n  \
                 load: {unit: IterationsPerSecond, constant: {level: 100, duration: 3s}}\n";
     scratch(&format!("{name}.yaml"), text)

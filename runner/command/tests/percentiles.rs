@@ -26,7 +26,7 @@ fn percentiles_are_within_five_percent_of_the_script() {
     let load = "{unit: IterationsPerSecond, constant: {level: 250, duration: 4s}}";
     let text = format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: exact}}\nspec:\n  \
-         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  \
+         target: {{baseURL: \"http://127.0.0.1:9\"}}\n  \
          scenarios: [{{name: a, steps: [{{request: {{url: /}}}}]}}]\n  load: {load}\n"
     );
     let file = scratch("percentiles.yaml", &text);

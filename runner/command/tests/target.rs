@@ -147,8 +147,8 @@ fn tls_is_served_with_the_given_certificate() {
     );
     assert!(target.url().starts_with("https://"));
     let text = format!(
-        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: tls}}\nspec:\n  target: {{baseUrl: \"{}\"}}\n  \
-         http: {{insecureSkipTlsVerify: true}}\n  scenarios: [{{name: a, steps: [{{request: {{url: /}}}}]}}]\n  \
+        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: tls}}\nspec:\n  target: {{baseURL: \"{}\"}}\n  \
+         http: {{insecureSkipTLSVerify: true}}\n  scenarios: [{{name: a, steps: [{{request: {{url: /}}}}]}}]\n  \
          load: {{unit: IterationsPerSecond, constant: {{level: 20, duration: 1s}}}}\n  \
          thresholds: [{{metric: http_req_failed, condition: \"rate == 0\"}}]\n",
         target.url()
@@ -157,7 +157,7 @@ fn tls_is_served_with_the_given_certificate() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert!(ended.stdout.contains("iterations: 20"), "{ended:?}");
     // Without the option the certificate is refused: nobody vouches for it.
-    let strict = text.replace("insecureSkipTlsVerify: true", "insecureSkipTlsVerify: false");
+    let strict = text.replace("insecureSkipTLSVerify: true", "insecureSkipTLSVerify: false");
     let ended = Upsurge::run(&scratch("strict.yaml", &strict)).end();
     assert_eq!(ended.code, 1, "{ended:?}");
 }

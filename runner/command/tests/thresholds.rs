@@ -17,7 +17,7 @@ fn manifest(thresholds: &Value) -> String {
         "kind": "LoadTest",
         "metadata": {"name": "shop"},
         "spec": {
-            "target": {"baseUrl": "http://127.0.0.1:9"},
+            "target": {"baseURL": "http://127.0.0.1:9"},
             "metrics": [
                 {"name": "orders", "type": "Counter"},
                 {"name": "price", "type": "Trend"},
@@ -31,7 +31,7 @@ fn manifest(thresholds: &Value) -> String {
                 {"record": {"metric": "late", "value": "iteration >= 75"}},
                 {"record": {"metric": "stock", "value": "7"}}
             ]}],
-            "load": {"executors": {"all": {"executor": "shared-iterations", "vus": 2, "iterations": 100}}},
+            "load": {"executors": [{"name": "all", "sharedIterations": {"vus": 2, "iterations": 100}}]},
             "thresholds": thresholds
         }
     });
@@ -125,7 +125,7 @@ fn what_can_not_be_judged_is_refused_with_what_there_is() {
 fn simple(load: &str, thresholds: &str) -> String {
     format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop}}\nspec:\n  \
-         target: {{baseUrl: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
+         target: {{baseURL: \"http://127.0.0.1:9\"}}\n  runner: {{maxLag: 3s}}\n  \
          scenarios: [{{name: browse, steps: [{{request: {{name: item, url: \"/items/{{{{ iteration }}}}\"}}}}]}}]\n  \
          load: {load}\n  thresholds: [{thresholds}]\n"
     )

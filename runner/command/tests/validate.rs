@@ -17,7 +17,7 @@ use rstest::rstest;
 fn manifest(name: &str) -> String {
     format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: {name}}}\nspec:\n  \
-         target: {{baseUrl: \"http://shop\"}}\n  \
+         target: {{baseURL: \"http://shop\"}}\n  \
          scenarios: [{{name: browse, steps: [{{request: {{url: /}}}}]}}]\n  \
          load: {{constant: {{level: 20, duration: 90s}}}}\n  \
          thresholds: [{{metric: http_req_duration, condition: \"p(95) < 200ms\"}}]\n"

@@ -160,7 +160,7 @@ pub enum TransportError {
     #[error("{0} is blocked (spec.http.blockHosts)")]
     BlockedHost(String),
     /// The test forbids the address.
-    #[error("{0} is blocked (spec.http.blockIps)")]
+    #[error("{0} is blocked (spec.http.blockIPs)")]
     BlockedIp(IpAddr),
     /// The platform's policy forbids the host or the address.
     #[error(transparent)]
@@ -169,7 +169,7 @@ pub enum TransportError {
     #[error("{0}")]
     Proxy(String),
     /// The server does not speak the only version that is allowed.
-    #[error("the server does not speak HTTP/2 (spec.http.version: Http2)")]
+    #[error("the server does not speak HTTP/2 (spec.http.version: HTTP2)")]
     NoHttp2,
     /// Not HTTP/2, or broken off.
     #[error(transparent)]

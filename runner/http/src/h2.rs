@@ -58,7 +58,7 @@ pub enum H2Error {
     #[error("the request was not sent: {0}")]
     NotSent(#[source] ::h2::Error),
     /// The server answers with HTTP/1.
-    #[error("the server does not speak HTTP/2: it answers with HTTP/1 (spec.http.version: Http2)")]
+    #[error("the server does not speak HTTP/2: it answers with HTTP/1 (spec.http.version: HTTP2)")]
     NotHttp2,
     /// The request can't be expressed.
     #[error("{0}")]

@@ -63,7 +63,7 @@ fn loads() -> Vec<crate::plan::LoadPlan> {
         jump: true,
     };
     let load = Load {
-        stages: Some(vec![stage("low", 10, 5.0), stage("hold", 20, 50.0)]),
+        stages: Some(vec![stage("low", 10, 5.into()), stage("hold", 20, 50.into())]),
         graceful_stop: Some(TimeSpan::from_secs(5)),
         ..Load::default()
     };

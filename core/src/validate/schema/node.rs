@@ -30,7 +30,7 @@ impl Kind {
             Self::Integer => value.as_f64().is_some_and(|number| number.fract() == 0.0),
             Self::Number => value.is_number(),
             Self::Boolean => value.is_boolean(),
-            Self::IntegerOrText => value.is_string() || value.is_number(),
+            Self::IntegerOrText => value.is_string() || Self::Integer.admits(value),
         }
     }
 
@@ -76,11 +76,11 @@ impl Pattern {
 #[derive(Debug, Default)]
 pub(super) struct Node {
     pub(super) kind: Kind,
-    pub(super) nullable: bool,
     pub(super) keeps_unknown: bool,
     pub(super) properties: BTreeMap<String, Node>,
     pub(super) required: Vec<String>,
     pub(super) additional: Option<Box<Node>>,
+    pub(super) fewest_properties: Option<u64>,
     pub(super) most_properties: Option<u64>,
     pub(super) items: Option<Box<Node>>,
     pub(super) fewest_items: Option<u64>,
@@ -114,11 +114,11 @@ impl Node {
         let required = schema["required"].as_array().into_iter().flatten();
         Self {
             kind,
-            nullable: flag("nullable"),
             keeps_unknown: flag("x-kubernetes-preserve-unknown-fields"),
             properties: properties.map(|(name, child)| (name.clone(), Self::compile(child))).collect(),
             required: required.filter_map(|name| name.as_str().map(String::from)).collect(),
             additional: child("additionalProperties"),
+            fewest_properties: schema["minProperties"].as_u64(),
             most_properties: schema["maxProperties"].as_u64(),
             items: child("items"),
             fewest_items: schema["minItems"].as_u64(),

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Credentials of requests.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Credentials. Exactly one of `basic`, `bearer`, `digest` and `none` is given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    validation = (
+        "(has(self.basic) ? 1 : 0) + (has(self.bearer) ? 1 : 0) + (has(self.digest) ? 1 : 0) + (has(self.none) ? 1 : 0) == 1",
+        "auth has exactly one of basic, bearer, digest and none"
+    )
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Auth {
     /// User name and password in the `Authorization` header (RFC 7617).
@@ -21,8 +29,9 @@ pub struct Auth {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<UserPassword>,
 
-    /// Set to true in a request that is to be sent without the test's credentials.
+    /// `true` in a request that is to be sent without the test's credentials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("enum" = [true]))]
     pub none: Option<bool>,
 }
 

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Parts of a multipart body.
 
-use schemars::JsonSchema;
+use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 use super::super::{generated::GeneratedContent, source::FileSource};
 
 /// A part of a `multipart/form-data` body. Exactly one of `value`, `file` and `generated` is given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    validation = (
+        "(has(self.value) ? 1 : 0) + (has(self.file) ? 1 : 0) + (has(self.generated) ? 1 : 0) == 1",
+        "a part has exactly one of value, file and generated"
+    )
+)]
 #[serde(rename_all = "camelCase")]
 pub struct MultipartPart {
     /// Name of the form's field.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The way to the server: names and proxies.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -53,7 +54,7 @@ pub enum DnsPolicy {
 }
 
 /// Proxies that requests go through.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProxyOptions {
     /// Proxy for `http://` URLs, which gets whole URLs; itself spoken to over HTTP. User name and password
@@ -73,6 +74,7 @@ pub struct ProxyOptions {
     /// in CIDR notation, or `*` for all. Example: `[localhost, .svc, 10.0.0.0/8]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), inner(length(min = 1, max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub no_proxy: Vec<String>,
 
     /// Takes what is not given here from the runners' environment variables `HTTP_PROXY`, `HTTPS_PROXY` and

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Certificates, versions and ciphers of TLS.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +48,7 @@ pub struct TlsOptions {
 }
 
 /// A certificate by which the runners prove who they are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientCertificate {
     /// The certificate and those that lead to its authority, as PEM.
@@ -59,5 +60,6 @@ pub struct ClientCertificate {
     /// Hosts that it is shown to: names, which may begin with `*.`. Default: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub domains: Vec<String>,
 }

@@ -5,14 +5,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TimeSpan;
+use crate::v1alpha1::quantity::{Quantity, level};
 
 /// The same level for a while. Its only stage is named `constant`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConstantLoad {
-    /// Users or iterations per second.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub level: f64,
+    /// Users or iterations per second: a quantity from 0 to 1,000,000. Example: `50`.
+    #[schemars(schema_with = "level")]
+    pub level: Quantity,
 
     /// How long. Example: `5m`.
     pub duration: TimeSpan,
@@ -30,10 +31,10 @@ pub struct StageSpec {
     /// How long the stage lasts. `0s` is a jump to the target.
     pub duration: TimeSpan,
 
-    /// Level at the end of the stage, in users or iterations per second; with `ramping-arrival-rate`
-    /// in iterations per `timeUnit`.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub target: f64,
+    /// Level at the end of the stage, in users or iterations per second; with `rampingArrivalRate`
+    /// in iterations per `timeUnit`. A quantity from 0 to 1,000,000. Example: `100`.
+    #[schemars(schema_with = "level")]
+    pub target: Quantity,
 
     /// Goes to the target at once and stays there for the duration, instead of moving to it in a
     /// straight line. Default: false.
@@ -47,12 +48,12 @@ pub struct StageSpec {
 #[serde(rename_all = "camelCase")]
 pub struct SpikeLoad {
     /// Level before and after the spike.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub baseline: f64,
+    #[schemars(schema_with = "level")]
+    pub baseline: Quantity,
 
     /// Level of the spike.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub peak: f64,
+    #[schemars(schema_with = "level")]
+    pub peak: Quantity,
 
     /// Time at the baseline before the spike. Default: 0s.
     #[serde(default)]
@@ -80,19 +81,19 @@ pub struct SpikeLoad {
 #[serde(rename_all = "camelCase")]
 pub struct StressLoad {
     /// Level of the first step.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub start: f64,
+    #[schemars(schema_with = "level")]
+    pub start: Quantity,
 
     /// How much higher each step is than the last one; more than 0.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub increment: f64,
+    #[schemars(schema_with = "level")]
+    pub increment: Quantity,
 
     /// How long each step lasts. Example: `1m`.
     pub every: TimeSpan,
 
     /// Level of the last step.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub max: f64,
+    #[schemars(schema_with = "level")]
+    pub max: Quantity,
 
     /// Stops the run, as failed, in the step in which the target breaks. Default: all steps are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,9 +114,9 @@ pub struct StopAt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SoakLoad {
-    /// Users or iterations per second.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub level: f64,
+    /// Users or iterations per second: a quantity from 0 to 1,000,000. Example: `50`.
+    #[schemars(schema_with = "level")]
+    pub level: Quantity,
 
     /// Time at the level. Example: `4h`.
     pub duration: TimeSpan,
@@ -135,12 +136,12 @@ pub struct SoakLoad {
 pub struct BreakpointLoad {
     /// Level at the beginning. Default: 0.
     #[serde(default)]
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub start: f64,
+    #[schemars(schema_with = "level")]
+    pub start: Quantity,
 
     /// Level at the end, higher than what the target is expected to stand.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub max: f64,
+    #[schemars(schema_with = "level")]
+    pub max: Quantity,
 
     /// Time from the one to the other.
     pub duration: TimeSpan,
@@ -177,8 +178,8 @@ pub struct PatternLoad {
     pub name: PatternName,
 
     /// Highest level, in users or iterations per second.
-    #[schemars(range(min = 0.0, max = 1_000_000.0))]
-    pub peak: f64,
+    #[schemars(schema_with = "level")]
+    pub peak: Quantity,
 
     /// Length of the whole course. Example: `30m`.
     pub duration: TimeSpan,
@@ -187,8 +188,8 @@ pub struct PatternLoad {
 /// Courses of load that are known from practice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PatternName {
-    /// A working day: `night`, `morning` (rises), `forenoon` (the peak), `lunch` (a dip), `afternoon`,
-    /// `evening` (falls), `late`.
+    /// A working day: `night`, `morning` (rises), `mid-morning` (the peak), `lunch` (a dip), `afternoon`,
+    /// `evening` (falls), `late-evening`.
     BusinessHours,
     /// A sale that opens at midnight: `waiting`, `opening` (jumps to the peak), `rush`, `settling`,
     /// `day`, `evening` (rises again), `closing`.

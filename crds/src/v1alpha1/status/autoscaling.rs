@@ -58,7 +58,7 @@ pub struct AutoscalingResult {
     /// Seconds from the fall of the load until the replicas were back; absent if they never were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down_seconds: Option<f64>,
-    /// What kept the workload from growing further: `maxReplicas`, `policy`, `nodes` or `metrics`.
+    /// What kept the workload from growing further: `MaxReplicas`, `ScaleUpPolicy`, `Nodes` or `MetricsBroken`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
     /// Failed requests that were in flight while pods of the target were ending; absent if no pod ended during the load.

@@ -46,6 +46,7 @@ pub struct RecordStep {
 
     /// Tags of the value, besides those of the scenario.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 20))]
     pub tags: BTreeMap<String, String>,
 }
 

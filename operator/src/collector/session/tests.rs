@@ -24,7 +24,7 @@ const SECOND: i64 = 1_000_000_000;
 pub fn plan(runners: u32, before: bool) -> RunPlan {
     let request = json!({"request": {"name": "seed", "url": "/"}});
     let spec = json!({
-        "target": {"baseUrl": "http://checkout.shop.svc"},
+        "target": {"baseURL": "http://checkout.shop.svc"},
         "before": if before { vec![request.clone()] } else { vec![] },
         "scenarios": [{"name": "browse", "steps": [request]}],
         "load": {"unit": "Users", "constant": {"level": 1, "duration": "1m"}},

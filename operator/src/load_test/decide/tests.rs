@@ -4,7 +4,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 use serde_json::json;
-use upsurge_crds::v1alpha1::{LoadTestRunStatus, LoadTestStatus};
+use upsurge_crds::v1alpha1::{LoadTestRunStatus, LoadTestStatus, TimeSpan};
 
 use super::*;
 use crate::load_test::{build, update_status::status};
@@ -14,7 +14,7 @@ fn test(generation: i64, level: u32) -> LoadTest {
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
         "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid", "generation": generation},
         "spec": {
-            "target": {"baseUrl": "http://checkout:8080"},
+            "target": {"baseURL": "http://checkout:8080"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
             "load": {"constant": {"level": level, "duration": "10s"}}
         }
@@ -131,7 +131,7 @@ fn a_digest_that_a_newer_operator_computes_differently_makes_no_run() {
     released.status.as_mut().unwrap().last_run_digest = Some("of an older operator".into());
     let runs = [run(&ran, Phase::Finished, Some(Verdict::Passed))];
     assert_eq!(decide(&released, &runs), Decision::Nothing);
-    released.spec.load.constant.as_mut().unwrap().level = 6.0;
+    released.spec.load.constant.as_mut().unwrap().level = 6.into();
     assert!(started(&decide(&released, &runs)).is_some());
 }
 
@@ -158,7 +158,7 @@ fn a_spec_that_cannot_be_run_is_refused_with_every_field() {
     let mut wrong = test(1, 0);
     wrong.spec.target.base_url = "ftp://checkout".into();
     let Decision::Refuse { message } = decide(&wrong, &[]) else { panic!("it was not refused") };
-    for part in ["spec.target.baseUrl", "spec.load.constant"] {
+    for part in ["spec.target.baseURL", "spec.load.constant"] {
         assert!(message.contains(part), "{part} is not in {message}");
     }
 }
@@ -175,5 +175,36 @@ fn the_oldest_runs_beyond_the_limits_go(#[case] passed: i32, #[case] failed: i32
         run(&test(3, 5), Phase::Finished, Some(Verdict::Passed)),
         run(&test(2, 5), Phase::Finished, Some(Verdict::Error)),
     ];
-    assert_eq!(outdated(&HistoryLimit { passed, failed }, &runs), expected);
+    let [passed, not_passed] = [passed, failed].map(|count| Kept { count: Some(count), max_age: None });
+    assert_eq!(outdated(&History { passed, not_passed }, &runs, Timestamp::MAX), expected);
+}
+
+/// A run that finished so long after the epoch.
+fn finished_at(generation: i64, second: i64, verdict: Verdict) -> LoadTestRun {
+    let mut run = run(&test(generation, 5), Phase::Finished, Some(verdict));
+    run.status.as_mut().unwrap().completion_time = Some(Time(Timestamp::from_second(second).unwrap()));
+    run
+}
+
+#[test]
+fn runs_that_are_too_old_go_and_the_next_one_is_waited_for() {
+    let runs = [
+        finished_at(1, 100, Verdict::Passed),
+        finished_at(2, 200, Verdict::Passed),
+        finished_at(3, 100, Verdict::Failed),
+        run(&test(4, 5), Phase::Running, None),
+    ];
+    let history = History {
+        passed: Kept { count: None, max_age: Some(TimeSpan::from_secs(150)) },
+        not_passed: Kept { count: Some(10), max_age: None },
+    };
+    let at = |second| Timestamp::from_second(second).unwrap();
+    assert_eq!(outdated(&history, &runs, at(249)), [""; 0]);
+    assert_eq!(next_outdated(&history, &runs, at(249)), Some(Duration::from_secs(1)));
+    assert_eq!(outdated(&history, &runs, at(250)), ["checkout-g1"]);
+    assert_eq!(next_outdated(&history, &runs, at(250)), Some(Duration::from_secs(100)));
+    assert_eq!(outdated(&history, &runs, at(1_000)), ["checkout-g1", "checkout-g2"]);
+    assert_eq!(next_outdated(&history, &runs, at(1_000)), None);
+    // Without an age, runs only go when there are too many.
+    assert_eq!(next_outdated(&History::default(), &runs, at(1_000)), None);
 }

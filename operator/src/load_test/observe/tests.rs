@@ -26,7 +26,7 @@ fn test(status: Value) -> LoadTest {
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
         "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid", "generation": 1},
         "spec": {
-            "target": {"baseUrl": "http://checkout:8080"},
+            "target": {"baseURL": "http://checkout:8080"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
             "load": {"constant": {"level": 5, "duration": "10s"}}
         },

@@ -19,7 +19,7 @@ fn test() -> LoadTest {
         "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid", "generation": 2,
                      "annotations": {"upsurge.dev/rerun": "again"}},
         "spec": {
-            "target": {"baseUrl": "http://checkout:8080"},
+            "target": {"baseURL": "http://checkout:8080"},
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
             "load": {"constant": {"level": 5, "duration": "10s"}}
         }

@@ -23,7 +23,7 @@ fn a_run_made_by_hand_gets_spec_owner_and_labels() {
     let mut bare = run(&json!({}));
     bare.spec.test = None;
     let body = completion(&bare, &test()).unwrap();
-    assert_eq!(body["spec"]["test"]["target"]["baseUrl"], "http://checkout:8080");
+    assert_eq!(body["spec"]["test"]["target"]["baseURL"], "http://checkout:8080");
     assert_eq!(body["metadata"]["ownerReferences"][0]["uid"], "test-uid");
     assert_eq!(body["metadata"]["labels"]["upsurge.dev/test"], "checkout");
 }

@@ -185,7 +185,7 @@ fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
     ]);
     // No validation here: that fields hold files is the language's business.
     let spec: LoadTestSpec = serde_json::from_value(json!({
-        "target": {"baseUrl": "http://shop"},
+        "target": {"baseURL": "http://shop"},
         "load": {"constant": {"level": 1, "duration": "1s"}},
         "scenarios": [{"name": "main", "steps": [{"group": {"name": "all", "steps": steps}}]}],
     }))

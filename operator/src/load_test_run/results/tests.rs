@@ -46,7 +46,7 @@ fn concluded(
 }
 
 fn threshold(condition: &str) -> serde_json::Value {
-    json!({"thresholds": [{"metric": "http_req_failed", "condition": condition}], "target": {"baseUrl": "http://checkout"}})
+    json!({"thresholds": [{"metric": "http_req_failed", "condition": condition}], "target": {"baseURL": "http://checkout"}})
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn what_was_given_up_is_told_with_its_time() {
 #[test]
 fn lost_requests_are_held_against_the_times_of_pods() {
     let mut spec = threshold("rate < 50%");
-    spec["target"]["workload"] = json!({"name": "checkout"});
+    spec["target"]["workloads"] = json!([{"name": "checkout"}]);
     let mut snapshot = measured();
     snapshot.observation.record_pod(upsurge_core::autoscaling::PodTimes {
         name: "checkout-a".into(),

@@ -29,13 +29,25 @@ fn at(replicas: i32) -> Result<Scale, String> {
 }
 
 fn judged(
-    autoscaling: Value,
+    asked: Value,
     scale: Result<Scale, String>,
     autoscaler: Option<FoundAutoscaler>,
     waited: u64,
 ) -> Result<(), Obstacle> {
-    let run = run(&json!({"autoscaling": autoscaling}));
-    target(&run.spec.test.unwrap(), &Target { scale, autoscaler }, Duration::from_secs(waited))
+    let mut more =
+        json!({"target": {"baseURL": "http://checkout:8080", "workloads": [{"name": "checkout"}]}});
+    if let Some(expect) = asked.get("expect") {
+        more["target"]["workloads"][0]["expect"] = expect.clone();
+    }
+    if let Some(wait) = asked.get("waitForIdle") {
+        more["autoscaling"] = json!({"waitForIdle": wait});
+    }
+    let run = run(&more);
+    target(
+        &run.spec.test.unwrap().read().unwrap(),
+        &Target { scale, autoscaler },
+        Duration::from_secs(waited),
+    )
 }
 
 fn idle() -> Value {
@@ -49,11 +61,11 @@ fn idle() -> Value {
 #[case::busy_but_nobody_waits(json!({"expect": {"minPeakReplicas": 2}}), at(3), hpa("True"))]
 #[case::expectations_without_any(json!({"expect": {}}), at(3), None)]
 fn the_load_starts(
-    #[case] autoscaling: Value,
+    #[case] asked: Value,
     #[case] scale: Result<Scale, String>,
     #[case] hpa: Option<FoundAutoscaler>,
 ) {
-    assert_eq!(judged(autoscaling, scale, hpa, 0), Ok(()));
+    assert_eq!(judged(asked, scale, hpa, 0), Ok(()));
 }
 
 #[rstest]
@@ -62,16 +74,14 @@ fn the_load_starts(
 #[case::never_quiet(idle(), at(3), hpa("True"), 600, Verdict::Inconclusive, "TargetNotIdle")]
 #[case::never_any_metrics(idle(), at(1), hpa("False"), 600, Verdict::Inconclusive, "MetricsUnavailable")]
 fn the_load_never_starts(
-    #[case] autoscaling: Value,
+    #[case] asked: Value,
     #[case] scale: Result<Scale, String>,
     #[case] hpa: Option<FoundAutoscaler>,
     #[case] waited: u64,
     #[case] verdict: Verdict,
     #[case] reason: &str,
 ) {
-    let Err(Obstacle::End(outcome)) = judged(autoscaling, scale, hpa, waited) else {
-        panic!("it did not end")
-    };
+    let Err(Obstacle::End(outcome)) = judged(asked, scale, hpa, waited) else { panic!("it did not end") };
     assert_eq!((outcome.verdict, outcome.reason.as_str()), (verdict, reason), "{}", outcome.message);
 }
 
@@ -92,7 +102,9 @@ fn a_target_that_is_not_quiet_is_waited_for(
 #[test]
 fn a_spec_that_cannot_be_run_names_the_field() {
     let run = run(&json!({"load": {"constant": {"level": 0, "duration": "1m"}}}));
-    let Err(Obstacle::End(outcome)) = spec(&run.spec.test.unwrap()) else { panic!("it was accepted") };
+    let Err(Obstacle::End(outcome)) = spec(&run.spec.test.unwrap().read().unwrap()) else {
+        panic!("it was accepted")
+    };
     assert_eq!(outcome.reason, reasons::INVALID_SPEC);
     assert!(outcome.message.contains("spec.load.constant"), "{}", outcome.message);
 }

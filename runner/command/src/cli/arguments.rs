@@ -110,7 +110,7 @@ pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) manifest: ManifestArguments,
 
-    /// Base URL to use instead of spec.target.baseUrl.
+    /// Base URL to use instead of spec.target.baseURL.
     #[arg(long, value_name = "URL")]
     pub(super) target: Option<String>,
 

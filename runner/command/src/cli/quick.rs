@@ -97,7 +97,7 @@ fn spec(arguments: &QuickArguments) -> Result<Value, QuickError> {
     let place = Place::of(&arguments.url);
     let thresholds: Result<Vec<Value>, _> =
         arguments.thresholds.iter().map(|limit| threshold(limit)).collect();
-    let mut http = json!({"insecureSkipTlsVerify": arguments.insecure});
+    let mut http = json!({"insecureSkipTLSVerify": arguments.insecure});
     if let Some(timeout) = arguments.timeout {
         http["timeout"] = json!(timeout);
     }
@@ -108,13 +108,13 @@ fn spec(arguments: &QuickArguments) -> Result<Value, QuickError> {
         http["proxy"] = json!({"http": proxy, "https": proxy});
     }
     if arguments.http2 {
-        http["version"] = json!("Http2");
+        http["version"] = json!("HTTP2");
     }
     if arguments.disable_keepalive {
         http["connections"] = json!({"keepAlive": false});
     }
     Ok(json!({
-        "target": {"baseUrl": place.origin},
+        "target": {"baseURL": place.origin},
         "http": http,
         "scenarios": [{"name": "quick", "steps": [{"request": request(arguments, &place)?}]}],
         "load": load(arguments),
@@ -130,23 +130,25 @@ fn load(arguments: &QuickArguments) -> Value {
             let duration = duration.unwrap_or_else(|| time_of(requests, rate));
             let mut load = json!({
                 "unit": "IterationsPerSecond",
-                "constant": {"level": rate, "duration": duration},
+                "constant": {"level": level(rate), "duration": duration},
             });
             if let Some(users) = arguments.connections {
-                load["maxUsers"] = json!(users);
+                load["arrivals"] = json!({"maxUsers": users});
             }
             load
         }
         (None, Some(duration)) => {
             json!({"unit": "Users", "constant": {"level": users, "duration": duration}})
         }
-        (None, None) => json!({"executors": {"quick": {
-            "executor": "shared-iterations",
-            "vus": u64::from(users).min(requests),
-            "iterations": requests,
-            "maxDuration": LONGEST,
-        }}}),
+        (None, None) => {
+            json!({"executors": [{"name": "quick", "sharedIterations": {"vus": u64::from(users).min(requests), "iterations": requests, "maxDuration": LONGEST}}]})
+        }
     }
+}
+
+/// A rate as a spec has it: exact to a billionth, and never floating point.
+fn level(rate: f64) -> String {
+    format!("{rate:.9}")
 }
 
 /// The time in which as many requests start at a rate, the first of them at once.
@@ -268,7 +270,7 @@ mod tests {
     #[test]
     fn as_many_requests_start_as_asked_for() {
         for (requests, rate) in [(1, 1.0), (7, 3.0), (200, 0.7), (1_000, 333.3), (12_345, 10_000.0)] {
-            let load = json!({"unit": "IterationsPerSecond", "constant": {"level": rate, "duration": time_of(requests, rate)}});
+            let load = json!({"unit": "IterationsPerSecond", "constant": {"level": level(rate), "duration": time_of(requests, rate)}});
             let plan = Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap();
             assert_eq!(plan.loads[0].arrivals().unwrap().total(), requests, "at {rate}");
         }

@@ -32,7 +32,7 @@ pub async fn preflight(test: &LoadTestSpec, reach: &Reach) -> Result<(), Unready
     let url = without_login(&test.target.base_url);
     let invalid = |error: String| Unready {
         reason: reasons::INVALID_SPEC,
-        message: format!("spec.target.baseUrl: {url:?}: {error}"),
+        message: format!("spec.target.baseURL: {url:?}: {error}"),
     };
     let uri: Uri =
         test.target.base_url.parse().map_err(|error: http::uri::InvalidUri| invalid(error.to_string()))?;
@@ -51,13 +51,13 @@ pub async fn preflight(test: &LoadTestSpec, reach: &Reach) -> Result<(), Unready
     let (host, port) = (origin.host.as_str(), origin.port);
     let forbidden = |forbidden: Forbidden| Unready {
         reason: reasons::POLICY_VIOLATION,
-        message: format!("spec.target.baseUrl {url}: {forbidden}"),
+        message: format!("spec.target.baseURL {url}: {forbidden}"),
     };
     reach.host(host).map_err(forbidden)?;
     let unresolved = |problem: String| Unready {
         reason: reasons::TARGET_UNRESOLVED,
         message: format!(
-            "host {host:?} of spec.target.baseUrl {url} does not resolve: {problem}; check the name of the Service and its namespace"
+            "host {host:?} of spec.target.baseURL {url} does not resolve: {problem}; check the name of the Service and its namespace"
         ),
     };
     let lookup = tokio::time::timeout(LONGEST_WAIT, lookup_host((host, port)));
@@ -87,7 +87,7 @@ pub async fn preflight(test: &LoadTestSpec, reach: &Reach) -> Result<(), Unready
     Err(Unready {
         reason: reasons::TARGET_UNREACHABLE,
         message: format!(
-            "spec.target.baseUrl {url} can't be reached: {error}; check that the target runs and listens on port {port}"
+            "spec.target.baseURL {url} can't be reached: {error}; check that the target runs and listens on port {port}"
         ),
     })
 }

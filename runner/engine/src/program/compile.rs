@@ -41,7 +41,7 @@ pub(crate) enum ProgramError {
         variable: String,
     },
     /// The base URL is wrong.
-    #[error("spec.target.baseUrl: {0}")]
+    #[error("spec.target.baseURL: {0}")]
     BaseUrl(String),
     /// Rows can't be read.
     #[error("spec.data[{index}]: {message}")]

@@ -28,6 +28,7 @@ impl Compiler<'_> {
             Step::Group { name, exclude_think_time, steps } => {
                 return self.named(name, *exclude_think_time, steps);
             }
+            Step::Block(steps) => return self.steps(steps),
             Step::Parallel { limit, branches } => return self.parallel(*limit, branches),
             Step::Set(assignments) => {
                 assignments.iter().for_each(|assignment| self.assign(assignment));

@@ -13,7 +13,7 @@ use crate::program::{Point, Sources};
 
 fn program() -> Arc<Program> {
     let spec = read_spec(&serde_json::json!({
-        "target": {"baseUrl": "http://127.0.0.1:9"},
+        "target": {"baseURL": "http://127.0.0.1:9"},
         "scenarios": [{"name": "shop", "steps": [{"request": {"name": "buy", "method": "POST", "url": "/", "expect": [{"status": [200]}]}}]}],
         "load": {"unit": "Users", "stages": [
             {"name": "low", "duration": "1s", "target": 1},

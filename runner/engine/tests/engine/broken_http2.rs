@@ -87,7 +87,7 @@ fn go(address: SocketAddr, method: &str, mode: &str) -> Outcome {
     let steps: Value =
         json!([{"request": {"name": "r", "url": "/", "method": method}}, {"think": {"min": "10ms"}}]);
     let mut test = spec(&format!("http://{address}"), load, steps);
-    test["http"] = json!({"version": "Http2", "connections": {"mode": mode}});
+    test["http"] = json!({"version": "HTTP2", "connections": {"mode": mode}});
     let mut config = config(test);
     // A machine that stands still must not make an end look late.
     let rules = &mut Arc::get_mut(&mut config.valid).unwrap().http.rules;
@@ -120,7 +120,7 @@ fn a_body_goes_on_its_way_while_the_answer_has_begun() {
     let steps = json!([{"request": {"name": "r", "url": "/", "method": "POST", "body": body, "timeout": "20s",
         "expect": [{"bodyContains": "250000"}]}}]);
     let mut test = spec(&format!("http://{address}"), times(3), steps);
-    test["http"] = json!({"version": "Http2"});
+    test["http"] = json!({"version": "HTTP2"});
     let outcome = run(config(test));
     assert_eq!(outcome.rate("http_req_failed"), (0, 3));
     assert_eq!(outcome.rate("checks"), (3, 3));
@@ -176,7 +176,7 @@ fn an_answer_counts_although_the_server_does_not_want_the_rest_of_the_request() 
     let (address, connections) = start(|_| Act::Refuse);
     let steps = json!([{"request": {"url": "/", "method": "POST", "generated": {"size": "5Mi"}, "expect": [{"status": [413]}]}}]);
     let mut test = spec(&format!("http://{address}"), times(4), steps);
-    test["http"] = json!({"version": "Http2"});
+    test["http"] = json!({"version": "HTTP2"});
     let outcome = run(config(test));
     assert_eq!(outcome.rate("checks"), (4, 4));
     assert_eq!(outcome.count("request_errors"), 0);
@@ -248,7 +248,7 @@ fn what_the_server_did_not_look_at_is_sent_again_whatever_the_method() {
         let post = |address: SocketAddr| {
             let steps = json!([{"request": {"url": "/", "method": "POST", "body": "x"}}]);
             let mut test = spec(&format!("http://{address}"), times(4), steps);
-            test["http"] = json!({"version": "Http2", "connections": {"mode": mode}});
+            test["http"] = json!({"version": "HTTP2", "connections": {"mode": mode}});
             run(config(test))
         };
         let (address, requests) = frames(refused);
@@ -282,6 +282,6 @@ fn headers_of_a_connection_are_left_out() {
         json!({"Keep-Alive": "timeout=5", "Proxy-Connection": "keep-alive", "Upgrade": "x", "TE": "gzip"});
     let steps = json!([{"request": {"url": "/", "headers": headers}}]);
     let mut test = spec(&format!("http://{address}"), times(2), steps);
-    test["http"] = json!({"version": "Http2"});
+    test["http"] = json!({"version": "HTTP2"});
     assert_eq!(run(config(test)).rate("http_req_failed"), (0, 2));
 }

@@ -339,8 +339,8 @@ fn texts_are_read_in_the_character_set_of_the_server() {
         json!({"request": {"url": url, "expect": [subject, {"bodyContains": "caf\u{e9}"}]}})
     };
     let steps = json!([
-        look("/latin1", json!({"selector": "#x"})),
-        look("/meta", json!({"selector": "#x"})),
+        look("/latin1", json!({"selector": {"css": "#x"}})),
+        look("/meta", json!({"selector": {"css": "#x"}})),
         look("/utf16", json!({"jsonPath": "$.a"})),
         look("/mark", json!({"jsonPath": "$.a"})),
     ]);

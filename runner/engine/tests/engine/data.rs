@@ -18,7 +18,8 @@ fn csv(rows: usize) -> String {
 }
 
 fn test(server: &Server, iterations: u32, users: u32, data: Value) -> Value {
-    let load = json!({"executors": {"e": {"executor": "shared-iterations", "vus": users, "iterations": iterations}}});
+    let load =
+        json!({"executors": [{"name": "e", "sharedIterations": {"vus": users, "iterations": iterations}}]});
     let mut test = spec(&server.url(), load, json!([{"request": {"name": "r", "url": "/{{ rows.id }}"}}]));
     test["data"] = json!([data]);
     test
@@ -77,10 +78,10 @@ fn the_end_of_rows_ends_all_loads_on_all_cores() {
     let rows = json!([{"request": {"name": "r", "url": "/{{ rows.id }}"}}]);
     let other = json!([{"request": {"name": "o", "url": "/other"}}, {"think": {"min": "10ms"}}]);
     test["scenarios"] = json!([{"name": "rows", "steps": rows}, {"name": "other", "steps": other}]);
-    test["load"] = json!({"executors": {
-        "rows": {"executor": "constant-vus", "vus": 1, "duration": "10m", "exec": "rows"},
-        "other": {"executor": "constant-vus", "vus": 4, "duration": "10m", "exec": "other"},
-    }});
+    test["load"] = json!({"executors": [
+        {"name": "rows", "exec": "rows", "constantVUs": {"vus": 1, "duration": "10m"}},
+        {"name": "other", "exec": "other", "constantVUs": {"vus": 4, "duration": "10m"}},
+    ]});
     // Within the time that any test has.
     run(config(test));
     assert_eq!(counted(&server).len(), 4, "three rows, and what has no data");
@@ -89,7 +90,7 @@ fn the_end_of_rows_ends_all_loads_on_all_cores() {
 // Who finds no row cuts off what others have begun, so that their last requests may not be seen by the server: of two
 // users one, and of arrivals that are 50 ms apart all but the first if the machine is slow.
 #[rstest]
-#[case::counted(json!({"executors": {"e": {"executor": "shared-iterations", "vus": 1, "iterations": 100}}}), 5)]
+#[case::counted(json!({"executors": [{"name": "e", "sharedIterations": {"vus": 1, "iterations": 100}}]}), 5)]
 #[case::closed(json!({"unit": "Users", "constant": {"level": 2, "duration": "10m"}}), 4)]
 #[case::open(json!({"unit": "IterationsPerSecond", "constant": {"level": 20, "duration": "10m"}}), 1)]
 fn the_end_of_rows_can_fail_the_run(#[case] load: Value, #[case] certain: usize) {
@@ -112,7 +113,7 @@ fn the_end_of_rows_can_fail_the_run(#[case] load: Value, #[case] certain: usize)
 fn a_user_may_keep_its_row() {
     let server = Server::simple();
     let data = json!({"name": "rows", "csv": {"source": {"text": csv(3)}}, "scope": "User"});
-    let load = json!({"executors": {"e": {"executor": "per-vu-iterations", "vus": 3, "iterations": 4}}});
+    let load = json!({"executors": [{"name": "e", "perVUIterations": {"vus": 3, "iterations": 4}}]});
     let mut test = test(&server, 1, 1, data);
     test["load"] = load;
     run(config(test));

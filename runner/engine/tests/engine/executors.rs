@@ -18,8 +18,9 @@ use crate::{
     server::{self, Server},
 };
 
-fn executor(executor: Value) -> Value {
-    json!({"executors": {"main": executor}})
+fn executor(mut executor: Value) -> Value {
+    executor["name"] = "main".into();
+    json!({"executors": [executor]})
 }
 
 fn steps(url: &str) -> Value {
@@ -64,11 +65,8 @@ fn counts(outcome: &Outcome) -> (u64, u64, u64) {
 fn shared_iterations_are_done_once_and_the_load_ends_with_them() {
     let server = Server::simple();
     let begun = Instant::now();
-    let found = outcome(
-        &server,
-        json!({"executor": "shared-iterations", "vus": 5, "iterations": 103}),
-        "/{{ iteration }}",
-    );
+    let found =
+        outcome(&server, json!({"sharedIterations": {"vus": 5, "iterations": 103}}), "/{{ iteration }}");
     assert!(begun.elapsed() < Duration::from_secs(60), "it must not wait for maxDuration, 10 min");
     assert_eq!(numbers(&server), (0..103).collect::<Vec<_>>());
     assert_eq!(counts(&found), (103, 103, 0));
@@ -76,15 +74,12 @@ fn shared_iterations_are_done_once_and_the_load_ends_with_them() {
 }
 
 #[rstest]
-#[case::shared(json!({"executor": "shared-iterations", "vus": 2, "iterations": 40}), 40)]
-#[case::shared_by_fewer_than_there_are_runners(json!({"executor": "shared-iterations", "vus": 1, "iterations": 7}), 7)]
-#[case::of_each(json!({"executor": "per-vu-iterations", "vus": 5, "iterations": 6}), 30)]
-#[case::at_a_rate(json!({"executor": "constant-arrival-rate", "rate": 50, "duration": "1s", "preAllocatedVUs": 4}), 51)]
-#[case::at_a_rate_that_rises_and_falls(json!({
-    "executor": "ramping-arrival-rate", "startRate": 0, "preAllocatedVUs": 6,
-    "stages": [{"target": 60, "duration": "1s"}, {"target": 60, "duration": "0s"}, {"target": 0, "duration": "500ms"}],
-}), 45)]
-#[case::by_one_user(json!({"executor": "constant-arrival-rate", "rate": 20, "duration": "1s", "preAllocatedVUs": 1}), 21)]
+#[case::shared(json!({"sharedIterations": {"vus": 2, "iterations": 40}}), 40)]
+#[case::shared_by_fewer_than_there_are_runners(json!({"sharedIterations": {"vus": 1, "iterations": 7}}), 7)]
+#[case::of_each(json!({"perVUIterations": {"vus": 5, "iterations": 6}}), 30)]
+#[case::at_a_rate(json!({"constantArrivalRate": {"rate": 50, "duration": "1s", "preAllocatedVUs": 4}}), 51)]
+#[case::at_a_rate_that_rises_and_falls(json!({"rampingArrivalRate": {"startRate": 0, "preAllocatedVUs": 6, "stages": [{"target": 60, "duration": "1s"}, {"target": 60, "duration": "0s"}, {"target": 0, "duration": "500ms"}]}}), 45)]
+#[case::by_one_user(json!({"constantArrivalRate": {"rate": 20, "duration": "1s", "preAllocatedVUs": 1}}), 21)]
 fn three_runners_with_several_cores_do_the_whole_once(#[case] fields: Value, #[case] total: u64) {
     let server = Server::simple();
     let start = Instant::now() + Duration::from_millis(300);
@@ -113,18 +108,18 @@ fn three_runners_with_several_cores_do_the_whole_once(#[case] fields: Value, #[c
 #[test]
 fn each_user_does_its_own_iterations() {
     let server = Server::simple();
-    let found =
-        outcome(&server, json!({"executor": "per-vu-iterations", "vus": 3, "iterations": 4}), "/{{ user }}");
+    let found = outcome(&server, json!({"perVUIterations": {"vus": 3, "iterations": 4}}), "/{{ user }}");
     assert_eq!(numbers(&server), [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
     assert_eq!(counts(&found), (12, 12, 0));
 }
 
 #[rstest]
-#[case::shared("shared-iterations", 50, 50)]
-#[case::of_each("per-vu-iterations", 25, 50)]
+#[case::shared("sharedIterations", 50, 50)]
+#[case::of_each("perVUIterations", 25, 50)]
 fn iterations_not_begun_in_time_are_dropped(#[case] name: &str, #[case] iterations: u64, #[case] total: u64) {
     let server = slow(400);
-    let fields = json!({"executor": name, "vus": 2, "iterations": iterations, "maxDuration": "1s", "gracefulStop": "30s"});
+    let fields =
+        json!({"gracefulStop": "30s", name: {"vus": 2, "iterations": iterations, "maxDuration": "1s"}});
     let found = outcome(&server, fields, "/");
     let (started, finished, dropped) = counts(&found);
     assert_eq!((started + dropped, finished), (total, started));
@@ -134,7 +129,8 @@ fn iterations_not_begun_in_time_are_dropped(#[case] name: &str, #[case] iteratio
 #[test]
 fn an_iteration_without_a_user_is_dropped_and_makes_one_more_as_in_k6() {
     let server = slow(3_000);
-    let fields = json!({"executor": "constant-arrival-rate", "rate": 10, "duration": "1s", "preAllocatedVUs": 1, "maxVUs": 3});
+    let fields =
+        json!({"constantArrivalRate": {"rate": 10, "duration": "1s", "preAllocatedVUs": 1, "maxVUs": 3}});
     let found = outcome(&server, fields, "/");
     // Done at 0, dropped at 0.1 s, done by the second user at 0.2 s, and so on until there may be no more users.
     assert_eq!(counts(&found), (3, 3, 8));
@@ -144,8 +140,7 @@ fn an_iteration_without_a_user_is_dropped_and_makes_one_more_as_in_k6() {
 #[test]
 fn users_that_are_made_when_needed_take_the_iteration_at_once() {
     let server = slow(3_000);
-    let fields = json!({"executor": "constant-arrival-rate", "rate": 10, "duration": "1s", "preAllocatedVUs": 1,
-        "maxVUs": 4, "whenBusy": "Grow"});
+    let fields = json!({"constantArrivalRate": {"rate": 10, "duration": "1s", "preAllocatedVUs": 1, "maxVUs": 4, "arrivals": {"whenBusy": "Grow"}}});
     let found = outcome(&server, fields, "/");
     assert_eq!(counts(&found), (4, 4, 7));
 }
@@ -153,10 +148,7 @@ fn users_that_are_made_when_needed_take_the_iteration_at_once() {
 #[test]
 fn iterations_that_wait_for_a_user_keep_their_intended_time() {
     let server = slow(100);
-    let fields = |limit: u64| {
-        json!({"executor": "constant-arrival-rate", "rate": 40, "duration": "500ms", "preAllocatedVUs": 1,
-        "whenBusy": "Queue", "queueLimit": limit})
-    };
+    let fields = |limit: u64| json!({"constantArrivalRate": {"rate": 40, "duration": "500ms", "preAllocatedVUs": 1, "arrivals": {"whenBusy": "Queue", "queueLimit": limit}}});
     let found = outcome(&server, fields(100), "/");
     // 21 are due within half a second and take more than two: the last one waits for about 1.5 s.
     assert_eq!(counts(&found), (21, 21, 0));
@@ -176,8 +168,7 @@ fn iterations_that_wait_for_a_user_keep_their_intended_time() {
 #[test]
 fn what_still_waits_when_time_is_up_is_dropped() {
     let server = slow(5_000);
-    let fields = json!({"executor": "constant-arrival-rate", "rate": 10, "duration": "500ms", "preAllocatedVUs": 1,
-        "whenBusy": "Queue", "gracefulStop": "200ms"});
+    let fields = json!({"gracefulStop": "200ms", "constantArrivalRate": {"rate": 10, "duration": "500ms", "preAllocatedVUs": 1, "arrivals": {"whenBusy": "Queue"}}});
     assert_eq!(counts(&outcome(&server, fields, "/")), (1, 0, 5));
 }
 
@@ -188,8 +179,7 @@ fn a_user_who_is_asked_for_again(#[case] graceful_ramp_down: &str, #[case] expec
     let server = slow(2_500);
     let stage =
         |milliseconds: u64, target: u64| json!({"duration": format!("{milliseconds}ms"), "target": target});
-    let fields = json!({"executor": "ramping-vus", "startVUs": 2, "gracefulRampDown": graceful_ramp_down,
-        "stages": [stage(500, 2), stage(0, 1), stage(800, 1), stage(0, 2), stage(600, 2)]});
+    let fields = json!({"rampingVUs": {"startVUs": 2, "gracefulRampDown": graceful_ramp_down, "stages": [stage(500, 2), stage(0, 1), stage(800, 1), stage(0, 2), stage(600, 2)]}});
     let found = outcome(&server, fields, "/{{ user }}");
     let (started, finished, _) = counts(&found);
     assert_eq!((started, finished), expected);
@@ -200,8 +190,7 @@ fn a_user_who_is_asked_for_again(#[case] graceful_ramp_down: &str, #[case] expec
 #[test]
 fn the_graceful_stop_cuts_the_graceful_ramp_down() {
     let server = slow(20_000);
-    let fields = json!({"executor": "ramping-vus", "startVUs": 2, "gracefulRampDown": "10m", "gracefulStop": "300ms",
-        "stages": [{"duration": "300ms", "target": 2}, {"duration": "0s", "target": 1}, {"duration": "300ms", "target": 1}]});
+    let fields = json!({"gracefulStop": "300ms", "rampingVUs": {"startVUs": 2, "gracefulRampDown": "10m", "stages": [{"duration": "300ms", "target": 2}, {"duration": "0s", "target": 1}, {"duration": "300ms", "target": 1}]}});
     let begun = Instant::now();
     assert_eq!(counts(&outcome(&server, fields, "/")), (2, 0, 0));
     assert!(begun.elapsed() < Duration::from_secs(18), "users must not be waited for");
@@ -212,16 +201,15 @@ fn loads_run_side_by_side_each_with_its_scenario_users_and_tags() {
     let server = Server::simple();
     let begin = Instant::now() + Duration::from_millis(300);
     let test = json!({
-        "target": {"baseUrl": server.url()},
+        "target": {"baseURL": server.url()},
         "scenarios": [
             {"name": "browse", "steps": [{"request": {"name": "get", "url": "/browse/{{ iteration }}/{{ user }}"}}]},
             {"name": "pay", "steps": [{"request": {"name": "get", "url": "/pay/{{ iteration }}/{{ user }}"}}]},
         ],
-        "load": {"executors": {
-            "a": {"executor": "per-vu-iterations", "vus": 2, "iterations": 5, "exec": "browse", "tags": {"kind": "first"}},
-            "b": {"executor": "constant-arrival-rate", "rate": 20, "duration": "500ms", "preAllocatedVUs": 3,
-                "startTime": "700ms", "exec": "pay", "tags": {"kind": "second"}},
-        }},
+        "load": {"executors": [
+            {"name": "a", "exec": "browse", "tags": {"kind": "first"}, "perVUIterations": {"vus": 2, "iterations": 5}},
+            {"name": "b", "startTime": "700ms", "exec": "pay", "tags": {"kind": "second"}, "constantArrivalRate": {"rate": 20, "duration": "500ms", "preAllocatedVUs": 3}},
+        ]},
     });
     let mut config = config(test);
     config.start = begin;
@@ -256,8 +244,9 @@ fn loads_run_side_by_side_each_with_its_scenario_users_and_tags() {
 #[test]
 fn poisson_arrivals_of_two_runners_are_one_process() {
     let server = Server::simple();
-    let load = executor(json!({"executor": "constant-arrival-rate", "rate": 100, "duration": "2s",
-        "preAllocatedVUs": 300, "arrivals": "Poisson", "seed": 3}));
+    let load = executor(
+        json!({"constantArrivalRate": {"rate": 100, "duration": "2s", "preAllocatedVUs": 300, "arrivals": {"spread": "Poisson", "seed": 3}}}),
+    );
     // Far enough ahead, and with users enough, for a machine that stands still for a while to drop nothing.
     let start = Instant::now() + Duration::from_millis(1_500);
     let mut planned = 0;
@@ -279,8 +268,7 @@ fn poisson_arrivals_of_two_runners_are_one_process() {
 fn what_waits_when_the_load_is_stopped_is_dropped(#[case] graceful: bool) {
     let server = slow(60_000);
     let load = executor(
-        json!({"executor": "constant-arrival-rate", "rate": 50, "duration": "10m", "preAllocatedVUs": 1,
-        "whenBusy": "Queue", "gracefulStop": "100ms"}),
+        json!({"gracefulStop": "100ms", "constantArrivalRate": {"rate": 50, "duration": "10m", "preAllocatedVUs": 1, "arrivals": {"whenBusy": "Queue"}}}),
     );
     let mut due = 0;
     let found = run_until(config(spec(&server.url(), load, steps("/"))), |engine, _| {
@@ -300,13 +288,13 @@ fn what_waits_when_the_load_is_stopped_is_dropped(#[case] graceful: bool) {
 #[test]
 fn stopping_ends_every_load_and_drops_nothing() {
     let server = slow(300);
-    let load = json!({"executors": {
-        "shared": {"executor": "shared-iterations", "vus": 1, "iterations": 1_000},
-        "each": {"executor": "per-vu-iterations", "vus": 1, "iterations": 1_000},
-        "users": {"executor": "ramping-vus", "stages": [{"duration": "10m", "target": 1}]},
-        "rate": {"executor": "constant-arrival-rate", "rate": 1, "duration": "10m", "preAllocatedVUs": 1, "whenBusy": "Queue"},
-        "later": {"executor": "constant-vus", "duration": "10m", "startTime": "5m"},
-    }});
+    let load = json!({"executors": [
+        {"name": "shared", "sharedIterations": {"vus": 1, "iterations": 1_000}},
+        {"name": "each", "perVUIterations": {"vus": 1, "iterations": 1_000}},
+        {"name": "users", "rampingVUs": {"stages": [{"duration": "10m", "target": 1}]}},
+        {"name": "rate", "constantArrivalRate": {"rate": 1, "duration": "10m", "preAllocatedVUs": 1, "arrivals": {"whenBusy": "Queue"}}},
+        {"name": "later", "startTime": "5m", "constantVUs": {"duration": "10m"}},
+    ]});
     let begun = Instant::now();
     let found = run_until(config(spec(&server.url(), load, steps("/"))), |engine, _| {
         let stop = engine.progress().started >= 4;

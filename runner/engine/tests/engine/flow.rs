@@ -281,7 +281,7 @@ fn pacing_keeps_the_starts_of_iterations_apart_and_counts_delays() {
             server::json("{}")
         }
     });
-    let load = json!({"executors": {"e": {"executor": "per-vu-iterations", "vus": 1, "iterations": 6}}});
+    let load = json!({"executors": [{"name": "e", "perVUIterations": {"vus": 1, "iterations": 6}}]});
     let mut test = spec(&server.url(), load, json!([{"request": {"url": "/"}}]));
     test["scenarios"][0]["pacing"] = json!("250ms");
     let outcome = run(config(test));

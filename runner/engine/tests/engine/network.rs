@@ -50,7 +50,7 @@ fn servers_are_believed_by_authorities_of_the_test() {
     let by_address = format!("https://127.0.0.1:{}", server.address.port());
     fails(&by_address, json!({"tls": {"ca": {"text": authority.pem()}}}), "tls wrong host");
     works(&by_address, json!({"tls": {"ca": {"text": authority.pem()}, "serverName": "localhost"}}));
-    works(&by_address, json!({"insecureSkipTlsVerify": true}));
+    works(&by_address, json!({"insecureSkipTLSVerify": true}));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn targets_may_have_addresses_of_ipv6() {
     works(&url, json!({}));
     let host = server.arrived()[0].headers["host"].to_str().unwrap().to_owned();
     assert_eq!(host, server.address.to_string());
-    fails(&url, json!({"blockIps": ["::1/128"]}), "blocked address");
+    fails(&url, json!({"blockIPs": ["::1/128"]}), "blocked address");
     works(&format!("http://shop.test:{}", server.address.port()), json!({"hosts": {"shop.test": "::1"}}));
 }
 
@@ -179,9 +179,9 @@ fn forbidden_hosts_and_addresses_get_nothing() {
     let url = format!("http://localhost:{}", server.address.port());
     fails(&url, json!({"blockHosts": ["LOCALHOST"]}), "blocked host");
     fails(&url, json!({"blockHosts": ["*"]}), "blocked host");
-    fails(&url, json!({"blockIps": ["127.0.0.0/8", "::1"]}), "blocked address");
+    fails(&url, json!({"blockIPs": ["127.0.0.0/8", "::1"]}), "blocked address");
     assert_eq!(server.connections(), 0);
-    works(&url, json!({"blockHosts": ["*.localhost", "example.com"], "blockIps": ["10.0.0.0/8"]}));
+    works(&url, json!({"blockHosts": ["*.localhost", "example.com"], "blockIPs": ["10.0.0.0/8"]}));
     // Nor after a redirect.
     let target = url.clone();
     let redirecting = Server::start(move |_| {
@@ -220,7 +220,7 @@ fn each_peer_sees_the_addresses_of_the_test_in_turn() {
     });
     let steps: Vec<_> = peers.iter().map(|(url, _)| json!({"request": {"url": url}})).collect();
     let mut test = spec(&peers[0].0, times(4), json!(steps));
-    test["http"] = json!({"localIps": ["127.0.0.2/31"]});
+    test["http"] = json!({"localIPs": ["127.0.0.2/31"]});
     let mut config = config(test);
     config.threads = 1;
     assert_eq!(run(config).rate("http_req_failed"), (0, 8));
@@ -276,7 +276,7 @@ fn tunnels_are_made_for_tls_and_for_http2() {
     let proxy = Proxy::start(Some(plain.address));
     works(
         "http://shop.test",
-        json!({"version": "Http2", "proxy": {"https": format!("http://{}", proxy.address)}}),
+        json!({"version": "HTTP2", "proxy": {"https": format!("http://{}", proxy.address)}}),
     );
     assert!(proxy.heads()[0].starts_with("CONNECT shop.test:80 "));
     assert_eq!(plain.arrived()[0].version, http::Version::HTTP_2);
@@ -308,9 +308,9 @@ fn wrong_options_are_named() {
             "none of them is for TLS1.2",
         ),
         (json!({"hosts": {"shop": "other"}}), "hosts.shop", "not an address"),
-        (json!({"blockIps": ["10.0.0.0/99"]}), "blockIps[0]", "CIDR"),
+        (json!({"blockIPs": ["10.0.0.0/99"]}), "blockIPs[0]", "CIDR"),
         (json!({"blockHosts": ["a*"]}), "blockHosts[0]", "host name"),
-        (json!({"localIps": ["10.0.0.0/8"]}), "localIps[0]", "more than 256"),
+        (json!({"localIPs": ["10.0.0.0/8"]}), "localIPs[0]", "more than 256"),
         (json!({"proxy": {"http": "socks5://a:1"}}), "proxy.http", "must begin with http://"),
         (json!({"proxy": {"http": "http://{{ user }}"}}), "proxy.http", ""),
         (json!({"connections": {"max": 5}}), "connections.max", "mode: Shared"),

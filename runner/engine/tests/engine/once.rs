@@ -16,9 +16,10 @@ use crate::{
 };
 
 /// Logs in, works and logs out; who logs in is told its number as a token and as a cookie.
-fn test(server: &Server, executor: Value) -> Value {
+fn test(server: &Server, mut executor: Value) -> Value {
+    executor["name"] = "e".into();
     let work = json!([{"request": {"name": "work", "url": "/work/{{ token }}", "capture": [{"name": "item", "jsonPath": "$.token"}]}}]);
-    let mut test = spec(&server.url(), json!({"executors": {"e": executor}}), work);
+    let mut test = spec(&server.url(), json!({"executors": [executor]}), work);
     test["scenarios"][0]["onStart"] = json!([{"group": {"name": "begin", "steps": [
         {"request": {"name": "log in", "method": "POST", "url": "/login/{{ user }}", "expect": [{"status": [200]}],
             "capture": [{"name": "token", "jsonPath": "$.token"}]}}]}}]);
@@ -56,7 +57,7 @@ fn below(server: &Server, prefix: &str) -> Vec<String> {
 #[test]
 fn what_a_user_began_with_stays_with_it() {
     let server = slow_login(Duration::from_secs(2));
-    let executor = json!({"executor": "per-vu-iterations", "vus": 3, "iterations": 4});
+    let executor = json!({"perVUIterations": {"vus": 3, "iterations": 4}});
     let outcome = run(config(test(&server, executor)));
     let users = ["1", "2", "3"];
     assert_eq!(below(&server, "/login/"), users);
@@ -84,7 +85,7 @@ fn who_cannot_begin_tries_again_with_the_next_iteration() {
         let refused = arrived.target.starts_with("/login") && attempts.fetch_add(1, Ordering::SeqCst) < 2;
         async move { if refused { server::status(503) } else { answer(arrived, Duration::ZERO).await } }
     });
-    let executor = json!({"executor": "shared-iterations", "vus": 1, "iterations": 10});
+    let executor = json!({"sharedIterations": {"vus": 1, "iterations": 10}});
     let outcome = run(config(test(&server, executor)));
     let counts = ["/login/", "/work/", "/logout/"].map(|prefix| below(&server, prefix).len());
     assert_eq!(counts, [3, 8, 1]);
@@ -96,8 +97,7 @@ fn who_cannot_begin_tries_again_with_the_next_iteration() {
 #[test]
 fn users_of_an_arrival_rate_begin_once_each() {
     let server = slow_login(Duration::from_secs(1));
-    let executor =
-        json!({"executor": "constant-arrival-rate", "rate": 20, "duration": "3s", "preAllocatedVUs": 4});
+    let executor = json!({"constantArrivalRate": {"rate": 20, "duration": "3s", "preAllocatedVUs": 4}});
     let mut test = test(&server, executor);
     test["variables"] = json!({"names": ["a", "b", "c", "d", "e", "f", "g", "h"]});
     test["scenarios"][0]["onStart"]
@@ -136,8 +136,7 @@ fn users_who_leave_end_what_they_began(#[case] graceful: &str, #[case] ends: boo
         }
         answer(arrived, Duration::ZERO).await
     });
-    let executor = json!({"executor": "ramping-vus", "startVUs": 4, "stages": [{"duration": "2s", "target": 0}],
-        "gracefulRampDown": graceful, "gracefulStop": graceful});
+    let executor = json!({"gracefulStop": graceful, "rampingVUs": {"startVUs": 4, "stages": [{"duration": "2s", "target": 0}], "gracefulRampDown": graceful}});
     let mut test = test(&server, executor);
     test["scenarios"][0]["steps"].as_array_mut().unwrap().push(json!({"think": {"min": "50ms"}}));
     run(config(test));
@@ -149,7 +148,7 @@ fn users_who_leave_end_what_they_began(#[case] graceful: &str, #[case] ends: boo
 #[test]
 fn a_load_that_is_stopped_lets_its_users_end() {
     let server = slow_login(Duration::ZERO);
-    let executor = json!({"executor": "constant-vus", "vus": 3, "duration": "10m", "gracefulStop": "30s"});
+    let executor = json!({"gracefulStop": "30s", "constantVUs": {"vus": 3, "duration": "10m"}});
     let mut test = test(&server, executor);
     test["scenarios"][0]["steps"].as_array_mut().unwrap().push(json!({"think": {"min": "50ms"}}));
     crate::load::run_until(config(test), |engine, metrics| {
@@ -166,7 +165,7 @@ fn a_load_that_is_stopped_lets_its_users_end() {
 #[test]
 fn each_scenario_is_begun_for_itself() {
     let server = slow_login(Duration::ZERO);
-    let mut test = test(&server, json!({"executor": "shared-iterations", "vus": 1, "iterations": 20}));
+    let mut test = test(&server, json!({"sharedIterations": {"vus": 1, "iterations": 20}}));
     let mut other = test["scenarios"][0].clone();
     (other["name"], other["onStart"]) =
         ("other".into(), json!([{"set": [{"name": "token", "value": "other"}]}]));

@@ -139,7 +139,7 @@ fn iterations_without_a_free_user_are_dropped_and_counted() {
         server::json("{}")
     });
     let mut load = constant(20, "1s");
-    load["maxUsers"] = 2.into();
+    load["arrivals"] = json!({"maxUsers": 2});
     let outcome = run(config(spec(&server.url(), load, get("/"))));
     let (started, dropped) = (outcome.count("started_iterations"), outcome.count("dropped_iterations"));
     assert_eq!(started + dropped, 20);

@@ -182,7 +182,7 @@ fn bodies_come_through_however_they_are_sent() {
             "html",
             expect(
                 "/html",
-                json!([{"selector": "body:has(p) > h1", "equals": "Herman Melville - Moby-Dick"}]),
+                json!([{"selector": {"css": "body:has(p) > h1"}, "equals": "Herman Melville - Moby-Dick"}]),
             ),
         ),
         // Go answers 100 before it reads a body that was announced so.
@@ -276,14 +276,13 @@ fn http2_servers_that_limit_connections_lose_no_request() {
     let Some(server) = HttpServer::nginx("http2", directives, &[]) else { return };
     // hyper#2500: GOAWAY after some requests; h2#27: few streams at a time; hyper#2079: a Host of one's own.
     for mode in ["PerUser", "Shared"] {
-        let load =
-            json!({"executors": {"main": {"executor": "per-vu-iterations", "vus": 8, "iterations": 20}}});
+        let load = json!({"executors": [{"name": "main", "perVUIterations": {"vus": 8, "iterations": 20}}]});
         let steps = json!([
             {"request": {"url": "/", "headers": {"Host": "shop.test"}, "expect": [{"bodyContains": "shop.test"}]}},
             {"request": {"url": "/", "method": "POST", "json": {"a": 1}}},
         ]);
         let mut test = spec(&server.url(), load, steps);
-        test["http"] = json!({"version": "Http2", "connections": {"mode": mode}});
+        test["http"] = json!({"version": "HTTP2", "connections": {"mode": mode}});
         let outcome = run(config(test));
         assert_eq!(
             (outcome.rate("http_req_failed"), outcome.rate("checks")),
@@ -304,13 +303,13 @@ fn https_is_the_same_by_either_version() {
         return;
     };
     // locust#1138: a Secure cookie over and over; gatling#4507: the version is that of the server.
-    for (version, words) in [("Auto", "HTTP/2.0 localhost 1"), ("Http1", "HTTP/1.1 localhost 1")] {
+    for (version, words) in [("Auto", "HTTP/2.0 localhost 1"), ("HTTP1", "HTTP/1.1 localhost 1")] {
         let steps = json!([
             {"request": {"url": "/"}},
             {"loop": {"count": 10, "steps": [{"request": {"url": "/", "expect": [{"bodyContains": words}]}}]}},
         ]);
         let url = format!("https://localhost:{}", server.address().port());
-        holds(&url, json!({"version": version, "insecureSkipTlsVerify": true}), steps);
+        holds(&url, json!({"version": version, "insecureSkipTLSVerify": true}), steps);
     }
 }
 
@@ -344,7 +343,7 @@ fn a_body_until_the_end_is_whole_only_if_tls_ends_in_order() {
     for (says_so, failed) in [(true, 0), (false, 1)] {
         let url = format!("https://localhost:{}", start_until_closed(says_so).port());
         let steps = json!([{"request": {"url": "/", "expect": [{"bodyContains": "hello"}]}}]);
-        let outcome = go(&url, json!({"insecureSkipTlsVerify": true}), steps);
+        let outcome = go(&url, json!({"insecureSkipTLSVerify": true}), steps);
         assert_eq!(outcome.rate("http_req_failed"), (failed, 1), "says so: {says_so}");
         assert_eq!(outcome.count_of("request_errors", "reset"), failed);
     }

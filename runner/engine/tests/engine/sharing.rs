@@ -148,7 +148,7 @@ fn http2_without_tls_is_spoken_with_prior_knowledge() {
         {"request": {"url": "/upload", "method": "POST", "body": body, "expect": [{"header": "x-length", "equals": "200000"}]}},
         {"think": {"min": "10ms"}},
     ]);
-    let outcome = go(&server.url(), json!({"version": "Http2"}), users(2, "500ms"), steps);
+    let outcome = go(&server.url(), json!({"version": "HTTP2"}), users(2, "500ms"), steps);
     let requests = outcome.count("http_reqs");
     assert!(requests > 4);
     assert_eq!(outcome.rate("http_req_failed"), (0, requests));
@@ -186,14 +186,14 @@ fn http2_is_chosen_by_alpn_and_can_be_forbidden() {
     };
     for (server, version, expected) in [
         (&both, "Auto", "HTTP/2.0"),
-        (&both, "Http1", "HTTP/1.1"),
-        (&both, "Http2", "HTTP/2.0"),
+        (&both, "HTTP1", "HTTP/1.1"),
+        (&both, "HTTP2", "HTTP/2.0"),
         (&old, "Auto", "HTTP/1.1"),
     ] {
         let (seen, outcome) = spoken(server, version);
         assert_eq!((seen.as_str(), outcome.rate("http_req_failed").0), (expected, 0), "{version}");
     }
-    let (seen, outcome) = spoken(&old, "Http2");
+    let (seen, outcome) = spoken(&old, "HTTP2");
     assert_eq!(seen, "");
     assert_eq!(outcome.rate("http_req_failed").0, outcome.count("http_reqs"));
 }
@@ -218,7 +218,7 @@ fn lanes_carry_as_many_requests_as_they_may_and_no_more() {
         }
     };
     let server = Server::with(Options { http2: true, ..Options::default() }, script);
-    let http = json!({"version": "Http2", "connections": {"mode": "Shared", "max": 3, "maxStreams": 5}});
+    let http = json!({"version": "HTTP2", "connections": {"mode": "Shared", "max": 3, "maxStreams": 5}});
     let mut test = spec(&server.url(), users(40, "1s"), json!([{"request": {"url": "/"}}]));
     test["http"] = http;
     let mut config = config(test);
@@ -239,7 +239,7 @@ fn a_request_that_is_cut_off_leaves_its_lane_open() {
         tokio::time::sleep(Duration::from_millis(wait)).await;
         server::json("{}")
     });
-    let http = json!({"version": "Http2", "connections": {"mode": "Shared", "max": 1}});
+    let http = json!({"version": "HTTP2", "connections": {"mode": "Shared", "max": 1}});
     let steps = json!([
         {"request": {"name": "slow", "url": "/slow", "timeout": "100ms"}},
         {"request": {"name": "fast", "url": "/fast"}},

@@ -123,7 +123,7 @@ fn certificates_are_verified_unless_that_is_turned_off() {
     assert_eq!(server.arrived().len(), 0);
 
     let mut trusting = spec(&url, users(1, "300ms"), request("GET", "50ms"));
-    trusting["http"] = json!({"insecureSkipTlsVerify": true});
+    trusting["http"] = json!({"insecureSkipTLSVerify": true});
     let outcome = run(config(trusting));
     let requests = outcome.count("http_reqs");
     assert!(requests > 1);

@@ -102,11 +102,11 @@ fn html_gives_texts_and_attributes() {
     let found = captured(
         "/page",
         json!([
-            {"name": "csrf", "selector": "form input[name=csrf]", "attribute": "VALUE"},
-            {"name": "links", "selector": "li > a", "attribute": "href", "match": "All"},
-            {"name": "texts", "selector": "li > a", "match": "All"},
-            {"name": "first", "selector": "li"},
-            {"name": "none", "selector": "h1", "default": ""},
+            {"name": "csrf", "selector": {"css": "form input[name=csrf]", "attribute": "VALUE"}},
+            {"name": "links", "selector": {"css": "li > a", "attribute": "href"}, "match": "All"},
+            {"name": "texts", "selector": {"css": "li > a"}, "match": "All"},
+            {"name": "first", "selector": {"css": "li"}},
+            {"name": "none", "selector": {"css": "h1"}, "default": ""},
             {"name": "page", "body": true},
             {"name": "took", "responseTime": true},
         ]),
@@ -146,8 +146,8 @@ fn lists_of_matches_go_through_loops_and_are_picked_from() {
     let server = server();
     let steps = json!([
         {"request": {"url": "/page", "capture": [
-            {"name": "links", "selector": "a", "attribute": "href", "match": "All"},
-            {"name": "any", "selector": "a", "attribute": "href", "match": "Random"},
+            {"name": "links", "selector": {"css": "a", "attribute": "href"}, "match": "All"},
+            {"name": "any", "selector": {"css": "a", "attribute": "href"}, "match": "Random"},
         ]}},
         {"loop": {"over": "links", "steps": [{"request": {"url": "{{ loopElement }}"}}]}},
         {"request": {"url": "/picked{{ pick(links) }}"}},
@@ -173,9 +173,9 @@ fn check(path: &str, expectation: &Value, name: &str) -> (u64, u64) {
 }
 
 #[rstest]
-#[case(json!({"jsonPath": "$.id", "atLeast": 7, "atMost": 7.5}), "$.id is at least 7 and is at most 7.5", true)]
+#[case(json!({"jsonPath": "$.id", "atLeast": 7, "atMost": "7.5"}), "$.id is at least 7 and is at most 7.5", true)]
 #[case(json!({"jsonPath": "$.id", "greaterThan": 7}), "$.id is greater than 7", false)]
-#[case(json!({"jsonPath": "$.price", "lessThan": 12.6}), "$.price is less than 12.6", true)]
+#[case(json!({"jsonPath": "$.price", "lessThan": "12.6"}), "$.price is less than 12.6", true)]
 #[case(json!({"jsonPath": "$.text", "atLeast": 12}), "$.text is at least 12", true)]
 #[case(json!({"jsonPath": "$.name", "atLeast": 0}), "$.name is at least 0", false)]
 #[case(json!({"jsonPath": "$.absent", "atMost": 9}), "$.absent is at most 9", false)]
@@ -205,9 +205,9 @@ fn json_is_checked(#[case] expectation: Value, #[case] name: &str, #[case] holds
 }
 
 #[rstest]
-#[case("/page", json!({"selector": "a", "equals": "First one"}), "a equals \"First one\"", true)]
-#[case("/page", json!({"selector": "a", "attribute": "href", "matches": "^/b"}), "attribute href of a matches \"^/b\"", false)]
-#[case("/page", json!({"selector": "h1", "exists": false}), "h1 does not exist", true)]
+#[case("/page", json!({"selector": {"css": "a"}, "equals": "First one"}), "a equals \"First one\"", true)]
+#[case("/page", json!({"selector": {"css": "a", "attribute": "href"}, "matches": "^/b"}), "attribute href of a matches \"^/b\"", false)]
+#[case("/page", json!({"selector": {"css": "h1"}, "exists": false}), "h1 does not exist", true)]
 #[case("/empty", json!({"body": true, "exists": false}), "body does not exist", true)]
 #[case("/empty", json!({"body": true, "equals": ""}), "body equals \"\"", true)]
 fn pages_are_checked(
@@ -280,7 +280,7 @@ fn sequences_have_no_gaps_over_users_and_cores() {
     let server = server();
     let mut test = spec(
         &server.url(),
-        json!({"executors": {"e": {"executor": "per-vu-iterations", "vus": 7, "iterations": 10}}}),
+        json!({"executors": [{"name": "e", "perVUIterations": {"vus": 7, "iterations": 10}}]}),
         json!([
             {"request": {"name": "a", "url": "/a/{{ sequence() }}"}},
             {"parallel": {"steps": [{"request": {"name": "b", "url": "/b/{{ sequence(-5, 5) }}"}}, {"request": {"name": "c", "url": "/c/{{ sequence(-5, 5) }}"}}]}},
@@ -303,7 +303,7 @@ fn sequences_have_no_gaps_over_users_and_cores() {
 #[test]
 fn no_number_of_a_sequence_comes_twice_on_several_runners() {
     let server = server();
-    let load = json!({"executors": {"e": {"executor": "shared-iterations", "vus": 6, "iterations": 60}}});
+    let load = json!({"executors": [{"name": "e", "sharedIterations": {"vus": 6, "iterations": 60}}]});
     let steps = json!([{"loop": {"count": 2, "steps": [{"request": {"name": "a", "url": "/n/{{ sequence(1000) }}"}}]}}]);
     let test = spec(&server.url(), load, steps);
     let runners = (0..3).map(|index| {

@@ -15,7 +15,7 @@ use crate::{
 
 fn test(server: &Server, iterations: u32, request: Value) -> Value {
     let load =
-        json!({"executors": {"e": {"executor": "shared-iterations", "vus": 2, "iterations": iterations}}});
+        json!({"executors": [{"name": "e", "sharedIterations": {"vus": 2, "iterations": iterations}}]});
     spec(&server.url(), load, json!([{ "request": request }]))
 }
 
@@ -46,7 +46,7 @@ fn bodies_have_their_size_and_are_the_same_on_every_runner(#[case] http2: bool) 
         for runner in 0..2 {
             let mut test = test(&server, 4, upload(kind, vary));
             if http2 {
-                test["http"] = json!({"version": "Http2"});
+                test["http"] = json!({"version": "HTTP2"});
             }
             let mut config = config(test);
             config.share = Share::new(runner, 2);
@@ -61,17 +61,17 @@ fn bodies_have_their_size_and_are_the_same_on_every_runner(#[case] http2: bool) 
         }
         assert_eq!(
             arrived[0].headers[CONTENT_TYPE],
-            if kind == "Json" { "application/json" } else { "application/octet-stream" }
+            if kind == "JSON" { "application/json" } else { "application/octet-stream" }
         );
         arrived.into_iter().map(|request| request.body).collect::<Vec<Bytes>>()
     };
     let fixed = sent("Binary", false);
     assert!(fixed.iter().all(|body| *body == fixed[0]));
-    let varied = sent("Json", true);
+    let varied = sent("JSON", true);
     assert!(varied.windows(2).all(|two| two[0] != two[1]));
     let parsed: Value = serde_json::from_slice(&varied[3]).unwrap();
     assert_eq!(parsed["rows"].as_array().unwrap().len(), 35_155);
-    assert!(varied == sent("Json", true), "an iteration has the same contents in each run");
+    assert!(varied == sent("JSON", true), "an iteration has the same contents in each run");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn rows_can_be_declared_by_their_size() {
     let mut test = test(&server, 1, json!({"url": "/{{ rows.id }}"}));
     test["data"] = json!([{"name": "rows", "order": "Unique",
         "generated": {"size": "1k", "fields": {"id": "{{ row }}", "text": "{{ words(5) }}"}}}]);
-    let load = json!({"executors": {"e": {"executor": "shared-iterations", "vus": 1, "iterations": 1000}}});
+    let load = json!({"executors": [{"name": "e", "sharedIterations": {"vus": 1, "iterations": 1000}}]});
     test["load"] = load;
     run(config(test.clone()));
     let rows = server.arrived().len();

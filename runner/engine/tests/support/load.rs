@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A spec with one scenario.
 pub fn spec(base_url: &str, load: Value, steps: Value) -> Value {
     json!({
-        "target": {"baseUrl": base_url},
+        "target": {"baseURL": base_url},
         "scenarios": [{"name": "main", "steps": steps}],
         "load": load,
     })
@@ -34,7 +34,7 @@ pub fn spec(base_url: &str, load: Value, steps: Value) -> Value {
 /// So many iterations of one user, one after the other, with as much time as they need: a machine that stands still
 /// makes them late, and drops none.
 pub fn times(count: u32) -> Value {
-    json!({"executors": {"main": {"executor": "per-vu-iterations", "vus": 1, "iterations": count}}})
+    json!({"executors": [{"name": "main", "perVUIterations": {"vus": 1, "iterations": count}}]})
 }
 
 pub fn config(spec: Value) -> EngineConfig {

@@ -19,7 +19,7 @@ use upsurge_crds::{
     LoadTest, LoadTestRun,
     internal::TargetLeaseSpec,
     names::reasons,
-    v1alpha1::{LoadTestRunStatus, Phase, ThresholdResult},
+    v1alpha1::{LoadTestRunStatus, Phase, Snapshot, ThresholdResult},
 };
 
 use super::super::{Admission, Asked, Effect, Lookup, Objects, Situation};
@@ -105,7 +105,7 @@ impl World {
     pub fn new(story: &Story) -> Self {
         let mut more = json!({
             "load": {"constant": {"level": 6, "duration": "10s"}},
-            "target": {"baseUrl": "http://checkout:8080"},
+            "target": {"baseURL": "http://checkout:8080"},
             "thresholds": [{"metric": "http_req_failed", "condition": "rate < 50%", "abortOnFail": true}],
         });
         if story.shares {
@@ -120,7 +120,7 @@ impl World {
                 "checks": [{"name": "up", "query": "up", "aggregate": "avg", "condition": "< 1"}]});
         }
         let mut run = fixtures::run(&more);
-        let spec = run.spec.test.clone().unwrap();
+        let spec = run.spec.test.as_ref().unwrap().read().unwrap();
         let test: LoadTest = serde_json::from_value(json!({
             "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
             "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid"}, "spec": spec
@@ -322,7 +322,7 @@ impl World {
     pub fn carry_out(&mut self, effect: &Effect, state: &LoadTestRunStatus) -> Option<Cause> {
         match effect {
             Effect::Complete(_) => {
-                self.run.spec.test = Some(Box::new(self.test.spec.clone()));
+                self.run.spec.test = Some(Snapshot::of(&self.test.spec));
                 own(&mut self.run, &self.test);
             }
             Effect::WriteLease(lease) => {

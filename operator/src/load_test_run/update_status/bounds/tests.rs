@@ -48,6 +48,7 @@ fn latency(p95: i32) -> LatencySummary {
         p99: text(p95),
         p999: text(p95),
         max: text(2 * p95),
+        ..LatencySummary::default()
     }
 }
 

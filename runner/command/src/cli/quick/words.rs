@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::url(&[], "spec.target.baseUrl: \"ftp://x\" can't be used", "URL: \"ftp://x\" can't be used")]
+    #[case::url(&[], "spec.target.baseURL: \"ftp://x\" can't be used", "URL: \"ftp://x\" can't be used")]
     #[case::header(&[], "spec.scenarios[0].steps[0].request.headers.X-A: unknown variable", "--header X-A: unknown variable")]
     #[case::path(&[], "spec.scenarios[0].steps[0].request.url: unknown variable", "URL: unknown variable")]
     #[case::users(&["-d", "1s"], "spec.load.constant.level: is wrong", "--connections: is wrong")]
@@ -161,7 +161,7 @@ mod tests {
     fn messages() -> Vec<String> {
         let load = json!({"unit": "IterationsPerSecond", "constant": {"level": 100, "duration": "10s"}});
         let target = serde_json::from_value::<LoadTestSpec>(json!({
-            "target": {"baseUrl": "http://shop"}, "load": load,
+            "target": {"baseURL": "http://shop"}, "load": load,
             "scenarios": [{"name": "quick", "steps": [{"request": {"url": "/"}}]}],
         }));
         let test = target.unwrap();

@@ -195,10 +195,10 @@ fn whole_seconds(time: Duration) -> TimeSpan {
 /// What only a cluster can tell.
 fn not_judged(test: &LoadTestSpec) -> Vec<String> {
     let mut parts = Vec::new();
-    if test.autoscaling.as_ref().is_some_and(|autoscaling| autoscaling.expect.is_some()) {
-        parts.push(
-            "spec.autoscaling.expect: replicas can only be watched by the operator, in a cluster".into(),
-        );
+    for (index, _) in test.target.workloads.iter().enumerate().filter(|(_, one)| one.expect.is_some()) {
+        parts.push(format!(
+            "spec.target.workloads[{index}].expect: replicas can only be watched by the operator, in a cluster"
+        ));
     }
     if let Some(prometheus) = &test.prometheus {
         let count = prometheus.checks.len();

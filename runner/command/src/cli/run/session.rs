@@ -91,7 +91,7 @@ impl Session<'_> {
         let mut progress = Progress::new(self.name, &target, self.valid, self.style);
         let mut metrics = Metrics::default();
         let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
-        let unanswered = Unanswered::new(Counting::of(self.test), &self.valid.loads);
+        let unanswered = Unanswered::new(Counting::default(), &self.valid.loads);
         let collect = || {
             let mut interval = engine.collect();
             if let Some(counted) = unanswered.counted(&interval.metrics) {

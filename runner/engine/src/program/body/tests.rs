@@ -31,7 +31,7 @@ impl Scope for Iteration {
 fn compiled(mut request: Value) -> Body {
     request["url"] = "/".into();
     let spec: LoadTestSpec = serde_json::from_value(json!({
-        "target": {"baseUrl": "http://shop"},
+        "target": {"baseURL": "http://shop"},
         "scenarios": [{"name": "main", "steps": [{"request": request}]}],
         "load": {"constant": {"level": 1, "duration": "1s"}},
     }))
@@ -69,7 +69,7 @@ fn fixed_contents_are_there_once_for_all_users() {
 
 #[test]
 fn contents_that_vary_are_cut_from_one_block() {
-    let body = compiled(json!({"generated": {"size": "100Mi", "kind": "Json", "seed": 3, "vary": true}}));
+    let body = compiled(json!({"generated": {"size": "100Mi", "kind": "JSON", "seed": 3, "vary": true}}));
     let (one, other) = (rendered(&body, 1), rendered(&body, 2));
     assert_eq!((one.len(), other.len()), (100 << 20, 100 << 20));
     let block = |payload: &Payload| match payload {
