@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `run: NAME`: blocks of steps stand where they are run.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Old words of the API: `validate` says the new one for each of them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

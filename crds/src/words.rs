@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Words of the API that have changed before its first release.
 //!
 //! There are no aliases. But who uses an old word is told the new one ([`now`]), and a run that was made before the change

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The rules of `docs/adr/0034-words-and-shapes-of-v1alpha1.md`, held against every field of the generated schemas.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

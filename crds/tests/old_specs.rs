@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Runs from before the change of words: their copies of tests are read as what they meant.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]

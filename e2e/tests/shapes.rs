@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The shapes of the API, as a real API server enforces them: unions, steps by kind, what can't be changed; and runs from
 //! before a change of the API.
 

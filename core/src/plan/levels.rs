@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Levels and rates as numbers to calculate with.
 
 use std::fmt::Display;

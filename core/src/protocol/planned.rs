@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! The test of a plan, as the run that it is of has it.
 
 use std::ops::{Deref, DerefMut};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! `run: NAME`: the steps of a block, as if they stood where it is run.
 //!
 //! A block is compiled anew for each place that runs it, as what it may refer to depends on the place. So its size counts

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Schemas of Kubernetes' own types, which users know from elsewhere: without their descriptions, which would be longer
 //! than all of ours.
 

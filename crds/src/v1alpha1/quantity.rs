@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Numbers that may have a fraction, as Kubernetes writes them: `50`, `"2.5"`, `500m`.
 
 use std::{fmt, str::FromStr};

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! A run's copy of its test: as it was written, whatever version of the API it was written for.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

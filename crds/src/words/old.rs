@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 //! Bringing the spec of a run from before the change of words up to date.
 
 use serde_json::{Map, Value, json};
