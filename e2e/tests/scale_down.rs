@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use upsurge_crds::v1alpha1::{Phase, RequestsWhileScalingDown};
+use upsurge_crds::v1alpha1::RequestsWhileScalingDown;
 use upsurge_e2e::{
     Context,
     api::status,
@@ -30,7 +30,8 @@ async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, Reques
         }),
     );
     let run = context.start("shrinking", test).await?;
-    context.phase(&run, Phase::Running, seconds(60)).await?;
+    // Not before there are figures: what keeps the pods is watched from then on at the latest.
+    context.loaded(&run, seconds(60)).await?;
     target.scale(1).await?;
     let run = context.finished(&run, seconds(120)).await?;
     let status = status(&run);

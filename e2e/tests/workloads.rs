@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
-use upsurge_crds::v1alpha1::{Phase, Verdict};
+use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
     Context,
     api::{ensure_verdict, status},
@@ -21,7 +21,7 @@ async fn scaled_by_hand(context: &Context, kind: Kind, name: &str) -> Result<()>
         "workloads": [{"apiVersion": "apps/v1", "kind": format!("{kind:?}"), "name": name}],
     }});
     let run = context.start(name, merged(constant(5, 40), test)).await?;
-    context.phase(&run, Phase::Running, seconds(60)).await?;
+    context.loaded(&run, seconds(60)).await?;
     target.scale(2).await?;
     target.scale(1).await?;
     let run = context.finished(&run, seconds(90)).await?;

@@ -20,9 +20,9 @@ const FIELDS: [(&str, &str); 18] = [
     ("spec.scenarios[0].steps[0].request.file", "--body-file"),
     ("spec.scenarios[0].steps[0].request", "URL"),
     ("spec.load.constant.duration", "--duration"),
-    ("spec.load.maxUsers", "--connections"),
-    ("spec.load.executors.quick.vus", "--connections"),
-    ("spec.load.executors.quick.iterations", "--requests"),
+    ("spec.load.arrivals.maxUsers", "--connections"),
+    ("spec.load.executors[0].sharedIterations.vus", "--connections"),
+    ("spec.load.executors[0].sharedIterations.iterations", "--requests"),
     ("spec.load.executors", "--requests"),
     ("spec.load", "--rate"),
     ("spec.thresholds", "--threshold"),
@@ -148,6 +148,8 @@ mod tests {
     #[case::rate(&["--rate", "1"], "spec.load.constant.level: is wrong", "--rate: is wrong")]
     #[case::time(&["--rate", "1"], "spec.load.constant.duration: is wrong", "--requests and --rate: is wrong")]
     #[case::limit(&["--threshold", "a b"], "spec.thresholds[0].metric: unknown", "--threshold \"a b\": unknown")]
+    #[case::pool(&["-n", "9"], "spec.load.executors[0].sharedIterations.vus: is wrong", "--connections: is wrong")]
+    #[case::busy(&["--rate", "1"], "raise spec.load.arrivals.maxUsers", "raise --connections")]
     #[case::sentence(&[], "(spec.http.proxy), or spec.http.timeout.", "(--proxy), or --timeout.")]
     fn fields_are_told_as_the_arguments_they_come_from(
         #[case] more: &[&str],
