@@ -20,7 +20,7 @@ pub(super) struct Form {
 /// Pattern of the condition of a threshold, whose grammar can say more.
 const CONDITION: &str = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|count|rate|value)\s*(<=?|>=?|===?|!=)\s*-?[0-9]+(\.[0-9]+)?\s*(us|ms|s|m|%)?\s*$";
 
-const FORMS: [Form; 12] = [
+const FORMS: [Form; 14] = [
     Form {
         pattern: r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$",
         what: "a duration",
@@ -86,6 +86,18 @@ const FORMS: [Form; 12] = [
         what: "the name of a header",
         how: "use letters, digits and -",
         examples: ["Authorization", "X-Scope-OrgID"],
+    },
+    Form {
+        pattern: r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$",
+        what: "a quantity",
+        how: "write a number from 0 on, in quotes if it has a fraction",
+        examples: ["2.5", "500m"],
+    },
+    Form {
+        pattern: r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$",
+        what: "a quantity",
+        how: "write a number, in quotes if it has a fraction",
+        examples: ["2.5", "-40"],
     },
     Form {
         pattern: r"^https?://[^\s/]+",
