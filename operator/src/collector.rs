@@ -25,6 +25,7 @@ mod shared;
 mod single_flight;
 mod start;
 mod store;
+mod tally;
 mod totals;
 mod version;
 mod view;

@@ -58,7 +58,8 @@ impl Cell {
         config: SessionConfig,
         session: Session,
         observation: SharedObservation,
-        (pace, memory): (Arc<Pace>, Arc<Memory>),
+        pace: Arc<Pace>,
+        memory: Arc<Memory>,
         changes: broadcast::Sender<RunKey>,
     ) -> Self {
         let key = config.key();

@@ -2,12 +2,7 @@
 //! How much memory the figures of runs may take: of one alone as much as a run ever needs, of all together a part of what the
 //! operator has. When there is too little for all, each gets an equal share, so that nobody's run takes the room of others.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
-
-use super::view::RunKey;
+use super::{tally::Tally, view::RunKey};
 
 /// Most memory that the figures of a run may take, in bytes, before the finest tags are given up.
 pub const MOST_OF_ONE: usize = 48 << 20;
@@ -21,13 +16,7 @@ const PART: usize = 4;
 #[derive(Debug)]
 pub struct Memory {
     most_of_all: usize,
-    counted: Mutex<Counted>,
-}
-
-#[derive(Debug, Default)]
-struct Counted {
-    of_runs: HashMap<RunKey, usize>,
-    all: usize,
+    taken: Tally,
 }
 
 impl Default for Memory {
@@ -39,40 +28,31 @@ impl Default for Memory {
 impl Memory {
     /// For an operator that has so many bytes in all.
     pub fn of(memory: usize) -> Self {
-        Self { most_of_all: memory / PART, counted: Mutex::default() }
+        Self { most_of_all: memory / PART, taken: Tally::default() }
     }
 
     /// A run begins.
     pub fn enter(&self, run: &RunKey) {
-        self.lock().of_runs.entry(run.clone()).or_default();
+        self.taken.enter(run);
     }
 
-    /// The figures of a run take so many bytes now. Those of a run that is over count no more.
+    /// The figures of a run take so many bytes now.
     pub fn note(&self, run: &RunKey, bytes: usize) {
-        let mut counted = self.lock();
-        let Some(of_run) = counted.of_runs.get_mut(run) else { return };
-        let before = std::mem::replace(of_run, bytes);
-        counted.all = counted.all.saturating_sub(before).saturating_add(bytes);
+        self.taken.note(run, 0, bytes);
     }
 
     /// A run is over.
     pub fn leave(&self, run: &RunKey) {
-        let mut counted = self.lock();
-        let bytes = counted.of_runs.remove(run).unwrap_or_default();
-        counted.all = counted.all.saturating_sub(bytes);
+        self.taken.leave(run);
     }
 
     /// Most bytes that the figures of any one run may take now.
     pub fn most(&self) -> usize {
-        let counted = self.lock();
-        if counted.all <= self.most_of_all {
+        let (runs, all) = self.taken.sum();
+        if all <= self.most_of_all {
             return MOST_OF_ONE;
         }
-        MOST_OF_ONE.min(self.most_of_all / counted.of_runs.len().max(1))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+        MOST_OF_ONE.min(self.most_of_all / runs.max(1))
     }
 }
 
@@ -96,8 +76,8 @@ mod tests {
         memory.note(&run("small"), 26 << 20);
         memory.leave(&run("a"));
         memory.note(&run("a"), 100 << 20);
-        assert_eq!((memory.most(), memory.lock().all), (MOST_OF_ONE, 76 << 20), "it is over");
+        assert_eq!((memory.most(), memory.taken.sum()), (MOST_OF_ONE, (3, 76 << 20)), "it is over");
         ["b", "c", "small"].iter().for_each(|name| memory.leave(&run(name)));
-        assert_eq!(memory.lock().all, 0);
+        assert_eq!(memory.taken.sum(), (0, 0));
     }
 }

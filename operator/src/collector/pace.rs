@@ -2,13 +2,9 @@
 //! How often runners report: once per second, and less often when they have so many series in all that taking them would
 //! keep the operator from everything else.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
-use super::view::RunKey;
+use super::{tally::Tally, view::RunKey};
 
 /// Series per second that are taken.
 const SERIES_PER_SECOND: usize = 10_000;
@@ -17,46 +13,29 @@ const SECONDS: [usize; 2] = [1, 10];
 
 /// How many series runners report, as of the last message of each.
 #[derive(Debug, Default)]
-pub struct Pace {
-    counted: Mutex<Counted>,
-}
-
-#[derive(Debug, Default)]
-struct Counted {
-    of_runs: HashMap<RunKey, HashMap<u32, usize>>,
-    all: usize,
-}
+pub struct Pace(Tally);
 
 impl Pace {
     /// A run begins.
     pub fn enter(&self, run: &RunKey) {
-        self.lock().of_runs.entry(run.clone()).or_default();
+        self.0.enter(run);
     }
 
-    /// A runner has reported so many series. That of a run that is over counts no more, however late it was read.
+    /// A runner has reported so many series.
     pub fn note(&self, run: &RunKey, runner: u32, series: usize) {
-        let mut counted = self.lock();
-        let Some(of_run) = counted.of_runs.get_mut(run) else { return };
-        let before = of_run.insert(runner, series).unwrap_or_default();
-        counted.all = counted.all.saturating_sub(before).saturating_add(series);
+        self.0.note(run, runner, series);
     }
 
     /// A run is over.
     pub fn leave(&self, run: &RunKey) {
-        let mut counted = self.lock();
-        let series: usize = counted.of_runs.remove(run).unwrap_or_default().into_values().sum();
-        counted.all = counted.all.saturating_sub(series);
+        self.0.leave(run);
     }
 
     /// Time from one message of a runner to its next.
     pub fn interval(&self) -> Duration {
-        let [shortest, longest] = SECONDS;
-        let seconds = self.lock().all.div_ceil(SERIES_PER_SECOND).clamp(shortest, longest);
+        let ([shortest, longest], (_, series)) = (SECONDS, self.0.sum());
+        let seconds = series.div_ceil(SERIES_PER_SECOND).clamp(shortest, longest);
         Duration::from_secs(seconds as u64)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Counted> {
-        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,8 +58,8 @@ mod tests {
         pace.leave(&run("b"));
         pace.note(&run("b"), 0, 100_000);
         (0..50).for_each(|runner| pace.note(&run("a"), runner, 10));
-        assert_eq!((pace.interval(), pace.lock().all), (Duration::from_secs(1), 500));
+        assert_eq!((pace.interval(), pace.0.sum()), (Duration::from_secs(1), (1, 500)));
         pace.leave(&run("a"));
-        assert!(pace.lock().of_runs.is_empty());
+        assert_eq!(pace.0.sum(), (0, 0));
     }
 }

@@ -214,13 +214,8 @@ impl Sessions {
         }
         info!(run = %key, restored = was_kept, session = session.number(), "session is open");
         let Shared { budget, pace, memory, changes, .. } = &*self.shared;
-        let cell = Arc::new(Cell::new(
-            config,
-            session,
-            observation,
-            (pace.clone(), memory.clone()),
-            changes.clone(),
-        ));
+        let cell =
+            Arc::new(Cell::new(config, session, observation, pace.clone(), memory.clone(), changes.clone()));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload() {

@@ -249,7 +249,7 @@ mod tests {
     fn cell() -> Cell {
         let (config, changes) = (config(), tokio::sync::broadcast::channel(1).0);
         let session = Session::new(&config.plan, None);
-        Cell::new(config, session, SharedObservation::default(), <_>::default(), changes)
+        Cell::new(config, session, SharedObservation::default(), Arc::default(), Arc::default(), changes)
     }
 
     /// An API server that keeps a checkpoint under an optimistic lock. It does not say so of the second version.

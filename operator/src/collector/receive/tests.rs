@@ -35,7 +35,7 @@ pub fn cell(plan: RunPlan) -> Cell {
         is_under_way: false,
     };
     let changes = tokio::sync::broadcast::channel(1).0;
-    Cell::new(config, session, SharedObservation::default(), <_>::default(), changes)
+    Cell::new(config, session, SharedObservation::default(), Arc::default(), Arc::default(), changes)
 }
 
 fn delta(number: u64, key: &Value, count: f64) -> Value {

@@ -188,8 +188,7 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
     "spec.deadlines.prepare of 5m has passed: 0 of 3 runners up"
 )]
 #[case::not_ready_in_time(starting(), 60, "DeadlineExceeded", "spec.deadlines.start of 1m has passed")]
-#[case::not_heard_of(
-    starting().with(|case| case.session.runners[1].readiness = None), 60, "DeadlineExceeded",
+#[case::not_heard_of(starting().with(|case| case.session.runners[1].readiness = None), 60, "DeadlineExceeded",
     "0 of 3 runners ready to start; waiting for runner 1 of 3 (pod pod-1), which has not reached the operator: its log says why")]
 #[case::unresolved(
     starting().with(|case| case.session.runners[2].readiness =
