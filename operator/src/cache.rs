@@ -142,6 +142,11 @@ impl Cache {
         Some(runs)
     }
 
+    /// A runner pod, as far as it was seen.
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<Arc<Pod>> {
+        self.covering(namespace)?.pods.get(&ObjectRef::new(name).within(namespace))
+    }
+
     /// The Job of a name, and the pods of a run; `None` as long as not all was listed.
     pub fn runners_of(&self, namespace: &str, run: &str, job: &str) -> Option<Runners> {
         let scope = self.scope(namespace)?;

@@ -81,7 +81,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     if let Some(path) = args.policy_file.clone() {
         spawn(policy::watch(path, platform.clone(), metrics.clone(), stop.clone()));
     }
-    let sessions = Sessions::within(client.clone(), Memory::of(args.memory_limit));
+    let cache = Cache::default();
+    let sessions = Sessions::within(client.clone(), Memory::of(args.memory_limit), cache.clone());
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;
@@ -91,7 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 
     let context = Arc::new(Context {
         client: client.clone(),
-        cache: Cache::default(),
+        cache,
         fence,
         sessions,
         events: Events::new(client.clone(), args.identity()),

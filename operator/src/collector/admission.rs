@@ -103,7 +103,7 @@ impl Sessions {
         let Some(cell) = cell else {
             return Err(Closed::Fate(run.clone(), self.fate(run).await?));
         };
-        let Runner { index, is_told_authorities } = binding::find_runner(self.client(), &cell, &who).await?;
+        let Runner { index, is_told_authorities } = binding::find_runner(self, &cell, &who).await?;
         // Now, and not when what it says was read: a runner must not count as lost because this operator is slow.
         cell.heard(index, &who.pod);
         // The place among all is for those who have not proved who they are; a run has places of its own.

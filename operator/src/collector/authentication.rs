@@ -32,6 +32,8 @@ use super::{session::Pod, single_flight::SingleFlight};
 const LONGEST_TOKEN: usize = 16 * 1024;
 /// Most reviews that are asked for at the same time.
 const MOST_ASKED: usize = 256;
+/// Most that wait for that: after a restart all runners come at once.
+const LINE: usize = 1_024;
 /// Where the API server says which pod a token was made for.
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
@@ -94,7 +96,8 @@ impl Authenticator {
     }
 
     fn asking(review: Review) -> Self {
-        let (reviews, budgets, asked) = (Mutex::default(), Mutex::default(), SingleFlight::new(MOST_ASKED));
+        let (reviews, budgets, asked) =
+            (Mutex::default(), Mutex::default(), SingleFlight::new(MOST_ASKED, LINE));
         Self { review, reviews, budgets, asked }
     }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which runner a pod is: a runner can only speak for itself.
 //!
-//! The pod comes from the token, and the index from the pod; what a message says of either must be the same. A pod is
-//! looked up once, however many of its requests come at the same time, and what is no runner is not looked up again for
-//! a while.
+//! The pod comes from the token, and the index from the pod; what a message says of either must be the same. What a pod is
+//! comes from the watch if it has seen that very pod, so that hundreds of runners who come back at once after a restart ask nothing of
+//! the API server. Else it is looked up, once, however many of its requests come at the same time, and what is no
+//! runner is not looked up again for a while.
 
 use std::{
     collections::HashMap,
@@ -15,18 +16,21 @@ use k8s_openapi::{
     api::{batch::v1::Job, core::v1::Pod},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
-use kube::{Api, Client};
+use kube::Api;
+use tokio::sync::OnceCell;
 use upsurge_core::protocol::AUTHORITIES_ENV;
 use upsurge_crds::names::labels;
 
 use super::{
     authentication::{Denied, Identity},
     cell::Cell,
+    sessions::Sessions,
     single_flight::SingleFlight,
 };
 
-/// Most pods of a run that are looked up at the same time.
+/// Most pods of a run that are looked up at the same time, and most that wait for that.
 const MOST_ASKED: usize = 64;
+const LINE: usize = 1_024;
 /// Most pods that are remembered of a run.
 const MOST_KNOWN: usize = 4_096;
 /// How long it counts that a pod is no runner of the run.
@@ -35,6 +39,7 @@ const STRANGER: Duration = Duration::from_secs(5);
 /// Which pods are runners of a run, as far as they were looked up; by UID.
 pub struct Bindings {
     known: Mutex<HashMap<String, Known>>,
+    job: OnceCell<RunnersJob>,
     asked: SingleFlight<String, Result<Runner, Denied>>,
 }
 
@@ -47,6 +52,12 @@ pub struct Runner {
     pub is_told_authorities: bool,
 }
 
+/// The Job that made the runners.
+struct RunnersJob {
+    metadata: ObjectMeta,
+    is_told_authorities: bool,
+}
+
 enum Known {
     Runner(Runner),
     Stranger(Instant, Denied),
@@ -54,7 +65,8 @@ enum Known {
 
 impl Default for Bindings {
     fn default() -> Self {
-        Self { known: Mutex::default(), asked: SingleFlight::new(MOST_ASKED) }
+        let asked = SingleFlight::new(MOST_ASKED, LINE);
+        Self { known: Mutex::default(), job: OnceCell::new(), asked }
     }
 }
 
@@ -93,7 +105,7 @@ impl Bindings {
 ///
 /// # Errors
 /// When it is none of this run, or that can't be told at the moment.
-pub async fn find_runner(client: &Client, cell: &Arc<Cell>, who: &Identity) -> Result<Runner, Denied> {
+pub async fn find_runner(sessions: &Sessions, cell: &Arc<Cell>, who: &Identity) -> Result<Runner, Denied> {
     if who.namespace != cell.key.namespace {
         return Err(Denied::Forbidden(format!(
             "pod {}/{} can't speak for run {}: it lives in another namespace",
@@ -105,8 +117,8 @@ pub async fn find_runner(client: &Client, cell: &Arc<Cell>, who: &Identity) -> R
         return known;
     }
     let asked = cell.bindings.asked.ask(uid.clone(), || {
-        let (client, cell, who) = (client.clone(), cell.clone(), who.clone());
-        async move { find(&client, &cell, &who).await }
+        let (sessions, cell, who) = (sessions.clone(), cell.clone(), who.clone());
+        async move { find(&sessions, &cell, &who).await }
     });
     let busy = || Err(Denied::Unavailable("too many pods are looked up at the moment: try again".into()));
     let found = asked.await.unwrap_or_else(busy);
@@ -129,23 +141,40 @@ pub fn check(cell: &Cell, who: &Identity, index: u32, runner: u32, pod: &str) ->
     Ok(())
 }
 
-/// Asks the API server whose pod it is.
-async fn find(client: &Client, cell: &Cell, who: &Identity) -> Result<Runner, Denied> {
+/// Finds out whose pod it is.
+async fn find(sessions: &Sessions, cell: &Cell, who: &Identity) -> Result<Runner, Denied> {
     let namespace = &cell.key.namespace;
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let jobs: Api<Job> = Api::namespaced(client.clone(), namespace);
-    let (pod, job) =
-        tokio::try_join!(pods.get_opt(&who.pod.name), jobs.get_opt(&cell.config.job)).map_err(|error| {
-            Denied::Unavailable(format!("pod {namespace}/{} can't be looked up: {error}", who.pod.name))
-        })?;
     let stranger = |why: &str| {
         Denied::Forbidden(format!("pod {} can't speak for run {}: {why}", who.pod.name, cell.key))
     };
-    let pod = pod.ok_or_else(|| stranger("it does not exist any more"))?.metadata;
-    let job = job.ok_or_else(|| stranger("the run has no Job"))?;
-    let index =
-        index(&pod, &job.metadata, &who.pod.uid, &cell.config.plan.uid).map_err(|why| stranger(&why))?;
-    Ok(Runner { index, is_told_authorities: is_told_authorities(&job) })
+    let seen = sessions.cache().pod(namespace, &who.pod.name);
+    let pod = match seen.filter(|pod| pod.metadata.uid.as_ref() == Some(&who.pod.uid)) {
+        Some(pod) => pod.metadata.clone(),
+        None => {
+            let pods: Api<Pod> = Api::namespaced(sessions.client().clone(), namespace);
+            let pod = pods.get_opt(&who.pod.name).await.map_err(|error| {
+                Denied::Unavailable(format!("pod {namespace}/{} can't be looked up: {error}", who.pod.name))
+            })?;
+            pod.ok_or_else(|| stranger("it does not exist any more"))?.metadata
+        }
+    };
+    // The one Job of the run never becomes another.
+    let job = cell.bindings.job.get_or_try_init(|| async {
+        let jobs: Api<Job> = Api::namespaced(sessions.client().clone(), namespace);
+        let name = &cell.config.job;
+        let job = jobs.get_opt(name).await.map_err(|error| {
+            Denied::Unavailable(format!("Job {namespace}/{name} can't be looked up: {error}"))
+        })?;
+        let job = job.ok_or_else(|| stranger("the run has no Job"))?;
+        let is_told_authorities = is_told_authorities(&job);
+        match is_owned(&job.metadata, &cell.config.plan.uid) {
+            true => Ok(RunnersJob { metadata: job.metadata, is_told_authorities }),
+            false => Err(stranger("the Job of that name is not this run's")),
+        }
+    });
+    let job = job.await?;
+    let index = index(&pod, &job.metadata, &who.pod.uid).map_err(|why| stranger(&why))?;
+    Ok(Runner { index, is_told_authorities: job.is_told_authorities })
 }
 
 /// Whether a Job tells its pods the authorities of the collector.
@@ -156,18 +185,16 @@ fn is_told_authorities(job: &Job) -> bool {
     variables.any(|variable| variable.name == AUTHORITIES_ENV)
 }
 
-/// The index of the runner, if the pod is of the Job and the Job is of the run.
-fn index(pod: &ObjectMeta, job: &ObjectMeta, pod_uid: &str, run_uid: &str) -> Result<u32, String> {
+fn is_owned(object: &ObjectMeta, uid: &str) -> bool {
+    object.owner_references.iter().flatten().any(|owner| owner.uid == uid)
+}
+
+/// The index of the runner, if the pod is of the Job.
+fn index(pod: &ObjectMeta, job: &ObjectMeta, pod_uid: &str) -> Result<u32, String> {
     if pod.uid.as_deref() != Some(pod_uid) {
         return Err("its token was made for an earlier pod of that name".into());
     }
-    let owned = |object: &ObjectMeta, uid: &str| {
-        object.owner_references.iter().flatten().any(|owner| owner.uid == uid)
-    };
-    if !owned(job, run_uid) {
-        return Err("the Job of that name is not this run's".into());
-    }
-    if !job.uid.as_deref().is_some_and(|uid| owned(pod, uid)) {
+    if !job.uid.as_deref().is_some_and(|uid| is_owned(pod, uid)) {
         return Err("it is no pod of the run's Job".into());
     }
     let labelled = pod.labels.as_ref().and_then(|all| all.get(labels::COMPLETION_INDEX));
@@ -212,14 +239,14 @@ mod tests {
     #[test]
     fn a_runner_is_told_by_its_pod_its_job_and_its_run() {
         let job = object("job", "run", None);
-        assert_eq!(index(&object("pod", "job", Some("2")), &job, "pod", "run"), Ok(2));
-        for (what, pod, job, run) in [
-            ("an earlier pod", object("new", "job", Some("2")), &job, "run"),
-            ("another Job's pod", object("pod", "other", Some("2")), &job, "run"),
-            ("another run's Job", object("pod", "job", Some("2")), &job, "other"),
-            ("no index", object("pod", "job", None), &job, "run"),
+        assert!(is_owned(&job, "run") && !is_owned(&job, "another run"));
+        assert_eq!(index(&object("pod", "job", Some("2")), &job, "pod"), Ok(2));
+        for (what, pod) in [
+            ("an earlier pod", object("new", "job", Some("2"))),
+            ("another Job's pod", object("pod", "other", Some("2"))),
+            ("no index", object("pod", "job", None)),
         ] {
-            assert!(index(&pod, job, "pod", run).is_err(), "{what} was accepted");
+            assert!(index(&pod, &job, "pod").is_err(), "{what} was accepted");
         }
     }
 }

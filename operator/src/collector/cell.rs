@@ -66,6 +66,13 @@ impl Cell {
         pace.enter(&key);
         memory.enter(&key);
         memory.note(&key, session.figures());
+        // Of one that goes on: until its runners have all been heard again, each counts with all series there are. Were they
+        // told to report each second, hundreds would do so just when all come back at once.
+        let series = session.state().totals.metrics.len();
+        (0_u32..)
+            .zip(&session.state().runners)
+            .filter(|(_, runner)| runner.end.is_none())
+            .for_each(|(index, _)| pace.note(&key, index, series));
         let runners = usize::try_from(config.plan.test.runner.parallelism).unwrap_or(1);
         Self {
             key,

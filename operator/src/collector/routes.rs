@@ -120,12 +120,13 @@ pub fn router(sessions: Sessions) -> Router {
 }
 
 /// Who can't be served here is not to stay: the next try is to go elsewhere, by a new connection to whoever the Service
-/// chooses, and to the leader where it is known.
+/// chooses, and to the leader where it is known. Where this operator leads and has no room at the moment, the next try is
+/// for here too: were hundreds to connect anew, there would be even less.
 async fn lead_on(State(sessions): State<Sessions>, mut response: Response) -> Response {
-    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE && !sessions.is_serving() {
         let headers = response.headers_mut();
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        let leader = sessions.leader().get().filter(|_| !sessions.is_serving());
+        let leader = sessions.leader().get();
         if let Some(leader) = leader.and_then(|leader| HeaderValue::try_from(leader.to_string()).ok()) {
             headers.insert(LEADER_HEADER, leader);
         }

@@ -32,6 +32,7 @@ use super::{
     writer::{self, FenceError},
 };
 use crate::{
+    cache::Cache,
     leader::Leader,
     sampling::{self, SharedObservation},
 };
@@ -113,6 +114,7 @@ pub struct Sessions {
 
 struct Shared {
     client: Client,
+    cache: Cache,
     authenticator: Authenticator,
     room: Room,
     serving: AtomicBool,
@@ -132,12 +134,13 @@ struct Shared {
 impl Sessions {
     /// No sessions yet; runners are told to try again until [`Self::set_serving`].
     pub fn new(client: Client) -> Self {
-        Self::within(client, Memory::default())
+        Self::within(client, Memory::default(), Cache::default())
     }
 
-    /// The same, with room for figures.
-    pub fn within(client: Client, memory: Memory) -> Self {
+    /// The same, with room for figures, and with what is watched.
+    pub fn within(client: Client, memory: Memory, cache: Cache) -> Self {
         let shared = Shared {
+            cache,
             authenticator: Authenticator::new(client.clone()),
             room: Room::default(),
             client,
@@ -146,7 +149,7 @@ impl Sessions {
             cells: RwLock::default(),
             opening: Mutex::default(),
             fates: Mutex::default(),
-            asked: SingleFlight::new(MOST_ASKED),
+            asked: SingleFlight::new(MOST_ASKED, 0),
             budget: Arc::default(),
             pace: Arc::default(),
             memory: Arc::new(memory),
@@ -313,6 +316,10 @@ impl Sessions {
 
     pub(super) fn room(&self) -> &Room {
         &self.shared.room
+    }
+
+    pub(super) fn cache(&self) -> &Cache {
+        &self.shared.cache
     }
 
     pub(super) fn client(&self) -> &Client {

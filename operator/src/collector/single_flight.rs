@@ -2,7 +2,8 @@
 //! Several who ask the same at the same time get one answer: the question is asked once.
 //!
 //! The asking goes on when those who wait have left, how much is asked at the same time is bounded, and so is how long: an
-//! API server that is gone without a word must not keep a question from being asked again.
+//! API server that is gone without a word must not keep a question from being asked again. More questions wait in line, in
+//! their order: were they turned away to try again, chance would decide who is never answered.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 
 /// Longest time for one answer.
 const LONGEST_ASKING: Duration = Duration::from_secs(15);
@@ -23,7 +27,9 @@ type Awaited<K, V> = Mutex<HashMap<K, watch::Receiver<Option<V>>>>;
 /// Questions under way.
 pub struct SingleFlight<K, V> {
     awaited: Arc<Awaited<K, V>>,
+    /// Most questions that are asked or wait in line.
     most: usize,
+    asked: Arc<Semaphore>,
     longest: Duration,
 }
 
@@ -44,12 +50,13 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    /// At most so many questions at the same time.
-    pub fn new(most: usize) -> Self {
-        Self { awaited: Arc::default(), most, longest: LONGEST_ASKING }
+    /// At most so many questions are asked at the same time, and at most so many others wait in line.
+    pub fn new(most: usize, line: usize) -> Self {
+        let asked = Arc::new(Semaphore::new(most));
+        Self { awaited: Arc::default(), most: most + line, asked, longest: LONGEST_ASKING }
     }
 
-    /// The answer to a question, asked only if nobody has asked it; `None` if too much is asked already.
+    /// The answer to a question, asked only if nobody has asked it; `None` if the line is full.
     pub async fn ask<F>(&self, key: K, question: impl FnOnce() -> F) -> Option<V>
     where
         F: Future<Output = V> + Send + 'static,
@@ -63,8 +70,10 @@ where
                     let (sender, answer) = watch::channel(None);
                     awaited.insert(key.clone(), answer.clone());
                     let asking = Asking { awaited: self.awaited.clone(), key };
-                    let (question, longest) = (question(), self.longest);
+                    let (question, longest, asked) = (question(), self.longest, self.asked.clone());
                     tokio::spawn(async move {
+                        // Never closed.
+                        let Ok(_turn) = asked.acquire().await else { return };
                         let answer = timeout(longest, question).await;
                         drop(asking);
                         if let Ok(answer) = answer {
@@ -96,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn what_many_ask_is_asked_once_and_too_much_is_not_asked() {
         let (flight, asked, go) =
-            (SingleFlight::new(1), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
+            (SingleFlight::new(1, 0), Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
         let question = || {
             let (asked, go) = (asked.clone(), go.clone());
             async move {
@@ -119,15 +128,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn those_who_wait_in_line_are_answered_in_their_order() {
+        let (flight, order) = (SingleFlight::new(2, 98), Arc::new(Mutex::new(Vec::new())));
+        let ask = |number: usize| {
+            let order = order.clone();
+            flight.ask(number, move || async move {
+                tokio::task::yield_now().await;
+                order.lock().unwrap().push(number);
+                number
+            })
+        };
+        let answers = join_all((0..101).map(ask)).await;
+        assert!(answers[..100].iter().enumerate().all(|(number, answer)| *answer == Some(number)));
+        assert_eq!(answers[100], None, "the line was full");
+        assert!(order.lock().unwrap().is_sorted_by_key(|number| number / 2));
+    }
+
+    #[tokio::test]
     async fn an_asking_without_an_answer_ends_and_can_be_asked_again() {
-        let flight = SingleFlight { longest: Duration::from_millis(10), ..SingleFlight::new(1) };
+        let flight = SingleFlight { longest: Duration::from_millis(10), ..SingleFlight::new(1, 0) };
         assert_eq!(flight.ask("a", std::future::pending::<u32>).await, None);
         assert_eq!(flight.ask("a", || async { 7 }).await, Some(7));
     }
 
     #[tokio::test]
     async fn an_asking_that_breaks_down_is_no_answer_and_can_be_asked_again() {
-        let flight: SingleFlight<&str, u32> = SingleFlight::new(1);
+        let flight: SingleFlight<&str, u32> = SingleFlight::new(1, 0);
         assert_eq!(flight.ask("a", || async { panic!("a test of breaking down") }).await, None);
         assert_eq!(flight.ask("a", || async { 7 }).await, Some(7));
     }

@@ -5,7 +5,7 @@
 //! in the collector's URL, whichever address is dialled.
 //!
 //! Requests go to the operator's Service, or directly to the replica that another one has named as leader ([`way`]). After
-//! an answer 503 or a failure the next request takes a new connection.
+//! a failure, or an answer that ends the connection, the next request takes a new one.
 
 mod way;
 
@@ -15,7 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{StatusCode, header::CONTENT_TYPE, redirect::Policy};
+use reqwest::{
+    StatusCode,
+    header::{CONNECTION, CONTENT_TYPE, HeaderMap},
+    redirect::Policy,
+};
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -158,6 +162,11 @@ impl Link {
                     return Err(LinkError::Refused { status, message });
                 }
                 status => {
+                    if !is_sent_away(response.headers()) {
+                        // It has no room at the moment; a new connection would only cost it more.
+                        let words = response.text().await.unwrap_or_default();
+                        return Err(LinkError::Unreachable(format!("it answers {status}: {words}")));
+                    }
                     let leader = response.headers().get(LEADER_HEADER).and_then(|value| value.to_str().ok());
                     let leader = self.led(line.collector, leader);
                     if !leader || std::mem::replace(&mut is_led, true) {
@@ -204,6 +213,12 @@ impl Link {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an answer says that the next request should go elsewhere.
+fn is_sent_away(headers: &HeaderMap) -> bool {
+    let closes = headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+    closes || headers.contains_key(LEADER_HEADER)
 }
 
 /// The same place, spoken to by TLS.
@@ -289,6 +304,16 @@ mod tests {
         ] {
             assert_eq!(encrypted(given.parse().unwrap()).as_str(), expected);
         }
+    }
+
+    #[test]
+    fn whoever_has_no_room_is_asked_again_over_the_same_connection() {
+        let headers = |all: &[(&'static str, &'static str)]| {
+            all.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        };
+        assert!(!is_sent_away(&headers(&[("content-length", "3")])));
+        assert!(is_sent_away(&headers(&[("connection", "Close")])));
+        assert!(is_sent_away(&headers(&[(LEADER_HEADER, "10.0.0.7:8080")])));
     }
 
     #[test]

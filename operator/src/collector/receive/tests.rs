@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a message to the session, or to the end of a runner that sends what none does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use upsurge_core::{
-    metrics::{Selector, names},
+    metrics::{Selector, SeriesKey, Sink, Tags, names},
     protocol::{Form, RunPlan, RunnerEnd},
     validate::validate,
 };
@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     collector::{
         session::{
-            Session,
+            Durable, Session,
             tests::{plan, pod},
         },
         view::SessionConfig,
@@ -23,8 +23,13 @@ use crate::{
 };
 
 pub fn cell(plan: RunPlan) -> Cell {
+    cell_of(plan, None)
+}
+
+/// The same, from a checkpoint.
+fn cell_of(plan: RunPlan, restored: Option<Durable>) -> Cell {
     let valid = Arc::new(validate(&plan.test).unwrap());
-    let session = Session::new(&plan, None);
+    let session = Session::new(&plan, restored);
     let config = SessionConfig {
         plan: Arc::new(plan),
         valid,
@@ -69,6 +74,29 @@ fn deltas_are_merged_once_and_strange_names_are_noted() {
         assert_eq!(counted(&cell), 5.0);
     }
     assert_eq!(cell.snapshot().foreign.as_deref(), Some("http_reqs of request \"ghost\""));
+}
+
+#[test]
+fn runners_of_a_run_that_goes_on_keep_the_pace_that_they_had() {
+    let plan = plan(500, false);
+    let pace_of = |restored: Option<Durable>| {
+        let cell = cell_of(plan.clone(), restored);
+        (cell.pace.interval(), cell)
+    };
+    let (interval, cell) = pace_of(None);
+    assert_eq!(interval, Duration::from_secs(1));
+    let text = message(&[delta(1, &reqs(), 1.0)]);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
+    let mut state = cell.lock().state().clone();
+    // As many as make a difference: 500 runners with 41 each are more than 20,000.
+    for request in 0..40 {
+        let key = SeriesKey {
+            metric: names::HTTP_REQS.into(),
+            tags: Tags { request: Some(format!("request {request}")), ..Tags::default() },
+        };
+        state.totals.metrics.add(key, &Sink::Counter(1.0));
+    }
+    assert_eq!(pace_of(Some(state)).0, Duration::from_secs(3));
 }
 
 #[test]

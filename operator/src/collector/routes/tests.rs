@@ -13,13 +13,19 @@ use axum::{
 use futures::stream;
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
-use kube::{Client, client::Body as KubeBody};
+use kube::{
+    Client,
+    client::Body as KubeBody,
+    runtime::{reflector, watcher},
+};
 use serde_json::{Value, json};
 use tower::{ServiceExt as _, service_fn};
 use upsurge_core::validate::validate;
 
 use super::*;
+use crate::cache::{Cache, Scope};
 use crate::collector::{
+    Memory,
     authentication::claims,
     session::tests::{plan, pod},
     view::SessionConfig,
@@ -86,6 +92,11 @@ async fn serving(asked: &Asked) -> Sessions {
 
 /// The same, whose Job has that spec.
 pub async fn serving_job(asked: &Asked, spec: Value) -> Sessions {
+    serving_seen(asked, spec, Cache::default()).await
+}
+
+/// The same, with what was seen of the cluster.
+async fn serving_seen(asked: &Asked, spec: Value, cache: Cache) -> Sessions {
     let plan = plan(1, false);
     let config = SessionConfig {
         valid: Arc::new(validate(&plan.test).unwrap()),
@@ -96,7 +107,7 @@ pub async fn serving_job(asked: &Asked, spec: Value) -> Sessions {
         owner: Default::default(),
         is_under_way: false,
     };
-    let sessions = Sessions::new(client(asked.clone(), spec));
+    let sessions = Sessions::within(client(asked.clone(), spec), Memory::default(), cache);
     sessions.set_serving(true);
     sessions.open(config).await.unwrap();
     sessions
@@ -170,6 +181,32 @@ async fn a_runner_gets_its_plan_and_speaks_for_itself_only() {
     let asked = asked.lock().unwrap();
     let count = |what: &str| asked.iter().filter(|asked| asked.contains(what)).count();
     assert_eq!((count("tokenreviews"), count("pods"), count("jobs")), (1, 1, 1), "{asked:?}");
+}
+
+/// What the watch shows: a pod with that UID, which is runner 0.
+fn seen(uid: &str) -> Cache {
+    let ((runs, _), (jobs, _), (pods, mut writer)) =
+        (reflector::store(), reflector::store(), reflector::store());
+    let pod = json!({"metadata": {"name": "checkout-1-0", "namespace": "shop", "uid": uid,
+        "labels": {"batch.kubernetes.io/job-completion-index": "0"},
+        "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "checkout-1", "uid": "job"}]}});
+    writer.apply_watcher_event(&watcher::Event::Apply(serde_json::from_value(pod).unwrap()));
+    let cache = Cache::default();
+    cache.add(Arc::new(Scope::new(None, runs, jobs, pods)));
+    cache
+}
+
+#[tokio::test]
+async fn a_pod_that_the_watch_shows_is_not_looked_up_and_one_that_came_in_its_place_is() {
+    for (uid, expected) in [("uid of checkout-1-0", 0), ("uid of an earlier pod", 1)] {
+        let asked = Asked::default();
+        let sessions = serving_seen(&asked, Value::Null, seen(uid)).await;
+        let body = Body::from(hello(0, "checkout-1-0").to_string());
+        let (status, reply) = post(&sessions, "hello", &token(&pod(0).name), body).await;
+        assert_eq!(status, StatusCode::OK, "{reply}");
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked.iter().filter(|asked| asked.contains("/pods/")).count(), expected, "{asked:?}");
+    }
 }
 
 #[tokio::test]

@@ -215,20 +215,22 @@ fn silent(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
     if facts.phase != Phase::Running {
         return None;
     }
-    let silence = |last_seen: Option<Timestamp>| {
-        // After a restart of the operator everybody starts anew.
-        let heard = last_seen.map_or(facts.session.opened_at, |seen| seen.max(facts.session.opened_at));
-        passed(heard, now)
+    let opened_at = facts.session.opened_at;
+    // After a restart of the operator everybody starts anew, and has longer: all come back at once, and each is to prove
+    // again who it is.
+    let silence = |last_seen: Option<Timestamp>| match last_seen.filter(|seen| *seen >= opened_at) {
+        Some(seen) => (passed(seen, now), SILENCE_LIMIT),
+        None => (passed(opened_at, now), 2 * SILENCE_LIMIT),
     };
-    let lost = facts
-        .session
-        .runners
-        .iter()
-        .find(|view| view.end.is_none() && silence(view.last_seen) >= SILENCE_LIMIT)?;
+    let is_lost = |last_seen| {
+        let (silence, limit) = silence(last_seen);
+        silence >= limit
+    };
+    let lost = facts.session.runners.iter().find(|view| view.end.is_none() && is_lost(view.last_seen))?;
     let message = format!(
         "{} has not been heard for {} s; {}",
         runner(facts, lost.index),
-        silence(lost.last_seen).as_secs(),
+        silence(lost.last_seen).0.as_secs(),
         missing(facts)
     );
     Some(Cause::breakdown(reasons::RUNNER_LOST, message))

@@ -211,6 +211,8 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
     running().with(|case| case.job.as_mut().unwrap().failure = Some(("DeadlineExceeded".into(), "too long".into()))), 13,
     "RunnerFailed", "DeadlineExceeded: too long")]
 #[case::silent(running(), 31, "RunnerLost", "runner 0 of 3 (pod pod-0) has not been heard for 31 s")]
+#[case::silent_since_the_operator_began(
+    running().with(|case| case.session.opened_at = at(100)), 160, "RunnerLost", "has not been heard for 60 s")]
 #[case::asked_to_stop(running().with(|case| case.abort = true), 13, "Aborted", "spec.abort")]
 #[case::results_overdue(
     running().with(|case| case.session.runners.iter_mut().for_each(|runner| runner.last_seen = Some(at(209)))),
@@ -236,7 +238,7 @@ fn what_breaks_stops_the_run_with_its_reason(
 #[case::containers_are_created_sometime(preparing().pod(|pod| pod.waiting = waiting("ContainerCreating")), 100)]
 #[case::last_words_may_be_under_way(running().ended(0, "Completed"), 14)]
 #[case::silence_is_not_for_long_yet(running(), 29)]
-#[case::silence_of_the_operator_itself(running().with(|case| case.session.opened_at = at(100)), 120)]
+#[case::silence_of_the_operator_itself(running().with(|case| case.session.opened_at = at(100)), 159)]
 fn what_may_heal_is_waited_for(#[case] case: Case, #[case] now: i64) {
     let transition = case.next(now);
     assert!(matches!(transition, Transition::Stay { .. }), "{transition:?}");
