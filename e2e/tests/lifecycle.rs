@@ -344,7 +344,7 @@ async fn a_finished_run_says_so_on_the_test_and_in_events() -> Result<()> {
             wait::until(&context.api::<LoadTest>(), "told", "has the verdict", seconds(10), done).await?;
         let found = test.status.context("no status")?;
         ensure!(found.phase == Some(Phase::Finished) && found.last_run == Some(run.name_any()), "{found:?}");
-        ensure!(found.summary == status(&run).summary, "{found:?}");
+        ensure!(found.summary.as_ref() == status(&run).summary.as_deref(), "{found:?}");
         ensure_conditions(&found.conditions, Verdict::Passed, "ThresholdsMet")?;
         let events = context.api::<k8s_openapi::api::events::v1::Event>();
         wait::eventually("an event tells the verdict", seconds(10), async || {

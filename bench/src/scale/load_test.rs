@@ -151,7 +151,7 @@ fn differences(run: &LoadTestRun, sent: &Figures) -> Vec<String> {
         let (reason, message) = (status.reason.unwrap_or_default(), status.message.unwrap_or_default());
         found.push(format!("run {name} ended as {:?}: {reason}: {message}", status.verdict));
     }
-    compare(&format!("run {name}"), status.summary.as_ref(), &sent.summary, &mut found);
+    compare(&format!("run {name}"), status.summary.as_deref(), &sent.summary, &mut found);
     let stages: BTreeMap<_, _> = status.stages.iter().map(|one| (&one.name, &one.summary)).collect();
     for stage in &sent.stages {
         let what = format!("run {name}, stage {}", stage.name);

@@ -117,7 +117,7 @@ pub struct LoadTestRunStatus {
 
     /// Figures of the whole load; while the load runs, of what has come in so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub summary: Option<RunSummary>,
+    pub summary: Option<Box<RunSummary>>,
 
     /// The same figures per stage, in the order of the stages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -146,7 +146,7 @@ pub struct LoadTestRunStatus {
 
     /// What the autoscaler did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub autoscaling: Option<AutoscalingResult>,
+    pub autoscaling: Option<Box<AutoscalingResult>>,
 
     /// Prometheus checks with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -155,7 +155,7 @@ pub struct LoadTestRunStatus {
 
     /// Whether the generator did what was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub generator: Option<GeneratorResult>,
+    pub generator: Option<Box<GeneratorResult>>,
 
     /// Each runner and how it ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

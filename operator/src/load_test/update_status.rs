@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use kube::{Api, Resource, ResourceExt};
-use upsurge_core::{autoscaling, contract};
+use upsurge_core::{autoscaling, contract, verdict::headline};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
     conditions::find,
@@ -108,8 +108,8 @@ fn mirror(status: &mut LoadTestStatus, run: &LoadTestRun) -> String {
     status.reason = Some(theirs.reason.unwrap_or_else(|| format!("{phase:?}")));
     status.start_time = theirs.start_time;
     status.completion_time = theirs.completion_time;
-    status.summary = theirs.summary;
-    status.autoscaling = theirs.autoscaling.as_ref().map(autoscaling::digest);
+    status.summary = theirs.summary.map(|summary| *summary);
+    status.autoscaling = theirs.autoscaling.as_deref().map(autoscaling::digest);
     theirs.message.unwrap_or_else(|| format!("run {} was created", run.name_any()))
 }
 
@@ -180,7 +180,7 @@ async fn tell(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) {
         && (old.phase != Some(Phase::Finished) || old.last_run != wanted.last_run)
     {
         let run = wanted.last_run.as_deref().unwrap_or_default();
-        let note = format!("run {run} ended with {verdict:?} ({reason}): {}", message(wanted));
+        let note = format!("run {run} ended with {}", headline(verdict, reason, &message(wanted)));
         match verdict {
             Verdict::Passed => context.events.normal(&about, "Passed", "Judge", &note).await,
             other => context.events.warning(&about, &format!("{other:?}"), "Judge", &note).await,

@@ -33,8 +33,8 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     status.omitted.clear();
     status.runners = runners(snapshot, pods);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
-        status.summary = Some(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed));
-        status.generator = Some(generator(plan, snapshot));
+        status.summary = Some(Box::new(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed)));
+        status.generator = Some(Box::new(generator(plan, snapshot)));
         status.warnings = given_up(snapshot);
     }
 }
@@ -95,15 +95,15 @@ pub fn conclude(
             generator: &generator,
         },
     );
-    status.summary = Some(figures.summary);
+    status.summary = Some(Box::new(figures.summary));
     status.stages = figures.stages;
     status.requests = figures.requests;
     status.expectations = figures.expectations;
     status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;
-    status.autoscaling = autoscaling;
+    status.autoscaling = autoscaling.map(Box::new);
     status.checks = checks.to_vec();
-    status.generator = Some(generator);
+    status.generator = Some(Box::new(generator));
     if let Some(told) = target_lease::told(company) {
         outcome.message += &format!("; {told}");
     }

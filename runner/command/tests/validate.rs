@@ -167,7 +167,7 @@ fn documents_come_from_standard_input_too_and_lists_are_taken_apart() {
     {
         let file = scratch("piped.yaml", &text);
         let ended = Upsurge::in_shell("\"$1\" validate - < \"$2\"", &[file.to_str().unwrap()]).end();
-        assert_says(&ended, 0, &[words, "-: LoadTest "]);
+        assert_says(&ended, 0, &[words, "standard input: LoadTest "]);
     }
 }
 

@@ -38,7 +38,7 @@ fn run(phase: Phase, verdict: Option<Verdict>, reason: &str) -> LoadTestRun {
         verdict,
         reason: Some(reason.into()),
         message: Some("500 requests".into()),
-        summary: Some(RunSummary { requests: 500, ..RunSummary::default() }),
+        summary: Some(Box::new(RunSummary { requests: 500, ..RunSummary::default() })),
         ..LoadTestRunStatus::default()
     });
     run

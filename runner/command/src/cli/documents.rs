@@ -49,9 +49,14 @@ pub(super) enum Kind {
     Unknown(String),
 }
 
+/// How messages name what was given as a file.
+pub(super) fn called(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() }
+}
+
 /// The documents of a file, or of standard input for `-`. Lists, as `kubectl get -o yaml` prints them, are taken apart.
 pub(super) fn read(path: &Path) -> Result<Vec<Value>, DocumentsError> {
-    let name = path.display().to_string();
+    let name = called(path);
     let is_script = path.extension().is_some_and(|found| SCRIPTS.iter().any(|script| found == *script));
     if is_script {
         return Err(DocumentsError::Script { path: name });

@@ -60,7 +60,7 @@ fn list(errors: &[FieldError]) -> String {
 
 /// Reads, checks and compiles the test that the arguments name. `target` takes the place of the base URL.
 pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Result<Manifest, ManifestError> {
-    let path = arguments.file.display().to_string();
+    let path = documents::called(&arguments.file);
     let documents = documents::read(&arguments.file)?;
     let (tests, others): (Vec<Value>, Vec<Value>) =
         documents.into_iter().partition(|document| Kind::of(document) == Kind::Test);
@@ -80,7 +80,7 @@ pub(super) fn compile(test: &Value, target: Option<&str>, path: &Path) -> Result
     let name = name_of(test);
     match compile_spec(test, target) {
         Ok((spec, valid)) => Ok(Manifest { name, spec, valid, objects: BTreeMap::new(), notes: Vec::new() }),
-        Err(errors) => Err(ManifestError::Invalid { path: path.display().to_string(), name, errors }),
+        Err(errors) => Err(ManifestError::Invalid { path: documents::called(path), name, errors }),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &ValidateArguments) -> ExitCode {
     let mut places = Vec::new();
     for file in &arguments.files {
         if let Err((path, error)) = places::of(file, &mut places) {
-            checked.complain(format_args!("can't read {}: {error}", path.display()));
+            checked.complain(format_args!("can't read {}: {error}", documents::called(&path)));
         }
     }
     for place in &places {
@@ -52,7 +52,7 @@ impl Checked {
     }
 
     fn look_into(&mut self, place: &Place, name: Option<&str>) {
-        let path = place.path.display().to_string();
+        let path = documents::called(&place.path);
         let documents = match documents::read(&place.path) {
             Ok(documents) => documents,
             Err(error) if place.found && is_foreign(&error, &place.path) => {
@@ -83,7 +83,7 @@ impl Checked {
 
     fn check(&mut self, test: &Value, path: &Path) {
         match manifest::compile(test, None, path) {
-            Ok(manifest) => self.valid.push((path.display().to_string(), manifest)),
+            Ok(manifest) => self.valid.push((documents::called(path), manifest)),
             Err(error) => {
                 say::line(format_args!("error: {error}"));
                 self.invalid += 1;

@@ -151,28 +151,28 @@ pub static LISTS: [List; 17] = [
         name: "autoscaling.timeline",
         most: 100,
         decides: false,
-        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.timeline),
+        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.timeline),
         keep: |status, most| within(status, |result| keep::course(&mut result.timeline, most)),
     },
     List {
         name: "autoscaling.scaleUps",
         most: 50,
         decides: false,
-        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.scale_ups),
+        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.scale_ups),
         keep: |status, most| within(status, |result| steps(&mut result.scale_ups, most)),
     },
     List {
         name: "autoscaling.scaleDowns",
         most: 50,
         decides: false,
-        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.scale_downs),
+        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.scale_downs),
         keep: |status, most| within(status, |result| steps(&mut result.scale_downs, most)),
     },
     List {
         name: "autoscaling.problems",
         most: 20,
         decides: true,
-        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.problems),
+        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.problems),
         keep: |status, most| within(status, |result| keep::worst(&mut result.problems, most, |_| false, &[])),
     },
     List {
@@ -180,7 +180,7 @@ pub static LISTS: [List; 17] = [
         most: 10,
         decides: true,
         measure: |status| {
-            let result = status.autoscaling.as_ref();
+            let result = status.autoscaling.as_deref();
             let found = result.and_then(|result| result.requests_while_scaling_down.as_ref());
             of(found, |found: &RequestsWhileScalingDown| &found.gaps)
         },
@@ -195,7 +195,7 @@ pub static LISTS: [List; 17] = [
         name: "autoscaling.expectations",
         most: 50,
         decides: true,
-        measure: |status| of(status.autoscaling.as_ref(), |result: &AutoscalingResult| &result.expectations),
+        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.expectations),
         keep: |status, most| {
             within(status, |result| {
                 keep::worst(&mut result.expectations, most, |expectation| !expectation.passed, &[])
@@ -206,7 +206,7 @@ pub static LISTS: [List; 17] = [
         name: "generator.problems",
         most: 20,
         decides: true,
-        measure: |status| of(status.generator.as_ref(), |result: &GeneratorResult| &result.problems),
+        measure: |status| of(status.generator.as_deref(), |result: &GeneratorResult| &result.problems),
         keep: |status, most| {
             let problems = status.generator.as_mut().map(|generator| &mut generator.problems);
             problems.map_or(0, |problems| keep::worst(problems, most, |_| false, &[]))
@@ -216,7 +216,7 @@ pub static LISTS: [List; 17] = [
         name: "generator.warnings",
         most: 20,
         decides: true,
-        measure: |status| of(status.generator.as_ref(), |result: &GeneratorResult| &result.warnings),
+        measure: |status| of(status.generator.as_deref(), |result: &GeneratorResult| &result.warnings),
         keep: |status, most| {
             let warnings = status.generator.as_mut().map(|generator| &mut generator.warnings);
             warnings.map_or(0, |warnings| keep::worst(warnings, most, |_| false, &[]))
@@ -234,7 +234,7 @@ fn of<P, T: Serialize>(part: Option<&P>, list: fn(&P) -> &Vec<T>) -> (usize, usi
 }
 
 fn within(status: &mut LoadTestRunStatus, shorten: impl FnOnce(&mut AutoscalingResult) -> usize) -> usize {
-    status.autoscaling.as_mut().map_or(0, shorten)
+    status.autoscaling.as_deref_mut().map_or(0, shorten)
 }
 
 /// The largest steps of replicas, then the last and the first.

@@ -124,7 +124,7 @@ fn status(shape: Shape) -> LoadTestRunStatus {
     };
     LoadTestRunStatus {
         message: Some(shape.text(20_000)),
-        summary: Some(summary(1)),
+        summary: Some(Box::new(summary(1))),
         requests: shape.list(1_000, request),
         stages: shape.list(100, stage),
         thresholds: shape.list(100, threshold),
@@ -139,12 +139,12 @@ fn status(shape: Shape) -> LoadTestRunStatus {
             until: Time(Timestamp::from_second(index.into()).unwrap()),
         }),
         warnings: shape.list(500, |_| shape.text(2_000)),
-        generator: Some(GeneratorResult {
+        generator: Some(Box::new(GeneratorResult {
             problems: shape.list(500, |_| shape.text(2_000)),
             warnings: shape.list(500, |_| shape.text(2_000)),
             ..GeneratorResult::default()
-        }),
-        autoscaling: Some(AutoscalingResult {
+        })),
+        autoscaling: Some(Box::new(AutoscalingResult {
             timeline: shape.list(1_200, point),
             scale_ups: shape.list(1_200, step),
             scale_downs: shape.list(1_200, step),
@@ -155,7 +155,7 @@ fn status(shape: Shape) -> LoadTestRunStatus {
                 ..RequestsWhileScalingDown::default()
             }),
             ..AutoscalingResult::default()
-        }),
+        })),
         conditions: ["Ready", "Stalled", "Complete", "Failed"].map(condition).into(),
         ..LoadTestRunStatus::default()
     }
