@@ -115,9 +115,15 @@ impl Sessions {
 
 /// A body, and the room that it takes until it was dealt with.
 pub struct Read {
-    /// What was sent.
-    pub bytes: Bytes,
+    bytes: Bytes,
     _room: [OwnedSemaphorePermit; 3],
+}
+
+impl Read {
+    /// What was sent. Only borrowed: taken out, it would be dealt with elsewhere while the room is kept here.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// Why a body is not read: a status and words.

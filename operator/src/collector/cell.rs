@@ -73,7 +73,7 @@ impl Cell {
             .zip(&session.state().runners)
             .filter(|(_, runner)| runner.end.is_none())
             .for_each(|(index, _)| pace.note(&key, index, series));
-        let runners = usize::try_from(config.plan.test.runner.parallelism).unwrap_or(1);
+        let runners = config.plan.runners as usize;
         Self {
             key,
             bindings: Bindings::default(),

@@ -149,9 +149,9 @@ async fn hello(
         return Ok(Json(reply(received_at, HelloCommand::Stop { reason }, None)).into_response());
     }
     let Admitted { who, index, cell, .. } = &admitted;
-    let hello = match serde_json::from_slice::<Hello>(&body.bytes) {
+    let hello = match serde_json::from_slice::<Hello>(body.bytes()) {
         Ok(hello) if SERVED_VERSIONS.contains(hello.version) => hello,
-        heard => match version::not_served(Form::Json, &body.bytes, &cell.config.plan.test) {
+        heard => match version::not_served(Form::Json, body.bytes(), &cell.config.plan.test) {
             Some((said, reason)) => {
                 binding::check(cell, who, *index, said.runner, &said.pod)?;
                 break_off(&admitted, &reason)?;
@@ -195,11 +195,12 @@ async fn deltas(
     }
     let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
     let form = Form::of(headers.get(header::CONTENT_TYPE).and_then(|form| form.to_str().ok()));
-    // Reading histograms takes a while: not on a thread that serves others.
+    // Reading histograms takes a while: not on a thread that serves others. The body goes with it: the wait for the checkpoint
+    // below is not to keep its room from others.
     let heard = spawn_blocking(move || {
-        let batch = match Batch::read(form, &body.bytes) {
+        let batch = match Batch::read(form, body.bytes()) {
             Ok(batch) if SERVED_VERSIONS.contains(batch.version) => batch,
-            heard => match version::not_served(form, &body.bytes, &cell.config.plan.test) {
+            heard => match version::not_served(form, body.bytes(), &cell.config.plan.test) {
                 Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
                 None => heard.map_err(|objection| not_understood(&objection))?,
             },

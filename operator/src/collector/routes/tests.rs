@@ -10,7 +10,7 @@ use axum::{
     body::Bytes,
     http::{Request, Response as HttpResponse},
 };
-use futures::stream;
+use futures::{future::join_all, stream};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
 use kube::{
@@ -33,7 +33,8 @@ use crate::collector::{
 
 pub type Asked = Arc<Mutex<Vec<String>>>;
 
-/// An API server that knows runner 0 of a run, whose Job has that spec, and believes each token.
+/// An API server that knows two runners of a run, whose Job has that spec, and believes each token. It never answers who writes a
+/// checkpoint once more.
 async fn answer(method: &str, path: &str, body: Value, spec: &Value) -> (u16, Value) {
     let owned = |uid: &str, owner: &str, labels: Value| {
         json!({"metadata": {"name": uid, "uid": uid, "labels": labels, "ownerReferences":
@@ -48,9 +49,12 @@ async fn answer(method: &str, path: &str, body: Value, spec: &Value) -> (u16, Va
         let status = json!({"authenticated": true, "audiences": ["upsurge.dev"], "user": user});
         return (201, json!({"spec": {"token": ""}, "status": status}));
     }
-    if path.ends_with("/pods/checkout-1-0") {
-        let labels = json!({"batch.kubernetes.io/job-completion-index": "0"});
-        return (200, owned("uid of checkout-1-0", "job", labels));
+    if let Some((_, index)) = path.split_once("/pods/checkout-1-") {
+        let labels = json!({"batch.kubernetes.io/job-completion-index": index});
+        return (200, owned(&format!("uid of checkout-1-{index}"), "job", labels));
+    }
+    if path.contains("/checkpoints") && method == "PUT" {
+        std::future::pending::<()>().await;
     }
     if path.ends_with("/jobs/checkout-1") {
         let mut job = owned("job", "5d1c", json!({}));
@@ -92,12 +96,12 @@ async fn serving(asked: &Asked) -> Sessions {
 
 /// The same, whose Job has that spec.
 pub async fn serving_job(asked: &Asked, spec: Value) -> Sessions {
-    serving_seen(asked, spec, Cache::default()).await
+    serving_seen(asked, spec, 1, Cache::default()).await
 }
 
-/// The same, with what was seen of the cluster.
-async fn serving_seen(asked: &Asked, spec: Value, cache: Cache) -> Sessions {
-    let plan = plan(1, false);
+/// The same of some runners, with what was seen of the cluster.
+async fn serving_seen(asked: &Asked, spec: Value, runners: u32, cache: Cache) -> Sessions {
+    let plan = plan(runners, false);
     let config = SessionConfig {
         valid: Arc::new(validate(&plan.test).unwrap()),
         plan: Arc::new(plan),
@@ -200,12 +204,34 @@ fn seen(uid: &str) -> Cache {
 async fn a_pod_that_the_watch_shows_is_not_looked_up_and_one_that_came_in_its_place_is() {
     for (uid, expected) in [("uid of checkout-1-0", 0), ("uid of an earlier pod", 1)] {
         let asked = Asked::default();
-        let sessions = serving_seen(&asked, Value::Null, seen(uid)).await;
+        let sessions = serving_seen(&asked, Value::Null, 1, seen(uid)).await;
         let body = Body::from(hello(0, "checkout-1-0").to_string());
         let (status, reply) = post(&sessions, "hello", &token(&pod(0).name), body).await;
         assert_eq!(status, StatusCode::OK, "{reply}");
         let asked = asked.lock().unwrap();
         assert_eq!(asked.iter().filter(|asked| asked.contains("/pods/")).count(), expected, "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn last_words_that_wait_for_their_checkpoint_keep_nobody_else_waiting() {
+    let sessions = serving_seen(&Asked::default(), Value::Null, 20, Cache::default()).await;
+    let start = now();
+    let last_words = (0..20).map(|runner| {
+        let pod = pod(runner).name;
+        let delta = json!({"number": 1, "fromMs": 0, "toMs": 1_000, "metrics": [], "done": "completed",
+            "generator": {"cpuSeconds": 0.1, "periods": 0, "throttledPeriods": 0}});
+        let body =
+            json!({"runner": runner, "pod": pod, "start": start, "startedAt": start, "deltas": [delta]});
+        let (sessions, token) = (sessions.clone(), token(&pod));
+        async move { post(&sessions, "deltas", &token, Body::from(body.to_string())).await }
+    });
+    // Two bodies are dealt with at the same time, and who waits longer than five seconds for that is turned away.
+    for (status, reply) in join_all(last_words).await {
+        assert_eq!(
+            (status, &reply["received"], &reply["acknowledged"]),
+            (StatusCode::OK, &json!(1), &json!(0))
+        );
     }
 }
 

@@ -195,7 +195,9 @@ pub static LISTS: [List; 17] = [
         name: "autoscaling.expectations",
         most: 50,
         decides: true,
-        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.expectations),
+        measure: |status| {
+            of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.expectations)
+        },
         keep: |status, most| {
             within(status, |result| {
                 keep::worst(&mut result.expectations, most, |expectation| !expectation.passed, &[])
