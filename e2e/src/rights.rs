@@ -3,7 +3,10 @@
 //!
 //! Both are sets of [`Right`]; a test compares them. Pure, but for [`granted`].
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use anyhow::Result;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject};
@@ -60,11 +63,20 @@ fn rights(rule: &PolicyRule) -> impl Iterator<Item = Right> {
     })
 }
 
+/// What a service account may do.
+#[derive(Clone, Debug, Default)]
+pub struct Granted {
+    /// In all namespaces.
+    pub everywhere: BTreeSet<Right>,
+    /// In some namespace, perhaps for one object only.
+    pub within: BTreeSet<Right>,
+}
+
 /// Everything that is bound to a service account, by whatever binding.
 ///
 /// # Errors
 /// When the API server does not answer.
-pub async fn granted(client: &Client, namespace: &str, account: &str) -> Result<BTreeSet<Right>> {
+pub async fn granted(client: &Client, namespace: &str, account: &str) -> Result<Granted> {
     let all = ListParams::default();
     let is_ours = |subjects: &Option<Vec<Subject>>| {
         subjects.iter().flatten().any(|subject| {
@@ -98,7 +110,10 @@ pub async fn granted(client: &Client, namespace: &str, account: &str) -> Result<
             .flat_map(|role| &role.rules);
         role.chain(cluster_role)
     });
-    Ok(bound_everywhere.chain(bound_within).flatten().flat_map(rights).collect())
+    let [everywhere, within] =
+        [bound_everywhere.flatten().collect::<Vec<_>>(), bound_within.flatten().collect()]
+            .map(|rules| rules.into_iter().flat_map(rights).collect());
+    Ok(Granted { everywhere, within })
 }
 
 /// What the operator asked for, by the audit log.
@@ -106,8 +121,8 @@ pub async fn granted(client: &Client, namespace: &str, account: &str) -> Result<
 pub struct Asked {
     /// What it was allowed to.
     pub allowed: BTreeSet<Right>,
-    /// What it was refused, as the log tells it.
-    pub refused: BTreeSet<String>,
+    /// What it was refused, as the log tells it, and the right that it would have taken; `None` if that is no resource.
+    pub refused: BTreeMap<String, Option<Right>>,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +134,7 @@ struct Entry {
     object_ref: Option<Object>,
     response_status: Option<ResponseStatus>,
     #[serde(default)]
-    annotations: std::collections::BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -144,20 +159,22 @@ pub fn asked(log: &str) -> Asked {
         let object = entry
             .object_ref
             .and_then(|object| Some((object.api_group, object.resource?, object.subresource)));
-        match (decision, object) {
-            (Some("allow"), Some((group, resource, subresource))) => {
-                let resource = subresource.map_or(resource.clone(), |sub| format!("{resource}/{sub}"));
+        let right = object.map(|(group, resource, subresource)| {
+            let resource = subresource.map_or(resource.clone(), |sub| format!("{resource}/{sub}"));
+            Right { group, resource, verb: entry.verb.clone() }
+        });
+        match (decision, right) {
+            (Some("allow"), Some(right)) => {
                 // An apply of what is not there: the API server has asked for the right to create it as well.
                 if entry.verb == "patch"
                     && entry.response_status.is_some_and(|status| status.code == Some(201))
                 {
-                    let (group, resource) = (group.clone(), resource.clone());
-                    asked.allowed.insert(Right { group, resource, verb: "create".into() });
+                    asked.allowed.insert(Right { verb: "create".into(), ..right.clone() });
                 }
-                asked.allowed.insert(Right { group, resource, verb: entry.verb });
+                asked.allowed.insert(right);
             }
-            (Some("forbid"), _) => {
-                asked.refused.insert(format!("{} {}", entry.verb, entry.request_uri));
+            (Some("forbid"), right) => {
+                asked.refused.insert(format!("{} {}", entry.verb, entry.request_uri), right);
             }
             _ => {}
         }
@@ -203,6 +220,7 @@ mod tests {
 {"verb":"get","requ"#;
         let asked = asked(log);
         assert_eq!(asked.allowed, [right("apps", "deployments/scale", "get")].into());
-        assert_eq!(asked.refused, ["list /api/v1/secrets".to_owned()].into());
+        let refused = ("list /api/v1/secrets".to_owned(), Some(right("", "secrets", "list")));
+        assert_eq!(asked.refused, [refused].into());
     }
 }
