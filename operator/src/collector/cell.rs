@@ -130,6 +130,12 @@ impl Cell {
         self.lock().heard(runner, pod, now());
     }
 
+    /// Whether the target was looked at, or it is known why it can't be.
+    pub fn has_looked(&self) -> bool {
+        let observation = self.observation.get();
+        !observation.samples.is_empty() || !observation.problems.is_empty()
+    }
+
     /// Tells the runners to stop.
     pub fn stop(&self, reason: &str) {
         self.lock().stop(reason);

@@ -162,7 +162,13 @@ async fn hello(
         },
     };
     binding::check(cell, who, *index, hello.runner, &hello.pod)?;
-    let command = cell.speak(*index, |session| session.hello(&hello, &who.pod, received_at))?;
+    let looked = cell.has_looked();
+    let command = cell.speak(*index, |session| {
+        if looked {
+            session.looked();
+        }
+        session.hello(&hello, &who.pod, received_at)
+    })?;
     debug!(run = %cell.key, runner = index, ?command, "hello");
     let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
     let session = Some(cell.lock().number());

@@ -31,6 +31,8 @@ use super::{folding::Folding, memory::MOST_OF_ONE, start::Start};
 
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
+/// Longest time that the load waits for the first look at the target, in nanoseconds. If there is none by then, the verdict says so.
+const LONGEST_LOOK: i64 = 10 * 1_000_000_000;
 
 /// What only this operator knows of a runner.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +67,14 @@ struct After {
     durable: bool,
 }
 
+/// Whether the load still waits for the first look at the target.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+    awaited: bool,
+    /// When all else was ready.
+    since: Option<i64>,
+}
+
 /// The session of a run.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -72,6 +82,7 @@ pub struct Session {
     presence: Vec<Presence>,
     start: Start,
     before: bool,
+    look: Look,
     after: After,
     questions: Questions,
     folding: Folding,
@@ -110,6 +121,7 @@ impl Session {
             presence,
             start,
             before: !plan.test.before.is_empty(),
+            look: Look { awaited: plan.test.target.workload().is_some(), since: None },
             after: After { due: false, durable: state.after.is_some() },
             questions: Questions::of(plan, state.checks.is_some()),
             folding: Folding,
@@ -352,11 +364,19 @@ impl Session {
         }
     }
 
-    /// Chooses T0 if all are ready.
+    /// The target was looked at, or it is known why it can't be.
+    pub fn looked(&mut self) {
+        self.look.awaited = false;
+    }
+
+    /// Chooses T0 if all are ready. What the autoscaler does from the first second on is to be seen, so the target has to be, too.
     fn settle(&mut self, now: i64) {
         if self.start == Start::Gathering && self.all_ready() && !self.waits_for_before() {
-            self.set_start(Start::choose(now));
-            self.revision += 1;
+            let since = *self.look.since.get_or_insert(now);
+            if !self.look.awaited || now - since >= LONGEST_LOOK {
+                self.set_start(Start::choose(now));
+                self.revision += 1;
+            }
         }
     }
 

@@ -85,6 +85,27 @@ fn batch(runner: u32, start: i64, numbers: &[u64]) -> DeltaBatch {
 }
 
 #[test]
+fn the_load_waits_for_the_first_look_at_the_target_but_not_for_ever() {
+    let mut plan = plan(1, false);
+    plan.test.target.workloads = serde_json::from_value(json!([{"name": "checkout"}])).unwrap();
+    let starts = |session: &Session| matches!(session.start, Start::Chosen { .. });
+    let mut session = Session::new(&plan, None);
+    assert_eq!(says(&mut session, &hello(0), SECOND), HelloCommand::Wait);
+    assert!(!starts(&session));
+    session.looked();
+    says(&mut session, &hello(0), 2 * SECOND);
+    assert!(starts(&session));
+
+    let mut session = Session::new(&plan, None);
+    for second in 1..=10 {
+        says(&mut session, &hello(0), second * SECOND);
+        assert!(!starts(&session), "it never was looked at: {second} s");
+    }
+    says(&mut session, &hello(0), 11 * SECOND);
+    assert!(starts(&session));
+}
+
+#[test]
 fn load_starts_at_one_durable_instant_when_all_are_ready() {
     let mut session = Session::new(&plan(2, false), None);
     assert_eq!(says(&mut session, &hello(0), SECOND), HelloCommand::Wait);
