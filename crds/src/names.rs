@@ -130,6 +130,8 @@ pub mod reasons {
     pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// A quota or admission rule forbids the runner pods.
     pub const PODS_FORBIDDEN: &str = "PodsForbidden";
+    /// Somebody else has made a Job of the name that the runners' Job has to have.
+    pub const NAME_TAKEN: &str = "NameTaken";
     /// A runner ran out of memory.
     pub const RUNNER_OOM_KILLED: &str = "RunnerOOMKilled";
     /// A runner ended before its work was done.

@@ -40,6 +40,12 @@ pub fn decide(situation: &Situation) -> Decision {
     if run.spec.abort {
         return ended_by(situation, &Cause::aborted());
     }
+    if let Some(name) = &situation.objects.foreign {
+        let message = format!(
+            "Job {name} exists already and belongs to something else: delete it and start another run"
+        );
+        return error(situation, reasons::NAME_TAKEN, message);
+    }
     match &situation.test {
         Lookup::Found(test) => {
             if let Some(body) = apply::completion(run, test) {
