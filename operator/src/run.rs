@@ -36,7 +36,7 @@ use crate::{
     context::Context,
     events::Events,
     fence::Fence,
-    lease::Candidate,
+    lease::{Acquired, Candidate},
     metrics::Metrics,
     policy::{self, Platform},
     runner_defaults,
@@ -143,9 +143,14 @@ async fn lead(
     )
     .serving(args.collector_address(), context.sessions.leader());
     let told = stop.clone();
-    let acquired = thread.run(async move { candidate.acquire(&told).await.then_some(candidate) });
-    let Some(candidate) = acquired.await? else { return Ok(()) };
-    readiness.await_(pending::CACHES);
+    let acquired =
+        thread.run(async move { candidate.acquire(&told).await.map(|acquired| (acquired, candidate)) });
+    let Some((acquired, candidate)) = acquired.await? else { return Ok(()) };
+    // Who installs waits until it works. Who has stood by stays ready: runners are served from now on, and the Service leads
+    // to nobody who is not.
+    if acquired == Acquired::AtOnce {
+        readiness.await_(pending::CACHES);
+    }
     context.metrics.set_leader(true);
     let giving_back = CancellationToken::new();
     let lost = CancellationToken::new();
