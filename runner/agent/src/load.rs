@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant as TokioInstant, sleep, sleep_until, timeout},
@@ -22,19 +21,20 @@ use upsurge_core::{
     slices::Slicing,
 };
 use upsurge_crds::names::reasons;
-use upsurge_engine::EngineConfig;
+use upsurge_engine::{EngineConfig, Interval};
 use upsurge_system::generator::GeneratorProbe;
 
 use super::{
     Ending,
-    clock::Clock,
     config::AgentConfig,
     generator::{Begin, Generator},
     link::{Link, LinkError},
+    outputs::Pushing,
     pace::Pace,
     pending::Pending,
     prepare::Prepared,
     prometheus::Asking,
+    start::Start,
     tidying::Tidying,
 };
 
@@ -45,24 +45,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Time for the steps of `after` once the runner was terminated; the pod's grace period leaves it.
 const LAST_STEPS: Duration = Duration::from_secs(20);
+/// Longest time for outputs to hand on what they have, after the load.
+const FLUSH_TIME: Duration = Duration::from_secs(5);
+/// The same after SIGTERM.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 /// Time for the last words after SIGTERM.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Longest wait for the acknowledgement of the last delta. The collector may be away for an upgrade.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(600);
-
-/// What the collector said when it told to start.
-pub(super) struct Start {
-    /// T0 by the operator's clock.
-    pub(super) at: i64,
-    /// Variables captured by `before`.
-    pub(super) variables: Map<String, Value>,
-    /// The session that told it.
-    pub(super) session: Option<u64>,
-    /// The form in which it takes deltas.
-    pub(super) form: Form,
-    /// The operator's clock.
-    pub(super) clock: Clock,
-}
 
 /// Carries out the load and reports it.
 pub(super) async fn run(
@@ -80,6 +70,7 @@ pub(super) async fn run(
     let tidying = Tidying::of(config, &prepared, &start.variables);
     let asking = Asking::of(config, &prepared);
     let kept = Pending::new(Slicing::of(&prepared.test), start.session);
+    let outputs = Pushing::start(config, &prepared, start.at);
     let engine = generator(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -104,6 +95,7 @@ pub(super) async fn run(
         engine,
         tidying,
         asking,
+        outputs,
         probe: RefCell::default(),
         pending: RefCell::new(kept),
         pace: Pace::of(config.runner),
@@ -131,7 +123,7 @@ pub(super) async fn run(
         if let Some(engine) = &report.engine {
             let _ = timeout(LAST_WORDS, engine.wait()).await;
         }
-        report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
+        report.finish(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }, LAST_FLUSH).await;
     }
     if let Some(asking) = report.asking.as_ref().filter(|asking| asking.is_awaited()) {
         report.asked(
@@ -168,6 +160,7 @@ struct Report {
     tidying: Option<Tidying>,
     /// Whom this runner asks after the load; `None` if that is nobody.
     asking: Option<Asking>,
+    outputs: Pushing,
     probe: RefCell<GeneratorProbe>,
     pending: RefCell<Pending>,
     pace: Pace,
@@ -203,27 +196,36 @@ impl Report {
             },
             None => stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason }),
         };
-        self.record(Some(end));
+        self.finish(end, FLUSH_TIME).await;
         pending().await
+    }
+
+    /// Records what is left. The word that it was the last waits for the outputs, so that it can tell how they ended; the
+    /// figures don't.
+    async fn finish(&self, end: RunnerEnd, within: Duration) {
+        if self.outputs.is_awaited() {
+            self.record(None);
+            self.outputs.close(within).await;
+        }
+        self.record(Some(end));
     }
 
     /// Adds what was recorded since the last time to what is pending.
     fn record(&self, done: Option<RunnerEnd>) {
-        let interval = self.engine.as_ref().map(|engine| engine.collect()).unwrap_or_default();
+        let engine = self.engine.as_ref().filter(|_| !self.outputs.is_closed());
+        let interval = engine.map_or_else(|| self.nothing(), |engine| engine.collect());
+        self.outputs.post(&interval);
         let (to, is_last) = (interval.to, done.is_some());
         self.until_ms.set(to.as_millis() as u64);
         self.pending.borrow_mut().push(Delta {
-            number: 0,
             from_ms: interval.from.as_millis() as u64,
             to_ms: interval.to.as_millis() as u64,
             metrics: interval.metrics,
             losses: interval.losses,
-            slices: Vec::new(),
-            first: None,
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
-            after: None,
-            checks: None,
+            outputs: self.outputs.news(),
+            ..Delta::default()
         });
         if is_last {
             self.end.replace(done);
@@ -232,6 +234,12 @@ impl Report {
         if self.pace.note(to) {
             self.news.notify_one();
         }
+    }
+
+    /// An interval of no time.
+    fn nothing(&self) -> Interval {
+        let now = Duration::from_millis(self.until_ms.get());
+        Interval { from: now, to: now, ..Interval::default() }
     }
 
     /// Does the steps of `after` when they are due.
