@@ -2,6 +2,8 @@
 //! How the servers fare that runners push figures to (`spec.outputs`): what a runner tells of them, and what the status
 //! makes of that. Nothing in here has a say in the verdict.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{OutputResult, OutputSpec};
 
@@ -11,6 +13,17 @@ use crate::protocol::LONGEST_WORDS;
 pub const MOST_SERIES: usize = 2_000;
 /// Name, in place of a request's, of what is not told apart.
 pub const OTHER: &str = "other";
+
+/// Longest time that a runner leaves its outputs to hand on what they have, after its load.
+pub const FLUSH_TIME: Duration = Duration::from_secs(5);
+/// Time beyond that until it has said so.
+const TELLING: Duration = Duration::from_secs(5);
+
+/// How much later the last word of a runner may come because of outputs that take nothing. No deadline may be missed by that:
+/// it would change the verdict.
+pub fn delay(outputs: &[OutputSpec]) -> Duration {
+    if outputs.is_empty() { Duration::ZERO } else { FLUSH_TIME + TELLING }
+}
 
 /// How an output of a runner fares: counts since the start of the load.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use tokio::{
     time::{Instant as TokioInstant, sleep, sleep_until, timeout},
 };
 use upsurge_core::{
+    outputs::FLUSH_TIME,
     protocol::{
         AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION,
         RunnerEnd,
@@ -21,7 +22,7 @@ use upsurge_core::{
     slices::Slicing,
 };
 use upsurge_crds::names::reasons;
-use upsurge_engine::{EngineConfig, Interval};
+use upsurge_engine::EngineConfig;
 use upsurge_system::generator::GeneratorProbe;
 
 use super::{
@@ -29,7 +30,7 @@ use super::{
     config::AgentConfig,
     generator::{Begin, Generator},
     link::{Link, LinkError},
-    outputs::Pushing,
+    outputs::{Pushing, nothing},
     pace::Pace,
     pending::Pending,
     prepare::Prepared,
@@ -45,9 +46,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Time for the steps of `after` once the runner was terminated; the pod's grace period leaves it.
 const LAST_STEPS: Duration = Duration::from_secs(20);
-/// Longest time for outputs to hand on what they have, after the load.
-const FLUSH_TIME: Duration = Duration::from_secs(5);
-/// The same after SIGTERM.
+/// Longest time for outputs to hand on what they have, after SIGTERM.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
 /// Time for the last words after SIGTERM.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -213,7 +212,7 @@ impl Report {
     /// Adds what was recorded since the last time to what is pending.
     fn record(&self, done: Option<RunnerEnd>) {
         let engine = self.engine.as_ref().filter(|_| !self.outputs.is_closed());
-        let interval = engine.map_or_else(|| self.nothing(), |engine| engine.collect());
+        let interval = engine.map_or_else(|| nothing(self.until_ms.get()), |engine| engine.collect());
         self.outputs.post(&interval);
         let (to, is_last) = (interval.to, done.is_some());
         self.until_ms.set(to.as_millis() as u64);
@@ -234,12 +233,6 @@ impl Report {
         if self.pace.note(to) {
             self.news.notify_one();
         }
-    }
-
-    /// An interval of no time.
-    fn nothing(&self) -> Interval {
-        let now = Duration::from_millis(self.until_ms.get());
-        Interval { from: now, to: now, ..Interval::default() }
     }
 
     /// Does the steps of `after` when they are due.

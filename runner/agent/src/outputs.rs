@@ -94,3 +94,9 @@ impl Pushing {
         }
     }
 }
+
+/// An interval of no time, so many milliseconds from the start of the load.
+pub(super) fn nothing(milliseconds: u64) -> Interval {
+    let now = Duration::from_millis(milliseconds);
+    Interval { from: now, to: now, ..Interval::default() }
+}

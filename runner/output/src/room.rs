@@ -46,11 +46,8 @@ impl Room {
 
     /// What was recorded, in the series for which there is room.
     pub(crate) fn place(&mut self, metrics: &Metrics) -> Metrics {
-        let mut new: Vec<(SeriesKey, &Sink)> = metrics
-            .iter()
-            .map(|(key, sink)| (key.clone(), sink))
-            .filter(|(key, _)| !self.kept.contains(key))
-            .collect();
+        let new = metrics.iter().filter(|(key, _)| !self.kept.contains(*key));
+        let mut new: Vec<(SeriesKey, &Sink)> = new.map(|(key, sink)| (key.clone(), sink)).collect();
         new.sort_by_key(|(key, _)| (is_phase(&key.metric), key.tags.request.is_some()));
         for (key, sink) in new {
             self.admit(key, sink);
