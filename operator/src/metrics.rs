@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The operator's own metrics, in the OpenMetrics form. Labels are from fixed sets and never names of objects, except for the
-//! [live figures](live) of tests under way.
+//! live figures of tests under way.
 
 mod live;
 
