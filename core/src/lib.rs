@@ -17,6 +17,7 @@ pub mod http;
 pub mod intake;
 pub mod losses;
 pub mod metrics;
+pub mod outputs;
 pub mod plan;
 pub mod policy;
 pub mod protocol;

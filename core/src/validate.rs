@@ -4,6 +4,7 @@
 //! The schema checks of the API server are repeated on a spec that never went through it (a file, or
 //! steps inside of steps, which schemas can't describe), so a test is accepted here exactly if it can run.
 
+mod outputs;
 mod references;
 mod resource;
 mod schema;
@@ -119,6 +120,7 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             );
         }
     }
+    outputs::check(&spec.outputs, errors);
     for (index, workload) in spec.target.workloads.iter().enumerate() {
         check_workload(workload, &format!("spec.target.workloads[{index}]"), errors);
     }

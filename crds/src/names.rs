@@ -120,6 +120,8 @@ pub mod reasons {
     pub const BEFORE_FAILED: &str = "BeforeFailed";
     /// A step of `after` failed, or they were not all done; told in an event, and changes no verdict.
     pub const AFTER_FAILED: &str = "AfterFailed";
+    /// A server of `spec.outputs` did not get all figures, or not all told apart; told in an event, and changes no verdict.
+    pub const OUTPUT_INCOMPLETE: &str = "OutputIncomplete";
     /// A ConfigMap or Secret that the test takes a file from, or its key, does not exist.
     pub const FILE_NOT_FOUND: &str = "FileNotFound";
     /// A runner's image can't be pulled.

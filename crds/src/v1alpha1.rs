@@ -13,6 +13,7 @@ pub mod load;
 pub mod load_test;
 pub mod load_test_run;
 pub mod metric;
+pub mod output;
 pub mod prometheus;
 pub mod quantity;
 pub mod request;
@@ -49,6 +50,7 @@ pub use load::{
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};
+pub use output::{OtlpOutput, OutputSpec, RemoteWriteOutput};
 pub use prometheus::{PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
 pub use quantity::Quantity;
 pub use request::{HttpMethod, RequestStep};

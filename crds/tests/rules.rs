@@ -96,6 +96,24 @@ fn a_prometheus_server_is_the_platforms_or_the_tests() {
     assert!(said.contains("spec.prometheus.headers belong to url"), "{said}");
 }
 
+#[test]
+fn an_output_has_one_destination() {
+    let write = json!({"url": "http://p:9090/api/v1/write", "headers": [header()]});
+    let otlp = json!({"endpoint": "http://otel:4318"});
+    let output = |fields: Value| {
+        let mut output = json!({"name": "metrics"});
+        output.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        objections(with("/outputs", json!([output])))
+    };
+    for fields in [json!({}), json!({"prometheusRemoteWrite": write, "otlp": otlp})] {
+        let said = output(fields.clone());
+        assert!(said.contains("exactly one of prometheusRemoteWrite and otlp"), "{fields}: {said}");
+    }
+    for fields in [json!({"prometheusRemoteWrite": write}), json!({"otlp": otlp, "interval": "10s"})] {
+        assert_eq!(output(fields.clone()), "", "{fields}");
+    }
+}
+
 #[rstest]
 #[case::minimal(test())]
 #[case::spike(with("/load", json!({"spike": {"baseline": 1, "peak": 9, "hold": "1m"}})))]

@@ -13,6 +13,7 @@ mod cell;
 mod checkpoint;
 mod door;
 mod exposed;
+mod figures;
 mod folding;
 mod memory;
 mod pace;
@@ -32,6 +33,7 @@ mod view;
 mod writer;
 
 pub use door::serve;
+pub use figures::{Figures, TestKey};
 pub use folding::Folding;
 pub use memory::Memory;
 pub use routes::router;

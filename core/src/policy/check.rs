@@ -53,6 +53,7 @@ pub fn check(
         checker.addresses(valid, &reach);
     }
     checker.prometheus();
+    checker.outputs();
     checker.images();
     checker.secrets();
     checker.size(valid);
@@ -146,6 +147,16 @@ impl Checker<'_> {
         }
     }
 
+    /// Runners contact these servers as they do the target, and so under the same rules.
+    fn outputs(&mut self) {
+        let Ok(reach) = self.rules.reach().compile() else { return };
+        for (index, output) in self.test.outputs.iter().enumerate() {
+            if let Some((field, url, _)) = output.destination() {
+                self.url(&format!("spec.outputs[{index}].{field}"), url, &reach);
+            }
+        }
+    }
+
     fn images(&mut self) {
         if let (Some(rule), Some(image)) = (self.rules.runner_images.clone(), &self.test.runner.image) {
             self.pattern(&rule, "spec.runner.image", image);
@@ -166,6 +177,12 @@ impl Checker<'_> {
         for (index, header) in headers.enumerate() {
             let field = format!("spec.prometheus.headers[{index}].valueFrom.secretKeyRef.name");
             self.pattern(&rule, &field, &header.value_from.secret_key_ref.name);
+        }
+        for (index, output) in test.outputs.iter().enumerate() {
+            for (field, header) in output.headers() {
+                let field = format!("spec.outputs[{index}].{field}.valueFrom.secretKeyRef.name");
+                self.pattern(&rule, &field, &header.value_from.secret_key_ref.name);
+            }
         }
         for (index, secret) in test.runner.image_pull_secrets.iter().enumerate() {
             self.pattern(&rule, &format!("spec.runner.imagePullSecrets[{index}].name"), &secret.name);

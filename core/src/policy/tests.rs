@@ -48,6 +48,8 @@ fn a_policy_that_says_nothing_allows_everything() {
 #[case::hosts(json!({"http": {"hosts": {"checkout.shop.svc": "169.254.169.254"}}}), "spec.http.hosts sends a name to 169.254.169.254")]
 #[case::proxy(json!({"http": {"proxy": {"http": "http://user:pw@evil.example:3128"}}}), "spec.http.proxy.http leads to evil.example")]
 #[case::prometheus(json!({"prometheus": {"url": "http://evil.example", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.url leads to evil.example")]
+#[case::remote_write(json!({"outputs": [{"name": "m", "prometheusRemoteWrite": {"url": "http://evil.example/api/v1/write"}}]}), "spec.outputs[0].prometheusRemoteWrite.url leads to evil.example")]
+#[case::otlp(json!({"outputs": [{"name": "o", "otlp": {"endpoint": "http://evil.example:4318"}}]}), "spec.outputs[0].otlp.endpoint leads to evil.example")]
 fn hosts_are_refused_wherever_they_stand(#[case] more: Value, #[case] words: &str) {
     let refused =
         refused(json!({"contact": "platform@example.com", "rules": {"targetHosts": ["*.shop.svc"]}}), more);
@@ -68,6 +70,7 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 #[case::pull(json!({"secretNames": ["loadtest-*"]}), json!({"runner": {"imagePullSecrets": [{"name": "root"}]}}), "spec.runner.imagePullSecrets[0].name")]
 #[case::file(json!({"secretNames": ["loadtest-*"]}), json!({"http": {"tls": {"ca": {"secretKeyRef": {"name": "root", "key": "k"}}}}}), "spec.http.tls.ca.secretKeyRef.name")]
 #[case::header(json!({"secretNames": []}), json!({"prometheus": {"url": "http://p", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}], "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.headers[0]")]
+#[case::output(json!({"secretNames": []}), json!({"outputs": [{"name": "o", "otlp": {"endpoint": "http://o", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}]}}]}), "spec.outputs[0].otlp.headers[0].valueFrom.secretKeyRef.name asks for \"root\"")]
 #[case::runners(json!({"maxRunners": 3}), json!({}), "spec.runner.parallelism asks for 4 runners, which policy.rules.maxRunners does not allow (at most 3)")]
 #[case::duration(json!({"maxDuration": "5m"}), json!({}), "spec.load lasts 10m, which policy.rules.maxDuration does not allow (at most 5m)")]
 #[case::wait(json!({"maxDuration": "20m"}), json!({"deadlines": {"prepare": "21m"}}), "spec.deadlines.prepare is 21m, which policy.rules.maxDuration does not allow (at most 20m)")]

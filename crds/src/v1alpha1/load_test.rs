@@ -17,6 +17,7 @@ use super::{
     http::HttpOptions,
     load::Load,
     metric::CustomMetric,
+    output::OutputSpec,
     prometheus::PrometheusSpec,
     runner::{Deadlines, History, RunnerSpec},
     scenario::{Block, Scenario},
@@ -152,6 +153,13 @@ pub struct LoadTestSpec {
     /// Default: false.
     #[serde(default)]
     pub suspend: bool,
+
+    /// Servers that every runner pushes its figures to while the load runs. Example:
+    /// `[{name: metrics, prometheusRemoteWrite: {url: "http://prometheus.monitoring.svc:9090/api/v1/write"}}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub outputs: Vec<OutputSpec>,
 
     /// Which finished runs are kept, by outcome, number and age. Example: `{passed: {count: 3}, notPassed: {maxAge: 90d}}`.
     #[serde(default)]

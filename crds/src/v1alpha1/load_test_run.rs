@@ -162,6 +162,11 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub runners: Vec<RunnerResult>,
 
+    /// How the servers of `spec.outputs` fared, all runners together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub outputs: Vec<OutputResult>,
+
     /// Runs that made load on the same target at the same time, which only happens where all of their tests say
     /// `spec.target.sharing: Shared`. Known at the end. Beyond 20, those that did so longest are kept, and `omitted` counts
     /// the others.

@@ -298,6 +298,26 @@ pub struct GeneratorResult {
     pub start_spread: Option<String>,
 }
 
+/// How a server fared that figures were pushed to. What it is sent are totals since the start of the load, so that a push
+/// which got lost costs resolution, and figures only if nothing came after it. It changes no verdict.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputResult {
+    /// Name of the output.
+    pub name: String,
+    /// Samples that it took.
+    pub delivered_samples: i64,
+    /// Samples that it did not take in time.
+    pub lost_samples: i64,
+    /// Series that were not told apart, because a runner had more than 2,000; their samples are in the series `other` of their
+    /// metric. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_series: Option<i64>,
+    /// What should be known: for example, that a server refused the figures of runner 1, and with what words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// A run that made load on the same target at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -231,6 +231,7 @@ impl Cell {
                     started_at: runner.started_at.and_then(instant),
                     last_seen: presence.last_seen.and_then(instant),
                     end: runner.end.clone(),
+                    outputs: runner.outputs.clone(),
                     received: runner.received,
                     acknowledged: presence.acknowledged,
                 })

@@ -256,6 +256,9 @@ impl Session {
             }
             let runner = &mut self.state.runners[index];
             runner.elapsed_ms = delta.to_ms;
+            if !delta.outputs.is_empty() {
+                runner.outputs.clone_from(&delta.outputs);
+            }
             let counted = self.unanswered.counted(&delta.metrics);
             let counted = counted.map(|metrics| Delta { metrics, ..delta.clone() });
             let delta = counted.as_ref().unwrap_or(delta);

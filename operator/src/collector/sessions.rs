@@ -326,6 +326,11 @@ impl Sessions {
         &self.shared.client
     }
 
+    /// All open sessions.
+    pub(super) fn cells(&self) -> Vec<Arc<Cell>> {
+        self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     pub(super) fn cell(&self, run: &RunKey) -> Option<Arc<Cell>> {
         self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).get(run).cloned()
     }

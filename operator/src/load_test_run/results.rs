@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling,
+    outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
     results, target_lease,
@@ -14,8 +15,8 @@ use upsurge_core::{
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{
-        AutoscalingResult, Company, EndCauseType, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult,
-        RunnerResult, ThresholdResult, Verdict,
+        AutoscalingResult, Company, EndCauseType, GeneratorResult, LoadTestRunStatus, OutputResult,
+        PrometheusCheckResult, RunnerResult, ThresholdResult, Verdict,
     },
 };
 
@@ -36,6 +37,7 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
         status.summary = Some(Box::new(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed)));
         status.generator = Some(Box::new(generator(plan, snapshot)));
         status.warnings = given_up(snapshot);
+        status.outputs = outputs(plan, snapshot, false);
     }
 }
 
@@ -68,6 +70,7 @@ pub fn conclude(
     let Beside { checks, company } = *beside;
     status.load_end_time = Some(Time(t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now)));
     status.company = company.to_vec();
+    status.outputs = outputs(plan, snapshot, true);
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(snapshot));
@@ -108,6 +111,12 @@ pub fn conclude(
         outcome.message += &format!("; {told}");
     }
     outcome
+}
+
+/// How the servers fared that figures were pushed to.
+fn outputs(plan: &Plan, snapshot: &SessionSnapshot, is_over: bool) -> Vec<OutputResult> {
+    let told: Vec<&[OutputReport]> = snapshot.runners.iter().map(|runner| &runner.outputs[..]).collect();
+    outputs::results(&plan.test().outputs, &told, is_over)
 }
 
 /// What went wrong beside the load.

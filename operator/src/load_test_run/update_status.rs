@@ -179,6 +179,12 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
         audit::of_run(events, run, Act::Refuse, &message).await;
     }
     if phase == Phase::Finished {
+        for output in &wanted.outputs {
+            if let Some(message) = &output.message {
+                let note = format!("output {}: {message}", output.name);
+                events.warning(&about, reasons::OUTPUT_INCOMPLETE, "Push", &note).await;
+            }
+        }
         for warning in &wanted.warnings {
             events.warning(&about, reasons::AFTER_FAILED, "TidyUp", warning).await;
         }

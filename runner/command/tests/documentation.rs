@@ -52,6 +52,13 @@ fn the_test_that_came_from_k6_is_valid() {
     validate(&file);
 }
 
+#[test]
+fn the_test_with_outputs_is_valid() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-outputs.yaml");
+    fs::write(&file, &blocks_of("how-to/export-metrics.md")[0]).unwrap();
+    validate(&file);
+}
+
 /// Names in the first column of the tables of a section.
 fn documented(section: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(docs().join("src/reference/cli.md")).unwrap();

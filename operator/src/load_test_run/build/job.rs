@@ -18,7 +18,7 @@ use k8s_openapi::{
 use kube::api::ObjectMeta;
 use upsurge_core::{
     files::FILES_DIRECTORY,
-    protocol::{AUTHORITIES_ENV, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+    protocol::{AUTHORITIES_ENV, OUTPUT_HEADER_ENV_PREFIX, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
 };
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 use upsurge_crds::v1alpha1::SecretKeyRef;
@@ -183,6 +183,12 @@ fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
     variables.extend(headers.map(|(index, header)| {
         secret_value(format!("{PROMETHEUS_HEADER_ENV_PREFIX}{index}"), &header.value_from.secret_key_ref)
     }));
+    for (output, spec) in plan.test().outputs.iter().enumerate() {
+        variables.extend(spec.headers().enumerate().map(|(index, (_, header))| {
+            let name = format!("{OUTPUT_HEADER_ENV_PREFIX}{output}_{index}");
+            secret_value(name, &header.value_from.secret_key_ref)
+        }));
+    }
     variables
 }
 

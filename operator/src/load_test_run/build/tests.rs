@@ -96,6 +96,23 @@ fn headers_for_prometheus_come_from_the_tenants_secrets() {
 }
 
 #[test]
+fn headers_of_outputs_come_from_the_tenants_secrets() {
+    let reference = json!({"secretKeyRef": {"name": "telemetry", "key": "api-key"}});
+    let outputs = json!([
+        {"name": "metrics", "prometheusRemoteWrite": {"url": "http://p:9090/api/v1/write"}},
+        {"name": "telemetry", "otlp": {"endpoint": "http://o:4318", "headers": [{"name": "X-Key", "valueFrom": reference}]}},
+    ]);
+    let pod = pod(&built(&json!({"outputs": outputs})).job);
+    let environment = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let headers: Vec<&Value> = environment
+        .iter()
+        .filter(|variable| variable["name"].as_str().unwrap().starts_with("UPSURGE_OUTPUT_HEADER_"))
+        .collect();
+    let key = json!({"name": "telemetry", "key": "api-key", "optional": false});
+    assert_eq!(headers, [&json!({"name": "UPSURGE_OUTPUT_HEADER_1_0", "valueFrom": {"secretKeyRef": key}})]);
+}
+
+#[test]
 fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
     let modest = pod(&built(&json!({})).job);
     assert_eq!(
