@@ -18,6 +18,7 @@ pub mod intake;
 pub mod losses;
 pub mod metrics;
 pub mod plan;
+pub mod pod;
 pub mod policy;
 pub mod protocol;
 pub mod report;

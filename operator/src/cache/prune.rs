@@ -52,10 +52,11 @@ pub fn job(job: &mut Job) {
         job.status.take().map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
-/// A pod: whose it is, and its status. Of the spec the init containers that stay.
+/// A pod: whose it is, and its status. Of the spec the node, and the init containers that stay.
 pub fn pod(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
     pod.spec = pod.spec.take().map(|spec| PodSpec {
+        node_name: spec.node_name,
         init_containers: spec.init_containers.map(|containers| {
             let kept = containers.into_iter().map(|container| Container {
                 name: container.name,

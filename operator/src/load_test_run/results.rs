@@ -20,6 +20,7 @@ use upsurge_crds::{
 };
 
 use super::{
+    neighbours,
     plan::Plan,
     pods::RunnerPod,
     progress::{Cause, breakdown::manner},
@@ -36,6 +37,7 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
         status.summary = Some(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed));
         status.generator = Some(generator(plan, snapshot));
         status.warnings = given_up(snapshot);
+        status.warnings.extend(neighbours(snapshot, pods));
     }
 }
 
@@ -71,6 +73,7 @@ pub fn conclude(
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(snapshot));
+    status.warnings.extend(neighbours(snapshot, pods));
     let figures = figures(plan, snapshot);
     let recorded = Recorded {
         test,
@@ -136,6 +139,13 @@ fn given_up(snapshot: &SessionSnapshot) -> Vec<String> {
         )
     });
     told.collect()
+}
+
+/// Which runners were on a node with the target.
+fn neighbours(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<String> {
+    let Some(start) = snapshot.t0 else { return Vec::new() };
+    let end = start.saturating_add(snapshot.elapsed).unwrap_or(Timestamp::MAX);
+    neighbours::told(pods, &snapshot.observation, start, end)
 }
 
 struct Measured<'a> {
