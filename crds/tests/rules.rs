@@ -178,7 +178,9 @@ fn names_of_the_operators_own_are_refused_at_apply(#[case] test: Value, #[case] 
 fn what_is_outlined_keeps_its_rules_and_keys_and_everything_that_is_written_there() {
     let definition = upsurge_crds::manifests::all().remove(0);
     let definition = serde_json::to_value(definition).unwrap();
-    let runner = definition.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/runner/properties").unwrap();
+    let runner = definition
+        .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/runner/properties")
+        .unwrap();
     for (field, keys) in [("volumes", json!(["name"])), ("initContainers", json!(["name"]))] {
         let list = &runner[field];
         assert!(list["x-kubernetes-validations"][0]["rule"].as_str().unwrap().contains("one.name"), "{list}");
@@ -187,7 +189,10 @@ fn what_is_outlined_keeps_its_rules_and_keys_and_everything_that_is_written_ther
         assert_eq!(list["items"]["x-kubernetes-preserve-unknown-fields"], true);
     }
     let affinity = &runner["affinity"];
-    assert_eq!((affinity.get("properties"), &affinity["x-kubernetes-preserve-unknown-fields"]), (None, &json!(true)));
+    assert_eq!(
+        (affinity.get("properties"), &affinity["x-kubernetes-preserve-unknown-fields"]),
+        (None, &json!(true))
+    );
     assert_eq!(affinity["type"], "object");
     // What specs are checked by besides knows all of it.
     let whole = &upsurge_crds::schemas::LOAD_TEST["properties"]["spec"]["properties"]["runner"]["properties"];

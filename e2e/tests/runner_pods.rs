@@ -35,7 +35,8 @@ async fn nodes_of(context: &Context, selector: &str) -> Result<Vec<Option<String
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_passes_with_what_its_test_adds_to_the_pods() -> Result<()> {
     with_temp_namespace(async |context| {
-        let target = Target::deploy(&context, json!({"routes": [{"method": "GET", "path": "/", "json": {}}]})).await?;
+        let target =
+            Target::deploy(&context, json!({"routes": [{"method": "GET", "path": "/", "json": {}}]})).await?;
         let service = context.api::<Service>().get("target").await?;
         let address = service.spec.and_then(|spec| spec.cluster_ip).context("the Service has no address")?;
         apply::<ConfigMap>(&context, "surroundings", json!({"data": {"region": "here"}})).await?;
@@ -83,7 +84,8 @@ struct Nodes {
 
 impl Nodes {
     async fn play(context: &Context, names: &[&str]) -> Result<Self> {
-        let program = env::var_os("E2E_KWOK").context("E2E_KWOK names no kwok: tools/build kwok makes one")?;
+        let program =
+            env::var_os("E2E_KWOK").context("E2E_KWOK names no kwok: tools/build kwok makes one")?;
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
         let (stages, log) = (directory.join("stages.yaml"), directory.join("kwok.log"));
         fs::write(&stages, include_str!("../../bench/src/scale/stages.yaml"))?;
@@ -136,10 +138,13 @@ fn placed() -> Value {
 
 /// Whether two runners and the target are on three nodes. The pods are played, so the run itself comes to nothing.
 async fn apart(context: &Context) -> Result<()> {
-    let pod = merged(placed(), json!({"containers": [{
+    let pod = merged(
+        placed(),
+        json!({"containers": [{
         "name": "target", "image": "none",
         "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-    }], "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}}));
+    }], "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}}),
+    );
     let template = json!({"metadata": {"labels": {"app": "played"}}, "spec": pod});
     let spec = json!({"selector": {"matchLabels": {"app": "played"}}, "template": template});
     apply::<Deployment>(context, "played", json!({"spec": spec})).await?;

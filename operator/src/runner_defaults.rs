@@ -270,7 +270,8 @@ securityContext: {readOnlyRootFilesystem: true}
         expected["spec"]["affinity"]["nodeAffinity"] = json!({});
         expected["spec"]["securityContext"]["runAsNonRoot"] = json!(true);
         expected["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = json!(true);
-        expected["spec"]["initContainers"][0]["securityContext"] = json!({"runAsUser": 2, "readOnlyRootFilesystem": true});
+        expected["spec"]["initContainers"][0]["securityContext"] =
+            json!({"runAsUser": 2, "readOnlyRootFilesystem": true});
         expected["spec"]["imagePullSecrets"] =
             json!([{"name": "own"}, {"name": "both"}, {"name": "platform"}]);
         assert_eq!(filled(ALL, theirs), expected);

@@ -73,7 +73,8 @@ fn marks(runner: &RunnerSpec, errors: &mut Errors) {
     let mut written = Map::new();
     for (field, marks) in [("labels", &runner.labels), ("annotations", &runner.annotations)] {
         for key in marks.keys().filter(|key| is_own_mark(key)) {
-            let message = "is set by the operator or by Kubernetes, which find runners by it: use another name";
+            let message =
+                "is set by the operator or by Kubernetes, which find runners by it: use another name";
             errors.add(format_args!("{PATH}.{field}.{key}"), message);
         }
         let marks = marks.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str())));

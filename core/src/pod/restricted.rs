@@ -20,7 +20,8 @@ pub(super) const STANDARD: &str = "runner pods keep the pod security standard re
 /// Beginning of the annotations that were AppArmor's before it had a field.
 const APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const PROFILES: [&str; 2] = ["RuntimeDefault", "Localhost"];
-const SE_LINUX_TYPES: [&str; 5] = ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
+const SE_LINUX_TYPES: [&str; 5] =
+    ["", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"];
 /// Those that touch nobody but the pod.
 const SYSCTLS: [&str; 12] = [
     "kernel.shm_rmid_forced",
@@ -132,10 +133,9 @@ fn of_container(context: &SecurityContext, path: &str, errors: &mut Errors) {
     };
     both.check(path, errors);
     let mut refuse = |field: &str, what: &str| refuse(&format!("{path}.{field}"), what, errors);
-    for (field, value) in [
-        ("privileged", context.privileged),
-        ("allowPrivilegeEscalation", context.allow_privilege_escalation),
-    ] {
+    for (field, value) in
+        [("privileged", context.privileged), ("allowPrivilegeEscalation", context.allow_privilege_escalation)]
+    {
         if value == Some(true) {
             refuse(field, "can't be true");
         }

@@ -84,10 +84,16 @@ fn what_a_pod_may_have_is_read_as_it_is_written() {
 #[case::name(volume(json!({"name": "A_b", "emptyDir": {}})), "\"A_b\" can't be the name of a volume")]
 #[case::account(json!({"serviceAccountName": "Load_Test"}), "spec.runner.serviceAccountName: \"Load_Test\" can't be a name")]
 #[case::twice(json!({"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}), "spec.runner.env[1].name: another entry has \"A\" too")]
-#[case::program(mount("/upsurge"), "spec.runner.volumeMounts[0].mountPath: /upsurge would cover /upsurge of the runner")]
+#[case::program(
+    mount("/upsurge"),
+    "spec.runner.volumeMounts[0].mountPath: /upsurge would cover /upsurge of the runner"
+)]
 #[case::root(mount("/"), "/ would cover")]
 #[case::above(mount("/etc"), "/etc would cover /etc/upsurge of the runner")]
-#[case::below(mount("/var/run/secrets/upsurge.dev/token"), "would cover /var/run/secrets/upsurge.dev of the runner")]
+#[case::below(
+    mount("/var/run/secrets/upsurge.dev/token"),
+    "would cover /var/run/secrets/upsurge.dev of the runner"
+)]
 #[case::link(mount("/run/secrets/upsurge.dev"), "would cover /run/secrets/upsurge.dev")]
 #[case::hosts(mount("/etc/hosts"), "would cover /etc/hosts")]
 #[case::dots(mount("/scratch/../upsurge"), "is no plain path from the root")]

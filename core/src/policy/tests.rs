@@ -114,7 +114,11 @@ fn reference() -> Value {
 #[case::alias_in_blocked_network(json!({"blockedNetworks": ["169.254.0.0/16"]}), json!({"runner": {"hostAliases": [{"ip": "169.254.169.254", "hostnames": ["a"]}]}}), "policy.rules.blockedNetworks")]
 #[case::name_server(json!({"targetHosts": ["*.shop.svc"]}), json!({"runner": {"dnsConfig": {"nameservers": ["192.0.2.53"]}}}), "spec.runner.dnsConfig.nameservers[0] has names resolved by 192.0.2.53")]
 #[case::search_domain(json!({"targetHosts": ["*.shop.svc"]}), json!({"runner": {"dnsConfig": {"searches": ["evil.example"]}}}), "spec.runner.dnsConfig.searches[0] leads names to evil.example, which policy.rules.targetHosts does not allow")]
-fn nobody_gets_round_a_rule_by_what_they_add_to_the_pods(#[case] rules: Value, #[case] more: Value, #[case] words: &str) {
+fn nobody_gets_round_a_rule_by_what_they_add_to_the_pods(
+    #[case] rules: Value,
+    #[case] more: Value,
+    #[case] words: &str,
+) {
     let refused = refused(json!({"contact": "us", "rules": rules}), more);
     assert!(refused.contains(words), "{refused}");
     assert!(refused.ends_with("; ask us"), "{refused}");

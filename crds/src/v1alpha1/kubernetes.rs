@@ -125,7 +125,8 @@ pub(crate) fn outlined(runner: &mut Value) {
         words.remove("required");
         let properties = words.remove("properties").unwrap_or_default();
         if !keys.is_empty() {
-            let kept = keys.iter().filter_map(Value::as_str).map(|key| (key.to_owned(), properties[key].clone()));
+            let kept =
+                keys.iter().filter_map(Value::as_str).map(|key| (key.to_owned(), properties[key].clone()));
             words.insert("properties".into(), Value::Object(kept.collect()));
             words.insert("required".into(), keys.clone().into());
         }

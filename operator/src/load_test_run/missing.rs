@@ -91,21 +91,21 @@ mod tests {
 
     #[rstest]
     #[case::file(
-        "MountVolume.SetUp failed for volume \"files\" : configmap \"users\" not found",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : configmap \"users\" not found",
         Some("ConfigMap users does not exist (spec.data[0].csv.source.configMapKeyRef)")
     )]
     #[case::files(
-        "MountVolume.SetUp failed for volume \"files\" : [configmap \"users\" not found, secret \"keys\" not found]",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : [configmap \"users\" not found, secret \"keys\" not found]",
         Some(
             "ConfigMap users does not exist (spec.data[0].csv.source.configMapKeyRef); Secret keys does not exist"
         )
     )]
     #[case::key(
-        "MountVolume.SetUp failed for volume \"files\" : configmap references non-existent config key: users.csv",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : configmap references non-existent config key: users.csv",
         Some("a ConfigMap has no key users.csv (spec.data[0].csv.source.configMapKeyRef)")
     )]
     #[case::key_of_a_secret(
-        "MountVolume.SetUp failed for volume \"files\" : references non-existent secret key: tls.crt",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : references non-existent secret key: tls.crt",
         Some("a Secret has no key tls.crt")
     )]
     #[case::variable(
@@ -118,18 +118,22 @@ mod tests {
     )]
     #[case::of_the_runner(
         "configmap \"proxies\" not found",
-        Some("ConfigMap proxies does not exist (spec.runner.env[0].valueFrom.configMapKeyRef.name, spec.runner.envFrom[0].configMapRef.name)")
+        Some(
+            "ConfigMap proxies does not exist (spec.runner.env[0].valueFrom.configMapKeyRef.name, spec.runner.envFrom[0].configMapRef.name)"
+        )
     )]
     #[case::key_of_the_runner(
         "couldn't find key https in ConfigMap shop/proxies",
-        Some("ConfigMap proxies has no key https (spec.runner.env[0].valueFrom.configMapKeyRef.name, spec.runner.envFrom[0].configMapRef.name)")
+        Some(
+            "ConfigMap proxies has no key https (spec.runner.env[0].valueFrom.configMapKeyRef.name, spec.runner.envFrom[0].configMapRef.name)"
+        )
     )]
     #[case::volume(
         "MountVolume.SetUp failed for volume \"ca\" : secret \"ca\" not found",
         Some("Secret ca does not exist (spec.runner.volumes[0].secret.secretName)")
     )]
     #[case::cache(
-        "MountVolume.SetUp failed for volume \"files\" : failed to sync configmap cache: timed out waiting for the condition",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : failed to sync configmap cache: timed out waiting for the condition",
         None
     )]
     #[case::user("container has runAsNonRoot and image will run as root", None)]

@@ -118,7 +118,10 @@ mod tests {
         let target = (0..5).map(|number| target(&format!("checkout-{number}"), "a", 0, None)).collect();
         let said = said(&[Some("a"); 8], target);
         assert_eq!(said.len(), 6);
-        assert!(said[0].contains("with pods checkout-0, checkout-1, checkout-2 and 2 more of the target"), "{said:?}");
+        assert!(
+            said[0].contains("with pods checkout-0, checkout-1, checkout-2 and 2 more of the target"),
+            "{said:?}"
+        );
         assert!(said[5].starts_with("3 more runner pods"), "{said:?}");
     }
 }

@@ -95,14 +95,24 @@ fn a_test_wins_over_the_platform_team_and_leaves_it_the_rest() {
         "securityContext": {"fsGroup": 9}, "initContainers": [{"name": "a", "image": "a"}],
     });
     let made = rendered(&runner, platform);
-    assert_eq!((&made["metadata"]["labels"]["team"], &made["metadata"]["labels"]["bill"]), (&json!("shop"), &json!("4711")));
+    assert_eq!(
+        (&made["metadata"]["labels"]["team"], &made["metadata"]["labels"]["bill"]),
+        (&json!("shop"), &json!("4711"))
+    );
     let spec = &made["spec"];
     assert_eq!(spec["priorityClassName"], "own");
     assert_eq!((&spec["affinity"]["nodeAffinity"], &spec["affinity"]["podAffinity"]), (&json!({}), &own));
-    assert!(spec["affinity"]["podAntiAffinity"].is_object(), "nobody said where runners should not be: {spec}");
+    assert!(
+        spec["affinity"]["podAntiAffinity"].is_object(),
+        "nobody said where runners should not be: {spec}"
+    );
     assert_eq!(spec["topologySpreadConstraints"].as_array().unwrap().len(), 1);
     assert_eq!(spec["topologySpreadConstraints"][0]["topologyKey"], "zone");
-    assert_eq!(spec["securityContext"], json!({"runAsUser": 7, "fsGroup": 9}), "the platform team's is taken whole");
+    assert_eq!(
+        spec["securityContext"],
+        json!({"runAsUser": 7, "fsGroup": 9}),
+        "the platform team's is taken whole"
+    );
     assert_eq!(spec["initContainers"][0]["securityContext"], json!({"runAsUser": 8}));
 }
 
