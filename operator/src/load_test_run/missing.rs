@@ -75,8 +75,9 @@ fn fields(plan: &Plan, kind: FileKind, name: Option<&str>, key: Option<&str>) ->
     });
     let variables = variables.map(|(index, _)| format!("spec.secrets[{index}].secretKeyRef"));
     let added = pod::references(&plan.valid.pod).into_iter().filter(|reference| {
-        let its_key = reference.key.as_deref().or(key).unwrap_or_default();
-        reference.kind == kind && is_meant(&reference.name, its_key)
+        // Of an object that is taken as a whole no key can be missing.
+        let is_its_key = key.is_none() || reference.key.as_deref() == key;
+        reference.kind == kind && name.is_none_or(|name| name == reference.name) && is_its_key
     });
     files.chain(variables).chain(added.map(|reference| reference.field)).collect()
 }
@@ -124,9 +125,7 @@ mod tests {
     )]
     #[case::key_of_the_runner(
         "couldn't find key https in ConfigMap shop/proxies",
-        Some(
-            "ConfigMap proxies has no key https (spec.runner.env[0].valueFrom.configMapKeyRef.name, spec.runner.envFrom[0].configMapRef.name)"
-        )
+        Some("ConfigMap proxies has no key https (spec.runner.env[0].valueFrom.configMapKeyRef.name)")
     )]
     #[case::volume(
         "MountVolume.SetUp failed for volume \"ca\" : secret \"ca\" not found",
