@@ -107,8 +107,9 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
 	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
-	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade --test serial_tls $(TESTS)
+	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
+	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
+	  --profile e2e --run-ignored only --test upgrade --test serial_tls --test runner_pods $(TESTS)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build release):$$(tools/build nextest):$$PATH" $(with) exec e2e/from-registry)

@@ -19,6 +19,7 @@ pub mod losses;
 pub mod metrics;
 pub mod outputs;
 pub mod plan;
+pub mod pod;
 pub mod policy;
 pub mod protocol;
 pub mod report;

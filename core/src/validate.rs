@@ -18,12 +18,14 @@ use upsurge_crds::{
     v1alpha1::{LoadTestSpec, Quantity, Workload},
 };
 
+pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
 pub use self::{resource::check_resource, schema::check_spec};
 use crate::{
     field_error::{Errors, FieldError},
     files,
     http::{self as http_settings, HttpSettings},
     plan::{LoadPlan, Plan, Timeline},
+    pod::{self, PodParts},
     scenario::ScenarioSet,
 };
 
@@ -38,6 +40,8 @@ pub struct Valid {
     pub scenarios: ScenarioSet,
     /// How connections are made and kept.
     pub http: HttpSettings,
+    /// What is added to the runner pods.
+    pub pod: PodParts,
 }
 
 /// Validates and compiles a spec.
@@ -50,6 +54,12 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         Ok(raw) => errors.extend(check_spec(&raw)),
         Err(error) => errors.add("spec", error),
     }
+    // What the schema refuses can't be read as what it is, and would be told twice.
+    let pod = if errors.is_wrong("spec.runner") {
+        None
+    } else {
+        pod::compile(&spec.runner).map_err(|wrong| errors.extend(wrong)).ok()
+    };
     check_whole(spec, &mut errors);
     files::check(spec, &mut errors);
     let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
@@ -61,7 +71,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         return Err(errors.into_list());
     };
     references::check(spec, &timeline, &scenarios, &mut errors);
-    errors.finish(Valid { timeline, loads, scenarios, http })
+    errors.finish(Valid { timeline, loads, scenarios, http, pod: pod.unwrap_or_default() })
 }
 
 /// Reads a raw spec strictly: unknown fields are errors wherever they are.

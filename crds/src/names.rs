@@ -30,6 +30,22 @@ pub mod labels {
     pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
     /// Name of a pod's Job; set by the Job controller.
     pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+    /// Beginnings of the labels and annotations of pods that the operator and the Job controller set.
+    pub const OWN_GROUPS: [&str; 2] = ["upsurge.dev/", "batch.kubernetes.io/"];
+    /// Labels of pods that they set besides; the last two are the Job controller's of old.
+    pub const OWN: [&str; 4] = [MANAGED_BY, COMPONENT, "controller-uid", "job-name"];
+}
+
+/// Names within runner pods. What a test adds to its pods has other ones.
+pub mod runner_pods {
+    /// Name of the container that generates the load.
+    pub const CONTAINER: &str = "runner";
+    /// Beginning of the names of the operator's own volumes.
+    pub const OWN_VOLUMES: &str = "upsurge-";
+    /// Beginning of the names of the environment variables by which the operator tells a runner what it needs.
+    pub const OWN_VARIABLES: &str = "UPSURGE_";
+    /// Environment variable with the index of a runner; set by the Job controller, unless it is there.
+    pub const INDEX_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 }
 
 /// Annotations that users set or read.
@@ -118,6 +134,10 @@ pub mod reasons {
     pub const TARGET_UNREACHABLE: &str = "TargetUnreachable";
     /// A step of `before` failed.
     pub const BEFORE_FAILED: &str = "BeforeFailed";
+    /// A runner pod was on a node with a pod of the target; told in an event, and changes no verdict.
+    pub const RUNNER_BESIDE_TARGET: &str = "RunnerBesideTarget";
+    /// Something should be known of the run's figures; told in an event, and changes no verdict.
+    pub const WARNING: &str = "Warning";
     /// A step of `after` failed, or they were not all done; told in an event, and changes no verdict.
     pub const AFTER_FAILED: &str = "AfterFailed";
     /// A server of `spec.outputs` did not get all figures, or not all told apart; told in an event, and changes no verdict.

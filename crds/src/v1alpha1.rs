@@ -8,7 +8,7 @@ pub mod duration;
 pub mod expectation;
 pub mod generated;
 pub mod http;
-mod kubernetes;
+pub(crate) mod kubernetes;
 pub mod load;
 pub mod load_test;
 pub mod load_test_run;

@@ -81,6 +81,22 @@ async fn refused(context: &Context) -> Result<()> {
         ("literal", json!({"target": {"baseURL": "http://2130706433:8080"}}), "targetHosts"),
         ("image", json!({"runner": {"image": "registry.example.com.evil/runner"}}), "runnerImages"),
         ("secret", json!({"secrets": secret}), "secretNames"),
+        (
+            "volume",
+            json!({"runner": {"volumes": [{"name": "a", "secret": {"secretName": "database"}}]}}),
+            "secretNames",
+        ),
+        ("account", json!({"runner": {"serviceAccountName": "default"}}), "secretNames"),
+        (
+            "before",
+            json!({"runner": {"initContainers": [{"name": "a", "image": "registry.example.com/a"}]}}),
+            "runnerImages",
+        ),
+        (
+            "alias",
+            json!({"runner": {"hostAliases": [{"ip": "192.0.2.7", "hostnames": ["target"]}]}}),
+            "targetHosts",
+        ),
         ("runners", json!({"runner": {"parallelism": 3}}), "maxRunners"),
         ("long", json!({"load": {"constant": {"duration": "31s"}}}), "maxDuration"),
         ("server", json!({"prometheus": {"server": "other", "checks": [up()]}}), "prometheusServers"),

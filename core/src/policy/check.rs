@@ -2,6 +2,8 @@
 //! Whether a test is allowed in a namespace, as far as that can be told before it runs: addresses that names lead to,
 //! and URLs that are put together at run time, are for the runners to judge, by the same rules.
 
+mod pods;
+
 use std::{fmt, time::Duration};
 
 use http::Uri;
@@ -51,11 +53,13 @@ pub fn check(
     if let Ok(reach) = checker.rules.reach().compile() {
         checker.urls(valid, &reach);
         checker.addresses(valid, &reach);
+        checker.names(&valid.pod, &reach);
     }
     checker.prometheus();
     checker.outputs();
     checker.images();
     checker.secrets();
+    checker.pods(&valid.pod);
     checker.size(valid);
     if checker.refusals.is_empty() { Ok(()) } else { Err(checker.refusals) }
 }

@@ -55,14 +55,15 @@ pub fn job(job: &mut Job) {
         job.status.take().map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
-/// A pod: whose it is, and its status. Of the spec the init containers that stay; of labels and annotations, of which a tenant may
-/// write as many as it likes, what is read here.
+/// A pod: whose it is, and its status. Of the spec the node, and the init containers that stay; of labels and annotations, of which
+/// a tenant may write as many as it likes, what is read here.
 pub fn pod(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
     for words in [&mut pod.metadata.labels, &mut pod.metadata.annotations].into_iter().flatten() {
         words.retain(|name, _| name.starts_with(OURS) || name == labels::COMPLETION_INDEX);
     }
     pod.spec = pod.spec.take().map(|spec| PodSpec {
+        node_name: spec.node_name,
         init_containers: spec.init_containers.map(|containers| {
             let kept = containers.into_iter().map(|container| Container {
                 name: container.name,

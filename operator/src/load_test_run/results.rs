@@ -21,6 +21,7 @@ use upsurge_crds::{
 };
 
 use super::{
+    neighbours,
     plan::Plan,
     pods::RunnerPod,
     progress::{Cause, breakdown::manner},
@@ -38,6 +39,7 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
         status.generator = Some(Box::new(generator(plan, snapshot)));
         status.warnings = given_up(snapshot);
         status.outputs = outputs(plan, snapshot, false);
+        status.warnings.extend(neighbours(snapshot, pods));
     }
 }
 
@@ -74,6 +76,7 @@ pub fn conclude(
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(snapshot));
+    status.warnings.extend(neighbours(snapshot, pods));
     let figures = figures(plan, snapshot);
     let recorded = Recorded {
         test,
@@ -145,6 +148,13 @@ fn given_up(snapshot: &SessionSnapshot) -> Vec<String> {
         )
     });
     told.collect()
+}
+
+/// Which runners were on a node with the target.
+fn neighbours(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<String> {
+    let Some(start) = snapshot.t0 else { return Vec::new() };
+    let end = start.saturating_add(snapshot.elapsed).unwrap_or(Timestamp::MAX);
+    neighbours::told(pods, &snapshot.observation, start, end)
 }
 
 struct Measured<'a> {

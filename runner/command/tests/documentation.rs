@@ -46,6 +46,19 @@ fn the_example_of_http_is_valid() {
 }
 
 #[test]
+fn what_is_shown_of_runner_pods_is_valid() {
+    let blocks = blocks_of("how-to/runner-pods.md");
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-runner-pods.yaml");
+    fs::write(&file, &blocks[0]).unwrap();
+    validate(&file);
+    // A part of a test, in the place of what the whole one says there.
+    let (before, _) = blocks[0].split_once("  runner:\n").unwrap();
+    let part = blocks[1].lines().map(|line| format!("  {line}\n")).collect::<String>();
+    fs::write(&file, format!("{before}{part}")).unwrap();
+    validate(&file);
+}
+
+#[test]
 fn the_test_that_came_from_k6_is_valid() {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-from-k6.yaml");
     fs::write(&file, &blocks_of("how-to/coming-from-k6.md")[0]).unwrap();

@@ -111,7 +111,8 @@ fn create(situation: &Situation) -> Decision {
             return wait(situation, &message);
         }
     };
-    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults) {
+    let selector = situation.target.as_ref().and_then(validate::Target::selector);
+    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults, selector) {
         Ok(objects) => Arc::new(objects),
         Err(refused) => return error(situation, reasons::INVALID_SPEC, refused.to_string()),
     };
