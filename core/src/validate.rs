@@ -7,6 +7,7 @@
 mod references;
 mod resource;
 mod schema;
+mod starts;
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use upsurge_crds::{
     v1alpha1::{LoadTestSpec, Quantity, Workload},
 };
 
-pub use self::{resource::check_resource, schema::check_spec};
+pub use self::{resource::check_resource, schema::check_spec, starts::check_starts};
 use crate::{
     field_error::{Errors, FieldError},
     files,
@@ -50,6 +51,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         Err(error) => errors.add("spec", error),
     }
     check_whole(spec, &mut errors);
+    starts::check(spec, &mut errors);
     files::check(spec, &mut errors);
     let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
     let names: Vec<&str> = names.collect();

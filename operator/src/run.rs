@@ -39,6 +39,7 @@ use crate::{
     lease::Candidate,
     metrics::Metrics,
     policy::{self, Platform},
+    rollouts::Rollouts,
     runner_defaults,
     tls::Served,
 };
@@ -92,6 +93,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let context = Arc::new(Context {
         client: client.clone(),
         cache: Cache::default(),
+        rollouts: Rollouts::new(client.clone()),
         fence,
         sessions,
         events: Events::new(client.clone(), args.identity()),
