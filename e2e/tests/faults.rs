@@ -188,7 +188,9 @@ async fn killed_at_a_scheduled_time() -> Result<()> {
         operator::kill(&context.client, &pod, Kill::Pod).await?;
         let noted = |test: &LoadTest| {
             let status = test.status.clone().unwrap_or_default();
-            status.last_schedule_time.is_some_and(|time| made == format!("nightly-s{}", time.0.as_second() / 60))
+            status
+                .last_schedule_time
+                .is_some_and(|time| made == format!("nightly-s{}", time.0.as_second() / 60))
         };
         wait::until(&context.api::<LoadTest>(), "nightly", "has noted its run", seconds(60), noted).await?;
         context.patch("nightly", json!({"spec": {"suspend": true}})).await?;
