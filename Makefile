@@ -40,6 +40,7 @@ lint: ## Check scripts, format, clippy and the documentation; warnings are error
 
 .PHONY: unit
 unit: ## Tests that need no cluster
+	gates/tests/run
 	cargo build --package upsurge-testing --bin undisturbed
 	rm -f $(disturbed)
 	export UPSURGE_REQUIRE_PROMETHEUS=1 UPSURGE_REQUIRE_SERVERS=1 UPSURGE_DISTURBED=$(disturbed) \
@@ -109,7 +110,7 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
 	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
-	  --profile e2e --run-ignored only --test upgrade --test serial_tls --test runner_pods $(TESTS)
+	  --profile e2e --run-ignored only --test faults --test upgrade --test serial_tls --test runner_pods $(TESTS)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build release):$$(tools/build nextest):$$PATH" $(with) exec e2e/from-registry)

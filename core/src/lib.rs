@@ -5,6 +5,7 @@
 //! arguments, so that runner, operator and command line can't disagree.
 
 pub mod autoscaling;
+pub mod calendar;
 pub mod checks;
 pub mod comparison;
 pub mod contract;

@@ -8,6 +8,7 @@ mod outputs;
 mod references;
 mod resource;
 mod schema;
+mod starts;
 
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ use upsurge_crds::{
 };
 
 pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
-pub use self::{resource::check_resource, schema::check_spec};
+pub use self::{resource::check_resource, schema::check_spec, starts::check_starts};
 use crate::{
     field_error::{Errors, FieldError},
     files,
@@ -61,6 +62,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         pod::compile(&spec.runner).map_err(|wrong| errors.extend(wrong)).ok()
     };
     check_whole(spec, &mut errors);
+    starts::check(spec, &mut errors);
     files::check(spec, &mut errors);
     let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
     let names: Vec<&str> = names.collect();

@@ -54,8 +54,12 @@ pub mod annotations {
     pub const RERUN: &str = "upsurge.dev/rerun";
     /// On a run: the generation of the `LoadTest` it was made from.
     pub const GENERATION: &str = "upsurge.dev/test-generation";
-    /// On a run: why it was made (`SpecChanged`, `Rerun` or `Manual`).
+    /// On a run: why it was made (`SpecChanged`, `Rerun`, `Schedule`, `Rollout` or `Manual`).
     pub const TRIGGER: &str = "upsurge.dev/trigger";
+    /// On a run that a schedule made: the time that it answers.
+    pub const SCHEDULED_TIME: &str = "upsurge.dev/scheduled-time";
+    /// On a run that a rollout started: the revision of the target's workload.
+    pub const REVISION: &str = "upsurge.dev/revision";
     /// On the lease: IP address and port at which its holder serves runners.
     pub const COLLECTOR_ADDRESS: &str = "upsurge.dev/collector-address";
 }

@@ -22,6 +22,7 @@ pub mod scenario;
 pub mod size;
 pub mod snapshot;
 pub mod source;
+pub mod start;
 pub mod status;
 pub mod step;
 pub mod target;
@@ -59,6 +60,7 @@ pub use scenario::{Block, Scenario};
 pub use size::ByteSize;
 pub use snapshot::Snapshot;
 pub use source::{ConfigMapKeyRef, FileSource};
+pub use start::{ConcurrencyPolicy, Schedule, StartTrigger, TriggerType};
 pub use status::*;
 pub use step::{
     AbortStep, FailStep, GroupStep, IfStep, LogStep, LoopStep, NestedSteps, PaceStep, ParallelStep,

@@ -14,7 +14,7 @@ use tower::{BoxError, service_fn};
 
 use crate::{
     backoff::Backoff, collector::Sessions, context::Context, events::Events, fence::Fence, metrics::Metrics,
-    tls::served,
+    rollouts::Rollouts, tls::served,
 };
 
 /// What was asked for.
@@ -67,6 +67,7 @@ pub fn context(client: Client, fence: Fence) -> Context {
     Context {
         fence,
         cache: Default::default(),
+        rollouts: Rollouts::new(client.clone()),
         sessions: Sessions::new(client.clone()),
         events: Events::new(client.clone(), "test".into()),
         metrics: Metrics::default(),

@@ -39,6 +39,7 @@ use crate::{
     lease::{Acquired, Candidate},
     metrics::Metrics,
     policy::{self, Platform},
+    rollouts::Rollouts,
     runner_defaults,
     tls::Served,
 };
@@ -95,6 +96,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let context = Arc::new(Context {
         client: client.clone(),
         cache,
+        rollouts: Rollouts::new(client.clone()),
         fence,
         sessions,
         events: Events::new(client.clone(), args.identity()),

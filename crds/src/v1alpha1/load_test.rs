@@ -21,14 +21,15 @@ use super::{
     prometheus::PrometheusSpec,
     runner::{Deadlines, History, RunnerSpec},
     scenario::{Block, Scenario},
+    start::{Schedule, StartTrigger},
     status::{AutoscalingDigest, Phase, RunSummary, Verdict},
     step::Step,
     target::{SecretVariable, Target},
     threshold::Threshold,
 };
 
-/// What is tested, how much load there is, and what must hold. Each change makes a run, except for changes of `suspend` and
-/// `history`.
+/// What is tested, how much load there is, and what must hold. Each change makes a run, except for changes of `suspend`,
+/// `schedule`, `triggers` and `history`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "upsurge.dev",
@@ -37,7 +38,7 @@ use super::{
     namespaced,
     status = "LoadTestStatus",
     shortname = "lt",
-    doc = "A load test: what is tested, how much load there is, and what must hold for the test to pass. Each change of its spec makes a LoadTestRun, which carries it out and keeps the result; so does a new value of the annotation upsurge.dev/rerun.",
+    doc = "A load test: what is tested, how much load there is, and what must hold for the test to pass. Each change of its spec makes a LoadTestRun, which carries it out and keeps the result; so do spec.schedule, spec.triggers and a new value of the annotation upsurge.dev/rerun.",
     category = "upsurge",
     derive = "PartialEq",
     cel,
@@ -149,10 +150,21 @@ pub struct LoadTestSpec {
     #[serde(default)]
     pub deadlines: Deadlines,
 
-    /// Holds new runs; a run under way goes on. Setting it back does not make a run by itself.
-    /// Default: false.
+    /// Holds new runs; a run under way goes on. Setting it back does not make a run by itself, nor are scheduled times and
+    /// rollouts made up for that came meanwhile. Default: false.
     #[serde(default)]
     pub suspend: bool,
+
+    /// When the test is run again, besides at changes. Default: never. Example: `{cron: "0 3 * * *", timeZone: Europe/Berlin,
+    /// startingDeadline: 1h}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+
+    /// What else starts a run when it happens. Default: nothing. Example: `[{type: Rollout, settle: 1m}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub triggers: Vec<StartTrigger>,
 
     /// Servers that every runner pushes its figures to while the load runs. Example:
     /// `[{name: metrics, prometheusRemoteWrite: {url: "http://prometheus.monitoring.svc:9090/api/v1/write"}}]`.
@@ -214,6 +226,28 @@ pub struct LoadTestStatus {
     /// Value of the annotation `upsurge.dev/rerun` that the newest run answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rerun: Option<String>,
+
+    /// Why the operator made the newest run that it made: `SpecChanged`, `Rerun`, `Schedule` or `Rollout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_trigger: Option<String>,
+
+    /// The scheduled time that was answered last by a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Time>,
+
+    /// The next scheduled time; one that is past is about to be answered, or waits for a run that is under way. Absent
+    /// without a schedule, and while the test is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+
+    /// Revision of the target's workload that was ready last, as far as `spec.triggers` is concerned: of a Deployment its
+    /// number, of a StatefulSet its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_revision: Option<String>,
+
+    /// How many runs rollouts of the target have started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollouts: Option<i64>,
 
     /// When the newest run's load started.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,8 @@
 
 use serde_json::json;
 
+mod killed;
+
 use super::*;
 use crate::{
     fence::Fence,
@@ -38,7 +40,7 @@ async fn versions(epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>
         }
     });
     let cached = serde_json::from_value(test(41, epoch)).unwrap();
-    let result = look(&cached, &context(client, fence)).await;
+    let result = look(&cached, &context(client, fence), &Timestamp::now).await;
     let log = log.lock().unwrap();
     let writes = log.iter().filter(|asked| asked.method == "PATCH");
     let version = |body: &serde_json::Value| body["metadata"]["resourceVersion"].as_str().unwrap().to_owned();

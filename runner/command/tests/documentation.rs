@@ -72,6 +72,17 @@ fn the_test_with_outputs_is_valid() {
     validate(&file);
 }
 
+#[test]
+fn the_tests_that_start_by_themselves_are_valid() {
+    let found = blocks_of("how-to/start-tests.md");
+    assert_eq!(found.len(), 2);
+    for (index, block) in found.iter().enumerate() {
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("documented-start-{index}.yaml"));
+        fs::write(&file, block).unwrap();
+        validate(&file);
+    }
+}
+
 /// Names in the first column of the tables of a section.
 fn documented(section: &str) -> BTreeSet<String> {
     let text = fs::read_to_string(docs().join("src/reference/cli.md")).unwrap();
