@@ -158,9 +158,11 @@ deny: ## Check the dependencies' licences and sources, and for duplicates and ba
 	PATH="$$(tools/build deny):$$PATH" cargo deny check bans licenses sources
 
 .PHONY: tools
-tools: ## Build or fetch helm, kubeconform, kind, nextest, Prometheus and Kubernetes' schemas
+tools: ## Build or fetch helm, kubeconform, kind, nextest, mdbook, vale, Prometheus and Kubernetes' schemas
 	@tools/build go
 	@tools/build nextest
+	@tools/build mdbook
+	@tools/build prose
 	@tools/build prometheus
 	@tools/build schemas
 	@tools/build monitoring

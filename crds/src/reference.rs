@@ -92,12 +92,22 @@ fn shape(schema: &Value) -> String {
 fn section(text: &mut String, path: &str, schema: &Value, places: &BTreeMap<String, String>) {
     let level = if path.contains(['.', '[']) { "###" } else { "##" };
     // Writing to a string can't fail.
-    let _ = write!(text, "\n{level} `{path}`\n\n{}\n\n| field | type | meaning |\n|---|---|---|\n", sentence(schema));
-    let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let _ = write!(
+        text,
+        "\n{level} `{path}`\n\n{}\n\n| field | type | meaning |\n|---|---|---|\n",
+        sentence(schema)
+    );
+    let required: Vec<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     for (name, field) in in_order(fields(schema).unwrap_or(&Map::new())) {
         let mark = if required.contains(&name.as_str()) { "**" } else { "" };
         let (type_, meaning) = (type_of(field, places), sentence(field));
-        let _ = writeln!(text, "| {mark}`{name}`{mark} | {type_} | {}{} |", cell(&meaning), default(field, &meaning));
+        let _ = writeln!(
+            text,
+            "| {mark}`{name}`{mark} | {type_} | {}{} |",
+            cell(&meaning),
+            default(field, &meaning)
+        );
     }
     let rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
     let rules: Vec<&str> = rules.filter_map(|rule| rule["message"].as_str()).collect();
@@ -132,7 +142,11 @@ fn type_of(schema: &Value, places: &BTreeMap<String, String>) -> String {
         return format!("list of {}{}", names(&schema["items"], places).1, most("maxItems"));
     }
     if schema["additionalProperties"].is_object() {
-        return format!("map of {}{}", names(&schema["additionalProperties"], places).1, most("maxProperties"));
+        return format!(
+            "map of {}{}",
+            names(&schema["additionalProperties"], places).1,
+            most("maxProperties")
+        );
     }
     match (one.as_str(), bounds(schema)) {
         ("integer", Some((low, high))) => format!("integer, {low} to {high}"),
@@ -153,14 +167,19 @@ fn names(schema: &Value, places: &BTreeMap<String, String>) -> (String, String) 
     let pattern = schema["pattern"].as_str().unwrap_or_default();
     let both = |one: &str, many: &str| (one.to_owned(), many.to_owned());
     if let Some(members) = schema["enum"].as_array() {
-        let members: Vec<String> = members.iter().filter_map(Value::as_str).map(|one| format!("`{one}`")).collect();
+        let members: Vec<String> =
+            members.iter().filter_map(Value::as_str).map(|one| format!("`{one}`")).collect();
         let text = members.join(", ");
         return (format!("one of {text}"), text);
     }
     if fields(schema).is_some() {
         let place = places.get(&shape(schema)).map(String::as_str).unwrap_or_default();
         let link = |word: &str| format!("[{word}](#{})", anchor(place));
-        return if place == STEPS { (link("step"), link("steps")) } else { (link("object"), link("objects")) };
+        return if place == STEPS {
+            (link("step"), link("steps"))
+        } else {
+            (link("object"), link("objects"))
+        };
     }
     // Steps within steps: schemas can't recurse, so of these only the kinds are known.
     if schema["properties"]["request"].is_object() && schema["properties"]["think"].is_object() {
@@ -190,7 +209,9 @@ fn names(schema: &Value, places: &BTreeMap<String, String>) -> (String, String) 
 /// Whether a schema without descriptions has fields that are known; what is kept as it is has none.
 fn is_of_kubernetes(schema: &Value) -> bool {
     let fields = schema["properties"].as_object();
-    fields.is_some_and(|fields| fields.values().any(|field| field["x-kubernetes-preserve-unknown-fields"] != true))
+    fields.is_some_and(|fields| {
+        fields.values().any(|field| field["x-kubernetes-preserve-unknown-fields"] != true)
+    })
 }
 
 /// What a heading that is a path is called in a link, by GitHub and by mdbook.

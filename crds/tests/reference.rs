@@ -22,7 +22,11 @@ fn described(schema: &Value, found: &mut BTreeSet<String>) {
         }
         described(field, found);
     }
-    for inner in ["items", "additionalProperties"].map(|word| &schema[word]).into_iter().filter(|inner| inner.is_object()) {
+    for inner in ["items", "additionalProperties"]
+        .map(|word| &schema[word])
+        .into_iter()
+        .filter(|inner| inner.is_object())
+    {
         described(inner, found);
     }
 }
@@ -50,7 +54,8 @@ fn each_link_leads_to_a_section(#[case] kind: &str) {
         .filter_map(|line| line.trim_start_matches('#').strip_prefix(" `"))
         .map(|path| path.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>().to_lowercase())
         .collect();
-    let links: BTreeSet<&str> = page.split("](#").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    let links: BTreeSet<&str> =
+        page.split("](#").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
     assert!(links.len() > 5, "{links:?}");
     let broken: Vec<_> = links.iter().filter(|link| !anchors.contains(**link)).collect();
     assert!(broken.is_empty(), "{broken:?}");

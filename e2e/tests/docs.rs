@@ -51,7 +51,8 @@ async fn follow(context: &Context, page: &str, limit: Duration) -> Result<()> {
         ensure!(run >= 2, "only {run} examples of {page} need a cluster");
         Ok(())
     };
-    let outcome = timeout(limit, followed).await.unwrap_or_else(|_| bail!("{page} took longer than {limit:?}"));
+    let outcome =
+        timeout(limit, followed).await.unwrap_or_else(|_| bail!("{page} took longer than {limit:?}"));
     // Deleted by the page itself, if it got that far.
     let _ = Api::<Namespace>::all(context.client.clone()).delete(&namespace, &DeleteParams::default()).await;
     outcome
@@ -96,5 +97,7 @@ fn only_the_namespace_is_moved() {
                 http://checkout.shop.svc:8080 namespace/shop created\nnamespace \"shop\" deleted a shopkeeper\n";
     let moved = moved(text, "x");
     assert_eq!(moved.matches("shop").collect::<Vec<_>>().len(), 1, "{moved}");
-    assert!(moved.contains("-n x get a") && moved.contains("namespace: x}") && moved.contains("checkout.x.svc"));
+    assert!(
+        moved.contains("-n x get a") && moved.contains("namespace: x}") && moved.contains("checkout.x.svc")
+    );
 }

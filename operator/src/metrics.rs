@@ -224,7 +224,8 @@ mod tests {
             let sample = text.lines().find(|line| line.starts_with(name)).unwrap();
             let labels = sample.split_once('{').map_or("", |(_, rest)| rest.split('}').next().unwrap());
             let labels = labels.split(',').filter_map(|pair| pair.split_once('=')).map(|(label, _)| label);
-            let labels: Vec<_> = labels.filter(|label| *label != "le").map(|label| format!("`{label}`")).collect();
+            let labels: Vec<_> =
+                labels.filter(|label| *label != "le").map(|label| format!("`{label}`")).collect();
             page += &format!("| `{shown}` | {kind} | {} | {help} |\n", labels.join(", "));
         }
         page
@@ -241,7 +242,11 @@ mod tests {
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(file, &page).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(file).unwrap(), page, "run: UPDATE_DOCS=1 cargo test -p upsurge-operator documented");
+        assert_eq!(
+            std::fs::read_to_string(file).unwrap(),
+            page,
+            "run: UPDATE_DOCS=1 cargo test -p upsurge-operator documented"
+        );
     }
 
     #[test]

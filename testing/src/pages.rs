@@ -98,7 +98,9 @@ pub fn difference(shown: &str, printed: &str) -> Option<String> {
         let last = number + 1 == pieces.len();
         let skipped = (0..=rest.len().saturating_sub(piece.len()))
             .filter(|skipped| number > 0 || *skipped == 0)
-            .filter(|skipped| !last || skipped + piece.len() == rest.len() || (number > 0 && piece.is_empty()))
+            .filter(|skipped| {
+                !last || skipped + piece.len() == rest.len() || (number > 0 && piece.is_empty())
+            })
             .find(|skipped| rest[*skipped..].starts_with(piece));
         match skipped {
             Some(skipped) => rest = &rest[skipped + piece.len()..],

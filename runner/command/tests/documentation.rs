@@ -34,10 +34,14 @@ fn every_test_that_a_page_shows_is_valid() {
         for entry in fs::read_dir(docs().join("src").join(section)).unwrap() {
             let page = format!("docs/src/{section}/{}", entry.unwrap().file_name().to_str().unwrap());
             let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &page).into_iter();
-            for block in blocks.filter(|block| block.language == "yaml" && block.text.contains("kind: LoadTest\n")) {
-                let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("documented-{shown}.yaml"));
+            for block in
+                blocks.filter(|block| block.language == "yaml" && block.text.contains("kind: LoadTest\n"))
+            {
+                let file =
+                    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("documented-{shown}.yaml"));
                 fs::write(&file, &block.text).unwrap();
-                let output = Command::new(env!("CARGO_BIN_EXE_upsurge")).arg("validate").arg(&file).output().unwrap();
+                let output =
+                    Command::new(env!("CARGO_BIN_EXE_upsurge")).arg("validate").arg(&file).output().unwrap();
                 let said = String::from_utf8_lossy(&output.stderr);
                 assert!(output.status.success(), "{}: {said}", block.place());
                 shown += 1;

@@ -35,13 +35,14 @@ enum Place {
 }
 
 fn place(block: &Block) -> Place {
-    let needs = |program: &str| {
-        block.text.lines().any(|line| line.split(['|', ' ']).any(|word| word == program))
-    };
+    let needs =
+        |program: &str| block.text.lines().any(|line| line.split(['|', ' ']).any(|word| word == program));
     match (needs("upsurge"), needs("kubectl") || needs("helm")) {
         (true, false) => Place::Here,
         (false, true) => Place::Cluster,
-        _ => panic!("{}: a block has commands of upsurge or such that need a cluster, not both", block.place()),
+        _ => {
+            panic!("{}: a block has commands of upsurge or such that need a cluster, not both", block.place())
+        }
     }
 }
 
@@ -56,7 +57,8 @@ fn checkout() -> tempfile::TempDir {
 fn print(folder: &Path, commands: &str) -> String {
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
     let script = format!("exec 2>&1\n{commands}");
-    let output = Command::new("bash").args(["-c", &script]).current_dir(folder).env("PATH", path).output().unwrap();
+    let output =
+        Command::new("bash").args(["-c", &script]).current_dir(folder).env("PATH", path).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -103,8 +105,12 @@ fn what_is_not_run_says_why_and_what_is_shown_belongs_to_a_command(#[case] page:
             "sh" if block.note("not run").is_some_and(|reason| reason.len() > 20) => {}
             // Panics where it is neither.
             "sh" => drop(place(block)),
-            "yaml" => assert!(block.note("file").is_some(), "{}: of which file is this a copy?", block.place()),
-            "text" => assert!(at == 0 || examples.iter().any(output), "{}: whose output is this?", block.place()),
+            "yaml" => {
+                assert!(block.note("file").is_some(), "{}: of which file is this a copy?", block.place())
+            }
+            "text" => {
+                assert!(at == 0 || examples.iter().any(output), "{}: whose output is this?", block.place())
+            }
             other => panic!("{}: nothing checks a block of {other:?}", block.place()),
         }
     }
@@ -116,7 +122,8 @@ fn copies_are_equal_to_the_files_that_they_show() {
     for page in pages() {
         for block in blocks(&root(), &page) {
             let Some(file) = block.note("file") else { continue };
-            let text = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let text =
+                fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
             assert_eq!(block.text, text, "{} is not {file}", block.place());
             copies += 1;
         }
