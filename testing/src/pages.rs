@@ -88,9 +88,14 @@ pub fn examples(root: &Path, page: &str) -> Vec<Example> {
     numbered.map(|(at, block)| Example { commands: block.clone(), output: next(at) }).collect()
 }
 
-/// Says how printed text differs from what a page shows, figures and blanks aside.
+/// Says how printed text differs from what a page shows: figures and blanks aside, and how many lines there are that differ in
+/// nothing else, as the points of a course.
 pub fn difference(shown: &str, printed: &str) -> Option<String> {
-    let lines = |text: &str| text.lines().map(masked).filter(|line| !line.is_empty()).collect::<Vec<_>>();
+    let lines = |text: &str| {
+        let mut lines: Vec<String> = text.lines().map(masked).filter(|line| !line.is_empty()).collect();
+        lines.dedup();
+        lines
+    };
     let (shown_lines, printed_lines) = (lines(shown), lines(printed));
     let mut rest = printed_lines.as_slice();
     let pieces: Vec<&[String]> = shown_lines.split(|line| line == ANY).collect();
@@ -120,7 +125,7 @@ pub fn difference(shown: &str, printed: &str) -> Option<String> {
 /// A line in which numbers with their units, bars and runs of blanks are all the same.
 fn masked(line: &str) -> String {
     static FIGURE: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"[0-9][0-9.]*(?:(?:µs|us|ms|s|m|h|d|%|[KMG]i?B|B)|[ ](?:s|[KMG]i?B|B)\b)?(?:[0-9.]+(?:ms|s|m|h))*")
+        Regex::new(r"-?[0-9][0-9.]*(?:(?:µs|us|ms|s|m|h|d|%|[KMG]i?B|B)|[ ](?:s|[KMG]i?B|B)\b)?(?:[0-9.]+(?:ms|s|m|h))*")
             .expect("the expression is right")
     });
     static BAR: LazyLock<Regex> = LazyLock::new(|| Regex::new("■+").expect("the expression is right"));
@@ -162,6 +167,7 @@ mod tests {
             ("…\nlast", "a\nlast"),
             ("first\n…\nmiddle 1\n…", "first\na\nmiddle 2\nb"),
             ("≤ 0.3ms 10 ■■■", "≤  1.2ms  3 ■"),
+            ("0s: 1 ready\n17.6s: 2 ready\nlast", "-0.2s: 1 ready\nlast"),
         ] {
             assert_eq!(difference(shown, printed), None, "{shown} and {printed}");
         }
@@ -177,6 +183,7 @@ mod tests {
             ("a", ""),
             ("", "a"),
             ("10 requests", "10 users"),
+            ("1s: 1 ready\n2s: none", "1s: 1 ready"),
         ] {
             assert!(difference(shown, printed).is_some(), "{shown} and {printed}");
         }
