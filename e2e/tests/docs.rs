@@ -22,7 +22,7 @@ fn root() -> &'static Path {
 fn moved(text: &str, namespace: &str) -> String {
     [" shop\n", " shop ", ": shop,", ": shop}", ".shop.svc", "namespace/shop", "\"shop\""]
         .iter()
-        .fold(text.to_owned(), |text, place| text.replace(place, &place.replace(NAMESPACE, namespace)))
+        .fold(text.to_owned(), |text, place| text.replace(*place, &place.replace(NAMESPACE, namespace)))
 }
 
 /// The folder that the commands are run in: it has the examples.
@@ -41,15 +41,16 @@ async fn follow(context: &Context, page: &str, limit: Duration) -> Result<()> {
     let namespace = format!("{}-shop", context.namespace);
     let folder = checkout(&namespace)?;
     let examples = examples(root(), page);
-    let needs = |example: &&Example| example.commands.text.contains("kubectl");
     let followed = async {
         let mut run = 0;
-        for example in examples.iter().filter(needs) {
-            try_out(example, folder.path(), &namespace).await?;
-            run += 1;
+        for example in &examples {
+            if example.commands.text.contains("kubectl") {
+                try_out(example, folder.path(), &namespace).await?;
+                run += 1;
+            }
         }
         ensure!(run >= 2, "only {run} examples of {page} need a cluster");
-        Ok(())
+        anyhow::Ok(())
     };
     let outcome =
         timeout(limit, followed).await.unwrap_or_else(|_| bail!("{page} took longer than {limit:?}"));
