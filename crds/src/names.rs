@@ -108,7 +108,7 @@ pub mod reasons {
     pub const AUTOSCALING_EXPECTATION_MISSED: &str = "AutoscalingExpectationMissed";
     /// Requests had no answer when the load was cut off after `gracefulStop`.
     pub const REQUESTS_UNANSWERED: &str = "RequestsUnanswered";
-    /// Planned iterations could not be started for want of free users.
+    /// Planned iterations could not be started for lack of free users.
     pub const ITERATIONS_DROPPED: &str = "IterationsDropped";
     /// Somebody asked the run to stop.
     pub const ABORTED: &str = "Aborted";

@@ -231,6 +231,52 @@ mod tests {
         }
     }
 
+    /// The list of the documentation, made of what is served.
+    fn page(text: &str) -> String {
+        let mut page = String::from(
+            "<!-- Made by a test of operator/src/metrics.rs. Do not edit: UPDATE_DOCS=1 cargo test -p upsurge-operator documented -->\n\
+             # Metrics of the operator\n\n\
+             The Service `upsurge-metrics` serves them on port 9090, as `/metrics`. [Prometheus and Grafana](../how-to/prometheus-grafana.md) \
+             says how to read them, and [Install and upgrade](../how-to/install.md#alerts) which alerts there are. Labels are from fixed sets, \
+             never names of objects. The [metrics of a run](metric-list.md) are others.\n\n\
+             | metric | kind | labels | what it is |\n|---|---|---|---|\n",
+        );
+        for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+            let (name, help) = line.split_once(' ').unwrap();
+            let kind = text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+            let shown = match kind {
+                "counter" => format!("{name}_total"),
+                "info" => format!("{name}_info"),
+                _ => name.to_owned(),
+            };
+            let sample = text.lines().find(|line| line.starts_with(name)).unwrap();
+            let labels = sample.split_once('{').map_or("", |(_, rest)| rest.split('}').next().unwrap());
+            let labels = labels.split(',').filter_map(|pair| pair.split_once('=')).map(|(label, _)| label);
+            let labels: Vec<_> =
+                labels.filter(|label| *label != "le").map(|label| format!("`{label}`")).collect();
+            page += &format!("| `{shown}` | {kind} | {} | {help} |\n", labels.join(", "));
+        }
+        page
+    }
+
+    #[test]
+    fn the_documented_metrics_are_those_that_there_are() {
+        let metrics = Metrics::default();
+        metrics.reconciled(LOAD_TEST_RUN, "Applied", Instant::now());
+        metrics.failed(LOAD_TEST, "Api");
+        metrics.count_runs(|| BTreeMap::from([("Running".to_owned(), 2)]));
+        let page = page(&metrics.encode());
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/reference/operator-metrics.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(file, &page).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(file).unwrap(),
+            page,
+            "run: UPDATE_DOCS=1 cargo test -p upsurge-operator documented"
+        );
+    }
+
     #[test]
     fn what_happened_is_in_the_text() {
         let metrics = Metrics::default();

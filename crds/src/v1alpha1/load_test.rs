@@ -62,8 +62,8 @@ pub struct LoadTestSpec {
     /// The system under test.
     pub target: Target,
 
-    /// Values that steps use as `{{ NAME }}`: text, numbers, true or false. Of a list, each user
-    /// takes a random element.
+    /// Values that steps use as `{{ NAME }}`: text, numbers, true or false. A list gives each user
+    /// a random element.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "variables")]
     pub variables: BTreeMap<String, Value>,
@@ -266,7 +266,7 @@ pub struct LoadTestStatus {
     pub autoscaling: Option<AutoscalingDigest>,
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
-    /// lease, for example 29410512. A write of an operator whose term is lower is not made. Of no other use.
+    /// lease, for example 29410512. A write of an operator whose term is lower is not made. It has no other use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader_epoch: Option<i64>,
 

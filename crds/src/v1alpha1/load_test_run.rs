@@ -181,7 +181,7 @@ pub struct LoadTestRunStatus {
     pub warnings: Vec<String>,
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
-    /// lease, for example 29410512. A write of an operator whose term is lower is not made. Of no other use.
+    /// lease, for example 29410512. A write of an operator whose term is lower is not made. It has no other use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader_epoch: Option<i64>,
 

@@ -274,7 +274,7 @@ pub struct GeneratorResult {
     /// Share of CPU scheduling periods in which a runner was throttled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,
-    /// Share of the iterations that were due which were started, or dropped for want of a user; absent without arrivals.
+    /// Share of the iterations that were due which were started, or dropped for lack of a user; absent without arrivals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved: Option<String>,
     /// Highest share of a core that a load thread used over a second; of the CPU limit, where that is less than a core.

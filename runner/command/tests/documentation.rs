@@ -18,12 +18,8 @@ fn docs() -> PathBuf {
 
 /// YAML blocks of a page of the reference.
 fn blocks(page: &str) -> Vec<String> {
-    blocks_of(&format!("reference/{page}"))
-}
-
-fn blocks_of(page: &str) -> Vec<String> {
-    let text = fs::read_to_string(docs().join("src").join(page)).unwrap();
-    text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &format!("docs/src/reference/{page}"));
+    blocks.into_iter().filter(|block| block.language == "yaml").map(|block| block.text).collect()
 }
 
 fn validate(file: &std::path::Path) {
@@ -32,10 +28,27 @@ fn validate(file: &std::path::Path) {
 }
 
 #[test]
-fn the_example_of_the_scenario_language_is_valid() {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-scenario.yaml");
-    fs::write(&file, &blocks("scenario-language.md")[0]).unwrap();
-    validate(&file);
+fn every_test_that_a_page_shows_is_valid() {
+    let mut shown = 0;
+    for section in ["tutorial", "how-to", "reference", "explanation"] {
+        for entry in fs::read_dir(docs().join("src").join(section)).unwrap() {
+            let page = format!("docs/src/{section}/{}", entry.unwrap().file_name().to_str().unwrap());
+            let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &page).into_iter();
+            for block in
+                blocks.filter(|block| block.language == "yaml" && block.text.contains("kind: LoadTest\n"))
+            {
+                let file =
+                    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("documented-{shown}.yaml"));
+                fs::write(&file, &block.text).unwrap();
+                let output =
+                    Command::new(env!("CARGO_BIN_EXE_upsurge")).arg("validate").arg(&file).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{}: {said}", block.place());
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown >= 8, "{shown}");
 }
 
 #[test]
@@ -56,31 +69,6 @@ fn what_is_shown_of_runner_pods_is_valid() {
     let part = blocks[1].lines().map(|line| format!("  {line}\n")).collect::<String>();
     fs::write(&file, format!("{before}{part}")).unwrap();
     validate(&file);
-}
-
-#[test]
-fn the_test_that_came_from_k6_is_valid() {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-from-k6.yaml");
-    fs::write(&file, &blocks_of("how-to/coming-from-k6.md")[0]).unwrap();
-    validate(&file);
-}
-
-#[test]
-fn the_test_with_outputs_is_valid() {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-outputs.yaml");
-    fs::write(&file, &blocks_of("how-to/export-metrics.md")[0]).unwrap();
-    validate(&file);
-}
-
-#[test]
-fn the_tests_that_start_by_themselves_are_valid() {
-    let found = blocks_of("how-to/start-tests.md");
-    assert_eq!(found.len(), 2);
-    for (index, block) in found.iter().enumerate() {
-        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("documented-start-{index}.yaml"));
-        fs::write(&file, block).unwrap();
-        validate(&file);
-    }
 }
 
 /// Names in the first column of the tables of a section.
