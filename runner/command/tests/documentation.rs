@@ -18,7 +18,12 @@ fn docs() -> PathBuf {
 
 /// YAML blocks of a page of the reference.
 fn blocks(page: &str) -> Vec<String> {
-    let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &format!("docs/src/reference/{page}"));
+    blocks_of(&format!("reference/{page}"))
+}
+
+/// YAML blocks of a page.
+fn blocks_of(page: &str) -> Vec<String> {
+    let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &format!("docs/src/{page}"));
     blocks.into_iter().filter(|block| block.language == "yaml").map(|block| block.text).collect()
 }
 
