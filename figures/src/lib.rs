@@ -10,4 +10,5 @@
 //!      ▲  ▲────── elasticity ◀── limits       statistics ◀── growth, scalability       search
 //! ```
 
+pub mod latency;
 pub mod observation;
