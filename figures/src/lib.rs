@@ -10,5 +10,6 @@
 //!      ▲  ▲────── elasticity ◀── limits       statistics ◀── growth, scalability       search
 //! ```
 
+pub mod elasticity;
 pub mod latency;
 pub mod observation;

@@ -22,7 +22,8 @@ pub struct ScaleUp {
     /// When the load had risen, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risen: Option<Timestamp>,
-    /// When the workload was asked for more replicas. If nobody was watching then, it is as the autoscaler stamped it.
+    /// When the workload was asked for more replicas. If nobody was watching then, it is as the autoscaler stamped it, and
+    /// when it was found if there is no such stamp: then no part that hangs on it is told.
     pub decided: Timestamp,
     /// Replicas that were asked for before.
     pub from: u32,
@@ -81,6 +82,8 @@ pub fn scale_ups(log: &Log) -> Vec<ScaleUp> {
 
 struct Decision {
     at: Timestamp,
+    /// Whether it is known when it was.
+    known: bool,
     from: u32,
     to: u32,
     risen: Option<Timestamp>,
@@ -89,6 +92,7 @@ struct Decision {
 fn decisions(events: &[Event], clock: &Clock) -> Vec<Decision> {
     let mut decisions: Vec<Decision> = Vec::new();
     let (mut asked, mut level, mut risen) = (None, None, None);
+    let mut before_it = Timestamp::MIN;
     for event in events {
         match &event.what {
             What::Load { level: now } => {
@@ -99,12 +103,15 @@ fn decisions(events: &[Event], clock: &Clock) -> Vec<Decision> {
             }
             What::Asked { replicas } => {
                 let before = asked.replace(*replicas);
+                let since = std::mem::replace(&mut before_it, event.seen);
                 let Some(from) = before.filter(|from| replicas > from) else { continue };
-                let at = if event.found { stamped(events, event.seen, clock) } else { event.seen };
+                let stamped = event.found.then(|| stamped(events, (since, event.seen), clock)).flatten();
+                let (at, known) = (stamped.unwrap_or(event.seen), !event.found || stamped.is_some());
                 match decisions.last_mut() {
                     Some(last) if last.to == from && at.duration_since(last.at) <= ONE => last.to = *replicas,
                     _ => decisions.push(Decision {
                         at,
+                        known,
                         from,
                         to: *replicas,
                         risen: risen.filter(|risen| *risen <= at),
@@ -117,19 +124,19 @@ fn decisions(events: &[Event], clock: &Clock) -> Vec<Decision> {
     decisions
 }
 
-/// When the autoscaler says that it did what was found at an instant.
-fn stamped(events: &[Event], found: Timestamp, clock: &Clock) -> Timestamp {
+/// When the autoscaler says that it did what was found, if that was between two instants.
+fn stamped(events: &[Event], (since, found): (Timestamp, Timestamp), clock: &Clock) -> Option<Timestamp> {
     let said = events.iter().filter_map(|event| match &event.what {
         What::Scaling(scaling) => Some(clock.read(scaling.last_scale?, Stamper::ControlPlane)),
         _ => None,
     });
-    said.filter(|at| *at <= found).max().unwrap_or(found)
+    said.filter(|at| *at > since && *at <= found).max()
 }
 
 fn split(decision: &Decision, own: &[PodLife], events: &[Event], wanted: usize) -> ScaleUp {
     let pods: Vec<PodSplit> = own
         .iter()
-        .map(|life| PodSplit { pod: life.pod.clone(), parts: parts(decision.at, life, listed(events)) })
+        .map(|life| PodSplit { pod: life.pod.clone(), parts: parts(decision, life, listed(events)) })
         .collect();
     let end = |life: &PodLife| if listed(events) { life.serving } else { life.ready };
     let missing = wanted.saturating_sub(own.len());
@@ -138,7 +145,7 @@ fn split(decision: &Decision, own: &[PodLife], events: &[Event], wanted: usize) 
     // The pod that was last, or one of which it isn't known: its parts up to there are those that took long.
     let last = own.iter().zip(&pods).max_by_key(|(life, _)| end(life).unwrap_or(Timestamp::MAX));
     let mut parts = last.map(|(_, pod)| pod.parts.clone()).unwrap_or_default();
-    if let Some(risen) = decision.risen {
+    if let Some(risen) = decision.risen.filter(|_| decision.known) {
         parts.insert(Part::Decision, seconds(risen, decision.at));
     }
     if let Some(recovery) = served.and_then(|served| recovery(events, decision.risen, served)) {
@@ -164,9 +171,9 @@ fn listed(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(&event.what, What::Pod { life: Serving | NotServing, .. }))
 }
 
-fn parts(decided: Timestamp, life: &PodLife, listed: bool) -> BTreeMap<Part, f64> {
+fn parts(decision: &Decision, life: &PodLife, listed: bool) -> BTreeMap<Part, f64> {
     let steps = [
-        (Part::Creation, Some(decided), life.created),
+        (Part::Creation, Some(decision.at).filter(|_| decision.known), life.created),
         (Part::Scheduling, life.created, life.scheduled),
         (Part::Starting, life.scheduled, life.started),
         (Part::Readiness, life.started, life.ready),

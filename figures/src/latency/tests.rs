@@ -142,24 +142,35 @@ fn recovery_counts_from_when_the_last_pod_served(
 fn a_scale_up_that_happened_while_nobody_watched_is_told_by_its_stamps() {
     let pod = |life| What::Pod { pod: "b".into(), life };
     let found = |what, second: i64| Event::found(at(60_000), what).stamped(at(second * 1_000));
-    let desired = Scaling { desired: 2, last_scale: Some(at(21_000)), ..Scaling::default() };
-    let ups = scale_ups(&log([
-        // Seen as it happened: the clocks agree.
-        live(1_000, What::Pod { pod: "a".into(), life: Life::Created }).stamped(at(1_000)),
-        asked(0, 1),
-        live(5_000, What::Load { level: 9.0 }),
-        live(10_000, What::Lost { source: Source::Pods, message: "the operator stopped".into() }),
-        Event::found(at(60_000), What::Asked { replicas: 2 }),
-        Event::found(at(60_000), What::Scaling(desired)),
-        found(pod(Life::Created), 21),
-        found(pod(Life::Scheduled), 22),
-        found(pod(Life::Started), 24),
-        found(pod(Life::Ready), 44),
-    ]));
+    let desired =
+        |second: i64| Scaling { desired: 2, last_scale: Some(at(second * 1_000)), ..Scaling::default() };
+    let told = |scaled: i64| {
+        scale_ups(&log([
+            // Seen as it happened: the clocks agree.
+            live(1_000, What::Pod { pod: "a".into(), life: Life::Created }).stamped(at(1_000)),
+            asked(0, 1),
+            live(5_000, What::Load { level: 9.0 }),
+            live(10_000, What::Lost { source: Source::Pods, message: "the operator stopped".into() }),
+            Event::found(at(60_000), What::Asked { replicas: 2 }),
+            Event::found(at(60_000), What::Scaling(desired(scaled))),
+            found(pod(Life::Created), 21),
+            found(pod(Life::Scheduled), 22),
+            found(pod(Life::Started), 24),
+            found(pod(Life::Ready), 44),
+        ]))
+    };
+    let ups = told(21);
     assert_eq!(ups[0].decided, at(21_000), "not when it was found");
     assert_eq!(ups[0].parts[&Part::Decision], 16.0);
     assert_eq!(ups[0].parts[&Part::Readiness], 20.0);
     assert_eq!(ups[0].largest, Some(Part::Readiness));
+    let unknown = told(-30);
+    assert_eq!(unknown[0].parts.get(&Part::Decision), None, "that stamp is of an earlier one");
+    assert_eq!(
+        (unknown[0].missing, unknown[0].pods.len()),
+        (1, 0),
+        "which pods it brought isn't known either"
+    );
 }
 
 proptest! {
