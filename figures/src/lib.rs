@@ -11,5 +11,10 @@
 //! ```
 
 pub mod elasticity;
+pub mod growth;
 pub mod latency;
+pub mod limits;
 pub mod observation;
+pub mod scalability;
+pub mod search;
+pub mod statistics;
