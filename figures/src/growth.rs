@@ -99,9 +99,9 @@ pub fn growth(samples: &[Sample], starts: &[f64], limit: Limit) -> Growth {
     } else {
         // The error of a slope falls with the length to the power of one and a half.
         let factor = (2.0 * half / limit.percent_per_hour).powf(2.0 / 3.0);
-        Finding::Undecided {
-            needed_hours: (factor > 1.0).then(|| series.span() * factor).filter(|hours| hours.is_finite()),
-        }
+        // Where not even the error is known, twice as much may tell.
+        let factor = if factor.is_finite() { factor } else { 2.0 };
+        Finding::Undecided { needed_hours: (factor > 1.0).then(|| series.span() * factor) }
     };
     Growth {
         percent_per_hour: Some(interval).filter(|interval| interval.high.is_finite()),

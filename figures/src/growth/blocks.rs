@@ -9,20 +9,28 @@ const MOST: f64 = 96.0;
 /// Fewest stretches of a life that say anything about a slope.
 const FEWEST: usize = 3;
 
-/// The medians of each life, in order of time.
+/// The lives of a pod's containers, in order of time.
 pub(super) struct Series {
-    pub(super) lives: Vec<Vec<Sample>>,
+    pub(super) lives: Vec<Life>,
+}
+
+/// A life.
+pub(super) struct Life {
+    /// Its begin, in hours: its start, or the first sample of a container that ran before.
+    pub(super) begin: f64,
+    /// Its medians.
+    pub(super) medians: Vec<Sample>,
 }
 
 impl Series {
     /// How many medians there are.
     pub(super) fn len(&self) -> usize {
-        self.lives.iter().map(Vec::len).sum()
+        self.lives.iter().map(|life| life.medians.len()).sum()
     }
 
     /// Hours from the first to the last.
     pub(super) fn span(&self) -> f64 {
-        let mut all = self.lives.iter().flatten().map(|sample| sample.hours);
+        let mut all = self.lives.iter().flat_map(|life| &life.medians).map(|sample| sample.hours);
         let first = all.next().unwrap_or_default();
         all.next_back().unwrap_or(first) - first
     }
@@ -48,19 +56,24 @@ pub(super) fn blocks(samples: &[Sample], starts: &[f64], settle: f64) -> Series 
         let life = starts.partition_point(|start| *start <= sample.hours);
         (life, if width > 0.0 { ((sample.hours - first.hours) / width) as usize } else { 0 })
     };
-    let mut lives: Vec<(usize, Vec<Sample>)> = Vec::new();
+    let mut lives: Vec<(usize, Life)> = Vec::new();
     for block in kept.chunk_by(|one, other| place(one) == place(other)) {
-        let Some((life, _)) = block.first().map(place) else { continue };
+        let Some(oldest) = block.first() else { continue };
+        let (life, _) = place(oldest);
         let hours = block.iter().map(|sample| sample.hours).sum::<f64>() / block.len() as f64;
         let Some(bytes) = median(&mut block.iter().map(|sample| sample.bytes).collect::<Vec<_>>()) else {
             continue;
         };
         let sample = Sample { hours, bytes };
         match lives.last_mut() {
-            Some((same, all)) if *same == life => all.push(sample),
-            _ => lives.push((life, vec![sample])),
+            Some((same, all)) if *same == life => all.medians.push(sample),
+            _ => {
+                let begin = life.checked_sub(1).and_then(|index| starts.get(index)).copied();
+                let begin = begin.unwrap_or(oldest.hours);
+                lives.push((life, Life { begin, medians: vec![sample] }));
+            }
         }
     }
-    let lives = lives.into_iter().map(|(_, all)| all).filter(|all| all.len() >= FEWEST).collect();
+    let lives = lives.into_iter().map(|(_, life)| life).filter(|life| life.medians.len() >= FEWEST).collect();
     Series { lives }
 }

@@ -21,6 +21,9 @@ const DAY: f64 = 18.0;
 /// An autocorrelation above this is taken for it: the estimate says no more.
 const TIGHTEST: f64 = 0.95;
 
+/// Residuals below this share of the values are what rounding leaves of a straight line.
+const ROUNDING: f64 = 1e-10;
+
 /// A slope.
 pub(super) struct Trend {
     /// Bytes per hour.
@@ -56,8 +59,9 @@ fn regress<const K: usize>(series: &Series, columns: impl Fn(&Sample) -> [f64; K
     let rows: Vec<Vec<([f64; K], f64)>> = series
         .lives
         .iter()
-        .map(|life| life.iter().map(|sample| (columns(sample), sample.bytes)).collect())
+        .map(|life| life.medians.iter().map(|sample| (columns(sample), sample.bytes)).collect())
         .collect();
+    let largest = rows.iter().flatten().map(|row| row.1.abs()).fold(f64::MIN_POSITIVE, f64::max);
     let mut weights: Vec<Vec<f64>> = rows.iter().map(|life| vec![1.0; life.len()]).collect();
     let mut found: Option<(Fit<K>, Vec<Vec<f64>>, f64)> = None;
     for _ in 0..ROUNDS {
@@ -69,7 +73,7 @@ fn regress<const K: usize>(series: &Series, columns: impl Fn(&Sample) -> [f64; K
         let residuals: Vec<Vec<f64>> =
             centred.iter().map(|life| life.iter().map(residual).collect()).collect();
         let mut sizes: Vec<f64> = residuals.iter().flatten().map(|residual| residual.abs()).collect();
-        let scale = (median(&mut sizes)? * NORMAL).max(f64::MIN_POSITIVE);
+        let scale = (median(&mut sizes)? * NORMAL).max(ROUNDING * largest);
         for (weights, residuals) in weights.iter_mut().zip(&residuals) {
             for (weight, residual) in weights.iter_mut().zip(residuals) {
                 *weight = (BEND * scale / residual.abs()).min(1.0);
@@ -87,12 +91,12 @@ fn regress<const K: usize>(series: &Series, columns: impl Fn(&Sample) -> [f64; K
     }
     let (fit, residuals, scale) = found?;
     let [slope, ..] = fit.coefficients[..] else { return None };
-    let half_width = half_width(&rows, &residuals, scale);
-    let begins = series.lives.iter().zip(&rows).zip(&weights).filter_map(|((life, rows), weights)| {
+    let half_width = half_width(&rows, &residuals, scale, ROUNDING * largest);
+    let begins = series.lives.iter().zip(&rows).zip(&weights).map(|((life, rows), weights)| {
         let (means, value) = means(rows, weights);
         // The life's level without the wave, where it begins.
         let wave: f64 = (1..K).map(|k| fit.coefficients[k] * means[k]).sum();
-        Some((value - wave - slope * (means[0] - life.first()?.hours), life.len() as f64))
+        (value - wave - slope * (means[0] - life.begin), rows.len() as f64)
     });
     let (sum, count) =
         begins.fold((0.0, 0.0), |(sum, count), (begin, length)| (sum + begin * length, count + length));
@@ -100,7 +104,12 @@ fn regress<const K: usize>(series: &Series, columns: impl Fn(&Sample) -> [f64; K
 }
 
 /// Half of the slope's interval: Huber's variance, by as many values as the residuals' autocorrelation leaves.
-fn half_width<const K: usize>(rows: &[Vec<([f64; K], f64)>], residuals: &[Vec<f64>], scale: f64) -> f64 {
+fn half_width<const K: usize>(
+    rows: &[Vec<([f64; K], f64)>],
+    residuals: &[Vec<f64>],
+    scale: f64,
+    rounding: f64,
+) -> f64 {
     let bend = BEND * scale;
     let bent: Vec<Vec<f64>> = residuals
         .iter()
@@ -108,6 +117,9 @@ fn half_width<const K: usize>(rows: &[Vec<([f64; K], f64)>], residuals: &[Vec<f6
         .collect();
     let count = bent.iter().map(Vec::len).sum::<usize>() as f64;
     let squares: f64 = bent.iter().flatten().map(|value| value * value).sum();
+    if (squares / count).sqrt() <= rounding {
+        return 0.0;
+    }
     let straight =
         residuals.iter().flatten().filter(|residual| residual.abs() <= bend).count() as f64 / count;
     let products: f64 = bent.iter().flat_map(|life| life.windows(2)).map(|pair| pair[0] * pair[1]).sum();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::statistics::tests::normal;
+use crate::statistics::{median, tests::normal};
 
 const LIMIT: Limit = Limit { percent_per_hour: 5.0, settle_hours: 0.0 };
 
@@ -26,7 +26,7 @@ fn series(seconds: f64, count: usize, bytes: impl Fn(f64) -> f64) -> Vec<Sample>
 fn a_straight_line_is_what_it_is(#[case] percent: f64, #[case] finding: Finding) {
     let found = growth(&series(60.0, 240, |hours| 1e9 * (1.0 + percent / 100.0 * hours)), &[], LIMIT);
     assert!((found.percent_per_hour.unwrap().estimate - percent).abs() < 1e-6, "{found:?}");
-    assert!((found.level / 1e9 - 1.0).abs() < 1e-3, "{found:?}");
+    assert!((found.level / 1e9 - 1.0).abs() < 1e-6, "{found:?}");
     assert_eq!((found.finding, found.restarts, found.day_removed), (finding, 0, false));
 }
 
@@ -55,11 +55,8 @@ fn a_restart_neither_hides_a_leak_nor_makes_one() {
     let fills = |hours: f64| 1e9 * (1.0 - 0.5 * (-hours / 0.1).exp());
     let settled = Limit { settle_hours: 0.75, ..LIMIT };
     assert_eq!(growth(&series(30.0, 480, fills), &[0.0], settled).finding, Finding::Below);
-    assert_eq!(
-        growth(&series(30.0, 120, fills), &[0.0], LIMIT).finding,
-        Finding::Above,
-        "without that it is"
-    );
+    let first = |settle| blocks::blocks(&series(30.0, 480, fills), &[0.0], settle).lives[0].medians[0].hours;
+    assert!(first(0.0) < 0.1 && first(0.75) >= 0.75);
 }
 
 #[test]
@@ -67,15 +64,21 @@ fn too_short_a_run_says_how_long_it_must_be_and_that_is_long_enough() {
     let mut random = fastrand::Rng::with_seed(3);
     let mut noisy = |count: usize| {
         let noise: Vec<f64> = (0..count).map(|_| 0.1 * normal(&mut random)).collect();
-        series(60.0, count, |hours| 1e9 * (1.0 + noise[(hours * 60.0).round() as usize]))
+        let samples = series(60.0, count, |hours| 1e9 * (1.0 + noise[(hours * 60.0).round() as usize]));
+        growth(&samples, &[], LIMIT).finding
     };
-    let found = growth(&noisy(30), &[], LIMIT);
-    let Finding::Undecided { needed_hours: Some(needed) } = found.finding else { panic!("{found:?}") };
-    assert!(needed > 0.5 && needed < 24.0, "{needed}");
-    let enough: Vec<Finding> =
-        (0..20).map(|_| growth(&noisy((needed * 60.0) as usize), &[], LIMIT).finding).collect();
-    let below = enough.iter().filter(|finding| **finding == Finding::Below).count();
-    assert!(below >= 18, "{below} of 20: {enough:?}");
+    // Half an hour of 10 % noise. Of 95 % intervals some miss.
+    let mut needed: Vec<f64> = (0..20)
+        .filter_map(|_| match noisy(30) {
+            Finding::Undecided { needed_hours } => Some(needed_hours.unwrap()),
+            _ => None,
+        })
+        .collect();
+    assert!(needed.len() >= 16, "{needed:?}");
+    let needed = median(&mut needed).unwrap();
+    assert!(needed > 1.0 && needed < 6.0, "{needed}");
+    let below = (0..20).filter(|_| noisy((needed * 60.0) as usize) == Finding::Below).count();
+    assert!(below >= 17, "{below} of 20 after {needed} h");
 }
 
 #[rstest]

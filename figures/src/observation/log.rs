@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Life, Source, What, shortened};
 
+/// Most readings of an event, and most policies.
+const MOST_PARTS: usize = 16;
+
 /// Kinds of events that share room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -50,7 +53,7 @@ impl Class {
         }
     }
 
-    /// Most events of it that are kept: 5,300 in all, some 600 KiB as lines.
+    /// Most events of it that are kept: 5,300 in all, some 120 bytes each as lines.
     pub const fn room(self) -> usize {
         match self {
             Self::Load => 1_000,
@@ -212,6 +215,8 @@ fn supersedes(later: &What, earlier: &What) -> bool {
 fn shorten(what: &mut What) {
     match what {
         What::Condition(condition) => condition.message = shortened(&condition.message),
+        What::Scaling(scaling) => scaling.readings.truncate(MOST_PARTS),
+        What::Autoscaler(autoscaler) => autoscaler.up_policies.truncate(MOST_PARTS),
         What::QuotaExceeded { message }
         | What::Lost { message, .. }
         | What::Pod { life: Life::Unschedulable { message } | Life::ImagePullFailed { message }, .. } => {

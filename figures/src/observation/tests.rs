@@ -192,6 +192,18 @@ fn a_pod_that_comes_again_under_its_name_has_another_life() {
     assert_eq!(lives_of(true)[0].created, None, "found, and without a stamp: nobody knows");
 }
 
+#[test]
+fn what_others_write_is_bounded() {
+    let mut log = Log::default();
+    let readings = vec![Reading::default(); 100];
+    log.push(Event::live(at(0), What::Scaling(Scaling { readings, ..Scaling::default() })));
+    // Each of these characters has two bytes.
+    log.push(Event::live(at(1), What::QuotaExceeded { message: "é".repeat(1_000) }));
+    let [scaling, quota] = log.events() else { panic!("{log:?}") };
+    assert!(matches!(&scaling.what, What::Scaling(scaling) if scaling.readings.len() == 16));
+    assert!(matches!(&quota.what, What::QuotaExceeded { message } if message.len() == LONGEST_TEXT));
+}
+
 /// A flood of events: milliseconds since the one before, and what.
 fn floods() -> impl Strategy<Value = Vec<(i64, What)>> {
     let names = (0..40_u32).prop_map(|index| format!("checkout-{index}"));

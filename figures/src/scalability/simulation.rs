@@ -23,8 +23,7 @@ fn held(fits: u32, alpha: f64, beta: f64, seed: u64) -> (u32, u32, u32) {
     (of_alpha, of_beta, fitted)
 }
 
-/// Intervals are to hold the truth in 93 to 97 of 100; with the chance of so many fits beside that, 2.6 deviations of a
-/// count with 95 %.
+/// Intervals are to hold the truth in 93 to 97 of 100.
 #[test]
 fn of_a_thousand_fits_95_percent_hold_the_truth() {
     for (alpha, beta, seed) in [(0.05, 0.001, 1), (0.1, 0.005, 2), (0.02, 0.01, 3)] {
@@ -38,11 +37,11 @@ fn of_a_thousand_fits_95_percent_hold_the_truth() {
 /// The same, so often that chance hardly matters.
 #[test]
 #[ignore = "takes longer than a unit test may"]
-fn of_twenty_thousand_fits_95_percent_hold_the_truth() {
+fn of_five_thousand_fits_95_percent_hold_the_truth() {
     for (alpha, beta, seed) in
         [(0.05, 0.001, 4), (0.1, 0.005, 5), (0.02, 0.01, 6), (0.05, 0.0, 7), (0.0, 0.002, 8)]
     {
-        let (of_alpha, of_beta, fits) = held(20_000, alpha, beta, seed);
+        let (of_alpha, of_beta, fits) = held(5_000, alpha, beta, seed);
         println!("α {alpha}, β {beta}: {of_alpha} and {of_beta} of {fits} hold");
         assert!([of_alpha, of_beta].iter().all(|held| held * 100 >= fits * 93));
         // At 0 the interval can't be missed from above.
