@@ -16,6 +16,7 @@ use upsurge_core::{intake::Intake, thresholds::Recorded};
 use super::{
     admission::{self, RUN_BODIES},
     binding::Bindings,
+    lines::Lines,
     memory::Memory,
     pace::Pace,
     session::{Mark, Pod, Session},
@@ -33,6 +34,8 @@ pub struct Cell {
     pub observation: SharedObservation,
     /// Which pods are its runners.
     pub bindings: Bindings,
+    /// Connections of its runners.
+    pub lines: Lines,
     /// What its runners may report.
     pub intake: Arc<Intake>,
     /// Room for what its runners send at the same time, in KiB.
@@ -77,6 +80,7 @@ impl Cell {
         Self {
             key,
             bindings: Bindings::default(),
+            lines: Lines::default(),
             intake: Arc::new(Intake::of(&config.plan.test, &config.valid)),
             bodies: Arc::new(Semaphore::new(RUN_BODIES)),
             requests: Arc::new(Semaphore::new(admission::requests(runners))),
