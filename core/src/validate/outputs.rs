@@ -51,10 +51,18 @@ fn check_output(output: &OutputSpec, path: &str, errors: &mut Errors) {
         Ok(uri) if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) => {
             "a login must not stand in it: put it into a Secret, and send it in a header".into()
         }
+        Ok(uri) if has_wrong_port(&uri) => "its port must be a number from 0 to 65535".into(),
         Ok(_) => return,
     };
     // Without the URL, which may hold a password.
     errors.add(format_args!("{path}.{field}"), format_args!("can't be used: {why}"));
+}
+
+/// Whether there is something behind the host that is no port.
+fn has_wrong_port(uri: &Uri) -> bool {
+    let beyond_host = |text: &str, host: &str| text.len() > host.len();
+    uri.port_u16().is_none()
+        && uri.authority().is_some_and(|authority| beyond_host(authority.as_str(), authority.host()))
 }
 
 #[cfg(test)]

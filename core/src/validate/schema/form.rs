@@ -20,7 +20,7 @@ pub(super) struct Form {
 /// Pattern of the condition of a threshold, whose grammar can say more.
 const CONDITION: &str = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|count|rate|value)\s*(<=?|>=?|===?|!=)\s*-?[0-9]+(\.[0-9]+)?\s*(us|ms|s|m|%)?\s*$";
 
-const FORMS: [Form; 14] = [
+const FORMS: [Form; 15] = [
     Form {
         pattern: r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$",
         what: "a duration",
@@ -104,6 +104,12 @@ const FORMS: [Form; 14] = [
         what: "a URL",
         how: "start with http:// or https:// and a host",
         examples: ["http://shop:8080", "https://shop.example"],
+    },
+    Form {
+        pattern: r"^https?://[^\s/?#@]+([/?#]\S*)?$",
+        what: "a URL here",
+        how: "start with http:// or https:// and a host, without a login",
+        examples: ["http://prometheus:9090/api/v1/write", "https://otel.example:4318"],
     },
 ];
 

@@ -71,6 +71,8 @@ pub enum Role {
     StandsBy(Option<String>),
     /// Takes requests and never answers, as when its node was lost.
     Silent,
+    /// It leads, and turns everybody away for the moment.
+    HasNoRoom,
 }
 
 /// One more replica of an operator, which keeps its connections open unless the client does not.
@@ -124,7 +126,10 @@ impl Collector {
             async move {
                 match role {
                     Role::Leads => state.lock().unwrap().answer(&arrived),
-                    Role::StandsBy(None) => server::status(503),
+                    Role::StandsBy(None) => {
+                        server::with_headers(503, &[("connection", "close")], "another operator leads")
+                    }
+                    Role::HasNoRoom => server::status(503),
                     Role::StandsBy(Some(leader)) => {
                         server::with_headers(503, &[(LEADER_HEADER, &leader)], "another operator leads")
                     }

@@ -74,6 +74,26 @@ async fn a_standby_that_does_not_know_the_leader_is_left_by_a_new_connection_eac
 }
 
 #[tokio::test]
+async fn a_leader_without_room_is_asked_again_over_the_same_connection() {
+    let collector = Collector::start(Seen::default());
+    let replica = collector.replica(Role::HasNoRoom);
+    let target = Server::simple();
+    let (config, _scratch) = agent_by(
+        "room",
+        &replica.server.url(),
+        &collector,
+        load::spec(&target.url(), arrivals(50, "1s"), get()),
+    );
+    let ending = run_while(config, async {
+        wait_until("three tries", || replica.server.arrived().len() >= 3).await;
+        assert_eq!(replica.connections(), 1);
+        replica.becomes(Role::Leads);
+    });
+    assert_eq!(ending.await, Ending::Done);
+    assert_eq!(collector.requests(), 50.0);
+}
+
+#[tokio::test]
 async fn the_leader_changes_in_the_middle_of_the_load() {
     let collector = Collector::start(Seen::default());
     let (one, other) = (collector.replica(Role::Leads), collector.replica(Role::StandsBy(None)));
