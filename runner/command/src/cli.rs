@@ -19,7 +19,10 @@ mod surroundings;
 mod target;
 mod validate;
 
-use std::{io::stderr, process::ExitCode};
+use std::{
+    io::{ErrorKind, stderr},
+    process::ExitCode,
+};
 
 use clap::{
     Parser,
@@ -35,10 +38,10 @@ const SECRET_ARGUMENTS: [&str; 5] = ["--out", "--header", "--auth", "--proxy", "
 
 /// Carries out the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|mut error| {
-        hide_secret(&mut error);
-        error.exit()
-    });
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return told(error),
+    };
     match arguments.command {
         // The agent sets up its own logging, and reads its settings from the environment.
         Command::Agent => upsurge_agent::run(),
@@ -58,6 +61,18 @@ pub fn main() -> ExitCode {
             log();
             target::run(&arguments)
         }
+    }
+}
+
+/// Tells what is wrong with the arguments, or the help that was asked for.
+fn told(mut error: clap::Error) -> ExitCode {
+    hide_secret(&mut error);
+    match error.print() {
+        Err(lost) if !error.use_stderr() && lost.kind() != ErrorKind::BrokenPipe => {
+            exit::error(format_args!("can't write to standard output: {lost}"))
+        }
+        _ if error.use_stderr() => ExitCode::from(exit::ERROR),
+        _ => ExitCode::SUCCESS,
     }
 }
 

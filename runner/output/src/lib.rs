@@ -26,7 +26,7 @@ use upsurge_engine::Interval;
 
 pub use self::{
     csv::CsvFile,
-    destination::{Destination, Header, Pushing, Tag},
+    destination::{Destination, Header, Pushing, Tag, TagsError, check_tags},
     mailbox::Mailbox,
     statistic::{Statistic, TrendWindow},
 };
