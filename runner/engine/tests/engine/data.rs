@@ -206,7 +206,7 @@ fn files_of_data_are_in_utf_8_and_a_mark_is_no_part_of_them() {
     let seen: Vec<String> = server.targets().iter().map(|target| target.replace("e+", "e")).collect();
     assert_eq!(seen[..2], ["/1", "/2"]);
     assert_eq!(seen[2..], large);
-    let wrong = |kind, bytes| {
+    let wrong = |kind: &str, bytes: &[u8]| {
         let config = with(kind, bytes);
         engine::check(&config.valid, &config.test, &config.secrets, &config.files).unwrap_err().to_string()
     };

@@ -365,6 +365,8 @@ fn wrong_options_are_named() {
             "none of them is for TLS1.2",
         ),
         (json!({"hosts": {"shop": "other"}}), "hosts.shop", "not an address"),
+        (json!({"hosts": {"Shop": "127.0.0.1", "shop": "127.0.0.2"}}), "hosts.shop", "stands here twice"),
+        (json!({"headers": {"X-A": "1", "x-a": "2"}}), "headers.x-a", "is the same header as X-A"),
         (json!({"blockIPs": ["10.0.0.0/99"]}), "blockIPs[0]", "CIDR"),
         (json!({"blockHosts": ["a*"]}), "blockHosts[0]", "host name"),
         (json!({"localIPs": ["10.0.0.0/8"]}), "localIPs[0]", "more than 256"),

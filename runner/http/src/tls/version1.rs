@@ -11,8 +11,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
 };
 use webpki::RawPublicKeyEntity;
-use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer as _;
+use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
 /// Whether this is what webpki said about a certificate.
 pub(super) fn is_meant(error: &Error) -> bool {

@@ -77,10 +77,10 @@ impl<'a> Reports<'a> {
             ("junit", &reports.junit),
             ("csv", &reports.csv),
         ];
+        let standard = prints_json.then(Place::of_standard_output).flatten();
         let mut places: Vec<_> =
             places.iter().filter_map(|(argument, place)| Some((*argument, place.as_ref()?))).collect();
-        let standard = prints_json.then(Place::of_standard_output).flatten();
-        places.splice(0..0, standard.iter().map(|place| ("json", place)));
+        places.extend(standard.as_ref().map(|place| ("json", place)));
         for (index, (other, place)) in places.iter().enumerate() {
             if let Some((one, _)) = places.iter().take(index).find(|(_, known)| known.is(place)) {
                 let path = place.path.display().to_string();
