@@ -244,7 +244,8 @@ mod tests {
                 walk(items, fields, files, any);
             }
             let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
-                let typed = ["type", "x-kubernetes-int-or-string"].iter().any(|key| schema.get(key).is_some());
+                let typed =
+                    ["type", "x-kubernetes-int-or-string"].iter().any(|key| schema.get(key).is_some());
                 if !typed {
                     any.insert(fields[fields.len().saturating_sub(2)..].join("."));
                 }

@@ -68,7 +68,11 @@ pub fn measure(bench: &Bench) -> Result<Case> {
 fn repeated(rounds: &[f64]) -> String {
     let (low, high) =
         rounds.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), one| (low.min(*one), high.max(*one)));
-    if low >= high { "all equal".to_owned() } else { format!("apart by {} %", number((high / low - 1.0) * 100.0)) }
+    if low >= high {
+        "all equal".to_owned()
+    } else {
+        format!("apart by {} %", number((high / low - 1.0) * 100.0))
+    }
 }
 
 #[cfg(test)]

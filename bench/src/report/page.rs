@@ -166,7 +166,10 @@ mod tests {
             rounds: 3,
             ..Case::default()
         };
-        let page = page(About::Engine, &Results { cases: [("static".to_owned(), case)].into(), ..Results::default() });
+        let page = page(
+            About::Engine,
+            &Results { cases: [("static".to_owned(), case)].into(), ..Results::default() },
+        );
         assert!(page.contains("| a | 1 × | ≤ 2 × | met |"), "{page}");
         assert!(page.contains("| b | 3 × | ≤ 2 × | **not met** |"), "{page}");
         assert!(page.contains("| tool | CPU |\n|---|---|\n| wrk | 12 µs |"), "{page}");

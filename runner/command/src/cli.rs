@@ -78,9 +78,12 @@ fn told(mut error: clap::Error) -> ExitCode {
 
 /// Takes what may be secret out of an error of an argument, which logs of pipelines would show.
 fn hide_secret(error: &mut clap::Error) {
-    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
-        let shown = without_login(argument).into_owned();
-        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
+    // Also a URL in place of a command, or of the value of another argument.
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue] {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let shown = without_login(text).into_owned();
+            error.insert(kind, ContextValue::String(shown));
+        }
     }
     let is_secret = |argument: &str| SECRET_ARGUMENTS.iter().any(|secret| argument.starts_with(secret));
     let named = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if is_secret(argument));

@@ -85,6 +85,7 @@ fn wrong_arguments_are_named_without_what_they_hold(#[case] arguments: &[&str]) 
 #[case::proxy(&["-x", "socks5://u:s3cret@host:1080"])]
 #[case::header(&["-H", "s3cret"])]
 #[case::login(&["-a", "s3cret"])]
+#[case::value_of_another_argument(&["--redirects", "http://u:s3cret@shop/"])]
 #[case::proxy_without_a_scheme(&["-x", "u:s3cret@host:1080"])]
 #[case::stray(&["https://u:s3cret@shop/"])]
 #[case::stray_without_a_scheme(&["u:s3cret@shop"])]
@@ -92,6 +93,8 @@ fn wrong_arguments_of_quick_are_named_without_what_they_hold(#[case] arguments: 
     let ended = Upsurge::command("quick").arg("http://127.0.0.1:9").args(arguments.iter().copied()).end();
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(!ended.stderr.is_empty() && !format!("{ended:?}").contains("s3cret"), "{ended:?}");
+    let ended = Upsurge::command("http://u:s3cret@shop/").end();
+    assert!(ended.code == 2 && !format!("{ended:?}").contains("s3cret"), "no command: {ended:?}");
     let ended = Upsurge::command("quick").arg("ftp://u:s3cret@shop/").end();
     assert!(ended.code == 2 && !format!("{ended:?}").contains("s3cret"), "{ended:?}");
 }

@@ -72,8 +72,8 @@ impl Authority {
         let kept = elements(contents(body)).into_iter().filter(|part| ![version, extensions].contains(&part[0]));
         let body = element(0x30, &kept.collect::<Vec<_>>().concat());
         let signature = self.0.key().sign(&body).unwrap();
-        let signature = element(0x03, &[&[0], &signature[..]].concat());
-        element(0x30, &[&body, algorithm, &signature].concat()).into()
+        let signature = element(0x03, &[&[0][..], &signature].concat());
+        element(0x30, &[&body[..], algorithm, &signature].concat()).into()
     }
 
     /// What a server needs that shows any certificate, and signs with the authority's key.
@@ -158,5 +158,5 @@ fn elements(mut der: &[u8]) -> Vec<&[u8]> {
 
 fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
-    [&[tag, 0x82], &length[..], contents].concat()
+    [&[tag, 0x82][..], &length, contents].concat()
 }
