@@ -227,7 +227,10 @@ fn arguments_that_make_no_test_are_named() {
             &["--out", "prometheus=http://127.0.0.1:9", "--tag", "a.b=1", "--tag", "a_b=2"],
             "--tag a_b is given twice",
         ),
-        (&["--json", "-", "--summary", "/dev/stdout"], "--summary and --json write to the same file, /dev/stdout"),
+        (
+            &["--json", "-", "--summary", "/dev/stdout"],
+            "--summary and --json write to the same file, /dev/stdout",
+        ),
         (
             &["--junit", "/dev/stdout", "--summary", "/dev/stdout"],
             "--summary and --junit write to the same file, /dev/stdout",

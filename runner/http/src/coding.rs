@@ -133,7 +133,10 @@ impl Read for Frames<'_> {
             }
             self.frame = match StreamingDecoder::new(self.rest) {
                 Ok(frame) => Some(frame),
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     let skipped = (length as usize).saturating_add(SKIPPABLE_HEADER);
                     self.rest = self.rest.get(skipped..).ok_or(io::ErrorKind::UnexpectedEof)?;
                     None

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Servers that figures can be pushed to.
 
-use std::{collections::{BTreeMap, BTreeSet}, fmt, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reqwest::{

@@ -86,8 +86,10 @@ fn csv_rows(
     columns: Option<&[String]>,
     used: &[String],
 ) -> Result<Vec<Value>, String> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(columns.is_none()).from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(columns.is_none())
+        .from_reader(text.as_bytes());
     let columns: Vec<String> = match columns {
         Some(columns) => columns.to_vec(),
         None => {

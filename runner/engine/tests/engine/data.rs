@@ -211,7 +211,10 @@ fn files_of_data_are_in_utf_8_and_a_mark_is_no_part_of_them() {
         engine::check(&config.valid, &config.test, &config.secrets, &config.files).unwrap_err().to_string()
     };
     let latin1 = wrong("csv", b"id,name\n1,Ada\n2,caf\xe9\n");
-    assert!(latin1.starts_with("spec.data[0]: line 3 is not in UTF-8") && latin1.contains("iconv"), "{latin1}");
+    assert!(
+        latin1.starts_with("spec.data[0]: line 3 is not in UTF-8") && latin1.contains("iconv"),
+        "{latin1}"
+    );
     assert!(wrong("json", b"[{\"id\": \"\xe9\"}]").contains("line 1 is not in UTF-8"));
     for utf16 in [b"\xff\xfei\0d\0\n\0", b"\xfe\xff\0i\0d\0\n"] {
         assert!(wrong("csv", utf16).contains("the file is in UTF-16"));

@@ -247,7 +247,8 @@ fn responses_of_nginx_are_understood_in_all_their_forms() {
 
 #[test]
 fn bodies_are_what_their_headers_say() {
-    let zstd = |text: &[u8]| ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
+    let zstd =
+        |text: &[u8]| ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
     let gzip = |text: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(text).unwrap();
@@ -269,8 +270,7 @@ fn bodies_are_what_their_headers_say() {
     }
     // curl#2368: what is no gzip fails where it has to be read, as in curl; who does not look does not decompress.
     for (expect, failed) in [(json!([{"bodyContains": "plain"}]), 1), (json!([{"status": [200]}]), 0)] {
-        let outcome =
-            go(&server.url(), json!({}), json!([{"request": {"url": "/plain", "expect": expect}}]));
+        let outcome = go(&server.url(), json!({}), json!([{"request": {"url": "/plain", "expect": expect}}]));
         assert_eq!(outcome.rate("http_req_failed"), (failed, 1), "{expect}");
         assert_eq!(outcome.count_of("request_errors", "decompression"), failed, "{expect}");
     }
@@ -346,8 +346,11 @@ fn https_is_the_same_by_either_version() {
     let (cert, key) = (issued.certificate, issued.key);
     let directives = "ssl_certificate {directory}/cert.pem; ssl_certificate_key {directory}/key.pem;\nkeepalive_requests 3;\n\
         location / { add_header Set-Cookie 'a=1; Secure; Path=/'; return 200 \"$server_protocol $ssl_server_name $cookie_a\"; }";
-    let Some(server) = HttpServer::nginx("ssl http2", directives, &[("cert.pem", cert.as_bytes()), ("key.pem", key.as_bytes())])
-    else {
+    let Some(server) = HttpServer::nginx(
+        "ssl http2",
+        directives,
+        &[("cert.pem", cert.as_bytes()), ("key.pem", key.as_bytes())],
+    ) else {
         return;
     };
     // locust#1138: a Secure cookie over and over; gatling#4507: the version is that of the server.

@@ -69,7 +69,8 @@ impl Authority {
         let whole = self.0.der();
         let [body, algorithm, _] = elements(contents(whole))[..] else { panic!("not a certificate") };
         let [version, extensions] = [0xa0, 0xa3];
-        let kept = elements(contents(body)).into_iter().filter(|part| ![version, extensions].contains(&part[0]));
+        let kept =
+            elements(contents(body)).into_iter().filter(|part| ![version, extensions].contains(&part[0]));
         let body = element(0x30, &kept.collect::<Vec<_>>().concat());
         let signature = self.0.key().sign(&body).unwrap();
         let signature = element(0x03, &[&[0][..], &signature].concat());
