@@ -126,7 +126,8 @@ fn headers(
     path: &str,
 ) -> Vec<(String, Template)> {
     check_each_once(compiler, &request.headers, &format!("{path}.headers"));
-    check_each_once(compiler, &compiler.spec.http.headers, "spec.http.headers");
+    let spec = compiler.spec;
+    check_each_once(compiler, &spec.http.headers, "spec.http.headers");
     let mut headers: Vec<(String, Template)> = Vec::new();
     let own = compiler.templates(&request.headers, &format!("{path}.headers"));
     let common = compiler.templates(&compiler.spec.http.headers, "spec.http.headers");
