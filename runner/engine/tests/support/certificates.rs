@@ -157,7 +157,13 @@ fn elements(mut der: &[u8]) -> Vec<&[u8]> {
     found
 }
 
+/// With as few bytes for the length as there can be: DER knows one form of everything.
 fn element(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
-    [&[tag, 0x82][..], &length, contents].concat()
+    let [high, low] = u16::try_from(contents.len()).unwrap().to_be_bytes();
+    let head = match contents.len() {
+        ..0x80 => vec![tag, low],
+        0x80..0x100 => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [head, contents.to_vec()].concat()
 }
