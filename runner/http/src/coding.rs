@@ -211,7 +211,7 @@ mod tests {
         let decoded = |parts: &[Vec<u8>], limit| decode(&name, parts.concat(), limit);
         let (first, second) = (frame(b"first, "), frame(&b"second".repeat(50_000)));
         let whole = [&b"first, "[..], &b"second".repeat(50_000)].concat();
-        let parts = [skipped(0x50), first.clone(), skipped(0x5f), second.clone(), skipped(0x51)];
+        let parts = [skipped(0x50), first.clone(), skipped(0x5f), frame(b""), second.clone(), skipped(0x51)];
         assert_eq!(decoded(&parts, 1 << 20).unwrap(), whole);
         assert_eq!(decoded(&[skipped(0x50)], 10).unwrap(), b"");
         // The limit is that of all frames.
