@@ -238,7 +238,14 @@ fn keep(name: Name, case: Result<Case>, results: &Path) -> Result<()> {
     let case = case.with_context(|| format!("case {}", name.key()))?;
     report::print(&case);
     let mut all = Results::read(results)?;
-    all.cases.insert(name.key().to_owned(), case);
+    match name {
+        Name::Soak => {
+            // Where a single one was kept before there were several.
+            all.soaks.extend(all.cases.remove(name.key()));
+            all.add_soak(case);
+        }
+        _ => drop(all.cases.insert(name.key().to_owned(), case)),
+    }
     all.write(results)
 }
 

@@ -19,7 +19,13 @@ use crate::{
 pub struct Results {
     /// Cases by their names.
     pub cases: BTreeMap<String, Case>,
+    /// The last runs over a long time, the earliest first: one alone may have been lucky.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub soaks: Vec<Case>,
 }
+
+/// So many runs over a long time are kept.
+const SOAKS: usize = 2;
 
 /// What one case showed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,6 +130,13 @@ impl Goal {
 }
 
 impl Results {
+    /// Keeps a run over a long time beside the one before, if that was of the same tools on the same machine.
+    pub fn add_soak(&mut self, soak: Case) {
+        self.soaks.retain(|before| (&before.tools, &before.machine) == (&soak.tools, &soak.machine));
+        self.soaks.push(soak);
+        self.soaks.drain(..self.soaks.len().saturating_sub(SOAKS));
+    }
+
     /// Reads the file, if there is one.
     ///
     /// # Errors
@@ -149,6 +162,26 @@ impl Results {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_two_soaks_of_one_version_are_kept() {
+        let soak = |version: &str, date: &str| Case {
+            tools: [("upsurge".to_owned(), version.to_owned())].into(),
+            date: date.into(),
+            ..Case::default()
+        };
+        let mut results = Results::default();
+        let mut dates = |version, date| {
+            results.add_soak(soak(version, date));
+            results.soaks.iter().map(|soak| soak.date.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(dates("1", "a"), ["a"]);
+        assert_eq!(dates("1", "b"), ["a", "b"]);
+        assert_eq!(dates("1", "c"), ["b", "c"]);
+        assert_eq!(dates("2", "d"), ["d"]);
+        let written = serde_json::to_string(&results).unwrap();
+        assert_eq!(serde_json::from_str::<Results>(&written).unwrap().soaks, results.soaks);
+    }
 
     #[test]
     fn a_goal_is_missed_only_if_the_rounds_say_so() {

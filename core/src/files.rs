@@ -18,8 +18,10 @@ pub const FILES_DIRECTORY: &str = "/etc/upsurge/files";
 
 /// Parts of a spec in which files can stand. `secrets` reach the runners as environment variables.
 const PLACES: [&str; 6] = ["http", "data", "before", "after", "scenarios", "blocks"];
-/// Fields that hold the user's own values: what looks like a reference there is none.
-const OPAQUE: [&str; 3] = ["json", "equals", "variables"];
+/// Fields that hold the user's own values, each below the field that it belongs to: what looks like a reference there is
+/// none. The name alone doesn't tell: `json` of a request is the body itself, `json` of data names a file.
+const OPAQUE: [(&str, &str); 5] =
+    [("request", "json"), ("expect", "equals"), ("capture", "default"), ("set", "value"), ("loop", "over")];
 
 /// Kind of the object that holds a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,26 +92,27 @@ pub fn references(spec: &LoadTestSpec) -> Vec<FileReference> {
     let spec = serde_json::to_value(spec).unwrap_or_default();
     for place in PLACES {
         if let Some(value) = spec.get(place) {
-            collect(value, &format!("spec.{place}"), &mut found);
+            collect(place, value, &format!("spec.{place}"), &mut found);
         }
     }
     found
 }
 
-fn collect(value: &Value, path: &str, found: &mut Vec<FileReference>) {
+/// Looks through what a field holds, itself or in a list.
+fn collect(field: &str, value: &Value, path: &str, found: &mut Vec<FileReference>) {
     match value {
         Value::Array(items) => items
             .iter()
             .enumerate()
-            .for_each(|(index, item)| collect(item, &format!("{path}[{index}]"), found)),
+            .for_each(|(index, item)| collect(field, item, &format!("{path}[{index}]"), found)),
         Value::Object(fields) => {
-            for (name, value) in fields.iter().filter(|(name, _)| !OPAQUE.contains(&name.as_str())) {
+            for (name, value) in fields.iter().filter(|(name, _)| !OPAQUE.contains(&(field, name.as_str()))) {
                 let path = format!("{path}.{name}");
                 let kind = match name.as_str() {
                     "configMapKeyRef" => FileKind::ConfigMap,
                     "secretKeyRef" => FileKind::Secret,
                     _ => {
-                        collect(value, &path, found);
+                        collect(name, value, &path, found);
                         continue;
                     }
                 };
@@ -172,26 +175,110 @@ fn is_key(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+    use upsurge_crds::schemas::LOAD_TEST;
+
     use super::*;
+
+    fn found_in(parts: Value) -> Vec<String> {
+        let mut spec = json!({
+            "target": {"baseURL": "http://shop"},
+            "load": {"constant": {"level": 1, "duration": "1s"}},
+            "scenarios": [],
+        });
+        spec.as_object_mut().unwrap().extend(parts.as_object().unwrap().clone());
+        let spec: LoadTestSpec = serde_json::from_value(spec).unwrap();
+        references(&spec).iter().map(|reference| reference.id.path()).collect()
+    }
 
     #[test]
     fn references_are_found_wherever_they_stand_and_each_once() {
-        let spec: LoadTestSpec = serde_json::from_value(serde_json::json!({
-            "target": {"baseURL": "http://shop"},
+        let file = |name: &str| json!({"configMapKeyRef": {"name": "files", "key": name}});
+        let found = found_in(json!({
             "secrets": [{"name": "password", "secretKeyRef": {"name": "login", "key": "password"}}],
-            "load": {"constant": {"level": 1, "duration": "1s"}},
+            "http": {"tls": {"ca": {"secretKeyRef": {"name": "keys", "key": "ca.crt"}},
+                "clientCertificates": [{"cert": file("cert"), "key": file("key")}]}},
+            "data": [{"name": "a", "csv": {"source": file("a.csv")}}, {"name": "b", "json": {"source": file("b.json")}}],
+            "before": [{"request": {"url": "/", "file": file("before")}}],
+            "after": [{"request": {"url": "/", "file": file("after")}}],
             "scenarios": [{"name": "main", "steps": [
                 {"group": {"name": "all", "steps": [
-                    {"request": {"url": "/", "upload": {"secretKeyRef": {"name": "keys", "key": "tls.crt"}},
-                        "json": {"configMapKeyRef": {"name": "not", "key": "this"}}}},
-                    {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "files", "key": "a.bin"}}}},
-                    {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "files", "key": "a.bin"}}}},
+                    {"request": {"url": "/", "file": file("nested")}},
+                    {"request": {"url": "/", "multipart": [{"name": "a", "file": file("part")}]}},
+                    {"request": {"url": "/", "file": file("nested")}},
                 ]}},
             ]}],
-        }))
-        .unwrap();
-        let found: Vec<String> = references(&spec).iter().map(|reference| reference.id.path()).collect();
-        assert_eq!(found, ["secret/keys/tls.crt", "configmap/files/a.bin"]);
+            "blocks": [{"name": "a", "steps": [{"request": {"url": "/", "file": file("block")}}]}],
+        }));
+        let names = ["cert", "key", "a.csv", "b.json", "before", "after", "nested", "part", "block"];
+        let expected = names.map(|name| format!("configmap/files/{name}"));
+        assert_eq!(found[0], "secret/keys/ca.crt");
+        assert_eq!(found[1..], expected);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_reference_is_the_users_own() {
+        let value = json!({"configMapKeyRef": {"name": "not", "key": "this"}});
+        let steps = json!([
+            {"request": {"url": "/", "json": {"deep": [value]}, "expect": [{"jsonPath": "$.a", "equals": value}],
+                "capture": [{"name": "a", "jsonPath": "$.a", "default": value}]}},
+            {"set": [{"name": "a", "value": value}]},
+            {"loop": {"over": [value], "steps": [{"loop": {"over": [value], "steps": [{"think": {"time": "1s"}}]}}]}},
+        ]);
+        let nested = json!([{"group": {"name": "all", "steps": steps}}]);
+        let found = found_in(json!({
+            "variables": {"a": value},
+            "before": nested,
+            "scenarios": [{"name": "main", "steps": steps}],
+        }));
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    /// Walks the schema of a spec, so that a field that is added is looked at too.
+    #[test]
+    fn of_all_fields_those_that_may_be_anything_are_opaque_and_those_of_files_are_not() {
+        fn walk(schema: &Value, fields: &[String], files: &mut Vec<Vec<String>>, any: &mut BTreeSet<String>) {
+            if let Some(items) = schema.get("items") {
+                walk(items, fields, files, any);
+            }
+            let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
+                let typed =
+                    ["type", "x-kubernetes-int-or-string"].iter().any(|key| schema.get(key).is_some());
+                if !typed {
+                    any.insert(fields[fields.len().saturating_sub(2)..].join("."));
+                }
+                return;
+            };
+            if properties.contains_key("configMapKeyRef") {
+                files.push(fields.to_vec());
+                return;
+            }
+            for (name, property) in properties {
+                walk(property, &[fields, &[name.clone()]].concat(), files, any);
+            }
+        }
+        let spec = &LOAD_TEST["properties"]["spec"];
+        let (mut files, mut any) = (Vec::new(), BTreeSet::new());
+        for place in PLACES {
+            walk(&spec["properties"][place], &[place.to_owned()], &mut files, &mut any);
+        }
+        let opaque: BTreeSet<String> = OPAQUE.iter().map(|(field, name)| format!("{field}.{name}")).collect();
+        assert_eq!(any, opaque);
+        assert!(files.len() > 10, "{files:?}");
+        for fields in files {
+            let reference = json!({"configMapKeyRef": {"name": "a", "key": "b"}});
+            let value = fields[1..].iter().rfold(reference, |value, name| json!([{name: value}]));
+            let mut found = Vec::new();
+            collect(&fields[0], &value, "", &mut found);
+            assert_eq!(found.len(), 1, "{fields:?}");
+        }
+        // And nowhere else in a spec.
+        for (name, schema) in spec["properties"].as_object().unwrap() {
+            let holds = schema.to_string().contains("configMapKeyRef");
+            assert_eq!(holds, PLACES.contains(&name.as_str()), "{name}");
+        }
     }
 
     #[test]

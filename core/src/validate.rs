@@ -142,7 +142,9 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
 fn check_names<'a>(what: &str, list: &str, names: impl Iterator<Item = &'a String>, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for (index, name) in names.enumerate() {
-        if !seen.insert(name) {
+        // Names of headers are the same in any case.
+        let same = if what == "header" { name.to_ascii_lowercase() } else { name.clone() };
+        if !seen.insert(same) {
             errors.add(
                 format_args!("{list}[{index}].name"),
                 format_args!("another {what} is named {name:?} too"),

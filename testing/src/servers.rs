@@ -44,7 +44,7 @@ impl HttpServer {
     /// nginx with one server, which has these directives, and files beside its configuration. `{directory}` in a
     /// directive is where these are, and `listen` is given by the options behind the address. `None` where it is
     /// neither installed nor required.
-    pub fn nginx(listen: &str, directives: &str, files: &[(&str, &str)]) -> Option<Self> {
+    pub fn nginx(listen: &str, directives: &str, files: &[(&str, &[u8])]) -> Option<Self> {
         let binary = find("nginx")?;
         Some(Self::start(|directory, address| {
             let place = directory.display();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Instructions per request, counted by callgrind. Times depend on what else the machine does; these repeat, and show a
-//! change of a percent that no run of some seconds could.
+//! Instructions per request, counted by callgrind. Times depend on what else the machine does; these repeat, as far as
+//! the last column of the table says, and show a change of a percent that no run of some seconds could.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub fn measure(bench: &Bench) -> Result<Case> {
     let mut case = bench.case(Name::Instructions, "Instructions per request", how);
     case.tools.insert("valgrind".to_owned(), version);
     case.rounds = ROUNDS;
-    case.columns = ["what", "instructions per request"].map(str::to_owned).into();
+    case.columns = ["what", "instructions per request", "rounds"].map(str::to_owned).into();
     let tool = bench.tools(Name::Instructions).next().context("upsurge is not built")?;
     let mut samples = Vec::new();
     for (what, checked) in [("static GET", false), ("static GET with a check of the status", true)] {
@@ -56,9 +56,32 @@ pub fn measure(bench: &Bench) -> Result<Case> {
             found.push(per_request);
             samples.push(json!({"round": round + 1, "what": what, "instructions": counts}));
         }
+        let repeated = repeated(&found);
         let found = spread(&found).context("measured above")?;
-        case.rows.push(vec![what.to_owned(), range(&found)]);
+        case.rows.push(vec![what.to_owned(), range(&found), repeated]);
     }
     case.samples = samples.into();
     Ok(case)
+}
+
+/// Whether all rounds gave the same.
+fn repeated(rounds: &[f64]) -> String {
+    let (low, high) =
+        rounds.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), one| (low.min(*one), high.max(*one)));
+    if low >= high {
+        "all equal".to_owned()
+    } else {
+        format!("apart by {} %", number((high / low - 1.0) * 100.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounds_that_differ_are_said_to() {
+        assert_eq!(repeated(&[2000.0, 2000.0, 2000.0]), "all equal");
+        assert_eq!(repeated(&[2000.0, 2010.0, 2005.0]), "apart by 0.5 %");
+    }
 }

@@ -50,7 +50,9 @@ pub fn page(about: About, results: &Results) -> String {
     let order = about.order();
     let mut names: Vec<&String> = results.cases.keys().collect();
     names.sort_by_key(|name| order.iter().position(|one| one == name).unwrap_or(order.len()));
-    let cases: Vec<&Case> = names.into_iter().filter_map(|name| results.cases.get(name)).collect();
+    let cases = names.into_iter().filter_map(|name| results.cases.get(name));
+    let soaks = numbered(&results.soaks);
+    let cases: Vec<&Case> = cases.chain(&soaks).collect();
     let mut text = String::from(about.introduction());
     text.push_str("\n## Goals\n\n| figure | measured | goal | |\n|---|---|---|---|\n");
     for (case, goal) in cases.iter().flat_map(|case| case.goals.iter().map(move |goal| (case, goal))) {
@@ -67,6 +69,15 @@ pub fn page(about: About, results: &Results) -> String {
         self::case(&mut text, case);
     }
     text
+}
+
+/// Cases of one title, told apart by numbers.
+fn numbered(cases: &[Case]) -> Vec<Case> {
+    let number = |(index, case): (usize, &Case)| match cases.len() {
+        1 => case.clone(),
+        count => Case { title: format!("{}, run {} of {count}", case.title, index + 1), ..case.clone() },
+    };
+    cases.iter().enumerate().map(number).collect()
 }
 
 fn case(text: &mut String, case: &Case) {
@@ -155,10 +166,33 @@ mod tests {
             rounds: 3,
             ..Case::default()
         };
-        let page = page(About::Engine, &Results { cases: [("static".to_owned(), case)].into() });
+        let page = page(
+            About::Engine,
+            &Results { cases: [("static".to_owned(), case)].into(), ..Results::default() },
+        );
         assert!(page.contains("| a | 1 × | ≤ 2 × | met |"), "{page}");
         assert!(page.contains("| b | 3 × | ≤ 2 × | **not met** |"), "{page}");
         assert!(page.contains("| tool | CPU |\n|---|---|\n| wrk | 12 µs |"), "{page}");
         assert!(page.contains("3 rounds"), "{page}");
+    }
+
+    #[test]
+    fn all_soaks_are_shown_with_their_goals() {
+        let soak = |growth: f64| Case {
+            title: "Memory".into(),
+            goals: Goal::new("growth", "KiB/min", 0.5, &[growth]).into_iter().collect(),
+            ..Case::default()
+        };
+        let page = |soaks| page(About::Engine, &Results { soaks, ..Results::default() });
+        let both = page(vec![soak(0.0), soak(0.75)]);
+        for words in [
+            "## Memory, run 1 of 2\n",
+            "## Memory, run 2 of 2\n",
+            "| growth | 0 KiB/min | ≤ 0.5 KiB/min | met |",
+            "| growth | 0.75 KiB/min | ≤ 0.5 KiB/min | **not met** |",
+        ] {
+            assert!(both.contains(words), "{words:?} in {both}");
+        }
+        assert!(page(vec![soak(0.0)]).contains("## Memory\n"));
     }
 }

@@ -47,8 +47,12 @@ pub fn compile(spec: &LoadTestSpec) -> Result<HttpSettings, Vec<FieldError>> {
     let names = Names::default().with_secrets(secrets);
     let mut hosts: Vec<HostOverride> = Vec::with_capacity(options.hosts.len());
     for (name, address) in &options.hosts {
-        hosts
-            .extend(errors.check(format_args!("spec.http.hosts.{name}"), HostOverride::parse(name, address)));
+        let path = format!("spec.http.hosts.{name}");
+        let Some(host) = errors.check(&path, HostOverride::parse(name, address)) else { continue };
+        if hosts.iter().any(|known| (&known.pattern, known.port) == (&host.pattern, host.port)) {
+            errors.add(path, "this host stands here twice: give it one address");
+        }
+        hosts.push(host);
     }
     hosts.sort_by_key(HostOverride::rank);
     let settings = HttpSettings {

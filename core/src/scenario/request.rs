@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a request of a spec to one that is ready to send.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use http::{HeaderName, HeaderValue, Uri};
 use upsurge_crds::v1alpha1::{self as api, StatusRange};
@@ -125,6 +125,9 @@ fn headers(
     body: &Body,
     path: &str,
 ) -> Vec<(String, Template)> {
+    check_each_once(compiler, &request.headers, &format!("{path}.headers"));
+    let spec = compiler.spec;
+    check_each_once(compiler, &spec.http.headers, "spec.http.headers");
     let mut headers: Vec<(String, Template)> = Vec::new();
     let own = compiler.templates(&request.headers, &format!("{path}.headers"));
     let common = compiler.templates(&compiler.spec.http.headers, "spec.http.headers");
@@ -184,6 +187,19 @@ fn cookies(compiler: &mut Compiler<'_>, request: &api::RequestStep, path: &str) 
         }
     }
     cookies
+}
+
+/// Refuses two headers of one map that differ only by case: one of them would be lost.
+fn check_each_once(compiler: &mut Compiler<'_>, headers: &BTreeMap<String, String>, path: &str) {
+    let mut seen = BTreeMap::new();
+    for name in headers.keys() {
+        if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
+            compiler.errors.add(
+                format_args!("{path}.{name}"),
+                format_args!("is the same header as {other}: give it once, with all values"),
+            );
+        }
+    }
 }
 
 fn check_header(compiler: &mut Compiler<'_>, path: &str, name: &str, value: &Template) {

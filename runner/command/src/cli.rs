@@ -19,7 +19,10 @@ mod surroundings;
 mod target;
 mod validate;
 
-use std::{io::stderr, process::ExitCode};
+use std::{
+    io::{ErrorKind, stderr},
+    process::ExitCode,
+};
 
 use clap::{
     Parser,
@@ -35,10 +38,10 @@ const SECRET_ARGUMENTS: [&str; 5] = ["--out", "--header", "--auth", "--proxy", "
 
 /// Carries out the command that the process was started with.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::try_parse().unwrap_or_else(|mut error| {
-        hide_secret(&mut error);
-        error.exit()
-    });
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return told(error),
+    };
     match arguments.command {
         // The agent sets up its own logging, and reads its settings from the environment.
         Command::Agent => upsurge_agent::run(),
@@ -61,11 +64,26 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Tells what is wrong with the arguments, or the help that was asked for.
+fn told(mut error: clap::Error) -> ExitCode {
+    hide_secret(&mut error);
+    match error.print() {
+        Err(lost) if !error.use_stderr() && lost.kind() != ErrorKind::BrokenPipe => {
+            exit::error(format_args!("can't write to standard output: {lost}"))
+        }
+        _ if error.use_stderr() => ExitCode::from(exit::ERROR),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
 /// Takes what may be secret out of an error of an argument, which logs of pipelines would show.
 fn hide_secret(error: &mut clap::Error) {
-    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
-        let shown = without_login(argument).into_owned();
-        error.insert(ContextKind::InvalidArg, ContextValue::String(shown));
+    // Also a URL in place of a command, or of the value of another argument.
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue] {
+        if let Some(ContextValue::String(text)) = error.get(kind) {
+            let shown = without_login(text).into_owned();
+            error.insert(kind, ContextValue::String(shown));
+        }
     }
     let is_secret = |argument: &str| SECRET_ARGUMENTS.iter().any(|secret| argument.starts_with(secret));
     let named = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(argument)) if is_secret(argument));

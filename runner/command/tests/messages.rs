@@ -71,7 +71,9 @@ fn what_is_logged_steers_no_terminal_and_shows_no_secret() {
 #[case::header_of_an_output(&["--out-header", "s3cret"])]
 #[case::target(&["--target", "http://u:s3cret@"])]
 #[case::other_scheme(&["--target", "ftp://u:s3cret@shop/"])]
+#[case::target_without_a_scheme(&["--target", "u:s3cret@shop/"])]
 #[case::stray_argument(&["http://u:s3cret@shop/"])]
+#[case::stray_argument_without_a_scheme(&["u:s3cret@shop/?next=http://shop"])]
 fn wrong_arguments_are_named_without_what_they_hold(#[case] arguments: &[&str]) {
     let file = manifest("arguments.yaml", "", "{request: {url: /}}");
     let ended = Upsurge::run(&file).args(arguments.iter().copied()).end();
@@ -83,11 +85,16 @@ fn wrong_arguments_are_named_without_what_they_hold(#[case] arguments: &[&str]) 
 #[case::proxy(&["-x", "socks5://u:s3cret@host:1080"])]
 #[case::header(&["-H", "s3cret"])]
 #[case::login(&["-a", "s3cret"])]
+#[case::value_of_another_argument(&["--redirects", "http://u:s3cret@shop/"])]
+#[case::proxy_without_a_scheme(&["-x", "u:s3cret@host:1080"])]
 #[case::stray(&["https://u:s3cret@shop/"])]
+#[case::stray_without_a_scheme(&["u:s3cret@shop"])]
 fn wrong_arguments_of_quick_are_named_without_what_they_hold(#[case] arguments: &[&str]) {
     let ended = Upsurge::command("quick").arg("http://127.0.0.1:9").args(arguments.iter().copied()).end();
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(!ended.stderr.is_empty() && !format!("{ended:?}").contains("s3cret"), "{ended:?}");
+    let ended = Upsurge::command("http://u:s3cret@shop/").end();
+    assert!(ended.code == 2 && !format!("{ended:?}").contains("s3cret"), "no command: {ended:?}");
     let ended = Upsurge::command("quick").arg("ftp://u:s3cret@shop/").end();
     assert!(ended.code == 2 && !format!("{ended:?}").contains("s3cret"), "{ended:?}");
 }

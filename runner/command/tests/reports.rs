@@ -125,3 +125,50 @@ fn the_outcome_of_a_run_in_a_cluster_becomes_junit_xml() {
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("no verdict yet (phase Running)"), "{ended:?}");
 }
+
+#[test]
+fn a_result_that_nobody_reads_is_no_panic_in_any_command() {
+    let server = start_target(None, &[]);
+    let text = manifest("{executors: [{name: all, perVUIterations: {vus: 1, iterations: 2}}]}", "");
+    let test = scratch("nobody.yaml", &text).display().to_string();
+    let result = scratch(
+        "nobody-run.yaml",
+        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTestRun\nmetadata: {name: shop-g1}\n\
+         spec: {loadTestRef: {name: shop}}\nstatus: {phase: Finished, verdict: Passed}\n",
+    );
+    let result = result.display().to_string();
+    let target = server.url();
+    let wrong = scratch("wrong.yaml", "nothing: here").display().to_string();
+    // What each shows when somebody reads it, so that there is something to lose.
+    for (command, is_wrong) in [
+        (&["validate", &test][..], false),
+        (&["validate", &wrong], true),
+        (&["run", &test, "--target", target], false),
+        (&["run", &test, "--target", target, "--json", "-"], false),
+        (&["run", &wrong], true),
+        (&["quick", target, "-c", "1", "-n", "2"], false),
+        (&["report", &result], false),
+        (&["report", &wrong], true),
+        (&["completion", "bash"], false),
+        (&["--help"], false),
+        (&["quick", "--help"], false),
+        (&["--version"], false),
+        (&["nonsense"], true),
+    ] {
+        let read = Upsurge::in_shell("\"$@\"", command).end();
+        assert_eq!(read.code == 2, is_wrong, "{command:?}: {read:?}");
+        assert!(!(if is_wrong { &read.stderr } else { &read.stdout }).is_empty(), "{command:?}: {read:?}");
+        for place in ["> /dev/full", "> /dev/full 2> /dev/full", ">&-", ">&- 2>&-", "| true", "2>&1 | true"] {
+            // A panic writes to standard error, or where that is gone ends with a code of its own.
+            let (own, pipe) = place.find('|').map_or((place, ""), |at| place.split_at(at));
+            let script = format!("{{ \"$@\" {own}; echo \"code $?\" >&3; }} 3>&2 {pipe}");
+            let ended = Upsurge::in_shell(&script, command).end();
+            let known = ["code 0\n", "code 2\n", "code 3\n"];
+            assert!(known.iter().any(|code| ended.stderr.ends_with(code)), "{command:?} {place}: {ended:?}");
+            assert!(!ended.stderr.contains("panicked"), "{command:?} {place}: {ended:?}");
+            // What can't be told is an error; who stops reading has seen enough. What is closed is as good as /dev/null.
+            let is_lost = is_wrong || own.starts_with("> /dev/full");
+            assert_eq!(ended.stderr.ends_with("code 2\n"), is_lost, "{command:?} {place}: {ended:?}");
+        }
+    }
+}

@@ -43,14 +43,18 @@ fn of_header(headers: &HeaderMap) -> Option<&'static Encoding> {
     Encoding::for_label(label.trim().trim_matches(['"', '\'']).as_bytes())
 }
 
-/// What a document says of itself, in HTML or XML. Those in ASCII are the same in all that can be declared.
+/// Begins another alphabet in ISO-2022-JP, whose bytes are all those of ASCII.
+const ESCAPE: u8 = 0x1b;
+
+/// What a document says of itself, in HTML or XML. Those in ASCII are the same in all that can be declared, unless they
+/// change the alphabet.
 fn declared(body: &[u8]) -> Option<&'static Encoding> {
     static DECLARATION: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let pattern = r#"(?i-u)<meta\s[^>]*?charset\s*=\s*["']?\s*([a-z0-9_:.+-]+)|^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([a-z0-9_:.+-]+)"#;
         Regex::new(pattern).ok()
     });
     let is_document = body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'<');
-    if !is_document || body.is_ascii() {
+    if !is_document || (body.is_ascii() && !body.contains(&ESCAPE)) {
         return None;
     }
     let found = DECLARATION.as_ref()?.captures(body.get(..PRESCAN).unwrap_or(body))?;
@@ -98,6 +102,7 @@ mod tests {
             ),
             (b"<?xml version='1.0' encoding='ISO-8859-2'?><a>\xb1</a>", "\u{105}"),
             (b"<meta charset=\"utf-16\"><p>\xc3\xa9", "\u{e9}"),
+            (b"<meta charset=iso-2022-jp><p>\x1b$B$3\x1b(B", "\u{3053}"),
             (b"<p>\xc3\xa9", "\u{e9}"),
             (b"{\"a\": \"<meta charset=iso-8859-1>\xc3\xa9\"}", "\u{e9}"),
         ] {

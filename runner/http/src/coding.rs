@@ -10,6 +10,10 @@ use flate2::{
     write::{GzEncoder, ZlibEncoder},
 };
 use http::{HeaderMap, header};
+use ruzstd::decoding::{
+    FrameDecoder, StreamingDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
 use upsurge_crds::v1alpha1::Coding;
 
 use super::text;
@@ -19,6 +23,8 @@ const BROTLI_QUALITY: i32 = 5;
 const BROTLI_WINDOW: i32 = 22;
 /// Codings that can be undone.
 const KNOWN: [&str; 6] = ["identity", "gzip", "x-gzip", "deflate", "br", "zstd"];
+/// Magic number and length of a frame of zstd that is to be skipped.
+const SKIPPABLE_HEADER: usize = 8;
 /// Size of the steps in which bodies are decompressed.
 const STEP: usize = 16 << 10;
 
@@ -97,13 +103,48 @@ fn decode_one(name: &str, body: Vec<u8>, limit: usize) -> Result<Vec<u8>, Decode
         "deflate" if is_zlib(&body) => read(ZlibDecoder::new(&*body), limit),
         "deflate" => read(DeflateDecoder::new(&*body), limit),
         "br" => read(brotli::Decompressor::new(&*body, STEP), limit),
-        "zstd" => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(&*body);
-            read(decoder.map_err(|error| malformed(io::Error::other(error.to_string())))?, limit)
-        }
+        "zstd" => read(Frames { rest: &body, frame: None }, limit),
         _ => return Ok(body),
     };
     decoded.map_err(malformed)?.ok_or(DecodeError::TooLarge { limit })
+}
+
+/// The contents of all frames of zstd, one after the other. The library reads one; a body is any number of them, and those
+/// that are for somebody else are skipped (RFC 8878 §3.1).
+struct Frames<'a> {
+    /// What is behind the frame that is being read, or all of it before the first one.
+    rest: &'a [u8],
+    frame: Option<StreamingDecoder<&'a [u8], FrameDecoder>>,
+}
+
+impl Read for Frames<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(frame) = &mut self.frame {
+                let count = frame.read(buffer)?;
+                if count > 0 || buffer.is_empty() {
+                    return Ok(count);
+                }
+                self.rest = *frame.get_ref();
+                self.frame = None;
+            }
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            self.frame = match StreamingDecoder::new(self.rest) {
+                Ok(frame) => Some(frame),
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let skipped = (length as usize).saturating_add(SKIPPABLE_HEADER);
+                    self.rest = self.rest.get(skipped..).ok_or(io::ErrorKind::UnexpectedEof)?;
+                    None
+                }
+                Err(error) => return Err(io::Error::other(error.to_string())),
+            };
+        }
+    }
 }
 
 fn is_zlib(body: &[u8]) -> bool {
@@ -160,6 +201,27 @@ mod tests {
             let rubbish = decode(&name, b"this is plain text".to_vec(), 1 << 10);
             assert!(matches!(rubbish, Err(DecodeError::Malformed { .. })), "{coding:?}: {rubbish:?}");
         }
+    }
+
+    #[test]
+    fn all_frames_of_zstd_are_read_and_those_for_others_skipped() {
+        let frame = |text: &[u8]| encode(Coding::Zstd, text).unwrap();
+        let skipped = |magic: u8| [&[magic, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+        let name = headers("zstd");
+        let decoded = |parts: &[Vec<u8>], limit| decode(&name, parts.concat(), limit);
+        let (first, second) = (frame(b"first, "), frame(&b"second".repeat(50_000)));
+        let whole = [&b"first, "[..], &b"second".repeat(50_000)].concat();
+        let parts = [skipped(0x50), first.clone(), skipped(0x5f), frame(b""), second.clone(), skipped(0x51)];
+        assert_eq!(decoded(&parts, 1 << 20).unwrap(), whole);
+        assert_eq!(decoded(&[skipped(0x50)], 10).unwrap(), b"");
+        // The limit is that of all frames.
+        let larger = decoded(&[first.clone(), second], 300_006);
+        assert!(matches!(larger, Err(DecodeError::TooLarge { .. })), "{larger:?}");
+        for cut in [[first.clone(), skipped(0x50)[..10].to_vec()], [first.clone(), b"rubbish".to_vec()]] {
+            assert!(matches!(decoded(&cut, 100), Err(DecodeError::Malformed { .. })), "{cut:?}");
+        }
+        let half = first[..first.len() - 1].to_vec();
+        assert!(matches!(decoded(&[half], 100), Err(DecodeError::Malformed { .. })));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Servers that figures can be pushed to.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -20,6 +25,9 @@ use super::{
 
 /// Where an OTLP receiver takes metrics, unless the URL says otherwise.
 const OTLP_PATH: &str = "/v1/metrics";
+
+/// Tag that tells the runs of a test apart.
+const TEST_ID: &str = "testid";
 
 /// The protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +119,36 @@ impl FromStr for Tag {
     }
 }
 
+/// Why tags can't all be pushed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TagsError {
+    /// Two of one name, as the destinations have it.
+    #[error("--tag {0} is given twice, and a figure has one value of a tag: drop one of them")]
+    Twice(String),
+    /// The one that tells runs apart.
+    #[error("--tag {TEST_ID} is what --testid sets: use that")]
+    TestId,
+}
+
+/// Looks for tags that would be lost behind others. For Prometheus, names become labels, some of which are the same then.
+///
+/// # Errors
+/// The first such tag.
+pub fn check_tags(tags: &[Tag], destinations: &[Destination]) -> Result<(), TagsError> {
+    let labels = destinations.iter().any(|destination| destination.kind == Kind::Prometheus);
+    let mut seen = BTreeSet::new();
+    for Tag(name, _) in tags {
+        let known = if labels { label_name(name) } else { name.clone() };
+        if known == TEST_ID {
+            return Err(TagsError::TestId);
+        }
+        if !seen.insert(known) {
+            return Err(TagsError::Twice(name.clone()));
+        }
+    }
+    Ok(())
+}
+
 /// How everything is pushed.
 #[derive(Clone, Copy, Debug)]
 pub struct Pushing<'a> {
@@ -142,7 +180,7 @@ impl Destination {
             pushing.headers.iter().map(|Header(name, value)| (name.clone(), value.clone())).collect();
         let mut tags: BTreeMap<String, String> =
             pushing.tags.iter().map(|Tag(name, value)| (name.clone(), value.clone())).collect();
-        tags.insert("testid".into(), pushing.test_id.into());
+        tags.insert(TEST_ID.into(), pushing.test_id.into());
         let (url, custom) = (self.url.clone(), pushing.custom.to_vec());
         let (start, every) = (pushing.start, pushing.every);
         match self.kind {

@@ -30,7 +30,7 @@ use upsurge_engine::Interval;
 
 pub use self::{
     csv::CsvFile,
-    destination::{Destination, Header, Pushing, Tag},
+    destination::{Destination, Header, Pushing, Tag, TagsError, check_tags},
     mailbox::Mailbox,
     runner::{Runner, RunnerOutputs},
     statistic::{Statistic, TrendWindow},

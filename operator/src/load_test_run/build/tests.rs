@@ -196,20 +196,23 @@ fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
     let without = pod(&built(&json!({})).job);
     assert_eq!(without["spec"]["volumes"].as_array().unwrap().len(), 1);
     let steps = json!([
-        {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "users", "key": "b.csv"}}}},
-        {"request": {"url": "/", "upload": {"secretKeyRef": {"name": "keys", "key": "tls.key"}}}},
-        {"request": {"url": "/", "upload": {"configMapKeyRef": {"name": "users", "key": "a.csv"}}}},
+        {"request": {"url": "/", "file": {"configMapKeyRef": {"name": "users", "key": "b.csv"}}}},
+        {"request": {"url": "/", "file": {"secretKeyRef": {"name": "keys", "key": "tls.key"}}}},
+        {"request": {"url": "/", "file": {"configMapKeyRef": {"name": "users", "key": "a.csv"}}}},
     ]);
     // No validation here: that fields hold files is the language's business.
     let spec: LoadTestSpec = serde_json::from_value(json!({
         "target": {"baseURL": "http://shop"},
         "load": {"constant": {"level": 1, "duration": "1s"}},
+        "data": [{"name": "products", "json": {"source": {"configMapKeyRef": {"name": "shop", "key": "products.json"}}}}],
         "scenarios": [{"name": "main", "steps": [{"group": {"name": "all", "steps": steps}}]}],
     }))
     .unwrap();
     assert_eq!(
         serde_json::to_value(files::volume(&spec)).unwrap(),
         json!({"name": "upsurge-files", "projected": {"sources": [
+            {"configMap": {"name": "shop", "optional": false, "items": [
+                {"key": "products.json", "path": "configmap/shop/products.json"}]}},
             {"configMap": {"name": "users", "optional": false, "items": [
                 {"key": "b.csv", "path": "configmap/users/b.csv"},
                 {"key": "a.csv", "path": "configmap/users/a.csv"}]}},

@@ -46,6 +46,14 @@ enum QuickError {
     /// A header that there can be one of.
     #[error("--header {0} is given twice, and a request has only one")]
     Twice(String),
+    /// An option and a header that say the same.
+    #[error("--{option} and --header {header} set the same header: drop one of them")]
+    Both {
+        /// The option.
+        option: &'static str,
+        /// The header.
+        header: &'static str,
+    },
     /// Credentials without a password.
     #[error("--auth is not USER:PASSWORD; write \"USER:\" if the password is empty")]
     Login,
@@ -209,15 +217,24 @@ fn headers(arguments: &QuickArguments, place: &Place<'_>) -> Result<Map<String, 
         }
     }
     let is_given = |name: &str| given.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+    for (option, is_used, header) in [
+        ("auth", arguments.auth.is_some(), "Authorization"),
+        ("content-type", arguments.content_type.is_some(), "Content-Type"),
+    ] {
+        if is_used && is_given(header) {
+            return Err(QuickError::Both { option, header });
+        }
+    }
     let login = match &arguments.auth {
         Some(login) if !login.contains(':') => return Err(QuickError::Login),
         Some(login) => Some(login.clone().into_bytes()),
         None => place.login.map(decoded),
     };
+    // That of a URL gives way, as in a manifest.
     if let Some(login) = login.filter(|_| !is_given("authorization")) {
         headers.insert("Authorization".into(), json!(format!("Basic {}", STANDARD.encode(login))));
     }
-    if let Some(content_type) = arguments.content_type.as_ref().filter(|_| !is_given("content-type")) {
+    if let Some(content_type) = &arguments.content_type {
         headers.insert("Content-Type".into(), json!(content_type));
     }
     headers.extend(given.into_iter().map(|(name, value)| (name, json!(value))));

@@ -39,10 +39,10 @@ impl Data {
         let read = |source| files.read(source).map_err(|error| error.to_string());
         let rows = match &set.rows {
             Rows::Csv { source, delimiter, columns } => {
-                csv_rows(&read(source)?, *delimiter, columns.as_deref(), &set.used.names)?
+                csv_rows(text_of(&read(source)?)?, *delimiter, columns.as_deref(), &set.used.names)?
             }
             Rows::Json { source, path } => {
-                let parsed: Value = serde_json::from_slice(&read(source)?)
+                let parsed: Value = serde_json::from_str(text_of(&read(source)?)?)
                     .map_err(|error| format!("the file is not JSON: {error}"))?;
                 path.query(&parsed).all().into_iter().cloned().collect()
             }
@@ -65,14 +65,31 @@ impl Data {
     }
 }
 
+/// A file as text, without a byte order mark. It is told where that is not UTF-8, since a guess at another character set
+/// would send other texts than the file has.
+fn text_of(bytes: &[u8]) -> Result<&str, String> {
+    let convert = "convert it, for example with iconv -t UTF-8 -f";
+    if bytes.starts_with(&[0xfe, 0xff]) || bytes.starts_with(&[0xff, 0xfe]) {
+        return Err(format!("the file is in UTF-16, and must be in UTF-8: {convert} UTF-16"));
+    }
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        format!("line {line} is not in UTF-8, as the whole file must be: {convert} ISO-8859-1")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
 fn csv_rows(
-    text: &[u8],
+    text: &str,
     delimiter: u8,
     columns: Option<&[String]>,
     used: &[String],
 ) -> Result<Vec<Value>, String> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).has_headers(columns.is_none()).from_reader(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(columns.is_none())
+        .from_reader(text.as_bytes());
     let columns: Vec<String> = match columns {
         Some(columns) => columns.to_vec(),
         None => {

@@ -5,8 +5,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_core::schedule::Share;
+use upsurge_core::{
+    files::{FileId, FileKind, references},
+    schedule::Share,
+};
 use upsurge_engine::{self as engine, EngineConfig, run_after};
+use upsurge_system::files::{Files, Places};
 
 use crate::{
     load::{config, run, spec},
@@ -178,6 +182,43 @@ fn a_variable_may_take_the_place_of_a_row() {
     ]);
     run(config(test));
     assert_eq!(server.targets(), ["/0", "/own", "/1", "/own"]);
+}
+
+#[test]
+fn files_of_data_are_in_utf_8_and_a_mark_is_no_part_of_them() {
+    let server = Server::simple();
+    let with = |kind: &str, bytes: &[u8]| {
+        let source = json!({"source": {"configMapKeyRef": {"name": "files", "key": "rows"}}});
+        let mut config = config(test(&server, 1, 1, json!({"name": "rows", kind: source})));
+        let id = FileId { kind: FileKind::ConfigMap, name: "files".into(), key: "rows".into() };
+        let objects = BTreeMap::from([(id, bytes::Bytes::copy_from_slice(bytes))]);
+        let places = Places { objects, directory: None };
+        config.files = Arc::new(Files::load(&references(&config.test), &places).unwrap());
+        config
+    };
+    run(with("csv", b"\xef\xbb\xbfid,name\n1,caf\xc3\xa9\n"));
+    run(with("json", b"\xef\xbb\xbf[{\"id\": 2}]"));
+    // All digits as far as 64 bits go, and floating point beyond (RFC 8259, section 6).
+    run(with("json", b"[{\"id\": 18446744073709551615}]"));
+    run(with("json", b"[{\"id\": 18446744073709551616}]"));
+    run(with("json", b"[{\"id\": \"12345678901234567890123\"}]"));
+    let large = ["/18446744073709551615", "/1.8446744073709552e19", "/12345678901234567890123"];
+    let seen: Vec<String> = server.targets().iter().map(|target| target.replace("e+", "e")).collect();
+    assert_eq!(seen[..2], ["/1", "/2"]);
+    assert_eq!(seen[2..], large);
+    let wrong = |kind: &str, bytes: &[u8]| {
+        let config = with(kind, bytes);
+        engine::check(&config.valid, &config.test, &config.secrets, &config.files).unwrap_err().to_string()
+    };
+    let latin1 = wrong("csv", b"id,name\n1,Ada\n2,caf\xe9\n");
+    assert!(
+        latin1.starts_with("spec.data[0]: line 3 is not in UTF-8") && latin1.contains("iconv"),
+        "{latin1}"
+    );
+    assert!(wrong("json", b"[{\"id\": \"\xe9\"}]").contains("line 1 is not in UTF-8"));
+    for utf16 in [b"\xff\xfei\0d\0\n\0", b"\xfe\xff\0i\0d\0\n"] {
+        assert!(wrong("csv", utf16).contains("the file is in UTF-16"));
+    }
 }
 
 #[test]

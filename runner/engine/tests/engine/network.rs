@@ -3,7 +3,12 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use rustls::version::{TLS12, TLS13};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
+use rustls::{
+    pki_types::CertificateDer,
+    version::{TLS12, TLS13},
+};
 use serde_json::{Value, json};
 use upsurge_core::{metrics::Selector, validate::validate};
 use upsurge_engine::{Engine, preflight};
@@ -41,6 +46,12 @@ fn https(tls: std::sync::Arc<rustls::ServerConfig>) -> (Server, String) {
     (server, url)
 }
 
+/// A certificate as PEM.
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let text = STANDARD.encode(certificate);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
 #[test]
 fn servers_are_believed_by_authorities_of_the_test() {
     let authority = Authority::new();
@@ -67,6 +78,52 @@ fn a_certificate_that_is_its_own_authority_is_believed_when_the_test_names_it() 
     );
     let by_address = format!("https://127.0.0.1:{}", server.address.port());
     fails(&by_address, json!({"tls": {"ca": {"text": own.pem()}}}), "tls wrong host");
+}
+
+#[test]
+fn a_certificate_that_is_its_own_authority_is_still_looked_at() {
+    let expired = Authority::of_host_with("localhost", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    let early = Authority::of_host_with("localhost", |params| params.not_before = date_time_ymd(2500, 1, 1));
+    let of_clients = Authority::of_host_with("localhost", |params| {
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    });
+    for own in [expired, early, of_clients] {
+        let (_server, url) = https(own.itself(&["http/1.1"]));
+        fails(&url, json!({"tls": {"ca": {"text": own.pem()}}}), "tls");
+        works(&url, json!({"insecureSkipTLSVerify": true}));
+    }
+    let of_servers = Authority::of_host_with("localhost", |params| {
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+    });
+    let (_server, url) = https(of_servers.itself(&["http/1.1"]));
+    works(&url, json!({"tls": {"ca": {"text": of_servers.pem()}}}));
+}
+
+#[test]
+fn certificates_of_version_1_are_taken_as_by_curl() {
+    let own = Authority::of_host("localhost");
+    let certificate = own.version1();
+    let (server, url) = https(own.showing(certificate.clone()));
+    let by_address = format!("https://127.0.0.1:{}", server.address.port());
+    for version in ["TLS1.2", "TLS1.3"] {
+        let only = json!({"minVersion": version, "maxVersion": version});
+        let mut known = only.clone();
+        known["ca"] = json!({"text": pem(&certificate)});
+        works(&url, json!({"tls": known}));
+        fails(&url, json!({"tls": only}), "tls unknown authority");
+        fails(&by_address, json!({"tls": known}), "tls wrong host");
+        works(&by_address, json!({"tls": only, "insecureSkipTLSVerify": true}));
+        // Whose key somebody else has.
+        let (_impostor, url) = https(Authority::of_host("localhost").showing(certificate.clone()));
+        fails(&url, json!({"tls": known}), "tls");
+        fails(&url, json!({"tls": only, "insecureSkipTLSVerify": true}), "tls");
+    }
+    let expired = Authority::of_host_with("localhost", |params| params.not_after = date_time_ymd(2020, 1, 1));
+    let certificate = expired.version1();
+    let (_server, url) = https(expired.showing(certificate.clone()));
+    fails(&url, json!({"tls": {"ca": {"text": pem(&certificate)}}}), "tls");
+    works(&url, json!({"insecureSkipTLSVerify": true}));
 }
 
 #[test]
@@ -308,6 +365,8 @@ fn wrong_options_are_named() {
             "none of them is for TLS1.2",
         ),
         (json!({"hosts": {"shop": "other"}}), "hosts.shop", "not an address"),
+        (json!({"hosts": {"Shop": "127.0.0.1", "shop": "127.0.0.2"}}), "hosts.shop", "stands here twice"),
+        (json!({"headers": {"X-A": "1", "x-a": "2"}}), "headers.x-a", "is the same header as X-A"),
         (json!({"blockIPs": ["10.0.0.0/99"]}), "blockIPs[0]", "CIDR"),
         (json!({"blockHosts": ["a*"]}), "blockHosts[0]", "host name"),
         (json!({"localIPs": ["10.0.0.0/8"]}), "localIPs[0]", "more than 256"),

@@ -246,6 +246,52 @@ fn responses_of_nginx_are_understood_in_all_their_forms() {
 }
 
 #[test]
+fn bodies_are_what_their_headers_say() {
+    let zstd =
+        |text: &[u8]| ruzstd::encoding::compress_to_vec(text, ruzstd::encoding::CompressionLevel::Fastest);
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let skipped = b"\x50\x2a\x4d\x18\x03\0\0\0abc".to_vec();
+    let frames = [skipped.clone(), zstd(b"first, "), skipped, zstd(b"second")].concat();
+    let members = [gzip(b"first, "), gzip(b"second")].concat();
+    let directives = "default_type text/plain;\n\
+        location /zstd { alias {directory}/zstd; add_header Content-Encoding zstd; }\n\
+        location /gzip { alias {directory}/gzip; add_header Content-Encoding gzip; }\n\
+        location /plain { alias {directory}/plain; add_header Content-Encoding gzip; }";
+    let files: [(&str, &[u8]); 3] = [("zstd", &frames), ("gzip", &members), ("plain", b"this is plain text")];
+    let Some(server) = HttpServer::nginx("", directives, &files) else { return };
+    // reqwest#2583, jmeter#6418: frames of zstd; curl#22156, curl#3796: members of gzip.
+    for path in ["/zstd", "/gzip"] {
+        let step = json!([{"request": {"url": path, "expect": [{"bodyMatches": "^first, second$"}]}}]);
+        holds(&server.url(), json!({}), step);
+    }
+    // curl#2368: what is no gzip fails where it has to be read, as in curl; who does not look does not decompress.
+    for (expect, failed) in [(json!([{"bodyContains": "plain"}]), 1), (json!([{"status": [200]}]), 0)] {
+        let outcome = go(&server.url(), json!({}), json!([{"request": {"url": "/plain", "expect": expect}}]));
+        assert_eq!(outcome.rate("http_req_failed"), (failed, 1), "{expect}");
+        assert_eq!(outcome.count_of("request_errors", "decompression"), failed, "{expect}");
+    }
+}
+
+#[test]
+fn media_types_have_the_parameters_that_they_may_have() {
+    let Some(server) = HttpServer::httpbin() else { return };
+    // locust#2415, gatling#2243: a character set in quotes, and another parameter behind it.
+    let url = "/response-headers?Content-Type=application%2Fjson%3B+charset%3D%22utf-8%22%3B+api-version%3D3.0&a=caf%C3%A9";
+    holds(&server.url(), json!({}), json!([get(url, &[("$.a[0]", json!("caf\u{e9}"))])]));
+    // jmeter#6250: that of multipart has a boundary and nothing else.
+    let steps = json!([{"request": {
+        "url": "/anything", "method": "POST", "multipart": [{"name": "a", "value": "caf\u{e9}"}],
+        "expect": [{"jsonPath": "$.headers['Content-Type'][0]", "matches": "^multipart/form-data; boundary=[^;]+$"},
+            {"jsonPath": "$.form.a[0]", "equals": "caf\u{e9}"}],
+    }}]);
+    holds(&server.url(), json!({}), steps);
+}
+
+#[test]
 fn addresses_of_ipv6_stand_in_brackets() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
         return;
@@ -298,8 +344,11 @@ fn https_is_the_same_by_either_version() {
     let (cert, key) = (issued.certificate, issued.key);
     let directives = "ssl_certificate {directory}/cert.pem; ssl_certificate_key {directory}/key.pem;\nkeepalive_requests 3;\n\
         location / { add_header Set-Cookie 'a=1; Secure; Path=/'; return 200 \"$server_protocol $ssl_server_name $cookie_a\"; }";
-    let Some(server) = HttpServer::nginx("ssl http2", directives, &[("cert.pem", &cert), ("key.pem", &key)])
-    else {
+    let Some(server) = HttpServer::nginx(
+        "ssl http2",
+        directives,
+        &[("cert.pem", cert.as_bytes()), ("key.pem", key.as_bytes())],
+    ) else {
         return;
     };
     // locust#1138: a Secure cookie over and over; gatling#4507: the version is that of the server.

@@ -3,7 +3,7 @@
 //!
 //! `openssl req -x509` makes a certificate that is its own authority, and says so in it. A server may show just that
 //! one, and a test may trust it by naming it as an authority. webpki refuses an authority as a server before it looks
-//! whether it is trusted.
+//! whether it is trusted, and reads no certificate of version 1.
 
 use std::sync::Arc;
 
@@ -14,16 +14,19 @@ use rustls::{
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         verify_server_name,
     },
-    crypto::CryptoProvider,
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
+
+use super::version1;
 
 /// Takes certificates of authorities, and those of authorities that are servers themselves.
 #[derive(Debug)]
 pub(super) struct Trusting {
     webpki: Arc<WebPkiServerVerifier>,
     roots: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Trusting {
@@ -33,7 +36,8 @@ impl Trusting {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<Self>, VerifierBuilderError> {
         let webpki = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider));
-        Ok(Arc::new(Self { webpki: webpki.build()?, roots: Arc::clone(roots) }))
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Arc::new(Self { webpki: webpki.build()?, roots: Arc::clone(roots), algorithms }))
     }
 
     /// Whether a certificate is that of an authority, and not only one of it.
@@ -62,15 +66,25 @@ impl ServerCertVerifier for Trusting {
         let verified =
             self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         match verified {
-            // Its time was found valid before.
+            // Its time was found valid before; what it may be used for is looked at after.
             Err(Error::InvalidCertificate(CertificateError::Other(error)))
                 if matches!(error.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
             {
                 if !self.is_authority(end_entity) {
                     return Err(CertificateError::UnknownIssuer.into());
                 }
+                is_for_servers(end_entity)?;
                 verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 Ok(ServerCertVerified::assertion())
+            }
+            Err(error) if version1::is_meant(&error) => {
+                if self.is_authority(end_entity) {
+                    version1::check(end_entity, server_name, now)?;
+                    return Ok(ServerCertVerified::assertion());
+                }
+                let read = version1::read(end_entity)?;
+                let is_its_own = read.subject().as_raw() == read.issuer().as_raw();
+                Err(if is_its_own { CertificateError::UnknownIssuer.into() } else { error })
             }
             verified => verified,
         }
@@ -82,7 +96,7 @@ impl ServerCertVerifier for Trusting {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls12_signature(message, certificate, signature)
+        version1::verify_tls12_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -91,10 +105,21 @@ impl ServerCertVerifier for Trusting {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.webpki.verify_tls13_signature(message, certificate, signature)
+        version1::verify_tls13_signature(message, certificate, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.webpki.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate that names purposes names that of a server.
+fn is_for_servers(certificate: &CertificateDer<'_>) -> Result<(), Error> {
+    let read = version1::read(certificate)?;
+    match read.extended_key_usage() {
+        Ok(None) => Ok(()),
+        Ok(Some(usage)) if usage.value.any || usage.value.server_auth => Ok(()),
+        Ok(Some(_)) => Err(CertificateError::InvalidPurpose.into()),
+        Err(_) => Err(CertificateError::BadEncoding.into()),
     }
 }

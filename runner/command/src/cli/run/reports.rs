@@ -4,13 +4,14 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::fd::AsFd as _,
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
 use upsurge_core::report::Report;
 use upsurge_crds::LoadTestSpec;
-use upsurge_output::{CsvFile, OutputError, Outputs, Pushing};
+use upsurge_output::{CsvFile, OutputError, Outputs, Pushing, TagsError, check_tags};
 
 use crate::cli::arguments::{OutArguments, SessionArguments};
 
@@ -47,6 +48,9 @@ pub(super) enum ReportsError {
     /// One file for two things, of which the second would write over the first.
     #[error("--{one} and --{other} write to the same file, {path}: give each its own")]
     Same { one: &'static str, other: &'static str, path: String },
+    /// Tags of which some would be lost.
+    #[error(transparent)]
+    Tags(#[from] TagsError),
     /// Standard output, where the result is shown already.
     #[error("--{argument} writes to a file, and - is not one: name a file, or /dev/stdout")]
     StandardOutput { argument: &'static str },
@@ -57,6 +61,7 @@ impl<'a> Reports<'a> {
     pub(super) fn open(arguments: &'a SessionArguments) -> Result<Self, ReportsError> {
         let open =
             |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
+        check_tags(&arguments.out.tags, &arguments.out.destinations)?;
         let prints_json = arguments.json.as_deref() == Some(Path::new("-"));
         let reports = Self {
             out: &arguments.out,
@@ -72,8 +77,10 @@ impl<'a> Reports<'a> {
             ("junit", &reports.junit),
             ("csv", &reports.csv),
         ];
-        let places: Vec<_> =
+        let standard = prints_json.then(Place::of_standard_output).flatten();
+        let mut places: Vec<_> =
             places.iter().filter_map(|(argument, place)| Some((*argument, place.as_ref()?))).collect();
+        places.extend(standard.as_ref().map(|place| ("json", place)));
         for (index, (other, place)) in places.iter().enumerate() {
             if let Some((one, _)) = places.iter().take(index).find(|(_, known)| known.is(place)) {
                 let path = place.path.display().to_string();
@@ -122,12 +129,18 @@ impl<'a> Reports<'a> {
 }
 
 impl Place {
-    /// Whether both are one file, whatever its names. What is no plain file takes what both have.
+    /// Where a result goes that is printed; `None` if that is closed.
+    fn of_standard_output() -> Option<Self> {
+        let stream = io::stdout().as_fd().try_clone_to_owned().ok()?;
+        Some(Self { path: "/dev/stdout".into(), file: stream.into() })
+    }
+
+    /// Whether both are one file or pipe, whatever its names. A device takes what both have.
     fn is(&self, other: &Self) -> bool {
-        use std::os::unix::fs::MetadataExt as _;
+        use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
         let identity = |place: &Self| {
             let found = place.file.metadata().ok()?;
-            found.is_file().then(|| (found.dev(), found.ino()))
+            (!found.file_type().is_char_device()).then(|| (found.dev(), found.ino()))
         };
         identity(self).is_some_and(|file| Some(file) == identity(other))
     }
