@@ -22,7 +22,7 @@ const BYTES: u32 = 0xF700;
 /// them again. It is their text if they are UTF-8; else each that is no ASCII is a character for private use.
 pub fn holding(value: &HeaderValue) -> Cow<'_, str> {
     match str::from_utf8(value.as_bytes()) {
-        Ok(text) if !text.contains(|character| byte_of(character).is_some()) => Cow::Borrowed(text),
+        Ok(text) if !text.contains(|character: char| byte_of(character).is_some()) => Cow::Borrowed(text),
         _ => {
             let stands_for = |byte: u8| match byte {
                 0..0x80 => char::from(byte),
@@ -35,7 +35,7 @@ pub fn holding(value: &HeaderValue) -> Cow<'_, str> {
 
 /// The bytes that a text [holds](holding).
 pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
-    if !text.contains(|character| byte_of(character).is_some()) {
+    if !text.contains(|character: char| byte_of(character).is_some()) {
         return Cow::Borrowed(text.as_bytes());
     }
     let mut bytes = Vec::with_capacity(text.len());
@@ -50,7 +50,8 @@ pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
 
 /// The byte that a character stands for.
 fn byte_of(character: char) -> Option<u8> {
-    u32::from(character).checked_sub(BYTES)?.try_into().ok().filter(|byte| *byte >= 0x80)
+    let byte = u32::from(character).checked_sub(BYTES)?;
+    u8::try_from(byte).ok().filter(|byte| *byte >= 0x80)
 }
 
 /// The text of bytes: UTF-8, or else Latin-1.

@@ -5,7 +5,7 @@
 //! form, the promises of names, and the order in which cookies are sent.
 //! Cookies are texts that hold the bytes of the server's: those are what is sent back.
 
-use std::{borrow::Cow, cell::RefCell, cmp::Reverse, rc::Rc, str::FromStr as _};
+use std::{borrow::Cow, cell::RefCell, cmp::Reverse, rc::Rc};
 
 use cookie_store::{CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header, uri::Authority};
@@ -76,7 +76,7 @@ impl Cookies {
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let store = self.0.as_ref()?.borrow();
         let text = |held: &str| text::of_bytes(&text::bytes_of(held)).into_owned();
-        // Its own bytes are those of most names, and need no second look.
+        // Most names are in ASCII and need no second look.
         let is_named = |held: &str| held == name || (!held.is_ascii() && text(held) == name);
         let named = store.iter_unexpired().filter(|cookie| is_named(cookie.name()));
         let nearest = named.max_by_key(|cookie| (cookie.path.len(), cookie.domain.as_cow()));
@@ -182,7 +182,7 @@ fn plain_date(text: &str) -> Option<String> {
 fn url_of(destination: &Destination, headers: &HeaderMap) -> Option<Url> {
     let Destination { origin, target, .. } = destination;
     let told = headers.get(header::HOST).filter(|told| **told != origin.header);
-    let told = told.and_then(|told| Authority::from_str(told.to_str().ok()?).ok());
+    let told = told.and_then(|told| told.to_str().ok()?.parse::<Authority>().ok());
     let scheme = if origin.tls { "https" } else { "http" };
     let url = match told {
         Some(told) => Url::parse(&format!("{scheme}://{}{target}", told.host())),

@@ -173,5 +173,6 @@ pub(super) fn target(text: &str) -> Result<Uri, String> {
     let mut encoded = String::with_capacity(slash.len() + text.len());
     encoded.push_str(slash);
     encoded.extend(utf8_percent_encode(text, FORBIDDEN));
-    Uri::try_from(encoded).map_err(|error| format!("{:?} can't be the path of a URL: {error}", shown_url(text)))
+    Uri::try_from(encoded)
+        .map_err(|error| format!("{:?} can't be the path of a URL: {error}", shown_url(text)))
 }

@@ -34,7 +34,7 @@ pub(crate) fn join(from: &Destination, location: &str) -> Result<Destination, St
 /// A location in a message. What stands in a URL of another scheme, only who made it knows.
 fn shown(location: &str) -> String {
     match scheme(location) {
-        Some(scheme) if !location.contains("://") => format!("{scheme}:…"),
+        Some(scheme) if !location.starts_with(&format!("{scheme}://")) => format!("{scheme}:…"),
         _ => shown_url(location),
     }
 }
@@ -195,7 +195,7 @@ mod tests {
             ("myapp://cb?code=s3cret", "myapp://cb?…"),
             ("ftp://u:s3cret@h/x?t=s3cret", "ftp://****@h/x?…"),
             ("mailto:s3cret@x", "mailto:…"),
-            ("myapp:s3cret", "myapp:…"),
+            ("myapp:s3cret?next=http://x", "myapp:…"),
             ("http://u:s3cret@:1/x?t=s3cret", "http://****@:1/x?…"),
             ("http://u:s3cret@h:x/y#s3cret", "http://****@h:x/y"),
             ("http://u:s3cret@h:99999/y?s3cret", "http://****@h:99999/y?…"),
