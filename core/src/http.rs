@@ -11,6 +11,7 @@ mod network;
 mod port;
 mod reach;
 mod rules;
+mod shown;
 
 use std::{net::IpAddr, time::Duration};
 
@@ -24,6 +25,7 @@ pub use self::{
     port::{NoPort, written_port},
     reach::{Forbidden, Reach, ReachRules},
     rules::{BeyondLimit, RedirectRewrites, RedirectRules, ResendRules, Rules, Stale, TimeoutScope},
+    shown::shown_url,
 };
 use crate::template::Template;
 

@@ -13,6 +13,7 @@ mod data;
 mod fold;
 mod operation;
 mod places;
+mod redirect;
 mod request;
 mod secrets;
 mod steps;
@@ -25,10 +26,11 @@ use upsurge_core::{
 };
 
 pub(crate) use self::{
-    address::{Destination, join},
+    address::Destination,
     compile::Sources,
     data::Data,
     operation::{Branches, Elements, Limits, Operation, Repetitions, Source},
+    redirect::join,
     request::Request,
     secrets::Secrets,
 };

@@ -12,6 +12,8 @@ mod certificates;
 mod load;
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "support/raw.rs"]
+mod raw;
 #[path = "support/server.rs"]
 mod server;
 
@@ -45,3 +47,5 @@ mod transport;
 mod values;
 #[path = "engine/volume.rs"]
 mod volume;
+#[path = "engine/written.rs"]
+mod written;

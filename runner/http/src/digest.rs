@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Digest authentication (RFC 7616): the answer to a server's challenge.
 //!
-//! Challenges are read by `http-auth`, which knows how lists of them are folded and quoted. The answer is computed here:
-//! its hashes are those that the rest of the program has, and its client nonce is the user's own random number.
+//! The answer's hashes are those that the rest of the program has, and its client nonce is the user's own random number.
+//! What the server wrote is bytes, hashed and sent back as they are (curl): whose realm is in Latin-1 hashes it so.
+
+mod challenge;
 
 use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderValue, header};
-use http_auth::{ChallengeRef, ParamValue, parse_challenges};
 use md5::{Digest as _, Md5};
 use ring::digest::{Algorithm, SHA256, SHA512_256, digest};
 
-use super::{payload::Payload, text};
+use self::challenge::{Parameters, digests};
+use super::payload::Payload;
 
 /// Who answers.
 #[derive(Clone)]
@@ -40,9 +42,9 @@ pub struct Asked<'a> {
 /// What a server asks.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Challenge {
-    realm: String,
-    nonce: String,
-    opaque: Option<String>,
+    realm: Vec<u8>,
+    nonce: Vec<u8>,
+    opaque: Option<Vec<u8>>,
     algorithm: Option<String>,
     protection: Protection,
     stale: bool,
@@ -90,27 +92,25 @@ impl Hash {
 /// The `Authorization` header that answers the first challenge that can be answered.
 pub fn answer(headers: &HeaderMap, identity: &Identity, asked: &Asked<'_>) -> Option<HeaderValue> {
     headers.get_all(header::WWW_AUTHENTICATE).iter().find_map(|value| {
-        let value = in_ascii(&text::of(value));
         // Servers list what they prefer first (RFC 7616 §3.7).
-        let challenges = parse_challenges(&value).unwrap_or_default();
-        challenges.iter().filter_map(Challenge::of).find_map(|challenge| challenge.answer(identity, asked))
+        let mut challenges = digests(value.as_bytes()).into_iter().filter_map(Challenge::of);
+        challenges.find_map(|challenge| challenge.answer(identity, asked))
     })
 }
 
 impl Challenge {
-    fn of(challenge: &ChallengeRef<'_>) -> Option<Self> {
-        if !challenge.scheme.eq_ignore_ascii_case("digest") {
-            return None;
-        }
-        let find = |name: &str| {
-            let named = challenge.params.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-            named.map(|(_, value)| from_ascii(&ParamValue::to_unescaped(value)))
+    fn of(parameters: Parameters<'_>) -> Option<Self> {
+        let bytes = |name: &str| {
+            let mut named =
+                parameters.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()));
+            named.next().map(|(_, value)| value.clone())
         };
+        let find = |name: &str| String::from_utf8(bytes(name)?).ok();
         let is_true = |name: &str| find(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         Some(Self {
-            realm: find("realm")?,
-            nonce: find("nonce")?,
-            opaque: find("opaque"),
+            realm: bytes("realm")?,
+            nonce: bytes("nonce")?,
+            opaque: bytes("opaque"),
             algorithm: find("algorithm"),
             protection: find("qop").map_or(Protection::Unnamed, |offered| Protection::of(&offered)),
             stale: is_true("stale"),
@@ -136,9 +136,10 @@ impl Challenge {
         let Self { realm, nonce, .. } = self;
         let Identity { username, password, client_nonce } = identity;
         let client_nonce = format!("{client_nonce:016x}");
-        let mut secret = hash.hex(format!("{username}:{realm}:{password}"));
+        let joined = |parts: &[&[u8]]| hash.hex(parts.join(&b':'));
+        let mut secret = joined(&[username.as_bytes(), realm, password.as_bytes()]);
         if session {
-            secret = hash.hex(format!("{secret}:{nonce}:{client_nonce}"));
+            secret = joined(&[secret.as_bytes(), nonce, client_nonce.as_bytes()]);
         }
         let Asked { method, target, .. } = asked;
         let what = match self.protection {
@@ -150,30 +151,37 @@ impl Challenge {
             _ => hash.hex(format!("{method}:{target}")),
         };
         let response = match self.protection.as_str() {
-            Some(qop) => hash.hex(format!("{secret}:{nonce}:00000001:{client_nonce}:{qop}:{what}")),
-            None => hash.hex(format!("{secret}:{nonce}:{what}")),
+            Some(qop) => joined(&[
+                secret.as_bytes(),
+                nonce,
+                format!("00000001:{client_nonce}:{qop}:{what}").as_bytes(),
+            ]),
+            None => joined(&[secret.as_bytes(), nonce, what.as_bytes()]),
         };
-        let hashed = self.hashes_name.then(|| hash.hex(format!("{username}:{realm}")));
-        let username = escaped(hashed.as_deref().unwrap_or(username));
-        let (realm, nonce) = (escaped(realm), escaped(nonce));
-        let mut text = format!(
-            "Digest username=\"{username}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{target}\", response=\"{response}\""
-        );
+        let hashed = self.hashes_name.then(|| joined(&[username.as_bytes(), realm]));
+        let username = hashed.as_deref().unwrap_or(username);
+        let mut answer = b"Digest ".to_vec();
+        quote(&mut answer, "username", username.as_bytes());
+        quote(&mut answer, ", realm", realm);
+        quote(&mut answer, ", nonce", nonce);
+        quote(&mut answer, ", uri", target.as_bytes());
+        quote(&mut answer, ", response", response.as_bytes());
         if let Some(algorithm) = &self.algorithm {
-            text.push_str(&format!(", algorithm={algorithm}"));
+            answer.extend_from_slice(format!(", algorithm={algorithm}").as_bytes());
         }
         if let Some(opaque) = &self.opaque {
-            text.push_str(&format!(", opaque=\"{}\"", escaped(opaque)));
+            quote(&mut answer, ", opaque", opaque);
         }
         if hashed.is_some() {
-            text.push_str(", userhash=true");
+            answer.extend_from_slice(b", userhash=true");
         }
-        match self.protection.as_str() {
-            Some(qop) => text.push_str(&format!(", qop={qop}, nc=00000001, cnonce=\"{client_nonce}\"")),
-            None if session => text.push_str(&format!(", cnonce=\"{client_nonce}\"")),
-            None => {}
+        if let Some(qop) = self.protection.as_str() {
+            answer.extend_from_slice(format!(", qop={qop}, nc=00000001").as_bytes());
         }
-        let mut value = HeaderValue::from_str(&text).ok()?;
+        if session || self.protection.as_str().is_some() {
+            quote(&mut answer, ", cnonce", client_nonce.as_bytes());
+        }
+        let mut value = HeaderValue::from_bytes(&answer).ok()?;
         value.set_sensitive(true);
         Some(value)
     }
@@ -199,40 +207,17 @@ impl Protection {
     }
 }
 
-/// What stands before the number of a character that is none of ASCII, and behind it.
-const MARKS: [char; 2] = ['~', ';'];
-
-/// A text in ASCII, as the parser of challenges wants it: realms may be in UTF-8 (RFC 7616 §4).
-fn in_ascii(text: &str) -> String {
-    let [before, behind] = MARKS;
-    let mut ascii = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            // Writing to a text can't fail.
-            other if !other.is_ascii() || other == before => {
-                let _ = write!(ascii, "{before}{}{behind}", u32::from(other));
-            }
-            other => ascii.push(other),
+/// Adds a parameter as a quoted string.
+fn quote(answer: &mut Vec<u8>, name: &str, value: &[u8]) {
+    answer.extend_from_slice(name.as_bytes());
+    answer.extend_from_slice(b"=\"");
+    for byte in value {
+        if matches!(byte, b'\\' | b'"') {
+            answer.push(b'\\');
         }
+        answer.push(*byte);
     }
-    ascii
-}
-
-/// The text that [`in_ascii`] made a text of.
-fn from_ascii(ascii: &str) -> String {
-    let [before, behind] = MARKS;
-    let mut parts = ascii.split(before);
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (number, rest) = part.split_once(behind).unwrap_or(("", part));
-        text.extend(number.parse().ok().and_then(char::from_u32));
-        text.push_str(rest);
-    }
-    text
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"")
+    answer.push(b'"');
 }
 
 #[cfg(test)]
@@ -299,6 +284,14 @@ mod tests {
             format!("Negotiate, NTLM, {digest}"),
             format!("Basic realm=\"Zug\u{e4}nge\", {digest}"),
             format!("Digest realm=\"x\", nonce=\"y\", algorithm=SHA-3, {digest}"),
+            // Challenges of others, which are no parameters (RFC 9110 §11.2).
+            format!("Negotiate YIIabc/+_==, {digest}"),
+            format!("Negotiate YIIabc, {digest}"),
+            format!("{digest}, NTLM TlRM=="),
+            format!("NTLM TlRM=,{digest},Negotiate a="),
+            // What curl reads as well: no commas between parameters, other blanks, commas too many.
+            digest.replace(',', " ").replace("b\\\"  c", "b\\\", c").replace("auth-int  ", "auth-int, "),
+            digest.replace('=', " = ").replace("Digest ", ", ,digest\t "),
         ];
         for list in lists {
             let answer = respond(&list, ("u", "p"), "/");
@@ -311,9 +304,35 @@ mod tests {
             "Digest realm=\"x\", nonce=\"n\", qop=\"new\"",
             "\"",
             "",
+            "Negotiate Digest, realm=\"r\", nonce=\"n\"",
+            "Basic realm=\"Digest realm=\\\"r\\\", nonce=n\"",
+            "Digest realm=\"r, nonce=n",
+            "Digest = realm=r, nonce=n",
         ] {
             assert_eq!(try_respond(list, ("u", "p"), &get("/", &Payload::default(), false)), None, "{list}");
         }
+    }
+
+    #[test]
+    fn values_need_no_quotes_to_hold_what_tokens_do_not() {
+        let answer = respond("Digest realm=a/b, nonce=abc==, opaque=x:y qop=auth", ("u", "p"), "/");
+        assert!(
+            answer.contains(r#"realm="a/b", nonce="abc==""#) && answer.contains(r#"opaque="x:y""#),
+            "{answer}"
+        );
+        assert!(answer.contains("qop=auth"), "{answer}");
+    }
+
+    #[test]
+    fn a_realm_in_latin_1_stays_so() {
+        let challenge = HeaderValue::from_bytes(b"Digest realm=\"Z\xe4une\", nonce=\"n\"").unwrap();
+        let headers = HeaderMap::from_iter([(header::WWW_AUTHENTICATE, challenge)]);
+        let identity = Identity { username: "u".into(), password: "p".into(), client_nonce: NONCE };
+        let answer = answer(&headers, &identity, &get("/latin", &Payload::default(), false)).unwrap();
+        // What curl 7.88 answers.
+        let response = "89e385196cb1250124a68bbc439da1da";
+        let holds = |part: &[u8]| answer.as_bytes().windows(part.len()).any(|window| window == part);
+        assert!(holds(b"realm=\"Z\xe4une\"") && holds(response.as_bytes()), "{answer:?}");
     }
 
     #[test]
@@ -327,7 +346,7 @@ mod tests {
         let answer = answer(&headers, &identity, &get("/", &Payload::default(), false)).unwrap();
         let secret = Hash::Md5.hex("u:Z\u{e4}une ~ \u{1f99a};:p");
         let response = Hash::Md5.hex(format!("{secret}:~:{}", Hash::Md5.hex("GET:/")));
-        assert!(text::of(&answer).contains(&response), "{answer:?}");
+        assert!(str::from_utf8(answer.as_bytes()).unwrap().contains(&response), "{answer:?}");
     }
 
     #[test]

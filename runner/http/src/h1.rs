@@ -20,7 +20,7 @@ use std::{cell::RefCell, future::poll_fn, rc::Rc};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub(crate) use self::error::H1Error;
+pub(crate) use self::{error::H1Error, head::read as read_head};
 use super::{
     message::{Incoming, Keep, Message},
     timings::Timings,

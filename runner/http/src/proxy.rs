@@ -12,7 +12,7 @@ use upsurge_core::{
     template::Piece,
 };
 
-use super::{error::TransportError, message::Message, origin::Origin, setup::SetupError};
+use super::{error::TransportError, h1, message::Message, origin::Origin, setup::SetupError};
 
 /// Most bytes of a proxy's answer to CONNECT.
 const LONGEST_ANSWER: usize = 16 << 10;
@@ -172,23 +172,32 @@ impl Proxy {
         transport.write_all(&request).await.map_err(broken)?;
         transport.flush().await.map_err(broken)?;
         let mut answer = Vec::new();
-        // One byte at a time: what follows the answer belongs to the tunnel.
-        while !answer.ends_with(b"\r\n\r\n") {
+        loop {
             if answer.len() == LONGEST_ANSWER {
                 return Err(TransportError::Proxy("the proxy's answer to CONNECT is too long".into()));
             }
+            // One byte at a time: what follows the answer belongs to the tunnel.
             answer.push(transport.read_u8().await.map_err(broken)?);
-        }
-        let mut headers = [httparse::EMPTY_HEADER; 64];
-        let mut response = httparse::Response::new(&mut headers);
-        match response.parse(&answer) {
-            Ok(httparse::Status::Complete(_)) if matches!(response.code, Some(200..=299)) => Ok(()),
-            Ok(httparse::Status::Complete(_)) => Err(TransportError::Proxy(format!(
-                "the proxy refuses a tunnel to {place}: {} {}",
-                response.code.unwrap_or_default(),
-                response.reason.unwrap_or_default()
-            ))),
-            _ => Err(TransportError::Proxy("the proxy's answer to CONNECT is not HTTP".into())),
+            if !(answer.ends_with(b"\n\r\n") || answer.ends_with(b"\n\n")) {
+                continue;
+            }
+            let head = h1::read_head(&answer, |response, _| {
+                Ok((response.code.unwrap_or_default(), response.reason.unwrap_or_default().to_owned()))
+            });
+            match head {
+                // Blank lines before the answer.
+                Ok(None) => {}
+                Ok(Some((100..=199, _))) => answer.clear(),
+                Ok(Some((200..=299, _))) => return Ok(()),
+                Ok(Some((code, reason))) => {
+                    return Err(TransportError::Proxy(format!(
+                        "the proxy refuses a tunnel to {place}: {code} {reason}"
+                    )));
+                }
+                Err(_) => {
+                    return Err(TransportError::Proxy("the proxy's answer to CONNECT is not HTTP".into()));
+                }
+            }
         }
     }
 }
@@ -250,5 +259,46 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    /// What comes of an answer to CONNECT, and how much of what follows is left for the tunnel.
+    async fn tunnelled(answer: &[u8]) -> (Result<(), String>, usize) {
+        let proxy = Proxy { host: "proxy".into(), port: 3128, authorization: None };
+        let (mut ours, mut theirs) = tokio::io::duplex(1 << 16);
+        theirs.write_all(answer).await.unwrap();
+        theirs.write_all(b"tunnel").await.unwrap();
+        theirs.shutdown().await.unwrap();
+        let result = proxy.tunnel(&mut ours, &origin("https://shop")).await;
+        let mut rest = Vec::new();
+        ours.read_to_end(&mut rest).await.unwrap();
+        (result.map_err(|error| error.to_string()), rest.len())
+    }
+
+    #[tokio::test]
+    async fn answers_to_connect_are_read_as_leniently_as_others() {
+        let many: String = (0..150).map(|number| format!("X-{number}: a\r\n")).collect();
+        for answer in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.0 200 Connection established\r\nVia: a\r\n\tb\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nServer : x\r\n\r\n",
+            "HTTP/1.1 200 OK\nVia: a\n\n",
+            "\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            // Neither says anything of what follows (RFC 9110 §9.3.6).
+            "HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n",
+            &format!("HTTP/1.1 200 OK\r\n{many}\r\n"),
+        ] {
+            assert_eq!(tunnelled(answer.as_bytes()).await, (Ok(()), 6), "{answer}");
+        }
+        for (answer, words) in [
+            ("HTTP/1.1 407 Who\nX: a\n b\n\n", "refuses a tunnel to shop:443: 407 Who"),
+            ("SSH-2.0-x\r\n\r\n", "is not HTTP"),
+            ("HTTP/1.1 200 OK\r\nX", "broke off"),
+        ] {
+            let error = tunnelled(answer.as_bytes()).await.0.unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "a".repeat(LONGEST_ANSWER));
+        assert!(tunnelled(endless.as_bytes()).await.0.unwrap_err().contains("too long"));
     }
 }

@@ -3,11 +3,12 @@
 //!
 //! `cookie_store` knows domains, paths and ages. What it leaves out of RFC 6265 and its successor is here: dates in any
 //! form, the promises of names, and the order in which cookies are sent.
+//! Cookies are texts that hold the bytes of the server's: those are what is sent back.
 
 use std::{borrow::Cow, cell::RefCell, cmp::Reverse, rc::Rc};
 
 use cookie_store::{CookieStore, RawCookie};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header, uri::Authority};
 use upsurge_http::text;
 use url::{Host, Url};
 
@@ -39,28 +40,33 @@ impl Cookies {
         if self.0.is_none() && own.is_empty() {
             return;
         }
-        let written: Vec<String> =
-            headers.get_all(header::COOKIE).iter().map(text::of).map(String::from).collect();
-        let is_written = |name: &str| {
-            let mut pairs = written.iter().flat_map(|value| value.split(';'));
-            pairs.any(|pair| pair.split('=').next().is_some_and(|known| known.trim() == name))
+        let written: Vec<Vec<u8>> =
+            headers.get_all(header::COOKIE).iter().map(|value| value.as_bytes().to_vec()).collect();
+        let is_written = |name: &[u8]| {
+            let mut pairs = written.iter().flat_map(|value| value.split(|byte| *byte == b';'));
+            pairs.any(|pair| {
+                pair.split(|byte| *byte == b'=').next().is_some_and(|known| known.trim_ascii() == name)
+            })
         };
-        let own = || own.iter().filter(|(name, _)| !is_written(name));
+        let pair = |name: &[u8], value: &[u8]| [name, b"=", value].concat();
+        let own = || own.iter().filter(|(name, _)| !is_written(name.as_bytes()));
         let mut pairs = written.clone();
-        pairs.extend(own().map(|(name, value)| format!("{name}={value}")));
+        pairs.extend(own().map(|(name, value)| pair(name.as_bytes(), value.as_bytes())));
         if let Some(store) = &self.0
-            && let Some(url) = url_of(destination)
+            && let Some(url) = url_of(destination, headers)
         {
             let store = store.borrow();
             let mut kept = store.matches(&url);
             // The nearest path first (RFC 6265 §5.4): servers take the first of two with one name.
             kept.sort_by_key(|cookie| Reverse(cookie.path.len()));
             let kept = kept.into_iter().map(|cookie| cookie.name_value());
-            let kept = kept.filter(|(name, _)| !is_written(name) && own().all(|(known, _)| known != name));
-            pairs.extend(kept.map(|(name, value)| format!("{name}={value}")));
+            let kept = kept.map(|(name, value)| (text::bytes_of(name), text::bytes_of(value)));
+            let kept = kept
+                .filter(|(name, _)| !is_written(name) && own().all(|(known, _)| known.as_bytes() != &**name));
+            pairs.extend(kept.map(|(name, value)| pair(&name, &value)));
         }
         if !pairs.is_empty()
-            && let Ok(value) = HeaderValue::from_str(&pairs.join("; "))
+            && let Ok(value) = HeaderValue::from_bytes(&pairs.join(&b"; "[..]))
         {
             headers.to_mut().insert(header::COOKIE, value);
         }
@@ -69,19 +75,22 @@ impl Cookies {
     /// The value of a cookie, whichever host set it; of several, that of the longest path.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         let store = self.0.as_ref()?.borrow();
-        let named = store.iter_unexpired().filter(|cookie| cookie.name() == name);
+        let text = |held: &str| text::of_bytes(&text::bytes_of(held)).into_owned();
+        // Most names are in ASCII and need no second look.
+        let is_named = |held: &str| held == name || (!held.is_ascii() && text(held) == name);
+        let named = store.iter_unexpired().filter(|cookie| is_named(cookie.name()));
         let nearest = named.max_by_key(|cookie| (cookie.path.len(), cookie.domain.as_cow()));
-        nearest.map(|cookie| cookie.value().to_owned())
+        nearest.map(|cookie| text(cookie.value()))
     }
 
-    /// Keeps the cookies that a response sets.
-    pub(crate) fn keep(&mut self, headers: &HeaderMap, destination: &Destination) {
+    /// Keeps the cookies that a response sets, to a request with the headers `sent`.
+    pub(crate) fn keep(&mut self, headers: &HeaderMap, destination: &Destination, sent: &HeaderMap) {
         if !headers.contains_key(header::SET_COOKIE) {
             return;
         }
-        let Some(url) = url_of(destination) else { return };
+        let Some(url) = url_of(destination, sent) else { return };
         let mut store = self.0.get_or_insert_default().borrow_mut();
-        for text in headers.get_all(header::SET_COOKIE).iter().map(text::of) {
+        for text in headers.get_all(header::SET_COOKIE).iter().map(text::holding) {
             let text = with_plain_date(&text);
             let allowed = RawCookie::parse(&*text).is_ok_and(|cookie| may_set(&cookie, &url));
             if !allowed {
@@ -168,8 +177,18 @@ fn plain_date(text: &str) -> Option<String> {
     Some(format!("{:02} {} {:04} {} GMT", day?, month?, year?, time?))
 }
 
-fn url_of(destination: &Destination) -> Option<Url> {
-    Url::parse(&format!("{}{}", destination.origin.url(), destination.target)).ok()
+/// The URL that cookies go by: its host is the one that the server is told, as in curl and Go. A test that reaches a
+/// server by another way than its users asks for their host.
+fn url_of(destination: &Destination, headers: &HeaderMap) -> Option<Url> {
+    let Destination { origin, target, .. } = destination;
+    let told = headers.get(header::HOST).filter(|told| **told != origin.header);
+    let told = told.and_then(|told| told.to_str().ok()?.parse::<Authority>().ok());
+    let scheme = if origin.tls { "https" } else { "http" };
+    let url = match told {
+        Some(told) => Url::parse(&format!("{scheme}://{}{target}", told.host())),
+        None => Url::parse(&format!("{scheme}://{}{target}", origin.authority)),
+    };
+    url.ok()
 }
 
 #[cfg(test)]

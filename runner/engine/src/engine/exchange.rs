@@ -103,7 +103,7 @@ impl Iteration<'_> {
             }
             match (result, next) {
                 (Ok(response), Some(next)) => {
-                    self.user.cookies.keep(&response.headers, &hop.destination);
+                    self.user.cookies.keep(&response.headers, &hop.destination, &hop.headers);
                     self.intended = timings.ended;
                     if rules.timeout == TimeoutScope::Request {
                         limit = request.timeout.saturating_sub(timings.ended.duration_since(begun));
@@ -114,7 +114,7 @@ impl Iteration<'_> {
                     }
                 }
                 (Ok(response), None) => {
-                    self.user.cookies.keep(&response.headers, &hop.destination);
+                    self.user.cookies.keep(&response.headers, &hop.destination, &hop.headers);
                     return Ok(Exchanged { response: Some(response), duration: service, stage, ended });
                 }
                 (Err(error), _) => {

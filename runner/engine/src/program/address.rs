@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, Uri, uri::PathAndQuery};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use upsurge_core::{
-    http::without_login,
+    http::shown_url,
     template::{Scope, Template},
 };
 use upsurge_http::origin::Origin;
@@ -80,7 +80,8 @@ impl Base {
         if is_whole(text) {
             let destination = whole(text)?;
             // The same server as the base: its connections are found by pointer, without comparing names.
-            let origin = if *destination.origin == *self.origin {
+            let (there, here) = (&*destination.origin, &*self.origin);
+            let origin = if there == here && there.header == here.header {
                 Arc::clone(&self.origin)
             } else {
                 destination.origin
@@ -139,36 +140,16 @@ impl Address {
     }
 }
 
-/// Where a `Location` header leads, seen from the request that it answers.
-pub(crate) fn join(from: &Destination, location: &str) -> Result<Destination, String> {
-    let here = format!("{}{}", from.origin.url(), from.target);
-    let url = url::Url::parse(&here).and_then(|url| url.join(location));
-    // What follows the path may be a token of the user's: it is not repeated.
-    let mut url =
-        url.map_err(|error| format!("can't follow a redirect to {:?}: {error}", shown(location)))?;
-    url.set_fragment(None);
-    let there = whole(url.as_str())?;
-    let origin = if *there.origin == *from.origin { Arc::clone(&from.origin) } else { there.origin };
-    Ok(Destination { origin, ..there })
-}
-
-/// A URL as messages show it: without what may be secret.
-fn shown(url: &str) -> String {
-    let path = url.find(['?', '#']).map_or(url, |end| url.get(..end).unwrap_or_default());
-    let rest = if path.len() < url.len() { "?…" } else { "" };
-    format!("{}{rest}", without_login(path))
-}
-
-fn is_whole(url: &str) -> bool {
+pub(super) fn is_whole(url: &str) -> bool {
     let begins = |scheme: &str| {
         url.get(..scheme.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(scheme))
     };
     begins("http://") || begins("https://")
 }
 
-fn whole(url: &str) -> Result<Destination, String> {
+pub(super) fn whole(url: &str) -> Result<Destination, String> {
     let encoded = utf8_percent_encode(url, FORBIDDEN).to_string();
-    let uri: Uri = encoded.parse().map_err(|error| format!("{:?} is not a URL: {error}", shown(url)))?;
+    let uri: Uri = encoded.parse().map_err(|error| format!("{:?} is not a URL: {error}", shown_url(url)))?;
     let origin = Origin::of(&uri).map_err(|error| error.to_string())?;
     let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     let login = uri.authority().and_then(|authority| login(authority.as_str()));
@@ -187,10 +168,11 @@ fn login(authority: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn target(text: &str) -> Result<Uri, String> {
+pub(super) fn target(text: &str) -> Result<Uri, String> {
     let slash = if text.starts_with('/') { "" } else { "/" };
     let mut encoded = String::with_capacity(slash.len() + text.len());
     encoded.push_str(slash);
     encoded.extend(utf8_percent_encode(text, FORBIDDEN));
-    Uri::try_from(encoded).map_err(|error| format!("{:?} can't be the path of a URL: {error}", shown(text)))
+    Uri::try_from(encoded)
+        .map_err(|error| format!("{:?} can't be the path of a URL: {error}", shown_url(text)))
 }

@@ -17,7 +17,7 @@ use http::Response;
 use serde_json::{Value, json};
 use upsurge_core::metrics::Selector;
 
-use crate::load::{Outcome, config, run, spec, times};
+use crate::load::{Outcome, config, refusal, run, spec, times};
 
 /// What becomes of a request.
 #[derive(Clone, Copy)]
@@ -167,6 +167,10 @@ fn a_server_that_speaks_something_else_is_counted() {
         let (failed, all) = outcome.rate("http_req_failed");
         assert!(all > 0 && failed == all, "{mode}: {failed} of {all}");
         assert_eq!(outcome.count_of("request_errors", "protocol"), all, "{:?}", outcome.metrics);
+        let mut test = spec(&format!("http://{address}"), times(1), json!([{"request": {"url": "/"}}]));
+        test["http"] = json!({"version": "HTTP2", "connections": {"mode": mode}});
+        let message = refusal(test);
+        assert!(message.contains("the server does not speak HTTP/2: it answers with HTTP/1"), "{message}");
     }
 }
 
@@ -183,7 +187,7 @@ fn an_answer_counts_although_the_server_does_not_want_the_rest_of_the_request() 
     assert_eq!(connections.load(Ordering::SeqCst), 1, "the connection is in order");
 }
 
-/// A server that answers each request on bare frames, by its number on its connection.
+/// A server that answers each request on bare frames, by its number on its connection; no frame ends the connection.
 fn frames(act: impl Fn(usize, u32) -> Vec<u8> + Send + Copy + 'static) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -208,7 +212,11 @@ fn frames(act: impl Fn(usize, u32) -> Vec<u8> + Send + Copy + 'static) -> (Socke
                             (4, 0) => stream.write_all(&frame(4, 1, 0, &[]))?,
                             (1, _) => {
                                 counter.fetch_add(1, Ordering::SeqCst);
-                                stream.write_all(&act(number, id))?;
+                                let answer = act(number, id);
+                                if answer.is_empty() {
+                                    return Ok(());
+                                }
+                                stream.write_all(&answer)?;
                                 number += 1;
                             }
                             _ => {}
@@ -273,6 +281,28 @@ fn what_the_server_did_not_look_at_is_sent_again_whatever_the_method() {
         );
         assert_eq!(requests.load(Ordering::SeqCst), 28, "{mode}: there is an end to it");
     }
+}
+
+#[test]
+fn an_end_is_soon_by_what_the_connection_has_shown() {
+    // As over HTTP/1: three times the least time to the first byte, which is 200 ms at least.
+    let (soon, _) = frames(|number, id| answer_or_end(number, id, 250));
+    let (late, _) = frames(|number, id| answer_or_end(number, id, 2_500));
+    for mode in ["PerUser", "Shared"] {
+        for (address, failed, resent) in [(soon, 0, 1), (late, 1, 0)] {
+            let mut test = spec(&format!("http://{address}"), times(2), json!([{"request": {"url": "/"}}]));
+            test["http"] = json!({"version": "HTTP2", "connections": {"mode": mode}});
+            let outcome = run(config(test));
+            let counted = (outcome.rate("http_req_failed"), outcome.count("http_req_resent"));
+            assert_eq!(counted, ((failed, 2), resent), "{mode}");
+        }
+    }
+}
+
+/// The first request is answered after 200 ms; the second meets the end of the connection.
+fn answer_or_end(number: usize, id: u32, wait: u64) -> Vec<u8> {
+    thread::sleep(Duration::from_millis(if number == 0 { 200 } else { wait }));
+    if number == 0 { ok(id) } else { Vec::new() }
 }
 
 #[test]

@@ -2,91 +2,17 @@
 //! Cases from public bug reports about other tools, and those like them: bytes of headers, what is kept over redirects,
 //! what giving up looks like, and what is sent again. The table is docs/src/reference/http-cases.md.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{sync::Arc, thread, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use upsurge_core::http::{BeyondLimit, RedirectRewrites, Rules, TimeoutScope};
 use upsurge_engine::EngineConfig;
 
-use crate::load::{Outcome, config, run, spec, times};
-
-/// A server on bare sockets that writes any bytes.
-struct Raw {
-    address: SocketAddr,
-    heads: Arc<Mutex<Vec<String>>>,
-}
-
-impl Raw {
-    /// `answer` gets the path, and the number of the request on its connection from 0; nothing ends the connection.
-    fn start(answer: impl Fn(&str, usize) -> Option<Vec<u8>> + Send + Copy + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let heads = Arc::<Mutex<Vec<String>>>::default();
-        let log = Arc::clone(&heads);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (mut stream, log) = (stream.unwrap(), Arc::clone(&log));
-                thread::spawn(move || {
-                    for number in 0.. {
-                        let mut head = Vec::new();
-                        let mut byte = [0];
-                        while !head.ends_with(b"\r\n\r\n") {
-                            match stream.read(&mut byte) {
-                                Ok(1) => head.push(byte[0]),
-                                _ => return,
-                            }
-                        }
-                        let head = String::from_utf8(head).unwrap();
-                        log.lock().unwrap().push(head.clone());
-                        let path = head.split(' ').nth(1).unwrap();
-                        let Some(bytes) = answer(path, number) else { return };
-                        if stream.write_all(&bytes).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, heads }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    fn heads(&self) -> Vec<String> {
-        self.heads.lock().unwrap().clone()
-    }
-
-    fn paths(&self) -> Vec<String> {
-        self.heads().iter().map(|head| head.split(' ').nth(1).unwrap().to_owned()).collect()
-    }
-
-    /// The values of a header in each request.
-    fn values(&self, name: &str) -> Vec<Option<String>> {
-        let value = |head: &String| {
-            let mut lines = head.lines().filter_map(|line| line.split_once(": "));
-            lines.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
-        };
-        self.heads().iter().map(value).collect()
-    }
-}
-
-fn answer(headers: &[u8], body: &[u8]) -> Option<Vec<u8>> {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
-    Some([head.as_bytes(), headers, b"\r\n", body].concat())
-}
-
-fn redirect(location: &[u8]) -> Option<Vec<u8>> {
-    Some([b"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: ", location, b"\r\n\r\n"].concat())
-}
+use crate::{
+    load::{Outcome, config, run, spec, times},
+    raw::{Raw, answer, redirect},
+};
 
 fn test(url: &str, http: Value, steps: Value) -> EngineConfig {
     let mut test = spec(url, times(1), steps);
@@ -279,6 +205,24 @@ fn a_request_that_is_sent_again_is_counted_and_timed_from_the_first_try() {
 }
 
 #[test]
+fn an_end_is_soon_by_what_the_connection_has_shown() {
+    // Three times the least time to the first byte, which is 200 ms at least. Who forgot it would send nothing again.
+    for (wait, failed, resent) in [(250, 0, 1), (2_500, 1, 0)] {
+        let server = Raw::start(move |_, number| {
+            thread::sleep(Duration::from_millis(if number == 0 { 200 } else { wait }));
+            answer(b"", b"").filter(|_| number == 0)
+        });
+        let steps = json!([{"request": {"url": "/1"}}, {"request": {"url": "/2"}}]);
+        let outcome = go(&server.url(), json!({}), steps);
+        assert_eq!(
+            (outcome.rate("http_req_failed"), outcome.count("http_req_resent")),
+            ((failed, 2), resent),
+            "an end after {wait} ms"
+        );
+    }
+}
+
+#[test]
 fn user_and_password_of_a_url_are_sent() {
     let server = Raw::start(|_, _| answer(b"", b""));
     let with = |login: &str| format!("http://{login}@{}", server.address);
@@ -306,6 +250,7 @@ fn a_digest_challenge_is_found_among_others_and_answered_anew_when_stale() {
     let server = Raw::start(|path, number| {
         let challenge = match (path, number) {
             ("/folded", 0) => "Basic realm=\"r\", Digest realm=\"r\", nonce=\"n\", qop=\"auth\"",
+            ("/token", 0) => "Negotiate YIIabc==, Digest realm=\"r\", nonce=abc==, NTLM TlRM==",
             ("/stale", 0) => "Digest realm=\"r\", nonce=\"a\"",
             ("/stale", 1) => "Digest realm=\"r\", nonce=\"b\", stale=true",
             _ => return answer(b"", b""),
@@ -313,13 +258,15 @@ fn a_digest_challenge_is_found_among_others_and_answered_anew_when_stale() {
         Some(format!("HTTP/1.1 401 Who\r\ncontent-length: 0\r\nWWW-Authenticate: {challenge}\r\n\r\n").into())
     });
     let auth = json!({"digest": {"username": "u", "password": "p"}});
-    for (path, messages) in [("/folded", 2), ("/stale", 3)] {
+    for (path, messages) in [("/folded", 2), ("/stale", 3), ("/token", 2)] {
         let outcome = go(&server.url(), json!({}), json!([{"request": {"url": path, "auth": auth}}]));
         assert_eq!(outcome.rate("http_req_failed"), (0, messages), "{path}");
     }
     let answers: Vec<String> = server.values("authorization").into_iter().flatten().collect();
-    assert_eq!(answers.len(), 3);
+    assert_eq!(answers.len(), 4);
     assert!(answers[2].contains("nonce=\"b\""), "{}", answers[2]);
+    // httparty#271; curl answers it, too.
+    assert!(answers[3].contains("nonce=\"abc==\""), "{}", answers[3]);
 }
 
 #[test]

@@ -83,6 +83,15 @@ impl Outcome {
     }
 }
 
+/// Does the steps of a spec before its load, and gives the message that they end with.
+pub fn refusal(mut spec: Value) -> String {
+    spec["before"] = spec["scenarios"][0]["steps"].clone();
+    let config = config(spec);
+    let before = upsurge_engine::run_before(&config.valid, &config.test, &config.secrets, &config.files);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(before).unwrap_err()
+}
+
 /// Runs an engine to its end, collecting now and then.
 pub fn run(config: EngineConfig) -> Outcome {
     run_until(config, |_, _| false)

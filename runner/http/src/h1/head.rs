@@ -81,31 +81,54 @@ pub(super) fn parse(
 }
 
 fn parse_one(bytes: &[u8], method: &Method, keep: Keep<'_>) -> Result<Option<Head>, H1Error> {
+    read(bytes, |response, length| understand(response, length, method, keep))
+}
+
+/// Reads a head at the front of `bytes` as leniently as it takes, and makes something of it and its length; `None` when
+/// there is only a part of it.
+#[inline]
+pub(crate) fn read<T>(
+    bytes: &[u8],
+    make: impl Fn(&httparse::Response<'_, '_>, usize) -> Result<T, H1Error>,
+) -> Result<Option<T>, H1Error> {
     let mut room = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
-    match parse_into(bytes, method, keep, &mut room, &httparse::ParserConfig::default()) {
+    match read_into(bytes, &mut room, &httparse::ParserConfig::default(), &make) {
         Err(H1Error::Head(httparse::Error::TooManyHeaders | httparse::Error::HeaderName)) => {
             // Each takes a line. How long all of them are is limited.
             let lines = memchr::memchr_iter(b'\n', bytes).count();
             let mut room = vec![MaybeUninit::uninit(); lines];
-            // A line may go on in the next one, which begins with a blank then (RFC 9112 §5.2).
             let mut lenient = httparse::ParserConfig::default();
+            // A line may go on in the next one, which begins with a blank then (RFC 9112 §5.2).
             lenient.allow_obsolete_multiline_headers_in_responses(true);
-            parse_into(bytes, method, keep, &mut room, &lenient)
+            // Blanks before a colon are forbidden, and read by curl and Go all the same.
+            lenient.allow_spaces_after_header_name_in_responses(true);
+            read_into(bytes, &mut room, &lenient, &make)
         }
         result => result,
     }
 }
 
-fn parse_into<'b>(
+#[inline]
+fn read_into<'b, T>(
     bytes: &'b [u8],
-    method: &Method,
-    keep: Keep<'_>,
     room: &mut [MaybeUninit<httparse::Header<'b>>],
     config: &httparse::ParserConfig,
-) -> Result<Option<Head>, H1Error> {
+    make: impl Fn(&httparse::Response<'_, '_>, usize) -> Result<T, H1Error>,
+) -> Result<Option<T>, H1Error> {
     let mut response = httparse::Response::new(&mut []);
-    let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, room)?;
-    let httparse::Status::Complete(length) = parsed else { return Ok(None) };
+    match config.parse_response_with_uninit_headers(&mut response, bytes, room)? {
+        httparse::Status::Complete(length) => make(&response, length).map(Some),
+        httparse::Status::Partial => Ok(None),
+    }
+}
+
+/// What a response is by its head.
+fn understand(
+    response: &httparse::Response<'_, '_>,
+    length: usize,
+    method: &Method,
+    keep: Keep<'_>,
+) -> Result<Head, H1Error> {
     let code = response.code.unwrap_or_default();
     let status = StatusCode::from_u16(code).map_err(|_| H1Error::Status(code))?;
     let mut headers = KeptHeaders::default();
@@ -125,7 +148,7 @@ fn parse_into<'b>(
     let keep_alive = !framing.connection_close
         && (modern || framing.connection_keep_alive)
         && status != StatusCode::SWITCHING_PROTOCOLS;
-    Ok(Some(Head { status, headers, rest, keep_alive, length }))
+    Ok(Head { status, headers, rest, keep_alive, length })
 }
 
 /// A value in one line: where it goes on in the next one, there is a blank.

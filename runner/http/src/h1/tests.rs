@@ -109,6 +109,7 @@ async fn hypers(sent: &Sent, script: Script) -> (Outcome, Vec<u8>) {
     let io = hyper_util::rt::TokioIo::new(script);
     let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
         .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
         .handshake(io)
         .await
         .unwrap();

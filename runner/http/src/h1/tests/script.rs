@@ -65,7 +65,8 @@ impl Script {
         let bytes: Vec<u8> = self.pieces.iter().flatten().copied().collect();
         let lines = bytes.split(|byte| *byte == b'\n');
         let names = lines.filter_map(|line| line.split(|byte| *byte == b':').next());
-        names.filter_map(|name| HeaderName::from_bytes(name).ok()).collect()
+        // There may be blanks before a colon.
+        names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii_end()).ok()).collect()
     }
 
     /// Takes few bytes at once, and none every other time.
