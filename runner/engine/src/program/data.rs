@@ -186,23 +186,23 @@ mod tests {
 
     #[test]
     fn rows_have_the_columns_of_the_first_line_or_the_given_ones() {
-        let rows = csv_rows(b"a;b\n1;\"x\n;y\"\n2;z\n", b';', None, &["b".into()]).unwrap();
+        let rows = csv_rows("a;b\n1;\"x\n;y\"\n2;z\n", b';', None, &["b".into()]).unwrap();
         assert_eq!(
             rows,
             [serde_json::json!({"a": "1", "b": "x\n;y"}), serde_json::json!({"a": "2", "b": "z"})]
         );
         let columns = ["p".to_owned(), "q".to_owned()];
         assert_eq!(
-            csv_rows(b"1,2\n", b',', Some(&columns), &[]).unwrap(),
+            csv_rows("1,2\n", b',', Some(&columns), &[]).unwrap(),
             [serde_json::json!({"p": "1", "q": "2"})]
         );
     }
 
     #[test]
     fn bad_rows_and_columns_are_named() {
-        let bad = csv_rows(b"a,b\n1,2\n3\n", b',', None, &[]).unwrap_err();
+        let bad = csv_rows("a,b\n1,2\n3\n", b',', None, &[]).unwrap_err();
         assert!(bad.contains("line: 3") || bad.contains("line 3"), "{bad}");
-        let missing = csv_rows(b"a,b\n1,2\n", b',', None, &["emial".into()]).unwrap_err();
+        let missing = csv_rows("a,b\n1,2\n", b',', None, &["emial".into()]).unwrap_err();
         assert_eq!(missing, "there is no column \"emial\", which steps use; there are a, b");
     }
 }
