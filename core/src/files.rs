@@ -256,7 +256,7 @@ mod tests {
                 return;
             }
             for (name, property) in properties {
-                walk(property, &[fields, &[name.clone()]].concat(), files, any);
+                walk(property, &[fields, std::slice::from_ref(name)].concat(), files, any);
             }
         }
         let spec = &LOAD_TEST["properties"]["spec"];

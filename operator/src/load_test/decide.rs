@@ -127,7 +127,7 @@ pub enum Decision {
 pub fn decide(test: &LoadTest, facts: &Facts<'_>) -> Decided {
     let wrong = check_starts(&test.spec).err();
     let readable = wrong.is_none();
-    let schedule = readable.then(|| schedule::standing(test, facts.now)).unwrap_or_default();
+    let schedule = if readable { schedule::standing(test, facts.now) } else { Default::default() };
     let rollout = rollout::standing(test, facts.revision, facts.runs, facts.now);
     let digest = digest(&test.spec);
     let trigger = due(test, &digest, facts.runs)

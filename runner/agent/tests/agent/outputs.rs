@@ -93,9 +93,9 @@ async fn a_real_prometheus_knows_the_percentiles_of_three_runners_together() {
 
     let run = r#"namespace="shop",testid="spike-1""#;
     assert_eq!(prometheus.value(&format!("sum(k6_http_reqs_total{{{run}}})")), 600.0);
-    for runner in 0..3 {
+    for (runner, collector) in collectors.iter().enumerate() {
         let own = prometheus.value(&format!("sum(k6_http_reqs_total{{{run},runner=\"{runner}\"}})"));
-        assert_eq!(own, collectors[runner].requests(), "runner {runner}");
+        assert_eq!(own, collector.requests(), "runner {runner}");
     }
     assert_eq!(
         prometheus.value(&format!("sum(k6_http_req_failed_total{{{run},condition=\"zero\"}})")),
