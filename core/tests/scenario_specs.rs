@@ -145,7 +145,7 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::header_of_all_twice(with("/http/headers", json!({"Accept": "1", "ACCEPT": "2"})), "spec.http.headers.Accept: is the same header as ACCEPT")]
 #[case::host_twice(with("/http/hosts", json!({"Shop": "127.0.0.1", "shop": "127.0.0.2"})), "spec.http.hosts.shop: this host stands here twice")]
 #[case::prometheus_header_twice(with("/prometheus", json!({"url": "http://p", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}, {"name": "a", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}], "checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus.headers[1].name: another header is named \"a\" too")]
-#[case::base_login(with("/target/baseURL", json!("alice:s3cret@shop")), "spec.target.baseURL: \"****@shop\" can't be used as base URL")]
+#[case::base_login(with("/target/baseURL", json!("alice:s3cret@shop")), "spec.target.baseURL: \"****@shop\" is not a URL")]
 #[case::base_url(with("/target/baseURL", json!("http://[x")), "spec.target.baseURL:")]
 #[case::base_port(with("/target/baseURL", json!("http://shop:99999")), "can't be used as base URL: \"99999\" is no port")]
 #[case::url_port(with(&format!("{FIRST}/url"), json!("http://shop:99999/")), "request.url: \"http://shop:99999/\" is not a valid URL: \"99999\" is no port")]

@@ -87,7 +87,7 @@ async fn an_abort_while_the_scale_down_is_awaited_keeps_the_whole_load() -> Resu
         wait::until(&runs, &run, "watches the autoscaler after the load", seconds(240), watched).await?;
         let abort = Patch::Merge(json!({"spec": {"abort": true}}));
         runs.patch(&run, &PatchParams::default(), &abort).await?;
-        context.told("aborted", "AbortRequested").await?;
+        context.told("unwatched", "AbortRequested").await?;
         let finished = context.finished(&run, seconds(10)).await?;
         ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
         let status = status(&finished);
@@ -126,7 +126,7 @@ async fn an_abort_while_a_quiet_target_is_awaited_makes_no_load() -> Result<()> 
         wait::until(&runs, &run, "waits for a quiet target", seconds(30), waits).await?;
         let abort = Patch::Merge(json!({"spec": {"abort": true}}));
         runs.patch(&run, &PatchParams::default(), &abort).await?;
-        context.told("aborted", "AbortRequested").await?;
+        context.told("waiting", "AbortRequested").await?;
         let finished = context.finished(&run, seconds(10)).await?;
         ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
         ensure!(context.jobs(&run).await?.is_empty(), "a Job was made");
