@@ -39,7 +39,7 @@ pub async fn value(context: &Context, query: &str) -> Result<f64> {
     Ok(found.parse()?)
 }
 
-/// Deploys a server that scrapes the service `target` each second and takes remote writes, and waits until it is ready.
+/// Deploys a server that scrapes the service `target` each second and takes remote writes, and waits until it has scraped once.
 ///
 /// # Errors
 /// When it is not ready in time.
@@ -80,5 +80,10 @@ pub async fn deploy(context: &Context) -> Result<()> {
         deployment.status.as_ref().is_some_and(|status| status.ready_replicas.unwrap_or(0) > 0)
     };
     wait::until(&context.api::<Deployment>(), "prometheus", "is ready", wait::seconds(90), ready).await?;
+    // It is ready up to ten seconds before it scrapes for the first time.
+    wait::eventually("Prometheus has scraped", wait::seconds(30), async || {
+        Ok(value(context, "up").await.ok())
+    })
+    .await?;
     Ok(())
 }
