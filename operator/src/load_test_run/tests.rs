@@ -202,3 +202,26 @@ async fn a_finished_run_in_old_words_is_nothing_to_speak_of() {
     });
     assert!(statuses(old_run(&old, "Finished")).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_job_that_is_not_the_runs_own_is_never_deleted() {
+    for (owner, expected) in [("run-uid", 1), ("somebody else's", 0)] {
+        let (client, log) =
+            server(move |asked| match (asked.method.as_str(), asked.path.contains("/jobs/")) {
+                ("GET", true) => {
+                    let owners =
+                        json!([{"apiVersion": "v1", "kind": "LoadTestRun", "name": "any", "uid": owner}]);
+                    (200, json!({"metadata": {"name": "any", "uid": "job-uid", "ownerReferences": owners}}))
+                }
+                _ => {
+                    (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}))
+                }
+            });
+        apply::remove_runners(&client, &serde_json::from_value(run(1, 7)).unwrap()).await.unwrap();
+        let log = log.lock().unwrap();
+        let deleted: Vec<_> =
+            log.iter().filter(|asked| asked.method == "DELETE" && asked.path.contains("/jobs/")).collect();
+        assert_eq!(deleted.len(), expected, "owned by {owner}");
+        assert!(deleted.iter().all(|asked| asked.body["preconditions"]["uid"] == "job-uid"));
+    }
+}
