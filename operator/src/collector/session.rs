@@ -8,6 +8,7 @@
 mod before;
 mod durable;
 mod early_end;
+mod look;
 mod marks;
 mod questions;
 mod refusal;
@@ -21,18 +22,16 @@ use upsurge_core::{
     thresholds::Windowed,
 };
 
-use self::questions::Questions;
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
     marks::Mark,
     refusal::Refusal,
 };
+use self::{look::Look, questions::Questions};
 use super::{folding::Folding, memory::MOST_OF_ONE, start::Start};
 
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
-/// Longest time that the load waits for the first look at the target, in nanoseconds. If there is none by then, the verdict says so.
-const LONGEST_LOOK: i64 = 10 * 1_000_000_000;
 
 /// What only this operator knows of a runner.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,14 +64,6 @@ struct After {
     due: bool,
     /// Whether a durable checkpoint holds what became of it.
     durable: bool,
-}
-
-/// Whether the load still waits for the first look at the target.
-#[derive(Clone, Copy, Debug, Default)]
-struct Look {
-    awaited: bool,
-    /// When all else was ready.
-    since: Option<i64>,
 }
 
 /// The session of a run.
@@ -121,7 +112,7 @@ impl Session {
             presence,
             start,
             before: !plan.test.before.is_empty(),
-            look: Look { awaited: plan.test.target.workload().is_some(), since: None },
+            look: Look::of(plan),
             after: After { due: false, durable: state.after.is_some() },
             questions: Questions::of(plan, state.checks.is_some()),
             folding: Folding,
@@ -369,17 +360,15 @@ impl Session {
 
     /// The target was looked at, or it is known why it can't be.
     pub fn looked(&mut self) {
-        self.look.awaited = false;
+        self.look.done();
     }
 
     /// Chooses T0 if all are ready. What the autoscaler does from the first second on is to be seen, so the target has to be, too.
     fn settle(&mut self, now: i64) {
-        if self.start == Start::Gathering && self.all_ready() && !self.waits_for_before() {
-            let since = *self.look.since.get_or_insert(now);
-            if !self.look.awaited || now - since >= LONGEST_LOOK {
-                self.set_start(Start::choose(now));
-                self.revision += 1;
-            }
+        let is_ready = self.start == Start::Gathering && self.all_ready() && !self.waits_for_before();
+        if is_ready && !self.look.is_awaited(now) {
+            self.set_start(Start::choose(now));
+            self.revision += 1;
         }
     }
 

@@ -2,6 +2,7 @@
 //! Whole runs, decided step by step in a world that is only played; and the same once more for each effect after which
 //! the operator may be killed.
 
+mod story;
 mod targets;
 mod world;
 
@@ -11,7 +12,10 @@ use upsurge_crds::{
     v1alpha1::{EndCauseType, LoadTestRunStatus, Verdict},
 };
 
-use self::world::{Event, Story, World};
+use self::{
+    story::{Event, Story},
+    world::World,
+};
 use super::*;
 use crate::load_test_run::fixtures;
 

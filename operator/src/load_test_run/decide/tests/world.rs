@@ -22,7 +22,10 @@ use upsurge_crds::{
     v1alpha1::{LoadTestRunStatus, Phase, Snapshot, ThresholdResult},
 };
 
-use super::super::{Admission, Asked, Effect, Lookup, Objects, Situation};
+use super::{
+    super::{Admission, Asked, Effect, Lookup, Objects, Situation},
+    story::{Event, Story},
+};
 use crate::{
     collector::SessionSnapshot,
     load_test_run::{
@@ -35,41 +38,6 @@ use crate::{
     settings::RunnerDefaults,
     target_leases::Next,
 };
-
-/// Something that befalls the run.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum Event {
-    #[default]
-    None,
-    AbortIn(Phase),
-    Breach,
-    PodKilled,
-    JobRefused,
-    /// In this phase there is a Job of somebody else where the run's own belongs.
-    ForeignIn(Phase),
-    /// The operator is killed in this phase, and its checkpoint can't be read by the next.
-    DamagedIn(Phase),
-}
-
-/// What is played.
-#[derive(Clone, Debug, Default)]
-pub struct Story {
-    pub event: Event,
-    pub then: Event,
-    pub by_hand: bool,
-    pub after: bool,
-    pub checks: bool,
-    /// Whether the test names the server itself.
-    pub own_server: bool,
-    /// Whether the test shares its target.
-    pub shares: bool,
-}
-
-impl Story {
-    pub fn of(event: Event) -> Self {
-        Self { event, ..Self::default() }
-    }
-}
 
 /// The world.
 pub struct World {

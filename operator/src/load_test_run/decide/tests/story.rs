@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is played: a kind of test, and what befalls its run.
+
+use upsurge_crds::v1alpha1::Phase;
+
+/// Something that befalls the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Event {
+    #[default]
+    None,
+    AbortIn(Phase),
+    Breach,
+    PodKilled,
+    JobRefused,
+    /// In this phase there is a Job of somebody else where the run's own belongs.
+    ForeignIn(Phase),
+    /// The operator is killed in this phase, and its checkpoint can't be read by the next.
+    DamagedIn(Phase),
+}
+
+/// What is played.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    pub event: Event,
+    pub then: Event,
+    pub by_hand: bool,
+    pub after: bool,
+    pub checks: bool,
+    /// Whether the test names the server itself.
+    pub own_server: bool,
+    /// Whether the test shares its target.
+    pub shares: bool,
+}
+
+impl Story {
+    pub fn of(event: Event) -> Self {
+        Self { event, ..Self::default() }
+    }
+}
