@@ -39,6 +39,15 @@ impl Tally {
         counted.all = counted.all.saturating_sub(amount);
     }
 
+    /// How much each of the other runs takes, least first.
+    pub fn others(&self, run: &RunKey) -> Vec<usize> {
+        let counted = self.lock();
+        let others = counted.of_runs.iter().filter(|(key, _)| *key != run);
+        let mut amounts: Vec<usize> = others.map(|(_, parts)| parts.values().sum()).collect();
+        amounts.sort_unstable();
+        amounts
+    }
+
     /// How many runs are open, and how much all of them take.
     pub fn sum(&self) -> (usize, usize) {
         let counted = self.lock();

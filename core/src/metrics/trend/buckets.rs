@@ -75,6 +75,18 @@ impl Buckets {
         self.made * size_of::<Block>() + self.blocks.len() * size_of::<usize>() + self.carries.len() * CARRY
     }
 
+    /// By how much memory the counts grow at most when those of others are added.
+    pub(super) fn growth(&self, other: &Self) -> usize {
+        let blocks = other.blocks.iter().enumerate();
+        let new = blocks.filter(|(stretch, block)| {
+            block.is_some() && self.blocks.get(*stretch).is_none_or(|mine| mine.is_none())
+        });
+        let places = other.blocks.len().saturating_sub(self.blocks.len());
+        // Each carry stands for 2¹⁶ values, and only what is added to can get one.
+        let carried = (self.total.saturating_add(other.total) >> u16::BITS).min((other.made * BLOCK) as u64);
+        new.count() * size_of::<Block>() + places * size_of::<usize>() + carried as usize * CARRY
+    }
+
     #[inline]
     fn add(&mut self, index: usize, count: u64) {
         let (stretch, at) = (index / BLOCK, index % BLOCK);

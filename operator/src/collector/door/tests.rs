@@ -63,7 +63,8 @@ impl Collector {
 
     /// How the run's only runner ended, as far as the collector knows.
     fn end(&self) -> Option<RunnerEnd> {
-        self.sessions.snapshot(&RunKey::new("shop", "checkout-1")).unwrap().runners[0].end.clone()
+        let snapshot = self.sessions.snapshot(&RunKey::new("shop", "checkout-1"));
+        futures::executor::block_on(snapshot).unwrap().runners[0].end.clone()
     }
 }
 

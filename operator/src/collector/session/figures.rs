@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How much memory the figures of a run take, and what is given up when that is too much: the finest tags first, windows of
+//! thresholds at last, and sums that thresholds select never. A run that does not fit all the same is refused.
+
+use upsurge_crds::names::reasons;
+
+use super::{Refusal, Session};
+use crate::collector::{prepared::Prepared, totals::Totals};
+
+impl Session {
+    /// About how many bytes of memory the figures take.
+    pub fn figures(&self) -> usize {
+        self.state.totals.bytes()
+    }
+
+    /// How many bytes of memory they may take from now on.
+    pub fn limit_figures(&mut self, most: usize) {
+        self.most_figures = most;
+    }
+
+    /// Makes the checkpoint smaller; false if it can't be made any smaller.
+    pub fn fold(&mut self) -> bool {
+        self.revision += 1;
+        self.state.totals.fold(&self.folding, &self.windowed)
+    }
+
+    /// Gives up what can be given up until a delta fits in. A run that takes no more than its share is never refused.
+    pub(super) fn make_room(&mut self, runner: u32, prepared: &Prepared) -> Result<(), Refusal> {
+        let most = self.most_figures;
+        let growth = |session: &Self| {
+            // What takes longer is found out only where it matters.
+            let at_most = prepared.bytes();
+            if session.figures() + at_most <= most {
+                return at_most;
+            }
+            session.state.totals.growth(runner, prepared, &session.folding, &session.windowed)
+        };
+        loop {
+            if self.figures() + growth(&*self) <= most {
+                return Ok(());
+            }
+            if !self.fold() {
+                return Err(Refusal::Heavy { most });
+            }
+        }
+    }
+
+    /// What a checkpoint held fits into the memory for a run, too. What a version before this one wrote may not: it
+    /// is let go, so that it can't end the next operator as it ended the one before.
+    pub(super) fn fit(&mut self) {
+        let most = self.most_figures;
+        while self.figures() > most && self.fold() {}
+        if self.figures() > most {
+            self.state.totals = Totals::default();
+            let refusal = Refusal::Heavy { most };
+            self.break_off(reasons::CHECKPOINT_TOO_LARGE, &refusal.to_string());
+        }
+    }
+}
