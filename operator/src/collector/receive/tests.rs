@@ -261,7 +261,7 @@ fn one_series_that_all_thresholds_select_is_refused_before_it_is_copied_for_each
 
 #[test]
 fn what_a_message_has_too_much_of_is_left_for_the_next() {
-    let (cell, start) = (cell(plan(1, false)), now());
+    let (cell, start, wide) = (cell(plan(1, false)), now(), wide());
     let delta = |number: u64| {
         let key = SeriesKey {
             metric: names::HTTP_REQ_DURATION.into(),
@@ -270,7 +270,7 @@ fn what_a_message_has_too_much_of_is_left_for_the_next() {
         let slice = |part: u64| Slice {
             from_ms: number * 1_000 + part,
             to_ms: number * 1_000 + part,
-            durations: wide(),
+            durations: wide.clone(),
             ..Slice::default()
         };
         let mut delta = Delta {
@@ -280,7 +280,7 @@ fn what_a_message_has_too_much_of_is_left_for_the_next() {
             slices: (0..90).map(slice).collect(),
             ..Delta::default()
         };
-        delta.metrics.add(key, &Sink::Trend(wide()));
+        delta.metrics.add(key, &Sink::Trend(wide.clone()));
         delta
     };
     let batch = DeltaBatch {
@@ -298,5 +298,5 @@ fn what_a_message_has_too_much_of_is_left_for_the_next() {
     while sends(&cell, 0, &bytes).unwrap().reply.received < 4 {}
     let all =
         cell.lock_blocking().state().totals.metrics.trend(names::HTTP_REQ_DURATION, &Selector::default());
-    assert_eq!(all.count(), 4 * wide().count(), "each of them once");
+    assert_eq!(all.count(), 4 * wide.count(), "each of them once");
 }
