@@ -299,6 +299,25 @@ impl Cell {
         }
     }
 
+    /// Whether the figures take more than the run may have, since others came.
+    pub fn is_above_its_share(&self) -> bool {
+        self.memory.taken(&self.key) > self.memory.most(&self.key)
+    }
+
+    /// Gives back what the run has beyond its share, though its runners say nothing.
+    pub fn come_down(&self) {
+        let mut session = self.lock_blocking();
+        session.limit_figures(self.memory.most(&self.key));
+        session.fit();
+        self.memory.note(&self.key, session.figures());
+        let is_over = session.problem().is_some();
+        drop(session);
+        self.dirty.notify_one();
+        if is_over {
+            self.announce();
+        }
+    }
+
     /// Keeps a task that ends with the session.
     pub fn keep(&self, task: AbortHandle) {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);

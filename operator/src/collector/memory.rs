@@ -42,6 +42,11 @@ impl Memory {
         self.taken.note(run, 0, bytes);
     }
 
+    /// What the figures of a run took when that was noted last.
+    pub fn taken(&self, run: &RunKey) -> usize {
+        self.taken.of(run)
+    }
+
     /// A run is over.
     pub fn leave(&self, run: &RunKey) {
         self.taken.leave(run);

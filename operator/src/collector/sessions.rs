@@ -221,6 +221,7 @@ impl Sessions {
             Arc::new(Cell::new(config, session, observation, pace.clone(), memory.clone(), changes.clone()));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
+        cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload() {
             let workload = workload.reference();
             let client = self.shared.client.clone();

@@ -39,6 +39,11 @@ impl Tally {
         counted.all = counted.all.saturating_sub(amount);
     }
 
+    /// How much a run takes.
+    pub fn of(&self, run: &RunKey) -> usize {
+        self.lock().of_runs.get(run).map_or(0, |parts| parts.values().sum())
+    }
+
     /// How much each of the other runs takes, least first.
     pub fn others(&self, run: &RunKey) -> Vec<usize> {
         let counted = self.lock();

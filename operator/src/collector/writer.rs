@@ -30,7 +30,7 @@ const BUSY_SHARE: u32 = 4;
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 /// Time for which the API server may refuse the checkpoints of a run before that ends it.
 const LONGEST_REFUSAL: Duration = Duration::from_secs(60);
-/// Time between two looks at the thresholds that stop a run.
+/// Time between two looks at the thresholds that stop a run, and at what its figures take.
 const EVALUATION: Duration = Duration::from_secs(1);
 
 /// Writes a session's checkpoints for as long as it is open.
@@ -70,6 +70,19 @@ pub async fn evaluate(cell: Arc<Cell>) {
         let evaluated = cell.clone();
         if let Err(error) = spawn_blocking(move || evaluated.evaluate()).await {
             warn!(run = %cell.key, %error, "thresholds can't be evaluated");
+        }
+    }
+}
+
+/// Keeps what the run takes within its share, also while none of its runners speaks.
+pub async fn hold_down(cell: Arc<Cell>) {
+    loop {
+        sleep(EVALUATION).await;
+        if cell.is_above_its_share() {
+            let above = cell.clone();
+            if let Err(error) = spawn_blocking(move || above.come_down()).await {
+                warn!(run = %cell.key, %error, "figures can't be given up");
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     ALLOCATED,
     collector::{
-        memory::MOST_OF_ONE,
+        memory::{MOST_OF_ONE, Memory},
         session::{
             Durable, Session,
             tests::{plan, pod},
@@ -33,6 +33,11 @@ pub fn cell(plan: RunPlan) -> Cell {
 
 /// The same, from a checkpoint.
 fn cell_of(plan: RunPlan, restored: Option<Durable>) -> Cell {
+    cell_within(plan, restored, Memory::default())
+}
+
+/// The same, where so much memory is there for all.
+fn cell_within(plan: RunPlan, restored: Option<Durable>, memory: Memory) -> Cell {
     let valid = Arc::new(validate(&plan.test).unwrap());
     let session = Session::new(&plan, restored);
     let config = SessionConfig {
@@ -45,7 +50,7 @@ fn cell_of(plan: RunPlan, restored: Option<Durable>) -> Cell {
         is_under_way: false,
     };
     let changes = tokio::sync::broadcast::channel(1).0;
-    Cell::new(config, session, SharedObservation::default(), Arc::default(), Arc::default(), changes)
+    Cell::new(config, session, SharedObservation::default(), Arc::default(), Arc::new(memory), changes)
 }
 
 fn delta(number: u64, key: &Value, count: f64) -> Value {
@@ -299,4 +304,22 @@ fn what_a_message_has_too_much_of_is_left_for_the_next() {
     let all =
         cell.lock_blocking().state().totals.metrics.trend(names::HTTP_REQ_DURATION, &Selector::default());
     assert_eq!(all.count(), 4 * wide.count(), "each of them once");
+}
+
+#[test]
+fn a_run_whose_runners_are_silent_comes_down_to_its_share_too() {
+    let cell = cell_within(plan(1, false), None, Memory::of(256 << 10));
+    let text = message(&[delta(1, &reqs(), 2.0)]);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
+    assert!(!cell.is_above_its_share());
+    for other in 0..1_000 {
+        let other = crate::collector::RunKey::new("shop", format!("other-{other}"));
+        cell.memory.enter(&other);
+        cell.memory.note(&other, 4 << 10);
+    }
+    assert!(cell.is_above_its_share());
+    cell.come_down();
+    assert!(!cell.is_above_its_share(), "{} bytes", cell.memory.taken(&cell.key));
+    let problem = snapshot(&cell).problem.expect("nothing that is left to give up is enough");
+    assert!(problem.message.contains("of memory"), "{}", problem.message);
 }

@@ -45,9 +45,9 @@ impl Session {
         }
     }
 
-    /// What a checkpoint held fits into the memory for a run, too. What a version before this one wrote may not: it
-    /// is let go, so that it can't end the next operator as it ended the one before.
-    pub(super) fn fit(&mut self) {
+    /// Gives up what can be given up until what there is fits in: of a checkpoint, or when others need room and no runner speaks. What does
+    /// not fit all the same is let go and ends the run, so that it can't end the operator, or one after the other.
+    pub fn fit(&mut self) {
         let most = self.most_figures;
         while self.figures() > most && self.fold() {}
         if self.figures() > most {
