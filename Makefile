@@ -32,14 +32,17 @@ fmt: ## Format the code
 	cargo fmt --all
 
 .PHONY: lint
-lint: ## Check scripts, format, clippy and the documentation; warnings are errors
+lint: ## Check scripts, prose, links, format, clippy and the documentation; warnings are errors
 	tools/check-scripts
+	tools/check-prose
+	tools/book
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private-intra-doc-links' cargo doc --workspace --no-deps --document-private-items
 
 .PHONY: unit
 unit: ## Tests that need no cluster
+	gates/tests/run
 	cargo build --package upsurge-testing --bin undisturbed
 	rm -f $(disturbed)
 	export UPSURGE_REQUIRE_PROMETHEUS=1 UPSURGE_REQUIRE_SERVERS=1 UPSURGE_DISTURBED=$(disturbed) \
@@ -49,8 +52,9 @@ unit: ## Tests that need no cluster
 	cargo test --quiet --doc --workspace --exclude upsurge-e2e
 
 .PHONY: generate
-generate: ## Write the CRD manifests and the schema from the types
+generate: ## Write the CRD manifests, the schema and the pages of all fields and metrics from the types
 	cargo run --quiet -p upsurge-crds --bin crdgen -- --schema crds/schemas/loadtest.json crds/manifests charts/upsurge/files/crds
+	cargo run --quiet -p upsurge-core --bin docgen -- docs/src/reference
 
 .PHONY: generate-chart
 generate-chart: ## Write the schema and the README of the chart's values, and what kustomize installs, from the chart
@@ -63,6 +67,13 @@ check-generated: ## Fail when a generated file is not what the types say
 	diff -ru --exclude=kustomization.yaml crds/manifests target/generated || { echo 'run: make generate' >&2; exit 1; }
 	diff -u crds/schemas/loadtest.json target/loadtest.json || { echo 'run: make generate' >&2; exit 1; }
 	diff -ru charts/upsurge/files/crds target/generated || { echo 'run: make generate' >&2; exit 1; }
+	@rm -rf target/reference
+	cargo run --quiet -p upsurge-core --bin docgen -- target/reference
+	for page in target/reference/*.md; do diff -u docs/src/reference/$${page##*/} $$page || { echo 'run: make generate' >&2; exit 1; }; done
+
+.PHONY: docs
+docs: ## Make a book of the documentation, target/book/html, and follow its links
+	tools/book
 
 .PHONY: chart
 chart: ## Lint, render, validate and unit-test the Helm chart
@@ -107,8 +118,10 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
 	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
-	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-e2e --profile e2e --run-ignored only --test upgrade --test serial_tls $(TESTS)
+	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
+	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
+	  --profile e2e --run-ignored only --test faults --test upgrade --test serial_tls --test runner_pods --test docs $(TESTS)
+	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build release):$$(tools/build nextest):$$PATH" $(with) exec e2e/from-registry)
@@ -148,9 +161,11 @@ deny: ## Check the dependencies' licences and sources, and for duplicates and ba
 	PATH="$$(tools/build deny):$$PATH" cargo deny check bans licenses sources
 
 .PHONY: tools
-tools: ## Build or fetch helm, kubeconform, kind, nextest, Prometheus and Kubernetes' schemas
+tools: ## Build or fetch helm, kubeconform, kind, nextest, mdbook, vale, Prometheus and Kubernetes' schemas
 	@tools/build go
 	@tools/build nextest
+	@tools/build mdbook
+	@tools/build prose
 	@tools/build prometheus
 	@tools/build schemas
 	@tools/build monitoring

@@ -48,6 +48,11 @@ impl Errors {
         list
     }
 
+    /// Whether something within a field is wrong.
+    pub(crate) fn is_wrong(&self, path: &str) -> bool {
+        self.0.iter().any(|error| error.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     /// Takes over what was found elsewhere.
     pub(crate) fn extend(&mut self, errors: impl IntoIterator<Item = FieldError>) {
         self.0.extend(errors);

@@ -27,6 +27,7 @@ use self::{
 use crate::{
     losses::Losses,
     metrics::{Metrics, SeriesKey, TrendError, WireMetrics},
+    outputs::OutputReport,
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, GeneratorDelta, Readiness, RunnerEnd},
     thresholds::{Excess, Windowed},
     validate::Valid,
@@ -174,6 +175,8 @@ struct Sent {
     losses: Losses,
     #[serde(default)]
     checks: Option<Vec<CheckAnswer>>,
+    #[serde(default)]
+    outputs: Vec<OutputReport>,
 }
 
 /// What runners of a test may report.
@@ -182,6 +185,8 @@ pub struct Intake {
     vocabulary: Vocabulary,
     windowed: Windowed,
     latest: Duration,
+    /// How many outputs the test has.
+    outputs: usize,
 }
 
 impl Intake {
@@ -194,6 +199,7 @@ impl Intake {
             vocabulary: Vocabulary::of(test, valid),
             windowed: Windowed::new(test, &valid.timeline),
             latest: longest + LATEST_MARGIN,
+            outputs: test.outputs.len(),
         }
     }
 
@@ -203,8 +209,9 @@ impl Intake {
     /// When no runner of ours sends that.
     pub fn take(&self, delta: Raw<'_>) -> Result<Taken, Objection> {
         let sent = delta.read()?;
-        let Sent { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, checks } =
+        let Sent { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, .. } =
             sent;
+        let Sent { checks, outputs, .. } = sent;
         if first.is_some_and(|first| first == 0 || first > number) {
             return Err(Objection::Numbers { first: first.unwrap_or_default(), number });
         }
@@ -243,8 +250,21 @@ impl Intake {
         let slices = slices::check(slices, &span, &self.windowed, &bounds)?;
         // Losses and answers keep themselves small: by the width of their bins, and in the session.
         let metrics = taken;
-        let delta =
-            Delta { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, checks };
+        let outputs = outputs.into_iter().take(self.outputs).map(OutputReport::bounded).collect();
+        let delta = Delta {
+            number,
+            first,
+            from_ms,
+            to_ms,
+            metrics,
+            generator,
+            slices,
+            done,
+            after,
+            losses,
+            checks,
+            outputs,
+        };
         Ok(Taken { delta, foreign })
     }
 

@@ -5,6 +5,7 @@
 //! arguments, so that runner, operator and command line can't disagree.
 
 pub mod autoscaling;
+pub mod calendar;
 pub mod checks;
 pub mod comparison;
 pub mod contract;
@@ -17,7 +18,9 @@ pub mod http;
 pub mod intake;
 pub mod losses;
 pub mod metrics;
+pub mod outputs;
 pub mod plan;
+pub mod pod;
 pub mod policy;
 pub mod protocol;
 pub mod report;

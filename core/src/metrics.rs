@@ -7,6 +7,7 @@
 mod catalog;
 mod labels;
 pub mod names;
+pub mod reference;
 mod series;
 mod trend;
 mod wire;

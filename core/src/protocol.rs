@@ -36,7 +36,7 @@ pub use self::{
     planned::PlannedTest,
 };
 
-use crate::{http::ReachRules, losses::Losses, metrics::Metrics, slices::Slice};
+use crate::{http::ReachRules, losses::Losses, metrics::Metrics, outputs::OutputReport, slices::Slice};
 
 /// Time between two hellos of a runner that waits.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
@@ -59,6 +59,9 @@ pub const MAX_PLAN_BYTES: usize = 1_000_000;
 pub const SECRET_ENV_PREFIX: &str = "UPSURGE_SECRET_";
 /// Prefix of the environment variables that hold the values of `spec.prometheus.headers`, before their index.
 pub const PROMETHEUS_HEADER_ENV_PREFIX: &str = "UPSURGE_PROMETHEUS_HEADER_";
+/// Prefix of the environment variables that hold the values of the headers of `spec.outputs`, before the index of the output,
+/// `_`, and the index of the header.
+pub const OUTPUT_HEADER_ENV_PREFIX: &str = "UPSURGE_OUTPUT_HEADER_";
 /// Most characters of a runner's words that are kept.
 pub const LONGEST_WORDS: usize = 1_000;
 
@@ -235,6 +238,9 @@ pub struct Delta {
     /// What the Prometheus server of the test said, from the runner that was told to ask it: in a delta of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<CheckAnswer>>,
+    /// How the servers of `spec.outputs` fare so far, in that order, if anything of it is new.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputReport>,
 }
 
 impl Delta {

@@ -76,8 +76,15 @@ fn sign_of(character: char) -> char {
 
 /// The warning that a step of `after` failed.
 pub fn after_failed(message: &str) -> String {
-    format!("the steps after the load failed: {message}")
+    format!("{AFTER_FAILED}{message}")
 }
+
+/// Whether a warning is one of these.
+pub fn is_after_failed(warning: &str) -> bool {
+    warning.starts_with(AFTER_FAILED)
+}
+
+const AFTER_FAILED: &str = "the steps after the load failed: ";
 
 impl Report<'_> {
     /// A summary to read, printable as it is.

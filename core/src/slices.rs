@@ -82,6 +82,9 @@ impl Slicing {
         delta.done = next.done.or(delta.done.take());
         delta.after = next.after.or(delta.after.take());
         delta.checks = next.checks.or(delta.checks.take());
+        if !next.outputs.is_empty() {
+            delta.outputs = next.outputs;
+        }
     }
 
     /// The slices of a delta.
@@ -132,6 +135,7 @@ mod tests {
     use super::*;
     use crate::{
         metrics::{SeriesKey, Tags},
+        outputs::OutputReport,
         thresholds::Windows,
     };
 
@@ -223,5 +227,15 @@ mod tests {
             .merge(&mut merged, Delta { number: 2, from_ms: 1_000, to_ms: 1_000, after, ..Delta::default() });
         assert_eq!((merged.slices.len(), merged.number, merged.to_ms), (1, 2, 1_000));
         assert!(merged.after.is_some());
+    }
+
+    #[test]
+    fn of_the_outputs_the_last_word_holds() {
+        let slicing = Slicing::of(&test());
+        let told = |delivered| vec![OutputReport { delivered, ..OutputReport::default() }];
+        let mut merged = Delta { outputs: told(1), ..delta(0) };
+        slicing.merge(&mut merged, Delta { outputs: told(5), ..delta(1) });
+        slicing.merge(&mut merged, delta(2));
+        assert_eq!(merged.outputs, told(5));
     }
 }

@@ -4,9 +4,11 @@
 //! The schema checks of the API server are repeated on a spec that never went through it (a file, or
 //! steps inside of steps, which schemas can't describe), so a test is accepted here exactly if it can run.
 
+mod outputs;
 mod references;
 mod resource;
 mod schema;
+mod starts;
 
 use std::collections::BTreeSet;
 
@@ -17,12 +19,14 @@ use upsurge_crds::{
     v1alpha1::{LoadTestSpec, Quantity, Workload},
 };
 
-pub use self::{resource::check_resource, schema::check_spec};
+pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
+pub use self::{resource::check_resource, schema::check_spec, starts::check_starts};
 use crate::{
     field_error::{Errors, FieldError},
     files,
     http::{self as http_settings, HttpSettings},
     plan::{LoadPlan, Plan, Timeline},
+    pod::{self, PodParts},
     scenario::ScenarioSet,
 };
 
@@ -37,6 +41,8 @@ pub struct Valid {
     pub scenarios: ScenarioSet,
     /// How connections are made and kept.
     pub http: HttpSettings,
+    /// What is added to the runner pods.
+    pub pod: PodParts,
 }
 
 /// Validates and compiles a spec.
@@ -49,7 +55,14 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         Ok(raw) => errors.extend(check_spec(&raw)),
         Err(error) => errors.add("spec", error),
     }
+    // What the schema refuses can't be read as what it is, and would be told twice.
+    let pod = if errors.is_wrong("spec.runner") {
+        None
+    } else {
+        pod::compile(&spec.runner).map_err(|wrong| errors.extend(wrong)).ok()
+    };
     check_whole(spec, &mut errors);
+    starts::check(spec, &mut errors);
     files::check(spec, &mut errors);
     let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
     let names: Vec<&str> = names.collect();
@@ -60,7 +73,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         return Err(errors.into_list());
     };
     references::check(spec, &timeline, &scenarios, &mut errors);
-    errors.finish(Valid { timeline, loads, scenarios, http })
+    errors.finish(Valid { timeline, loads, scenarios, http, pod: pod.unwrap_or_default() })
 }
 
 /// Reads a raw spec strictly: unknown fields are errors wherever they are.
@@ -119,6 +132,7 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             );
         }
     }
+    outputs::check(&spec.outputs, errors);
     for (index, workload) in spec.target.workloads.iter().enumerate() {
         check_workload(workload, &format!("spec.target.workloads[{index}]"), errors);
     }

@@ -9,6 +9,7 @@ pub mod internal;
 pub mod manifests;
 pub mod names;
 pub mod read;
+pub mod reference;
 pub mod schemas;
 pub mod v1alpha1;
 pub mod words;

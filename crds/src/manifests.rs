@@ -9,13 +9,18 @@ use crate::{
     LoadTest, LoadTestRun,
     internal::{Checkpoint, TargetLease},
     schemas::strip_descriptions,
+    v1alpha1::kubernetes,
 };
 
 /// All definitions, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    let public =
-        [LoadTest::crd(), LoadTestRun::crd()].into_iter().map(conventional).map(with_unobserved_status);
-    public.chain(internal()).collect()
+    let public = [rewritten(whole(), outlined), conventional(LoadTestRun::crd())];
+    public.into_iter().map(with_unobserved_status).chain(internal()).collect()
+}
+
+/// The definition of a LoadTest, and in it all of the schemas that the installed one has in outline.
+pub fn whole() -> CustomResourceDefinition {
+    conventional(LoadTest::crd())
 }
 
 /// Those that the operator keeps for itself.
@@ -26,12 +31,23 @@ pub fn internal() -> Vec<CustomResourceDefinition> {
 /// What all schemas have in common, and no type need say: nothing is nullable, as absent means the default, and a list for
 /// which nothing else is said is merged as a whole.
 fn conventional(definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    rewritten(definition, conventions)
+}
+
+fn rewritten(definition: CustomResourceDefinition, rewrite: fn(&mut Value)) -> CustomResourceDefinition {
     let schema = |mut definition: Value| {
         let pointer = "/spec/versions/0/schema/openAPIV3Schema";
-        definition.pointer_mut(pointer).into_iter().for_each(conventions);
+        definition.pointer_mut(pointer).into_iter().for_each(rewrite);
         serde_json::from_value(definition).ok()
     };
     serde_json::to_value(&definition).ok().and_then(schema).unwrap_or(definition)
+}
+
+/// What the API server need not know of the types of pods, so that the definition stays small.
+fn outlined(schema: &mut Value) {
+    if let Some(runner) = schema.pointer_mut("/properties/spec/properties/runner") {
+        kubernetes::outlined(runner);
+    }
 }
 
 fn conventions(schema: &mut Value) {

@@ -30,6 +30,22 @@ pub mod labels {
     pub const COMPLETION_INDEX: &str = "batch.kubernetes.io/job-completion-index";
     /// Name of a pod's Job; set by the Job controller.
     pub const JOB_NAME: &str = "batch.kubernetes.io/job-name";
+    /// Beginnings of the labels and annotations of pods that the operator and the Job controller set.
+    pub const OWN_GROUPS: [&str; 2] = ["upsurge.dev/", "batch.kubernetes.io/"];
+    /// Labels of pods that they set besides; the last two are the Job controller's of old.
+    pub const OWN: [&str; 4] = [MANAGED_BY, COMPONENT, "controller-uid", "job-name"];
+}
+
+/// Names within runner pods. What a test adds to its pods has other ones.
+pub mod runner_pods {
+    /// Name of the container that generates the load.
+    pub const CONTAINER: &str = "runner";
+    /// Beginning of the names of the operator's own volumes.
+    pub const OWN_VOLUMES: &str = "upsurge-";
+    /// Beginning of the names of the environment variables by which the operator tells a runner what it needs.
+    pub const OWN_VARIABLES: &str = "UPSURGE_";
+    /// Environment variable with the index of a runner; set by the Job controller, unless it is there.
+    pub const INDEX_VARIABLE: &str = "JOB_COMPLETION_INDEX";
 }
 
 /// Annotations that users set or read.
@@ -38,8 +54,12 @@ pub mod annotations {
     pub const RERUN: &str = "upsurge.dev/rerun";
     /// On a run: the generation of the `LoadTest` it was made from.
     pub const GENERATION: &str = "upsurge.dev/test-generation";
-    /// On a run: why it was made (`SpecChanged`, `Rerun` or `Manual`).
+    /// On a run: why it was made (`SpecChanged`, `Rerun`, `Schedule`, `Rollout` or `Manual`).
     pub const TRIGGER: &str = "upsurge.dev/trigger";
+    /// On a run that a schedule made: the time that it answers.
+    pub const SCHEDULED_TIME: &str = "upsurge.dev/scheduled-time";
+    /// On a run that a rollout started: the revision of the target's workload.
+    pub const REVISION: &str = "upsurge.dev/revision";
     /// On the lease: IP address and port at which its holder serves runners.
     pub const COLLECTOR_ADDRESS: &str = "upsurge.dev/collector-address";
 }
@@ -88,7 +108,7 @@ pub mod reasons {
     pub const AUTOSCALING_EXPECTATION_MISSED: &str = "AutoscalingExpectationMissed";
     /// Requests had no answer when the load was cut off after `gracefulStop`.
     pub const REQUESTS_UNANSWERED: &str = "RequestsUnanswered";
-    /// Planned iterations could not be started for want of free users.
+    /// Planned iterations could not be started for lack of free users.
     pub const ITERATIONS_DROPPED: &str = "IterationsDropped";
     /// Somebody asked the run to stop.
     pub const ABORTED: &str = "Aborted";
@@ -118,8 +138,14 @@ pub mod reasons {
     pub const TARGET_UNREACHABLE: &str = "TargetUnreachable";
     /// A step of `before` failed.
     pub const BEFORE_FAILED: &str = "BeforeFailed";
+    /// A runner pod was on a node with a pod of the target; told in an event, and changes no verdict.
+    pub const RUNNER_BESIDE_TARGET: &str = "RunnerBesideTarget";
+    /// Something should be known of the run's figures; told in an event, and changes no verdict.
+    pub const WARNING: &str = "Warning";
     /// A step of `after` failed, or they were not all done; told in an event, and changes no verdict.
     pub const AFTER_FAILED: &str = "AfterFailed";
+    /// A server of `spec.outputs` did not get all figures, or not all told apart; told in an event, and changes no verdict.
+    pub const OUTPUT_INCOMPLETE: &str = "OutputIncomplete";
     /// A ConfigMap or Secret that the test takes a file from, or its key, does not exist.
     pub const FILE_NOT_FOUND: &str = "FileNotFound";
     /// A runner's image can't be pulled.
@@ -130,6 +156,8 @@ pub mod reasons {
     pub const UNSCHEDULABLE: &str = "Unschedulable";
     /// A quota or admission rule forbids the runner pods.
     pub const PODS_FORBIDDEN: &str = "PodsForbidden";
+    /// Somebody else has made a Job of the name that the runners' Job has to have.
+    pub const NAME_TAKEN: &str = "NameTaken";
     /// A runner ran out of memory.
     pub const RUNNER_OOM_KILLED: &str = "RunnerOOMKilled";
     /// A runner ended before its work was done.

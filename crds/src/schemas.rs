@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::LoadTest;
 
-/// The OpenAPI v3 schema of a LoadTest.
+/// The OpenAPI v3 schema of a LoadTest, with all of the types of Kubernetes that the definition has in outline only.
 pub static LOAD_TEST: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(include_str!("../schemas/loadtest.json")).unwrap_or_default());
 

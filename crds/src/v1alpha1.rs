@@ -8,11 +8,12 @@ pub mod duration;
 pub mod expectation;
 pub mod generated;
 pub mod http;
-mod kubernetes;
+pub(crate) mod kubernetes;
 pub mod load;
 pub mod load_test;
 pub mod load_test_run;
 pub mod metric;
+pub mod output;
 pub mod prometheus;
 pub mod quantity;
 pub mod request;
@@ -21,6 +22,7 @@ pub mod scenario;
 pub mod size;
 pub mod snapshot;
 pub mod source;
+pub mod start;
 pub mod status;
 pub mod step;
 pub mod target;
@@ -49,6 +51,7 @@ pub use load::{
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};
+pub use output::{OtlpOutput, OutputSpec, RemoteWriteOutput};
 pub use prometheus::{PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
 pub use quantity::Quantity;
 pub use request::{HttpMethod, RequestStep};
@@ -57,6 +60,7 @@ pub use scenario::{Block, Scenario};
 pub use size::ByteSize;
 pub use snapshot::Snapshot;
 pub use source::{ConfigMapKeyRef, FileSource};
+pub use start::{ConcurrencyPolicy, Schedule, StartTrigger, TriggerType};
 pub use status::*;
 pub use step::{
     AbortStep, FailStep, GroupStep, IfStep, LogStep, LoopStep, NestedSteps, PaceStep, ParallelStep,

@@ -28,10 +28,20 @@ impl Node<'_> {
 
     /// Whether it is within a type of Kubernetes' own, which follows its own rules.
     fn is_of_kubernetes(&self) -> bool {
-        const OWN: [&str; 4] = [
+        const OWN: [&str; 14] = [
             ".runner.resources.",
             ".runner.tolerations[]",
             ".runner.imagePullSecrets[]",
+            ".runner.topologySpreadConstraints[]",
+            ".runner.env[]",
+            ".runner.envFrom[]",
+            ".runner.securityContext.",
+            ".runner.containerSecurityContext.",
+            ".runner.volumes[]",
+            ".runner.volumeMounts[]",
+            ".runner.initContainers[]",
+            ".runner.hostAliases[]",
+            ".runner.dnsConfig.",
             "status.conditions[]",
         ];
         OWN.iter().any(|own| self.path.contains(own))

@@ -54,8 +54,7 @@ fn the_committed_manifests_are_what_the_types_say() {
 
 #[test]
 fn the_committed_schema_is_what_the_types_say() {
-    let definition = manifests::all().into_iter().find(|one| one.spec.names.kind == "LoadTest").unwrap();
-    let generated = schemas::of(&definition);
+    let generated = schemas::of(&manifests::whole());
     assert!(*schemas::LOAD_TEST == generated, "schemas/loadtest.json is out of date: run `make generate`");
     let rules = generated["properties"]["spec"]["properties"]["scenarios"]["items"]["properties"]["steps"]["items"]
         ["properties"]["request"]["properties"]["capture"]["items"]["x-kubernetes-validations"].as_array();
@@ -166,7 +165,8 @@ fn what_is_left_out_of_a_test_has_its_default() {
     let spec: LoadTestSpec = serde_json::from_value(json!({
         "target": {"baseURL": "http://checkout"},
         "load": {"constant": {"level": 1, "duration": "1m"}},
-        "prometheus": {"url": "http://p:9090", "checks": [{"name": "a", "query": "up", "condition": "> 0"}]}
+        "prometheus": {"url": "http://p:9090", "checks": [{"name": "a", "query": "up", "condition": "> 0"}]},
+        "outputs": [{"name": "telemetry", "otlp": {"endpoint": "http://otel:4318"}}]
     }))
     .unwrap();
     assert_eq!(spec.load.unit(), LoadUnit::Users);
@@ -177,6 +177,7 @@ fn what_is_left_out_of_a_test_has_its_default() {
         (TimeSpan::from_secs(300), TimeSpan::from_secs(60))
     );
     assert_eq!(spec.history.counts(), [5, 10]);
+    assert_eq!(spec.outputs[0].interval, TimeSpan::from_secs(5));
     assert_eq!(spec.prometheus.unwrap().checks[0].aggregate, "avg");
     let run: LoadTestRunSpec = serde_json::from_value(json!({"loadTestRef": {"name": "a"}})).unwrap();
     assert!(!run.abort && run.test.is_none());

@@ -96,6 +96,24 @@ fn a_prometheus_server_is_the_platforms_or_the_tests() {
     assert!(said.contains("spec.prometheus.headers belong to url"), "{said}");
 }
 
+#[test]
+fn an_output_has_one_destination() {
+    let write = json!({"url": "http://p:9090/api/v1/write", "headers": [header()]});
+    let otlp = json!({"endpoint": "http://otel:4318"});
+    let output = |fields: Value| {
+        let mut output = json!({"name": "metrics"});
+        output.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        objections(with("/outputs", json!([output])))
+    };
+    for fields in [json!({}), json!({"prometheusRemoteWrite": write, "otlp": otlp})] {
+        let said = output(fields.clone());
+        assert!(said.contains("exactly one of prometheusRemoteWrite and otlp"), "{fields}: {said}");
+    }
+    for fields in [json!({"prometheusRemoteWrite": write}), json!({"otlp": otlp, "interval": "10s"})] {
+        assert_eq!(output(fields.clone()), "", "{fields}");
+    }
+}
+
 #[rstest]
 #[case::minimal(test())]
 #[case::spike(with("/load", json!({"spike": {"baseline": 1, "peak": 9, "hold": "1m"}})))]
@@ -148,6 +166,56 @@ fn a_prometheus_server_is_the_platforms_or_the_tests() {
 #[case::prometheus_of_the_test(prometheus(json!({"url": "http://p:9090", "headers": [header()]})))]
 fn what_is_right_passes(#[case] test: Value) {
     assert_eq!(objections(test), "");
+}
+
+fn runner(fields: Value) -> Value {
+    with("/runner", fields)
+}
+
+#[rstest]
+#[case::labels(runner(json!({"labels": {"team": "shop", "upsurge.dev": "x"}})), "")]
+#[case::own_label(runner(json!({"labels": {"upsurge.dev/run": "x"}})), "are set by the operator and by Kubernetes")]
+#[case::own_component(runner(json!({"labels": {"app.kubernetes.io/component": "x"}})), "are set by the operator and by Kubernetes")]
+#[case::own_annotation(runner(json!({"annotations": {"batch.kubernetes.io/job-completion-index": "1"}})), "are set by the operator and by Kubernetes")]
+#[case::annotations(runner(json!({"annotations": {"sidecar.istio.io/inject": "false"}})), "")]
+#[case::variables(runner(json!({"env": [{"name": "HTTP_PROXY", "value": "http://proxy"}]})), "")]
+#[case::own_variable(runner(json!({"env": [{"name": "UPSURGE_RUN", "value": "x"}]})), "UPSURGE_… and JOB_COMPLETION_INDEX are the runner's own variables")]
+#[case::own_index(runner(json!({"env": [{"name": "JOB_COMPLETION_INDEX", "value": "x"}]})), "UPSURGE_… and JOB_COMPLETION_INDEX are the runner's own variables")]
+#[case::volumes(runner(json!({"volumes": [{"name": "token", "emptyDir": {}}], "volumeMounts": [{"name": "token", "mountPath": "/a"}]})), "")]
+#[case::own_volume(runner(json!({"volumes": [{"name": "upsurge-token", "emptyDir": {}}]})), "volumes named upsurge-… are the operator's own: use other names")]
+#[case::own_mount(runner(json!({"volumeMounts": [{"name": "upsurge-files", "mountPath": "/a"}]})), "mount those of spec.runner.volumes")]
+#[case::init_container(runner(json!({"initContainers": [{"name": "fetch", "image": "fetch:1"}]})), "")]
+#[case::own_container(runner(json!({"initContainers": [{"name": "runner", "image": "fetch:1"}]})), "runner is the name of the runner's own container")]
+fn names_of_the_operators_own_are_refused_at_apply(#[case] test: Value, #[case] message: &str) {
+    let said = objections(test);
+    assert!(said.contains(message) && said.is_empty() == message.is_empty(), "said {said:?}");
+}
+
+/// The rules must be there in the definition as it is installed, too, which has some types of Kubernetes in outline only.
+#[test]
+fn what_is_outlined_keeps_its_rules_and_keys_and_everything_that_is_written_there() {
+    let definition = upsurge_crds::manifests::all().remove(0);
+    let definition = serde_json::to_value(definition).unwrap();
+    let runner = definition
+        .pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/runner/properties")
+        .unwrap();
+    for (field, keys) in [("volumes", json!(["name"])), ("initContainers", json!(["name"]))] {
+        let list = &runner[field];
+        assert!(list["x-kubernetes-validations"][0]["rule"].as_str().unwrap().contains("one.name"), "{list}");
+        assert_eq!((&list["x-kubernetes-list-map-keys"], &list["items"]["required"]), (&keys, &keys));
+        assert_eq!(list["items"]["properties"].as_object().unwrap().len(), 1, "{list}");
+        assert_eq!(list["items"]["x-kubernetes-preserve-unknown-fields"], true);
+    }
+    let affinity = &runner["affinity"];
+    assert_eq!(
+        (affinity.get("properties"), &affinity["x-kubernetes-preserve-unknown-fields"]),
+        (None, &json!(true))
+    );
+    assert_eq!(affinity["type"], "object");
+    // What specs are checked by besides knows all of it.
+    let whole = &upsurge_crds::schemas::LOAD_TEST["properties"]["spec"]["properties"]["runner"]["properties"];
+    assert!(whole["initContainers"]["items"]["properties"]["volumeMounts"].is_object());
+    assert!(whole["affinity"]["properties"]["nodeAffinity"].is_object());
 }
 
 const ONE_PATTERN: &str = "spec.load needs exactly one of constant, stages, spike, stress,";

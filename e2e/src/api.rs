@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::{api::batch::v1::Job, apimachinery::pkg::apis::meta::v1::Condition};
+use k8s_openapi::{
+    api::{batch::v1::Job, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
 use kube::{
     Api, ResourceExt,
     api::{ListParams, Patch, PatchParams, PostParams},
@@ -132,6 +135,28 @@ impl Context {
             test.status.as_ref().and_then(|status| status.observed_generation) == test.metadata.generation
         };
         wait::until(&self.api::<LoadTest>(), test, "is observed", wait::seconds(20), seen).await
+    }
+
+    /// Waits for an event of a test with that reason.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn told(&self, test: &str, reason: &str) -> Result<()> {
+        let events: Api<Event> = self.api();
+        wait::eventually(&format!("{test} has the event {reason}"), wait::seconds(10), async || {
+            let found = events.list(&ListParams::default()).await?.items;
+            let about = |event: &Event| {
+                let object = event.regarding.as_ref();
+                object.is_some_and(|object| {
+                    object.kind.as_deref() == Some("LoadTest") && object.name.as_deref() == Some(test)
+                })
+            };
+            Ok(found
+                .iter()
+                .any(|event| about(event) && event.reason.as_deref() == Some(reason))
+                .then_some(()))
+        })
+        .await
     }
 
     /// The Jobs of a run.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A real Prometheus server that scrapes the target.
+//! A real Prometheus server that scrapes the target, and takes remote writes.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Service},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     Context,
@@ -19,7 +19,27 @@ pub fn url(context: &Context) -> String {
     format!("http://prometheus.{}.svc:9090", context.namespace)
 }
 
-/// Deploys a server that scrapes the service `target` each second, and waits until it is ready.
+/// The value of the one series that a query gives.
+///
+/// # Errors
+/// When it gives none or more, or does not answer.
+pub async fn value(context: &Context, query: &str) -> Result<f64> {
+    let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let path = format!(
+        "/api/v1/namespaces/{}/services/prometheus:9090/proxy/api/v1/query?query={encoded}",
+        context.namespace
+    );
+    let request = http::Request::get(path).body(Vec::new())?;
+    let answer: Value = context.client.request(request).await?;
+    let found = match answer["data"]["result"].as_array().map(Vec::as_slice) {
+        Some([series]) => series["value"][1].as_str(),
+        _ => None,
+    };
+    let found = found.with_context(|| format!("{query} gave {answer}"))?;
+    Ok(found.parse()?)
+}
+
+/// Deploys a server that scrapes the service `target` each second and takes remote writes, and waits until it is ready.
 ///
 /// # Errors
 /// When it is not ready in time.
@@ -35,6 +55,10 @@ pub async fn deploy(context: &Context) -> Result<()> {
         .await?;
     let container = json!({
         "name": "prometheus", "image": "upsurge-test/prometheus:dev", "imagePullPolicy": "IfNotPresent",
+        "args": [
+            "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", "--web.listen-address=:9090",
+            "--web.enable-remote-write-receiver", "--enable-feature=native-histograms",
+        ],
         "readinessProbe": {"httpGet": {"path": "/-/ready", "port": 9090}, "periodSeconds": 1},
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         "securityContext": restricted_container(),

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 use upsurge_crds::{
-    LoadTestRun,
+    LoadTest, LoadTestRun,
     v1alpha1::{Phase, Verdict},
 };
 use upsurge_e2e::{
@@ -14,7 +14,7 @@ use upsurge_e2e::{
     install,
     operator::{self, Kill},
     target::Target,
-    wait::seconds,
+    wait::{self, seconds},
     whole::{Made, ensure_whole},
     with_temp_namespace,
 };
@@ -165,6 +165,40 @@ async fn an_upgrade_lets_runs_go_on_and_finished_tests_rest() -> Result<()> {
         context.observed("upgraded").await?;
         ensure!(context.runs("upgraded").await? == [run].into(), "the upgrade has made a run");
         install::upgrade(&[]).await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits for a full minute, and is decided in memory too (load_test::tests::killed): make e2e-full"]
+async fn killed_at_a_scheduled_time() -> Result<()> {
+    with_temp_namespace(async |context| {
+        Target::deploy(&context, json!({})).await?;
+        let each_minute = json!({"schedule": {"cron": "* * * * *"}});
+        let first = context.start("nightly", merged(constant(5, 3), each_minute)).await?;
+        context.finished(&first, seconds(60)).await?;
+        let pod = operator::leader(&context.client).await?;
+        let scheduled = |names: std::collections::BTreeSet<String>| {
+            names.into_iter().filter(|name| name.starts_with("nightly-s")).collect::<Vec<_>>()
+        };
+        let made = wait::eventually("a run is made for a time", seconds(75), async || {
+            Ok(scheduled(context.runs("nightly").await?).pop())
+        })
+        .await?;
+        operator::kill(&context.client, &pod, Kill::Pod).await?;
+        let noted = |test: &LoadTest| {
+            let status = test.status.clone().unwrap_or_default();
+            status
+                .last_schedule_time
+                .is_some_and(|time| made == format!("nightly-s{}", time.0.as_second() / 60))
+        };
+        wait::until(&context.api::<LoadTest>(), "nightly", "has noted its run", seconds(60), noted).await?;
+        context.patch("nightly", json!({"spec": {"suspend": true}})).await?;
+        ensure_verdict(&context.finished(&made, seconds(120)).await?, Verdict::Passed, "ThresholdsMet")?;
+        // The next minute may have come meanwhile; its run has a name of its own.
+        let times = scheduled(context.runs("nightly").await?).len();
+        ensure!(times <= 2, "{times} scheduled runs within two minutes");
+        Ok(())
     })
     .await
 }

@@ -43,6 +43,7 @@ async fn an_abort_stops_the_load_and_keeps_what_was_measured() -> Result<()> {
         let abort = Patch::Merge(json!({"spec": {"abort": true}}));
         runs.patch(&run, &PatchParams::default(), &abort).await?;
         let stats = target.quiet(seconds(8)).await?;
+        context.told("aborted", "AbortRequested").await?;
         let finished = context.finished(&run, seconds(30)).await?;
         ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
         let summary = status(&finished).summary.context("no summary")?;
@@ -86,6 +87,7 @@ async fn an_abort_while_the_scale_down_is_awaited_keeps_the_whole_load() -> Resu
         wait::until(&runs, &run, "watches the autoscaler after the load", seconds(240), watched).await?;
         let abort = Patch::Merge(json!({"spec": {"abort": true}}));
         runs.patch(&run, &PatchParams::default(), &abort).await?;
+        context.told("aborted", "AbortRequested").await?;
         let finished = context.finished(&run, seconds(10)).await?;
         ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
         let status = status(&finished);
@@ -124,6 +126,7 @@ async fn an_abort_while_a_quiet_target_is_awaited_makes_no_load() -> Result<()> 
         wait::until(&runs, &run, "waits for a quiet target", seconds(30), waits).await?;
         let abort = Patch::Merge(json!({"spec": {"abort": true}}));
         runs.patch(&run, &PatchParams::default(), &abort).await?;
+        context.told("aborted", "AbortRequested").await?;
         let finished = context.finished(&run, seconds(10)).await?;
         ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
         ensure!(context.jobs(&run).await?.is_empty(), "a Job was made");
@@ -211,6 +214,7 @@ async fn a_new_run_comes_by_a_changed_spec_or_the_annotation_and_by_nothing_else
         context.rerun("again", "1").await?;
         let second = context.next_run("again", Some(&first)).await?;
         context.finished(&second, seconds(60)).await?;
+        context.told("again", "Rerun").await?;
         let test = context.rerun("again", "1").await?;
         ensure!(test.annotations().get(annotations::RERUN).is_some_and(|value| value == "1"));
         context.patch("again", json!({"spec": {"history": {"notPassed": {"count": 4}}}})).await?;
@@ -262,9 +266,12 @@ async fn a_suspended_test_makes_no_run_until_it_is_released() -> Result<()> {
         let ready = upsurge_crds::conditions::find(&conditions, "Ready").context("no condition Ready")?;
         ensure!(ready.status == "False" && ready.reason == "Suspended", "{ready:?}");
         ensure!(context.runs("held").await?.is_empty(), "a suspended test has made a run");
+        context.told("held", "Suspended").await?;
 
         context.patch("held", json!({"spec": {"suspend": false}})).await?;
         let run = context.next_run("held", None).await?;
+        context.told("held", "Resumed").await?;
+        context.told("held", "Started").await?;
         context.finished(&run, seconds(60)).await?;
 
         // Held and released again, with nothing else changed.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Checks on what a real Prometheus server knows of the target.
+//! Checks on what a real Prometheus server knows of the target, and figures that runners push to it.
 
 use anyhow::{Context as _, Result, ensure};
+use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
@@ -60,6 +61,46 @@ async fn checks_hold_are_breached_or_stay_unanswered() -> Result<()> {
             let told = checks.first().and_then(|check| check.message.clone()).unwrap_or_default();
             ensure!(checks.len() == 1 && !told.is_empty(), "{name}: {checks:?}");
         }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_three_runners_push_gives_the_percentile_of_the_verdict() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let latency = json!({"percentiles": [[0, "2ms"], [50, "8ms"], [95, "40ms"], [100, "120ms"]]});
+        let behaviour = json!({"latency": latency});
+        Target::deploy(&context, behaviour).await?;
+        prometheus::deploy(&context).await?;
+        let url = format!("{}/api/v1/write", prometheus::url(&context));
+        let nobody = format!("http://target.{}.svc:9999/api/v1/write", context.namespace);
+        let output = |name: &str, url: &str| {
+            json!({"name": name, "prometheusRemoteWrite": {"url": url}, "interval": "2s"})
+        };
+        let more = json!({
+            "runner": {"parallelism": 3},
+            "outputs": [output("metrics", &url), output("nobody", &nobody)],
+        });
+        let run = context.run("pushed", merged(constant(60, 10), more), seconds(90)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        let status = status(&run);
+        let [metrics, nobody] = status.outputs.as_slice() else {
+            anyhow::bail!("{:?}", status.outputs);
+        };
+        ensure!(metrics.delivered_samples > 0 && metrics.message.is_none(), "{metrics:?}");
+        ensure!(nobody.lost_samples > 0 && nobody.message.is_some(), "{nobody:?}");
+
+        let summary = status.summary.context("no summary")?;
+        let of = format!("{{namespace=\"{}\",testid=\"{}\"}}", context.namespace, run.name_any());
+        let requests = prometheus::value(&context, &format!("sum(k6_http_reqs_total{of})")).await?;
+        ensure!(requests as i64 == summary.requests, "{requests} of {}", summary.requests);
+        let runners = format!("count(sum by (runner) (k6_http_reqs_total{of}))");
+        ensure!(prometheus::value(&context, &runners).await? == 3.0, "each runner is told apart");
+        let quantile = format!("histogram_quantile(0.99, sum(k6_http_req_duration_seconds{of}))");
+        let asked = prometheus::value(&context, &quantile).await? * 1e6;
+        let judged = summary.latency.p99_microseconds.context("no p99")? as f64;
+        ensure!((1.0 / 1.022..1.022).contains(&(asked / judged)), "{asked} µs is not {judged} µs");
         Ok(())
     })
     .await

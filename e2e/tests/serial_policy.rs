@@ -4,11 +4,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::{core::v1::Pod, events::v1::Event};
-use kube::{
-    Api,
-    api::{ListParams, Patch, PatchParams},
-};
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use upsurge_crds::{LoadTestRun, v1alpha1::Verdict};
 use upsurge_e2e::{
@@ -81,6 +78,22 @@ async fn refused(context: &Context) -> Result<()> {
         ("literal", json!({"target": {"baseURL": "http://2130706433:8080"}}), "targetHosts"),
         ("image", json!({"runner": {"image": "registry.example.com.evil/runner"}}), "runnerImages"),
         ("secret", json!({"secrets": secret}), "secretNames"),
+        (
+            "volume",
+            json!({"runner": {"volumes": [{"name": "a", "secret": {"secretName": "database"}}]}}),
+            "secretNames",
+        ),
+        ("account", json!({"runner": {"serviceAccountName": "default"}}), "secretNames"),
+        (
+            "before",
+            json!({"runner": {"initContainers": [{"name": "a", "image": "registry.example.com/a"}]}}),
+            "runnerImages",
+        ),
+        (
+            "alias",
+            json!({"runner": {"hostAliases": [{"ip": "192.0.2.7", "hostnames": ["target"]}]}}),
+            "targetHosts",
+        ),
         ("runners", json!({"runner": {"parallelism": 3}}), "maxRunners"),
         ("long", json!({"load": {"constant": {"duration": "31s"}}}), "maxDuration"),
         ("server", json!({"prometheus": {"server": "other", "checks": [up()]}}), "prometheusServers"),
@@ -91,22 +104,9 @@ async fn refused(context: &Context) -> Result<()> {
         ensure!(message.contains(&format!("{RULES}.{rule}")), "{name} does not name its rule: {message}");
         ensure!(message.contains("ask the platform team"), "{name} does not say whom to ask: {message}");
         ensure!(context.jobs(&run.metadata.name.unwrap_or_default()).await?.is_empty(), "{name} got a Job");
-        told(context, name, "Refused").await?;
+        context.told(name, "Refused").await?;
     }
     Ok(())
-}
-
-/// Waits for an event about a test.
-async fn told(context: &Context, test: &str, reason: &str) -> Result<()> {
-    let events: Api<Event> = context.api();
-    wait::eventually(&format!("{test} has the event {reason}"), seconds(10), async || {
-        let found = events.list(&ListParams::default()).await?.items;
-        let about = |event: &Event| {
-            event.regarding.as_ref().is_some_and(|regarding| regarding.name.as_deref() == Some(test))
-        };
-        Ok(found.iter().any(|event| about(event) && event.reason.as_deref() == Some(reason)).then_some(()))
-    })
-    .await
 }
 
 /// What only shows while the load runs is refused where the connection is made.

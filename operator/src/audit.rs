@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What people caused: one event on the LoadTest and one line of the log (target `audit`) for each start, rerun, abort,
-//! suspension and refusal.
+//! suspension and refusal. Starts by a schedule or a rollout are told in the same way, so that all starts are in one place.
 //!
 //! Who it was is not for the operator to know: it sees which field manager wrote (such as `kubectl-edit` or
 //! `argocd-controller`), the person only the API server's audit log. Nothing reads this back.
@@ -19,8 +19,14 @@ pub enum Act {
     Start,
     /// A run, by the rerun annotation.
     Rerun,
+    /// A run, by a rollout of the target.
+    Rollout,
+    /// A run, by the schedule.
+    Schedule,
     /// The end of a run, by `spec.abort`.
     Abort,
+    /// The end of a run, by the schedule that replaces it.
+    Replace,
     /// That new runs are held, by `spec.suspend`.
     Suspend,
     /// That they are not held any more.
@@ -34,11 +40,19 @@ impl Act {
         match self {
             Self::Start => "Started",
             Self::Rerun => "Rerun",
+            Self::Rollout => "RolloutSeen",
+            Self::Schedule => "Scheduled",
             Self::Abort => "AbortRequested",
+            Self::Replace => "Replaced",
             Self::Suspend => "Suspended",
             Self::Resume => "Resumed",
             Self::Refuse => "Refused",
         }
+    }
+
+    /// Whether nobody did anything at that moment.
+    fn is_by_itself(self) -> bool {
+        matches!(self, Self::Rollout | Self::Schedule | Self::Replace)
     }
 }
 
@@ -64,10 +78,15 @@ async fn record(
     manager: &str,
     detail: &str,
 ) {
-    info!(target: "audit", act = ?act, namespace, test, run, manager, detail, "somebody caused this");
+    let (manager, cause) = match act.is_by_itself() {
+        true => (None, String::new()),
+        false => (Some(manager), format!(" (changed by {manager})")),
+    };
+    let said = if manager.is_some() { "somebody caused this" } else { "this came by itself" };
+    info!(target: "audit", act = ?act, namespace, test, run, manager, detail, "{said}");
     let note = match run {
-        Some(run) => format!("run {run}: {detail} (changed by {manager})"),
-        None => format!("{detail} (changed by {manager})"),
+        Some(run) => format!("run {run}: {detail}{cause}"),
+        None => format!("{detail}{cause}"),
     };
     match act {
         Act::Refuse => events.warning(about, act.reason(), "Audit", &note).await,

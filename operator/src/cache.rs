@@ -142,9 +142,10 @@ impl Cache {
         Some(runs)
     }
 
-    /// A runner pod, as far as it was seen.
-    pub fn pod(&self, namespace: &str, name: &str) -> Option<Arc<Pod>> {
-        self.covering(namespace)?.pods.get(&ObjectRef::new(name).within(namespace))
+    /// A runner pod, as far as that very one was seen.
+    pub fn pod(&self, namespace: &str, name: &str, uid: &str) -> Option<Arc<Pod>> {
+        let seen = self.covering(namespace)?.pods.get(&ObjectRef::new(name).within(namespace))?;
+        (seen.metadata.uid.as_deref() == Some(uid)).then_some(seen)
     }
 
     /// The Job of a name, and the pods of a run; `None` as long as not all was listed.

@@ -13,6 +13,7 @@ use crate::{
     fence::Fence,
     metrics::Metrics,
     policy::Platform,
+    rollouts::Rollouts,
     runner_defaults::PodDefaults,
     settings::{Keep, RunnerDefaults},
     tls::Served,
@@ -24,6 +25,8 @@ pub struct Context {
     pub client: Client,
     /// What the watches show.
     pub cache: Cache,
+    /// Which revisions targets have.
+    pub rollouts: Rollouts,
     /// Whether this operator may write.
     pub fence: Fence,
     /// The collector's sessions.

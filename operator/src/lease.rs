@@ -106,6 +106,15 @@ pub enum LeaseError {
     },
 }
 
+/// How a lease was acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acquired {
+    /// Nobody else held it.
+    AtOnce,
+    /// Another operator held it before.
+    AfterStandingBy,
+}
+
 /// A candidate for a lease.
 pub struct Candidate {
     api: Api<Lease>,
@@ -132,8 +141,8 @@ impl Candidate {
         Self { address, leader, ..self }
     }
 
-    /// Waits until the lease is held; `false` if told to stop before.
-    pub async fn acquire(&mut self, stop: &CancellationToken) -> bool {
+    /// Waits until the lease is held; `None` if told to stop before.
+    pub async fn acquire(&mut self, stop: &CancellationToken) -> Option<Acquired> {
         let mut waiting = false;
         loop {
             // Whoever has connections to an API server that is gone without a word must not wait for it for ever.
@@ -144,11 +153,12 @@ impl Candidate {
                     waiting = true;
                 }
                 Ok(Step::Yield) => {}
-                Ok(_) => return true,
+                Ok(_) if waiting => return Some(Acquired::AfterStandingBy),
+                Ok(_) => return Some(Acquired::AtOnce),
                 Err(error) => warn!(error = %chain(&error), "failed to acquire the lease; trying again"),
             }
             tokio::select! {
-                () = stop.cancelled() => return false,
+                () = stop.cancelled() => return None,
                 () = sleep(RENEWAL) => {}
             }
         }

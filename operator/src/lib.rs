@@ -22,6 +22,7 @@ pub mod naming;
 mod played;
 pub mod policy;
 pub mod prometheus_checks;
+pub mod rollouts;
 pub mod run;
 pub mod runner_defaults;
 pub mod sampling;

@@ -10,6 +10,7 @@ mod build;
 mod decide;
 mod failure;
 mod observe;
+mod tell;
 mod update_status;
 
 use std::{
@@ -25,7 +26,6 @@ use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::Phase};
 
 pub use self::failure::Error;
 use crate::{
-    audit::{self, Act},
     context::Context,
     errors::{LONGEST_LOOK, chain},
     metrics,
@@ -45,7 +45,8 @@ pub async fn reconcile(
         info_span!("load_test", namespace = test.namespace().unwrap_or_default(), name = test.name_any());
     let result = match &test.0 {
         Ok(test) => {
-            let answered = timeout(LONGEST_LOOK, look(test, &context).instrument(span)).await;
+            let answered =
+                timeout(LONGEST_LOOK, look(test, &context, &Timestamp::now).instrument(span)).await;
             answered.unwrap_or(Err(Error::Unanswered))
         }
         Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
@@ -65,11 +66,16 @@ pub async fn reconcile(
 
 /// Time until the next look when it is not sure whether this operator leads.
 const UNSURE: Duration = Duration::from_secs(1);
+/// Longest time until the next look at a test that starts by itself: clocks are set, and timers are not.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
+/// Tells when it is.
+type Clock<'a> = &'a (dyn Fn() -> Timestamp + Send + Sync);
 
 /// What a reconciliation came to.
 #[derive(Debug, PartialEq, Eq)]
 enum Done {
-    /// Something was changed. A run will be too old to be kept after so long.
+    /// Something was changed. After so long a run is due, or too old to be kept.
     Applied(Option<Duration>),
     /// There was nothing to do, and likewise.
     Nothing(Option<Duration>),
@@ -82,8 +88,8 @@ fn until(next: Option<Duration>) -> Action {
 }
 
 /// Works on the test as the cache has it; if that is no longer the test as it is, on that.
-async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
-    let mut result = steps(cached, context).await;
+async fn look(cached: &LoadTest, context: &Context, clock: Clock<'_>) -> Result<Done, Error> {
+    let mut result = steps(cached, context, clock).await;
     if matches!(&result, Err(Error::UpdateStatus(WriteError::Conflict))) {
         let api: Api<LoadTest> =
             Api::namespaced(context.client.clone(), &cached.namespace().unwrap_or_default());
@@ -91,7 +97,7 @@ async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
         let Some(test) = found.filter(|test| test.meta().uid == cached.meta().uid) else {
             return Ok(Done::Nothing(None));
         };
-        result = steps(&test, context).await;
+        result = steps(&test, context, clock).await;
     }
     match result {
         Ok(done) => Ok(done),
@@ -107,50 +113,62 @@ async fn look(cached: &LoadTest, context: &Context) -> Result<Done, Error> {
     }
 }
 
-async fn steps(test: &LoadTest, context: &Context) -> Result<Done, Error> {
+async fn steps(test: &LoadTest, context: &Context, clock: Clock<'_>) -> Result<Done, Error> {
+    let revision = observe::revision(&context.rollouts, test);
     if test.meta().deletion_timestamp.is_some() {
         return Ok(Done::Nothing(None));
     }
     let admitted = || status::admit(&context.fence, test.status.as_ref());
     admitted()?;
+    let now = clock();
+    let decide = |runs: &[LoadTestRun]| {
+        decide::decide(test, &decide::Facts { runs, revision: revision.as_ref(), now })
+    };
     let mut observed = observe::observe(&context.client, &context.cache, test).await?;
-    let mut decision = decide::decide(test, &observed.runs);
-    if !observed.is_fresh && !rests_on_little(test, &decision, &observed.runs) {
+    let mut decided = decide(&observed.runs);
+    if !observed.is_fresh && !rests_on_little(test, &decided.decision, &observed.runs, now) {
         observed = observe::read(&context.client, test).await?;
-        decision = decide::decide(test, &observed.runs);
+        decided = decide(&observed.runs);
     }
     let mut runs = observed.runs;
-    if let decide::Decision::Start(start) = &decision {
+    if let decide::Decision::Start(start) = &decided.decision {
         admitted()?;
-        let run = apply::create(&context.client, test, build::run(test, start)).await?;
+        apply::abort(&context.client, test, &start.replaces).await?;
+        admitted()?;
+        let run = apply::create(&context.client, test, build::run(test, start, &decided)).await?;
         if !runs.iter().any(|known| known.name_any() == run.name_any()) {
-            let note = format!("created run {} ({})", run.name_any(), start.trigger.as_str());
-            let act = match start.trigger {
-                decide::Trigger::SpecChanged => Act::Start,
-                decide::Trigger::Rerun => Act::Rerun,
-            };
-            audit::of_test(&context.events, test, act, Some(&run.name_any()), start.trigger.as_str()).await;
-            info!(run = run.name_any(), trigger = start.trigger.as_str(), "created run");
-            context.events.normal(&test.object_ref(&()), "RunCreated", "CreateRun", &note).await;
+            tell::start(context, test, start, &decided, &run.name_any()).await;
             runs.push(run);
         }
     }
-    let status = update_status::status(test, &decision, &runs, Timestamp::now());
+    let status = update_status::status(test, &decided, &runs, now);
     let written = update_status::update(context, test, &status).await?;
+    if let Some(time) = decided.schedule.missed.filter(|_| written) {
+        tell::missed(context, test, time).await;
+    }
     // Only now: what a deleted run showed is in the test's status.
-    let now = Timestamp::now();
+    let now = clock();
     let outdated = decide::outdated(&test.spec.history, &runs, now);
     if !outdated.is_empty() && observed.is_fresh {
         admitted()?;
         apply::delete(&context.client, test, &outdated).await?;
     }
-    let next = decide::next_outdated(&test.spec.history, &runs, now);
+    let waits = [
+        decided.wait(now).map(|wait| wait.min(LONGEST_WAIT)),
+        decide::next_outdated(&test.spec.history, &runs, now),
+    ];
+    let next = waits.into_iter().flatten().min();
     Ok(if written || !outdated.is_empty() { Done::Applied(next) } else { Done::Nothing(next) })
 }
 
 /// Whether what the cache keeps of runs is enough for a decision: nothing is made or deleted, and no finished run's copy of
 /// the spec, which it does not keep, could change it.
-fn rests_on_little(test: &LoadTest, decision: &decide::Decision, runs: &[LoadTestRun]) -> bool {
+fn rests_on_little(
+    test: &LoadTest,
+    decision: &decide::Decision,
+    runs: &[LoadTestRun],
+    now: Timestamp,
+) -> bool {
     use decide::Decision::{Nothing, Refuse, Start, Suspended, Wait};
     let last = test.status.as_ref().and_then(|status| status.last_run.as_deref());
     let knows_last = || runs.iter().any(|run| Some(run.name_any().as_str()) == last);
@@ -161,11 +179,12 @@ fn rests_on_little(test: &LoadTest, decision: &decide::Decision, runs: &[LoadTes
         Nothing | Suspended { due: false } => last.is_none() || has_ended() || knows_last(),
         Suspended { due: true } | Refuse { .. } | Wait { .. } => !knows_last(),
     };
-    is_certain && decide::outdated(&test.spec.history, runs, Timestamp::now()).is_empty()
+    is_certain && decide::outdated(&test.spec.history, runs, now).is_empty()
 }
 
 /// Forgets what is remembered of a test that is gone.
 pub fn forget(context: &Context, namespace: &str, name: &str) {
+    context.rollouts.leave(namespace, name);
     context.backoff.succeeded(&key_of(namespace, name));
 }
 

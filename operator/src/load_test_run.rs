@@ -12,6 +12,7 @@ mod decide;
 mod fixtures;
 mod memory;
 mod missing;
+mod neighbours;
 mod observe;
 mod plan;
 mod pods;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The operator's own metrics, in the OpenMetrics form. Labels are from fixed sets: never names of objects.
+//! The operator's own metrics, in the OpenMetrics form. Labels are from fixed sets and never names of objects, except for the
+//! live figures of tests under way.
+
+mod live;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +17,9 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
+
+use self::live::{Live, MOST_TESTS};
+use crate::collector::{Figures, TestKey};
 
 /// Controller of load tests, as a label.
 pub const LOAD_TEST: &str = "loadtest";
@@ -43,6 +49,9 @@ struct InPhase {
 /// Counts something at the moment of a scrape: runs by phase.
 type CountRuns = dyn Fn() -> BTreeMap<String, i64> + Send + Sync;
 
+/// Gives the figures of so many tests under way at most, at the moment of a scrape, and how many are left out.
+type ListFigures = dyn Fn(usize) -> (BTreeMap<TestKey, Figures>, usize) + Send + Sync;
+
 /// All metrics; clones share them.
 #[derive(Clone)]
 pub struct Metrics {
@@ -56,6 +65,8 @@ pub struct Metrics {
     certificate_valid: Gauge,
     certificate_expiry: Gauge,
     counters: Arc<Mutex<Vec<Box<CountRuns>>>>,
+    live: Live,
+    figures: Arc<Mutex<Option<Box<ListFigures>>>>,
 }
 
 impl Default for Metrics {
@@ -101,6 +112,7 @@ impl Default for Metrics {
             "Build of the operator",
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
+        let live = Live::register(&mut registry);
         Self {
             registry: Arc::new(registry),
             reconciles,
@@ -112,6 +124,8 @@ impl Default for Metrics {
             certificate_valid,
             certificate_expiry,
             counters: Arc::default(),
+            live,
+            figures: Arc::default(),
         }
     }
 }
@@ -163,10 +177,24 @@ impl Metrics {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(count));
     }
 
-    /// All metrics as text.
+    /// Sets the source of the figures of tests under way, asked at each scrape.
+    pub fn show_figures(
+        &self,
+        figures: impl Fn(usize) -> (BTreeMap<TestKey, Figures>, usize) + Send + Sync + 'static,
+    ) {
+        *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(figures));
+    }
+
+    /// All metrics as text. Takes a while where much goes on.
     pub fn encode(&self) -> String {
+        // Held to the end: what is made anew at each scrape is that of one only.
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(figures) = &*self.figures.lock().unwrap_or_else(PoisonError::into_inner) {
+            let (figures, left_out) = figures(MOST_TESTS);
+            self.live.show(&figures, left_out);
+        }
         self.runs.clear();
-        for count in self.counters.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for count in counters.iter() {
             for (phase, number) in count() {
                 self.runs.get_or_create(&InPhase { phase }).inc_by(number);
             }
@@ -203,6 +231,52 @@ mod tests {
         }
     }
 
+    /// The list of the documentation, made of what is served.
+    fn page(text: &str) -> String {
+        let mut page = String::from(
+            "<!-- Made by a test of operator/src/metrics.rs. Do not edit: UPDATE_DOCS=1 cargo test -p upsurge-operator documented -->\n\
+             # Metrics of the operator\n\n\
+             The Service `upsurge-metrics` serves them on port 9090, as `/metrics`. [Prometheus and Grafana](../how-to/prometheus-grafana.md) \
+             says how to read them, and [Install and upgrade](../how-to/install.md#alerts) which alerts there are. Labels are from fixed sets, \
+             never names of objects. The [metrics of a run](metric-list.md) are others.\n\n\
+             | metric | kind | labels | what it is |\n|---|---|---|---|\n",
+        );
+        for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {
+            let (name, help) = line.split_once(' ').unwrap();
+            let kind = text.lines().find_map(|line| line.strip_prefix(&format!("# TYPE {name} "))).unwrap();
+            let shown = match kind {
+                "counter" => format!("{name}_total"),
+                "info" => format!("{name}_info"),
+                _ => name.to_owned(),
+            };
+            let sample = text.lines().find(|line| line.starts_with(name)).unwrap();
+            let labels = sample.split_once('{').map_or("", |(_, rest)| rest.split('}').next().unwrap());
+            let labels = labels.split(',').filter_map(|pair| pair.split_once('=')).map(|(label, _)| label);
+            let labels: Vec<_> =
+                labels.filter(|label| *label != "le").map(|label| format!("`{label}`")).collect();
+            page += &format!("| `{shown}` | {kind} | {} | {help} |\n", labels.join(", "));
+        }
+        page
+    }
+
+    #[test]
+    fn the_documented_metrics_are_those_that_there_are() {
+        let metrics = Metrics::default();
+        metrics.reconciled(LOAD_TEST_RUN, "Applied", Instant::now());
+        metrics.failed(LOAD_TEST, "Api");
+        metrics.count_runs(|| BTreeMap::from([("Running".to_owned(), 2)]));
+        let page = page(&metrics.encode());
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/src/reference/operator-metrics.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(file, &page).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(file).unwrap(),
+            page,
+            "run: UPDATE_DOCS=1 cargo test -p upsurge-operator documented"
+        );
+    }
+
     #[test]
     fn what_happened_is_in_the_text() {
         let metrics = Metrics::default();
@@ -224,5 +298,39 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+    }
+
+    #[test]
+    fn figures_of_tests_under_way_are_shown_and_gone_with_them() {
+        let (metrics, under_way) = (Metrics::default(), Arc::<Mutex<BTreeMap<TestKey, Figures>>>::default());
+        let shown = Arc::clone(&under_way);
+        metrics.show_figures(move |most| {
+            let all = shown.lock().unwrap().clone();
+            let left_out = all.len().saturating_sub(most);
+            (all.into_iter().take(most).collect(), left_out)
+        });
+        let mut figures = Figures { users: 7.0, requests: 120.0, failed: 3, ..Figures::default() };
+        figures.durations.record(std::time::Duration::from_millis(250));
+        under_way.lock().unwrap().insert(("shop".into(), "checkout".into()), figures.clone());
+        metrics.encode();
+        let text = metrics.encode();
+        for line in [
+            r#"upsurge_run_users{namespace="shop",test="checkout"} 7.0"#,
+            r#"upsurge_run_requests_total{namespace="shop",test="checkout"} 120.0"#,
+            r#"upsurge_run_failed_requests_total{namespace="shop",test="checkout"} 3.0"#,
+            r#"upsurge_run_request_duration_seconds{namespace="shop",test="checkout",quantile="0.99"} 0.25"#,
+            "upsurge_run_tests_left_out 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        for number in 0..150 {
+            under_way.lock().unwrap().insert(("shop".into(), format!("test-{number}")), figures.clone());
+        }
+        let text = metrics.encode();
+        let shown = text.lines().filter(|line| line.starts_with("upsurge_run_users{")).count();
+        assert!(shown == 100 && text.contains("upsurge_run_tests_left_out 51"), "{shown}");
+        under_way.lock().unwrap().clear();
+        let text = metrics.encode();
+        assert!(!text.contains(r#"namespace="shop""#), "{text}");
     }
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use upsurge_crds::names::labels;
 
@@ -33,6 +34,16 @@ pub fn run(test: &str, generation: i64, rerun: Option<(&str, i64)>) -> String {
         None => format!("-g{generation}"),
     };
     bounded(test, &suffix, LONGEST_RUN)
+}
+
+/// Name of the run for a scheduled time: the same whoever makes it, and however often that is tried.
+pub fn scheduled_run(test: &str, time: Timestamp) -> String {
+    bounded(test, &format!("-s{}", time.as_second() / 60), LONGEST_RUN)
+}
+
+/// Name of the run that a rollout starts after so many others: a revision may be one that was there before.
+pub fn rollout_run(test: &str, revision: &str, earlier: i64) -> String {
+    bounded(test, &format!("-r{}", hash(&format!("{earlier} {revision}"), 8)), LONGEST_RUN)
 }
 
 /// Base name of the objects that belong to a run; the UID makes it differ from that of an earlier run of the name.
@@ -94,10 +105,23 @@ mod tests {
     }
 
     #[test]
+    fn a_scheduled_time_and_a_rollout_have_names_of_their_own() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let name = scheduled_run("checkout", at("2026-11-30T03:00:00Z"));
+        assert_eq!(name, "checkout-s29933460");
+        assert_ne!(name, scheduled_run("checkout", at("2026-11-30T03:01:00Z")));
+        let rollout = rollout_run("checkout", "store-a", 0);
+        assert!(rollout.starts_with("checkout-r") && rollout == rollout_run("checkout", "store-a", 0));
+        assert_ne!(rollout, rollout_run("checkout", "store-a", 2), "after a rollback");
+    }
+
+    #[test]
     fn long_names_are_bounded_and_stay_different() {
         let (one, two) = (format!("{}a", "x".repeat(250)), format!("{}b", "x".repeat(250)));
         for name in [&one, &two] {
             assert!(run(name, i64::MAX, Some(("again", i64::MAX))).len() <= 63);
+            assert!(scheduled_run(name, Timestamp::MAX).len() <= 63);
+            assert!(rollout_run(name, &two, i64::MAX).len() <= 63);
             assert!(label(name).len() <= 63);
             let base = base(name, "uid");
             assert!(format!("{base}-999").len() <= 63 && checkpoint(&base).len() <= 63, "{base}");

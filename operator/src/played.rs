@@ -14,7 +14,7 @@ use tower::{BoxError, service_fn};
 
 use crate::{
     backoff::Backoff, collector::Sessions, context::Context, events::Events, fence::Fence, metrics::Metrics,
-    tls::served,
+    rollouts::Rollouts, tls::served,
 };
 
 /// What was asked for.
@@ -48,6 +48,56 @@ pub fn server(answer: impl Fn(&Asked) -> (u16, Value) + Send + Sync + 'static) -
     (Client::new(service, "shop"), log)
 }
 
+/// What events tell: of which kind of object, which reason, and in which words.
+pub fn told(log: &Log) -> Vec<(String, String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let log = log.lock().unwrap();
+    let events = log.iter().filter(|asked| asked.path.ends_with("/events"));
+    events
+        .map(|event| &event.body)
+        .map(|event| (text(&event["regarding"]["kind"]), text(&event["reason"]), text(&event["note"])))
+        .collect()
+}
+
+/// The lines of the log with the target `audit` that are written by what this thread does as long as it lives.
+pub struct AuditLog {
+    lines: Arc<Mutex<Vec<u8>>>,
+    _guard: tracing::subscriber::DefaultGuard,
+}
+
+impl AuditLog {
+    pub fn begin() -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let written = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_env_filter("audit=info")
+            .with_writer(move || Written(written.clone()))
+            .finish();
+        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+    }
+
+    /// The fields of each line.
+    pub fn lines(&self) -> Vec<Value> {
+        let lines = self.lines.lock().unwrap();
+        let lines = std::str::from_utf8(&lines).unwrap().lines();
+        lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["fields"].take()).collect()
+    }
+}
+
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What an API server answers that does not do what was asked for.
 pub fn failure(code: u16, reason: &str) -> (u16, Value) {
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
@@ -67,6 +117,7 @@ pub fn context(client: Client, fence: Fence) -> Context {
     Context {
         fence,
         cache: Default::default(),
+        rollouts: Rollouts::new(client.clone()),
         sessions: Sessions::new(client.clone()),
         events: Events::new(client.clone(), "test".into()),
         metrics: Metrics::default(),

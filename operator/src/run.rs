@@ -36,9 +36,10 @@ use crate::{
     context::Context,
     events::Events,
     fence::Fence,
-    lease::Candidate,
+    lease::{Acquired, Candidate},
     metrics::Metrics,
     policy::{self, Platform},
+    rollouts::Rollouts,
     runner_defaults,
     tls::Served,
 };
@@ -83,6 +84,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     }
     let cache = Cache::default();
     let sessions = Sessions::within(client.clone(), Memory::of(args.memory_limit), cache.clone());
+    let shown = sessions.clone();
+    metrics.show_figures(move |most| shown.figures(most));
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;
@@ -93,6 +96,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let context = Arc::new(Context {
         client: client.clone(),
         cache,
+        rollouts: Rollouts::new(client.clone()),
         fence,
         sessions,
         events: Events::new(client.clone(), args.identity()),
@@ -143,9 +147,14 @@ async fn lead(
     )
     .serving(args.collector_address(), context.sessions.leader());
     let told = stop.clone();
-    let acquired = thread.run(async move { candidate.acquire(&told).await.then_some(candidate) });
-    let Some(candidate) = acquired.await? else { return Ok(()) };
-    readiness.await_(pending::CACHES);
+    let acquired =
+        thread.run(async move { candidate.acquire(&told).await.map(|acquired| (acquired, candidate)) });
+    let Some((acquired, candidate)) = acquired.await? else { return Ok(()) };
+    // Who installs waits until it works. Who has stood by stays ready: runners are served from now on, and the Service leads
+    // to nobody who is not.
+    if acquired == Acquired::AtOnce {
+        readiness.await_(pending::CACHES);
+    }
     context.metrics.set_leader(true);
     let giving_back = CancellationToken::new();
     let lost = CancellationToken::new();

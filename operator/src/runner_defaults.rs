@@ -2,7 +2,9 @@
 //! What runner pods are like where a test says nothing else: a file of the platform team, which the chart writes from
 //! `runner` in its values. It is read once, at the start, where a wrong one is refused.
 //!
-//! It fills gaps only: what a test or the operator itself has put into a pod stays.
+//! It fills gaps only: what a test or the operator itself has put into a pod stays. Labels and annotations are joined by key,
+//! pull secrets are added, of an affinity each member and of a security context each field is a gap by itself; anything else
+//! is one as a whole.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -10,9 +12,9 @@ use k8s_openapi::api::core::v1::{
     Affinity, LocalObjectReference, PodSecurityContext, PodTemplateSpec, ResourceRequirements,
     SecurityContext, Toleration, TopologySpreadConstraint,
 };
-use serde::{Deserialize, de::Error as _};
+use serde::{Deserialize, Serialize, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
-use upsurge_crds::names::{GROUP, labels};
+use upsurge_core::pod::is_own_mark;
 
 /// Defaults of all runner pods. What is absent is left to the operator and to Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -109,19 +111,29 @@ fn parse(path: String, text: &str) -> Result<PodDefaults, Error> {
         return Err(Error::Unknown { path, fields });
     }
     for (field, keys) in [("label", &defaults.labels), ("annotation", &defaults.annotations)] {
-        if let Some(key) = keys.keys().find(|key| is_own(key)) {
+        if let Some(key) = keys.keys().find(|key| is_own_mark(key)) {
             return Err(Error::Own { path, field, key: key.clone() });
         }
     }
     Ok(defaults)
 }
 
-fn is_own(key: &str) -> bool {
-    let of_group = key.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'));
-    of_group || [labels::MANAGED_BY, labels::COMPONENT].contains(&key)
-}
-
 impl PodDefaults {
+    /// These defaults, and others for what they leave out. Each is taken whole, so that a platform team can also take
+    /// something away, as OpenShift wants it of the user.
+    pub fn over(&self, others: &Self) -> Self {
+        let mut both = self.clone();
+        give(&mut both.node_selector, others.node_selector.as_ref());
+        give(&mut both.tolerations, others.tolerations.as_ref());
+        give(&mut both.affinity, others.affinity.as_ref());
+        give(&mut both.topology_spread_constraints, others.topology_spread_constraints.as_ref());
+        give(&mut both.priority_class_name, others.priority_class_name.as_ref());
+        give(&mut both.resources, others.resources.as_ref());
+        give(&mut both.pod_security_context, others.pod_security_context.as_ref());
+        give(&mut both.security_context, others.security_context.as_ref());
+        both
+    }
+
     /// Puts into a pod whose first container is the runner what is not there yet.
     pub fn fill(&self, template: &mut PodTemplateSpec) {
         let metadata = template.metadata.get_or_insert_default();
@@ -130,10 +142,10 @@ impl PodDefaults {
         let pod = template.spec.get_or_insert_default();
         give(&mut pod.node_selector, self.node_selector.as_ref());
         give(&mut pod.tolerations, self.tolerations.as_ref());
-        give(&mut pod.affinity, self.affinity.as_ref());
+        join(&mut pod.affinity, self.affinity.as_ref());
         give(&mut pod.topology_spread_constraints, self.topology_spread_constraints.as_ref());
         give(&mut pod.priority_class_name, self.priority_class_name.as_ref());
-        give(&mut pod.security_context, self.pod_security_context.as_ref());
+        join(&mut pod.security_context, self.pod_security_context.as_ref());
         for secret in &self.image_pull_secrets {
             let known = pod.image_pull_secrets.get_or_insert_default();
             if !known.contains(secret) {
@@ -142,9 +154,26 @@ impl PodDefaults {
         }
         if let Some(runner) = pod.containers.first_mut() {
             give(&mut runner.resources, self.resources.as_ref());
-            give(&mut runner.security_context, self.security_context.as_ref());
+            join(&mut runner.security_context, self.security_context.as_ref());
+        }
+        for container in pod.init_containers.iter_mut().flatten() {
+            join(&mut container.security_context, self.security_context.as_ref());
         }
     }
+}
+
+/// Fills the fields that are not there.
+fn join<T: Clone + Serialize + DeserializeOwned>(own: &mut Option<T>, default: Option<&T>) {
+    let Some(default) = default else { return };
+    let joined = own.as_ref().and_then(|own| {
+        let (mut own, default) = (serde_json::to_value(own).ok()?, serde_json::to_value(default).ok()?);
+        let (Value::Object(fields), Value::Object(defaults)) = (&mut own, default) else { return None };
+        for (name, value) in defaults {
+            fields.entry(name).or_insert(value);
+        }
+        serde_json::from_value(own).ok()
+    });
+    *own = joined.or_else(|| own.take()).or_else(|| Some(default.clone()));
 }
 
 fn give<T: Clone>(field: &mut Option<T>, default: Option<&T>) {
@@ -216,13 +245,14 @@ securityContext: {readOnlyRootFilesystem: true}
     }
 
     #[test]
-    fn what_is_there_stays_and_pull_secrets_are_joined() {
+    fn what_is_there_stays_and_gaps_within_it_are_filled() {
         let theirs = json!({
             "metadata": {"labels": {"shared": "test"}},
             "spec": {
                 "nodeSelector": {"disk": "fast"},
                 "tolerations": [{"key": "own"}],
                 "affinity": {"podAffinity": {}},
+                "initContainers": [{"name": "fetch", "securityContext": {"runAsUser": 2}}],
                 "topologySpreadConstraints": [{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}],
                 "priorityClassName": "own",
                 "imagePullSecrets": [{"name": "own"}, {"name": "both"}],
@@ -237,6 +267,11 @@ securityContext: {readOnlyRootFilesystem: true}
         let mut expected = theirs.clone();
         expected["metadata"]["labels"] = json!({"cost-centre": "4711", "shared": "test"});
         expected["metadata"]["annotations"] = json!({"sidecar.istio.io/inject": "false"});
+        expected["spec"]["affinity"]["nodeAffinity"] = json!({});
+        expected["spec"]["securityContext"]["runAsNonRoot"] = json!(true);
+        expected["spec"]["containers"][0]["securityContext"]["readOnlyRootFilesystem"] = json!(true);
+        expected["spec"]["initContainers"][0]["securityContext"] =
+            json!({"runAsUser": 2, "readOnlyRootFilesystem": true});
         expected["spec"]["imagePullSecrets"] =
             json!([{"name": "own"}, {"name": "both"}, {"name": "platform"}]);
         assert_eq!(filled(ALL, theirs), expected);
@@ -259,6 +294,7 @@ securityContext: {readOnlyRootFilesystem: true}
         "labels: {app.kubernetes.io/component: load}",
         "sets label app.kubernetes.io/component"
     )]
+    #[case::own_label_of_jobs("labels: {job-name: x}", "sets label job-name")]
     #[case::own_annotation("annotations: {upsurge.dev/run: x}", "sets annotation upsurge.dev/run")]
     fn wrong_defaults_are_refused_with_words(#[case] text: &str, #[case] expected: &str) {
         let message = parse("file".into(), text).unwrap_err().to_string();

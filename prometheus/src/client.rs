@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One server and how it is asked: no redirects, no proxies, an answer of bounded size in bounded time.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use reqwest::{
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
-    redirect::Policy,
-};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use rustls::{
     RootCertStore,
     crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use upsurge_core::http::Reach;
-use url::{Host, Url, form_urlencoded};
+use url::{Url, form_urlencoded};
 
-use crate::{AskError, SetupError, answer, resolver::Gate, window::Window};
+use crate::{AskError, SetupError, answer, guard, window::Window};
 
 /// Time that one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,15 +53,11 @@ impl Client {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["api", "v1", "query_range"]);
         }
-        let http = reqwest::Client::builder()
+        let http = guard::builder(Arc::clone(&server.reach))
             .tls_backend_preconfigured(tls(server.authorities.as_deref())?)
             .default_headers(headers(&server.headers)?)
-            .redirect(Policy::none())
-            .no_proxy()
-            .referer(false)
             .timeout(TIMEOUT)
             .connect_timeout(TIMEOUT / 2)
-            .dns_resolver(Arc::new(Gate { reach: Arc::clone(&server.reach) }))
             .build()
             .map_err(SetupError::Client)?;
         Ok(Self { http, url, reach: Arc::clone(&server.reach) })
@@ -72,13 +65,7 @@ impl Client {
 
     /// The values of a query.
     pub(crate) async fn query_range(&self, query: &str, window: Window) -> Result<Vec<f64>, AskError> {
-        // Addresses are not resolved; those in odd forms are plain ones here.
-        match self.url.host() {
-            Some(Host::Ipv4(address)) => self.reach.host(&IpAddr::V4(address).to_string())?,
-            Some(Host::Ipv6(address)) => self.reach.host(&IpAddr::V6(address).to_string())?,
-            Some(Host::Domain(name)) => self.reach.host(name)?,
-            None => {}
-        }
+        guard::check(&self.url, &self.reach)?;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("query", query)
             .append_pair("start", &window.start.to_string())
@@ -109,7 +96,11 @@ impl Client {
     }
 }
 
-fn headers(list: &[(String, String)]) -> Result<HeaderMap, SetupError> {
+/// Headers with secret values.
+///
+/// # Errors
+/// When one can't be sent.
+pub fn headers(list: &[(String, String)]) -> Result<HeaderMap, SetupError> {
     let mut headers = HeaderMap::with_capacity(list.len());
     for (name, value) in list {
         let wrong = |what| SetupError::Header { name: name.clone(), what };

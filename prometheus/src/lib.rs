@@ -12,6 +12,7 @@
 mod answer;
 mod client;
 mod error;
+pub mod guard;
 mod resolver;
 mod window;
 
@@ -24,7 +25,7 @@ use upsurge_core::plan::Timeline;
 use upsurge_crds::v1alpha1::PrometheusCheck;
 
 pub use self::{
-    client::{Client, Server},
+    client::{Client, Server, headers},
     error::{AskError, SetupError},
 };
 

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "only tests use it")]
 
 mod disturbance;
+pub mod pages;
 mod prometheus;
 mod servers;
 

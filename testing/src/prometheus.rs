@@ -35,9 +35,21 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    /// One that takes remote writes at `/api/v1/write`. `None` where none is installed and none is required.
+    /// One that takes remote writes at `/api/v1/write`, with native histograms. `None` where none is installed and none is
+    /// required.
     pub fn receiving() -> Option<Self> {
-        Self::start(&["--web.enable-remote-write-receiver"], |_| "scrape_configs: []\n".into())
+        Self::receiving_with(&["--enable-feature=native-histograms"])
+    }
+
+    /// One that takes remote writes without native histograms, as most do before 3.8. `None` where none is installed and
+    /// none is required.
+    pub fn receiving_no_histograms() -> Option<Self> {
+        Self::receiving_with(&[])
+    }
+
+    fn receiving_with(features: &[&str]) -> Option<Self> {
+        let flags = [&["--web.enable-remote-write-receiver"], features].concat();
+        Self::start(&flags, |_| "scrape_configs: []\n".into())
     }
 
     /// One that scrapes itself each second. `None` where none is installed and none is required.

@@ -19,7 +19,7 @@ import (
 
 const (
 	chart = "../../charts/upsurge"
-	howTo = "../../docs/src/how-to/install.md"
+	howTo = "../../docs/src/how-to/network-policies.md"
 )
 
 type labels = map[string]string

@@ -104,7 +104,7 @@ fn line(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 const INTRODUCTION: &str = "\
 # Benchmarks
 
-Upsurge beside the tools people use today: same machine, same server, same run. `make bench` measures all of this anew,
+Upsurge beside the tools people use today: same machine, same server, same run. `make bench` measures all of this again,
 installs the other tools by itself and writes this page.
 
 How it is measured:
@@ -122,7 +122,7 @@ How it is measured:
 const SCALE: &str = "\
 # Scale
 
-What the operator costs where many teams use it. `make bench-scale` measures all of this anew and writes this page.
+What the operator costs where many teams use it. `make bench-scale` measures all of this again and writes this page.
 
 How it is measured:
 

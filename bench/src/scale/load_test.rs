@@ -81,7 +81,7 @@ impl Test {
                     "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
                 },
                 "deadlines": {"prepare": "15m", "start": "5m"},
-                "historyLimit": {"passed": 10, "failed": 10},
+                "history": {"passed": {"count": 10}, "notPassed": {"count": 10}},
             },
         }))?;
         Ok(Self { manifest, target })

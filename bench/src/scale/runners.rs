@@ -4,8 +4,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs::File,
     path::{Path, PathBuf},
     pin::pin,
+    sync::Mutex,
     thread,
 };
 
@@ -22,6 +24,7 @@ use kube::{
 };
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
+use tracing::{Instrument as _, info_span};
 use upsurge_agent::{AgentConfig, Ending, Generator, run_generating};
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 use upsurge_engine::{EngineConfig, EngineError};
@@ -55,6 +58,7 @@ struct Stage {
 
 /// Plays runner pods from now on, for as long as the process lives.
 pub fn play(client: Client, ledger: Ledger, directory: &Path) -> Result<()> {
+    log_to(&directory.join("runners.log"))?;
     let tokens = directory.join("tokens");
     std::fs::create_dir_all(&tokens)?;
     let stage = Stage { client, ledger, contents: Contents::default(), tokens };
@@ -75,6 +79,14 @@ pub fn play(client: Client, ledger: Ledger, directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the agents say goes into a file, each line with its pod.
+fn log_to(file: &Path) -> Result<()> {
+    let file = File::create(file).with_context(|| format!("can't write {}", file.display()))?;
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Mutex::new(file));
+    let subscriber = subscriber.with_env_filter("upsurge_agent=info,upsurge_bench=info").finish();
+    tracing::subscriber::set_global_default(subscriber).context("there is a log already")
+}
+
 /// One thread of players: agents are not to be moved from one thread to another.
 fn players_of(stage: &Stage, mut roles: mpsc::UnboundedReceiver<Role>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
@@ -83,7 +95,8 @@ fn players_of(stage: &Stage, mut roles: mpsc::UnboundedReceiver<Role>) {
             let stage = stage.clone();
             tokio::task::spawn_local(async move {
                 let name = role.pod.name_any();
-                if let Err(error) = perform(&stage, role).await {
+                let performance = perform(&stage, role).instrument(info_span!("runner", pod = name));
+                if let Err(error) = performance.await {
                     eprintln!("bench: pod {name} can't be played: {error:#}");
                 }
             });

@@ -113,6 +113,9 @@ pub struct ConditionSample {
 pub struct PodTimes {
     /// Name.
     pub name: String,
+    /// The node that it was bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
     /// Created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created: Option<Timestamp>,
@@ -183,6 +186,7 @@ impl Observation {
         let room = self.pods.len() < MOST_PODS;
         match self.pods.iter_mut().find(|pod| pod.name == times.name) {
             Some(pod) => {
+                pod.node = pod.node.take().or(times.node);
                 pod.created = pod.created.or(times.created);
                 pod.scheduled = pod.scheduled.or(times.scheduled);
                 pod.started = pod.started.or(times.started);

@@ -291,3 +291,19 @@ fn series_without_end_become_overflow_also_without_a_request() {
     assert!(metrics.len() <= crate::metrics::MOST_SERIES_IN_ALL + 1, "{} series", metrics.len());
     assert_eq!(metrics.count(names::ITERATIONS, &Selector::default()), 50_000.0);
 }
+
+#[test]
+fn of_outputs_no_more_is_kept_than_the_test_has_and_their_words_are_cut() {
+    let mut test = test();
+    test.outputs = serde_json::from_value(json!([{"name": "o", "otlp": {"endpoint": "http://o"}}])).unwrap();
+    let intake = Intake::of(&test, &validate(&test).unwrap());
+    let report = json!({"delivered": 5, "lost": u64::MAX, "others": 0, "problem": "x".repeat(100_000)});
+    let mut sent = delta(&json!([]));
+    sent["outputs"] = json!([report, report, report]);
+    let taken = intake.take(Raw::Text(&sent.to_string())).unwrap().delta.outputs;
+    let [report] = &taken[..] else { panic!("{} reports", taken.len()) };
+    assert_eq!((report.delivered, report.lost), (5, u64::MAX));
+    assert_eq!(report.problem.as_ref().unwrap().len(), crate::protocol::LONGEST_WORDS);
+    // A test without outputs has none.
+    assert!(take(&sent).unwrap().delta.outputs.is_empty());
+}

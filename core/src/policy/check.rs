@@ -2,6 +2,8 @@
 //! Whether a test is allowed in a namespace, as far as that can be told before it runs: addresses that names lead to,
 //! and URLs that are put together at run time, are for the runners to judge, by the same rules.
 
+mod pods;
+
 use std::{fmt, time::Duration};
 
 use http::Uri;
@@ -51,10 +53,13 @@ pub fn check(
     if let Ok(reach) = checker.rules.reach().compile() {
         checker.urls(valid, &reach);
         checker.addresses(valid, &reach);
+        checker.names(&valid.pod, &reach);
     }
     checker.prometheus();
+    checker.outputs();
     checker.images();
     checker.secrets();
+    checker.pods(&valid.pod);
     checker.size(valid);
     if checker.refusals.is_empty() { Ok(()) } else { Err(checker.refusals) }
 }
@@ -146,6 +151,16 @@ impl Checker<'_> {
         }
     }
 
+    /// Runners contact these servers as they do the target, and so under the same rules.
+    fn outputs(&mut self) {
+        let Ok(reach) = self.rules.reach().compile() else { return };
+        for (index, output) in self.test.outputs.iter().enumerate() {
+            if let Some((field, url, _)) = output.destination() {
+                self.url(&format!("spec.outputs[{index}].{field}"), url, &reach);
+            }
+        }
+    }
+
     fn images(&mut self) {
         if let (Some(rule), Some(image)) = (self.rules.runner_images.clone(), &self.test.runner.image) {
             self.pattern(&rule, "spec.runner.image", image);
@@ -166,6 +181,12 @@ impl Checker<'_> {
         for (index, header) in headers.enumerate() {
             let field = format!("spec.prometheus.headers[{index}].valueFrom.secretKeyRef.name");
             self.pattern(&rule, &field, &header.value_from.secret_key_ref.name);
+        }
+        for (index, output) in test.outputs.iter().enumerate() {
+            for (field, header) in output.headers() {
+                let field = format!("spec.outputs[{index}].{field}.valueFrom.secretKeyRef.name");
+                self.pattern(&rule, &field, &header.value_from.secret_key_ref.name);
+            }
         }
         for (index, secret) in test.runner.image_pull_secrets.iter().enumerate() {
             self.pattern(&rule, &format!("spec.runner.imagePullSecrets[{index}].name"), &secret.name);

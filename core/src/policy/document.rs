@@ -53,6 +53,14 @@ pub struct RuleFields {
     pub runner_images: Option<Vec<String>>,
     /// Secrets that tests may use, by name, in which `*` stands for any characters.
     pub secret_names: Option<Vec<String>>,
+    /// Images that init containers may have, in which `*` stands for any characters. Where this is absent and
+    /// `runnerImages` is not, there may be no init containers.
+    pub init_container_images: Option<Vec<String>>,
+    /// Service accounts that tests may name, in which `*` stands for any characters. Where this is absent and
+    /// `secretNames` is not, they may name none.
+    pub service_accounts: Option<Vec<String>>,
+    /// Priority classes that tests may name, in which `*` stands for any characters.
+    pub priority_classes: Option<Vec<String>>,
     /// Most runners at the same time, of all runs together.
     pub max_runners: Option<u32>,
     /// Most requests per second, of all runs together, as they are measured.

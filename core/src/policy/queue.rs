@@ -10,6 +10,9 @@ use jiff::Timestamp;
 
 use super::{Policy, Rule};
 
+/// Most namespaces of which it is remembered when they were last served.
+const MOST_SERVED: usize = 1_024;
+
 /// A run that waits or is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -88,12 +91,21 @@ impl Queue {
             && let Some(entry) = self.waiting.remove(&key)
         {
             self.turns += 1;
-            self.served.insert(key.0.clone(), self.turns);
+            self.note_served(&key.0);
             self.running.insert(key, entry);
             return Turn::Begin;
         }
         let obstacle = obstacles.get(&key.0).cloned().unwrap_or_else(|| "other namespaces are first".into());
         Turn::Wait(format!("waiting for its turn: {obstacle}{}", self.before(&key)))
+    }
+
+    fn note_served(&mut self, namespace: &str) {
+        self.served.insert(namespace.to_owned(), self.turns);
+        // Those who were served longest ago are as good as never served: they come first.
+        while self.served.len() > MOST_SERVED {
+            let oldest = self.served.iter().min_by_key(|(_, turn)| **turn).map(|(name, _)| name.clone());
+            oldest.map(|name| self.served.remove(&name));
+        }
     }
 
     /// The runs that may begin now, in turn, and why a namespace's others may not.
@@ -293,6 +305,18 @@ mod tests {
         queue.leave("a", "1");
         assert_eq!(queue.ask(entry("a/3", 3, 1), &[], &policy), Turn::Begin, "both fit now");
         assert_eq!(queue.ask(entry("a/2", 2, 5), &[], &policy), Turn::Begin);
+    }
+
+    #[test]
+    fn of_namespaces_that_come_and_go_the_last_ones_are_remembered() {
+        let (mut queue, policy) = (Queue::default(), policy(json!({"rules": {"maxRuns": 1}})));
+        for number in 0..2 * MOST_SERVED {
+            let namespace = format!("n{number}");
+            assert_eq!(queue.ask(entry(&format!("{namespace}/1"), 1, 1), &[], &policy), Turn::Begin);
+            queue.leave(&namespace, "1");
+        }
+        assert_eq!(queue.served.len(), MOST_SERVED);
+        assert!(queue.served.contains_key(&format!("n{}", 2 * MOST_SERVED - 1)));
     }
 
     #[test]

@@ -48,6 +48,8 @@ fn a_policy_that_says_nothing_allows_everything() {
 #[case::hosts(json!({"http": {"hosts": {"checkout.shop.svc": "169.254.169.254"}}}), "spec.http.hosts sends a name to 169.254.169.254")]
 #[case::proxy(json!({"http": {"proxy": {"http": "http://user:pw@evil.example:3128"}}}), "spec.http.proxy.http leads to evil.example")]
 #[case::prometheus(json!({"prometheus": {"url": "http://evil.example", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.url leads to evil.example")]
+#[case::remote_write(json!({"outputs": [{"name": "m", "prometheusRemoteWrite": {"url": "http://evil.example/api/v1/write"}}]}), "spec.outputs[0].prometheusRemoteWrite.url leads to evil.example")]
+#[case::otlp(json!({"outputs": [{"name": "o", "otlp": {"endpoint": "http://evil.example:4318"}}]}), "spec.outputs[0].otlp.endpoint leads to evil.example")]
 fn hosts_are_refused_wherever_they_stand(#[case] more: Value, #[case] words: &str) {
     let refused =
         refused(json!({"contact": "platform@example.com", "rules": {"targetHosts": ["*.shop.svc"]}}), more);
@@ -68,6 +70,7 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 #[case::pull(json!({"secretNames": ["loadtest-*"]}), json!({"runner": {"imagePullSecrets": [{"name": "root"}]}}), "spec.runner.imagePullSecrets[0].name")]
 #[case::file(json!({"secretNames": ["loadtest-*"]}), json!({"http": {"tls": {"ca": {"secretKeyRef": {"name": "root", "key": "k"}}}}}), "spec.http.tls.ca.secretKeyRef.name")]
 #[case::header(json!({"secretNames": []}), json!({"prometheus": {"url": "http://p", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}], "checks": [{"name": "n", "query": "q", "condition": "< 1"}]}}), "spec.prometheus.headers[0]")]
+#[case::output(json!({"secretNames": []}), json!({"outputs": [{"name": "o", "otlp": {"endpoint": "http://o", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}]}}]}), "spec.outputs[0].otlp.headers[0].valueFrom.secretKeyRef.name asks for \"root\"")]
 #[case::runners(json!({"maxRunners": 3}), json!({}), "spec.runner.parallelism asks for 4 runners, which policy.rules.maxRunners does not allow (at most 3)")]
 #[case::duration(json!({"maxDuration": "5m"}), json!({}), "spec.load lasts 10m, which policy.rules.maxDuration does not allow (at most 5m)")]
 #[case::wait(json!({"maxDuration": "20m"}), json!({"deadlines": {"prepare": "21m"}}), "spec.deadlines.prepare is 21m, which policy.rules.maxDuration does not allow (at most 20m)")]
@@ -81,6 +84,60 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 fn each_rule_refuses_by_its_name(#[case] rules: Value, #[case] more: Value, #[case] words: &str) {
     let refused = refused(json!({"rules": rules}), more);
     assert!(refused.contains(words), "{refused}");
+}
+
+fn init_container(more: Value) -> Value {
+    let mut container = json!({"name": "fetch", "image": "registry.example.com/tools/fetch:1"});
+    container.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    json!({"runner": {"initContainers": [container], "volumes": [{"name": "v", "emptyDir": {}}]}})
+}
+
+fn volume(volume: Value) -> Value {
+    json!({"runner": {"volumes": [volume]}})
+}
+
+fn reference() -> Value {
+    json!({"secretKeyRef": {"name": "root", "key": "k"}})
+}
+
+#[rstest]
+#[case::init_image(json!({"initContainerImages": ["registry.example.com/upsurge/*"]}), init_container(json!({})), "spec.runner.initContainers[0].image asks for \"registry.example.com/tools/fetch:1\", which policy.rules.initContainerImages does not allow (allowed: registry.example.com/upsurge/*)")]
+#[case::init_image_of_a_runner(json!({"runnerImages": ["registry.example.com/*"]}), init_container(json!({})), "policy.rules.runnerImages does not allow (none are allowed unless policy.rules.initContainerImages lists them)")]
+#[case::account(json!({"serviceAccounts": ["loadtest-*"]}), json!({"runner": {"serviceAccountName": "admin"}}), "spec.runner.serviceAccountName asks for \"admin\", which policy.rules.serviceAccounts does not allow")]
+#[case::account_that_reads_secrets(json!({"secretNames": ["loadtest-*"]}), json!({"runner": {"serviceAccountName": "admin"}}), "policy.rules.secretNames does not allow (none are allowed unless policy.rules.serviceAccounts lists them)")]
+#[case::priority(json!({"priorityClasses": []}), json!({"runner": {"priorityClassName": "high"}}), "spec.runner.priorityClassName asks for \"high\"")]
+#[case::env(json!({"secretNames": []}), json!({"runner": {"env": [{"name": "A", "valueFrom": reference()}]}}), "spec.runner.env[0].valueFrom.secretKeyRef.name asks for \"root\"")]
+#[case::env_from(json!({"secretNames": []}), json!({"runner": {"envFrom": [{"secretRef": {"name": "root"}}]}}), "spec.runner.envFrom[0].secretRef.name asks for \"root\"")]
+#[case::init_env(json!({"secretNames": []}), init_container(json!({"env": [{"name": "A", "valueFrom": reference()}]})), "spec.runner.initContainers[0].env[0].valueFrom.secretKeyRef.name")]
+#[case::init_env_from(json!({"secretNames": []}), init_container(json!({"envFrom": [{"secretRef": {"name": "root"}}]})), "spec.runner.initContainers[0].envFrom[0].secretRef.name")]
+#[case::volume(json!({"secretNames": []}), volume(json!({"name": "v", "secret": {"secretName": "root"}})), "spec.runner.volumes[0].secret.secretName asks for \"root\"")]
+#[case::projected(json!({"secretNames": []}), volume(json!({"name": "v", "projected": {"sources": [{"secret": {"name": "root"}}]}})), "spec.runner.volumes[0].projected.sources[0].secret.name asks for \"root\"")]
+#[case::csi(json!({"secretNames": []}), volume(json!({"name": "v", "csi": {"driver": "d", "nodePublishSecretRef": {"name": "root"}}})), "spec.runner.volumes[0].csi.nodePublishSecretRef.name asks for \"root\"")]
+#[case::alias(json!({"targetHosts": ["*.shop.svc"]}), json!({"runner": {"hostAliases": [{"ip": "169.254.169.254", "hostnames": ["a.shop.svc"]}]}}), "spec.runner.hostAliases[0].ip sends a name to 169.254.169.254")]
+#[case::alias_in_blocked_network(json!({"blockedNetworks": ["169.254.0.0/16"]}), json!({"runner": {"hostAliases": [{"ip": "169.254.169.254", "hostnames": ["a"]}]}}), "policy.rules.blockedNetworks")]
+#[case::name_server(json!({"targetHosts": ["*.shop.svc"]}), json!({"runner": {"dnsConfig": {"nameservers": ["192.0.2.53"]}}}), "spec.runner.dnsConfig.nameservers[0] has names resolved by 192.0.2.53")]
+#[case::search_domain(json!({"targetHosts": ["*.shop.svc"]}), json!({"runner": {"dnsConfig": {"searches": ["evil.example"]}}}), "spec.runner.dnsConfig.searches[0] leads names to evil.example, which policy.rules.targetHosts does not allow")]
+fn nobody_gets_round_a_rule_by_what_they_add_to_the_pods(
+    #[case] rules: Value,
+    #[case] more: Value,
+    #[case] words: &str,
+) {
+    let refused = refused(json!({"contact": "us", "rules": rules}), more);
+    assert!(refused.contains(words), "{refused}");
+    assert!(refused.ends_with("; ask us"), "{refused}");
+}
+
+#[rstest]
+#[case::init_image(json!({"runnerImages": [], "initContainerImages": ["registry.example.com/tools/*"]}), init_container(json!({})))]
+#[case::no_rule_about_images(json!({"secretNames": []}), init_container(json!({})))]
+#[case::account(json!({"secretNames": [], "serviceAccounts": ["loadtest-*"]}), json!({"runner": {"serviceAccountName": "loadtest-a"}}))]
+#[case::no_rule_about_secrets(json!({"runnerImages": []}), json!({"runner": {"serviceAccountName": "admin"}}))]
+#[case::priority(json!({"priorityClasses": ["load*"]}), json!({"runner": {"priorityClassName": "load"}}))]
+#[case::secrets(json!({"secretNames": ["loadtest-*"]}), json!({"runner": {"envFrom": [{"secretRef": {"name": "loadtest-a"}}, {"configMapRef": {"name": "b"}}]}}))]
+#[case::search_domain(json!({"targetHosts": ["*.shop.svc"]}), json!({"runner": {"dnsConfig": {"searches": ["shop.svc", "b.shop.svc."]}}}))]
+#[case::name_server_where_addresses_count(json!({"targetHosts": ["*.shop.svc"], "targetNetworks": ["0.0.0.0/0"]}), json!({"runner": {"dnsConfig": {"nameservers": ["192.0.2.53"]}}}))]
+fn what_the_rules_allow_of_the_pods_passes(#[case] rules: Value, #[case] more: Value) {
+    assert_eq!(refused(json!({"rules": rules}), more), "");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     writeln!(canvas)?;
     if summary.dropped_iterations > 0 {
         canvas
-            .ink(Ink::Bad, format_args!("dropped   {} for want of free users", summary.dropped_iterations))?;
+            .ink(Ink::Bad, format_args!("dropped   {} for lack of free users", summary.dropped_iterations))?;
         writeln!(canvas)?;
     }
     if let Some(unanswered) = summary.unanswered_requests {

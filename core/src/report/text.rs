@@ -110,7 +110,7 @@ fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     if summary.dropped_iterations > 0 {
         write!(canvas, ", ")?;
         canvas
-            .ink(Ink::Bad, format_args!("{} dropped for want of free users", summary.dropped_iterations))?;
+            .ink(Ink::Bad, format_args!("{} dropped for lack of free users", summary.dropped_iterations))?;
     }
     if let Some(unanswered) = summary.unanswered_requests {
         write!(canvas, ", ")?;

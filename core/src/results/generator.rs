@@ -19,7 +19,7 @@ use crate::{
 const LATE_LEAST: u64 = 10;
 /// Highest share of CPU scheduling periods in which a runner may be throttled.
 const THROTTLED_LIMIT: f64 = 0.1;
-/// Lowest share of the planned iterations that must have been started or dropped for want of users.
+/// Lowest share of the planned iterations that must have been started or dropped for lack of users.
 const ACHIEVED_LIMIT: f64 = 0.99;
 /// Iterations on the edge of the measured time that may be missing all the same.
 const ACHIEVED_SLACK: u64 = 2;
@@ -32,7 +32,7 @@ const SPREAD_LIMIT: Duration = Duration::from_secs(1);
 const SATURATED_LIMIT: f64 = 0.5;
 /// Shortest time of watching that says something about that, in seconds.
 const SATURATED_LEAST: f64 = 5.0;
-/// With fewer file descriptors left than this, connections have failed for want of them, or are about to.
+/// With fewer file descriptors left than this, connections have failed for lack of them, or are about to.
 const FILES_LIMIT: u64 = 16;
 /// The same for local ports.
 const PORTS_LIMIT: u64 = 100;
@@ -229,7 +229,7 @@ impl<'a> Scheduled<'a> {
         of_load.sum()
     }
 
-    /// Iterations that were started, or dropped for want of a user.
+    /// Iterations that were started, or dropped for lack of a user.
     fn done(&self, metrics: &Metrics) -> f64 {
         let of_stage = self.stages().map(|stage| {
             let count = |metric| metrics.count(metric, &stage);

@@ -108,7 +108,12 @@ fn check_metadata(metadata: &Map<String, Value>, errors: &mut Errors) {
     if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
         check_namespace(namespace, errors);
     }
-    check_map(metadata, "labels", errors, |value, path, errors| {
+    check_marks("metadata", metadata, errors);
+}
+
+/// Checks the labels and annotations of what stands at a path.
+pub(crate) fn check_marks(parent: &str, metadata: &Map<String, Value>, errors: &mut Errors) {
+    check_map(parent, metadata, "labels", errors, |value, path, errors| {
         if value.len() > LONGEST_LABEL {
             errors.add(path, too_long(value, LONGEST_LABEL));
         } else if !value.is_empty() && !fits(&QUALIFIED, value) {
@@ -118,20 +123,26 @@ fn check_metadata(metadata: &Map<String, Value>, errors: &mut Errors) {
             );
         }
     });
-    check_map(metadata, "annotations", errors, |_, _, _| {});
+    check_map(parent, metadata, "annotations", errors, |_, _, _| {});
     let annotations = metadata.get("annotations").and_then(Value::as_object);
     let size =
         annotations.into_iter().flatten().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len));
     let size: usize = size.sum();
     if size > MOST_ANNOTATIONS {
         errors.add(
-            "metadata.annotations",
+            format_args!("{parent}.annotations"),
             format_args!("are {size} bytes; at most {MOST_ANNOTATIONS} are allowed"),
         );
     }
 }
 
-fn check_subdomain(name: &str, path: &str, errors: &mut Errors) {
+/// Whether a text can be the name of a container or a volume.
+pub(crate) fn is_dns_label(name: &str) -> bool {
+    name.len() <= LONGEST_LABEL && fits(&LABEL, name)
+}
+
+/// Checks the name of a resource.
+pub(crate) fn check_subdomain(name: &str, path: &str, errors: &mut Errors) {
     if name.len() > LONGEST_SUBDOMAIN {
         errors.add(path, too_long(name, LONGEST_SUBDOMAIN));
     } else if !fits(&SUBDOMAIN, name) {
@@ -152,6 +163,7 @@ fn check_namespace(name: &str, errors: &mut Errors) {
 
 /// Checks labels or annotations: names with an optional prefix, and texts as values.
 fn check_map(
+    parent: &str,
     metadata: &Map<String, Value>,
     field: &str,
     errors: &mut Errors,
@@ -161,11 +173,11 @@ fn check_map(
         Some(Value::Object(entries)) => entries,
         Some(Value::Null) | None => return,
         Some(_) => {
-            return errors.add(format_args!("metadata.{field}"), "must be an object of names and texts");
+            return errors.add(format_args!("{parent}.{field}"), "must be an object of names and texts");
         }
     };
     for (key, value) in entries {
-        let path = format!("metadata.{field}.{key}");
+        let path = format!("{parent}.{field}.{key}");
         // Annotations may be written in upper case throughout, labels only after the prefix.
         let key = if field == "annotations" { key.to_lowercase() } else { key.clone() };
         if let Some(wrong) = wrong_key(&key) {

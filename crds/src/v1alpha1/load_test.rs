@@ -17,17 +17,19 @@ use super::{
     http::HttpOptions,
     load::Load,
     metric::CustomMetric,
+    output::OutputSpec,
     prometheus::PrometheusSpec,
     runner::{Deadlines, History, RunnerSpec},
     scenario::{Block, Scenario},
+    start::{Schedule, StartTrigger},
     status::{AutoscalingDigest, Phase, RunSummary, Verdict},
     step::Step,
     target::{SecretVariable, Target},
     threshold::Threshold,
 };
 
-/// What is tested, how much load there is, and what must hold. Each change makes a run, except for changes of `suspend` and
-/// `history`.
+/// What is tested, how much load there is, and what must hold. Each change makes a run, except for changes of `suspend`,
+/// `schedule`, `triggers` and `history`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "upsurge.dev",
@@ -36,7 +38,7 @@ use super::{
     namespaced,
     status = "LoadTestStatus",
     shortname = "lt",
-    doc = "A load test: what is tested, how much load there is, and what must hold for the test to pass. Each change of its spec makes a LoadTestRun, which carries it out and keeps the result; so does a new value of the annotation upsurge.dev/rerun.",
+    doc = "A load test: what is tested, how much load there is, and what must hold for the test to pass. Each change of its spec makes a LoadTestRun, which carries it out and keeps the result; so do spec.schedule, spec.triggers and a new value of the annotation upsurge.dev/rerun.",
     category = "upsurge",
     derive = "PartialEq",
     cel,
@@ -60,8 +62,8 @@ pub struct LoadTestSpec {
     /// The system under test.
     pub target: Target,
 
-    /// Values that steps use as `{{ NAME }}`: text, numbers, true or false. Of a list, each user
-    /// takes a random element.
+    /// Values that steps use as `{{ NAME }}`: text, numbers, true or false. A list gives each user
+    /// a random element.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "variables")]
     pub variables: BTreeMap<String, Value>,
@@ -148,10 +150,28 @@ pub struct LoadTestSpec {
     #[serde(default)]
     pub deadlines: Deadlines,
 
-    /// Holds new runs; a run under way goes on. Setting it back does not make a run by itself.
-    /// Default: false.
+    /// Holds new runs; a run under way goes on. Setting it back does not make a run by itself, nor are scheduled times and
+    /// rollouts made up for that came meanwhile. Default: false.
     #[serde(default)]
     pub suspend: bool,
+
+    /// When the test is run again, besides at changes. Default: never. Example: `{cron: "0 3 * * *", timeZone: Europe/Berlin,
+    /// startingDeadline: 1h}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+
+    /// What else starts a run when it happens. Default: nothing. Example: `[{type: Rollout, settle: 1m}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub triggers: Vec<StartTrigger>,
+
+    /// Servers that every runner pushes its figures to while the load runs. Example:
+    /// `[{name: metrics, prometheusRemoteWrite: {url: "http://prometheus.monitoring.svc:9090/api/v1/write"}}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub outputs: Vec<OutputSpec>,
 
     /// Which finished runs are kept, by outcome, number and age. Example: `{passed: {count: 3}, notPassed: {maxAge: 90d}}`.
     #[serde(default)]
@@ -207,6 +227,28 @@ pub struct LoadTestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rerun: Option<String>,
 
+    /// Why the operator made the newest run that it made: `SpecChanged`, `Rerun`, `Schedule` or `Rollout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_trigger: Option<String>,
+
+    /// The scheduled time that was answered last by a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Time>,
+
+    /// The next scheduled time; one that is past is about to be answered, or waits for a run that is under way. Absent
+    /// without a schedule, and while the test is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+
+    /// Revision of the target's workload that was ready last, as far as `spec.triggers` is concerned: of a Deployment its
+    /// number, of a StatefulSet its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_revision: Option<String>,
+
+    /// How many runs rollouts of the target have started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollouts: Option<i64>,
+
     /// When the newest run's load started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -224,7 +266,7 @@ pub struct LoadTestStatus {
     pub autoscaling: Option<AutoscalingDigest>,
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
-    /// lease, for example 29410512. A write of an operator whose term is lower is not made. Of no other use.
+    /// lease, for example 29410512. A write of an operator whose term is lower is not made. It has no other use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader_epoch: Option<i64>,
 

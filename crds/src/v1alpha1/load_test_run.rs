@@ -162,6 +162,11 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub runners: Vec<RunnerResult>,
 
+    /// How the servers of `spec.outputs` fared, all runners together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub outputs: Vec<OutputResult>,
+
     /// Runs that made load on the same target at the same time, which only happens where all of their tests say
     /// `spec.target.sharing: Shared`. Known at the end. Beyond 20, those that did so longest are kept, and `omitted` counts
     /// the others.
@@ -176,7 +181,7 @@ pub struct LoadTestRunStatus {
     pub warnings: Vec<String>,
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
-    /// lease, for example 29410512. A write of an operator whose term is lower is not made. Of no other use.
+    /// lease, for example 29410512. A write of an operator whose term is lower is not made. It has no other use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leader_epoch: Option<i64>,
 

@@ -274,7 +274,7 @@ pub struct GeneratorResult {
     /// Share of CPU scheduling periods in which a runner was throttled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled: Option<String>,
-    /// Share of the iterations that were due which were started, or dropped for want of a user; absent without arrivals.
+    /// Share of the iterations that were due which were started, or dropped for lack of a user; absent without arrivals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub achieved: Option<String>,
     /// Highest share of a core that a load thread used over a second; of the CPU limit, where that is less than a core.
@@ -296,6 +296,26 @@ pub struct GeneratorResult {
     /// Time between the first and the last runner's start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_spread: Option<String>,
+}
+
+/// How a server fared that figures were pushed to. What it is sent are totals since the start of the load, so that a push
+/// which got lost costs resolution, and figures only if nothing came after it. It changes no verdict.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutputResult {
+    /// Name of the output.
+    pub name: String,
+    /// Samples that it took.
+    pub delivered_samples: i64,
+    /// Samples that it did not take in time.
+    pub lost_samples: i64,
+    /// Series that were not told apart, because a runner had more than 2,000; their samples are in the series `other` of their
+    /// metric. Absent if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_series: Option<i64>,
+    /// What should be known: for example, that a server refused the figures of runner 1, and with what words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// A run that made load on the same target at the same time.

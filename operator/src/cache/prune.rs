@@ -7,7 +7,10 @@ use k8s_openapi::api::{
     core::v1::{Container, Pod, PodSpec},
 };
 use kube::{Resource, ResourceExt};
-use upsurge_crds::v1alpha1::{LoadTestRunStatus, Phase};
+use upsurge_crds::{
+    names::labels,
+    v1alpha1::{LoadTestRunStatus, Phase},
+};
 
 use super::CachedRun;
 use crate::audit;
@@ -52,10 +55,15 @@ pub fn job(job: &mut Job) {
         job.status.take().map(|status| JobStatus { conditions: status.conditions, ..JobStatus::default() });
 }
 
-/// A pod: whose it is, and its status. Of the spec the init containers that stay.
+/// A pod: whose it is, and its status. Of the spec the node, and the init containers that stay; of labels and annotations, of which
+/// a tenant may write as many as it likes, what is read here.
 pub fn pod(pod: &mut Pod) {
     pod.metadata.managed_fields = None;
+    for words in [&mut pod.metadata.labels, &mut pod.metadata.annotations].into_iter().flatten() {
+        words.retain(|name, _| name.starts_with(OURS) || name == labels::COMPLETION_INDEX);
+    }
     pod.spec = pod.spec.take().map(|spec| PodSpec {
+        node_name: spec.node_name,
         init_containers: spec.init_containers.map(|containers| {
             let kept = containers.into_iter().map(|container| Container {
                 name: container.name,

@@ -107,6 +107,18 @@ fn runs_of_other_versions_of_the_api_stand_in_nobodys_way() {
 }
 
 #[test]
+fn of_what_a_tenant_writes_on_a_pod_only_what_is_read_is_kept() {
+    let words = json!({"upsurge.dev/run": "a-1", "batch.kubernetes.io/job-completion-index": "2", "note": "x".repeat(200_000)});
+    let mut pod: Pod =
+        serde_json::from_value(json!({"metadata": {"name": "a-1-2", "labels": words, "annotations": words}}))
+            .unwrap();
+    prune::pod(&mut pod);
+    for kept in [pod.labels(), pod.annotations()] {
+        assert!(kept.keys().eq(["batch.kubernetes.io/job-completion-index", "upsurge.dev/run"]), "{kept:?}");
+    }
+}
+
+#[test]
 fn ten_thousand_finished_runs_fit_into_little_memory() {
     // What is beside it on the heap are names, labels and the owner: some hundred bytes.
     let size = size_of::<CachedRun>();

@@ -4,7 +4,10 @@
 //! Who speaks is decided by token and URL alone. A body is read only after that, into room that is bounded for each run
 //! and for all of them, within a time.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -19,6 +22,8 @@ use super::{
     authentication::{Denied, Identity},
     binding::{self, Runner},
     cell::Cell,
+    line::Line,
+    session::Pod,
     sessions::{Fate, Sessions},
     view::RunKey,
 };
@@ -33,6 +38,9 @@ const MOST_REQUESTS: usize = 1_024;
 const SPARE_REQUESTS: usize = 8;
 /// Most bodies that are understood at the same time, on however many cores: a hostile one takes 64 MiB of memory.
 const MOST_TURNS: usize = 2;
+/// Longest namespace, and longest name of a run.
+const LONGEST_NAMESPACE: usize = 63;
+const LONGEST_NAME: usize = 253;
 /// Longest wait for room.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Longest time to read a body. Shorter than the wait for room, so that those who wait get what slow ones leave.
@@ -86,6 +94,8 @@ pub struct Admitted {
 pub enum Closed {
     /// This operator does not lead.
     NotServing,
+    /// No run has such a name.
+    NoName,
     /// There are too many requests.
     Busy,
     /// Who speaks may not.
@@ -101,18 +111,30 @@ impl From<Denied> for Closed {
 }
 
 impl Sessions {
-    /// Lets in who has proved to be a runner of a run whose session is open.
-    pub(super) async fn admit(&self, run: &RunKey, headers: &HeaderMap) -> Result<Admitted, Closed> {
+    /// Lets in who has proved to be a runner of a run whose session is open. Its connection may stay then.
+    pub(super) async fn admit(
+        &self,
+        run: &RunKey,
+        headers: &HeaderMap,
+        line: &Line,
+    ) -> Result<Admitted, Closed> {
         if !self.is_serving() {
             return Err(Closed::NotServing);
         }
+        // Before it is kept in mind, or is put into a path at the API server.
+        if !is_name(&run.namespace, LONGEST_NAMESPACE) || !is_name(&run.name, LONGEST_NAME) {
+            return Err(Closed::NoName);
+        }
         let place = self.room().requests.clone().try_acquire_owned().map_err(|_| Closed::Busy)?;
         let cell = self.cell(run);
-        let who = self.authenticator().identify(headers, &run.namespace, cell.is_some()).await?;
+        let may_ask = |pod: &Pod| self.may_ask(&run.namespace, pod);
+        let who = self.authenticator().identify(headers, &run.namespace, may_ask).await?;
         let Some(cell) = cell else {
-            return Err(Closed::Fate(run.clone(), self.fate(run).await?));
+            return Err(Closed::Fate(run.clone(), self.fate(run, &who).await?));
         };
         let Runner { index, is_told_authorities } = binding::find_runner(self, &cell, &who).await?;
+        line.let_in();
+        cell.lines.note(index, line);
         // Now, and not when what it says was read: a runner must not count as lost because this operator is slow.
         cell.heard(index, &who.pod);
         // The place among all is for those who have not proved who they are; a run has places of its own.
@@ -120,6 +142,23 @@ impl Sessions {
         drop(place);
         Ok(Admitted { who, index, is_told_authorities, cell, _place: own })
     }
+}
+
+impl Sessions {
+    /// Whether something more may be asked of the API server because of a pod, whether it is that pod or only says so.
+    pub(super) fn may_ask(&self, namespace: &str, pod: &Pod) -> bool {
+        let is_known = self.cache().pod(namespace, &pod.name, &pod.uid).is_some();
+        self.rations().take(is_known.then_some(namespace), Instant::now())
+    }
+}
+
+/// Whether something of the cluster can have that name.
+fn is_name(text: &str, longest: usize) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let ends = text.as_bytes().first().zip(text.as_bytes().last());
+    text.len() <= longest
+        && ends.is_some_and(|(first, last)| is_word(*first) && is_word(*last))
+        && text.bytes().all(|byte| is_word(byte) || matches!(byte, b'-' | b'.'))
 }
 
 /// A body, and the room that it takes until it was dealt with.
@@ -183,5 +222,35 @@ pub async fn read(
     match timeout(LONGEST_WAIT, turn).await {
         Ok(Ok([own, turn])) => Ok(Read { bytes, _room: [run, all, own, turn] }),
         _ => Err(busy()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_from_paths_questions_and_texts_without_end() {
+        for name in ["a", "0", "checkout-g1", "checkout.v2-g1", &"a".repeat(253)] {
+            assert!(is_name(name, LONGEST_NAME), "{name}");
+        }
+        let paths = [
+            "",
+            ".",
+            "..",
+            "../secrets/a",
+            "a/b",
+            "a?watch=true",
+            "a#b",
+            "a%2fb",
+            "A",
+            "-a",
+            "a-",
+            "ä",
+            "a b",
+        ];
+        for name in paths.into_iter().chain([&*"a".repeat(254)]) {
+            assert!(!is_name(name, LONGEST_NAME), "{name}");
+        }
     }
 }

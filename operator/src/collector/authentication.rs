@@ -2,8 +2,8 @@
 //! Who speaks: a runner's projected token, reviewed by the API server.
 //!
 //! Its claims are read first, and keep out what no review could accept. A review is asked for once however often the token
-//! comes, and counts until the token expires or its pod is gone. Unknown tokens are rationed, so that nobody can
-//! flood the API server through us.
+//! comes, and counts until the token expires or its pod is gone. Whether one may be asked for at all is for the caller to say,
+//! so that nobody can flood the API server through us.
 
 pub(super) mod claims;
 mod reviews;
@@ -24,7 +24,7 @@ use upsurge_crds::names::TOKEN_AUDIENCE;
 
 use self::{
     claims::Claims,
-    reviews::{Budgets, Key, Reviews},
+    reviews::{Key, Reviews},
 };
 use super::{session::Pod, single_flight::SingleFlight};
 
@@ -81,7 +81,6 @@ type Review = Arc<dyn Fn(String) -> BoxFuture<'static, Reviewed> + Send + Sync>;
 pub struct Authenticator {
     review: Review,
     reviews: Mutex<Reviews>,
-    budgets: Mutex<Budgets>,
     asked: SingleFlight<Key, Reviewed>,
 }
 
@@ -96,16 +95,20 @@ impl Authenticator {
     }
 
     fn asking(review: Review) -> Self {
-        let (reviews, budgets, asked) =
-            (Mutex::default(), Mutex::default(), SingleFlight::new(MOST_ASKED, LINE));
-        Self { review, reviews, budgets, asked }
+        Self { review, reviews: Mutex::default(), asked: SingleFlight::new(MOST_ASKED, LINE) }
     }
 
-    /// The pod whose token a request carries, for a namespace in which there is an open session, or is not.
+    /// The pod of a namespace whose token a request carries. Of a token that is not known yet, `may_ask` says whether it may
+    /// be reviewed now, by the pod that it claims to be of.
     ///
     /// # Errors
     /// When there is no token, or it is not one of a pod of that namespace for this audience.
-    pub async fn identify(&self, headers: &HeaderMap, namespace: &str, is_open: bool) -> Reviewed {
+    pub async fn identify(
+        &self,
+        headers: &HeaderMap,
+        namespace: &str,
+        may_ask: impl FnOnce(&Pod) -> bool,
+    ) -> Reviewed {
         let token = bearer(headers)?;
         let claims = Claims::read(token, Timestamp::now().as_second())?;
         if claims.namespace != namespace {
@@ -118,19 +121,17 @@ impl Authenticator {
         if let Some(reviewed) = lock(&self.reviews).get(&key, Instant::now()) {
             return reviewed;
         }
-        let later = |why: &str| Denied::Unavailable(format!("{why}: try again"));
-        let asked = self.asked.ask(key, || {
-            let is_granted = lock(&self.budgets).take(is_open.then_some(namespace), Instant::now());
-            let (review, token) = (self.review.clone(), token.to_owned());
-            async move {
-                if is_granted {
-                    review(token).await
-                } else {
-                    Err(Denied::Unavailable("too many unknown tokens came at once: try again".into()))
-                }
-            }
-        });
-        let reviewed = asked.await.unwrap_or_else(|| Err(later("too many tokens are under review")));
+        // Who may not ask does not stand in the line of those who may either.
+        let asked = self.asked.ask_if(
+            key,
+            || may_ask(&claims.pod),
+            || {
+                let (review, token) = (self.review.clone(), token.to_owned());
+                async move { review(token).await }
+            },
+        );
+        let busy = || Err(Denied::Unavailable("too many unknown tokens come at once: try again".into()));
+        let reviewed = asked.await.unwrap_or_else(busy);
         let left = claims.expires.saturating_sub(Timestamp::now().as_second());
         let left = Duration::from_secs(u64::try_from(left).unwrap_or(0));
         lock(&self.reviews).keep(key, &reviewed, left, Instant::now());
@@ -238,7 +239,7 @@ mod tests {
     async fn a_token_is_reviewed_once_however_often_it_comes() {
         let (authenticator, asked) = counting();
         let headers = with(&token("run-0"));
-        let identified = || authenticator.identify(&headers, "shop", true);
+        let identified = || authenticator.identify(&headers, "shop", |_| true);
         for known in join_all((0..100).map(|_| identified())).await {
             assert_eq!(known.unwrap().pod.name, "run-0");
         }
@@ -253,27 +254,25 @@ mod tests {
     async fn what_can_be_refused_by_its_claims_is_no_work_for_the_api_server() {
         let (authenticator, asked) = counting();
         for headers in [with("a.b.c"), with(&tests::token(&tests::claims("run-0"))), HeaderMap::new()] {
-            assert!(authenticator.identify(&headers, "shop", true).await.is_err());
+            assert!(authenticator.identify(&headers, "shop", |_| true).await.is_err());
         }
-        let elsewhere = authenticator.identify(&with(&token("run-0")), "billing", true).await;
+        let elsewhere = authenticator.identify(&with(&token("run-0")), "billing", |_| true).await;
         assert_eq!(elsewhere.unwrap_err().status(), StatusCode::FORBIDDEN);
         assert_eq!(asked.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test]
-    async fn a_flood_of_made_up_tokens_is_rationed_and_known_pods_are_let_in() {
+    async fn who_may_not_ask_is_told_to_come_again_and_known_pods_are_let_in() {
         let (authenticator, asked) = counting();
         let good = with(&token("run-0"));
-        assert!(authenticator.identify(&good, "shop", true).await.is_ok());
-        let mut unavailable = 0;
-        for number in 0..3_000 {
-            let made_up = with(&token(&format!("bad-{number}")));
-            let refused = authenticator.identify(&made_up, "shop", true).await.unwrap_err();
-            unavailable += usize::from(refused.status() == StatusCode::SERVICE_UNAVAILABLE);
-        }
-        let asked = asked.load(Ordering::SeqCst);
-        assert!(asked < 2_500 && unavailable > 0, "{asked} reviews");
-        assert!(authenticator.identify(&good, "shop", true).await.is_ok());
+        assert!(authenticator.identify(&good, "shop", |pod| pod.uid == "uid of run-0").await.is_ok());
+        let made_up = with(&token("bad-1"));
+        let refused = authenticator.identify(&made_up, "shop", |_| false).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        assert!(authenticator.identify(&good, "shop", |_| false).await.is_ok(), "it is known");
+        let refused = authenticator.identify(&made_up, "shop", |_| true).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "that it may not ask is not remembered");
     }
 
     fn user(name: &str, extra: &[(&str, &str)]) -> UserInfo {

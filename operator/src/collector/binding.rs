@@ -147,8 +147,7 @@ async fn find(sessions: &Sessions, cell: &Cell, who: &Identity) -> Result<Runner
     let stranger = |why: &str| {
         Denied::Forbidden(format!("pod {} can't speak for run {}: {why}", who.pod.name, cell.key))
     };
-    let seen = sessions.cache().pod(namespace, &who.pod.name);
-    let pod = match seen.filter(|pod| pod.metadata.uid.as_ref() == Some(&who.pod.uid)) {
+    let pod = match sessions.cache().pod(namespace, &who.pod.name, &who.pod.uid) {
         Some(pod) => pod.metadata.clone(),
         None => {
             let pods: Api<Pod> = Api::namespaced(sessions.client().clone(), namespace);

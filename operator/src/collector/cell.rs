@@ -17,6 +17,7 @@ use super::{
     admission::{self, RUN_BODIES},
     binding::Bindings,
     heard::Heard,
+    lines::Lines,
     memory::Memory,
     pace::Pace,
     prepared::Preparing,
@@ -35,6 +36,8 @@ pub struct Cell {
     pub observation: SharedObservation,
     /// Which pods are its runners.
     pub bindings: Bindings,
+    /// Connections of its runners.
+    pub lines: Lines,
     /// What its runners may report.
     pub intake: Arc<Intake>,
     /// Makes ready what they report.
@@ -85,6 +88,7 @@ impl Cell {
         Self {
             key,
             bindings: Bindings::default(),
+            lines: Lines::default(),
             intake: Arc::new(Intake::of(&config.plan.test, &config.valid)),
             bodies: Arc::new(Semaphore::new(RUN_BODIES)),
             preparing: session.preparing(),
@@ -276,6 +280,7 @@ impl Cell {
                         .max(self.last_heard(index, runner.pod.as_ref()))
                         .and_then(instant),
                     end: runner.end.clone(),
+                    outputs: runner.outputs.clone(),
                     received: runner.received,
                     acknowledged: presence.acknowledged,
                 })

@@ -2,7 +2,7 @@
 //! Runners that speak where everybody in between can read, although their Job tells them how to check the collector: an
 //! image of a release that knew no TLS. Their run ends, and says so.
 
-use super::{admission::Admitted, door::Transport};
+use super::{admission::Admitted, line::Transport};
 
 /// What to say to somebody who speaks in that way. Runners of a Job that was made before there was TLS may.
 pub fn objection(admitted: &Admitted, transport: Transport) -> Option<String> {

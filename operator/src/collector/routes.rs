@@ -27,8 +27,8 @@ use super::{
     authentication::Denied,
     binding,
     cell::now,
-    door::Transport,
     exposed,
+    line::Line,
     receive::{Received, receive},
     session::Refusal,
     sessions::{Fate, Sessions},
@@ -61,6 +61,7 @@ impl From<Closed> for Answer {
     fn from(closed: Closed) -> Self {
         match closed {
             Closed::NotServing => Self::NotServing,
+            Closed::NoName => Self::Body(StatusCode::BAD_REQUEST, "there is no run of such a name".into()),
             Closed::Busy => Self::Busy,
             Closed::Denied(denied) => Self::Denied(denied),
             Closed::Fate(run, fate) => Self::Fate(run, fate),
@@ -137,14 +138,14 @@ async fn lead_on(State(sessions): State<Sessions>, mut response: Response) -> Re
 async fn hello(
     State(sessions): State<Sessions>,
     Path((namespace, run)): Path<(String, String)>,
-    transport: Transport,
+    line: Line,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Answer> {
     let received_at = now();
-    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
+    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers, &line).await?;
     let body = read(sessions.room(), &admitted, &headers, body, MAX_HELLO_BYTES).await?;
-    if let Some(reason) = exposed::objection(&admitted, transport) {
+    if let Some(reason) = exposed::objection(&admitted, line.transport()) {
         break_off(&admitted, &reason).await?;
         return Ok(Json(reply(received_at, HelloCommand::Stop { reason }, None)).into_response());
     }
@@ -190,13 +191,13 @@ fn reply(received_at: i64, command: HelloCommand, plan: Option<Box<RunPlan>>) ->
 async fn deltas(
     State(sessions): State<Sessions>,
     Path((namespace, run)): Path<(String, String)>,
-    transport: Transport,
+    line: Line,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Answer> {
-    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers).await?;
+    let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers, &line).await?;
     let body = read(sessions.room(), &admitted, &headers, body, MAX_BODY_BYTES).await?;
-    if let Some(reason) = exposed::objection(&admitted, transport) {
+    if let Some(reason) = exposed::objection(&admitted, line.transport()) {
         return Ok(Json(break_off(&admitted, &reason).await?).into_response());
     }
     let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());

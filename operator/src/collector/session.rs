@@ -27,7 +27,6 @@ pub use self::{
     durable::{Durable, DurableRunner, Pod},
     early_end::Problem,
     marks::Mark,
-    outline::Outline,
     refusal::Refusal,
 };
 use super::{
@@ -267,7 +266,10 @@ impl Session {
             }
             self.make_room(batch.runner, &prepared)?;
             let runner = &mut self.state.runners[index];
-            runner.received = delta.number;
+            (runner.received, runner.elapsed_ms) = (delta.number, delta.to_ms);
+            if !delta.outputs.is_empty() {
+                runner.outputs.clone_from(&delta.outputs);
+            }
             // The first end stays: a runner that was refused does not get better.
             if delta.done.is_some() && runner.end.is_none() {
                 runner.end.clone_from(&delta.done);
@@ -282,8 +284,6 @@ impl Session {
             {
                 self.state.checks = Some(self.questions.bounded(answers));
             }
-            let runner = &mut self.state.runners[index];
-            runner.elapsed_ms = delta.to_ms;
             self.state.totals.add(batch.runner, &prepared, &self.folding, &self.windowed);
             self.revision += 1;
         }
@@ -379,10 +379,6 @@ impl Session {
     fn set_start(&mut self, start: Start) {
         self.start = start;
         self.state.start = start.chosen();
-    }
-
-    fn waits_for_before(&self) -> bool {
-        self.before && self.state.variables.is_none()
     }
 
     fn all_ready(&self) -> bool {

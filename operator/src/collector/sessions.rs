@@ -19,12 +19,13 @@ use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
     admission::Room,
-    authentication::{Authenticator, Denied},
+    authentication::{Authenticator, Denied, Identity},
     budget::Budget,
     cell::Cell,
     checkpoint::CheckpointError,
     memory::Memory,
     pace::Pace,
+    rations::Rations,
     session::Session,
     single_flight::SingleFlight,
     store::{LoadError, SaveError, Store},
@@ -116,6 +117,7 @@ struct Shared {
     client: Client,
     cache: Cache,
     authenticator: Authenticator,
+    rations: Rations,
     room: Room,
     serving: AtomicBool,
     leader: Leader,
@@ -142,6 +144,7 @@ impl Sessions {
         let shared = Shared {
             cache,
             authenticator: Authenticator::new(client.clone()),
+            rations: Rations::default(),
             room: Room::default(),
             client,
             serving: AtomicBool::new(false),
@@ -315,6 +318,10 @@ impl Sessions {
         &self.shared.authenticator
     }
 
+    pub(super) fn rations(&self) -> &Rations {
+        &self.shared.rations
+    }
+
     pub(super) fn room(&self) -> &Room {
         &self.shared.room
     }
@@ -327,13 +334,18 @@ impl Sessions {
         &self.shared.client
     }
 
+    /// All open sessions.
+    pub(super) fn cells(&self) -> Vec<Arc<Cell>> {
+        self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
     pub(super) fn cell(&self, run: &RunKey) -> Option<Arc<Cell>> {
         self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).get(run).cloned()
     }
 
-    /// What became of a run without a session. Asked of the API server: a session that is not open *yet* must not
-    /// stop the load of a run that goes on.
-    pub(super) async fn fate(&self, run: &RunKey) -> Result<Fate, Denied> {
+    /// What became of a run without a session, for who has proved to be a pod of its namespace. Asked of the API server: a
+    /// session that is not open *yet* must not stop the load of a run that goes on.
+    pub(super) async fn fate(&self, run: &RunKey, who: &Identity) -> Result<Fate, Denied> {
         let now = Instant::now();
         let known = {
             let mut fates = self.fates();
@@ -343,7 +355,11 @@ impl Sessions {
         if let Some(fate) = known {
             return Ok(fate);
         }
-        let asked = self.shared.asked.ask(run.clone(), || look_up(self.shared.client.clone(), run.clone()));
+        let asked = self.shared.asked.ask_if(
+            run.clone(),
+            || self.may_ask(&run.namespace, &who.pod),
+            || look_up(self.shared.client.clone(), run.clone()),
+        );
         let busy = || Err(Denied::Unavailable("too many runs are looked up at the moment: try again".into()));
         let fate = asked.await.unwrap_or_else(busy)?;
         self.fates().insert(run.clone(), (now + FATE_LASTS, fate));

@@ -61,11 +61,24 @@ where
     where
         F: Future<Output = V> + Send + 'static,
     {
+        self.ask_if(key, || true, question).await
+    }
+
+    /// The same, where a question that nobody has asked may have to be paid for; `None` also if it can't be.
+    pub async fn ask_if<F>(
+        &self,
+        key: K,
+        pay: impl FnOnce() -> bool,
+        question: impl FnOnce() -> F,
+    ) -> Option<V>
+    where
+        F: Future<Output = V> + Send + 'static,
+    {
         let mut answer = {
             let mut awaited = lock(&self.awaited);
             match awaited.get(&key) {
                 Some(answer) => answer.clone(),
-                None if awaited.len() >= self.most => return None,
+                None if awaited.len() >= self.most || !pay() => return None,
                 None => {
                     let (sender, answer) = watch::channel(None);
                     awaited.insert(key.clone(), answer.clone());
@@ -125,6 +138,34 @@ mod tests {
         assert_eq!((other, asked.load(Ordering::SeqCst)), (None, 1));
         go.notify_one();
         assert_eq!(flight.ask("b", question).await, Some(7), "there is room again");
+    }
+
+    #[tokio::test]
+    async fn only_who_asks_first_pays_and_who_can_t_does_not_ask() {
+        let (flight, go) = (SingleFlight::new(1, 0), Arc::new(Notify::new()));
+        let paid = AtomicUsize::new(0);
+        let pay = || paid.fetch_add(1, Ordering::SeqCst) < 1;
+        let question = || {
+            let go = go.clone();
+            async move {
+                go.notified().await;
+                7
+            }
+        };
+        let many = join_all((0..50).map(|_| flight.ask_if("a", pay, question)));
+        let full = async {
+            let full = flight.ask_if("b", pay, question).await;
+            go.notify_one();
+            full
+        };
+        let (answers, full) = tokio::join!(many, full);
+        assert!(answers.into_iter().all(|answer| answer == Some(7)) && full.is_none());
+        assert_eq!(
+            paid.load(Ordering::SeqCst),
+            1,
+            "neither for an answer that comes nor for a place in a full line"
+        );
+        assert_eq!(flight.ask_if("b", pay, question).await, None);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use upsurge_core::{
     autoscaling::Observation,
     losses::Losses,
     metrics::Metrics,
+    outputs::OutputReport,
     protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
     validate::Valid,
@@ -123,6 +124,8 @@ pub struct RunnerView {
     pub last_seen: Option<Timestamp>,
     /// How it ended.
     pub end: Option<RunnerEnd>,
+    /// How its outputs fare, as it said last.
+    pub outputs: Vec<OutputReport>,
     /// Number of the last delta that was merged.
     pub received: u64,
     /// Number of the last delta that is durable.

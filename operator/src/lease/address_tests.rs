@@ -17,12 +17,19 @@ const HERE: &str = "[fd00::2]:8080";
 /// One lease, which is given and replaced whatever is asked.
 type Server = Arc<Mutex<Value>>;
 
+/// How often it was asked for.
+fn times_asked(server: &Server) -> i64 {
+    server.lock().unwrap()["asked"].as_i64().unwrap_or_default()
+}
+
 async fn answer(State(server): State<Server>, method: Method, body: String) -> Json<Value> {
     let mut lease = server.lock().unwrap();
     if method == Method::PUT {
         *lease = serde_json::from_str(&body).unwrap();
     }
-    Json(lease.clone())
+    let shown = lease.clone();
+    lease["asked"] = json!(shown["asked"].as_i64().unwrap_or_default() + 1);
+    Json(shown)
 }
 
 async fn candidate(lease: Value) -> (Candidate, Server) {
@@ -73,4 +80,22 @@ async fn who_takes_the_lease_writes_its_own_address_into_it() {
         assert_eq!(leader::read(&written), HERE.parse().ok());
         assert_eq!(candidate.leader.get(), None, "it leads itself");
     }
+}
+
+#[tokio::test]
+async fn who_stood_by_before_it_took_the_lease_is_told_from_who_took_it_at_once() {
+    let stop = CancellationToken::new();
+    let (mut first, _server) = candidate(held_by("", THERE)).await;
+    assert_eq!(first.acquire(&stop).await, Some(Acquired::AtOnce));
+    let (mut second, server) = candidate(held_by("other", THERE)).await;
+    let given_back = async {
+        while times_asked(&server) < 1 {
+            tokio::task::yield_now().await;
+        }
+        server.lock().unwrap()["spec"]["holderIdentity"] = json!("");
+    };
+    assert_eq!(tokio::join!(second.acquire(&stop), given_back).0, Some(Acquired::AfterStandingBy));
+    stop.cancel();
+    let (mut third, _server) = candidate(held_by("other", THERE)).await;
+    assert_eq!(third.acquire(&stop).await, None);
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Creating runs, and deleting old ones.
+//! Creating runs, aborting those that are replaced, and deleting old ones.
 
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams, PostParams},
 };
+use serde_json::json;
 use tracing::info;
 use upsurge_crds::{LoadTest, LoadTestRun, names::FIELD_MANAGER};
 
-/// Why a run can't be created or deleted.
+/// Why a run can't be created, aborted or deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused or did not answer.
@@ -52,6 +53,25 @@ pub async fn create(client: &Client, test: &LoadTest, run: LoadTestRun) -> Resul
         }
         Err(error) => Err(failed("create")(error)),
     }
+}
+
+/// Aborts runs; one that is gone needs no end.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn abort(client: &Client, test: &LoadTest, names: &[String]) -> Result<(), Error> {
+    let api: Api<LoadTestRun> = Api::namespaced(client.clone(), &test.namespace().unwrap_or_default());
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    for name in names {
+        match api.patch(name, &parameters, &Patch::Merge(json!({"spec": {"abort": true}}))).await {
+            Ok(_) => info!(run = name, "aborted run that the schedule replaces"),
+            Err(kube::Error::Api(status)) if status.is_not_found() => {}
+            Err(source) => {
+                return Err(Error::Api { verb: "abort", name: name.clone(), source: Box::new(source) });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Deletes runs.

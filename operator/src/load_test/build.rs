@@ -10,21 +10,29 @@ use upsurge_crds::{
     v1alpha1::{Snapshot, load_test_run::LoadTestReference},
 };
 
-use super::decide::Start;
+use super::decide::{Decided, Start, Trigger};
 use crate::naming;
 
 /// Builds a run with a snapshot of the test's spec.
-pub fn run(test: &LoadTest, start: &Start) -> LoadTestRun {
+pub fn run(test: &LoadTest, start: &Start, decided: &Decided) -> LoadTestRun {
     let generation = test.metadata.generation.unwrap_or_default();
+    let answered = match start.trigger {
+        Trigger::SpecChanged | Trigger::Rerun => None,
+        Trigger::Rollout => decided.rollout.ready.clone().map(|ready| (annotations::REVISION, ready)),
+        Trigger::Schedule => decided.schedule.due.map(|time| (annotations::SCHEDULED_TIME, time.to_string())),
+    };
+    let reason = [
+        (annotations::GENERATION, generation.to_string()),
+        (annotations::TRIGGER, start.trigger.as_str().into()),
+    ];
+    let annotations: BTreeMap<_, _> =
+        reason.into_iter().chain(answered).map(|(name, value)| (name.to_owned(), value)).collect();
     LoadTestRun {
         metadata: ObjectMeta {
             name: Some(start.name.clone()),
             namespace: test.namespace(),
             labels: Some(naming::run_labels(&test.name_any())),
-            annotations: Some(BTreeMap::from([
-                (annotations::GENERATION.into(), generation.to_string()),
-                (annotations::TRIGGER.into(), start.trigger.as_str().into()),
-            ])),
+            annotations: Some(annotations),
             owner_references: test.controller_owner_ref(&()).map(|owner| vec![owner]),
             ..ObjectMeta::default()
         },

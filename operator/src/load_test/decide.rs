@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether a run is due, and which old runs go. Pure.
+//! Whether a run is due. Pure.
 //!
 //! A run is due when the rerun annotation has a new value, or when the generation *and* the digest of the parts
 //! of the spec that matter to a run have changed. Operator upgrades, restarts, changed labels, `suspend` and
-//! `history` therefore never start one.
+//! `history` therefore never start one. What else makes one due is known by `schedule` and `rollout`.
+//!
+//! Whatever a run is made for, it answers all that is due at that moment.
 
-use std::{cmp::Reverse, time::Duration};
+mod history;
+pub mod rollout;
+pub mod schedule;
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
-use upsurge_core::validate::validate;
+use upsurge_core::{
+    field_error::FieldError,
+    validate::{check_starts, validate},
+};
 use upsurge_crds::{
     LoadTest, LoadTestRun, LoadTestSpec,
     names::annotations,
-    v1alpha1::{History, Kept, Phase, Verdict},
+    v1alpha1::{ConcurrencyPolicy, Phase},
 };
 
-use crate::naming;
+pub use self::history::{next_outdated, outdated};
+use crate::{naming, rollouts::Revision};
 
 /// Longest value of the rerun annotation in bytes that is kept as it is.
 const LONGEST_RERUN: usize = 120;
@@ -28,6 +38,10 @@ pub enum Trigger {
     SpecChanged,
     /// The rerun annotation has a new value.
     Rerun,
+    /// Another revision of the target has become ready.
+    Rollout,
+    /// The schedule says so.
+    Schedule,
 }
 
 impl Trigger {
@@ -36,6 +50,8 @@ impl Trigger {
         match self {
             Self::SpecChanged => "SpecChanged",
             Self::Rerun => "Rerun",
+            Self::Rollout => "Rollout",
+            Self::Schedule => "Schedule",
         }
     }
 }
@@ -49,6 +65,38 @@ pub struct Start {
     pub trigger: Trigger,
     /// Digest of the spec it runs.
     pub digest: String,
+    /// Runs that are aborted before.
+    pub replaces: Vec<String>,
+}
+
+/// What a decision rests on besides the test itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// All runs of the test, in no order.
+    pub runs: &'a [LoadTestRun],
+    /// The revision of the target, if that matters and is known.
+    pub revision: Option<&'a Revision>,
+    /// When it is.
+    pub now: Timestamp,
+}
+
+/// What to do for a test, and how it stands with what starts it by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decided {
+    /// What to do.
+    pub decision: Decision,
+    /// The schedule.
+    pub schedule: schedule::Standing,
+    /// Rollouts of the target.
+    pub rollout: rollout::Standing,
+}
+
+impl Decided {
+    /// Time until something may be due by itself.
+    pub fn wait(&self, now: Timestamp) -> Option<Duration> {
+        let times = [self.schedule.following, self.rollout.settles].into_iter().flatten();
+        times.map(|time| Duration::try_from(time.duration_since(now)).unwrap_or_default()).min()
+    }
 }
 
 /// What to do for a test.
@@ -75,28 +123,88 @@ pub enum Decision {
     Nothing,
 }
 
-/// Decides what to do for a test that has these runs.
-pub fn decide(test: &LoadTest, runs: &[LoadTestRun]) -> Decision {
+/// Decides what to do for a test.
+pub fn decide(test: &LoadTest, facts: &Facts<'_>) -> Decided {
+    let wrong = check_starts(&test.spec).err();
+    let readable = wrong.is_none();
+    let schedule = readable.then(|| schedule::standing(test, facts.now)).unwrap_or_default();
+    let rollout = rollout::standing(test, facts.revision, facts.runs, facts.now);
     let digest = digest(&test.spec);
-    let Some(trigger) = due(test, &digest, runs) else {
-        return if test.spec.suspend { Decision::Suspended { due: false } } else { Decision::Nothing };
+    let trigger = due(test, &digest, facts.runs)
+        .or_else(|| rollout.is_due.then_some(Trigger::Rollout))
+        .or_else(|| schedule.due.map(|_| Trigger::Schedule));
+    let decision = match (trigger, wrong) {
+        (Some(trigger), _) => begin(test, facts.runs, trigger, digest, &schedule, &rollout),
+        (None, Some(wrong)) => refusal(&wrong),
+        (None, None) if test.spec.suspend => Decision::Suspended { due: false },
+        (None, None) => Decision::Nothing,
     };
+    Decided { decision, schedule, rollout }
+}
+
+/// A run is due: what is to be done for it.
+fn begin(
+    test: &LoadTest,
+    runs: &[LoadTestRun],
+    trigger: Trigger,
+    digest: String,
+    schedule: &schedule::Standing,
+    rollout: &rollout::Standing,
+) -> Decision {
     if let Err(wrong) = validate(&test.spec) {
-        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-        return Decision::Refuse { message: lines.join("; ") };
+        return refusal(&wrong);
     }
     if test.spec.suspend {
         return Decision::Suspended { due: true };
     }
-    let generation = test.metadata.generation.unwrap_or_default();
-    let earlier = test.status.as_ref().and_then(|status| status.reruns).unwrap_or_default();
-    let rerun = rerun(test).filter(|_| trigger == Trigger::Rerun).map(|value| (value, earlier));
-    let name = naming::run(&test.name_any(), generation, rerun);
+    let name = name(test, trigger, schedule, rollout);
+    let others = || runs.iter().filter(|run| is_active(run) && run.name_any() != name);
+    let policy = test.spec.schedule.as_ref().map(|schedule| schedule.concurrency_policy);
+    let (replaced, awaited): (Vec<_>, Vec<_>) = match policy.filter(|_| trigger == Trigger::Schedule) {
+        Some(ConcurrencyPolicy::Allow) => (Vec::new(), Vec::new()),
+        Some(ConcurrencyPolicy::Replace) => others().partition(|run| is_scheduled(run)),
+        _ => (Vec::new(), others().collect()),
+    };
+    // One that was made before and could not be noted waits for nothing.
     let exists = runs.iter().any(|run| run.name_any() == name);
-    match runs.iter().find(|run| is_active(run)) {
+    match awaited.first() {
         Some(active) if !exists => Decision::Wait { active: active.name_any() },
-        _ => Decision::Start(Start { name, trigger, digest }),
+        _ => {
+            let replaces = replaced.iter().filter(|run| !run.spec.abort).map(|run| run.name_any());
+            Decision::Start(Start { name, trigger, digest, replaces: replaces.collect() })
+        }
     }
+}
+
+/// The name of the run for what is due, which is the same each time that it is asked for.
+fn name(
+    test: &LoadTest,
+    trigger: Trigger,
+    schedule: &schedule::Standing,
+    rollout: &rollout::Standing,
+) -> String {
+    let (own, generation) = (test.name_any(), test.metadata.generation.unwrap_or_default());
+    let status = test.status.clone().unwrap_or_default();
+    match (trigger, &rollout.ready, schedule.due, rerun(test)) {
+        (Trigger::Rollout, Some(revision), ..) => {
+            naming::rollout_run(&own, revision, status.rollouts.unwrap_or_default())
+        }
+        (Trigger::Schedule, _, Some(time), _) => naming::scheduled_run(&own, time),
+        (Trigger::Rerun, _, _, Some(value)) => {
+            naming::run(&own, generation, Some((value, status.reruns.unwrap_or_default())))
+        }
+        _ => naming::run(&own, generation, None),
+    }
+}
+
+/// Whether the schedule has made a run.
+fn is_scheduled(run: &LoadTestRun) -> bool {
+    run.annotations().get(annotations::TRIGGER).map(String::as_str) == Some(Trigger::Schedule.as_str())
+}
+
+fn refusal(wrong: &[FieldError]) -> Decision {
+    let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    Decision::Refuse { message: lines.join("; ") }
 }
 
 fn due(test: &LoadTest, digest: &str, runs: &[LoadTestRun]) -> Option<Trigger> {
@@ -149,8 +257,9 @@ pub fn remembered(value: &str) -> String {
 pub fn digest(spec: &LoadTestSpec) -> String {
     let mut value = serde_json::to_value(spec).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
-        fields.remove("suspend");
-        fields.remove("history");
+        for field in ["suspend", "schedule", "triggers", "history"] {
+            fields.remove(field);
+        }
     }
     // Objects are written with sorted keys, so equal specs give equal text.
     naming::hash(&value.to_string(), 32)
@@ -160,72 +269,6 @@ pub fn digest(spec: &LoadTestSpec) -> String {
 pub fn is_active(run: &LoadTestRun) -> bool {
     run.status.as_ref().and_then(|status| status.phase) != Some(Phase::Finished)
         && run.metadata.deletion_timestamp.is_none()
-}
-
-/// The finished runs that are not kept any more, oldest first. Never an active one.
-pub fn outdated(history: &History, runs: &[LoadTestRun], now: Timestamp) -> Vec<String> {
-    let kinds = finished(history, runs).into_iter();
-    let gone = kinds.flat_map(|Finished { runs, count, max_age }| {
-        let is_old = |run: &&LoadTestRun| max_age.is_some_and(|most| age(run, now) >= most);
-        let old = runs.iter().copied().take(count).filter(is_old);
-        // The runs are the newest first.
-        let mut gone: Vec<&LoadTestRun> = old.chain(runs.iter().copied().skip(count)).collect();
-        gone.reverse();
-        gone
-    });
-    gone.map(|run| run.name_any()).collect()
-}
-
-/// Time until the next finished run is too old to be kept, if one will be.
-pub fn next_outdated(history: &History, runs: &[LoadTestRun], now: Timestamp) -> Option<Duration> {
-    let kinds = finished(history, runs).into_iter();
-    let left = kinds.filter_map(|Finished { runs, count, max_age }| {
-        let most = max_age?;
-        runs.iter()
-            .take(count)
-            .map(|run| most.saturating_sub(age(run, now)))
-            .filter(|left| !left.is_zero())
-            .min()
-    });
-    left.min()
-}
-
-/// The finished runs of one outcome, the newest first, and how many and how long they are kept.
-struct Finished<'a> {
-    runs: Vec<&'a LoadTestRun>,
-    count: usize,
-    max_age: Option<Duration>,
-}
-
-fn finished<'a>(history: &History, runs: &'a [LoadTestRun]) -> [Finished<'a>; 2] {
-    let passed =
-        |run: &&LoadTestRun| run.status.as_ref().and_then(|status| status.verdict) == Some(Verdict::Passed);
-    let finished = || runs.iter().filter(|run| !is_active(run) && run.metadata.deletion_timestamp.is_none());
-    let sorted = |mut runs: Vec<&'a LoadTestRun>| {
-        runs.sort_by_key(|run| Reverse(age_key(run)));
-        runs
-    };
-    let [of_passed, of_others] = history.counts().map(|count| usize::try_from(count).unwrap_or_default());
-    let max_age = |kept: &Kept| kept.max_age.map(|span| span.0);
-    [
-        Finished {
-            runs: sorted(finished().filter(passed).collect()),
-            count: of_passed,
-            max_age: max_age(&history.passed),
-        },
-        Finished {
-            runs: sorted(finished().filter(|run| !passed(run)).collect()),
-            count: of_others,
-            max_age: max_age(&history.not_passed),
-        },
-    ]
-}
-
-/// Time since a run finished; of one that does not say when, since it was made.
-fn age(run: &LoadTestRun, now: Timestamp) -> Duration {
-    let finished = run.status.as_ref().and_then(|status| status.completion_time.as_ref());
-    let since = finished.or(run.metadata.creation_timestamp.as_ref()).map_or(now, |time| time.0);
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
 }
 
 /// Sorts runs from the oldest to the newest.

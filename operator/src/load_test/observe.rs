@@ -9,10 +9,14 @@ use kube::{Api, Client, ResourceExt, api::ListParams};
 use upsurge_crds::{LoadTest, LoadTestRun, names::labels};
 
 use super::{
-    decide::{age_key, is_active},
+    decide::{age_key, is_active, rollout},
     update_status::shows_the_end_of,
 };
-use crate::{cache::Cache, naming};
+use crate::{
+    cache::Cache,
+    naming,
+    rollouts::{Revision, Rollouts},
+};
 
 /// The runs of a test can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,17 @@ pub async fn observe(client: &Client, cache: &Cache, test: &LoadTest) -> Result<
         }
     }
     Ok(Observed { runs, is_fresh: false })
+}
+
+/// The revision of the target, of a test that asks for it.
+pub fn revision(rollouts: &Rollouts, test: &LoadTest) -> Option<Revision> {
+    let (namespace, name) = (test.namespace().unwrap_or_default(), test.name_any());
+    let watched = rollout::watched(test).filter(|_| test.metadata.deletion_timestamp.is_none());
+    let Some((_, workload)) = watched else {
+        rollouts.leave(&namespace, &name);
+        return None;
+    };
+    rollouts.of(&namespace, &name, &workload.reference())
 }
 
 /// Reads the runs of a test.

@@ -2,6 +2,7 @@
 //! The test's status: the newest run in short, and the conditions.
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Resource, ResourceExt};
 use upsurge_core::{autoscaling, contract, verdict::headline};
 use upsurge_crds::{
@@ -11,7 +12,7 @@ use upsurge_crds::{
     v1alpha1::{LoadTestStatus, Phase, Verdict},
 };
 
-use super::decide::{Decision, Trigger, age_key, is_active, remembered, rerun};
+use super::decide::{Decided, Decision, Trigger, age_key, is_active, remembered, rerun, rollout};
 use crate::{
     audit::{self, Act},
     context::Context,
@@ -19,7 +20,8 @@ use crate::{
 };
 
 /// The status that a test should have. Pure.
-pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: Timestamp) -> LoadTestStatus {
+pub fn status(test: &LoadTest, decided: &Decided, runs: &[LoadTestRun], now: Timestamp) -> LoadTestStatus {
+    let decision = &decided.decision;
     let mut status = test.status.clone().unwrap_or_default();
     let generation = test.metadata.generation;
     status.observed_generation = generation;
@@ -33,6 +35,7 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
             status.last_rerun = Some(remembered(value));
         }
     }
+    note_starts(&mut status, test, decided);
     let shown = shown(decision, runs);
     let message = match shown {
         Some(run) if !is_active(run) && shows_the_end_of(test, run) => told(&status),
@@ -66,6 +69,30 @@ pub fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: T
     };
     contract::apply(&mut status.conditions, &state, generation, now);
     texts::bounded(status)
+}
+
+/// What of schedule and rollouts is answered, and what comes next.
+fn note_starts(status: &mut LoadTestStatus, test: &LoadTest, decided: &Decided) {
+    let Decided { decision, schedule, rollout } = decided;
+    let mut next = schedule.next;
+    if let Decision::Start(start) = decision {
+        status.last_trigger = Some(start.trigger.as_str().into());
+        if start.trigger == Trigger::Rollout {
+            status.rollouts = Some(status.rollouts.unwrap_or_default() + 1);
+        }
+        if let Some(time) = schedule.due {
+            status.last_schedule_time = Some(Time(time));
+        }
+        next = schedule.following;
+    }
+    status.next_schedule_time = next.map(Time);
+    let is_noted = matches!(decision, Decision::Start(_)) || rollout.is_passed_over;
+    if rollout::watched(test).is_none() {
+        // Whoever asks anew begins anew.
+        status.last_revision = None;
+    } else if is_noted && rollout.ready.is_some() {
+        status.last_revision.clone_from(&rollout.ready);
+    }
 }
 
 fn suspended(decision: &Decision) -> &'static str {

@@ -4,7 +4,7 @@
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -155,7 +155,13 @@ pub async fn remove_runners(client: &Client, run: &LoadTestRun) -> Result<(), Er
     let deleted = accounts.delete(&account, &DeleteParams::background()).await;
     ignore_missing(deleted.map(drop), "delete", format!("ServiceAccount {account}"))?;
     let jobs: Api<Job> = Api::namespaced(client.clone(), &namespace);
-    let deleted = jobs.delete(&job, &DeleteParams::background()).await;
+    let found = jobs.get_metadata_opt(&job).await;
+    let found = found.map_err(|source| failed("read", format!("Job {job}"), source))?;
+    // Another one of that name is somebody else's.
+    let Some(own) = found.filter(|found| is_owned(found, run)) else { return Ok(()) };
+    let conditions = Preconditions { uid: own.uid(), resource_version: None };
+    let parameters = DeleteParams { preconditions: Some(conditions), ..DeleteParams::background() };
+    let deleted = jobs.delete(&job, &parameters).await;
     ignore_missing(deleted.map(drop), "delete", format!("Job {job}"))
 }
 
@@ -167,6 +173,10 @@ pub async fn drop_checkpoint(client: &Client, run: &LoadTestRun) -> Result<(), E
     let name = naming::checkpoint(&naming::base(&run.name_any(), &run.uid().unwrap_or_default()));
     let discarded = collector::discard(client, &run.namespace().unwrap_or_default(), &name).await;
     discarded.map_err(|source| failed("delete", format!("checkpoint {name}"), source))
+}
+
+fn is_owned(object: &impl ResourceExt, run: &LoadTestRun) -> bool {
+    object.owner_references().iter().any(|owner| Some(&owner.uid) == run.meta().uid.as_ref())
 }
 
 fn ignore_missing(result: Result<(), kube::Error>, verb: &'static str, what: String) -> Result<(), Error> {

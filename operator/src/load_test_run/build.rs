@@ -3,6 +3,8 @@
 
 mod files;
 mod job;
+mod parts;
+mod placement;
 mod service_account;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};
@@ -39,16 +41,22 @@ pub enum Error {
     },
 }
 
-/// Builds the objects of a run of a test.
+/// Builds the objects of a run of a test; `target` selects the pods of its target, where they are known.
 ///
 /// # Errors
 /// When the plan is larger than runners take it.
-pub fn objects(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Result<Objects, Error> {
+pub fn objects(
+    plan: &Plan,
+    test: &str,
+    defaults: &RunnerDefaults,
+    target: Option<&str>,
+) -> Result<Objects, Error> {
     let size = serde_json::to_vec(&*plan.content)?.len();
     if size > MAX_PLAN_BYTES {
         return Err(Error::TooLarge { size, most: MAX_PLAN_BYTES });
     }
-    Ok(Objects { service_account: service_account::build(plan, test), job: job::build(plan, test, defaults) })
+    let service_account = service_account::build(plan, test);
+    Ok(Objects { service_account, job: job::build(plan, test, defaults, target) })
 }
 
 fn metadata(plan: &Plan, name: String, test: &str, component: &str) -> ObjectMeta {

@@ -58,6 +58,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         started_at: t0,
         last_seen: readiness.is_some().then(|| at(0)),
         end: None,
+        outputs: Vec::new(),
         received: 0,
         acknowledged: 0,
     };

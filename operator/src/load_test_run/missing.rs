@@ -3,14 +3,18 @@
 //!
 //! The operator has no right to read either; the kubelet, which waits for them, says what it does not find.
 
-use upsurge_core::files::{FileKind, references};
-use upsurge_crds::LoadTestSpec;
+use upsurge_core::{
+    files::{FileKind, references},
+    pod,
+};
+
+use super::plan::Plan;
 
 /// What does not exist, with the fields that name it; `None` if the words are about something else.
-pub fn named(message: &str, test: &LoadTestSpec) -> Option<String> {
+pub fn named(message: &str, plan: &Plan) -> Option<String> {
     let lacking = |kind, name: Option<&str>, key: Option<&str>| {
         let kind_name = if kind == FileKind::Secret { "Secret" } else { "ConfigMap" };
-        let fields = fields(test, kind, name, key);
+        let fields = fields(plan, kind, name, key);
         let place = if fields.is_empty() { String::new() } else { format!(" ({})", fields.join(", ")) };
         match (name, key) {
             (Some(name), None) => format!("{kind_name} {name} does not exist{place}"),
@@ -59,16 +63,23 @@ fn trimmed(text: &str) -> &str {
 }
 
 /// Fields of the spec that name such a key.
-fn fields(test: &LoadTestSpec, kind: FileKind, name: Option<&str>, key: Option<&str>) -> Vec<String> {
+fn fields(plan: &Plan, kind: FileKind, name: Option<&str>, key: Option<&str>) -> Vec<String> {
     let is_meant = |its_name: &str, its_key: &str| {
         name.is_none_or(|name| name == its_name) && key.is_none_or(|key| key == its_key)
     };
+    let test = plan.test();
     let files = references(test).into_iter().filter(|reference| reference.id.kind == kind);
     let files = files.filter(|file| is_meant(&file.id.name, &file.id.key)).map(|file| file.field);
     let variables = test.secrets.iter().enumerate().filter(|(_, secret)| {
         kind == FileKind::Secret && is_meant(&secret.secret_key_ref.name, &secret.secret_key_ref.key)
     });
-    files.chain(variables.map(|(index, _)| format!("spec.secrets[{index}].secretKeyRef"))).collect()
+    let variables = variables.map(|(index, _)| format!("spec.secrets[{index}].secretKeyRef"));
+    let added = pod::references(&plan.valid.pod).into_iter().filter(|reference| {
+        // Of an object that is taken as a whole no key can be missing.
+        let is_its_key = key.is_none() || reference.key.as_deref() == key;
+        reference.kind == kind && name.is_none_or(|name| name == reference.name) && is_its_key
+    });
+    files.chain(variables).chain(added.map(|reference| reference.field)).collect()
 }
 
 #[cfg(test)]
@@ -81,21 +92,21 @@ mod tests {
 
     #[rstest]
     #[case::file(
-        "MountVolume.SetUp failed for volume \"files\" : configmap \"users\" not found",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : configmap \"users\" not found",
         Some("ConfigMap users does not exist (spec.data[0].csv.source.configMapKeyRef)")
     )]
     #[case::files(
-        "MountVolume.SetUp failed for volume \"files\" : [configmap \"users\" not found, secret \"keys\" not found]",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : [configmap \"users\" not found, secret \"keys\" not found]",
         Some(
             "ConfigMap users does not exist (spec.data[0].csv.source.configMapKeyRef); Secret keys does not exist"
         )
     )]
     #[case::key(
-        "MountVolume.SetUp failed for volume \"files\" : configmap references non-existent config key: users.csv",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : configmap references non-existent config key: users.csv",
         Some("a ConfigMap has no key users.csv (spec.data[0].csv.source.configMapKeyRef)")
     )]
     #[case::key_of_a_secret(
-        "MountVolume.SetUp failed for volume \"files\" : references non-existent secret key: tls.crt",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : references non-existent secret key: tls.crt",
         Some("a Secret has no key tls.crt")
     )]
     #[case::variable(
@@ -106,8 +117,22 @@ mod tests {
         "couldn't find key password in Secret shop/shop-login",
         Some("Secret shop-login has no key password (spec.secrets[0].secretKeyRef)")
     )]
+    #[case::of_the_runner(
+        "configmap \"proxies\" not found",
+        Some(
+            "ConfigMap proxies does not exist (spec.runner.env[0].valueFrom.configMapKeyRef.name, spec.runner.envFrom[0].configMapRef.name)"
+        )
+    )]
+    #[case::key_of_the_runner(
+        "couldn't find key https in ConfigMap shop/proxies",
+        Some("ConfigMap proxies has no key https (spec.runner.env[0].valueFrom.configMapKeyRef.name)")
+    )]
+    #[case::volume(
+        "MountVolume.SetUp failed for volume \"ca\" : secret \"ca\" not found",
+        Some("Secret ca does not exist (spec.runner.volumes[0].secret.secretName)")
+    )]
     #[case::cache(
-        "MountVolume.SetUp failed for volume \"files\" : failed to sync configmap cache: timed out waiting for the condition",
+        "MountVolume.SetUp failed for volume \"upsurge-files\" : failed to sync configmap cache: timed out waiting for the condition",
         None
     )]
     #[case::user("container has runAsNonRoot and image will run as root", None)]
@@ -117,7 +142,12 @@ mod tests {
         #[case] expected: Option<&str>,
     ) {
         let data = json!([{"name": "users", "csv": {"source": {"configMapKeyRef": {"name": "users", "key": "users.csv"}}}}]);
-        let plan = plan(&json!({"data": data}));
-        assert_eq!(named(message, plan.test()).as_deref(), expected);
+        let key = json!({"configMapKeyRef": {"name": "proxies", "key": "https"}});
+        let runner = json!({
+            "env": [{"name": "HTTPS_PROXY", "valueFrom": key}], "envFrom": [{"configMapRef": {"name": "proxies"}}],
+            "volumes": [{"name": "ca", "secret": {"secretName": "ca"}}],
+        });
+        let plan = plan(&json!({"data": data, "runner": runner}));
+        assert_eq!(named(message, &plan).as_deref(), expected);
     }
 }

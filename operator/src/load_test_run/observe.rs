@@ -61,12 +61,6 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
-    /// An object of that name belongs to something else.
-    #[error("Job {name} exists already and belongs to something else; delete it")]
-    Foreign {
-        /// Name of the Job.
-        name: String,
-    },
     /// The run's test or plan can't be read.
     #[error(transparent)]
     Apply(#[from] apply::Error),
@@ -266,7 +260,7 @@ fn live_interval(runs: usize) -> Duration {
 /// What there is of a run of `runners` runners.
 ///
 /// # Errors
-/// When the API server does not answer, or another object has the Job's name.
+/// When the API server does not answer.
 async fn objects(context: &Context, run: &LoadTestRun, from: Source, runners: u32) -> Result<Objects, Error> {
     let namespace = run.namespace().unwrap_or_default();
     let uid = run.uid().unwrap_or_default();
@@ -281,7 +275,7 @@ async fn objects(context: &Context, run: &LoadTestRun, from: Source, runners: u3
     };
     let Some(job) = job else { return Ok(Objects::default()) };
     if !job.owner_references().iter().any(|owner| owner.uid == uid) {
-        return Err(Error::Foreign { name });
+        return Ok(Objects { foreign: Some(name), ..Objects::default() });
     }
     let job_uid = job.uid();
     let mine =
@@ -289,7 +283,7 @@ async fn objects(context: &Context, run: &LoadTestRun, from: Source, runners: u3
     let mut pods: Vec<RunnerPod> = pods.iter().filter(mine).map(|pod| RunnerPod::of(pod)).collect();
     let client = &context.client;
     pod_events::complete(client, &namespace, &mut pods).await.map_err(failed("events of the runner pods"))?;
-    let mut observed = Objects { job: Some(JobState::of(&job)), pods, forbidden: None };
+    let mut observed = Objects { job: Some(JobState::of(&job)), pods, ..Objects::default() };
     let is_overdue =
         job.creation_timestamp().is_none_or(|created| validate::since(created.0, Timestamp::now()) >= USUAL);
     if observed.pods.len() < runners as usize

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::{Resource, ResourceExt};
 use upsurge_core::{
     http::ReachRules,
+    outputs,
     plan::{self, LoadPlan, Timeline},
     protocol::{PlannedTest, RunPlan},
     target_lease::{self, Claim},
@@ -87,11 +88,16 @@ impl Plan {
         &self.base
     }
 
-    /// Longest time from the start of the load until all results are in.
+    /// Longest time from the start of the load until all results are in. What outputs take is not the load's.
     pub fn run_deadline(&self) -> Duration {
         let timeline = self.timeline();
         let default = || timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN;
-        self.test().deadlines.run.map_or_else(default, |span| span.0)
+        self.test().deadlines.run.map_or_else(default, |span| span.0) + self.output_delay()
+    }
+
+    /// How much later runners may end because of servers that take no figures.
+    pub fn output_delay(&self) -> Duration {
+        outputs::delay(&self.test().outputs)
     }
 
     /// The run as one that has a target or waits for it, since a time.
@@ -139,4 +145,22 @@ impl Plan {
 /// Names a run as the collector does.
 pub fn key(run: &LoadTestRun) -> RunKey {
     RunKey::new(run.namespace().unwrap_or_default(), run.name_any())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::load_test_run::fixtures::plan;
+
+    #[test]
+    fn servers_that_take_nothing_make_no_run_miss_its_deadline() {
+        let outputs = json!([{"name": "o", "otlp": {"endpoint": "http://o"}}]);
+        let deadline = |more| plan(&more).run_deadline().as_secs();
+        let deadlines = json!({"run": "70s"});
+        assert_eq!(deadline(json!({"deadlines": deadlines})), 70);
+        let later = deadline(json!({"deadlines": deadlines, "outputs": outputs}));
+        assert!(later > 70 + outputs::FLUSH_TIME.as_secs(), "{later}");
+    }
 }

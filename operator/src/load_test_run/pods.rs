@@ -11,9 +11,8 @@ use k8s_openapi::api::{
 };
 use kube::ResourceExt;
 use upsurge_crds::names::labels;
+pub use upsurge_crds::names::runner_pods::CONTAINER;
 
-/// Name of the container that generates the load.
-pub const CONTAINER: &str = "runner";
 /// Why containers wait as long as nothing is wrong.
 const IN_ORDER: [&str; 3] = ["", "ContainerCreating", "PodInitializing"];
 /// Exit codes beyond this are signals, as shells have it.
@@ -30,6 +29,8 @@ pub struct RunnerPod {
     pub index: u32,
     /// When it was bound to a node.
     pub scheduled: Option<Timestamp>,
+    /// The node that it was bound to.
+    pub node: Option<String>,
     /// Whether its runner runs.
     pub running: bool,
     /// Why its runner does not run yet: reason and message.
@@ -102,6 +103,7 @@ impl RunnerPod {
                 .filter(|condition| condition.status == "True")
                 .and_then(|condition| condition.last_transition_time.as_ref())
                 .map(|time| time.0),
+            node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
             running: state.running.is_some(),
             waiting: held_up.or(waiting),
             unschedulable: scheduled

@@ -207,7 +207,8 @@ fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
     if passed(start, now) >= limit {
         let ended = facts.session.runners.iter().filter(|runner| runner.end.is_some()).count();
         let state = format!("{ended} of {} have sent all their results", counted(facts.runners()));
-        return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.run", limit.into_span(), &state));
+        let limit = (limit - facts.plan.output_delay()).into_span();
+        return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.run", limit, &state));
     }
     stay(running_message(facts))
 }
@@ -218,7 +219,7 @@ fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
         ended || facts.is_quiet(index)
     };
     let quiet = facts.session.all_done || (0..facts.runners()).all(is_done);
-    if !quiet && !facts.for_longer_than(DRAIN_LIMIT, now) {
+    if !quiet && !facts.for_longer_than(DRAIN_LIMIT + facts.plan.output_delay(), now) {
         return Transition::Stay { message: String::new(), wake: Duration::from_millis(500) };
     }
     match facts.session.t0 {

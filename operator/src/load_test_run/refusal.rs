@@ -2,6 +2,8 @@
 //! What to do when a namespace refuses the runner pods: the well-known words of quotas, LimitRanges, pod security and
 //! webhooks, turned into fields of the spec. Pure.
 
+use super::pods::CONTAINER;
+
 /// The refusal with what to do about it, then the API server's own words.
 pub fn explained(message: &str) -> String {
     let told = told(message);
@@ -29,11 +31,25 @@ fn advice(told: &str) -> Option<String> {
 /// `must specify limits.cpu,limits.memory`.
 fn demanded(told: &str) -> Option<String> {
     let (quota, rest) = told.strip_prefix("failed quota: ")?.split_once(": must specify ")?;
-    let names = rest.split([';', ',']).filter_map(|part| part.split_whitespace().next());
-    let fields: Vec<String> = names.filter_map(field).collect();
+    let fields: Vec<String> = rest.split("; ").flat_map(demands).collect();
     (!fields.is_empty()).then(|| {
         format!("ResourceQuota {quota} demands them of every pod: set {} in the test", fields.join(" and "))
     })
+}
+
+/// The fields of `limits.cpu for: fetch,runner`: that of the runner, and those of containers besides.
+fn demands(part: &str) -> Vec<String> {
+    let (resources, containers) = part.split_once(" for: ").unwrap_or((part, CONTAINER));
+    let fields = |container: &str| {
+        let of = match container.trim() {
+            CONTAINER => String::new(),
+            other => format!(" of init container {other}"),
+        };
+        let place = if of.is_empty() { "spec.runner" } else { "spec.runner.initContainers[]" };
+        let set = resources.split(',').filter_map(|resource| field(resource.trim()));
+        set.map(|field| field.replacen("spec.runner", place, 1) + &of).collect::<Vec<_>>()
+    };
+    containers.split(',').flat_map(fields).collect()
 }
 
 /// `exceeded quota: compute, requested: limits.cpu=2, used: limits.cpu=1, limited: limits.cpu=2`.
@@ -110,8 +126,9 @@ fn security(told: &str) -> Option<String> {
         Some(rest) if !rest.starts_with("runner\"") => {
             let name = rest.split('"').next().unwrap_or_default();
             format!(
-                "pod security {standard} of the namespace refuses container {name}, which somebody put into the pod; {ours}: \
-                 turn off the injection for pods labelled app.kubernetes.io/component=runner"
+                "pod security {standard} of the namespace refuses container {name}, which the test or somebody else put into \
+                 the pod; {ours}: correct spec.runner.initContainers, or turn off the injection for pods labelled \
+                 app.kubernetes.io/component=runner"
             )
         }
         _ => format!(
@@ -148,6 +165,11 @@ mod tests {
         "failed quota: compute: must specify limits.cpu for: runner; limits.memory for: runner",
         "ResourceQuota compute demands them of every pod: set spec.runner.resources.limits.cpu and \
          spec.runner.resources.limits.memory in the test"
+    )]
+    #[case::demanded_of_an_init_container(
+        "failed quota: compute: must specify limits.cpu for: fetch,runner; limits.memory for: runner",
+        "set spec.runner.initContainers[].resources.limits.cpu of init container fetch and \
+         spec.runner.resources.limits.cpu and spec.runner.resources.limits.memory in the test"
     )]
     #[case::demanded_in_old_words(
         "failed quota: compute: must specify cpu,memory",

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling,
+    outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
     results, target_lease,
@@ -14,12 +15,13 @@ use upsurge_core::{
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{
-        AutoscalingResult, Company, EndCauseType, GeneratorResult, LoadTestRunStatus, PrometheusCheckResult,
-        RunnerResult, ThresholdResult, Verdict,
+        AutoscalingResult, Company, EndCauseType, GeneratorResult, LoadTestRunStatus, OutputResult,
+        PrometheusCheckResult, RunnerResult, ThresholdResult, Verdict,
     },
 };
 
 use super::{
+    neighbours,
     plan::Plan,
     pods::RunnerPod,
     progress::{Cause, breakdown::manner},
@@ -36,6 +38,8 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
         status.summary = Some(Box::new(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed)));
         status.generator = Some(Box::new(generator(plan, snapshot)));
         status.warnings = given_up(plan, snapshot);
+        status.outputs = outputs(plan, snapshot, false);
+        status.warnings.extend(neighbours(snapshot, pods));
     }
 }
 
@@ -68,9 +72,11 @@ pub fn conclude(
     let Beside { checks, company } = *beside;
     status.load_end_time = Some(Time(t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now)));
     status.company = company.to_vec();
+    status.outputs = outputs(plan, snapshot, true);
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(plan, snapshot));
+    status.warnings.extend(neighbours(snapshot, pods));
     let figures = figures(plan, snapshot);
     let recorded = Recorded {
         test,
@@ -110,6 +116,12 @@ pub fn conclude(
     outcome
 }
 
+/// How the servers fared that figures were pushed to.
+fn outputs(plan: &Plan, snapshot: &SessionSnapshot, is_over: bool) -> Vec<OutputResult> {
+    let told: Vec<&[OutputReport]> = snapshot.runners.iter().map(|runner| &runner.outputs[..]).collect();
+    outputs::results(&plan.test().outputs, &told, is_over)
+}
+
 /// What went wrong beside the load.
 fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     let problem = match &snapshot.after {
@@ -146,6 +158,13 @@ fn given_up(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
         ))
     });
     told.chain(windows).collect()
+}
+
+/// Which runners were on a node with the target.
+fn neighbours(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<String> {
+    let Some(start) = snapshot.t0 else { return Vec::new() };
+    let end = start.saturating_add(snapshot.elapsed).unwrap_or(Timestamp::MAX);
+    neighbours::told(pods, &snapshot.observation, start, end)
 }
 
 struct Measured<'a> {

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     fence::Fence,
-    played::{context, failure, leading, server},
+    played::{AuditLog, context, failure, leading, server, told},
 };
 
 /// A run that somebody aborted at once, as it is after so many changes.
@@ -44,6 +44,34 @@ async fn a_conflict_leads_to_a_fresh_read_and_not_to_the_same_write_again() {
     let (result, versions) = versions(2, 7, leading(7)).await;
     assert!(matches!(result, Ok(Done::Again(_))));
     assert_eq!(versions, ["40", "41", "42"]);
+}
+
+#[tokio::test]
+async fn an_abort_is_told_once_of_its_test_and_in_the_log() {
+    let mut aborted = run(40, 7);
+    aborted["metadata"]["managedFields"] = json!([
+        {"manager": "kubectl-patch", "operation": "Update", "time": "2026-01-02T00:00:00Z"}]);
+    let served = aborted.clone();
+    let (client, log) = server(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", path) if path.contains("/loadtestruns/") => (200, served.clone()),
+        ("GET", path) if path.ends_with("/pods") => {
+            (200, json!({"apiVersion": "v1", "kind": "PodList", "metadata": {}, "items": []}))
+        }
+        ("GET", _) => failure(404, "NotFound"),
+        ("POST", _) => (201, asked.body.clone()),
+        _ => (200, served.clone()),
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    let lines = AuditLog::begin();
+    steps(&serde_json::from_value(aborted).unwrap(), &runs).await.unwrap();
+    let events: Vec<_> = told(&log).into_iter().filter(|(_, reason, _)| reason == "AbortRequested").collect();
+    let [(kind, _, note)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(kind, "LoadTest");
+    assert!(note.starts_with("run checkout-g1: ") && note.ends_with("(changed by kubectl-patch)"), "{note}");
+    let lines = lines.lines();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((&line["act"], &line["run"]), (&json!("Abort"), &json!("checkout-g1")));
+    assert_eq!((&line["test"], &line["manager"]), (&json!("checkout"), &json!("kubectl-patch")));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Resource, ResourceExt};
 use tracing::info;
-use upsurge_core::{contract, verdict::Outcome};
+use upsurge_core::{contract, report::is_after_failed, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun, conditions,
     names::{conditions::OLD_SPEC, reasons},
@@ -15,7 +15,7 @@ use upsurge_crds::{
 };
 
 use self::bounds::bounded;
-use super::progress::Cause;
+use super::{neighbours, progress::Cause};
 use crate::{
     audit::{self, Act},
     context::Context,
@@ -179,8 +179,15 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
         audit::of_run(events, run, Act::Refuse, &message).await;
     }
     if phase == Phase::Finished {
+        for output in &wanted.outputs {
+            if let Some(message) = &output.message {
+                let note = format!("output {}: {message}", output.name);
+                events.warning(&about, reasons::OUTPUT_INCOMPLETE, "Push", &note).await;
+            }
+        }
         for warning in &wanted.warnings {
-            events.warning(&about, reasons::AFTER_FAILED, "TidyUp", warning).await;
+            let (reason, action) = kind(warning);
+            events.warning(&about, reason, action, warning).await;
         }
     }
     match (phase, wanted.verdict) {
@@ -195,5 +202,16 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
         (Phase::Stopping, _) => {}
         (Phase::Pending, _) if reason == reasons::TARGET_BUSY => {}
         (phase, _) => events.normal(&about, &format!("{phase:?}"), "Proceed", &message).await,
+    }
+}
+
+/// What a warning is about, as reason and action of an event.
+fn kind(warning: &str) -> (&'static str, &'static str) {
+    if neighbours::is_told(warning) {
+        (reasons::RUNNER_BESIDE_TARGET, "Place")
+    } else if is_after_failed(warning) {
+        (reasons::AFTER_FAILED, "TidyUp")
+    } else {
+        (reasons::WARNING, "Measure")
     }
 }

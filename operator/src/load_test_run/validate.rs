@@ -75,6 +75,13 @@ pub struct Target {
     autoscaler: Option<FoundAutoscaler>,
 }
 
+impl Target {
+    /// What selects its pods.
+    pub fn selector(&self) -> Option<&str> {
+        self.scale.as_ref().ok().map(|scale| scale.selector.as_str())
+    }
+}
+
 /// Looks at the target's workload and its autoscaler.
 ///
 /// # Errors

@@ -124,7 +124,13 @@ fn test_controller(
         .default_backoff()
         .reflect(writer)
         .applied_objects();
+    let own = namespace.map(str::to_owned);
+    let rollouts = context
+        .rollouts
+        .news()
+        .filter(move |(namespace, _)| std::future::ready(own.as_ref().is_none_or(|own| own == namespace)));
     let changes = stream::select(watched.tests.stream(), watched.figures.stream());
+    let changes = stream::select(changes, rollouts);
     let stream = Controller::for_stream(tests, reader)
         .with_config(Config::default().concurrency(CONCURRENCY))
         .reconcile_on(changes.map(|(namespace, name)| ObjectRef::new(&name).within(&namespace)))

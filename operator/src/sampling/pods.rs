@@ -66,6 +66,7 @@ impl SeenPod {
             }),
             times: PodTimes {
                 name: pod.metadata.name.clone().unwrap_or_default(),
+                node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()),
                 created: pod.metadata.creation_timestamp.as_ref().map(|time| time.0),
                 scheduled: since("PodScheduled"),
                 started: running.map(|time| time.0).max(),
@@ -88,6 +89,7 @@ mod tests {
         let mut pod = json!({
             "metadata": {"name": "checkout-1", "creationTimestamp": "2030-01-01T00:00:00Z",
                 "labels": {"pod-template-hash": "abc"}},
+            "spec": {"nodeName": "worker-1", "containers": []},
             "status": {"phase": "Running", "conditions": conditions, "containerStatuses": [
                 {"name": "main", "image": "", "imageID": "", "ready": true, "restartCount": 0,
                  "state": {"running": {"startedAt": "2030-01-01T00:00:03Z"}}}]},
@@ -111,6 +113,7 @@ mod tests {
         let at = |second: &str| Some(format!("2030-01-01T00:00:0{second}Z").parse().unwrap());
         assert!(seen.ready && seen.alive && !seen.unschedulable);
         assert_eq!(seen.revision.as_deref(), Some("abc"));
+        assert_eq!(seen.times.node.as_deref(), Some("worker-1"));
         assert_eq!((seen.times.created, seen.times.scheduled), (at("0"), at("1")));
         assert_eq!((seen.times.started, seen.times.ready, seen.times.deleted), (at("3"), at("5"), None));
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, path::PathBuf};
 
 use upsurge_core::{
     files::FILES_DIRECTORY,
-    protocol::{AUTHORITIES_ENV, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+    protocol::{AUTHORITIES_ENV, OUTPUT_HEADER_ENV_PREFIX, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
 };
 
 /// Where the token is mounted, unless the environment says otherwise.
@@ -32,6 +32,8 @@ pub struct AgentConfig {
     pub secrets: BTreeMap<String, String>,
     /// Values of `spec.prometheus.headers` by index.
     pub prometheus_headers: BTreeMap<usize, String>,
+    /// Values of the headers of `spec.outputs`, by the indices of output and header.
+    pub output_headers: BTreeMap<(usize, usize), String>,
     /// Directory that holds the files of ConfigMaps and Secrets.
     pub files_directory: PathBuf,
     /// Load threads.
@@ -71,6 +73,10 @@ impl AgentConfig {
         let headers = variables.iter().filter_map(|(name, value)| {
             Some((name.strip_prefix(PROMETHEUS_HEADER_ENV_PREFIX)?.parse().ok()?, value.clone()))
         });
+        let of_outputs = variables.iter().filter_map(|(name, value)| {
+            let (output, header) = name.strip_prefix(OUTPUT_HEADER_ENV_PREFIX)?.split_once('_')?;
+            Some(((output.parse().ok()?, header.parse().ok()?), value.clone()))
+        });
         Ok(Self {
             collector_url: get("UPSURGE_COLLECTOR_URL")?.trim_end_matches('/').to_owned(),
             collector_authorities: get(AUTHORITIES_ENV).ok(),
@@ -81,6 +87,7 @@ impl AgentConfig {
             token_file: get("UPSURGE_TOKEN_FILE").map_or_else(|_| TOKEN_FILE.into(), Into::into),
             secrets: secrets.collect(),
             prometheus_headers: headers.collect(),
+            output_headers: of_outputs.collect(),
             files_directory: get("UPSURGE_FILES_DIR").map_or_else(|_| FILES_DIRECTORY.into(), Into::into),
             threads: upsurge_engine::default_threads(),
         })
@@ -100,6 +107,7 @@ mod tests {
             ("JOB_COMPLETION_INDEX", "2"),
             ("UPSURGE_SECRET_password", "geheim"),
             ("UPSURGE_PROMETHEUS_HEADER_1", "Bearer geheim"),
+            ("UPSURGE_OUTPUT_HEADER_2_0", "Basic geheim"),
         ];
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
@@ -112,6 +120,7 @@ mod tests {
         assert_eq!(config.collector_authorities, None, "as in pods that an earlier release made");
         assert_eq!(config.secrets.get("password").map(String::as_str), Some("geheim"));
         assert_eq!(config.prometheus_headers.get(&1).map(String::as_str), Some("Bearer geheim"));
+        assert_eq!(config.output_headers.get(&(2, 0)).map(String::as_str), Some("Basic geheim"));
     }
 
     #[test]

@@ -10,11 +10,13 @@ mod config;
 mod generator;
 mod link;
 mod load;
+mod outputs;
 mod pace;
 mod pending;
 mod prepare;
 mod prometheus;
 mod session;
+mod start;
 mod tidying;
 
 use std::{io::Write as _, process::ExitCode};

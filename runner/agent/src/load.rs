@@ -8,12 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Map, Value};
 use tokio::{
     sync::{Notify, watch},
     time::{Instant as TokioInstant, sleep, sleep_until, timeout},
 };
 use upsurge_core::{
+    outputs::FLUSH_TIME,
     protocol::{
         AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION,
         RunnerEnd,
@@ -27,14 +27,15 @@ use upsurge_system::generator::GeneratorProbe;
 
 use super::{
     Ending,
-    clock::Clock,
     config::AgentConfig,
     generator::{Begin, Generator},
     link::{Link, LinkError},
+    outputs::{Pushing, nothing},
     pace::Pace,
     pending::Pending,
     prepare::Prepared,
     prometheus::Asking,
+    start::Start,
     tidying::Tidying,
 };
 
@@ -45,24 +46,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Time for the steps of `after` once the runner was terminated; the pod's grace period leaves it.
 const LAST_STEPS: Duration = Duration::from_secs(20);
+/// Longest time for outputs to hand on what they have, after SIGTERM.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 /// Time for the last words after SIGTERM.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Longest wait for the acknowledgement of the last delta. The collector may be away for an upgrade.
 const LONGEST_FAREWELL: Duration = Duration::from_secs(600);
-
-/// What the collector said when it told to start.
-pub(super) struct Start {
-    /// T0 by the operator's clock.
-    pub(super) at: i64,
-    /// Variables captured by `before`.
-    pub(super) variables: Map<String, Value>,
-    /// The session that told it.
-    pub(super) session: Option<u64>,
-    /// The form in which it takes deltas.
-    pub(super) form: Form,
-    /// The operator's clock.
-    pub(super) clock: Clock,
-}
 
 /// Carries out the load and reports it.
 pub(super) async fn run(
@@ -80,6 +69,7 @@ pub(super) async fn run(
     let tidying = Tidying::of(config, &prepared, &start.variables);
     let asking = Asking::of(config, &prepared);
     let kept = Pending::new(Slicing::of(&prepared.test), start.session);
+    let outputs = Pushing::start(config, &prepared, start.at);
     let engine = generator(EngineConfig {
         valid: prepared.valid,
         test: prepared.test,
@@ -104,6 +94,7 @@ pub(super) async fn run(
         engine,
         tidying,
         asking,
+        outputs,
         probe: RefCell::default(),
         pending: RefCell::new(kept),
         pace: Pace::of(config.runner),
@@ -131,7 +122,7 @@ pub(super) async fn run(
         if let Some(engine) = &report.engine {
             let _ = timeout(LAST_WORDS, engine.wait()).await;
         }
-        report.record(Some(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }));
+        report.finish(RunnerEnd::Stopped { reason: "SIGTERM".to_owned() }, LAST_FLUSH).await;
     }
     if let Some(asking) = report.asking.as_ref().filter(|asking| asking.is_awaited()) {
         report.asked(
@@ -168,6 +159,7 @@ struct Report {
     tidying: Option<Tidying>,
     /// Whom this runner asks after the load; `None` if that is nobody.
     asking: Option<Asking>,
+    outputs: Pushing,
     probe: RefCell<GeneratorProbe>,
     pending: RefCell<Pending>,
     pace: Pace,
@@ -203,27 +195,36 @@ impl Report {
             },
             None => stopped.map_or(RunnerEnd::Completed, |reason| RunnerEnd::Stopped { reason }),
         };
-        self.record(Some(end));
+        self.finish(end, FLUSH_TIME).await;
         pending().await
+    }
+
+    /// Records what is left. The word that it was the last waits for the outputs, so that it can tell how they ended; the
+    /// figures don't.
+    async fn finish(&self, end: RunnerEnd, within: Duration) {
+        if self.outputs.is_awaited() {
+            self.record(None);
+            self.outputs.close(within).await;
+        }
+        self.record(Some(end));
     }
 
     /// Adds what was recorded since the last time to what is pending.
     fn record(&self, done: Option<RunnerEnd>) {
-        let interval = self.engine.as_ref().map(|engine| engine.collect()).unwrap_or_default();
+        let engine = self.engine.as_ref().filter(|_| !self.outputs.is_closed());
+        let interval = engine.map_or_else(|| nothing(self.until_ms.get()), |engine| engine.collect());
+        self.outputs.post(&interval);
         let (to, is_last) = (interval.to, done.is_some());
         self.until_ms.set(to.as_millis() as u64);
         self.pending.borrow_mut().push(Delta {
-            number: 0,
             from_ms: interval.from.as_millis() as u64,
             to_ms: interval.to.as_millis() as u64,
             metrics: interval.metrics,
             losses: interval.losses,
-            slices: Vec::new(),
-            first: None,
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
-            after: None,
-            checks: None,
+            outputs: self.outputs.news(),
+            ..Delta::default()
         });
         if is_last {
             self.end.replace(done);

@@ -84,6 +84,10 @@ async fn compile(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unread
     valid.http.reach =
         plan.reach.compile().map_err(|error| failed(format!("the plan's policy can't be read: {error}")))?;
     let (test, valid) = (Arc::new(plan.test.into_spec()), Arc::new(valid));
+    if !test.outputs.is_empty() {
+        // Read now: it takes long enough to be late for the start.
+        let _ = upsurge_http::tls::roots();
+    }
     let files = files(config, &test).await?;
     engine::check(&valid, &test, &config.secrets, &files).map_err(|error| invalid(error.to_string()))?;
     Ok(Prepared { runners: plan.runners, test, valid, files })

@@ -23,8 +23,9 @@ use super::{
     config::AgentConfig,
     generator::Begin,
     link::{Link, LinkError},
-    load::{self, Start},
+    load,
     prepare::{Prepared, prepare},
+    start::Start,
 };
 
 /// Longest pause between hellos while the collector can't be reached.

@@ -21,6 +21,8 @@ mod after;
 mod collector;
 #[path = "agent/generating.rs"]
 mod generating;
+#[path = "agent/outputs.rs"]
+mod outputs;
 #[path = "agent/prometheus.rs"]
 mod prometheus;
 #[path = "agent/replicas.rs"]
@@ -85,6 +87,7 @@ fn agent_by(name: &str, url: &str, collector: &Collector, test: Value) -> (Agent
         files_directory: "/nonexistent".into(),
         secrets: BTreeMap::new(),
         prometheus_headers: BTreeMap::new(),
+        output_headers: BTreeMap::new(),
         threads: 1,
     };
     (config, Scratch(directory))

@@ -21,9 +21,10 @@ fn blocks(page: &str) -> Vec<String> {
     blocks_of(&format!("reference/{page}"))
 }
 
+/// YAML blocks of a page.
 fn blocks_of(page: &str) -> Vec<String> {
-    let text = fs::read_to_string(docs().join("src").join(page)).unwrap();
-    text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &format!("docs/src/{page}"));
+    blocks.into_iter().filter(|block| block.language == "yaml").map(|block| block.text).collect()
 }
 
 fn validate(file: &std::path::Path) {
@@ -32,10 +33,27 @@ fn validate(file: &std::path::Path) {
 }
 
 #[test]
-fn the_example_of_the_scenario_language_is_valid() {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-scenario.yaml");
-    fs::write(&file, &blocks("scenario-language.md")[0]).unwrap();
-    validate(&file);
+fn every_test_that_a_page_shows_is_valid() {
+    let mut shown = 0;
+    for section in ["tutorial", "how-to", "reference", "explanation"] {
+        for entry in fs::read_dir(docs().join("src").join(section)).unwrap() {
+            let page = format!("docs/src/{section}/{}", entry.unwrap().file_name().to_str().unwrap());
+            let blocks = upsurge_testing::pages::blocks(&docs().join(".."), &page).into_iter();
+            for block in
+                blocks.filter(|block| block.language == "yaml" && block.text.contains("kind: LoadTest\n"))
+            {
+                let file =
+                    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("documented-{shown}.yaml"));
+                fs::write(&file, &block.text).unwrap();
+                let output =
+                    Command::new(env!("CARGO_BIN_EXE_upsurge")).arg("validate").arg(&file).output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{}: {said}", block.place());
+                shown += 1;
+            }
+        }
+    }
+    assert!(shown >= 8, "{shown}");
 }
 
 #[test]
@@ -46,9 +64,15 @@ fn the_example_of_http_is_valid() {
 }
 
 #[test]
-fn the_test_that_came_from_k6_is_valid() {
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-from-k6.yaml");
-    fs::write(&file, &blocks_of("how-to/coming-from-k6.md")[0]).unwrap();
+fn what_is_shown_of_runner_pods_is_valid() {
+    let blocks = blocks_of("how-to/runner-pods.md");
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("documented-runner-pods.yaml");
+    fs::write(&file, &blocks[0]).unwrap();
+    validate(&file);
+    // A part of a test, in the place of what the whole one says there.
+    let (before, _) = blocks[0].split_once("  runner:\n").unwrap();
+    let part = blocks[1].lines().map(|line| format!("  {line}\n")).collect::<String>();
+    fs::write(&file, format!("{before}{part}")).unwrap();
     validate(&file);
 }
 

@@ -51,6 +51,21 @@ fn assert_says(ended: &Ended, code: i32, words: &[&str]) {
 }
 
 #[test]
+fn a_wrong_schedule_is_refused_with_an_example_and_a_right_one_is_told() {
+    let with = |schedule: &str| format!("{}  schedule: {schedule}\n", manifest("nightly"));
+    let wrong = with("{cron: \"0 25 * * *\", timeZone: Europe/Berln}");
+    let words = [
+        "spec.schedule.cron: \"0 25 * * *\" is not a cron expression",
+        "for example \"0 3 * * *\"",
+        "did you mean Europe/Berlin?",
+    ];
+    assert_says(&validate(&[&scratch("wrong-schedule.yaml", &wrong)]), 2, &words);
+    let right = with("{cron: \"0 3 * * *\", timeZone: Europe/Berlin}");
+    let ended = validate(&[&scratch("right-schedule.yaml", &right)]);
+    assert_says(&ended, 0, &["schedule   0 3 * * * (Europe/Berlin)"]);
+}
+
+#[test]
 fn one_test_is_described_in_full() {
     let ended = validate(&[&scratch("one.yaml", &manifest("shop"))]);
     let words =

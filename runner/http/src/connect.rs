@@ -252,7 +252,74 @@ async fn first_of<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use futures::FutureExt as _;
+    use serde_json::json;
+    use upsurge_core::http::{Dns, ReachRules, compile};
+    use upsurge_crds::{
+        LoadTestSpec,
+        v1alpha1::{DnsPolicy, DnsSelect},
+    };
+    use upsurge_system::files::Files;
+
     use super::*;
+    use crate::resolver::Lookup;
+
+    fn test() -> LoadTestSpec {
+        serde_json::from_value(json!({
+            "target": {"baseURL": "http://shop.test"},
+            "scenarios": [{"name": "a", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1s"}},
+        }))
+        .unwrap()
+    }
+
+    /// A connector that keeps no answer, under a policy that blocks one address, with a resolver that says these one after the
+    /// other.
+    fn rebound(blocked: &str, answers: Vec<Vec<SocketAddr>>) -> (Connector, Rc<Cell<usize>>) {
+        let mut settings = compile(&test()).unwrap();
+        let rules = ReachRules { blocked: vec![blocked.to_owned()], ..ReachRules::default() };
+        settings.reach = rules.compile().unwrap();
+        let setup = Setup::new(&settings, &BTreeMap::new(), &Files::default()).unwrap();
+        let (asked, answers) = (Rc::new(Cell::new(0)), RefCell::new(VecDeque::from(answers)));
+        let count = Rc::clone(&asked);
+        let lookup: Lookup = Box::new(move |name: &str, _: u16| {
+            assert_eq!(name, "shop.test");
+            count.set(count.get() + 1);
+            let answer = answers.borrow_mut().pop_front().ok_or_else(|| io::Error::other("no more answers"));
+            async move { answer }.boxed_local()
+        });
+        let dns = Dns { ttl: Duration::ZERO, select: DnsSelect::First, policy: DnsPolicy::Any };
+        let mut connector = Connector::new(&setup).unwrap();
+        connector.resolver = Resolver::asking(lookup, dns, Vec::new());
+        (connector, asked)
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_elsewhere_from_one_question_to_the_next_leads_past_no_policy() {
+        let listen = |ip: &str| std::net::TcpListener::bind((ip, 0)).unwrap();
+        let (allowed, forbidden) = (listen("127.0.0.1"), listen("127.0.0.2"));
+        forbidden.set_nonblocking(true).unwrap();
+        let [good, bad] = [&allowed, &forbidden].map(|listener| listener.local_addr().unwrap());
+        let answers = vec![vec![good], vec![bad], vec![good], vec![bad, good], vec![bad]];
+        let (connector, asked) = rebound("127.0.0.2/32", answers);
+        let uri = format!("http://shop.test:{}/", good.port()).parse().unwrap();
+        let (origin, traffic) = (Arc::new(Origin::of(&uri).unwrap()), Rc::default());
+        for (number, leads_on) in (1..).zip([true, false, true, true, false]) {
+            let made = connector.connect(&origin, &traffic, &mut Timings::begin()).await;
+            match made {
+                Ok(_) => assert!(leads_on, "connection {number}"),
+                Err(error) => {
+                    assert!(!leads_on && matches!(error, TransportError::Forbidden(_)), "{number}: {error}");
+                }
+            }
+            // The address that was judged is the one that is dialled: between the two nobody is asked once more.
+            assert_eq!(asked.get(), number);
+        }
+        let reached = forbidden.accept().map(|(_, from)| from);
+        assert_eq!(reached.unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    }
 
     /// An address that answers no SYN: its queue of connections is full.
     async fn silent() -> (SocketAddr, Vec<TcpStream>, tokio::net::TcpListener) {

@@ -53,7 +53,7 @@ impl Deadline {
         }
         self.wakes = wakes;
         timer.as_mut().reset(until.into());
-        // Without the budget of the task: a timer that is not looked at for want of it would wake nobody.
+        // Without the budget of the task: a timer that is not looked at for lack of it would wake nobody.
         pin!(unconstrained(timer.as_mut())).poll(context)
     }
 }

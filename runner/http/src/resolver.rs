@@ -9,12 +9,16 @@ use std::{
     time::Instant,
 };
 
+use futures::future::{FutureExt as _, LocalBoxFuture};
 use upsurge_core::http::{Dns, HostOverride};
 use upsurge_crds::v1alpha1::{DnsPolicy, DnsSelect};
 
+/// Asks for the addresses of a name at a port.
+pub(crate) type Lookup = Box<dyn Fn(&str, u16) -> LocalBoxFuture<'static, io::Result<Vec<SocketAddr>>>>;
+
 /// A cache of addresses.
-#[derive(Debug)]
 pub(crate) struct Resolver {
+    lookup: Lookup,
     settings: Dns,
     overrides: Vec<HostOverride>,
     hosts: RefCell<Vec<Rc<Host>>>,
@@ -40,9 +44,18 @@ impl Host {
 }
 
 impl Resolver {
-    /// An empty cache.
+    /// An empty cache of what the system's resolver says.
     pub(crate) fn new(settings: Dns, overrides: Vec<HostOverride>) -> Self {
-        Self { settings, overrides, hosts: RefCell::default() }
+        Self::asking(
+            Box::new(|name: &str, port: u16| ask_system(name.to_owned(), port).boxed_local()),
+            settings,
+            overrides,
+        )
+    }
+
+    /// An empty cache of what somebody says.
+    pub(crate) fn asking(lookup: Lookup, settings: Dns, overrides: Vec<HostOverride>) -> Self {
+        Self { lookup, settings, overrides, hosts: RefCell::default() }
     }
 
     /// The addresses of a host, never none, in the order in which they are to be tried.
@@ -75,7 +88,7 @@ impl Resolver {
         if let Some(addresses) = host.fresh() {
             return Ok(addresses);
         }
-        let found = tokio::net::lookup_host((host.name.as_str(), host.port)).await?.collect();
+        let found = (self.lookup)(&host.name, host.port).await?;
         let found: Rc<[SocketAddr]> = allowed(found, self.settings.policy).into();
         if found.is_empty() {
             let message = format!("it has no addresses that dns.policy {:?} allows", self.settings.policy);
@@ -101,6 +114,10 @@ impl Resolver {
         hosts.push(Rc::clone(&host));
         host
     }
+}
+
+async fn ask_system(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok(tokio::net::lookup_host((name, port)).await?.collect())
 }
 
 /// The addresses that a policy lets through, in their order.

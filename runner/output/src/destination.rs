@@ -14,7 +14,7 @@ use super::{
     OutputError, Outputs,
     otlp::Otlp,
     push::Pusher,
-    remote_write::{RemoteWrite, label_name},
+    remote_write::{RemoteWrite, wire::label_name},
     statistic::{Statistic, TrendWindow},
 };
 
@@ -52,10 +52,17 @@ impl FromStr for Destination {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("{:?} can't be spoken to: {form} with http:// or https://", url.scheme()));
         }
-        if kind == Kind::Otlp && url.path() == "/" {
-            url.set_path(OTLP_PATH);
+        if kind == Kind::Otlp {
+            complete(&mut url);
         }
         Ok(Self { kind, url })
+    }
+}
+
+/// Gives the URL of an OTLP receiver the usual path, if it has none.
+pub(super) fn complete(url: &mut Url) {
+    if url.path() == "/" {
+        url.set_path(OTLP_PATH);
     }
 }
 
@@ -143,12 +150,12 @@ impl Destination {
                 let labels = tags.into_iter().map(|(name, value)| (label_name(&name), value)).collect();
                 let statistics = pushing.statistics.to_vec();
                 let encoder = RemoteWrite { labels, statistics, window: pushing.window, custom };
-                outputs.add(self.to_string(), Pusher::new(encoder, url, headers, start, every)?)
+                outputs.add(self.to_string(), Pusher::new(encoder, url, headers, start, every, None)?)
             }
             Kind::Otlp => {
                 tags.entry("service.name".into()).or_insert_with(|| "upsurge".into());
-                let encoder = Otlp { attributes: tags, start, custom };
-                outputs.add(self.to_string(), Pusher::new(encoder, url, headers, start, every)?)
+                let encoder = Otlp { attributes: tags, part: None, start, custom };
+                outputs.add(self.to_string(), Pusher::new(encoder, url, headers, start, every, None)?)
             }
         }
     }

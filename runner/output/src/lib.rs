@@ -6,28 +6,33 @@
 
 mod csv;
 mod destination;
+mod exponential;
 mod mailbox;
 mod otlp;
 mod push;
 mod remote_write;
+mod room;
+mod runner;
 mod statistic;
 
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, channel},
     },
     thread,
     time::{Duration, Instant},
 };
 
+use upsurge_core::outputs::OutputReport;
 use upsurge_engine::Interval;
 
 pub use self::{
     csv::CsvFile,
     destination::{Destination, Header, Pushing, Tag},
     mailbox::Mailbox,
+    runner::{Runner, RunnerOutputs},
     statistic::{Statistic, TrendWindow},
 };
 
@@ -50,6 +55,11 @@ pub trait Output: Send + 'static {
         false
     }
 
+    /// Samples that arrived.
+    fn delivered(&self) -> u64 {
+        0
+    }
+
     /// Samples that reached nobody.
     fn lost(&self) -> u64 {
         0
@@ -69,10 +79,12 @@ pub enum OutputError {
         source: io::Error,
     },
     /// A server did not take what was pushed.
-    #[error("{place} did not take the figures: {message}")]
+    #[error("{place} did not take the {what}: {message}")]
     Undelivered {
         /// The server.
         place: String,
+        /// What was pushed.
+        what: &'static str,
         /// What it said, or what went wrong.
         message: String,
     },
@@ -99,6 +111,8 @@ pub struct Outcome {
     pub essential: bool,
     /// The first thing that went wrong.
     pub error: Option<OutputError>,
+    /// Samples that arrived.
+    pub delivered: u64,
     /// Samples that reached nobody.
     pub lost: u64,
     /// Intervals that were merged with others because the output was behind.
@@ -115,6 +129,7 @@ struct Running {
     name: String,
     essential: bool,
     mailbox: Arc<Mailbox>,
+    so_far: Arc<Mutex<OutputReport>>,
     ended: Receiver<(Option<OutputError>, u64)>,
 }
 
@@ -127,27 +142,37 @@ impl Outputs {
         let (mailbox, essential) = (Arc::<Mailbox>::default(), output.essential());
         let (sender, ended) = channel();
         let ours = Arc::clone(&mailbox);
+        let so_far = Arc::<Mutex<OutputReport>>::default();
+        let told = Arc::clone(&so_far);
         let thread = thread::Builder::new().name("output".into()).spawn(move || {
             let mut error = None;
             while let Some(interval) = ours.next() {
                 if let Err(wrong) = output.take(&interval, &ours) {
                     error.get_or_insert(wrong);
                 }
+                tell(&told, &output, error.as_ref());
             }
             if let Err(wrong) = output.finish(&ours) {
                 error.get_or_insert(wrong);
             }
+            tell(&told, &output, error.as_ref());
             // Nobody listens any more when it took too long.
             let _ = sender.send((error, output.lost()));
         });
         thread.map_err(OutputError::Thread)?;
-        self.running.push(Running { name, essential, mailbox, ended });
+        self.running.push(Running { name, essential, mailbox, so_far, ended });
         Ok(())
+    }
+
+    /// How each output fares so far, in the order in which they were added.
+    pub fn so_far(&self) -> Vec<OutputReport> {
+        self.running.iter().map(|output| lock(&output.so_far).clone()).collect()
     }
 
     /// Hands an interval to all outputs, without waiting for any.
     pub fn post(&self, interval: &Interval) {
-        self.running.iter().for_each(|output| output.mailbox.post(interval));
+        let interval = Arc::new(interval.clone());
+        self.running.iter().for_each(|output| output.mailbox.post(&interval));
     }
 
     /// Lets all outputs hand on what they have, for so long at most.
@@ -155,17 +180,27 @@ impl Outputs {
         let until = Instant::now() + within;
         self.running.iter().for_each(|output| output.mailbox.close(until));
         let until = until + GRACE;
-        let ended = self.running.into_iter().map(|Running { name, essential, mailbox, ended }| {
+        let ended = self.running.into_iter().map(|Running { name, essential, mailbox, so_far, ended }| {
             let (error, lost) = match ended.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(ended) => ended,
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    (Some(OutputError::Late), 0)
+                    (Some(OutputError::Late), lock(&so_far).lost)
                 }
             };
-            Outcome { name, essential, error, lost, merged: mailbox.merged() }
+            let delivered = lock(&so_far).delivered;
+            Outcome { name, essential, error, delivered, lost, merged: mailbox.merged() }
         });
         ended.collect()
     }
+}
+
+fn tell(told: &Mutex<OutputReport>, output: &impl Output, error: Option<&OutputError>) {
+    let (delivered, lost) = (output.delivered(), output.lost());
+    *lock(told) = OutputReport { delivered, lost, others: 0, problem: error.map(ToString::to_string) };
+}
+
+fn lock(report: &Mutex<OutputReport>) -> std::sync::MutexGuard<'_, OutputReport> {
+    report.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,8 @@ use upsurge_engine::Interval;
 
 /// Intervals that may wait. Whatever comes on top is merged into the last of them.
 const CAPACITY: usize = 60;
+/// About how much memory they may take before the same happens.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// Intervals that wait for an output.
 #[derive(Debug, Default)]
@@ -21,7 +23,8 @@ pub struct Mailbox {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Interval>,
+    /// Shared with the mailboxes of other outputs.
+    waiting: VecDeque<Arc<Interval>>,
     merged: u64,
     /// When the output has to be done; set when nothing more comes.
     until: Option<Instant>,
@@ -29,13 +32,15 @@ struct State {
 
 impl Mailbox {
     /// Puts an interval in. Never waits for the output.
-    pub(super) fn post(&self, interval: &Interval) {
+    pub(super) fn post(&self, interval: &Arc<Interval>) {
         let mut state = self.state();
-        if state.waiting.len() < CAPACITY {
-            state.waiting.push_back(interval.clone());
+        let bytes: usize = state.waiting.iter().map(|waiting| waiting.metrics.bytes()).sum();
+        let has_room = state.waiting.len() < CAPACITY && bytes + interval.metrics.bytes() <= MOST_BYTES;
+        if has_room || state.waiting.is_empty() {
+            state.waiting.push_back(Arc::clone(interval));
         } else {
             state.merged += 1;
-            if let Some(last) = state.waiting.back_mut() {
+            if let Some(last) = state.waiting.back_mut().map(Arc::make_mut) {
                 last.to = interval.to;
                 last.metrics.merge(&interval.metrics);
                 last.losses.merge(&interval.losses);
@@ -51,7 +56,7 @@ impl Mailbox {
     }
 
     /// The next interval; waits for it. `None` when there are no more.
-    pub(super) fn next(&self) -> Option<Interval> {
+    pub(super) fn next(&self) -> Option<Arc<Interval>> {
         let state = self.state();
         let empty = |state: &mut State| state.waiting.is_empty() && state.until.is_none();
         let mut state = self.changed.wait_while(state, empty).unwrap_or_else(PoisonError::into_inner);

@@ -2,7 +2,8 @@
 //! OpenTelemetry: metrics as OTLP over HTTP, in protobuf, with k6's names and units.
 //!
 //! All values are cumulative. Counters are monotonic sums, gauges gauges, trends histograms (times in
-//! milliseconds), and rates a sum for each `condition`: `nonzero` and `zero`.
+//! milliseconds), and rates a sum for each `condition`: `nonzero` and `zero`. One runner of many sends exponential histograms,
+//! which tell percentiles over all of them.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,9 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value},
     metrics::v1::{
-        AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
-        ResourceMetrics, ScopeMetrics, Sum, metric::Data, number_data_point,
+        AggregationTemporality, ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram,
+        HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
+        exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
     },
     resource::v1::Resource,
 };
@@ -20,7 +22,10 @@ use prost::Message as _;
 use upsurge_core::metrics::{Catalog, Contains, Metrics, Sink, Trend, labels};
 use upsurge_crds::v1alpha1::CustomMetric;
 
-use super::push::{Encoder, Message};
+use super::{
+    exponential::{Exponential, SCALE},
+    push::{Encoder, Message},
+};
 
 /// Upper bounds of a histogram's buckets; times are in milliseconds.
 const BOUNDS: [f64; 22] = [
@@ -32,6 +37,8 @@ const BOUNDS: [f64; 22] = [
 pub(super) struct Otlp {
     /// Attributes of the whole.
     pub(super) attributes: BTreeMap<String, String>,
+    /// Those of each point, where this is one runner of many: what tells its figures from those of the others.
+    pub(super) part: Option<BTreeMap<String, String>>,
     /// Instant from which on everything counts.
     pub(super) start: Timestamp,
     /// Metrics of the test's own.
@@ -48,15 +55,17 @@ impl Encoder for Otlp {
         let mut metrics: Vec<Metric> = Vec::new();
         let mut samples = 0;
         for (key, sink) in totals.iter() {
-            let attributes: Vec<KeyValue> =
-                labels(key).into_iter().map(|(name, value)| attribute(name, value)).collect();
+            let part = || self.part.iter().flatten();
+            let own = labels(key).into_iter().filter(|(name, _)| part().all(|(fixed, _)| fixed != name));
+            let fixed = part().map(|(name, value)| attribute(name, value.clone()));
+            let attributes = own.map(|(name, value)| attribute(name, value)).chain(fixed).collect();
             // Series come sorted by metric.
             if metrics.last().is_none_or(|metric| metric.name != key.metric) {
                 metrics.push(Metric {
                     name: key.metric.clone(),
                     description: self.description(&key.metric),
                     unit: self.unit(&key.metric, sink).into(),
-                    data: Some(empty(sink)),
+                    data: Some(self.empty(sink)),
                     ..Metric::default()
                 });
             }
@@ -77,7 +86,7 @@ impl Encoder for Otlp {
                 ..ResourceMetrics::default()
             }],
         };
-        vec![Message { body: request.encode_to_vec(), samples }]
+        vec![Message { body: request.encode_to_vec(), samples, what: "figures" }]
     }
 }
 
@@ -94,6 +103,22 @@ impl Otlp {
             (Sink::Trend(_), Some(Contains::Time)) => "ms",
             (_, Some(Contains::Data)) => "By",
             _ => "",
+        }
+    }
+
+    /// A metric of that kind without points.
+    fn empty(&self, sink: &Sink) -> Data {
+        let aggregation_temporality = AggregationTemporality::Cumulative.into();
+        match sink {
+            Sink::Counter(_) | Sink::Rate { .. } => {
+                Data::Sum(Sum { aggregation_temporality, is_monotonic: true, data_points: Vec::new() })
+            }
+            Sink::Gauge { .. } | Sink::Latest { .. } => Data::Gauge(Gauge::default()),
+            Sink::Trend(_) if self.part.is_some() => Data::ExponentialHistogram(ExponentialHistogram {
+                aggregation_temporality,
+                data_points: Vec::new(),
+            }),
+            Sink::Trend(_) => Data::Histogram(Histogram { aggregation_temporality, data_points: Vec::new() }),
         }
     }
 
@@ -135,6 +160,9 @@ impl Otlp {
                     ..HistogramDataPoint::default()
                 });
             }
+            (Data::ExponentialHistogram(histogram), Sink::Trend(trend)) => {
+                histogram.data_points.push(exponential(trend, attributes, [start, time]));
+            }
             // A series whose kind is not that of its metric.
             (_, _) => return 0,
         }
@@ -142,14 +170,34 @@ impl Otlp {
     }
 }
 
-fn empty(sink: &Sink) -> Data {
-    let aggregation_temporality = AggregationTemporality::Cumulative.into();
-    match sink {
-        Sink::Counter(_) | Sink::Rate { .. } => {
-            Data::Sum(Sum { aggregation_temporality, is_monotonic: true, data_points: Vec::new() })
+/// A trend in exponential buckets, in the unit in which trends are given.
+fn exponential(
+    trend: &Trend,
+    attributes: Vec<KeyValue>,
+    [start, time]: [u64; 2],
+) -> ExponentialHistogramDataPoint {
+    let Exponential { zeros, counts } = Exponential::of(trend, 1e-3);
+    let first = counts.first().map_or(0, |(number, _)| *number);
+    let last = counts.last().map_or(first - 1, |(number, _)| *number);
+    let mut bucket_counts = vec![0; usize::try_from(last - first + 1).unwrap_or_default()];
+    for (number, count) in counts {
+        if let Some(place) = usize::try_from(number - first).ok().and_then(|at| bucket_counts.get_mut(at)) {
+            *place = count;
         }
-        Sink::Gauge { .. } | Sink::Latest { .. } => Data::Gauge(Gauge::default()),
-        Sink::Trend(_) => Data::Histogram(Histogram { aggregation_temporality, data_points: Vec::new() }),
+    }
+    ExponentialHistogramDataPoint {
+        attributes,
+        start_time_unix_nano: start,
+        time_unix_nano: time,
+        count: trend.count(),
+        sum: Some(trend.sum()),
+        scale: SCALE,
+        zero_count: zeros,
+        // Here a bucket has the number of its lower bound.
+        positive: Some(Buckets { offset: first - 1, bucket_counts }),
+        min: Some(trend.min()),
+        max: Some(trend.max()),
+        ..ExponentialHistogramDataPoint::default()
     }
 }
 
@@ -185,7 +233,8 @@ mod tests {
         let custom = serde_json::json!([
             {"name": "orders", "type": "Counter", "description": "Orders that were paid"}]);
         let custom = serde_json::from_value(custom).unwrap();
-        let mut encoder = Otlp { attributes: BTreeMap::new(), start: Timestamp::UNIX_EPOCH, custom };
+        let mut encoder =
+            Otlp { attributes: BTreeMap::new(), part: None, start: Timestamp::UNIX_EPOCH, custom };
         let mut metrics = Metrics::default();
         for metric in ["orders", "http_reqs"] {
             metrics.add(SeriesKey { metric: metric.into(), ..SeriesKey::default() }, &Sink::Counter(1.0));

@@ -4,7 +4,10 @@
 //! What is sent are totals since the start of the load, so that a push that got lost costs resolution
 //! but no counts.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use jiff::Timestamp;
 use reqwest::{
@@ -12,9 +15,10 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use tokio::runtime::{Builder, Runtime};
-use upsurge_core::metrics::Metrics;
+use upsurge_core::{http::Reach, metrics::Metrics};
 use upsurge_engine::Interval;
 use upsurge_http::tls;
+use upsurge_prometheus::guard;
 
 use super::{Mailbox, Output, OutputError};
 
@@ -26,6 +30,10 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 const PUSH_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause after the first failure; doubled after each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// What a Prometheus says that was not told to take native histograms.
+const NEVER: &str = "native histograms are disabled";
+/// Most that is kept of a server's words.
+const LONGEST_WORDS: usize = 300;
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -33,6 +41,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) trait Encoder: Send + 'static {
     /// Headers of every message.
     const HEADERS: &'static [(&'static str, &'static str)];
+
+    /// Whether it looks at what was recorded since the last push.
+    fn looks_at_recent(&self) -> bool {
+        false
+    }
 
     /// Messages with the figures at an instant: the totals, and what was recorded since the last push.
     fn encode(&mut self, totals: &Metrics, since: &Metrics, at: Timestamp) -> Vec<Message>;
@@ -44,6 +57,8 @@ pub(super) struct Message {
     pub(super) body: Vec<u8>,
     /// Samples in it.
     pub(super) samples: u64,
+    /// What is in it, in words.
+    pub(super) what: &'static str,
 }
 
 /// Pushes what an encoder makes.
@@ -60,11 +75,12 @@ pub(super) struct Pusher<E> {
     taken: Duration,
     totals: Metrics,
     since: Metrics,
+    delivered: u64,
     lost: u64,
 }
 
 impl<E: Encoder> Pusher<E> {
-    /// Pushes every so often to a server.
+    /// Pushes every so often to a server. With rules for what may be reached, nothing else is, by no redirect either.
     ///
     /// # Errors
     /// When there can be no HTTP client.
@@ -74,19 +90,21 @@ impl<E: Encoder> Pusher<E> {
         mut headers: HeaderMap,
         start: Timestamp,
         every: Duration,
+        reach: Option<Arc<Reach>>,
     ) -> Result<Self, OutputError> {
         for (name, value) in E::HEADERS {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         Ok(Self {
             encoder,
-            line: Line::new(url, headers)?,
+            line: Line::new(url, headers, reach)?,
             start,
             every,
             pushed: Duration::ZERO,
             taken: Duration::ZERO,
             totals: Metrics::default(),
             since: Metrics::default(),
+            delivered: 0,
             lost: 0,
         })
     }
@@ -98,13 +116,16 @@ impl<E: Encoder> Pusher<E> {
         let mut result = Ok(());
         let begun = Instant::now();
         for message in messages {
-            if let Err(error) = self.line.deliver(&message.body, begun, mailbox) {
-                if self.lost == 0 {
-                    // Said once and at once; the end tells how much it was.
-                    tracing::warn!("{}: {error}", self.line.place());
+            match self.line.deliver(&message, begun, mailbox) {
+                Ok(()) => self.delivered += message.samples,
+                Err(error) => {
+                    if self.lost == 0 {
+                        // Said once and at once; the end tells how much it was.
+                        tracing::warn!("{}: {error}", self.line.place());
+                    }
+                    self.lost += message.samples;
+                    result = Err(error);
                 }
-                self.lost += message.samples;
-                result = Err(error);
             }
         }
         result
@@ -114,7 +135,9 @@ impl<E: Encoder> Pusher<E> {
 impl<E: Encoder> Output for Pusher<E> {
     fn take(&mut self, interval: &Interval, mailbox: &Mailbox) -> Result<(), OutputError> {
         self.totals.merge(&interval.metrics);
-        self.since.merge(&interval.metrics);
+        if self.encoder.looks_at_recent() {
+            self.since.merge(&interval.metrics);
+        }
         self.taken = interval.to;
         if self.taken.saturating_sub(self.pushed) + NEARLY < self.every {
             return Ok(());
@@ -124,6 +147,10 @@ impl<E: Encoder> Output for Pusher<E> {
 
     fn finish(&mut self, mailbox: &Mailbox) -> Result<(), OutputError> {
         if self.taken > self.pushed { self.push(mailbox) } else { Ok(()) }
+    }
+
+    fn delivered(&self) -> u64 {
+        self.delivered
     }
 
     fn lost(&self) -> u64 {
@@ -137,6 +164,7 @@ struct Line {
     client: Client,
     url: Url,
     headers: HeaderMap,
+    reach: Option<Arc<Reach>>,
 }
 
 /// Why one attempt failed.
@@ -148,12 +176,13 @@ enum Failure {
 }
 
 impl Line {
-    fn new(url: Url, headers: HeaderMap) -> Result<Self, OutputError> {
+    fn new(url: Url, headers: HeaderMap, reach: Option<Arc<Reach>>) -> Result<Self, OutputError> {
         let setup = |error: &dyn std::fmt::Display| OutputError::Setup(error.to_string());
         let runtime = Builder::new_current_thread().enable_all().build().map_err(OutputError::Thread)?;
         let tls = tls::client_config(tls::roots(), false).map_err(|error| setup(&error))?;
-        let client = Client::builder().tls_backend_preconfigured(tls).build();
-        Ok(Self { runtime, client: client.map_err(|error| setup(&error))?, url, headers })
+        let builder = reach.clone().map_or_else(Client::builder, guard::builder);
+        let client = builder.tls_backend_preconfigured(tls).build().map_err(|error| setup(&error))?;
+        Ok(Self { runtime, client, url, headers, reach })
     }
 
     /// The server, without what is secret in its URL.
@@ -167,13 +196,20 @@ impl Line {
     }
 
     /// Sends a message, again if need be, until it has arrived or the time is up.
-    fn deliver(&self, body: &[u8], begun: Instant, mailbox: &Mailbox) -> Result<(), OutputError> {
+    fn deliver(&self, message: &Message, begun: Instant, mailbox: &Mailbox) -> Result<(), OutputError> {
+        let what = message.what;
+        if let Some(reach) = &self.reach
+            && let Err(forbidden) = guard::check(&self.url, reach)
+        {
+            let (place, message) = (self.place(), forbidden.to_string());
+            return Err(OutputError::Undelivered { place, what, message });
+        }
         let mut pause = FIRST_PAUSE;
         loop {
             let end = begun + PUSH_TIMEOUT;
             let end = mailbox.until().map_or(end, |until| until.min(end));
             let left = end.saturating_duration_since(Instant::now()).min(ATTEMPT_TIMEOUT);
-            let failure = match self.attempt(body.to_vec(), left, mailbox) {
+            let failure = match self.attempt(message.body.clone(), left, mailbox) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
@@ -186,7 +222,7 @@ impl Line {
                 }
                 Failure::Passing(message) | Failure::Final(message) => message,
             };
-            return Err(OutputError::Undelivered { place: self.place(), message });
+            return Err(OutputError::Undelivered { place: self.place(), what, message });
         }
     }
 
@@ -196,15 +232,25 @@ impl Line {
         let request =
             self.client.post(self.url.clone()).headers(self.headers.clone()).timeout(within).body(body);
         let attempt = async {
-            let response = request.send().await.map_err(|error| Failure::Passing(chain(error)))?;
+            let mut response = request.send().await.map_err(|error| Failure::Passing(chain(error)))?;
             let status = response.status();
             if status.is_success() {
                 return Ok(());
             }
-            let words = response.text().await.unwrap_or_default();
-            let words: String = words.trim().chars().filter(|c| !c.is_control()).take(300).collect();
+            // Of an answer that may have no end, no more than its beginning.
+            let mut words = Vec::new();
+            while words.len() < LONGEST_WORDS
+                && let Ok(Some(chunk)) = response.chunk().await
+            {
+                words.extend_from_slice(&chunk[..chunk.len().min(LONGEST_WORDS)]);
+            }
+            let words = String::from_utf8_lossy(&words);
+            let words: String =
+                words.trim().chars().filter(|c| !c.is_control()).take(LONGEST_WORDS).collect();
             let message = format!("it answered {status}: {words}");
-            let passing = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+            // Prometheus says so with status 500, and would hold up all else that is pushed.
+            let passing = (status.is_server_error() && !words.contains(NEVER))
+                || status == StatusCode::TOO_MANY_REQUESTS;
             Err(if passing { Failure::Passing(message) } else { Failure::Final(message) })
         };
         let ended = async {

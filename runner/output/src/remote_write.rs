@@ -4,56 +4,23 @@
 //! Counters are `k6_NAME_total`, rates `k6_NAME_rate`, gauges `k6_NAME`, and trends a gauge for each
 //! statistic, as `k6_NAME_p99`; times are in seconds.
 
+pub(super) mod parts;
+pub(super) mod wire;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use prost::Message as _;
-use upsurge_core::metrics::{Catalog, Contains, Metrics, SeriesKey, Sink, Trend, labels};
+use upsurge_core::metrics::{Catalog, Contains, Metrics, Sink, Trend};
 use upsurge_crds::v1alpha1::CustomMetric;
 
+use self::wire::{Sample, TimeSeries};
 use super::{
     push::{Encoder, Message},
     statistic::{Statistic, TrendWindow},
 };
 
-/// Before every name, as in k6.
-const PREFIX: &str = "k6_";
 /// Most series in one message.
 const MOST_SERIES: usize = 2_000;
-
-/// A message of the protocol.
-#[derive(Clone, PartialEq, prost::Message)]
-struct WriteRequest {
-    #[prost(message, repeated, tag = "1")]
-    timeseries: Vec<TimeSeries>,
-}
-
-/// A series with its newest sample.
-#[derive(Clone, PartialEq, prost::Message)]
-struct TimeSeries {
-    /// Sorted by name.
-    #[prost(message, repeated, tag = "1")]
-    labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    samples: Vec<Sample>,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Label {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "2")]
-    value: String,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-struct Sample {
-    #[prost(double, tag = "1")]
-    value: f64,
-    /// Milliseconds since 1970.
-    #[prost(int64, tag = "2")]
-    timestamp: i64,
-}
 
 /// Makes series of metrics.
 pub(super) struct RemoteWrite {
@@ -66,12 +33,11 @@ pub(super) struct RemoteWrite {
 }
 
 impl Encoder for RemoteWrite {
-    const HEADERS: &'static [(&'static str, &'static str)] = &[
-        ("content-type", "application/x-protobuf"),
-        ("content-encoding", "snappy"),
-        ("x-prometheus-remote-write-version", "0.1.0"),
-        ("user-agent", concat!("upsurge/", env!("CARGO_PKG_VERSION"))),
-    ];
+    const HEADERS: &'static [(&'static str, &'static str)] = wire::HEADERS;
+
+    fn looks_at_recent(&self) -> bool {
+        self.window == TrendWindow::Push
+    }
 
     fn encode(&mut self, totals: &Metrics, since: &Metrics, at: Timestamp) -> Vec<Message> {
         let mut series = Vec::new();
@@ -84,16 +50,11 @@ impl Encoder for RemoteWrite {
             };
             for (suffix, value) in self.values(&key.metric, sink, trend) {
                 let samples = vec![Sample { value, timestamp: at.as_millisecond() }];
-                series.push(TimeSeries { labels: self.labels(key, &suffix), samples });
+                let labels = wire::labels(&self.labels, key, &suffix, &BTreeMap::new());
+                series.push(TimeSeries { labels, samples, ..TimeSeries::default() });
             }
         }
-        let chunks = series.chunks(MOST_SERIES).map(|chunk| {
-            let request = WriteRequest { timeseries: chunk.to_vec() };
-            // Can fail only beyond 4 GiB.
-            let body = snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap_or_default();
-            Message { body, samples: chunk.len() as u64 }
-        });
-        chunks.collect()
+        wire::messages(&series, MOST_SERIES, "figures").collect()
     }
 }
 
@@ -118,20 +79,4 @@ impl RemoteWrite {
             }
         }
     }
-
-    fn labels(&self, key: &SeriesKey, suffix: &str) -> Vec<Label> {
-        let mut sorted: BTreeMap<String, String> = self.labels.clone();
-        sorted.extend(labels(key).into_iter().map(|(name, value)| (label_name(name), value)));
-        sorted.insert("__name__".into(), format!("{PREFIX}{}{suffix}", label_name(&key.metric)));
-        // A label without value is one that is not there.
-        sorted.retain(|_, value| !value.is_empty());
-        sorted.into_iter().map(|(name, value)| Label { name, value }).collect()
-    }
-}
-
-/// A name as Prometheus allows it.
-pub(super) fn label_name(name: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let name: String = name.chars().map(|c| if fits(c) { c } else { '_' }).collect();
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
 }

@@ -2,7 +2,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use upsurge_core::metrics::{Selector, SeriesKey, Sink, names};
+use upsurge_core::metrics::{Selector, SeriesKey, Sink, Tags, Trend, names};
 
 use super::*;
 
@@ -82,4 +82,30 @@ fn users_of_before_the_start_are_in_the_table_from_its_first_row() {
     let rows: Vec<&str> = text.lines().skip(1).collect();
     assert_eq!(rows.len(), 1, "{text}");
     assert!(rows[0].starts_with("vus,1.000,5,gauge,all,1,"), "{text}");
+}
+
+#[test]
+fn what_waits_for_an_output_takes_bounded_memory() {
+    let mut interval = interval(0);
+    for request in 0..100 {
+        let mut trend = Trend::default();
+        (0..2_000).for_each(|microseconds| trend.record(Duration::from_micros(microseconds * 997)));
+        let tags = Tags { request: Some(format!("item {request}")), ..Tags::default() };
+        let key = SeriesKey { metric: names::HTTP_REQ_DURATION.into(), tags };
+        interval.metrics.add(key, &Sink::Trend(trend));
+    }
+    let (mailbox, interval) = (Mailbox::default(), Arc::new(interval));
+    (0..50).for_each(|_| mailbox.post(&interval));
+    mailbox.close(Instant::now());
+    let waiting: Vec<_> = std::iter::from_fn(|| mailbox.next()).collect();
+    let bytes = |intervals: &[Arc<Interval>]| -> usize {
+        intervals.iter().map(|interval| interval.metrics.bytes()).sum()
+    };
+    assert!(50 * interval.metrics.bytes() > 64 << 20, "it would have been much");
+    assert!(bytes(&waiting) < 24 << 20, "{} bytes", bytes(&waiting));
+    let count = |interval: &Arc<Interval>| interval.metrics.count(names::HTTP_REQS, &Selector::default());
+    assert_eq!(waiting.iter().map(count).sum::<f64>(), 50.0);
+    let all = Selector::default();
+    let durations = |interval: &Arc<Interval>| interval.metrics.trend(names::HTTP_REQ_DURATION, &all).count();
+    assert_eq!(waiting.iter().map(durations).sum::<u64>(), 50 * 100 * 2_000);
 }

@@ -35,7 +35,7 @@ pub struct MultipartPart {
     pub generated: Option<GeneratedContent>,
 
     /// Name of the file as the server sees it. May hold templates. Default: the key of the file's source, if
-    /// it has one, or else `file`; of a generated one `generated.bin`, `generated.txt` or `generated.json`.
+    /// it has one, or else `file`; a generated one is called `generated.bin`, `generated.txt` or `generated.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub file_name: Option<String>,

@@ -106,6 +106,7 @@ impl Claims {
 #[cfg(test)]
 pub mod tests {
     use axum::http::StatusCode;
+    use proptest::{prelude::*, strategy::ValueTree as _, test_runner::TestRunner};
     use rstest::rstest;
     use serde_json::{Value, json};
 
@@ -161,5 +162,103 @@ pub mod tests {
     #[case("a.e30.c")]
     fn garbage_is_no_token(#[case] token: &str) {
         assert_eq!(Claims::read(token, 0).unwrap_err().status(), StatusCode::UNAUTHORIZED);
+    }
+
+    /// What makes claims strange: names of fields, and values in their place.
+    fn strange() -> impl Strategy<Value = Value> {
+        let texts =
+            ["", "upsurge.dev", "https://kubernetes.default.svc", "shop", "run-0", "../../secrets", "\u{0}"];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop::sample::select(vec![i64::MIN, -1, 0, 600, 1_000, 4_600, i64::MAX]).prop_map(Value::from),
+            prop::sample::select(texts.to_vec()).prop_map(Value::from),
+            Just(Value::from("a".repeat(300))),
+            Just(Value::from("a".repeat(2_000))),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let names = ["namespace", "pod", "name", "uid", "iss", "aud", "other"].map(str::to_owned);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(prop::sample::select(names.to_vec()), inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// A good token with claims replaced, its bytes spoilt, or both.
+    fn tokens() -> impl Strategy<Value = String> {
+        let paths = [
+            "/iss",
+            "/aud",
+            "/exp",
+            "/nbf",
+            "/kubernetes.io",
+            "/kubernetes.io/namespace",
+            "/kubernetes.io/pod",
+            "/kubernetes.io/pod/name",
+            "/kubernetes.io/pod/uid",
+        ];
+        let replaced = prop::collection::vec((prop::sample::select(paths.to_vec()), strange()), 0..3);
+        let spoilt = prop::collection::vec((any::<prop::sample::Index>(), any::<char>()), 0..3);
+        let structured = (replaced, spoilt, any::<bool>()).prop_map(|(replaced, spoilt, inside)| {
+            let mut claims = claims("run-0");
+            for (path, value) in replaced {
+                if let Some(claim) = claims.pointer_mut(path) {
+                    *claim = value;
+                }
+            }
+            let spoil = |text: String| {
+                let mut letters: Vec<char> = text.chars().collect();
+                spoilt.iter().for_each(|(at, letter)| *at.get_mut(&mut letters) = *letter);
+                letters.into_iter().collect::<String>()
+            };
+            match inside {
+                true => format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(spoil(claims.to_string()))),
+                false => spoil(token(&claims)),
+            }
+        });
+        let nested = Just(format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode("[".repeat(10_000))));
+        prop_oneof![20 => structured, 2 => any::<String>(), 1 => nested]
+    }
+
+    #[test]
+    fn whatever_a_token_says_is_understood_within_bounds_or_refused() {
+        const WAYS: [&str; 10] = [
+            "no JSON Web Token",
+            "not base64",
+            "can't be understood",
+            "not for audience",
+            "no issuer",
+            "has expired",
+            "not valid yet",
+            "not bound to a pod",
+            "its names are none",
+            "read",
+        ];
+        let mut met = [0_u32; WAYS.len()];
+        let mut runner = TestRunner::deterministic();
+        let tokens = tokens();
+        for _ in 0..5_000 {
+            let token = tokens.new_tree(&mut runner).unwrap().current();
+            let way = match Claims::read(&token, 1_000) {
+                Ok(Claims { namespace, pod, expires }) => {
+                    for name in [&namespace, &pod.name, &pod.uid] {
+                        assert!(!name.is_empty() && name.len() <= LONGEST_NAME, "{name:?}");
+                    }
+                    assert!(expires >= 1_000 - SKEW);
+                    "read"
+                }
+                Err(denied) => {
+                    let said = denied.to_string();
+                    let known = WAYS.into_iter().find(|way| said.contains(way));
+                    known.unwrap_or_else(|| panic!("unknown words: {said}"))
+                }
+            };
+            met[WAYS.iter().position(|known| *known == way).unwrap()] += 1;
+        }
+        assert!(met.iter().all(|met| *met > 0), "some ways were never taken: {met:?}");
     }
 }

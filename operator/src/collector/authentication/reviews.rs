@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reviews that are remembered, and how many new ones may be asked for. No I/O; time is given.
+//! Reviews that are remembered. No I/O; time is given.
 //!
 //! Good and refused tokens have a place each: however many are refused, the good ones stay known. A token itself is
 //! never kept, only its digest.
@@ -80,47 +80,6 @@ fn make_room<V>(known: &mut HashMap<Key, (Instant, V)>, most: usize, now: Instan
     }
 }
 
-/// How many reviews are asked for.
-#[derive(Debug, Default)]
-pub struct Budgets {
-    by_namespace: HashMap<Option<String>, Budget>,
-}
-
-/// Reviews per second, and at once, of one namespace.
-const PER_SECOND: f64 = 50.0;
-const AT_ONCE: f64 = 600.0;
-/// Most namespaces that are told apart.
-const MOST_NAMESPACES: usize = 1_024;
-
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    left: f64,
-    at: Instant,
-}
-
-impl Budgets {
-    /// Whether a namespace may have one more review now. All namespaces without an open session share one budget, so
-    /// that nobody gets more by making up names.
-    pub fn take(&mut self, namespace: Option<&str>, now: Instant) -> bool {
-        if self.by_namespace.len() > MOST_NAMESPACES {
-            self.by_namespace.retain(|_, budget| budget.at(now) < AT_ONCE);
-        }
-        let budget = self.by_namespace.entry(namespace.map(str::to_owned));
-        let budget = budget.or_insert(Budget { left: AT_ONCE, at: now });
-        let left = budget.at(now);
-        let is_enough = left >= 1.0;
-        *budget = Budget { left: if is_enough { left - 1.0 } else { left }, at: now };
-        is_enough
-    }
-}
-
-impl Budget {
-    fn at(self, now: Instant) -> f64 {
-        let since = now.saturating_duration_since(self.at).as_secs_f64();
-        (self.left + since * PER_SECOND).min(AT_ONCE)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,20 +127,5 @@ mod tests {
         assert_eq!(reviews.get(&key(2), now), None);
         reviews.keep(key(3), &Err(Denied::Unavailable("later".into())), HOUR, now);
         assert_eq!(reviews.get(&key(3), now), None, "it may be had a moment later");
-    }
-
-    #[test]
-    fn reviews_are_rationed_by_namespace_and_made_up_ones_share() {
-        let (mut budgets, now) = (Budgets::default(), Instant::now());
-        let taken = |budgets: &mut Budgets, name, now| (0..5_000).filter(|_| budgets.take(name, now)).count();
-        assert_eq!(taken(&mut budgets, None, now), 600);
-        assert_eq!(taken(&mut budgets, Some("shop"), now), 600, "others are not held up");
-        assert_eq!(taken(&mut budgets, None, now + Duration::from_secs(2)), 100);
-        assert_eq!(taken(&mut budgets, None, now + HOUR), 600);
-        for number in 0..5_000 {
-            assert!(budgets.take(Some(&number.to_string()), now + HOUR * 2));
-        }
-        taken(&mut budgets, Some("0"), now + HOUR * 3);
-        assert!(budgets.by_namespace.len() <= MOST_NAMESPACES + 1);
     }
 }

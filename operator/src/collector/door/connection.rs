@@ -1,62 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A connection after its greeting. It keeps its place until it is closed, or until nothing came for a while.
+//! A connection after its greeting. It keeps its place until it is closed, which happens at the latest when its [`Line`] is over,
+//! whatever comes or goes over it until then.
 
 use std::{
     future::Future as _,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    time::{Instant, Sleep, sleep},
+    time::{Sleep, sleep_until},
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
-use super::{Transport, places::Place};
-
-/// Longest time without a byte from the runner. Runners speak every ten seconds at least, and are answered within some twenty.
-pub const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+use super::places::Place;
+use crate::collector::line::Line;
 
 /// Most bytes that are read at once. Fewer than hyper's first buffer (8 KiB) holds: each time one is filled it takes twice as much,
 /// up to 400 KiB, and keeps that for as long as the connection lasts. With hundreds of runners most of the memory would go there.
 const MOST_AT_ONCE: usize = 4 * 1024;
 
 /// By TLS, or without.
-type Stream = Either<Box<TlsStream<TcpStream>>, TcpStream>;
+pub type Stream = Either<Box<TlsStream<TcpStream>>, TcpStream>;
 
 /// A connection.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
-    silence: Pin<Box<Sleep>>,
+    line: Line,
+    end: Option<Pin<Box<Sleep>>>,
     _place: Place,
 }
 
 impl Connection {
-    /// One by TLS.
-    pub fn encrypted(stream: TlsStream<TcpStream>, place: Place) -> Self {
-        Self::new(Either::Left(Box::new(stream)), place)
+    /// What was greeted.
+    pub fn new(stream: Stream, line: Line, place: Place) -> Self {
+        Self { stream, line, end: None, _place: place }
     }
 
-    /// One without.
-    pub fn plain(stream: TcpStream, place: Place) -> Self {
-        Self::new(Either::Right(stream), place)
+    /// Waits for its end.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        self.line.wake_at_end(context.waker());
+        let over = || io::ErrorKind::TimedOut.into();
+        let Some(until) = self.line.until() else { return Poll::Ready(over()) };
+        let end = self.end.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if end.deadline() != until {
+            end.as_mut().reset(until);
+        }
+        ready!(end.as_mut().poll(context));
+        Poll::Ready(over())
     }
 
-    fn new(stream: Stream, place: Place) -> Self {
-        Self { stream, silence: Box::pin(sleep(LONGEST_SILENCE)), _place: place }
-    }
-
-    /// Which of them it is.
-    pub fn transport(&self) -> Transport {
-        match self.stream {
-            Either::Left(_) => Transport::Tls,
-            Either::Right(_) => Transport::Plain,
+    /// The same for what can't be done now.
+    fn or_end<T>(&mut self, done: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match done {
+            Poll::Pending => self.poll_end(context).map(Err),
+            done => done,
         }
     }
 }
@@ -67,20 +70,14 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Poll::Ready(over) = self.poll_end(context) {
+            return Poll::Ready(Err(over));
+        }
         let mut bytes = [0; MOST_AT_ONCE];
         let mut part = ReadBuf::new(&mut bytes[..MOST_AT_ONCE.min(buffer.remaining())]);
         let read = Pin::new(&mut self.stream).poll_read(context, &mut part);
         buffer.put_slice(part.filled());
-        match read {
-            Poll::Pending => {
-                ready!(self.silence.as_mut().poll(context));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-            }
-            read => {
-                self.silence.as_mut().reset(Instant::now() + LONGEST_SILENCE);
-                read
-            }
-        }
+        read
     }
 }
 
@@ -90,15 +87,18 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.or_end(written, context)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.or_end(flushed, context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.or_end(shut, context)
     }
 
     fn poll_write_vectored(
@@ -106,7 +106,8 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.or_end(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -116,15 +117,23 @@ impl AsyncWrite for Connection {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
         net::TcpListener,
+        time::Instant,
     };
 
     use super::{
         super::places::{Limits, Places},
         *,
     };
+    use crate::collector::line::Transport;
+
+    fn line() -> Line {
+        Line::new(Transport::Plain, Instant::now() + Duration::from_secs(60))
+    }
 
     #[tokio::test]
     async fn large_bodies_arrive_whole_and_in_small_pieces() {
@@ -134,7 +143,7 @@ mod tests {
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let (stream, from) = server.unwrap();
         let place = Places::new(Limits { all: 1, of_one: 1 }).take(from.ip()).unwrap();
-        let mut connection = Connection::plain(stream, place);
+        let mut connection = Connection::new(Either::Right(stream), line(), place);
         let writing = async {
             client.as_mut().unwrap().write_all(&sent).await.unwrap();
             client.as_mut().unwrap().shutdown().await.unwrap();

@@ -24,6 +24,15 @@ pub struct Places {
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
+/// Where there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// For an address.
+    Of(IpAddr),
+    /// At all.
+    All,
+}
+
 /// A place; free again when dropped.
 #[derive(Debug)]
 pub struct Place {
@@ -37,15 +46,21 @@ impl Places {
         Self { limits, taken: Arc::default() }
     }
 
-    /// Takes a place for an address, if there is one.
-    pub fn take(&self, address: IpAddr) -> Option<Place> {
+    /// Takes a place for an address.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn take(&self, address: IpAddr) -> Result<Place, Full> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let of_this = taken.get(&address).copied().unwrap_or(0);
-        if of_this >= self.limits.of_one || taken.values().sum::<usize>() >= self.limits.all {
-            return None;
+        if of_this >= self.limits.of_one {
+            return Err(Full::Of(address));
+        }
+        if taken.values().sum::<usize>() >= self.limits.all {
+            return Err(Full::All);
         }
         taken.insert(address, of_this + 1);
-        Some(Place { places: self.clone(), address })
+        Ok(Place { places: self.clone(), address })
     }
 }
 
@@ -77,17 +92,17 @@ mod tests {
     fn one_address_takes_no_more_than_its_share() {
         let places = Places::new(LIMITS);
         let mut held: Vec<Place> = (0..LIMITS.of_one).map(|_| places.take(address(1)).unwrap()).collect();
-        assert!(places.take(address(1)).is_none());
-        assert!(places.take(address(2)).is_some(), "another one is not kept out");
+        assert_eq!(places.take(address(1)).unwrap_err(), Full::Of(address(1)));
+        assert!(places.take(address(2)).is_ok(), "another one is not kept out");
         held.pop();
-        assert!(places.take(address(1)).is_some(), "a place that is left is free again");
+        assert!(places.take(address(1)).is_ok(), "a place that is left is free again");
     }
 
     #[test]
     fn all_together_take_no_more_than_there_are_and_nothing_is_remembered_of_them() {
         let places = Places::new(LIMITS);
-        let held: Vec<Option<Place>> = (0..LIMITS.all).map(|number| places.take(address(number))).collect();
-        assert!(held.iter().all(Option::is_some) && places.take(address(LIMITS.all)).is_none());
+        let held: Vec<Place> = (0..LIMITS.all).map(|number| places.take(address(number)).unwrap()).collect();
+        assert_eq!(places.take(address(LIMITS.all)).unwrap_err(), Full::All);
         drop(held);
         assert!(places.taken.lock().unwrap().is_empty());
     }

@@ -39,14 +39,18 @@ struct Collector {
 
 impl Collector {
     async fn new(tells: bool) -> Self {
+        Self::within(BOUNDS, tells).await
+    }
+
+    async fn within(bounds: Bounds, tells: bool) -> Self {
         let variables = if tells { json!([{"name": AUTHORITIES_ENV, "value": "…"}]) } else { json!([]) };
         let template = json!({"spec": {"containers": [{"name": "runner", "env": variables}]}});
         let sessions = serving_job(&Asked::default(), json!({"template": template})).await;
         let (served, authority) = shown::served(NAME);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = serve(listener, served.config().unwrap(), sessions.clone(), std::future::pending());
-        drop(tokio::spawn(serving));
+        let (config, stop) = (served.config().unwrap(), std::future::pending());
+        drop(tokio::spawn(serve_within(bounds, listener, config, sessions.clone(), stop)));
         Self { sessions, served, authority, address }
     }
 
@@ -63,8 +67,8 @@ impl Collector {
 
     /// How the run's only runner ended, as far as the collector knows.
     fn end(&self) -> Option<RunnerEnd> {
-        let snapshot = self.sessions.snapshot(&RunKey::new("shop", "checkout-1"));
-        futures::executor::block_on(snapshot).unwrap().runners[0].end.clone()
+        let run = RunKey::new("shop", "checkout-1");
+        futures::executor::block_on(self.sessions.snapshot(&run)).unwrap().runners[0].end.clone()
     }
 }
 
@@ -239,19 +243,128 @@ async fn a_connection_keeps_its_place_until_it_is_closed() {
     let (served, authority) = shown::served(NAME);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let two = Limits { all: 10, of_one: 2 };
-    let mut door = Door::open(listener, served.config().unwrap(), GREETINGS, two).unwrap();
+    let two = Bounds { connections: Limits { all: 10, of_one: 2 }, ..BOUNDS };
+    let mut door = Door::open(listener, served.config().unwrap(), two).unwrap();
     let connect = async || TcpStream::connect(address).await.unwrap();
     let mut plain = connect().await;
     plain.write_all(b"P").await.unwrap();
-    let (first, (_, transport)) = door.accept().await;
-    assert_eq!(transport, Transport::Plain);
+    let (first, (_, line)) = door.accept().await;
+    assert_eq!(line.transport(), Transport::Plain);
+    line.let_in();
     let _encrypted = greeted(connect().await, &authority, &[&TLS13]).await.unwrap();
-    let (_second, (_, transport)) = door.accept().await;
-    assert_eq!(transport, Transport::Tls);
+    let (_second, (_, line)) = door.accept().await;
+    assert_eq!(line.transport(), Transport::Tls);
+    line.let_in();
     let mut third = connect().await;
     let read = timeout(PATIENCE, third.read(&mut [0])).await.expect("it was let in");
     assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
     drop(first);
     greeted(connect().await, &authority, &[&TLS13]).await.unwrap();
+}
+
+/// A head that never ends, sent in small pieces until the other side closes; how long that took.
+async fn drip(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Duration {
+    let begun = Instant::now();
+    let head = format!("POST /v1/runs/shop/checkout-1/hello HTTP/1.1\r\nhost: {NAME}\r\nx-filler: ");
+    let mut pieces = head.into_bytes().into_iter().chain(std::iter::repeat(b'a'));
+    let mut answer = [0; 256];
+    while begun.elapsed() < PATIENCE {
+        let sent = stream.write_all(&[pieces.next().unwrap()]).await;
+        let read = timeout(Duration::from_millis(20), stream.read(&mut answer)).await;
+        if sent.is_err() || matches!(read, Ok(Ok(0) | Err(_))) {
+            return begun.elapsed();
+        }
+    }
+    panic!("it was kept for {PATIENCE:?}");
+}
+
+#[tokio::test]
+async fn who_drips_bytes_and_is_never_let_in_loses_the_connection_and_runners_keep_theirs() {
+    let proof = Duration::from_secs(1);
+    let collector = Collector::within(Bounds { proof, ..BOUNDS }, false).await;
+    let mut runner = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await.unwrap();
+    assert_eq!(say_hello(&mut runner).await, 200);
+    let encrypted = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await.unwrap();
+    let (encrypted, plain, refused) = tokio::join!(drip(encrypted), drip(collector.connect().await), async {
+        // Requests that are answered, and of somebody who is not let in.
+        let (mut stream, begun) = (collector.connect().await, Instant::now());
+        while begun.elapsed() < PATIENCE {
+            let request = format!("GET / HTTP/1.1\r\nhost: {NAME}\r\n\r\n");
+            let sent = stream.write_all(request.as_bytes()).await;
+            let read = timeout(Duration::from_millis(50), stream.read(&mut [0; 1024])).await;
+            if sent.is_err() || matches!(read, Ok(Ok(0) | Err(_))) {
+                return begun.elapsed();
+            }
+        }
+        panic!("it was kept for {PATIENCE:?}");
+    });
+    for kept in [encrypted, plain, refused] {
+        assert!(kept >= proof / 2, "{kept:?}");
+    }
+    // Longer than a stranger may stay, with nothing said meanwhile.
+    assert_eq!(say_hello(&mut runner).await, 200, "a runner's connection is kept");
+}
+
+/// Says hello over a connection that is to be kept; the status of the answer.
+async fn say_hello(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> u16 {
+    let (body, token) = (hello(0, "checkout-1-0").to_string(), token("checkout-1-0"));
+    let request = format!(
+        "POST /v1/runs/shop/checkout-1/hello HTTP/1.1\r\nhost: {NAME}\r\nauthorization: Bearer {token}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    loop {
+        let read = timeout(PATIENCE, stream.read_buf(&mut answer)).await.unwrap().unwrap();
+        assert!(read > 0, "closed without an answer");
+        let text = String::from_utf8_lossy(&answer);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length =
+            head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        if length.is_some_and(|length: usize| body.len() >= length) {
+            return head.split(' ').nth(1).unwrap().parse().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_that_hold_all_places_make_room_for_a_runner_at_once() {
+    // However long they might stay otherwise.
+    let bounds =
+        Bounds { connections: Limits { all: 16, of_one: 8 }, proof: Duration::from_secs(3_600), ..BOUNDS };
+    let collector = Collector::within(bounds, false).await;
+    let mut strangers = Vec::new();
+    for number in 0..16 {
+        let mut stream = collector.connect_from(if number < 8 { "127.0.0.2" } else { "127.0.0.3" }).await;
+        stream.write_all(b"P").await.unwrap();
+        strangers.push(stream);
+    }
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "no runner gets in");
+        let Ok(mut stream) = greeted(collector.connect().await, &collector.authority, &[&TLS13]).await else {
+            continue;
+        };
+        assert_eq!(say_hello(&mut stream).await, 200);
+        return;
+    }
+}
+
+#[tokio::test]
+async fn a_runner_that_opens_ever_more_connections_keeps_only_the_last_ones() {
+    let collector = Collector::new(false).await;
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        let mut stream = collector.connect().await;
+        assert_eq!(say_hello(&mut stream).await, 200);
+        streams.push(stream);
+    }
+    for stream in &mut streams[..2] {
+        let read = timeout(PATIENCE, stream.read(&mut [0])).await.expect("it was kept");
+        assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    }
+    for stream in &mut streams[2..] {
+        assert_eq!(say_hello(stream).await, 200);
+    }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     http::{Request, Response as HttpResponse},
 };
 use futures::{future::join_all, stream};
@@ -52,6 +52,14 @@ async fn answer(method: &str, path: &str, body: Value, spec: &Value) -> (u16, Va
     if let Some((_, index)) = path.split_once("/pods/checkout-1-") {
         let labels = json!({"batch.kubernetes.io/job-completion-index": index});
         return (200, owned(&format!("uid of checkout-1-{index}"), "job", labels));
+    }
+    if path.ends_with("/loadtestruns/queued-1") {
+        return (
+            200,
+            json!({"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun",
+            "metadata": {"name": "queued-1", "namespace": "shop"},
+            "spec": {"loadTestRef": {"name": "queued"}}, "status": {"phase": "Pending"}}),
+        );
     }
     if path.contains("/checkpoints") && method == "PUT" {
         std::future::pending::<()>().await;
@@ -124,7 +132,15 @@ pub fn token(pod: &str) -> String {
 }
 
 async fn post(sessions: &Sessions, what: &str, token: &str, body: Body) -> (StatusCode, Value) {
-    let request = Request::post(format!("/v1/runs/shop/checkout-1/{what}"));
+    post_to(sessions, "shop/checkout-1", what, token, body).await
+}
+
+async fn post_to(sessions: &Sessions, run: &str, what: &str, token: &str, body: Body) -> (StatusCode, Value) {
+    let mut request = Request::post(format!("/v1/runs/{run}/{what}"));
+    let length = HttpBody::size_hint(&body).exact();
+    if let Some(length) = length.filter(|length| *length <= MAX_HELLO_BYTES as u64) {
+        request = request.header("content-length", length);
+    }
     let request = request.header("authorization", format!("Bearer {token}")).body(body).unwrap();
     let response = router(sessions.clone()).oneshot(request).await.unwrap();
     let status = response.status();
@@ -189,15 +205,129 @@ async fn a_runner_gets_its_plan_and_speaks_for_itself_only() {
 
 /// What the watch shows: a pod with that UID, which is runner 0.
 fn seen(uid: &str) -> Cache {
-    let ((runs, _), (jobs, _), (pods, mut writer)) =
+    seen_all([("shop", uid)])
+}
+
+/// The same in several namespaces.
+fn seen_all<'a>(pods: impl IntoIterator<Item = (&'a str, &'a str)>) -> Cache {
+    let ((runs, _), (jobs, _), (store, mut writer)) =
         (reflector::store(), reflector::store(), reflector::store());
-    let pod = json!({"metadata": {"name": "checkout-1-0", "namespace": "shop", "uid": uid,
-        "labels": {"batch.kubernetes.io/job-completion-index": "0"},
-        "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "checkout-1", "uid": "job"}]}});
-    writer.apply_watcher_event(&watcher::Event::Apply(serde_json::from_value(pod).unwrap()));
+    for (namespace, uid) in pods {
+        let pod = json!({"metadata": {"name": "checkout-1-0", "namespace": namespace, "uid": uid,
+            "labels": {"batch.kubernetes.io/job-completion-index": "0"},
+            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "checkout-1", "uid": "job"}]}});
+        writer.apply_watcher_event(&watcher::Event::Apply(serde_json::from_value(pod).unwrap()));
+    }
     let cache = Cache::default();
-    cache.add(Arc::new(Scope::new(None, runs, jobs, pods)));
+    cache.add(Arc::new(Scope::new(None, runs, jobs, store)));
     cache
+}
+
+/// A token that claims to be of a pod in a namespace; each number makes another one of it.
+fn claiming(namespace: &str, pod: &str, number: usize) -> String {
+    let mut claims = claims::tests::claims(pod);
+    claims["exp"] = json!(Timestamp::now().as_second() + 3_600);
+    claims["jti"] = json!(number);
+    claims["kubernetes.io"]["namespace"] = json!(namespace);
+    claims::tests::token(&claims)
+}
+
+fn count(asked: &Asked, what: &str) -> usize {
+    asked.lock().unwrap().iter().filter(|asked| asked.contains(what)).count()
+}
+
+#[tokio::test]
+async fn made_up_tokens_shut_out_nobody_in_the_namespace_that_they_name() {
+    let asked = Asked::default();
+    let sessions = serving_seen(&asked, Value::Null, 1, seen("uid of checkout-1-0")).await;
+    // Names can be guessed, and so can the run that is open; what can't be is the UID.
+    let mut number = 0;
+    loop {
+        let token = claiming("shop", "stranger", number);
+        let (status, _) = post(&sessions, "hello", &token, Body::empty()).await;
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            break;
+        }
+        number += 1;
+        assert!(number < 50_000, "strangers are not rationed");
+    }
+    // A runner with a token that nobody has seen yet.
+    let body = Body::from(hello(0, "checkout-1-0").to_string());
+    let (status, reply) = post(&sessions, "hello", &claiming("shop", "checkout-1-0", 9_999), body).await;
+    assert_eq!(status, StatusCode::OK, "{reply}");
+}
+
+#[tokio::test]
+async fn many_namespaces_together_make_no_flood_of_reviews() {
+    let asked = Asked::default();
+    let names: Vec<String> = (0..10).map(|number| format!("team-{number}")).collect();
+    let cache = seen_all(names.iter().map(|name| (name.as_str(), "uid of checkout-1-0")));
+    let sessions = serving_seen(&asked, Value::Null, 1, cache).await;
+    let begun = std::time::Instant::now();
+    for number in 0..500 {
+        for name in &names {
+            let token = claiming(name, "checkout-1-0", number);
+            post_to(&sessions, &format!("{name}/any-1"), "hello", &token, Body::empty()).await;
+        }
+    }
+    let most = 2_400 + 200 * usize::try_from(begun.elapsed().as_secs() + 1).unwrap();
+    let all = count(&asked, "tokenreviews") + count(&asked, "loadtestruns");
+    assert!(all <= most, "{all} questions for 5,000 tokens");
+}
+
+#[tokio::test]
+async fn runners_of_a_large_run_that_nobody_has_seen_yet_are_let_in_all_at_once() {
+    let asked = Asked::default();
+    let sessions = serving_seen(&asked, Value::Null, 500, Cache::default()).await;
+    let hellos = (0..500).map(|runner| {
+        let (sessions, pod) = (sessions.clone(), pod(runner).name);
+        async move {
+            let body = Body::from(hello(runner, &pod).to_string());
+            post(&sessions, "hello", &token(&pod), body).await
+        }
+    });
+    for (status, reply) in join_all(hellos).await {
+        assert_eq!(status, StatusCode::OK, "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn runs_that_are_made_up_are_looked_up_within_the_ration_and_others_go_on() {
+    let asked = Asked::default();
+    let sessions = serving(&asked).await;
+    let token = token("checkout-1-0");
+    let begun = std::time::Instant::now();
+    for number in 0..1_500 {
+        post_to(&sessions, &format!("shop/none-{number}"), "hello", &token, Body::empty()).await;
+    }
+    let most = 600 + 50 * usize::try_from(begun.elapsed().as_secs() + 1).unwrap();
+    let looks = count(&asked, "loadtestruns");
+    assert!(looks > 0 && looks <= most, "{looks} looks at runs");
+    let body = Body::from(hello(0, "checkout-1-0").to_string());
+    assert_eq!(post(&sessions, "hello", &token, body).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_is_no_name_of_a_run_is_not_looked_up() {
+    let asked = Asked::default();
+    let sessions = serving(&asked).await;
+    let token = token("checkout-1-0");
+    let long = format!("shop/{}", "a".repeat(254));
+    for run in
+        [&*long, "shop/queued-1%3Fwatch=true", "shop/..%2F..%2Fsecrets%2Fkey", "shop/..", "shop%2Fa/queued-1"]
+    {
+        let (status, _) = post_to(&sessions, run, "hello", &token, untouchable()).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{run}");
+    }
+    assert_eq!((count(&asked, "loadtestruns"), count(&asked, "tokenreviews")), (0, 0));
+    let (status, _) = post_to(&sessions, "shop/queued-1", "hello", &token, untouchable()).await;
+    assert_eq!(
+        (status, count(&asked, "loadtestruns")),
+        (StatusCode::SERVICE_UNAVAILABLE, 1),
+        "it opens later"
+    );
+    let (status, _) = post_to(&sessions, "shop/gone-1", "hello", &token, untouchable()).await;
+    assert_eq!(status, StatusCode::GONE);
 }
 
 #[tokio::test]

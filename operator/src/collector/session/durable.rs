@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use upsurge_core::protocol::{AfterOutcome, CheckAnswer, RunnerEnd};
+use upsurge_core::{
+    outputs::OutputReport,
+    protocol::{AfterOutcome, CheckAnswer, RunnerEnd},
+};
 use upsurge_crds::v1alpha1::ThresholdResult;
 
 use crate::collector::totals::Totals;
@@ -52,6 +55,9 @@ pub struct DurableRunner {
     pub started_at: Option<i64>,
     /// How it ended.
     pub end: Option<RunnerEnd>,
+    /// How its outputs fare.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputReport>,
 }
 
 /// Names a pod for good.

@@ -15,6 +15,7 @@ use super::{
     super::{
         checkpoint::{pack, unpack},
         start::{LEAD, LEAST_LEAD},
+        totals::Totals,
     },
     *,
 };

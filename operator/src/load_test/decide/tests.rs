@@ -4,10 +4,22 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 use serde_json::json;
-use upsurge_crds::v1alpha1::{LoadTestRunStatus, LoadTestStatus, TimeSpan};
+use upsurge_crds::v1alpha1::{History, Kept, LoadTestRunStatus, LoadTestStatus, TimeSpan, Verdict};
 
 use super::*;
 use crate::load_test::{build, update_status::status};
+
+mod rollouts;
+mod schedules;
+
+/// What is decided without a schedule, and nothing known of the target.
+fn decide(test: &LoadTest, runs: &[LoadTestRun]) -> Decision {
+    at_start(test, runs).decision
+}
+
+fn at_start(test: &LoadTest, runs: &[LoadTestRun]) -> Decided {
+    super::decide(test, &Facts { runs, revision: None, now: Timestamp::UNIX_EPOCH })
+}
 
 fn test(generation: i64, level: u32) -> LoadTest {
     serde_json::from_value(json!({
@@ -50,8 +62,9 @@ fn run(test: &LoadTest, phase: Phase, verdict: Option<Verdict>) -> LoadTestRun {
         name: format!("checkout-g{generation}"),
         trigger: Trigger::SpecChanged,
         digest: digest(&test.spec),
+        replaces: Vec::new(),
     };
-    let mut run = build::run(test, &start);
+    let mut run = build::run(test, &start, &at_start(test, &[]));
     run.metadata.creation_timestamp = Some(Time(jiff::Timestamp::from_second(generation).unwrap()));
     run.status = Some(LoadTestRunStatus { phase: Some(phase), verdict, ..LoadTestRunStatus::default() });
     run
@@ -105,10 +118,10 @@ fn a_value_of_the_annotation_that_comes_back_makes_a_run_of_its_own() {
     let (mut state, mut names) = (after(test(1, 5), &test(1, 5), None), Vec::new());
     for value in ["a", "b", "a", "b"] {
         state = annotated(state, value);
-        let decision = decide(&state, &[]);
-        assert_eq!(decide(&state, &[]), decision, "asked again, as after a restart, it is the same one");
-        names.extend(started(&decision).map(|(name, _)| name.to_owned()));
-        state.status = Some(status(&state, &decision, &[], jiff::Timestamp::UNIX_EPOCH));
+        let decided = at_start(&state, &[]);
+        assert_eq!(at_start(&state, &[]), decided, "asked again, as after a restart, it is the same one");
+        names.extend(started(&decided.decision).map(|(name, _)| name.to_owned()));
+        state.status = Some(status(&state, &decided, &[], jiff::Timestamp::UNIX_EPOCH));
         assert_eq!(decide(&state, &[]), Decision::Nothing);
     }
     names.sort();

@@ -13,6 +13,15 @@ use crate::load_test::{
     decide::{Start, Trigger},
 };
 
+/// What is shown when this was decided, without a schedule and triggers.
+fn status(test: &LoadTest, decision: &Decision, runs: &[LoadTestRun], now: Timestamp) -> LoadTestStatus {
+    super::status(test, &decided(decision), runs, now)
+}
+
+fn decided(decision: &Decision) -> Decided {
+    Decided { decision: decision.clone(), schedule: Default::default(), rollout: Default::default() }
+}
+
 fn test() -> LoadTest {
     serde_json::from_value(json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
@@ -28,11 +37,16 @@ fn test() -> LoadTest {
 }
 
 fn start() -> Start {
-    Start { name: "checkout-g2".into(), trigger: Trigger::SpecChanged, digest: "digest".into() }
+    Start {
+        name: "checkout-g2".into(),
+        trigger: Trigger::SpecChanged,
+        digest: "digest".into(),
+        replaces: Vec::new(),
+    }
 }
 
 fn run(phase: Phase, verdict: Option<Verdict>, reason: &str) -> LoadTestRun {
-    let mut run = build::run(&test(), &start());
+    let mut run = build::run(&test(), &start(), &decided(&Decision::Nothing));
     run.status = Some(LoadTestRunStatus {
         phase: Some(phase),
         verdict,
@@ -54,7 +68,7 @@ fn seen(status: &LoadTestStatus) -> Vec<(&str, &str)> {
 
 #[test]
 fn a_run_that_was_made_is_noted_with_what_it_answers() {
-    let made = build::run(&test(), &start());
+    let made = build::run(&test(), &start(), &decided(&Decision::Nothing));
     let status = status(&test(), &Decision::Start(start()), &[made], now());
     assert_eq!(status.last_run.as_deref(), Some("checkout-g2"));
     assert_eq!((status.last_run_generation, status.last_run_digest.as_deref()), (Some(2), Some("digest")));

@@ -13,7 +13,7 @@ use upsurge_core::files::{FileId, FileKind, references};
 use upsurge_crds::LoadTestSpec;
 
 /// Name of the volume.
-pub const NAME: &str = "files";
+pub const NAME: &str = "upsurge-files";
 
 /// One projection per object, with the keys that are used; `None` for a test without files.
 pub fn volume(test: &LoadTestSpec) -> Option<Volume> {

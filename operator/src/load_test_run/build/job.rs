@@ -18,12 +18,12 @@ use k8s_openapi::{
 use kube::api::ObjectMeta;
 use upsurge_core::{
     files::FILES_DIRECTORY,
-    protocol::{AUTHORITIES_ENV, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
+    protocol::{AUTHORITIES_ENV, OUTPUT_HEADER_ENV_PREFIX, PROMETHEUS_HEADER_ENV_PREFIX, SECRET_ENV_PREFIX},
 };
 use upsurge_crds::names::{TOKEN_AUDIENCE, labels};
 use upsurge_crds::v1alpha1::SecretKeyRef;
 
-use super::{files, metadata};
+use super::{files, metadata, parts, placement};
 use crate::{
     load_test_run::{plan::Plan, pods},
     naming,
@@ -32,6 +32,8 @@ use crate::{
 };
 
 const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";
+/// Its name, as those of all of our volumes, begins with `runner_pods::OWN_VOLUMES`.
+const TOKEN_VOLUME: &str = "upsurge-token";
 const TOKEN_FILE: &str = "token";
 const TOKEN_SECONDS: i64 = 3_600;
 /// User and group of the runner image.
@@ -43,8 +45,8 @@ const GRACE_SECONDS_WITH_AFTER: i64 = 30;
 /// Time beyond all deadlines after which Kubernetes ends the pods even if there is no operator any more.
 const LAST_RESORT: Duration = Duration::from_secs(600);
 
-/// Builds the Job.
-pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Job {
+/// Builds the Job; `target` selects the pods of the target, where they are known.
+pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<&str>) -> Job {
     let runners = i32::try_from(plan.content.runners).unwrap_or(i32::MAX);
     let deadlines = &plan.test().deadlines;
     let longest = deadlines.prepare.0 + deadlines.start.0 + plan.run_deadline() + LAST_RESORT;
@@ -57,14 +59,14 @@ pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> Job {
             backoff_limit: Some(0),
             pod_replacement_policy: Some("Failed".into()),
             active_deadline_seconds: i64::try_from(longest.as_secs()).ok(),
-            template: template(plan, test, defaults),
+            template: template(plan, test, defaults, target),
             ..JobSpec::default()
         }),
         status: None,
     }
 }
 
-fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSpec {
+fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<&str>) -> PodTemplateSpec {
     let runner = &plan.test().runner;
     let grace = if plan.test().after.is_empty() { GRACE_SECONDS } else { GRACE_SECONDS_WITH_AFTER };
     let mut template = PodTemplateSpec {
@@ -88,8 +90,9 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults) -> PodTemplateSp
             ..PodSpec::default()
         }),
     };
-    defaults.pods.fill(&mut template);
-    modest().fill(&mut template);
+    parts::put(&mut template, plan);
+    defaults.pods.over(&modest()).fill(&mut template);
+    placement::fill(&mut template, target);
     template
 }
 
@@ -145,7 +148,7 @@ fn container(plan: &Plan, defaults: &RunnerDefaults) -> Container {
         // The last line that a failed runner prints is its reason; this makes it part of the pod's status.
         termination_message_policy: Some("FallbackToLogsOnError".into()),
         volume_mounts: Some(
-            [("token", TOKEN_DIRECTORY)]
+            [(TOKEN_VOLUME, TOKEN_DIRECTORY)]
                 .into_iter()
                 .chain(files::volume(plan.test()).map(|_| (files::NAME, FILES_DIRECTORY)))
                 .map(|(name, path)| mount(name, path))
@@ -183,6 +186,12 @@ fn environment(plan: &Plan, defaults: &RunnerDefaults) -> Vec<EnvVar> {
     variables.extend(headers.map(|(index, header)| {
         secret_value(format!("{PROMETHEUS_HEADER_ENV_PREFIX}{index}"), &header.value_from.secret_key_ref)
     }));
+    for (output, spec) in plan.test().outputs.iter().enumerate() {
+        variables.extend(spec.headers().enumerate().map(|(index, (_, header))| {
+            let name = format!("{OUTPUT_HEADER_ENV_PREFIX}{output}_{index}");
+            secret_value(name, &header.value_from.secret_key_ref)
+        }));
+    }
     variables
 }
 
@@ -201,7 +210,7 @@ fn volumes(plan: &Plan) -> Vec<Volume> {
         ..ServiceAccountTokenProjection::default()
     };
     vec![Volume {
-        name: "token".into(),
+        name: TOKEN_VOLUME.into(),
         projected: Some(ProjectedVolumeSource {
             sources: Some(vec![VolumeProjection {
                 service_account_token: Some(token),

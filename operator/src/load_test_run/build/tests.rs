@@ -20,7 +20,7 @@ fn defaults() -> RunnerDefaults {
 }
 
 fn built(more: &Value) -> Objects {
-    objects(&plan(more), "checkout", &defaults()).unwrap()
+    objects(&plan(more), "checkout", &defaults(), None).unwrap()
 }
 
 fn pod(job: &Job) -> Value {
@@ -96,6 +96,23 @@ fn headers_for_prometheus_come_from_the_tenants_secrets() {
 }
 
 #[test]
+fn headers_of_outputs_come_from_the_tenants_secrets() {
+    let reference = json!({"secretKeyRef": {"name": "telemetry", "key": "api-key"}});
+    let outputs = json!([
+        {"name": "metrics", "prometheusRemoteWrite": {"url": "http://p:9090/api/v1/write"}},
+        {"name": "telemetry", "otlp": {"endpoint": "http://o:4318", "headers": [{"name": "X-Key", "valueFrom": reference}]}},
+    ]);
+    let pod = pod(&built(&json!({"outputs": outputs})).job);
+    let environment = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+    let headers: Vec<&Value> = environment
+        .iter()
+        .filter(|variable| variable["name"].as_str().unwrap().starts_with("UPSURGE_OUTPUT_HEADER_"))
+        .collect();
+    let key = json!({"name": "telemetry", "key": "api-key", "optional": false});
+    assert_eq!(headers, [&json!({"name": "UPSURGE_OUTPUT_HEADER_1_0", "valueFrom": {"secretKeyRef": key}})]);
+}
+
+#[test]
 fn runner_resources_image_and_place_are_as_the_test_says_or_modest() {
     let modest = pod(&built(&json!({})).job);
     assert_eq!(
@@ -126,7 +143,7 @@ fn what_the_platform_team_wants_of_runners_holds_unless_the_test_says_otherwise(
         "podSecurityContext": {"runAsNonRoot": true},
     });
     let defaults = RunnerDefaults { pods: Arc::new(serde_json::from_value(pods).unwrap()), ..defaults() };
-    let made = |more: &Value| pod(&objects(&plan(more), "checkout", &defaults).unwrap().job);
+    let made = |more: &Value| pod(&objects(&plan(more), "checkout", &defaults, None).unwrap().job);
     let silent = made(&json!({}));
     assert_eq!(silent["metadata"]["labels"]["cost-centre"], "4711");
     assert_eq!(silent["metadata"]["labels"]["app.kubernetes.io/component"], "runner");
@@ -163,7 +180,7 @@ fn everything_belongs_to_the_run_and_is_found_by_its_labels() {
 #[test]
 fn a_plan_that_is_too_large_for_runners_is_refused() {
     let large = json!({"variables": {"text": "x".repeat(1_100_000)}});
-    let error = objects(&plan(&large), "checkout", &defaults()).unwrap_err();
+    let error = objects(&plan(&large), "checkout", &defaults(), None).unwrap_err();
     assert!(error.to_string().contains("too large"), "{error}");
 }
 
@@ -192,7 +209,7 @@ fn files_are_mounted_and_one_that_is_missing_does_not_hold_the_pod() {
     .unwrap();
     assert_eq!(
         serde_json::to_value(files::volume(&spec)).unwrap(),
-        json!({"name": "files", "projected": {"sources": [
+        json!({"name": "upsurge-files", "projected": {"sources": [
             {"configMap": {"name": "users", "optional": false, "items": [
                 {"key": "b.csv", "path": "configmap/users/b.csv"},
                 {"key": "a.csv", "path": "configmap/users/a.csv"}]}},

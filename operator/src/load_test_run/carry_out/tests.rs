@@ -20,7 +20,7 @@ use crate::{
 
 /// All effects that change something in the cluster, or for runners.
 fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
-    let objects = Arc::new(build::objects(plan, "checkout", &runs.context.runner().unwrap()).unwrap());
+    let objects = Arc::new(build::objects(plan, "checkout", &runs.context.runner().unwrap(), None).unwrap());
     let now = Timestamp::UNIX_EPOCH;
     let target = plan.claims[0].target.clone();
     let lease = TargetLeaseSpec { target, holders: Vec::new(), waiting: Vec::new(), past: Vec::new() };
@@ -76,7 +76,7 @@ async fn what_the_api_server_refuses_is_a_fact_for_the_next_decision_and_ends_th
     });
     let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
     let (plan, run) = (Arc::new(plan(&json!({}))), run(&json!({})));
-    let objects = Arc::new(build::objects(&plan, "checkout", &runs.context.runner().unwrap()).unwrap());
+    let objects = Arc::new(build::objects(&plan, "checkout", &runs.context.runner().unwrap(), None).unwrap());
     let effects =
         vec![Effect::ApplyGroundwork(objects.clone()), Effect::CreateJob(objects), Effect::WriteStatus];
     let decision = Decision::new(base(&run), effects, Look::AtChange);

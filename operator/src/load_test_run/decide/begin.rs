@@ -40,6 +40,12 @@ pub fn decide(situation: &Situation) -> Decision {
     if run.spec.abort {
         return ended_by(situation, &Cause::aborted());
     }
+    if let Some(name) = &situation.objects.foreign {
+        let message = format!(
+            "Job {name} exists already and belongs to something else: delete it and start another run"
+        );
+        return error(situation, reasons::NAME_TAKEN, message);
+    }
     match &situation.test {
         Lookup::Found(test) => {
             if let Some(body) = apply::completion(run, test) {
@@ -105,7 +111,8 @@ fn create(situation: &Situation) -> Decision {
             return wait(situation, &message);
         }
     };
-    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults) {
+    let selector = situation.target.as_ref().and_then(validate::Target::selector);
+    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults, selector) {
         Ok(objects) => Arc::new(objects),
         Err(refused) => return error(situation, reasons::INVALID_SPEC, refused.to_string()),
     };

@@ -103,6 +103,8 @@ pub struct Objects {
     pub pods: Vec<RunnerPod>,
     /// Why the Job can't create pods.
     pub forbidden: Option<String>,
+    /// Name of the Job that somebody else has made where the run's own belongs.
+    pub foreign: Option<String>,
 }
 
 impl Objects {

@@ -133,6 +133,17 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
     Story { then: Event::AbortIn(Phase::Stopping), ..Story::of(Event::Breach) }, Verdict::Failed, reasons::THRESHOLDS_BREACHED)]
 #[case::a_runner_is_killed(Story::of(Event::PodKilled), Verdict::Error, reasons::RUNNER_OOM_KILLED)]
 #[case::a_quota_forbids_the_job(Story::of(Event::JobRefused), Verdict::Error, reasons::PODS_FORBIDDEN)]
+#[case::its_name_is_taken(Story::of(Event::ForeignIn(Phase::Pending)), Verdict::Error, reasons::NAME_TAKEN)]
+#[case::aborted_when_its_name_is_taken(
+    Story { then: Event::AbortIn(Phase::Pending), ..Story::of(Event::ForeignIn(Phase::Pending)) },
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
+#[case::its_job_is_replaced(
+    Story::of(Event::ForeignIn(Phase::Running)),
+    Verdict::Error,
+    reasons::RUNNER_LOST
+)]
 #[case::the_checkpoint_is_damaged(
     Story::of(Event::DamagedIn(Phase::Running)),
     Verdict::Error,

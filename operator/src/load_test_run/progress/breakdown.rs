@@ -155,7 +155,7 @@ fn not_created(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
         let (reason, message) = pod.waiting.as_ref()?;
         let cause = container_problem(reason)?;
         // What is missing may be on its way: it is waited for until `deadlines.prepare`.
-        if missing::named(message, facts.plan.test()).is_some() {
+        if missing::named(message, facts.plan).is_some() {
             return None;
         }
         let patience = if cause.1 { Duration::ZERO } else { CREATE_PATIENCE };
@@ -249,7 +249,7 @@ pub fn overdue(facts: &Facts<'_>, field: &str, limit: TimeSpan, state: &str) -> 
     let failing = facts.pods.iter().find_map(|pod| {
         let (reason, message) = pod.waiting.as_ref()?;
         let problem = container_problem(reason).map(|(reason, _)| reason);
-        let missing = || missing::named(message, facts.plan.test()).map(|_| reasons::FILE_NOT_FOUND);
+        let missing = || missing::named(message, facts.plan).map(|_| reasons::FILE_NOT_FOUND);
         problem.or_else(missing)
     });
     let reason = match failing {
@@ -275,7 +275,7 @@ pub fn obstacle(facts: &Facts<'_>) -> String {
             return Some(format!("; {} finds no node: {message}", who()));
         }
         let (reason, message) = pod.waiting.as_ref()?;
-        let text = match missing::named(message, facts.plan.test()) {
+        let text = match missing::named(message, facts.plan) {
             Some(missing) => format!("{missing}; {reason}: {message}"),
             None if message.is_empty() => reason.clone(),
             None if is_too_small(message) => format!("{TOO_SMALL}; {reason}: {message}"),

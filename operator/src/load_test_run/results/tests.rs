@@ -237,3 +237,26 @@ fn each_runner_shows_how_it_ended() {
     assert!(runners[1].message.as_ref().unwrap().contains("out of memory"));
     assert_eq!(runners[2].start_time.as_ref().map(|time| time.0), Some(at(0)));
 }
+
+#[test]
+fn outputs_that_got_nothing_are_told_and_change_no_verdict() {
+    use upsurge_core::outputs::OutputReport;
+    let spec = |outputs: serde_json::Value| {
+        let mut spec = threshold("rate < 50%");
+        spec["outputs"] = outputs;
+        spec
+    };
+    let outputs =
+        json!([{"name": "metrics", "prometheusRemoteWrite": {"url": "http://p:9090/api/v1/write"}}]);
+    let mut snapshot = measured();
+    let (_, without) = concluded(spec(json!([])), &snapshot, None);
+    for (index, runner) in snapshot.runners.iter_mut().enumerate() {
+        let problem = (index > 0).then(|| "it answered 503".to_owned());
+        runner.outputs = vec![OutputReport { delivered: 10, lost: 20 * index as u64, others: 0, problem }];
+    }
+    let (status, outcome) = concluded(spec(outputs), &snapshot, None);
+    assert_eq!(outcome, without);
+    let told = &status.outputs[0];
+    assert_eq!((told.name.as_str(), told.delivered_samples, told.lost_samples), ("metrics", 30, 60));
+    assert_eq!(told.message.as_deref(), Some("runner 1: it answered 503; 1 more runner had trouble with it"));
+}

@@ -126,3 +126,18 @@ fn of_a_load_that_was_cut_short_prometheus_is_not_asked() {
     let reply = session.deltas(&batch(0, 0, &[]), &pod(0), 0).unwrap();
     assert_eq!(reply.command, DeltaCommand::Stop { reason: "abort".into() });
 }
+
+#[test]
+fn how_outputs_fare_is_known_by_the_last_word_and_outlives_the_operator() {
+    use upsurge_core::outputs::OutputReport;
+    let plan = plan(1, false);
+    let mut session = Session::new(&plan, None);
+    let told = |delivered| vec![OutputReport { delivered, ..OutputReport::default() }];
+    let mut words = batch(0, 0, &[1, 2, 3]);
+    words.deltas[0].outputs = told(5);
+    words.deltas[1].outputs = told(9);
+    session.deltas(&words, &pod(0), 0).unwrap();
+    assert_eq!(session.state().runners[0].outputs, told(9), "who says nothing takes nothing back");
+    let restored = restarted(&session, &plan);
+    assert_eq!(restored.state().runners[0].outputs, told(9));
+}

@@ -45,6 +45,8 @@ pub enum Event {
     Breach,
     PodKilled,
     JobRefused,
+    /// In this phase there is a Job of somebody else where the run's own belongs.
+    ForeignIn(Phase),
     /// The operator is killed in this phase, and its checkpoint can't be read by the next.
     DamagedIn(Phase),
 }
@@ -159,6 +161,15 @@ impl World {
 
     pub fn now(&self) -> Timestamp {
         at(0) + SignedDuration::from_millis(self.clock)
+    }
+
+    fn objects(&self) -> Objects {
+        match self.story.event {
+            Event::ForeignIn(phase) if phase <= self.phase() => {
+                Objects { foreign: Some("checkout-1".into()), ..Objects::default() }
+            }
+            _ => Objects { job: self.job.clone(), pods: self.pods.clone(), ..Objects::default() },
+        }
     }
 
     pub fn is_finished(&self) -> bool {
@@ -299,7 +310,7 @@ impl World {
             },
             plan: self.run.spec.test.as_ref().map(|_| Ok(self.plan.clone())),
             target: None,
-            objects: Objects { job: self.job.clone(), pods: self.pods.clone(), forbidden: None },
+            objects: self.objects(),
             session: self.is_open.then(|| self.session.clone()),
             figures_due: true,
             admission: self.admission.clone(),

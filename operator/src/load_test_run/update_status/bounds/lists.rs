@@ -35,7 +35,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 17] = [
+pub static LISTS: [List; 18] = [
     List {
         name: "requests",
         most: 50,
@@ -128,6 +128,14 @@ pub static LISTS: [List; 17] = [
         keep: |status, most| {
             keep::worst(&mut status.runners, most, has_trouble, &[start, |runner| -start(runner)])
         },
+    },
+    List {
+        name: "outputs",
+        most: 8,
+        decides: false,
+        measure: |status| measure(&status.outputs),
+        // Those that did not get all.
+        keep: |status, most| keep::worst(&mut status.outputs, most, |output| output.message.is_some(), &[]),
     },
     List {
         name: "company",

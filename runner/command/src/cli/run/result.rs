@@ -170,7 +170,7 @@ fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
 
 /// What went wrong with an output, and whether that is an error.
 fn complaint(outcome: &Outcome) -> Option<String> {
-    let Outcome { name, essential, error, lost, merged } = outcome;
+    let Outcome { name, essential, error, lost, merged, .. } = outcome;
     if *merged > 0 {
         say::line(format_args!(
             "note: {name} was behind: {merged} intervals were handed on merged with others"

@@ -159,7 +159,14 @@ impl Session<'_> {
             breakdown: None,
             started,
             outputs,
-            warnings: Vec::new(),
+            warnings: not_pushed(self.test),
         })
     }
+}
+
+/// Where only runners in a cluster push figures to.
+fn not_pushed(test: &LoadTestSpec) -> Vec<String> {
+    let names: Vec<&str> = test.outputs.iter().map(|output| output.name.as_str()).collect();
+    let told = || format!("spec.outputs ({}) got nothing: from here, --out pushes figures", names.join(", "));
+    if names.is_empty() { Vec::new() } else { vec![told()] }
 }

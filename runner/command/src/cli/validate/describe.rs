@@ -23,6 +23,12 @@ pub(super) fn whole(manifest: &Manifest) -> String {
         text += &format!(", {planned} iterations in all");
     }
     text += "\n";
+    if let Some(schedule) = &manifest.spec.schedule {
+        text += &format!("schedule   {} ({})\n", schedule.cron, schedule.time_zone);
+    }
+    for trigger in &manifest.spec.triggers {
+        text += &format!("trigger    {:?}, ready for {}\n", trigger.type_, trigger.settle);
+    }
     let several = loads.len() > 1;
     for load in loads {
         describe_load(load, several, &manifest.valid.scenarios, &mut text);

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The log: events in the order in which they were seen, and as many as there is room for.
+//!
+//! Each class of events has room of its own, so that what comes often pushes out nothing else. When a class is full, its
+//! first half stays and the oldest event after it goes: the begin and the newest tell most. Two classes differ. Of pods,
+//! whole lives that are over go first. Gaps are joined with the next gap of the same source: what was known between is then
+//! taken for unknown, never the other way. What went is counted, with the stretch of time that can't be told any more.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Event, Life, Source, What, shortened};
+
+/// Most readings of an event, and most policies.
+const MOST_PARTS: usize = 16;
+
+/// Kinds of events that share room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Class {
+    /// Levels of the load.
+    Load,
+    /// Whether thresholds are met.
+    Thresholds,
+    /// Settings and conditions of the autoscaler.
+    Autoscaler,
+    /// What the autoscaler wants and reads.
+    Scaling,
+    /// Replicas that are asked for and exist, revisions, quotas.
+    Workload,
+    /// Lives of pods.
+    Pods,
+    /// What could not be seen.
+    Gaps,
+}
+
+impl Class {
+    /// The class of an event.
+    pub fn of(what: &What) -> Self {
+        match what {
+            What::Load { .. } => Self::Load,
+            What::Thresholds { .. } => Self::Thresholds,
+            What::Autoscaler(_) | What::AutoscalerGone | What::Condition(_) => Self::Autoscaler,
+            What::Scaling(_) => Self::Scaling,
+            What::Asked { .. }
+            | What::Existing { .. }
+            | What::Revision { .. }
+            | What::QuotaExceeded { .. } => Self::Workload,
+            What::Pod { .. } => Self::Pods,
+            What::Lost { .. } | What::Listed { .. } => Self::Gaps,
+        }
+    }
+
+    /// Most events of it that are kept: 5,300 in all, some 120 bytes each as lines.
+    pub const fn room(self) -> usize {
+        match self {
+            Self::Load => 1_000,
+            Self::Thresholds | Self::Scaling | Self::Workload => 500,
+            Self::Autoscaler => 300,
+            Self::Pods => 2_400,
+            Self::Gaps => 100,
+        }
+    }
+}
+
+/// What a class has left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Events.
+    pub events: u64,
+    /// From here on the class does not tell.
+    pub from: Timestamp,
+    /// Up to here, and not here any more.
+    pub to: Timestamp,
+}
+
+/// Events of one workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Log {
+    events: Vec<Event>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    left_out: BTreeMap<Class, LeftOut>,
+}
+
+impl Log {
+    /// The events, by when they were seen.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// What was left out, by class.
+    pub fn left_out(&self) -> &BTreeMap<Class, LeftOut> {
+        &self.left_out
+    }
+
+    /// Adds an event. Several watches write here, so it may be a little older than the last one.
+    pub fn push(&mut self, event: Event) {
+        self.push_within(event, Class::room);
+    }
+
+    /// The same with other bounds, for tests.
+    pub(super) fn push_within(&mut self, mut event: Event, room: impl Fn(Class) -> usize) {
+        shorten(&mut event.what);
+        let class = Class::of(&event.what);
+        let place = self.events.partition_point(|earlier| earlier.seen <= event.seen);
+        self.events.insert(place, event);
+        let room = room(class);
+        if self.events.len() > room && self.of(class).count() > room {
+            self.make_room(class, room / 2);
+        }
+    }
+
+    /// Places of the events of a class.
+    fn of(&self, class: Class) -> impl DoubleEndedIterator<Item = usize> + '_ {
+        let all = self.events.iter().enumerate();
+        all.filter(move |(_, event)| Class::of(&event.what) == class).map(|(place, _)| place)
+    }
+
+    fn make_room(&mut self, class: Class, head: usize) {
+        let tail: Vec<usize> = self.of(class).skip(head).collect();
+        let superseded = || self.superseded(&tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
+        let chosen = match class {
+            Class::Gaps => self.repeated(&tail).or_else(|| self.shortest_sight(&tail)),
+            Class::Pods => self.oldest_life(&tail),
+            _ => None,
+        };
+        let Some((mut gone, to)) = chosen.or_else(superseded) else { return };
+        gone.sort_unstable();
+        if let Some(from) = gone.first().and_then(|first| self.events.get(*first)).map(|event| event.seen)
+            && class != Class::Gaps
+        {
+            let left = self.left_out.entry(class).or_insert(LeftOut { events: 0, from, to });
+            left.events = left.events.saturating_add(gone.len() as u64);
+            (left.from, left.to) = (left.from.min(from), left.to.max(to));
+        }
+        for place in gone.into_iter().rev() {
+            self.events.remove(place);
+        }
+    }
+
+    /// The oldest event after the first half that a later one of its kind makes up for, and when that came.
+    fn superseded(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+        tail.iter().enumerate().find_map(|(index, place)| {
+            let what = &self.events.get(*place)?.what;
+            let later = tail.iter().skip(index + 1).filter_map(|place| self.events.get(*place));
+            let next = later.into_iter().find(|event| supersedes(&event.what, what))?;
+            Some((vec![*place], next.seen))
+        })
+    }
+
+    /// A source and whether it is seen from an event on.
+    fn sight(&self, place: usize) -> Option<(Source, bool)> {
+        match &self.events.get(place)?.what {
+            What::Listed { source } => Some((*source, true)),
+            What::Lost { source, .. } => Some((*source, false)),
+            _ => None,
+        }
+    }
+
+    /// An event after the first half that says of a source what was said before.
+    fn repeated(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+        let before = |place: usize| {
+            let (source, _) = self.sight(place)?;
+            let mut earlier = self.of(Class::Gaps).rev().filter(|earlier| *earlier < place);
+            earlier.find_map(|earlier| self.sight(earlier).filter(|(other, _)| *other == source))
+        };
+        let place = tail.iter().find(|place| before(**place) == self.sight(**place))?;
+        Some((vec![*place], Timestamp::MAX))
+    }
+
+    /// The shortest time after the first half for which a source could be seen between two gaps.
+    fn shortest_sight(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+        let sights = tail.iter().enumerate().filter_map(|(index, place)| {
+            let (source, true) = self.sight(*place)? else { return None };
+            let lost =
+                tail.iter().skip(index + 1).find(|later| self.sight(**later) == Some((source, false)))?;
+            let length = self.events.get(*lost)?.seen.duration_since(self.events.get(*place)?.seen);
+            Some((length, vec![*place, *lost]))
+        });
+        // What is joined is unknown by the gaps themselves.
+        sights.min_by_key(|(length, _)| *length).map(|(_, places)| (places, Timestamp::MAX))
+    }
+
+    /// All events of the pod that went first of those that came after the first half, and when it went.
+    fn oldest_life(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+        let first = tail.first()?;
+        let of_pod = |place: usize, name: &str| {
+            let what = self.events.get(place).map(|event| &event.what);
+            matches!(what, Some(What::Pod { pod, .. }) if pod == name)
+        };
+        tail.iter().find_map(|place| {
+            let event = self.events.get(*place)?;
+            let What::Pod { pod, life: Life::Gone } = &event.what else { return None };
+            let begun = self.of(Class::Pods).find(|earlier| of_pod(*earlier, pod))?;
+            let whole = tail.iter().copied().filter(|other| other <= place && of_pod(*other, pod));
+            (begun >= *first).then(|| (whole.collect(), event.seen))
+        })
+    }
+}
+
+/// Whether after an event it doesn't matter any more what an earlier one said.
+fn supersedes(later: &What, earlier: &What) -> bool {
+    match (later, earlier) {
+        (What::Condition(later), What::Condition(earlier)) => later.condition == earlier.condition,
+        // That an autoscaler was gone ends what it wanted, too.
+        (_, What::AutoscalerGone) => false,
+        (What::Pod { .. }, _) => false,
+        _ => std::mem::discriminant(later) == std::mem::discriminant(earlier),
+    }
+}
+
+fn shorten(what: &mut What) {
+    match what {
+        What::Condition(condition) => condition.message = shortened(&condition.message),
+        What::Scaling(scaling) => scaling.readings.truncate(MOST_PARTS),
+        What::Autoscaler(autoscaler) => autoscaler.up_policies.truncate(MOST_PARTS),
+        What::QuotaExceeded { message }
+        | What::Lost { message, .. }
+        | What::Pod { life: Life::Unschedulable { message } | Life::ImagePullFailed { message }, .. } => {
+            *message = shortened(message);
+        }
+        _ => {}
+    }
+}
