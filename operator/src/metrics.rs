@@ -238,7 +238,8 @@ mod tests {
              # Metrics of the operator\n\n\
              The Service `upsurge-metrics` serves them on port 9090, as `/metrics`. [Prometheus and Grafana](../how-to/prometheus-grafana.md) \
              says how to read them, and [Install and upgrade](../how-to/install.md#alerts) which alerts there are. Labels are from fixed sets, \
-             never names of objects. The [metrics of a run](metric-list.md) are others.\n\n\
+             never names of objects, except for the [figures of tests under way](metrics.md#live-figures-at-the-operator) (`upsurge_run_…`), which are \
+             not listed here. The [metrics of a run](metric-list.md) are others.\n\n\
              | metric | kind | labels | what it is |\n|---|---|---|---|\n",
         );
         for line in text.lines().filter_map(|line| line.strip_prefix("# HELP ")) {

@@ -99,7 +99,9 @@ async fn audit(changes: serde_json::Value) -> (Vec<(String, String)>, Vec<[Strin
         }
     });
     let lines = AuditLog::begin();
-    look(&serde_json::from_value(test).unwrap(), &context(client, leading(7))).await.unwrap();
+    look(&serde_json::from_value(test).unwrap(), &context(client, leading(7)), &Timestamp::now)
+        .await
+        .unwrap();
     let acts = ["Started", "Rerun", "AbortRequested", "Suspended", "Resumed", "Refused"];
     let events = told(&log).into_iter().filter(|(kind, reason, _)| {
         assert_eq!(kind, "LoadTest");

@@ -12,7 +12,7 @@ use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
         AutoscalingResult, CheckCount, Company, ExpectationResult, GeneratorResult, LatencySummary,
-        MetricResult, MetricType, PrometheusCheckResult, ReplicaPoint, RequestResult,
+        MetricResult, MetricType, OutputResult, PrometheusCheckResult, ReplicaPoint, RequestResult,
         RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleEvent, StageResult, ThresholdResult,
     },
 };
@@ -132,6 +132,13 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         metrics: shape.list(50, metric),
         checks: shape.list(50, prometheus),
         runners: shape.list(1_000, runner),
+        outputs: shape.list(8, |index| OutputResult {
+            name: name(index),
+            delivered_samples: 1 << 40,
+            lost_samples: 1 << 40,
+            other_series: Some(1 << 40),
+            message: Some(shape.text(2_000)),
+        }),
         company: shape.list(64, |index| Company {
             namespace: shape.text(63),
             name: shape.text(253),
