@@ -140,6 +140,14 @@ impl Sink {
         }
     }
 
+    /// How much memory a place takes that is made for it, with what others need that may come with it.
+    pub fn place(&self) -> usize {
+        match self {
+            Self::Trend(trend) => size_of::<Self>() + Trend::default().growth(trend),
+            _ => size_of::<Self>(),
+        }
+    }
+
     /// By how much of that it grows at most when another is merged into it.
     pub fn growth(&self, other: &Self) -> usize {
         match (self, other) {
@@ -245,7 +253,7 @@ impl Metrics {
 
     /// By how much memory the series grow at most when a sink is added to one.
     pub fn growth(&self, key: &SeriesKey, sink: &Sink) -> usize {
-        self.series.get(key).map_or_else(|| key.bytes() + sink.bytes(), |mine| mine.growth(sink))
+        self.series.get(key).map_or_else(|| key.bytes() + sink.place(), |mine| mine.growth(sink))
     }
 
     /// What a series holds.

@@ -161,7 +161,7 @@ impl Windowed {
                 Some(match (course, open) {
                     (Some(Course { given_up: Some(_), .. }), _) => 0,
                     (_, Some(mine)) => mine.growth(sink),
-                    (_, None) => size_of::<Course>() + size_of::<u32>() + sink.bytes(),
+                    (_, None) => size_of::<Course>() + size_of::<u32>() + sink.place(),
                 })
             });
             grown.sum::<usize>()

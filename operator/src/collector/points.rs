@@ -128,7 +128,7 @@ impl Points {
     pub fn growth(&self, slices: &[Slice]) -> usize {
         let of_slice = |slice: &Slice| match self.open.get(&self.at(slice)) {
             Some(open) => open.durations.growth(&slice.durations),
-            None => size_of::<u32>() + size_of::<Open>() + slice.durations.bytes(),
+            None => size_of::<u32>() + size_of::<Open>() + Trend::default().growth(&slice.durations),
         };
         slices.iter().map(of_slice).sum()
     }

@@ -55,7 +55,7 @@ impl Preparing {
 }
 
 impl Prepared {
-    /// About how much memory it takes; merging it takes no more.
+    /// About how much memory it takes.
     pub fn bytes(&self) -> usize {
         let of_slice = |slice: &Slice| {
             let windows = slice.windows.values().map(Sink::bytes).sum::<usize>();

@@ -295,15 +295,15 @@ fn what_a_message_has_too_much_of_is_left_for_the_next() {
         start,
         started_at: start,
         session: None,
-        deltas: (1..=4).map(delta).collect(),
+        deltas: (1..=6).map(delta).collect(),
     };
     let bytes = batch.write(Form::Binary).unwrap();
     let first = sends(&cell, 0, &bytes).unwrap().reply.received;
-    assert!((1..4).contains(&first), "{first}");
-    while sends(&cell, 0, &bytes).unwrap().reply.received < 4 {}
+    assert!((1..6).contains(&first), "{first}");
+    while sends(&cell, 0, &bytes).unwrap().reply.received < 6 {}
     let all =
         cell.lock_blocking().state().totals.metrics.trend(names::HTTP_REQ_DURATION, &Selector::default());
-    assert_eq!(all.count(), 4 * wide.count(), "each of them once");
+    assert_eq!(all.count(), 6 * wide.count(), "each of them once");
 }
 
 #[test]

@@ -27,16 +27,9 @@ impl Session {
     /// Gives up what can be given up until a delta fits in. A run that takes no more than its share is never refused.
     pub(super) fn make_room(&mut self, runner: u32, prepared: &Prepared) -> Result<(), Refusal> {
         let most = self.most_figures;
-        let growth = |session: &Self| {
-            // What takes longer is found out only where it matters.
-            let at_most = prepared.bytes();
-            if session.figures() + at_most <= most {
-                return at_most;
-            }
-            session.state.totals.growth(runner, prepared, &session.folding, &session.windowed)
-        };
         loop {
-            if self.figures() + growth(&*self) <= most {
+            let growth = self.state.totals.growth(runner, prepared, &self.folding, &self.windowed);
+            if self.figures() + growth <= most {
                 return Ok(());
             }
             if !self.fold() {
