@@ -169,7 +169,7 @@ fn received(intake: &Intake, bytes: &[u8]) -> usize {
 
 fn received_as(form: Form, intake: &Intake, bytes: &[u8]) -> usize {
     let Ok(batch) = Batch::read(form, bytes) else { return 0 };
-    let taken = batch.deltas.iter().filter_map(|delta| intake.take(**delta).ok());
+    let taken = batch.deltas.iter().filter_map(|delta| intake.take(*delta).ok());
     // What is taken is what is merged next.
     taken.filter(|taken| keep(taken.delta.clone())).count()
 }
