@@ -29,7 +29,7 @@ use crate::{
     metrics::{Metrics, SeriesKey, TrendError, WireMetrics},
     outputs::OutputReport,
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, GeneratorDelta, Readiness, RunnerEnd},
-    thresholds::Windowed,
+    thresholds::{Excess, Windowed},
     validate::Valid,
 };
 
@@ -125,6 +125,15 @@ pub enum Objection {
     Heavy {
         /// Number of the delta.
         number: u64,
+    },
+    /// Thresholds select too much of it.
+    #[error("delta {number}: {source}")]
+    Selected {
+        /// Number of the delta.
+        number: u64,
+        /// What is too much.
+        #[source]
+        source: Excess,
     },
     /// A text is too long.
     #[error("{what} has {bytes} bytes; at most {LONGEST_TEXT} are taken")]

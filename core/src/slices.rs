@@ -172,7 +172,7 @@ mod tests {
         let (mut windows, mut metrics) = (Windows::default(), Metrics::default());
         for delta in deltas {
             metrics.merge(&delta.metrics);
-            windowed.add_sums(&mut windows, &delta.metrics);
+            windowed.add_sums(&mut windows, &windowed.sums(&delta.metrics).unwrap());
             for slice in Slicing::of(&test()).slices(delta) {
                 windowed.add_slice(&mut windows, &slice);
                 windowed.close(&mut windows, Duration::from_millis(slice.to_ms), &metrics);

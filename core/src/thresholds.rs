@@ -8,6 +8,7 @@
 mod condition;
 mod parts;
 mod rule;
+mod sums;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -20,7 +21,9 @@ use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdResult};
 use self::rule::Observed;
 pub use self::{
     condition::{Aggregation, Condition, ConditionError},
+    parts::Sums,
     rule::{Rule, RuleError},
+    sums::Excess,
     target::{Target, TargetError},
     windows::{Windowed, Windows},
 };
@@ -110,10 +113,16 @@ impl Recorded<'_> {
         if threshold.window.is_some()
             && let Some(judged) = windowed.outcome(index, self.windows, self.metrics, self.elapsed, finished)
         {
+            let Some(seen) = judged.observed else {
+                return undecided(rule.name(), NO_DATA.into(), judged.detail);
+            };
             if overflowed {
-                return incomplete(&judged.observed);
+                return incomplete(&seen);
             }
-            let observed = rule.shown(&judged.observed);
+            let observed = rule.shown(&seen);
+            if judged.is_undecided {
+                return undecided(rule.name(), observed, judged.detail);
+            }
             let detail = join([Some(judged.detail), unanswered]);
             return Some((result(rule.name(), observed, judged.passed, detail), judged.stops));
         }

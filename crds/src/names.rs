@@ -171,6 +171,10 @@ pub mod reasons {
     /// What was received so far was written by a version of the operator that this one does not understand, or can't
     /// be read without a right that is given for upgrades only.
     pub const CHECKPOINT_UNKNOWN: &str = "CheckpointUnknown";
+    /// What was received so far does not fit into what the operator has for a run.
+    pub const CHECKPOINT_TOO_LARGE: &str = "CheckpointTooLarge";
+    /// The API server refuses to keep what was received so far.
+    pub const CHECKPOINT_REFUSED: &str = "CheckpointRefused";
     /// A phase lasted longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
     /// The generator could not produce the load as asked.

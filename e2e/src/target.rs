@@ -204,20 +204,32 @@ impl Target {
         Ok(())
     }
 
+    /// The target's one pod.
+    async fn pod(&self) -> Result<Pod> {
+        let pods: Api<Pod> = self.context.api();
+        let pods = pods.list(&ListParams::default().labels(&format!("app={}", self.name))).await?.items;
+        let [pod] = <[Pod; 1]>::try_from(pods)
+            .map_err(|pods| anyhow::anyhow!("{} has {} pods, not one", self.name, pods.len()))?;
+        Ok(pod)
+    }
+
+    /// The address of the target's one pod, at which it answers as soon as it is ready.
+    ///
+    /// The address of its Service leads nowhere until each node's proxy knows that the pod is ready, a second or
+    /// two later.
+    ///
+    /// # Errors
+    /// When there is not exactly one pod, or it has no address.
+    pub async fn pod_address(&self) -> Result<String> {
+        self.pod().await?.status.and_then(|status| status.pod_ip).context("the pod has no address")
+    }
+
     /// What the target's one pod has counted, asked through the API server.
     ///
     /// # Errors
-    /// When there is not exactly one pod, or it does not answer.
+    /// When there is not exactly one pod (the counts of those gone are lost), or it does not answer.
     pub async fn stats(&self) -> Result<Stats> {
-        let pods: Api<Pod> = self.context.api();
-        let pods = pods.list(&ListParams::default().labels(&format!("app={}", self.name))).await?.items;
-        ensure!(
-            pods.len() == 1,
-            "{} has {} pods, and the counts of those gone are lost",
-            self.name,
-            pods.len()
-        );
-        let pod = pods.first().context("no pod")?.name_any();
+        let pod = self.pod().await?.name_any();
         let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/__stats", self.context.namespace);
         let text = self.context.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
         Ok(serde_json::from_str(&text)?)

@@ -6,7 +6,7 @@ use std::{env, fs, path::Path, process::Stdio};
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ConfigMap, Node, Pod, Service},
+    core::v1::{ConfigMap, Node, Pod},
 };
 use kube::{
     Api,
@@ -37,8 +37,7 @@ async fn a_run_passes_with_what_its_test_adds_to_the_pods() -> Result<()> {
     with_temp_namespace(async |context| {
         let target =
             Target::deploy(&context, json!({"routes": [{"method": "GET", "path": "/", "json": {}}]})).await?;
-        let service = context.api::<Service>().get("target").await?;
-        let address = service.spec.and_then(|spec| spec.cluster_ip).context("the Service has no address")?;
+        let address = target.pod_address().await?;
         apply::<ConfigMap>(&context, "surroundings", json!({"data": {"region": "here"}})).await?;
         let url = "http://checkout.example:8080";
         let key = json!({"configMapKeyRef": {"name": "surroundings", "key": "region"}});

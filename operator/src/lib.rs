@@ -31,3 +31,8 @@ pub mod status;
 pub mod target_leases;
 pub mod telemetry;
 pub mod tls;
+
+/// Tests count what is allocated: how much a hostile runner can fill.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATED: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

@@ -133,10 +133,26 @@ impl Sink {
     }
 
     /// About how much memory it takes.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         match self {
             Self::Trend(trend) => size_of::<Self>() + trend.bytes(),
             _ => size_of::<Self>(),
+        }
+    }
+
+    /// How much memory a place takes that is made for it, with what others need that may come with it.
+    pub fn place(&self) -> usize {
+        match self {
+            Self::Trend(trend) => size_of::<Self>() + Trend::default().growth(trend),
+            _ => size_of::<Self>(),
+        }
+    }
+
+    /// By how much of that it grows at most when another is merged into it.
+    pub fn growth(&self, other: &Self) -> usize {
+        match (self, other) {
+            (Self::Trend(mine), Self::Trend(theirs)) => mine.growth(theirs),
+            _ => 0,
         }
     }
 }
@@ -167,6 +183,14 @@ impl SeriesKey {
     pub fn overflow(metric: String) -> Self {
         overflow(metric)
     }
+
+    /// About how much memory it takes, with its texts.
+    fn bytes(&self) -> usize {
+        let Self { metric, tags: Tags { stage, scenario, group, request, check, method, custom, .. } } = self;
+        let named = [stage, scenario, group, request, check, method].into_iter().flatten().map(String::len);
+        let custom = custom.iter().map(|(name, value)| 2 * size_of::<String>() + name.len() + value.len());
+        size_of::<Self>() + metric.len() + named.sum::<usize>() + custom.sum::<usize>()
+    }
 }
 
 impl Metrics {
@@ -191,7 +215,7 @@ impl Metrics {
                 self.bytes += mine.get().bytes().saturating_sub(before);
             }
             Entry::Vacant(place) => {
-                self.bytes += size_of::<SeriesKey>() + sink.bytes();
+                self.bytes += place.key().bytes() + sink.bytes();
                 place.insert(sink.clone());
             }
         }
@@ -215,7 +239,21 @@ impl Metrics {
 
     /// Puts a sink in the place of what a series held.
     pub fn set(&mut self, key: SeriesKey, sink: Sink) {
-        self.series.insert(key, sink);
+        match self.series.entry(key) {
+            Entry::Occupied(mut mine) => {
+                self.bytes += sink.bytes();
+                self.bytes = self.bytes.saturating_sub(mine.insert(sink).bytes());
+            }
+            Entry::Vacant(place) => {
+                self.bytes += place.key().bytes() + sink.bytes();
+                place.insert(sink);
+            }
+        }
+    }
+
+    /// By how much memory the series grow at most when a sink is added to one.
+    pub fn growth(&self, key: &SeriesKey, sink: &Sink) -> usize {
+        self.series.get(key).map_or_else(|| key.bytes() + sink.place(), |mine| mine.growth(sink))
     }
 
     /// What a series holds.

@@ -307,8 +307,13 @@ impl Trend {
     }
 
     /// About how much memory the records take.
-    pub(super) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.buckets.bytes()
+    }
+
+    /// By how much of that they grow at most when those of another are added.
+    pub fn growth(&self, other: &Self) -> usize {
+        self.buckets.growth(&other.buckets)
     }
 }
 

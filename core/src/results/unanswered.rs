@@ -66,24 +66,32 @@ impl Unanswered {
 
     /// What was recorded in an interval, with its unanswered requests counted; `None` if there are none.
     pub fn counted(&self, metrics: &Metrics) -> Option<Metrics> {
+        let added = self.added(metrics)?;
+        let mut counted = metrics.clone();
+        counted.merge(&added);
+        Some(counted)
+    }
+
+    /// What its unanswered requests add to what was recorded in an interval; `None` if there are none.
+    pub fn added(&self, metrics: &Metrics) -> Option<Metrics> {
         let everything = Selector::default();
-        let mut counted: Option<Metrics> = None;
+        let mut added: Option<Metrics> = None;
         for (tags, sink) in metrics.select(names::HTTP_REQ_INTERRUPTED, &everything) {
             let (Sink::Trend(waited), Some(least)) = (sink, self.least_of(tags)) else { continue };
             let count = waited.longer_than(least);
             if count == 0 {
                 continue;
             }
-            let counted = counted.get_or_insert_with(|| metrics.clone());
+            let added = added.get_or_insert_default();
             let error = Tags { check: Some(names::UNANSWERED.into()), ..tags.clone() };
             let error = SeriesKey { metric: names::REQUEST_ERRORS.into(), tags: error };
-            counted.add(error, &Sink::Counter(count as f64));
+            added.add(error, &Sink::Counter(count as f64));
             if self.counting == Counting::Failed {
                 let failed = SeriesKey { metric: names::HTTP_REQ_FAILED.into(), tags: as_failed(tags) };
-                counted.add(failed, &Sink::Rate { passes: count, total: count });
+                added.add(failed, &Sink::Rate { passes: count, total: count });
             }
         }
-        counted
+        added
     }
 }
 

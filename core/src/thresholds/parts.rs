@@ -10,7 +10,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
-use super::{rule::Rule, target::Target};
+use super::{
+    rule::Rule,
+    sums::{self, Budget, Excess},
+    target::Target,
+};
 use crate::{
     metrics::{Catalog, Metrics, Selector, Sink, Tags, names, selects},
     results::{Counting, as_failed},
@@ -39,10 +43,32 @@ struct Part {
     incomplete: bool,
 }
 
+/// What was recorded in an interval, as thresholds select it.
+#[derive(Clone, Debug, Default)]
+pub struct Sums {
+    /// In the order of what selects them.
+    parts: Vec<Part>,
+    unlimited: u64,
+}
+
+impl Sums {
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        self.parts.iter().map(Part::bytes).sum()
+    }
+}
+
+impl Part {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.sink.as_ref().map_or(0, Sink::bytes)
+    }
+}
+
 /// What the thresholds of a test select.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Selected {
-    parts: Vec<Target>,
+    /// By the names under which their sums are kept.
+    parts: Vec<(String, Target)>,
     /// Those that limit failures.
     failures: Vec<Target>,
 }
@@ -59,6 +85,7 @@ impl Selected {
         parts.sort();
         parts.dedup();
         let counting = Counting::default();
+        let parts = parts.into_iter().map(|target| (target.to_string(), target)).collect();
         let failures = rules.iter().map(|rule| &rule.target).filter(|target| match target.metric.as_str() {
             names::HTTP_REQ_FAILED => counting == Counting::Failed,
             names::HTTP_REQ_INTERRUPTED | names::REQUEST_ERRORS => true,
@@ -67,27 +94,54 @@ impl Selected {
         Self { failures: failures.cloned().collect(), parts }
     }
 
-    /// Adds what was recorded in an interval.
-    pub(super) fn add(&self, parts: &mut Parts, metrics: &Metrics) {
-        for target in &self.parts {
-            let part = parts.parts.entry(target.to_string()).or_default();
-            part.incomplete |= metrics.is_overflowed(&target.metric);
-            part.unanswered +=
-                unanswered(metrics).filter(|(tags, _)| is_of(target, tags)).map(count).sum::<u64>();
-            match (&mut part.sink, metrics.sum(&target.metric, &target.selector)) {
-                (Some(mine), Some(new)) => mine.merge(&new),
-                (mine @ None, new) => *mine = new,
+    /// What was recorded in an interval, as it is selected.
+    pub(super) fn sums(&self, metrics: &Metrics, budget: &mut Budget) -> Result<Sums, Excess> {
+        let sinks = sums::of(self.parts.iter().map(|(_, target)| target), metrics, budget)?;
+        let without: Vec<(&Tags, u64)> =
+            unanswered(metrics).map(|(tags, sink)| (tags, count((tags, sink)))).collect();
+        let parts = self.parts.iter().zip(sinks).map(|((_, target), sink)| {
+            let of_part = without.iter().filter(|(tags, _)| is_of(target, tags)).map(|(_, count)| count);
+            Part { sink, unanswered: of_part.sum(), incomplete: metrics.is_overflowed(&target.metric) }
+        });
+        let limited = |tags: &Tags| self.failures.iter().any(|target| is_of(target, tags));
+        let unlimited = without.iter().filter(|(tags, _)| !limited(tags)).map(|(_, count)| count).sum();
+        Ok(Sums { parts: parts.collect(), unlimited })
+    }
+
+    /// Adds them to what there is.
+    pub(super) fn add(&self, parts: &mut Parts, sums: &Sums) {
+        for ((name, _), new) in self.parts.iter().zip(&sums.parts) {
+            if !parts.parts.contains_key(name) {
+                parts.parts.insert(name.clone(), Part::default());
+            }
+            let Some(part) = parts.parts.get_mut(name) else { continue };
+            part.incomplete |= new.incomplete;
+            part.unanswered = part.unanswered.saturating_add(new.unanswered);
+            match (&mut part.sink, &new.sink) {
+                (Some(mine), Some(new)) => mine.merge(new),
+                (mine @ None, new) => mine.clone_from(new),
                 (Some(_), None) => {}
             }
         }
-        let limited = |tags: &Tags| self.failures.iter().any(|target| is_of(target, tags));
-        parts.unlimited += unanswered(metrics).filter(|(tags, _)| !limited(tags)).map(count).sum::<u64>();
+        parts.unlimited = parts.unlimited.saturating_add(sums.unlimited);
+    }
+
+    /// By how much memory the sums grow at most with these.
+    pub(super) fn growth(&self, parts: &Parts, sums: &Sums) -> usize {
+        let grown = self.parts.iter().zip(&sums.parts).map(|((name, _), new)| {
+            let Some(sink) = &new.sink else { return 0 };
+            match parts.parts.get(name).and_then(|part| part.sink.as_ref()) {
+                Some(mine) => mine.growth(sink),
+                None => name.len() + new.bytes(),
+            }
+        });
+        grown.sum()
     }
 
     /// Begins with what was merged before there were such sums, as an earlier version left it.
     pub(super) fn adopt(&self, parts: &mut Parts, metrics: &Metrics) {
-        for target in &self.parts {
-            parts.parts.entry(target.to_string()).or_insert_with(|| Part {
+        for (name, target) in &self.parts {
+            parts.parts.entry(name.clone()).or_insert_with(|| Part {
                 sink: metrics.sum(&target.metric, &target.selector),
                 unanswered: 0,
                 incomplete: metrics.is_overflowed(&target.metric),
@@ -136,6 +190,11 @@ impl Parts {
     /// Requests without an answer that no threshold on failures selects.
     pub(super) fn unlimited(&self) -> u64 {
         self.unlimited
+    }
+
+    /// About how much memory the sums take.
+    pub(super) fn bytes(&self) -> usize {
+        self.parts.iter().map(|(name, part)| name.len() + part.bytes()).sum()
     }
 }
 

@@ -5,16 +5,27 @@
 //! belongs to one of them; what is left over at the end belongs to the last one. Of a window that is
 //! over only the verdict stays, and of all of them the worst, so that state does not grow with the run. A sample that comes
 //! in after its window was judged counts to the oldest that was not.
+//!
+//! Windows that would take too much memory are given up, for good: what one of them held is not complete any more, and so
+//! neither that window nor a later one is judged, and the threshold is undecided unless one was breached before.
+
+mod course;
+mod grid;
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{LoadTestSpec, TimeSpan};
 
+use self::{
+    course::{Course, Worst},
+    grid::Grid,
+};
 use super::{
     condition::Aggregation,
-    parts::{Parts, Selected, Source},
+    parts::{Parts, Selected, Source, Sums},
     rule::{Observed, Rule, nothing},
+    sums::{self, Budget, Excess},
 };
 use crate::{
     comparison::Comparison,
@@ -47,32 +58,15 @@ impl Windows {
         self.parts.unlimited()
     }
 
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        self.parts.bytes() + self.courses.values().map(Course::bytes).sum::<usize>()
+    }
+
     /// Where thresholds find their samples.
     pub(super) fn source<'a>(&'a self, metrics: &'a Metrics) -> Source<'a> {
         Source { metrics, parts: &self.parts }
     }
-}
-
-/// How the windows of a threshold stand.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Course {
-    /// Samples of windows that are not over.
-    open: BTreeMap<u32, Sink>,
-    /// First window that was not judged yet.
-    next: u32,
-    judged: u32,
-    breached: u32,
-    /// Whether a window was breached after the time in which that does not stop the run.
-    stops: bool,
-    worst: Option<Worst>,
-}
-
-/// The worst window of a threshold.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Worst {
-    window: u32,
-    value: f64,
-    parts: Option<(f64, f64)>,
 }
 
 /// The thresholds of a test, ready to take samples: those with windows, and what all of them select.
@@ -95,48 +89,13 @@ struct Entry {
 /// What came of the windows of a threshold.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judgement {
-    pub(super) observed: Observed,
+    /// The worst of what was judged, if anything was.
+    pub(super) observed: Option<Observed>,
+    /// Whether windows were given up, so that nothing can be said: none was breached before.
+    pub(super) is_undecided: bool,
     pub(super) passed: bool,
     pub(super) stops: bool,
     pub(super) detail: String,
-}
-
-/// Where windows begin and end.
-#[derive(Clone, Copy, Debug)]
-struct Grid {
-    origin: Duration,
-    end: Duration,
-    length: Duration,
-    count: u32,
-}
-
-impl Grid {
-    fn new(rule: &Rule, length: Duration, timeline: &Timeline) -> Self {
-        let stage = rule.target.selector.stage.as_deref().and_then(|name| timeline.stage(name));
-        let (origin, end) =
-            stage.map_or((Duration::ZERO, timeline.duration()), |stage| (stage.start, stage.end()));
-        let length = length.max(Duration::from_millis(1));
-        let whole = (end.saturating_sub(origin).as_nanos() / length.as_nanos()).max(1);
-        Self { origin, end, length, count: u32::try_from(whole).unwrap_or(u32::MAX) }
-    }
-
-    fn last(&self) -> u32 {
-        self.count.saturating_sub(1)
-    }
-
-    fn at(&self, time: Duration) -> u32 {
-        let number = time.saturating_sub(self.origin).as_nanos() / self.length.as_nanos();
-        u32::try_from(number).unwrap_or(u32::MAX).min(self.last())
-    }
-
-    fn begin(&self, window: u32) -> Duration {
-        self.origin.saturating_add(self.length.saturating_mul(window))
-    }
-
-    /// End of a window; the last one also has what is left over.
-    fn finish(&self, window: u32) -> Duration {
-        if window >= self.last() { self.end } else { self.begin(window + 1) }
-    }
 }
 
 impl Windowed {
@@ -172,27 +131,54 @@ impl Windowed {
 
     /// Adds what was recorded in an interval.
     pub fn add(&self, windows: &mut Windows, from: Duration, to: Duration, metrics: &Metrics) {
-        self.add_sums(windows, metrics);
+        if let Ok(sums) = self.selected.sums(metrics, &mut Budget::endless()) {
+            self.add_sums(windows, &sums);
+        }
         let selected = self.selected(metrics).collect();
         self.add_between(windows, from / 2 + to / 2, &selected);
     }
 
-    /// Adds what was recorded to the sums of thresholds, whenever it was.
-    pub fn add_sums(&self, windows: &mut Windows, metrics: &Metrics) {
-        self.selected.add(&mut windows.parts, metrics);
+    /// What thresholds select of what a runner reported.
+    ///
+    /// # Errors
+    /// When that takes more memory or time than there is for one report.
+    pub fn sums(&self, metrics: &Metrics) -> Result<Sums, Excess> {
+        self.selected.sums(metrics, &mut Budget::of_delta())
+    }
+
+    /// Adds it to the sums of thresholds, whenever it was recorded.
+    pub fn add_sums(&self, windows: &mut Windows, sums: &Sums) {
+        self.selected.add(&mut windows.parts, sums);
+    }
+
+    /// By how much memory windows and sums grow at most with these.
+    pub fn growth(&self, windows: &Windows, sums: &Sums, slices: &[Slice]) -> usize {
+        let of_slice = |slice: &Slice| {
+            let middle = middle(slice);
+            let grown = self.rules.iter().filter_map(|Entry { index, grid, .. }| {
+                let (sink, course) = (slice.windows.get(index)?, windows.courses.get(index));
+                let open = course.and_then(|course| course.open.get(&grid.place(middle, course.next)));
+                Some(match (course, open) {
+                    (Some(Course { given_up: Some(_), .. }), _) => 0,
+                    (_, Some(mine)) => mine.growth(sink),
+                    (_, None) => size_of::<Course>() + size_of::<u32>() + sink.place(),
+                })
+            });
+            grown.sum::<usize>()
+        };
+        self.selected.growth(&windows.parts, sums) + slices.iter().map(of_slice).sum::<usize>()
     }
 
     /// Adds what was recorded in a slice to the windows.
     pub fn add_slice(&self, windows: &mut Windows, slice: &Slice) {
-        let [from, to] = [slice.from_ms, slice.to_ms].map(Duration::from_millis);
-        self.add_between(windows, from / 2 + to / 2, &slice.windows);
+        self.add_between(windows, middle(slice), &slice.windows);
     }
 
     /// What thresholds with windows select of what was recorded, by their index.
     pub fn selected(&self, metrics: &Metrics) -> impl Iterator<Item = (usize, Sink)> {
-        self.rules.iter().filter_map(|Entry { index, rule, .. }| {
-            Some((*index, metrics.sum(&rule.target.metric, &rule.target.selector)?))
-        })
+        let targets = self.rules.iter().map(|entry| &entry.rule.target);
+        let sums = sums::of(targets, metrics, &mut Budget::endless()).unwrap_or_default();
+        self.rules.iter().zip(sums).filter_map(|(Entry { index, .. }, sum)| Some((*index, sum?)))
     }
 
     /// The metric that the threshold of an index is about, if it has windows: its name, its kind, and whether it is none of
@@ -213,7 +199,10 @@ impl Windowed {
                 None => continue,
             };
             let course = windows.courses.entry(*index).or_default();
-            let window = grid.at(middle).max(course.next).min(grid.last());
+            if course.given_up.is_some() {
+                continue;
+            }
+            let window = grid.place(middle, course.next);
             match course.open.get_mut(&window) {
                 Some(mine) => mine.merge(&sink),
                 None => {
@@ -232,15 +221,20 @@ impl Windowed {
         self.close_beyond(|grid| MOST_OPEN.saturating_add(late(grid)), windows, until, metrics);
     }
 
-    /// Judges windows too that may not be over, so that of each threshold one at most stays open: state that is too
-    /// large gets smaller. What comes later counts to the one that is open.
-    /// False if there were none to judge.
-    pub fn squeeze(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) -> bool {
-        let open =
-            |windows: &Windows| windows.courses.values().map(|course| course.open.len()).sum::<usize>();
-        let before = open(windows);
-        self.close_beyond(|_| 1, windows, until, metrics);
-        open(windows) < before
+    /// Gives up the windows of the threshold whose open ones take most, for good. False if there were none to give up.
+    pub fn give_up(&self, windows: &mut Windows) -> bool {
+        let open = windows.courses.values_mut().filter(|course| !course.open.is_empty());
+        let Some(largest) = open.max_by_key(|course| course.bytes()) else { return false };
+        largest.given_up = largest.open.first_key_value().map(|(window, _)| *window);
+        largest.open = BTreeMap::new();
+        true
+    }
+
+    /// Thresholds whose windows were given up, by index, and from what time of the load on.
+    pub fn given_up(&self, windows: &Windows) -> impl Iterator<Item = (usize, Duration)> {
+        self.rules.iter().filter_map(move |Entry { index, grid, .. }| {
+            Some((*index, grid.begin(windows.courses.get(index)?.given_up?)))
+        })
     }
 
     fn close_beyond(
@@ -283,11 +277,20 @@ impl Windowed {
     ) -> Option<Judgement> {
         let entry = self.rules.iter().find(|entry| entry.index == index)?;
         let timeline = self.timeline.as_ref()?;
-        let mut course = windows.courses.get(&index)?.clone();
+        let mut course = Cow::Borrowed(windows.courses.get(&index)?);
         if finished {
-            entry.finish(&mut course, windows.source(metrics), timeline, elapsed);
+            entry.finish(course.to_mut(), windows.source(metrics), timeline, elapsed);
         }
-        let worst = course.worst?;
+        let given_up = course.given_up.map(|window| given_up(entry.grid.begin(window)));
+        let Some(worst) = course.worst else {
+            return given_up.map(|detail| Judgement {
+                observed: None,
+                is_undecided: true,
+                passed: false,
+                stops: false,
+                detail,
+            });
+        };
         let observed = Observed { value: worst.value, parts: worst.parts };
         let length = TimeSpan(entry.grid.length);
         let mut detail = format!(
@@ -301,7 +304,12 @@ impl Windowed {
         if let Some(parts) = entry.rule.parts(&observed) {
             detail += &format!("; {parts}");
         }
-        Some(Judgement { observed, passed: course.breached == 0, stops: course.stops, detail })
+        let is_undecided = given_up.is_some() && course.breached == 0;
+        if let Some(given_up) = given_up {
+            detail += &format!("; {given_up}");
+        }
+        let (observed, passed) = (Some(observed), course.breached == 0);
+        Some(Judgement { observed, is_undecided, passed, stops: course.stops, detail })
     }
 }
 
@@ -369,6 +377,15 @@ impl Entry {
             Comparison::NotEqual => off(value) < off(other),
         }
     }
+}
+
+fn given_up(from: Duration) -> String {
+    format!("not judged from {} on: to keep these windows would have taken too much room", seconds(from))
+}
+
+fn middle(slice: &Slice) -> Duration {
+    let [from, to] = [slice.from_ms, slice.to_ms].map(Duration::from_millis);
+    from / 2 + to / 2
 }
 
 fn seconds(time: Duration) -> TimeSpan {

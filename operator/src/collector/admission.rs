@@ -68,6 +68,15 @@ impl Default for Room {
     }
 }
 
+#[cfg(test)]
+impl Room {
+    /// Whether no body is being understood.
+    pub fn has_all_turns(&self) -> bool {
+        let turns = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_TURNS);
+        self.turns.available_permits() == turns
+    }
+}
+
 /// Who was let in.
 pub struct Admitted {
     /// Who it is.
@@ -155,7 +164,7 @@ fn is_name(text: &str, longest: usize) -> bool {
 /// A body, and the room that it takes until it was dealt with.
 pub struct Read {
     bytes: Bytes,
-    _room: [OwnedSemaphorePermit; 3],
+    _room: [OwnedSemaphorePermit; 4],
 }
 
 impl Read {
@@ -185,7 +194,7 @@ pub async fn read(
     if length > most {
         return Err(large());
     }
-    let turns = room.turns.clone();
+    let (own, turns) = (admitted.cell.turn.clone(), room.turns.clone());
     let size = u32::try_from(length.div_ceil(1024)).unwrap_or(u32::MAX).max(1);
     let wait = async {
         let run = admitted.cell.bodies.clone().acquire_many_owned(size).await?;
@@ -206,8 +215,12 @@ pub async fn read(
             return Err((StatusCode::REQUEST_TIMEOUT, words));
         }
     };
-    match timeout(LONGEST_WAIT, turns.acquire_owned()).await {
-        Ok(Ok(turn)) => Ok(Read { bytes, _room: [run, all, turn] }),
+    // Of a run one at a time: those behind it would wait for its session, in the places of others.
+    let turn = async {
+        Ok::<_, tokio::sync::AcquireError>([own.acquire_owned().await?, turns.acquire_owned().await?])
+    };
+    match timeout(LONGEST_WAIT, turn).await {
+        Ok(Ok([own, turn])) => Ok(Read { bytes, _room: [run, all, own, turn] }),
         _ => Err(busy()),
     }
 }

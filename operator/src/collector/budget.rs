@@ -134,6 +134,12 @@ impl Budget {
         self.lock().leave(run);
     }
 
+    /// When a checkpoint of a run was last paid for.
+    #[cfg(test)]
+    pub fn written(&self, run: &RunKey) -> Option<Duration> {
+        self.lock().written.get(run).copied()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -2,13 +2,13 @@
 //! An open session: the state machine behind its lock, with what wakes those who wait on it.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
 use tokio::{
-    sync::{Notify, Semaphore, broadcast},
+    sync::{MutexGuard, Notify, Semaphore, broadcast},
     task::AbortHandle,
 };
 use upsurge_core::{intake::Intake, thresholds::Recorded};
@@ -16,9 +16,11 @@ use upsurge_core::{intake::Intake, thresholds::Recorded};
 use super::{
     admission::{self, RUN_BODIES},
     binding::Bindings,
+    heard::Heard,
     lines::Lines,
     memory::Memory,
     pace::Pace,
+    prepared::Preparing,
     session::{Mark, Pod, Session},
     view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
 };
@@ -38,17 +40,23 @@ pub struct Cell {
     pub lines: Lines,
     /// What its runners may report.
     pub intake: Arc<Intake>,
+    /// Makes ready what they report.
+    pub preparing: Arc<Preparing>,
     /// Room for what its runners send at the same time, in KiB.
     pub bodies: Arc<Semaphore>,
     /// Room for their requests.
     pub requests: Arc<Semaphore>,
+    /// One of their bodies is understood at the same time: more would wait for each other in the places of others.
+    pub turn: Arc<Semaphore>,
     /// How often its runners report, which depends on all of them.
     pub pace: Arc<Pace>,
     /// How much memory its figures may take, which depends on all of them, too.
     pub memory: Arc<Memory>,
     /// Told when there is something to write.
     pub dirty: Notify,
-    session: Mutex<Session>,
+    /// Who waits for it gives its thread to others meanwhile: it is held for as long as what a tenant sent takes.
+    session: tokio::sync::Mutex<Session>,
+    heard: Heard,
     saved: Notify,
     opened_at: Mutex<Timestamp>,
     changes: broadcast::Sender<RunKey>,
@@ -83,13 +91,16 @@ impl Cell {
             lines: Lines::default(),
             intake: Arc::new(Intake::of(&config.plan.test, &config.valid)),
             bodies: Arc::new(Semaphore::new(RUN_BODIES)),
+            preparing: session.preparing(),
             requests: Arc::new(Semaphore::new(admission::requests(runners))),
+            turn: Arc::new(Semaphore::new(1)),
+            heard: Heard::nobody(runners),
             config,
             observation,
             pace,
             memory,
             dirty: Notify::new(),
-            session: Mutex::new(session),
+            session: tokio::sync::Mutex::new(session),
             saved: Notify::new(),
             opened_at: Mutex::new(Timestamp::now()),
             changes,
@@ -97,29 +108,47 @@ impl Cell {
         }
     }
 
-    /// The state machine. Never held over an await.
-    pub fn lock(&self) -> MutexGuard<'_, Session> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The state machine. Never held over an await, and for nothing long on a thread that serves others.
+    pub async fn lock(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().await
+    }
+
+    /// The same, on a thread that may wait.
+    pub fn lock_blocking(&self) -> MutexGuard<'_, Session> {
+        self.session.blocking_lock()
     }
 
     /// Goes on with another session, as an operator does that begins: nobody has been heard by it yet, and so nobody has been
     /// silent.
-    pub fn begin_anew(&self, session: Session) {
+    pub async fn begin_anew(&self, session: Session) {
         *self.opened_at.lock().unwrap_or_else(PoisonError::into_inner) = Timestamp::now();
-        *self.lock() = session;
+        self.heard.forget();
+        *self.lock().await = session;
         self.dirty.notify_one();
     }
 
     /// Lets a runner speak to the state machine, and tells who should know what came of it.
-    pub fn speak<T>(&self, runner: u32, words: impl FnOnce(&mut Session) -> T) -> T {
-        let (answer, changed, dirty) = {
-            let mut session = self.lock();
-            let before = session.outline(runner);
-            session.limit_figures(self.memory.most());
-            let answer = words(&mut session);
-            self.memory.note(&self.key, session.figures());
-            (answer, session.outline(runner) != before, session.is_dirty())
-        };
+    pub async fn speak<T>(&self, runner: u32, words: impl FnOnce(&mut Session) -> T) -> T {
+        self.spoken(self.lock().await, runner, words)
+    }
+
+    /// The same, on a thread that may wait.
+    pub fn speak_blocking<T>(&self, runner: u32, words: impl FnOnce(&mut Session) -> T) -> T {
+        self.spoken(self.lock_blocking(), runner, words)
+    }
+
+    fn spoken<T>(
+        &self,
+        mut session: MutexGuard<'_, Session>,
+        runner: u32,
+        words: impl FnOnce(&mut Session) -> T,
+    ) -> T {
+        let before = session.outline(runner);
+        session.limit_figures(self.memory.most(&self.key));
+        let answer = words(&mut session);
+        self.memory.note(&self.key, session.figures());
+        let (changed, dirty) = (session.outline(runner) != before, session.is_dirty());
+        drop(session);
         if dirty {
             self.dirty.notify_one();
         }
@@ -129,9 +158,14 @@ impl Cell {
         answer
     }
 
-    /// The pod of a runner is there and speaks.
+    /// The pod of a runner is there and speaks, whatever it says: what it says may take a while to be read.
     pub fn heard(&self, runner: u32, pod: &Pod) {
-        self.lock().heard(runner, pod, now());
+        self.heard.note(runner, pod, now());
+    }
+
+    /// When a runner was heard last, if it was by that pod.
+    pub fn last_heard(&self, runner: usize, pod: Option<&Pod>) -> Option<i64> {
+        self.heard.last(runner, pod)
     }
 
     /// Whether the target was looked at, or it is known why it can't be.
@@ -141,26 +175,33 @@ impl Cell {
     }
 
     /// Tells the runners to stop.
-    pub fn stop(&self, reason: &str) {
-        self.lock().stop(reason);
+    pub async fn stop(&self, reason: &str) {
+        self.lock().await.stop(reason);
+        self.dirty.notify_one();
+        self.announce();
+    }
+
+    /// The run can't go on.
+    pub async fn break_off(&self, reason: &'static str, message: &str) {
+        self.lock().await.break_off(reason, message);
         self.dirty.notify_one();
         self.announce();
     }
 
     /// Has the steps of `after` done.
-    pub fn run_after(&self) {
-        self.lock().run_after();
+    pub async fn run_after(&self) {
+        self.lock().await.run_after();
     }
 
     /// Has the test's Prometheus server asked.
-    pub fn ask_prometheus(&self, start: i64, end: i64) {
-        self.lock().ask_prometheus(start, end);
+    pub async fn ask_prometheus(&self, start: i64, end: i64) {
+        self.lock().await.ask_prometheus(start, end);
     }
 
     /// A checkpoint is durable: who waits for it is told.
-    pub fn saved(&self, mark: &Mark) {
+    pub async fn saved(&self, mark: &Mark) {
         let changed = {
-            let mut session = self.lock();
+            let mut session = self.lock().await;
             let before = (session.t0(), session.all_done());
             session.saved(mark, now());
             (session.t0(), session.all_done()) != before
@@ -183,7 +224,7 @@ impl Cell {
             loop {
                 let saved = self.saved.notified();
                 let acknowledged =
-                    self.lock().presence().get(runner as usize).map(|presence| presence.acknowledged);
+                    self.lock().await.presence().get(runner as usize).map(|presence| presence.acknowledged);
                 if acknowledged.is_none_or(|acknowledged| acknowledged >= number) {
                     return;
                 }
@@ -194,34 +235,35 @@ impl Cell {
         let _ = tokio::time::timeout(longest, durable).await;
     }
 
-    /// Evaluates the thresholds that stop the run.
+    /// Evaluates the thresholds that stop the run, as things stand now. Takes a while, in which runners may speak.
     pub fn evaluate(&self) {
         let test = &self.config.plan.test;
-        let breached = {
-            let mut session = self.lock();
+        let (metrics, windows, elapsed) = {
+            let session = self.lock_blocking();
             let state = session.state();
             if state.stop.is_some() || state.totals.elapsed_ms == 0 {
                 return;
             }
-            let recorded = Recorded {
-                test,
-                timeline: &self.config.valid.timeline,
-                metrics: &state.totals.metrics,
-                windows: &state.totals.windows,
-                elapsed: state.totals.elapsed(),
-            };
-            recorded.breached_abort().map(|threshold| session.breach(threshold)).is_some()
+            (state.totals.metrics.clone(), state.totals.windows.clone(), state.totals.elapsed())
         };
-        if breached {
+        let recorded = Recorded {
+            test,
+            timeline: &self.config.valid.timeline,
+            metrics: &metrics,
+            windows: &windows,
+            elapsed,
+        };
+        if let Some(threshold) = recorded.breached_abort() {
+            self.lock_blocking().breach(threshold);
             self.dirty.notify_one();
             self.announce();
         }
     }
 
     /// The session's state.
-    pub fn snapshot(&self) -> SessionSnapshot {
+    pub async fn snapshot(&self) -> SessionSnapshot {
         let observation = self.observation.get();
-        let session = self.lock();
+        let session = self.lock().await;
         let state = session.state();
         let runners = state.runners.iter().zip(session.presence()).enumerate();
         SessionSnapshot {
@@ -233,7 +275,10 @@ impl Cell {
                     pod: runner.pod.as_ref().map(|pod| pod.name.clone()),
                     readiness: presence.readiness.clone(),
                     started_at: runner.started_at.and_then(instant),
-                    last_seen: presence.last_seen.and_then(instant),
+                    last_seen: presence
+                        .last_seen
+                        .max(self.last_heard(index, runner.pod.as_ref()))
+                        .and_then(instant),
                     end: runner.end.clone(),
                     outputs: runner.outputs.clone(),
                     received: runner.received,
@@ -250,11 +295,31 @@ impl Cell {
             observation,
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
+            problem: session.problem().cloned(),
             after: state.after.clone(),
             foreign: state.foreign.clone(),
             checks: state.checks.clone(),
             all_done: session.all_done(),
             durable: runners_durable(&session),
+        }
+    }
+
+    /// Whether the figures take more than the run may have, since others came.
+    pub fn is_above_its_share(&self) -> bool {
+        self.memory.taken(&self.key) > self.memory.most(&self.key)
+    }
+
+    /// Gives back what the run has beyond its share, though its runners say nothing.
+    pub fn come_down(&self) {
+        let mut session = self.lock_blocking();
+        session.limit_figures(self.memory.most(&self.key));
+        session.fit();
+        self.memory.note(&self.key, session.figures());
+        let is_over = session.problem().is_some();
+        drop(session);
+        self.dirty.notify_one();
+        if is_over {
+            self.announce();
         }
     }
 

@@ -30,6 +30,12 @@ pub enum CheckpointError {
     /// Larger than anything that was packed.
     #[error("checkpoint has more than {} MiB unpacked", MOST_UNPACKED >> 20)]
     Large,
+    /// Too large to be kept, whatever can be given up.
+    #[error(
+        "what the run has measured does not fit into a checkpoint: {0} bytes, of {MOST_BYTES}, though all was given up that can \
+         be; use fewer thresholds on parts of distributions"
+    )]
+    Oversized(usize),
     /// Of another form.
     #[error("checkpoint has form {0}; {known}", known = known())]
     Form(i32),

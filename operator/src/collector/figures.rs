@@ -49,12 +49,13 @@ impl Figures {
 }
 
 impl Sessions {
-    /// The figures of all tests whose load has begun, of so many at most, and how many tests are left out.
+    /// The figures of all tests whose load has begun, of so many at most, and how many tests are left out. Waits for the sessions,
+    /// so on a thread that may wait.
     pub fn figures(&self, most: usize) -> (BTreeMap<TestKey, Figures>, usize) {
         let mut found = BTreeMap::<TestKey, Vec<_>>::new();
         for cell in self.cells() {
             let (is_begun, metrics, elapsed) = {
-                let session = cell.lock();
+                let session = cell.lock_blocking();
                 let totals = &session.state().totals;
                 (session.t0().is_some(), totals.metrics.clone(), totals.elapsed())
             };

@@ -62,6 +62,10 @@ impl Open {
         self.durations.merge(&other.durations);
     }
 
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.durations.bytes()
+    }
+
     fn close(&self, t: u32) -> Point {
         Point {
             t,
@@ -93,8 +97,7 @@ impl Default for Points {
 impl Points {
     /// Adds a slice of a delta, at which `users` were at work over all runners.
     pub fn add(&mut self, slice: &Slice, users: f64) {
-        let middle = slice.from_ms / 2 + slice.to_ms / 2;
-        let t = self.begin(u32::try_from(middle / 1_000).unwrap_or(u32::MAX));
+        let t = self.at(slice);
         let new = Open {
             requests: slice.requests as u64,
             failed: slice.failed,
@@ -115,6 +118,29 @@ impl Points {
         }
     }
 
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        let open = self.open.values().map(Open::bytes).sum::<usize>();
+        self.closed.len() * (size_of::<u32>() + size_of::<Point>()) + open
+    }
+
+    /// By how much memory they grow at most with these.
+    pub fn growth(&self, slices: &[Slice]) -> usize {
+        let of_slice = |slice: &Slice| match self.open.get(&self.at(slice)) {
+            Some(open) => open.durations.growth(&slice.durations),
+            None => size_of::<u32>() + size_of::<Open>() + Trend::default().growth(&slice.durations),
+        };
+        slices.iter().map(of_slice).sum()
+    }
+
+    /// Makes points of all stretches, also of those for which more may come; false if there were none.
+    pub fn close(&mut self) -> bool {
+        let open = std::mem::take(&mut self.open);
+        let was_open = !open.is_empty();
+        self.closed.extend(open.into_iter().map(|(t, open)| (t, open.close(t))));
+        was_open
+    }
+
     /// All points in order of time. They are kept for the record of a run, which nobody writes yet.
     #[cfg(test)]
     pub fn list(&self) -> Vec<Point> {
@@ -123,6 +149,11 @@ impl Points {
             points.entry(*t).or_insert_with(|| Point { t: *t, ..Point::default() }).merge(&open.close(*t));
         }
         points.into_values().collect()
+    }
+
+    fn at(&self, slice: &Slice) -> u32 {
+        let middle = slice.from_ms / 2 + slice.to_ms / 2;
+        self.begin(u32::try_from(middle / 1_000).unwrap_or(u32::MAX))
     }
 
     fn begin(&self, t: u32) -> u32 {

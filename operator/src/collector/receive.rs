@@ -13,6 +13,9 @@ use super::{
     session::{Pod, Refusal},
 };
 
+/// Most memory that the deltas of a message may take which are taken at once; runners of ours send less.
+const MOST_AT_ONCE: usize = 64 << 20;
+
 /// What came of a message.
 #[derive(Debug)]
 pub struct Received {
@@ -34,7 +37,7 @@ pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Re
     if let Err(refusal) = &received
         && !matches!(refusal, Refusal::Gap(_) | Refusal::Taken { .. })
     {
-        cell.speak(runner, |session| session.object(runner, refusal));
+        cell.speak_blocking(runner, |session| session.object(runner, refusal));
     }
     let (mut reply, is_last) = received?;
     reply.interval_ms = u64::try_from(cell.pace.interval().as_millis()).ok();
@@ -49,23 +52,30 @@ fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bo
         |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, session, deltas };
     let refused = |objection| Refusal::Content { runner, objection };
     // Also without deltas: the runner shows that it is there, and asks.
-    let mut reply = cell.speak(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;
-    let mut is_last = false;
+    let mut reply = cell.speak_blocking(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;
+    let (mut is_last, mut taken) = (false, 0);
     for delta in &batch.deltas {
+        // What is left is sent again: others wait for their turn.
+        if taken > MOST_AT_ONCE {
+            break;
+        }
         let number = delta.number().map_err(refused)?;
         {
-            let known = cell.lock();
+            let known = cell.lock_blocking();
             if number <= known.received(runner) || session.is_some_and(|meant| meant != known.number()) {
                 continue;
             }
         }
         let Taken { delta, foreign } = cell.intake.take(*delta).map_err(refused)?;
         cell.pace.note(&cell.key, runner, delta.metrics.len());
-        is_last |= delta.done.is_some() || delta.after.is_some() || delta.checks.is_some();
-        reply = cell.speak(runner, |session| {
+        let ends = delta.done.is_some() || delta.after.is_some() || delta.checks.is_some();
+        let prepared = cell.preparing.prepare(delta).map_err(refused)?;
+        taken += prepared.bytes();
+        reply = cell.speak_blocking(runner, |session| {
             foreign.into_iter().for_each(|what| session.note_foreign(what));
-            session.deltas(&of(vec![delta]), pod, now())
+            session.merge(&of(Vec::new()), std::iter::once(Ok(prepared)), pod, now())
         })?;
+        is_last |= ends;
     }
     Ok((reply, is_last))
 }

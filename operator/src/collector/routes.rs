@@ -146,7 +146,7 @@ async fn hello(
     let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers, &line).await?;
     let body = read(sessions.room(), &admitted, &headers, body, MAX_HELLO_BYTES).await?;
     if let Some(reason) = exposed::objection(&admitted, line.transport()) {
-        break_off(&admitted, &reason)?;
+        break_off(&admitted, &reason).await?;
         return Ok(Json(reply(received_at, HelloCommand::Stop { reason }, None)).into_response());
     }
     let Admitted { who, index, cell, .. } = &admitted;
@@ -155,7 +155,7 @@ async fn hello(
         heard => match version::not_served(Form::Json, body.bytes(), &cell.config.plan.test) {
             Some((said, reason)) => {
                 binding::check(cell, who, *index, said.runner, &said.pod)?;
-                break_off(&admitted, &reason)?;
+                break_off(&admitted, &reason).await?;
                 let command = HelloCommand::Stop { reason };
                 return Ok(Json(reply(received_at, command, None)).into_response());
             }
@@ -164,16 +164,16 @@ async fn hello(
     };
     binding::check(cell, who, *index, hello.runner, &hello.pod)?;
     let looked = cell.has_looked();
-    let command = cell.speak(*index, |session| {
+    let answer = cell.speak(*index, |session| {
         if looked {
             session.looked();
         }
-        session.hello(&hello, &who.pod, received_at)
-    })?;
+        session.hello(&hello, &who.pod, received_at).map(|command| (command, session.number()))
+    });
+    let (command, number) = answer.await?;
     debug!(run = %cell.key, runner = index, ?command, "hello");
     let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
-    let session = Some(cell.lock().number());
-    Ok(Json(HelloReply { session, ..reply(received_at, command, plan) }).into_response())
+    Ok(Json(HelloReply { session: Some(number), ..reply(received_at, command, plan) }).into_response())
 }
 
 fn reply(received_at: i64, command: HelloCommand, plan: Option<Box<RunPlan>>) -> HelloReply {
@@ -198,7 +198,7 @@ async fn deltas(
     let admitted = sessions.admit(&RunKey { namespace, name: run }, &headers, &line).await?;
     let body = read(sessions.room(), &admitted, &headers, body, MAX_BODY_BYTES).await?;
     if let Some(reason) = exposed::objection(&admitted, line.transport()) {
-        return Ok(Json(break_off(&admitted, &reason)?).into_response());
+        return Ok(Json(break_off(&admitted, &reason).await?).into_response());
     }
     let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
     let form = Form::of(headers.get(header::CONTENT_TYPE).and_then(|form| form.to_str().ok()));
@@ -221,7 +221,7 @@ async fn deltas(
         Heard::NotServed(said, reason) => {
             let Admitted { who, index, cell, .. } = &admitted;
             binding::check(cell, who, *index, said.runner, &said.pod)?;
-            return Ok(Json(break_off(&admitted, &reason)?).into_response());
+            return Ok(Json(break_off(&admitted, &reason).await?).into_response());
         }
     };
     let mut reply = received.reply;
@@ -229,7 +229,7 @@ async fn deltas(
         let Admitted { who, index, cell, .. } = &admitted;
         cell.acknowledged(*index, reply.received, LAST_WORD).await;
         let nothing = DeltaBatch { deltas: Vec::new(), ..received.head };
-        reply = cell.speak(*index, |session| session.deltas(&nothing, &who.pod, now()))?;
+        reply = cell.speak(*index, |session| session.deltas(&nothing, &who.pod, now())).await?;
     }
     Ok(Json(reply).into_response())
 }
@@ -243,10 +243,10 @@ enum Heard {
 }
 
 /// Breaks off a run one of whose runners speaks in a way that is not served.
-fn break_off(admitted: &Admitted, reason: &str) -> Result<DeltaReply, Answer> {
+async fn break_off(admitted: &Admitted, reason: &str) -> Result<DeltaReply, Answer> {
     let Admitted { who, index, cell, .. } = admitted;
     warn!(run = %cell.key, runner = index, reason, "runner is not understood");
-    Ok(cell.speak(*index, |session| session.not_understood(*index, &who.pod, reason, now()))?)
+    Ok(cell.speak(*index, |session| session.not_understood(*index, &who.pod, reason, now())).await?)
 }
 
 fn not_understood(error: &dyn std::fmt::Display) -> Answer {

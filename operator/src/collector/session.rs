@@ -8,27 +8,34 @@
 mod before;
 mod durable;
 mod early_end;
+mod figures;
 mod look;
 mod marks;
+mod outline;
 mod questions;
 mod refusal;
 
+use std::sync::Arc;
+
 use upsurge_core::{
     intake::Intake,
-    protocol::{
-        Delta, DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd,
-    },
-    results::Unanswered,
+    protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
     thresholds::Windowed,
 };
 
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
+    early_end::Problem,
     marks::Mark,
     refusal::Refusal,
 };
 use self::{look::Look, questions::Questions};
-use super::{folding::Folding, memory::MOST_OF_ONE, start::Start};
+use super::{
+    folding::Folding,
+    memory::MOST_OF_ONE,
+    prepared::{Prepared, Preparing},
+    start::Start,
+};
 
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
@@ -46,15 +53,6 @@ pub struct Presence {
     pub cut: u64,
     /// Whether a durable checkpoint says how it ended.
     pub end_durable: bool,
-}
-
-/// What of a runner a controller should look at when it changes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outline {
-    t0: Option<i64>,
-    readiness: Option<Readiness>,
-    started: bool,
-    ended: bool,
 }
 
 /// What only this operator knows of `after`.
@@ -78,8 +76,9 @@ pub struct Session {
     questions: Questions,
     folding: Folding,
     windowed: Windowed,
-    unanswered: Unanswered,
-    /// Most bytes of memory that the figures may take, as things are now, before the finest tags are given up.
+    preparing: Arc<Preparing>,
+    problem: Option<Problem>,
+    /// Most bytes of memory that the figures may take, as things are now.
     most_figures: usize,
     revision: u64,
     durable: u64,
@@ -88,6 +87,11 @@ pub struct Session {
 impl Session {
     /// A session of a plan, from what a checkpoint held.
     pub fn new(plan: &RunPlan, restored: Option<Durable>) -> Self {
+        Self::restored(plan, restored, MOST_OF_ONE)
+    }
+
+    /// The same, with so many bytes of memory for figures.
+    fn restored(plan: &RunPlan, restored: Option<Durable>, most_figures: usize) -> Self {
         let mut state = restored.unwrap_or_default();
         state.session += 1;
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
@@ -108,7 +112,7 @@ impl Session {
             Some(at) if started => Start::Given { at },
             _ => Start::Gathering,
         };
-        Self {
+        let mut session = Self {
             presence,
             start,
             before: !plan.test.before.is_empty(),
@@ -117,12 +121,20 @@ impl Session {
             questions: Questions::of(plan, state.checks.is_some()),
             folding: Folding,
             windowed,
-            unanswered: Unanswered::of(&plan.test),
-            most_figures: MOST_OF_ONE,
+            preparing: Arc::new(Preparing::of(&plan.test)),
+            problem: None,
+            most_figures,
             revision: 0,
             durable: 0,
             state,
-        }
+        };
+        session.fit();
+        session
+    }
+
+    /// How deltas are made ready for it.
+    pub fn preparing(&self) -> Arc<Preparing> {
+        self.preparing.clone()
     }
 
     /// What survives the operator.
@@ -198,6 +210,23 @@ impl Session {
     /// # Errors
     /// When it can't be one of this run's runners, or a delta is missing; those before it are merged.
     pub fn deltas(&mut self, batch: &DeltaBatch, pod: &Pod, now: i64) -> Result<DeltaReply, Refusal> {
+        let (preparing, runner) = (self.preparing.clone(), batch.runner);
+        let refused = |objection| Refusal::Content { runner, objection };
+        let prepared = batch.deltas.iter().map(|delta| preparing.prepare(delta.clone()).map_err(refused));
+        self.merge(batch, prepared, pod, now)
+    }
+
+    /// A runner reports deltas that were made ready; those of the message itself are not looked at.
+    ///
+    /// # Errors
+    /// When it can't be one of this run's runners, or a delta is missing; those before it are merged.
+    pub fn merge(
+        &mut self,
+        batch: &DeltaBatch,
+        deltas: impl Iterator<Item = Result<Prepared, Refusal>>,
+        pod: &Pod,
+        now: i64,
+    ) -> Result<DeltaReply, Refusal> {
         let index = self.hear(batch.runner, pod, now)?;
         self.accepted(batch.runner, batch.start, now)?;
         if self.state.runners[index].started_at.is_none() {
@@ -208,7 +237,9 @@ impl Session {
             // Sent to an operator before this one, and perhaps merged with what came after it since.
             return Ok(self.reply(index));
         }
-        for delta in &batch.deltas {
+        for prepared in deltas {
+            let prepared = prepared?;
+            let delta = &prepared.delta;
             let runner = &mut self.state.runners[index];
             let (first, received) = (delta.first_number(), runner.received);
             if delta.number <= received {
@@ -224,13 +255,12 @@ impl Session {
                 let (runner, reported, to_ms) = (batch.runner, runner.elapsed_ms, delta.to_ms);
                 return Err(Refusal::Backwards { runner, reported, to_ms });
             }
-            while self.figures() > self.most_figures && self.fold() {}
-            // That others need room is no reason to refuse anything.
-            if self.figures() > MOST_OF_ONE {
-                return Err(Refusal::Heavy { most: MOST_OF_ONE });
-            }
+            self.make_room(batch.runner, &prepared)?;
             let runner = &mut self.state.runners[index];
-            runner.received = delta.number;
+            (runner.received, runner.elapsed_ms) = (delta.number, delta.to_ms);
+            if !delta.outputs.is_empty() {
+                runner.outputs.clone_from(&delta.outputs);
+            }
             // The first end stays: a runner that was refused does not get better.
             if delta.done.is_some() && runner.end.is_none() {
                 runner.end.clone_from(&delta.done);
@@ -245,15 +275,7 @@ impl Session {
             {
                 self.state.checks = Some(self.questions.bounded(answers));
             }
-            let runner = &mut self.state.runners[index];
-            runner.elapsed_ms = delta.to_ms;
-            if !delta.outputs.is_empty() {
-                runner.outputs.clone_from(&delta.outputs);
-            }
-            let counted = self.unanswered.counted(&delta.metrics);
-            let counted = counted.map(|metrics| Delta { metrics, ..delta.clone() });
-            let delta = counted.as_ref().unwrap_or(delta);
-            self.state.totals.add(batch.runner, delta, &self.folding, &self.windowed);
+            self.state.totals.add(batch.runner, &prepared, &self.folding, &self.windowed);
             self.revision += 1;
         }
         // Windows that all runners have passed are over.
@@ -268,38 +290,9 @@ impl Session {
         self.after.due = true;
     }
 
-    /// What of a runner a controller should look at when it changes.
-    pub fn outline(&self, runner: u32) -> Outline {
-        let index = runner as usize;
-        let presence = self.presence.get(index);
-        let known = self.state.runners.get(index);
-        Outline {
-            t0: self.start.given(),
-            readiness: presence.and_then(|presence| presence.readiness.clone()),
-            started: known.is_some_and(|runner| runner.started_at.is_some()),
-            ended: presence.is_some_and(|presence| presence.end_durable),
-        }
-    }
-
-    /// About how many bytes of memory the figures take.
-    pub fn figures(&self) -> usize {
-        self.state.totals.metrics.bytes()
-    }
-
-    /// How many bytes of memory they may take from now on, if they can be had by giving up tags.
-    pub fn limit_figures(&mut self, most: usize) {
-        self.most_figures = most;
-    }
-
     /// Notes that something beside the session, which the checkpoint also holds, has changed.
     pub fn touch(&mut self) {
         self.revision += 1;
-    }
-
-    /// Makes the checkpoint smaller; false if it can't be made any smaller.
-    pub fn fold(&mut self) -> bool {
-        self.revision += 1;
-        self.state.totals.fold(&self.folding, &self.windowed)
     }
 
     fn reply(&self, index: usize) -> DeltaReply {
@@ -375,10 +368,6 @@ impl Session {
     fn set_start(&mut self, start: Start) {
         self.start = start;
         self.state.start = start.chosen();
-    }
-
-    fn waits_for_before(&self) -> bool {
-        self.before && self.state.variables.is_none()
     }
 
     fn all_ready(&self) -> bool {

@@ -224,6 +224,7 @@ impl Sessions {
             Arc::new(Cell::new(config, session, observation, pace.clone(), memory.clone(), changes.clone()));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
+        cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload() {
             let workload = workload.reference();
             let client = self.shared.client.clone();
@@ -240,8 +241,8 @@ impl Sessions {
     }
 
     /// The session's state; `None` if it is not open.
-    pub fn snapshot(&self, run: &RunKey) -> Option<SessionSnapshot> {
-        self.cell(run).map(|cell| cell.snapshot())
+    pub async fn snapshot(&self, run: &RunKey) -> Option<SessionSnapshot> {
+        Some(self.cell(run)?.snapshot().await)
     }
 
     /// What is observed of the run's target; `None` if the session is not open.
@@ -250,26 +251,26 @@ impl Sessions {
     }
 
     /// Tells the runners of a run to stop; the first reason stays.
-    pub fn stop(&self, run: &RunKey, reason: &str) {
+    pub async fn stop(&self, run: &RunKey, reason: &str) {
         if let Some(cell) = self.cell(run) {
-            cell.stop(reason);
+            cell.stop(reason).await;
         }
     }
 
     /// The load of a run has ended, as far as it ever will: has the steps of `after` done. Told again after a restart
     /// of the operator; they are done once.
-    pub fn run_after(&self, run: &RunKey) {
+    pub async fn run_after(&self, run: &RunKey) {
         if let Some(cell) = self.cell(run) {
-            cell.run_after();
+            cell.run_after().await;
         }
     }
 
     /// The load of a run has ended; it lasted from one instant to the other: has the test's Prometheus server asked
     /// by runner 0. Told again after a restart of the operator; it is asked once.
-    pub fn ask_prometheus(&self, run: &RunKey, start: Timestamp, end: Timestamp) {
+    pub async fn ask_prometheus(&self, run: &RunKey, start: Timestamp, end: Timestamp) {
         let nanoseconds = |at: Timestamp| i64::try_from(at.as_nanosecond()).unwrap_or(i64::MAX);
         if let Some(cell) = self.cell(run) {
-            cell.ask_prometheus(nanoseconds(start), nanoseconds(end));
+            cell.ask_prometheus(nanoseconds(start), nanoseconds(end)).await;
         }
     }
 

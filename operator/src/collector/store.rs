@@ -55,6 +55,11 @@ pub enum SaveError {
 }
 
 impl SaveError {
+    /// Whether the API server does not want it, and not only at the moment.
+    pub fn is_lasting(&self) -> bool {
+        self.is_refusal() && !matches!(self, Self::Api(kube::Error::Api(status)) if status.code == 429)
+    }
+
     /// Whether it is sure that nothing was written: the API server said so.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::Api(kube::Error::Api(status)) if (400..500).contains(&status.code))

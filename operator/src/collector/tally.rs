@@ -39,6 +39,20 @@ impl Tally {
         counted.all = counted.all.saturating_sub(amount);
     }
 
+    /// How much a run takes.
+    pub fn of(&self, run: &RunKey) -> usize {
+        self.lock().of_runs.get(run).map_or(0, |parts| parts.values().sum())
+    }
+
+    /// How much each of the other runs takes, least first.
+    pub fn others(&self, run: &RunKey) -> Vec<usize> {
+        let counted = self.lock();
+        let others = counted.of_runs.iter().filter(|(key, _)| *key != run);
+        let mut amounts: Vec<usize> = others.map(|(_, parts)| parts.values().sum()).collect();
+        amounts.sort_unstable();
+        amounts
+    }
+
     /// How many runs are open, and how much all of them take.
     pub fn sum(&self) -> (usize, usize) {
         let counted = self.lock();

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use upsurge_core::{
     losses::Losses,
     metrics::{Metrics, Selector, SeriesKey, Sink, names},
-    protocol::{Delta, GeneratorDelta},
-    slices,
+    protocol::GeneratorDelta,
     thresholds::{Windowed, Windows},
 };
 
 use super::{
     folding::{COARSEST, Folding},
     points::Points,
+    prepared::Prepared,
     shared::Shared,
 };
 
@@ -28,7 +28,7 @@ pub struct Totals {
     /// End of the last interval, milliseconds from T0.
     pub elapsed_ms: u64,
     /// The figures over time.
-    pub points: Points,
+    pub points: Shared<Points>,
     /// Level of folding.
     pub folded: u8,
     /// When each level was reached, milliseconds from T0.
@@ -41,21 +41,18 @@ pub struct Totals {
     #[serde(default)]
     pub losses: Losses,
     /// Latest gauges of each runner: a current value replaces the one before, and adds to the others'.
-    gauges: BTreeMap<u32, Metrics>,
+    gauges: Shared<BTreeMap<u32, Metrics>>,
 }
 
 impl Totals {
     /// Adds what a runner recorded in an interval.
-    pub fn add(&mut self, runner: u32, delta: &Delta, folding: &Folding, windowed: &Windowed) {
-        windowed.add_sums(&mut self.windows, &delta.metrics);
+    pub fn add(&mut self, runner: u32, prepared: &Prepared, folding: &Folding, windowed: &Windowed) {
+        let Prepared { delta, sums } = prepared;
+        windowed.add_sums(&mut self.windows, sums);
         for (key, sink) in delta.metrics.iter() {
-            let mut key = folding.key(self.folded, key);
+            let key = self.key(folding, key, sink);
             match sink {
-                Sink::Gauge { .. } => {
-                    // What is current belongs to no stage: else the last value of a stage would stay for ever.
-                    key.tags.stage = None;
-                    self.gauge(runner, key, sink);
-                }
+                Sink::Gauge { .. } => self.gauge(runner, key, sink),
                 _ => self.metrics.add(key, sink),
             }
         }
@@ -63,17 +60,7 @@ impl Totals {
         self.losses.merge(&delta.losses);
         self.elapsed_ms = self.elapsed_ms.max(delta.to_ms);
         let users = self.users();
-        let whole;
-        let slices = match delta.slices.as_slice() {
-            // What only tells how something ended is of no time.
-            [] if delta.from_ms == delta.to_ms && delta.metrics.is_empty() => &[],
-            [] => {
-                whole = [slices::of(delta.from_ms, delta.to_ms, &delta.metrics, windowed)];
-                &whole[..]
-            }
-            slices => slices,
-        };
-        for slice in slices {
+        for slice in &delta.slices {
             windowed.add_slice(&mut self.windows, slice);
             self.points.add(slice, users);
         }
@@ -82,17 +69,40 @@ impl Totals {
         }
     }
 
+    /// About how much memory they take.
+    pub fn bytes(&self) -> usize {
+        let gauges = self.gauges.values().map(Metrics::bytes).sum::<usize>();
+        self.metrics.bytes() + self.windows.bytes() + self.points.bytes() + gauges
+    }
+
+    /// By how much memory they grow at most when a delta is added.
+    pub fn growth(&self, runner: u32, prepared: &Prepared, folding: &Folding, windowed: &Windowed) -> usize {
+        let Prepared { delta, sums } = prepared;
+        let of_series = delta.metrics.iter().map(|(key, sink)| {
+            let key = self.key(folding, key, sink);
+            let of_gauge = |gauges: &Metrics| gauges.growth(&key, sink);
+            let current = match (sink, self.gauges.get(&runner)) {
+                (Sink::Gauge { .. }, Some(gauges)) => of_gauge(gauges),
+                (Sink::Gauge { .. }, None) => of_gauge(&Metrics::default()),
+                _ => 0,
+            };
+            self.metrics.growth(&key, sink) + current
+        });
+        of_series.sum::<usize>()
+            + windowed.growth(&self.windows, sums, &delta.slices)
+            + self.points.growth(&delta.slices)
+    }
+
     /// Judges the windows that all runners have passed: those that end by `until_ms` from T0.
     pub fn close_windows(&mut self, until_ms: u64, windowed: &Windowed) {
         windowed.close(&mut self.windows, Duration::from_millis(until_ms), &self.metrics);
     }
 
-    /// Gives up the next finest tags, and after the last ones windows that may not be over; false if nothing is left to
-    /// give up.
+    /// Gives up the next finest tags, after the last ones how each second is spread that may not be over, and at last windows,
+    /// threshold by threshold; false if nothing is left to give up.
     pub fn fold(&mut self, folding: &Folding, windowed: &Windowed) -> bool {
         if self.folded >= COARSEST {
-            let until = self.elapsed();
-            return windowed.squeeze(&mut self.windows, until, &self.metrics);
+            return self.points.close() || windowed.give_up(&mut self.windows);
         }
         self.folded += 1;
         self.folds.push(self.elapsed_ms);
@@ -106,6 +116,16 @@ impl Totals {
     /// Time from T0 that the figures cover.
     pub fn elapsed(&self) -> Duration {
         Duration::from_millis(self.elapsed_ms)
+    }
+
+    /// The series that takes the samples of one.
+    fn key(&self, folding: &Folding, key: &SeriesKey, sink: &Sink) -> SeriesKey {
+        let mut key = folding.key(self.folded, key);
+        if let Sink::Gauge { .. } = sink {
+            // What is current belongs to no stage: else the last value of a stage would stay for ever.
+            key.tags.stage = None;
+        }
+        key
     }
 
     /// The whole-run gauge: the sum of the runners' latest values, and the range that this sum had. What a runner
@@ -153,9 +173,10 @@ fn add_gauges(sum: Option<Sink>, gauge: &Sink) -> Option<Sink> {
 
 #[cfg(test)]
 mod tests {
-    use upsurge_core::metrics::Tags;
+    use upsurge_core::{metrics::Tags, protocol::Delta};
 
     use super::*;
+    use crate::collector::prepared::Preparing;
 
     fn users(change: f64, value: f64) -> Delta {
         let mut metrics = Metrics::default();
@@ -171,14 +192,15 @@ mod tests {
             {"metric": "http_reqs", "condition": "count < 5", "window": "2s"}
         ]))
         .unwrap();
-        let (folding, windowed) = (Folding, Windowed::of(&plan.test));
+        let (folding, windowed, preparing) = (Folding, Windowed::of(&plan.test), Preparing::of(&plan.test));
         let mut totals = Totals::default();
         for (second, count) in [1.0, 1.0, 8.0, 1.0, 1.0, 1.0].into_iter().enumerate() {
             let mut metrics = Metrics::default();
             let key = SeriesKey { metric: names::HTTP_REQS.into(), tags: Tags::default() };
             metrics.add(key, &Sink::Counter(count));
             let [from_ms, to_ms] = [second, second + 1].map(|second| second as u64 * 1000);
-            totals.add(0, &Delta { from_ms, to_ms, metrics, ..Delta::default() }, &folding, &windowed);
+            let delta = Delta { from_ms, to_ms, metrics, ..Delta::default() };
+            totals.add(0, &preparing.prepare(delta).unwrap(), &folding, &windowed);
             totals.close_windows(to_ms, &windowed);
             totals = serde_json::from_str(&serde_json::to_string(&totals).unwrap()).unwrap();
         }
@@ -198,7 +220,8 @@ mod tests {
     fn gauges_of_one_runner_go_on_from_what_they_were_and_those_of_many_add_up() {
         let (mut totals, folding) = (Totals::default(), Folding);
         for (runner, change, value) in [(0, 3.0, 3.0), (1, 4.0, 4.0), (0, 2.0, 5.0), (1, -3.0, 1.0)] {
-            totals.add(runner, &users(change, value), &folding, &Windowed::default());
+            let prepared = Preparing::default().prepare(users(change, value)).unwrap();
+            totals.add(runner, &prepared, &folding, &Windowed::default());
         }
         let sum = totals.metrics.sum(names::VUS, &Selector::default());
         assert_eq!(sum, Some(Sink::Gauge { value: 6.0, min: 3.0, max: 9.0 }));

@@ -16,7 +16,7 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::ThresholdResult;
 
-use super::shared::Shared;
+use super::{session::Problem, shared::Shared};
 
 /// Names a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +95,8 @@ pub struct SessionSnapshot {
     pub abort_breach: Option<ThresholdResult>,
     /// Why the session was told to stop.
     pub stop: Option<String>,
+    /// Why the run can't go on, as the collector knows it.
+    pub problem: Option<Problem>,
     /// What became of `after`, once it was done.
     pub after: Option<AfterOutcome>,
     /// The first series that a runner reported with names which the test does not have, in words.

@@ -9,6 +9,7 @@ use tokio::{
 };
 use tracing::{debug, info, warn};
 use upsurge_core::autoscaling::Observation;
+use upsurge_crds::names::reasons;
 
 use super::{
     budget::Budget,
@@ -27,7 +28,9 @@ const URGENT_PAUSE: Duration = Duration::from_millis(200);
 const BUSY_SHARE: u32 = 4;
 /// First and longest wait after the API server refused a checkpoint.
 const RETRY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
-/// Time between two looks at the thresholds that stop a run.
+/// Time for which the API server may refuse the checkpoints of a run before that ends it.
+const LONGEST_REFUSAL: Duration = Duration::from_secs(60);
+/// Time between two looks at the thresholds that stop a run, and at what its figures take.
 const EVALUATION: Duration = Duration::from_secs(1);
 
 /// Writes a session's checkpoints for as long as it is open.
@@ -42,11 +45,14 @@ pub async fn write(cell: Arc<Cell>, mut store: Store, budget: Arc<Budget>) {
                 let took = begun.elapsed();
                 next = Instant::now() + PAUSE.max(took * BUSY_SHARE);
                 debug!(run = %cell.key, ?took, "checkpoint is durable");
-                cell.saved(&mark);
+                cell.saved(&mark).await;
             }
             Ok(None) => next = Instant::now() + PAUSE,
             Err(error) => {
                 warn!(run = %cell.key, %error, "checkpoint can't be packed; runners keep what is not durable");
+                if let CheckpointError::Oversized(_) = error {
+                    cell.break_off(reasons::CHECKPOINT_TOO_LARGE, &error.to_string()).await;
+                }
                 next = Instant::now() + RETRY[1];
             }
         }
@@ -68,11 +74,24 @@ pub async fn evaluate(cell: Arc<Cell>) {
     }
 }
 
+/// Keeps what the run takes within its share, also while none of its runners speaks.
+pub async fn hold_down(cell: Arc<Cell>) {
+    loop {
+        sleep(EVALUATION).await;
+        if cell.is_above_its_share() {
+            let above = cell.clone();
+            if let Err(error) = spawn_blocking(move || above.come_down()).await {
+                warn!(run = %cell.key, %error, "figures can't be given up");
+            }
+        }
+    }
+}
+
 /// Returns when there is something to write and it is the run's turn, or it is urgent; not before the one or other time.
 async fn wait(cell: &Cell, [urgent_from, next]: [Instant; 2], budget: &Budget) {
     loop {
         let (dirty, urgent) = {
-            let session = cell.lock();
+            let session = cell.lock().await;
             (session.is_dirty(), session.is_urgent())
         };
         if urgent {
@@ -84,9 +103,24 @@ async fn wait(cell: &Cell, [urgent_from, next]: [Instant; 2], budget: &Budget) {
         };
         tokio::select! {
             () = cell.dirty.notified() => {}
-            () = cell.observation.changed() => cell.lock().touch(),
+            () = cell.observation.changed() => cell.lock().await.touch(),
             () = turn, if dirty => return,
         }
+    }
+}
+
+/// Since when the API server does not want a checkpoint.
+#[derive(Debug, Default)]
+struct Refused(Option<Instant>);
+
+impl Refused {
+    /// Whether it has not wanted any for so long that the run can't go on.
+    fn is_for_good(&mut self, is_lasting: bool, now: Instant) -> bool {
+        if !is_lasting {
+            self.0 = None;
+            return false;
+        }
+        now.duration_since(*self.0.get_or_insert(now)) >= LONGEST_REFUSAL
     }
 }
 
@@ -94,12 +128,13 @@ async fn wait(cell: &Cell, [urgent_from, next]: [Instant; 2], budget: &Budget) {
 ///
 /// Whether a write that got no answer was carried out is not known. So the same is written again until it is: were
 /// something else written, runners would have to keep apart what ends with each of them.
-async fn save(cell: &Cell, store: &mut Store, budget: &Budget) -> Result<Option<Mark>, CheckpointError> {
+async fn save(cell: &Arc<Cell>, store: &mut Store, budget: &Budget) -> Result<Option<Mark>, CheckpointError> {
     let mut retry = RETRY[0];
     let (mut mark, mut bytes) = packed(cell).await?;
-    let mut may_be_written = false;
+    let (mut may_be_written, mut refused) = (false, Refused::default());
+    // Once, however often it is tried: what is refused is not stored, and others would wait for it.
+    budget.spend(&cell.key, bytes.len());
     loop {
-        budget.spend(&cell.key, bytes.len());
         let error = match store.save(bytes.clone()).await {
             Ok(()) => return Ok(Some(mark)),
             Err(SaveError::Conflict) => {
@@ -114,6 +149,10 @@ async fn save(cell: &Cell, store: &mut Store, budget: &Budget) -> Result<Option<
             Err(error) => error,
         };
         warn!(run = %cell.key, %error, ?retry, "checkpoint is not durable; runners keep what it does not hold");
+        if refused.is_for_good(error.is_lasting(), Instant::now()) {
+            let message = format!("what the run has measured can't be kept: {error}");
+            cell.break_off(reasons::CHECKPOINT_REFUSED, &message).await;
+        }
         sleep(retry).await;
         retry = (retry * 2).min(RETRY[1]);
         may_be_written |= !error.is_refusal();
@@ -124,21 +163,28 @@ async fn save(cell: &Cell, store: &mut Store, budget: &Budget) -> Result<Option<
 }
 
 /// The session as bytes that fit.
-async fn packed(cell: &Cell) -> Result<(Mark, Vec<u8>), CheckpointError> {
-    loop {
-        let observation = cell.observation.get();
-        let (mark, state) = {
-            let mut session = cell.lock();
-            (session.begin(), session.state().clone())
-        };
-        // Compression takes a while: not on a thread that serves runners.
-        let packing = spawn_blocking(move || pack(&state, &observation)).await;
-        let bytes = packing.map_err(|error| CheckpointError::Packing(std::io::Error::other(error)))??;
-        if bytes.len() <= MOST_BYTES || !cell.lock().fold() {
-            return Ok((mark, bytes));
+async fn packed(cell: &Arc<Cell>) -> Result<(Mark, Vec<u8>), CheckpointError> {
+    // Compression takes a while, and so does folding: not on a thread that serves runners.
+    let cell = cell.clone();
+    let packing = spawn_blocking(move || {
+        loop {
+            let observation = cell.observation.get();
+            let (mark, state) = {
+                let mut session = cell.lock_blocking();
+                (session.begin(), session.state().clone())
+            };
+            let bytes = pack(&state, &observation)?;
+            drop(state);
+            if bytes.len() <= MOST_BYTES {
+                return Ok((mark, bytes));
+            }
+            if !cell.lock_blocking().fold() {
+                return Err(CheckpointError::Oversized(bytes.len()));
+            }
+            info!(run = %cell.key, bytes = bytes.len(), "checkpoint is too large; giving up the finest that it has");
         }
-        info!(run = %cell.key, bytes = bytes.len(), "checkpoint is too large; folding the finest tags");
-    }
+    });
+    packing.await.map_err(|error| CheckpointError::Packing(std::io::Error::other(error)))?
 }
 
 /// Forgets what is not durable, as a restart would; the runners still have it.
@@ -146,7 +192,7 @@ async fn reload(cell: &Cell, store: &mut Store) {
     let mut retry = RETRY[0];
     loop {
         match restored(cell, store).await {
-            Ok(session) => return cell.begin_anew(session),
+            Ok(session) => return cell.begin_anew(session).await,
             Err(error) => {
                 warn!(run = %cell.key, %error, ?retry, "checkpoint can't be read again");
                 sleep(retry).await;
@@ -208,172 +254,4 @@ pub enum FenceError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-    use serde_json::json;
-    use upsurge_core::{
-        metrics::{Selector, SeriesKey, Sink, Tags, Trend, names},
-        protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
-        validate::validate,
-    };
-
-    use super::*;
-    use crate::{
-        collector::{
-            session::tests::{plan, pod},
-            view::SessionConfig,
-        },
-        played::{Asked, failure, server},
-    };
-
-    const REQUESTS: u64 = 150;
-    const RECORDS: u64 = 600;
-
-    fn config() -> SessionConfig {
-        let plan = plan(1, false);
-        let valid = Arc::new(validate(&plan.test).unwrap());
-        let owner = OwnerReference { uid: plan.uid.clone(), ..OwnerReference::default() };
-        SessionConfig {
-            plan: Arc::new(plan),
-            valid,
-            job: "checkout-1".into(),
-            checkpoint: "checkout-1-checkpoint".into(),
-            labels: Default::default(),
-            owner,
-            is_under_way: false,
-        }
-    }
-
-    fn cell() -> Cell {
-        let (config, changes) = (config(), tokio::sync::broadcast::channel(1).0);
-        let session = Session::new(&config.plan, None);
-        Cell::new(config, session, SharedObservation::default(), Arc::default(), Arc::default(), changes)
-    }
-
-    /// An API server that keeps a checkpoint under an optimistic lock. It does not say so of the second version.
-    fn forgetful() -> kube::Client {
-        let kept = Mutex::new((0, json!(null)));
-        let answer = move |asked: &Asked| {
-            let mut kept = kept.lock().unwrap();
-            let said = &asked.body["metadata"]["resourceVersion"];
-            match asked.method.as_str() {
-                "GET" if kept.0 == 0 => failure(404, "NotFound"),
-                "GET" => (200, kept.1.clone()),
-                "PUT" if *said != json!(kept.0.to_string()) => failure(409, "Conflict"),
-                _ => {
-                    *kept = (kept.0 + 1, asked.body.clone());
-                    kept.1["metadata"]["resourceVersion"] = json!(kept.0.to_string());
-                    if kept.0 == 2 { failure(504, "Timeout") } else { (200, kept.1.clone()) }
-                }
-            }
-        };
-        server(answer).0
-    }
-
-    fn report(cell: &Cell, number: u64) {
-        let batch = DeltaBatch {
-            version: PROTOCOL_VERSION,
-            runner: 0,
-            pod: pod(0).name,
-            start: 0,
-            started_at: 0,
-            session: None,
-            deltas: vec![Delta { number, ..Delta::default() }],
-        };
-        cell.speak(0, |session| session.deltas(&batch, &pod(0), 0)).unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_write_that_was_carried_out_without_an_answer_is_no_other_operators() {
-        let (cell, mut store) = (cell(), Store::new(forgetful(), &config()));
-        store.load().await.unwrap();
-        let session = cell.lock().clone();
-        fence(&session, &cell.observation, &mut store).await.unwrap();
-        report(&cell, 1);
-        let opened = cell.snapshot().opened_at;
-        let mark = save(&cell, &mut store, &Budget::default()).await.unwrap().unwrap();
-        cell.saved(&mark);
-        let runner = cell.snapshot().runners.remove(0);
-        assert_eq!((runner.received, runner.acknowledged), (1, 1));
-        assert!(runner.last_seen.is_some(), "a runner that was heard a moment ago has not been silent");
-        let number = cell.lock().number();
-        assert_eq!((number, cell.snapshot().opened_at), (1, opened));
-    }
-
-    #[tokio::test]
-    async fn after_another_operator_wrote_nobody_counts_as_silent() {
-        let (cell, client) = (cell(), forgetful());
-        let mut store = Store::new(client.clone(), &config());
-        store.load().await.unwrap();
-        let session = cell.lock().clone();
-        fence(&session, &cell.observation, &mut store).await.unwrap();
-        report(&cell, 1);
-        let opened = cell.snapshot().opened_at;
-        let mut other = Store::new(client, &config());
-        let restored = unpacked(other.load().await.unwrap()).await.unwrap().unwrap().0;
-        let session = Session::new(&config().plan, Some(restored));
-        // The second version is kept, and the third takes its place.
-        fence(&session, &cell.observation, &mut other).await.unwrap_err();
-        assert!(save(&cell, &mut store, &Budget::default()).await.unwrap().is_none());
-        let snapshot = cell.snapshot();
-        assert_eq!((cell.lock().number(), snapshot.runners[0].received), (3, 0), "the runner sends it again");
-        assert!(snapshot.opened_at > opened && snapshot.runners[0].last_seen.is_none());
-    }
-
-    /// Times without any order, so that they don't compress well.
-    fn noise(seed: &mut u64) -> Trend {
-        let mut trend = Trend::default();
-        for _ in 0..RECORDS {
-            *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            trend.record(Duration::from_micros((*seed >> 40) % 900_000));
-        }
-        trend
-    }
-
-    #[tokio::test]
-    async fn a_checkpoint_that_grows_too_large_gives_up_the_finest_tags_and_no_request() {
-        let cell = cell();
-        let (mut seed, mut delta) = (7, Delta { number: 1, to_ms: 1_000, ..Delta::default() });
-        for stage in ["warm-up", "ramp-up", "hold"] {
-            for request in 0..REQUESTS {
-                let tags = Tags {
-                    stage: Some(stage.into()),
-                    request: Some(format!("request {request}")),
-                    ..Tags::default()
-                };
-                for metric in [
-                    names::HTTP_REQ_DURATION,
-                    names::HTTP_REQ_BLOCKED,
-                    names::HTTP_REQ_WAITING,
-                    names::HTTP_REQ_RECEIVING,
-                    names::HTTP_REQ_SENDING,
-                ] {
-                    let key = SeriesKey { metric: metric.into(), tags: tags.clone() };
-                    delta.metrics.add(key, &Sink::Trend(noise(&mut seed)));
-                }
-            }
-        }
-        let batch = DeltaBatch {
-            version: PROTOCOL_VERSION,
-            runner: 0,
-            pod: pod(0).name,
-            start: 0,
-            started_at: 0,
-            session: None,
-            deltas: vec![delta],
-        };
-        cell.speak(0, |session| session.deltas(&batch, &pod(0), 0)).unwrap();
-        let before = cell.lock().state().totals.metrics.len();
-        let (mark, bytes) = packed(&cell).await.unwrap();
-        assert!(bytes.len() <= MOST_BYTES, "{} bytes", bytes.len());
-        assert!(cell.lock().mark() == mark, "what was packed is what there is");
-        let totals = unpack(&bytes).unwrap().0.totals;
-        assert!(totals.folded > 0 && totals.metrics.len() < before, "{} bytes without folding", bytes.len());
-        let requests = totals.metrics.trend(names::HTTP_REQ_DURATION, &Selector::default()).count();
-        assert_eq!(requests, 3 * REQUESTS * RECORDS);
-        let hold = Selector { stage: Some("hold".into()), ..Selector::default() };
-        assert_eq!(totals.metrics.trend(names::HTTP_REQ_DURATION, &hold).count(), REQUESTS * RECORDS);
-    }
-}
+mod tests;

@@ -121,10 +121,10 @@ async fn one(
                 runs.memory.shown(&key);
             }
         }
-        Effect::StopRunners(reason) => sessions.stop(&key, reason),
-        Effect::RunAfter => sessions.run_after(&key),
+        Effect::StopRunners(reason) => sessions.stop(&key, reason).await,
+        Effect::RunAfter => sessions.run_after(&key).await,
         Effect::Quench => apply::quench(client, run).await?,
-        Effect::HavePrometheusAsked { start, end } => sessions.ask_prometheus(&key, *start, *end),
+        Effect::HavePrometheusAsked { start, end } => sessions.ask_prometheus(&key, *start, *end).await,
         Effect::AskPrometheus { start, end } => {
             let (plan, policy, start, end) = (plan()?.clone(), context.platform.policy(), *start, *end);
             runs.memory.ask(&key, async move {

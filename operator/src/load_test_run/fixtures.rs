@@ -76,6 +76,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         observation: Observation::default().into(),
         abort_breach: None,
         stop: None,
+        problem: None,
         after: None,
         foreign: None,
         checks: None,

@@ -128,7 +128,7 @@ pub async fn situation(
         (true, _) => (test(&context.client, &run).await?, None),
     };
     // Looked at after the pods: a runner's last words come before its pod's end.
-    let session = context.sessions.snapshot(&key);
+    let session = context.sessions.snapshot(&key).await;
     let running = run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Running);
     let excess = session.as_ref().filter(|_| running).and_then(|session| excess(runs, &key, session));
     Ok(Situation {

@@ -9,7 +9,7 @@ use upsurge_core::{
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
     results, target_lease,
-    thresholds::Recorded,
+    thresholds::{self, Recorded, Windowed},
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
 use upsurge_crds::{
@@ -37,7 +37,7 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
         status.summary = Some(Box::new(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed)));
         status.generator = Some(Box::new(generator(plan, snapshot)));
-        status.warnings = given_up(snapshot);
+        status.warnings = given_up(plan, snapshot);
         status.outputs = outputs(plan, snapshot, false);
         status.warnings.extend(neighbours(snapshot, pods));
     }
@@ -75,7 +75,7 @@ pub fn conclude(
     status.outputs = outputs(plan, snapshot, true);
     let test = plan.test();
     status.warnings = warnings(plan, snapshot);
-    status.warnings.extend(given_up(snapshot));
+    status.warnings.extend(given_up(plan, snapshot));
     status.warnings.extend(neighbours(snapshot, pods));
     let figures = figures(plan, snapshot);
     let recorded = Recorded {
@@ -136,9 +136,9 @@ fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     problem.into_iter().map(after_failed).chain(foreign).collect()
 }
 
-/// Which tags were given up to keep the checkpoint small, and since when. What came before is not told apart any more
-/// either; thresholds keep their own sums.
-fn given_up(snapshot: &SessionSnapshot) -> Vec<String> {
+/// Which tags and windows were given up to keep what is kept of a run small, and since when. What came before is not told apart any
+/// more either; thresholds keep their own sums of tags, and those whose windows were given up are undecided.
+fn given_up(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     let levels = snapshot.folds.iter().zip(1_u8..);
     let told = levels.map(|(at, level)| {
         format!(
@@ -147,7 +147,17 @@ fn given_up(snapshot: &SessionSnapshot) -> Vec<String> {
             Folding::told(level)
         )
     });
-    told.collect()
+    let windowed = Windowed::new(plan.test(), plan.timeline());
+    let windows = windowed.given_up(&snapshot.windows).filter_map(|(index, from)| {
+        let threshold = plan.test().thresholds.get(index)?;
+        Some(format!(
+            "too much to keep: from {:.0} s of the load on the windows of {} {} are not judged",
+            from.as_secs_f64(),
+            thresholds::display_name(threshold),
+            threshold.condition
+        ))
+    });
+    told.chain(windows).collect()
 }
 
 /// Which runners were on a node with the target.

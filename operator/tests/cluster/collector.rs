@@ -185,7 +185,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     let next = Sessions::new(space.client.clone());
     next.set_serving(true);
     next.open(config.clone()).await.unwrap();
-    let restored = next.snapshot(&key).unwrap();
+    let restored = next.snapshot(&key).await.unwrap();
     assert_eq!(restored.metrics.count(names::HTTP_REQS, &Selector::default()), 30.0);
     assert_eq!((restored.runners[0].acknowledged, restored.all_done), (3, false));
     sessions.close(&key).await;
@@ -194,7 +194,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     let last = deltas(1, "run-1-1", start, &[1], true);
     let (_, reply) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;
     assert_eq!(reply["acknowledged"], 1, "{reply}");
-    let done = next.snapshot(&key).unwrap();
+    let done = next.snapshot(&key).await.unwrap();
     assert!(done.all_done && done.durable);
     assert_eq!(done.metrics.count(names::HTTP_REQS, &Selector::default()), 40.0);
     assert_eq!(done.t0.unwrap().as_nanosecond(), i128::from(start));
@@ -210,7 +210,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     assert!(told.contains("version 9") && told.contains("versions 1 and 2"), "{told}");
 
     next.close(&key).await;
-    assert!(next.snapshot(&key).is_none());
+    assert!(next.snapshot(&key).await.is_none());
     let (status, _) = post(&router, &path("deltas"), Some(&tokens[1]), &last).await;
     assert_eq!(status, StatusCode::GONE);
     without_kinds(&space.client, made).await;
@@ -245,7 +245,7 @@ async fn two_operators_at_once_do_not_count_twice() {
         .await;
     }
     for sessions in [&old, &new] {
-        let metrics = sessions.snapshot(&config.key()).unwrap().metrics;
+        let metrics = sessions.snapshot(&config.key()).await.unwrap().metrics;
         assert_eq!(metrics.count(names::HTTP_REQS, &Selector::default()), 20.0);
         sessions.close(&config.key()).await;
     }

@@ -24,8 +24,11 @@ const BUSY: u64 = 1_000;
 const LIKELY: usize = index_of((1 << 22) - 1) / BLOCK + 1;
 /// How many buckets there are, up to the highest value that is told apart: 10¹⁵.
 pub(super) const BUCKETS: usize = index_of(1_000_000_000_000_000) + 1;
-/// About what a carry takes.
-const CARRY: usize = 32;
+/// About what the carries of a block take.
+const CARRIES: usize = size_of::<[u64; BLOCK]>() + 32;
+/// From what count on room for carries is reckoned with. Much less than what they are needed for, as several may be added to
+/// the same count at once, of which none needs them alone.
+const CLOSE: u32 = 1 << 13;
 
 type Block = [u16; BLOCK];
 
@@ -34,8 +37,9 @@ type Block = [u16; BLOCK];
 pub(super) struct Buckets {
     /// By stretch of buckets; `None` where nothing fell.
     blocks: Vec<Option<Box<Block>>>,
-    /// What does not fit into a count: how many times 2¹⁶, by bucket.
-    carries: BTreeMap<usize, u64>,
+    /// What does not fit into the counts of a block: how many times 2¹⁶. By block, so that it takes no more than a few times as much as
+    /// the counts do: a runner decides how large they are.
+    carries: BTreeMap<usize, Box<[u64; BLOCK]>>,
     total: u64,
     /// How many blocks are made.
     made: usize,
@@ -60,9 +64,8 @@ impl Buckets {
     pub(super) fn compact(self) -> Self {
         let (blocks, carries) = (self.blocks.into_iter().enumerate(), &self.carries);
         // A count of 2¹⁶ is a carry and a zero in its block.
-        let carried = |stretch: usize| carries.range(stretch * BLOCK..(stretch + 1) * BLOCK).next().is_some();
-        let blocks =
-            blocks.map(|(stretch, block)| block.filter(|block| !is_empty(block) || carried(stretch)));
+        let blocks = blocks
+            .map(|(stretch, block)| block.filter(|block| !is_empty(block) || carries.contains_key(&stretch)));
         let mut blocks: Vec<_> = blocks.collect();
         while blocks.pop_if(|block| block.is_none()).is_some() {}
         blocks.shrink_to_fit();
@@ -72,7 +75,23 @@ impl Buckets {
 
     /// About how much memory the counts take.
     pub(super) fn bytes(&self) -> usize {
-        self.made * size_of::<Block>() + self.blocks.len() * size_of::<usize>() + self.carries.len() * CARRY
+        self.made * size_of::<Block>() + self.blocks.len() * size_of::<usize>() + self.carries.len() * CARRIES
+    }
+
+    /// By how much memory the counts grow at most when those of others are added.
+    pub(super) fn growth(&self, other: &Self) -> usize {
+        let made = other.blocks.iter().enumerate();
+        let made = made.filter_map(|(stretch, block)| Some((stretch, block.as_deref()?)));
+        let grown = made.map(|(stretch, theirs)| {
+            let mine = self.blocks.get(stretch).and_then(Option::as_deref);
+            let is_close = || mine.map_or(0, busiest) + busiest(theirs) >= CLOSE;
+            let needs =
+                !self.carries.contains_key(&stretch) && (other.carries.contains_key(&stretch) || is_close());
+            let block = if mine.is_some() { 0 } else { size_of::<Block>() };
+            block + if needs { CARRIES } else { 0 }
+        });
+        let places = other.blocks.len().saturating_sub(self.blocks.len());
+        grown.sum::<usize>() + places * size_of::<usize>()
     }
 
     #[inline]
@@ -110,7 +129,8 @@ impl Buckets {
 
     #[cold]
     fn carry(&mut self, index: usize, carried: u64) {
-        let sum = self.carries.entry(index).or_default();
+        let carries = self.carries.entry(index / BLOCK).or_insert_with(|| Box::new([0; BLOCK]));
+        let sum = &mut carries[index % BLOCK];
         *sum = sum.saturating_add(carried);
     }
 
@@ -166,19 +186,21 @@ impl Buckets {
 
     /// Number and count of each bucket in which something is, in ascending order.
     pub(super) fn counts(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        let blocks = self.blocks.iter().enumerate();
-        let made = blocks.filter_map(|(stretch, block)| Some((stretch * BLOCK, block.as_deref()?)));
-        let counts = made.flat_map(|(first, block)| {
-            block.iter().enumerate().map(move |(at, count)| (first + at, u64::from(*count)))
+        let (blocks, carries) = (self.blocks.iter().enumerate(), &self.carries);
+        let made = blocks.filter_map(|(stretch, block)| Some((stretch, block.as_deref()?)));
+        let counts = made.flat_map(move |(stretch, block)| {
+            let carries = carries.get(&stretch);
+            block.iter().enumerate().map(move |(at, count)| {
+                let carried = carries.map_or(0, |carries| carries[at]).saturating_mul(1 << u16::BITS);
+                (stretch * BLOCK + at, carried.saturating_add(u64::from(*count)))
+            })
         });
-        // In the same order; each belongs to a bucket of a block that is there.
-        let mut carries = self.carries.iter().peekable();
-        let whole = counts.map(move |(index, count)| {
-            let carried = carries.next_if(|(of, _)| **of == index).map_or(0, |(_, carried)| *carried);
-            (index, carried.saturating_mul(1 << u16::BITS).saturating_add(count))
-        });
-        whole.filter(|(_, count)| *count > 0)
+        counts.filter(|(_, count)| *count > 0)
     }
+}
+
+fn busiest(block: &Block) -> u32 {
+    block.iter().copied().max().map_or(0, u32::from)
 }
 
 fn is_empty(block: &Block) -> bool {
@@ -347,6 +369,22 @@ mod tests {
         buckets.record(256, 1);
         buckets.clear();
         assert_eq!((made(&buckets), buckets.blocks.len()), (1, 5));
+    }
+
+    #[test]
+    fn what_carries_take_is_known_before_however_many_are_added_at_once() {
+        let filled =
+            |count: u64| received(&(0..100_000).step_by(7).map(|value| (value, count)).collect::<Vec<_>>());
+        for (kept, added, times) in [(0, 40_000, 2), (40_000, 40_000, 1), (65_000, 300, 2), (70_000, 1, 9)] {
+            let (mut kept, added) =
+                (if kept == 0 { Buckets::of_others() } else { filled(kept) }, filled(added));
+            let (before, growth) = (kept.bytes(), kept.growth(&added) * times);
+            (0..times).for_each(|_| kept.merge(&added));
+            let grown = kept.bytes() - before;
+            assert!(grown <= growth, "{grown} of {growth} bytes");
+            // Carries cost a few times as much as counts, and not many times.
+            assert!(kept.bytes() < 6 * added.bytes(), "{} of {} bytes", kept.bytes(), added.bytes());
+        }
     }
 
     #[test]

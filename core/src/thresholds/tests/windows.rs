@@ -241,3 +241,74 @@ proptest! {
         prop_assert!(breached || worst >= 999.0 || results[0].passed);
     }
 }
+
+/// Plays seconds of two runners, of which the second is seconds behind; the windows are given up before one of them.
+fn given_up(threshold: Threshold, seconds: &[Vec<u64>], before: usize) -> (ThresholdResult, bool) {
+    let (test, timeline) = (spec(&[threshold]), timeline());
+    let rules = Windowed::new(&test, &timeline);
+    let (mut windows, total) = (Windows::default(), Metrics::default());
+    for (second, times) in seconds.iter().enumerate() {
+        if second == before {
+            let bytes = windows.bytes();
+            assert!(rules.give_up(&mut windows) && windows.bytes() < bytes);
+            assert!(!rules.give_up(&mut windows), "there is nothing more to give up");
+        }
+        let [from, to] = [second, second + 1].map(|at| Duration::from_secs(at as u64));
+        rules.add(&mut windows, from, to, &trend_of(times));
+        rules.close(&mut windows, from, &total);
+        windows = serde_json::from_str(&serde_json::to_string(&windows).unwrap()).unwrap();
+    }
+    let recorded = Recorded {
+        test: &test,
+        timeline: &timeline,
+        metrics: &total,
+        windows: &windows,
+        elapsed: Duration::from_secs(30),
+    };
+    assert_eq!(rules.given_up(&windows).count(), 1);
+    (recorded.evaluate(true).remove(0), recorded.breached_abort().is_some())
+}
+
+#[test]
+fn windows_that_were_given_up_are_not_judged_by_a_part_of_their_samples() {
+    // In each window there are 10, of which half come before the windows are given up.
+    let seconds = vec![vec![10]; 30];
+    let (result, stops) = given_up(windowed("http_reqs", "count >= 10", 10), &seconds, 15);
+    assert_eq!((result.undecided, result.passed, stops), (true, false, false), "{result:?}");
+    assert!(result.detail.unwrap().contains("not judged from 10s on"));
+    let (result, stops) = given_up(windowed("http_reqs", "count >= 10", 10), &seconds, 5);
+    assert_eq!((result.undecided, result.observed.as_str(), stops), (true, "no data", false));
+    assert!(result.detail.unwrap().contains("not judged from 0s on"));
+}
+
+#[test]
+fn a_breach_that_was_seen_before_windows_were_given_up_stays_one() {
+    let mut seconds = vec![vec![10]; 30];
+    seconds[3] = vec![];
+    let (result, stops) = given_up(windowed("http_reqs", "count >= 10", 10), &seconds, 15);
+    assert_eq!((result.undecided, result.passed, stops), (false, false, true), "{result:?}");
+}
+
+#[test]
+fn what_windows_and_sums_grow_by_is_known_before() {
+    let mut thresholds = vec![windowed("http_req_duration", "max < 1s", 1)];
+    thresholds.push(threshold("http_req_duration{request:pay}", None, "max < 1s"));
+    let (test, timeline) = (spec(&thresholds), timeline());
+    let rules = Windowed::new(&test, &timeline);
+    let mut windows = Windows::default();
+    for second in 0..20_u64 {
+        // Ever more blocks, and counts that need more than a block has.
+        let mut trend = Trend::default();
+        (0..=second).for_each(|value| trend.record_many(Duration::from_millis(7 << value.min(18)), 40_000));
+        let mut metrics = Metrics::default();
+        metrics.add(key("http_req_duration", "hold", "pay"), &Sink::Trend(trend).compact());
+        let slice = crate::slices::of(second / 3 * 1_000, second / 3 * 1_000 + 1_000, &metrics, &rules);
+        let sums = rules.sums(&metrics).unwrap();
+        let slices = [slice];
+        let (before, growth) = (windows.bytes(), rules.growth(&windows, &sums, &slices));
+        rules.add_sums(&mut windows, &sums);
+        rules.add_slice(&mut windows, &slices[0]);
+        let grown = windows.bytes() - before;
+        assert!(grown <= growth, "{grown} of {growth} bytes in second {second}");
+    }
+}

@@ -67,7 +67,8 @@ impl Collector {
 
     /// How the run's only runner ended, as far as the collector knows.
     fn end(&self) -> Option<RunnerEnd> {
-        self.sessions.snapshot(&RunKey::new("shop", "checkout-1")).unwrap().runners[0].end.clone()
+        let run = RunKey::new("shop", "checkout-1");
+        futures::executor::block_on(self.sessions.snapshot(&run)).unwrap().runners[0].end.clone()
     }
 }
 

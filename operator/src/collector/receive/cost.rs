@@ -94,7 +94,10 @@ fn cost_of_deltas_of_500_runners_with_200_series_each(#[values(Form::Json, Form:
         took.as_secs_f64() * 1e3 / f64::from(RUNNERS),
         bytes / RUNNERS as usize / 1024,
         took.as_secs_f64() / interval.as_secs_f64(),
-        cell.lock().state().totals.metrics.bytes() / 1024,
+        cell.lock_blocking().state().totals.metrics.bytes() / 1024,
     );
-    assert_eq!((interval, cell.snapshot().foreign), (Duration::from_secs(10), None));
+    assert_eq!(
+        (interval, futures::executor::block_on(cell.snapshot()).foreign),
+        (Duration::from_secs(10), None)
+    );
 }

@@ -390,3 +390,75 @@ async fn there_is_nothing_at_the_root_and_no_token_is_asked_for() {
     }
     assert!(!asked.lock().unwrap().iter().any(|asked| asked.ends_with("/tokenreviews")));
 }
+
+#[test]
+fn whoever_waits_for_a_session_that_is_busy_keeps_no_thread_from_others() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    // One thread for all that is asynchronous: one who waits on it for a session would keep it from who ends the merge.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(while_a_merge_is_under_way());
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(Duration::from_secs(120)).expect("all wait for one session");
+}
+
+async fn while_a_merge_is_under_way() {
+    let sessions = serving(&Asked::default()).await;
+    let (cell, bearer) = (cell_of(&sessions), token("checkout-1-0"));
+    let says = || Body::from(hello(0, "checkout-1-0").to_string());
+    assert_eq!(post(&sessions, "hello", &bearer, says()).await.0, StatusCode::OK);
+    let (begun, is_begun) = tokio::sync::oneshot::channel();
+    let (end, is_ended) = std::sync::mpsc::channel();
+    let merging = {
+        let cell = cell.clone();
+        spawn_blocking(move || {
+            cell.speak_blocking(0, |session| {
+                begun.send(session.state().runners[0].pod.clone()).unwrap();
+                is_ended.recv().unwrap();
+            });
+        })
+    };
+    let bound = is_begun.await.unwrap();
+    let before = cell.last_heard(0, bound.as_ref()).expect("it said hello");
+    let asks = {
+        let sessions = sessions.clone();
+        tokio::spawn(async move { post(&sessions, "hello", &bearer, says()).await.0 })
+    };
+    let looks = {
+        let cell = cell.clone();
+        tokio::spawn(async move { cell.snapshot().await.runners.len() })
+    };
+    // Its runner is let in and heard all the same.
+    while cell.last_heard(0, bound.as_ref()) == Some(before) {
+        tokio::task::yield_now().await;
+    }
+    assert!(!asks.is_finished() && !looks.is_finished());
+    end.send(()).unwrap();
+    merging.await.unwrap();
+    assert_eq!((asks.await.unwrap(), looks.await.unwrap()), (StatusCode::OK, 1));
+}
+
+fn cell_of(sessions: &Sessions) -> Arc<super::super::cell::Cell> {
+    sessions.cell(&RunKey::new("shop", "checkout-1")).unwrap()
+}
+
+#[tokio::test]
+async fn one_run_takes_one_turn_however_many_of_its_messages_wait() {
+    let sessions = serving(&Asked::default()).await;
+    let (cell, bearer) = (cell_of(&sessions), token("checkout-1-0"));
+    let held = cell.turn.clone().acquire_owned().await.unwrap();
+    let says = Body::from(hello(0, "checkout-1-0").to_string());
+    let waiting = {
+        let sessions = sessions.clone();
+        tokio::spawn(async move { post(&sessions, "hello", &bearer, says).await.0 })
+    };
+    // It was let in, and its body read.
+    while cell.bodies.available_permits() == super::super::admission::RUN_BODIES {
+        tokio::task::yield_now().await;
+    }
+    assert!(!waiting.is_finished());
+    assert!(sessions.room().has_all_turns(), "the places of others are free");
+    drop(held);
+    assert_eq!(waiting.await.unwrap(), StatusCode::OK);
+}

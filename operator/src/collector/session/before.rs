@@ -11,6 +11,11 @@ use super::Session;
 const MOST_VARIABLE_BYTES: usize = 64 * 1024;
 
 impl Session {
+    /// Whether the load waits for the steps of `before`.
+    pub(super) fn waits_for_before(&self) -> bool {
+        self.before && self.state.variables.is_none()
+    }
+
     pub(super) fn before_done(&mut self, index: usize, result: &Result<Map<String, Value>, String>) {
         let failure = match result {
             Ok(_) if self.state.variables.is_some() => return,

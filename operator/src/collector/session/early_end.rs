@@ -7,7 +7,27 @@ use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
 
 use super::{Pod, Refusal, Session};
 
+/// Why a run can't go on, as the collector knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// One of `upsurge_crds::names::reasons`.
+    pub reason: &'static str,
+    /// What, and what to do.
+    pub message: String,
+}
+
 impl Session {
+    /// The run can't go on; the first reason stays.
+    pub fn break_off(&mut self, reason: &'static str, message: &str) {
+        self.problem.get_or_insert_with(|| Problem { reason, message: message.into() });
+        self.stop(message);
+    }
+
+    /// Why the run can't go on, if it can't.
+    pub fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
     /// Tells the runners to stop; the first reason stays.
     pub fn stop(&mut self, reason: &str) {
         if self.state.stop.is_none() {
@@ -64,15 +84,6 @@ impl Session {
         if self.state.foreign.is_none() {
             self.state.foreign = Some(what);
             self.revision += 1;
-        }
-    }
-
-    /// The pod of a runner is there and speaks, whatever it says: what it says may take a while to be read.
-    pub fn heard(&mut self, runner: u32, pod: &Pod, now: i64) {
-        let index = runner as usize;
-        let is_bound = self.state.runners.get(index).is_some_and(|known| known.pod.as_ref() == Some(pod));
-        if let Some(presence) = self.presence.get_mut(index).filter(|_| is_bound) {
-            presence.last_seen = Some(now);
         }
     }
 

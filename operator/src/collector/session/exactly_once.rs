@@ -15,6 +15,7 @@ use upsurge_core::{
 use super::{
     super::{
         checkpoint::{pack, unpack},
+        prepared::Preparing,
         totals::Totals,
     },
     tests::{plan, pod},
@@ -225,7 +226,8 @@ impl World {
 
     fn record(&mut self, runner: usize, metrics: Metrics, done: bool) {
         let delta = self.runners[runner].record(metrics, done);
-        self.truth.add(runner as u32, &delta, &Folding, &Windowed::default());
+        let prepared = Preparing::default().prepare(delta).unwrap();
+        self.truth.add(runner as u32, &prepared, &Folding, &Windowed::default());
     }
 
     fn send(&mut self, runner: usize, request_lost: bool, reply_lost: bool) {

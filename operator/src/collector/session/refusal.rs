@@ -75,7 +75,11 @@ pub enum Refusal {
         theirs: i64,
     },
     /// The figures of the run would take too much memory.
-    #[error("the figures of the run take more than {} MiB", .most >> 20)]
+    #[error(
+        "the figures of the run would take more than {} KiB of memory, which is all that the operator has for them: use fewer \
+         thresholds on parts, series or tags",
+        .most >> 10
+    )]
     Heavy {
         /// Most that they may take.
         most: usize,

@@ -15,6 +15,7 @@ use super::{
     super::{
         checkpoint::{pack, unpack},
         start::{LEAD, LEAST_LEAD},
+        totals::Totals,
     },
     *,
 };
@@ -240,7 +241,7 @@ fn a_threshold_on_a_part_stops_the_run_after_all_tags_were_given_up() {
 }
 
 #[test]
-fn a_run_gives_up_tags_when_others_need_room_and_is_never_refused_for_it() {
+fn a_run_gives_up_tags_when_others_need_room_and_is_refused_only_beyond_its_share() {
     let mut session = Session::new(&plan(1, false), None);
     let report = |session: &mut Session, number: u64| {
         let mut batch = batch(0, 0, &[number]);
@@ -249,16 +250,42 @@ fn a_run_gives_up_tags_when_others_need_room_and_is_never_refused_for_it() {
             let key = SeriesKey { metric: "http_reqs".into(), tags };
             batch.deltas[0].metrics.add(key, &Sink::Counter(1.0));
         }
-        session.deltas(&batch, &pod(0), 0).unwrap();
+        session.deltas(&batch, &pod(0), 0).map(drop)
     };
-    report(&mut session, 1);
+    report(&mut session, 1).unwrap();
     assert_eq!(session.state().totals.folds.len(), 0);
-    session.limit_figures(1);
-    report(&mut session, 2);
-    report(&mut session, 3);
-    assert_eq!(session.state().totals.folds.len(), usize::from(super::super::folding::COARSEST));
-    let all = session.state().totals.metrics.count("http_reqs", &Selector::default());
+    // Less than there is, and enough without the tags.
+    session.limit_figures(session.figures() - 1);
+    report(&mut session, 2).unwrap();
+    report(&mut session, 3).unwrap();
+    assert!(!session.state().totals.folds.is_empty() && session.figures() <= session.most_figures);
+    let counted = |session: &Session| session.state().totals.metrics.count("http_reqs", &Selector::default());
+    let all = counted(&session);
     assert!((all - 6.0).abs() < f64::EPSILON, "nothing but tags is lost: {all}");
+    session.limit_figures(1);
+    assert_eq!(report(&mut session, 4), Err(Refusal::Heavy { most: 1 }));
+    assert!((counted(&session) - 6.0).abs() < f64::EPSILON, "taken whole or not at all");
+    assert_eq!(session.received(0), 3);
+}
+
+#[test]
+fn what_a_checkpoint_held_has_to_fit_too() {
+    let mut plan = plan(1, false);
+    let selector = |part: u32| json!({"status": 200 + part});
+    plan.test.thresholds = (0..3)
+        .map(|part| json!({"metric": "http_req_duration", "condition": "max < 9s", "selector": selector(part)}))
+        .map(|threshold| serde_json::from_value(threshold).unwrap())
+        .collect();
+    let mut session = Session::new(&plan, None);
+    let report = batch(0, 0, &[1]);
+    session.deltas(&report, &pod(0), 0).unwrap();
+    let durable = session.state().clone();
+    assert_eq!(Session::restored(&plan, Some(durable.clone()), MOST_OF_ONE).problem(), None);
+    let session = Session::restored(&plan, Some(durable), 1);
+    let problem = session.problem().unwrap();
+    assert_eq!(problem.reason, reasons::CHECKPOINT_TOO_LARGE);
+    assert_eq!(session.state().totals, Totals::default(), "the memory is free again");
+    assert!(session.is_dirty() && session.state().stop.is_some());
 }
 
 #[test]
@@ -313,18 +340,6 @@ fn nothing_may_be_merged_over_the_end_of_a_checkpoint_under_way() {
     assert_eq!(cut(&mut session, &[3]), (3, 2, 0));
     session.saved(&mark, 0);
     assert_eq!(cut(&mut session, &[4]), (4, 2, 2));
-}
-
-#[test]
-fn a_runner_that_speaks_is_heard_whatever_it_says_and_only_by_its_own_pod() {
-    let mut session = Session::new(&plan(2, false), None);
-    says(&mut session, &hello(0), SECOND);
-    session.heard(0, &pod(0), 9 * SECOND);
-    session.heard(0, &pod(1), 20 * SECOND);
-    session.heard(7, &pod(7), 20 * SECOND);
-    assert_eq!(session.presence()[0].last_seen, Some(9 * SECOND));
-    session.heard(1, &pod(1), 20 * SECOND);
-    assert_eq!(session.presence()[1].last_seen, None, "it has not said who it is yet");
 }
 
 #[test]

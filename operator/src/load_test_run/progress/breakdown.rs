@@ -32,7 +32,8 @@ const TOO_SMALL: &str = "the memory limit is too low to start in: raise spec.run
 
 /// What broke, if something did.
 pub fn find(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
-    reported(facts)
+    kept(facts)
+        .or_else(|| reported(facts))
         .or_else(|| ended(facts, now))
         .or_else(|| stopped(facts))
         .or_else(|| not_created(facts, now))
@@ -43,7 +44,13 @@ pub fn find(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
 
 /// What runners themselves say that broke.
 pub fn told(facts: &Facts<'_>) -> Option<Cause> {
-    reported(facts).or_else(|| stopped(facts))
+    kept(facts).or_else(|| reported(facts)).or_else(|| stopped(facts))
+}
+
+/// The collector can't keep what it is told.
+fn kept(facts: &Facts<'_>) -> Option<Cause> {
+    let problem = facts.session.problem.as_ref()?;
+    Some(Cause::breakdown(problem.reason, &problem.message))
 }
 
 /// A runner says itself that it can't start or can't go on.

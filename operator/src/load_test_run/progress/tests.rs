@@ -400,3 +400,16 @@ fn steps_after_the_load_are_waited_for(#[case] case: Case, #[case] now: i64, #[c
     let told = matches!(&transition, Transition::Stay { message, .. } if message.contains("spec.after"));
     assert_eq!(told, !expected && case.session.after.is_none(), "{transition:?}");
 }
+
+#[rstest]
+#[case::while_it_starts(starting())]
+#[case::while_it_runs(running())]
+#[case::before_what_runners_say(running().runner_end(RunnerEnd::Stopped { reason: "told to".into() }))]
+fn what_can_t_be_kept_ends_the_run_with_its_own_reason(#[case] case: Case) {
+    let message = "it does not fit".to_owned();
+    let problem = crate::collector::Problem { reason: reasons::CHECKPOINT_TOO_LARGE, message };
+    let case = case.with(|case| case.session.problem = Some(problem));
+    let Transition::Stop(cause) = case.next(1) else { panic!("the run goes on") };
+    assert_eq!((cause.reason(), cause.message()), (reasons::CHECKPOINT_TOO_LARGE, "it does not fit"));
+    assert_eq!(cause.type_(), EndCauseType::Breakdown);
+}
