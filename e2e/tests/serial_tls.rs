@@ -134,6 +134,7 @@ async fn restored(client: &Client, before: &BTreeMap<String, String>) -> Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes: make e2e-full"]
 async fn a_certificate_of_somebody_elses_is_used_and_renewed_in_the_middle_of_a_run() -> Result<()> {
     with_temp_namespace(async |context| {
         let outcome = foreign(context.clone()).await;
