@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -52,6 +52,9 @@ type CountRuns = dyn Fn() -> BTreeMap<String, i64> + Send + Sync;
 /// Gives the figures of so many tests under way at most, at the moment of a scrape, and how many are left out.
 type ListFigures = dyn Fn(usize) -> (BTreeMap<TestKey, Figures>, usize) + Send + Sync;
 
+/// Gives the time between two messages of a runner, at the moment of a scrape.
+type GiveInterval = dyn Fn() -> Duration + Send + Sync;
+
 /// All metrics; clones share them.
 #[derive(Clone)]
 pub struct Metrics {
@@ -64,6 +67,8 @@ pub struct Metrics {
     policy_valid: Gauge,
     certificate_valid: Gauge,
     certificate_expiry: Gauge,
+    report_interval: Gauge,
+    intervals: Arc<Mutex<Option<Box<GiveInterval>>>>,
     counters: Arc<Mutex<Vec<Box<CountRuns>>>>,
     live: Live,
     figures: Arc<Mutex<Option<Box<ListFigures>>>>,
@@ -107,6 +112,13 @@ impl Default for Metrics {
             Unit::Seconds,
             certificate_expiry.clone(),
         );
+        let report_interval = Gauge::default();
+        registry.register_with_unit(
+            "collector_report_interval",
+            "How often runners are told to report: every second, and less often the more series they have in all",
+            Unit::Seconds,
+            report_interval.clone(),
+        );
         registry.register(
             "build",
             "Build of the operator",
@@ -123,6 +135,8 @@ impl Default for Metrics {
             policy_valid,
             certificate_valid,
             certificate_expiry,
+            report_interval,
+            intervals: Arc::default(),
             counters: Arc::default(),
             live,
             figures: Arc::default(),
@@ -185,6 +199,11 @@ impl Metrics {
         *self.figures.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(figures));
     }
 
+    /// Sets the source of the time between two messages of a runner, asked at each scrape.
+    pub fn show_interval(&self, interval: impl Fn() -> Duration + Send + Sync + 'static) {
+        *self.intervals.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(interval));
+    }
+
     /// All metrics as text. Takes a while where much goes on.
     pub fn encode(&self) -> String {
         // Held to the end: what is made anew at each scrape is that of one only.
@@ -192,6 +211,9 @@ impl Metrics {
         if let Some(figures) = &*self.figures.lock().unwrap_or_else(PoisonError::into_inner) {
             let (figures, left_out) = figures(MOST_TESTS);
             self.live.show(&figures, left_out);
+        }
+        if let Some(interval) = &*self.intervals.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.report_interval.set(interval().as_secs().cast_signed());
         }
         self.runs.clear();
         for count in counters.iter() {
@@ -284,6 +306,7 @@ mod tests {
         metrics.reconciled(LOAD_TEST_RUN, "Applied", Instant::now());
         metrics.failed(LOAD_TEST, "Api");
         metrics.set_leader(true);
+        metrics.show_interval(|| Duration::from_secs(7));
         for _ in 0..2 {
             metrics.count_runs(|| BTreeMap::from([("Running".to_owned(), 2)]));
         }
@@ -294,6 +317,7 @@ mod tests {
             r#"upsurge_reconcile_errors_total{controller="loadtest",category="Api"} 1"#,
             r#"upsurge_runs{phase="Running"} 4"#,
             "upsurge_leader 1",
+            "upsurge_collector_report_interval_seconds 7",
             "upsurge_reconcile_duration_seconds_count",
             "upsurge_build_info{version=",
         ] {

@@ -86,6 +86,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let sessions = Sessions::within(client.clone(), Memory::of(args.memory_limit), cache.clone());
     let shown = sessions.clone();
     metrics.show_figures(move |most| shown.figures(most));
+    let paced = sessions.clone();
+    metrics.show_interval(move || paced.report_interval());
     // Ports close last: runners report, and probes ask, until the end.
     let closing = CancellationToken::new();
     let admin = serve(args.admin_listen, admin::router(readiness.clone(), metrics.clone()), &closing).await?;

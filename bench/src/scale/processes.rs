@@ -25,6 +25,8 @@ const STAGES: &str = include_str!("stages.yaml");
 const ADMIN: &str = "http://127.0.0.1:9090";
 /// What it says of itself when it leads.
 const LEADS: &str = "upsurge_leader 1";
+/// How it shows how often runners are told to report.
+const INTERVAL: &str = "upsurge_collector_report_interval_seconds ";
 /// Longest time for the operator to be ready or to end.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -157,6 +159,15 @@ impl Operator {
         })
         .await?;
         Ok(Self { program, ready_after: begun.elapsed() })
+    }
+
+    /// How often it tells runners to report, in seconds.
+    pub async fn report_interval(&self) -> Result<f64> {
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
+        let text = answer(&client, "metrics").await.context("the operator shows no metrics")?;
+        let value =
+            text.lines().find_map(|line| line.strip_prefix(INTERVAL)).context("it shows no interval")?;
+        Ok(value.trim().parse()?)
     }
 
     /// Resident memory in MiB.

@@ -235,6 +235,11 @@ impl Sessions {
         Ok(())
     }
 
+    /// Time from one message of a runner to its next, as runners are told.
+    pub fn report_interval(&self) -> Duration {
+        self.shared.pace.interval()
+    }
+
     /// How many sessions are open.
     pub fn count(&self) -> usize {
         self.shared.cells.read().unwrap_or_else(PoisonError::into_inner).len()

@@ -39,9 +39,6 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time for deltas, which may be large.
 const DELTAS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest time for a connection. Short: of a node that was lost the Service knows only later.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The collector, as seen from the agent.
 #[derive(Debug)]
 pub(super) struct Link {
@@ -107,8 +104,9 @@ impl Link {
             None => (service, tls::client_config(tls::roots(), false)?),
         };
         let path = format!("v1/runs/{}/{}", config.namespace, config.run);
-        let line = Line::to(&service, Collector::OfService, &tls)?;
-        let state = Mutex::new(State { way: Way::default(), line: Some(line) });
+        let way = Way::default();
+        let line = Line::to(&service, Collector::OfService, way.patience(), &tls)?;
+        let state = Mutex::new(State { way, line: Some(line) });
         Ok(Self { tls, service, path, token_file: config.token_file.clone(), state })
     }
 
@@ -185,7 +183,7 @@ impl Link {
         match &state.line {
             Some(line) if line.collector == collector => Ok(line.clone()),
             _ => {
-                let line = Line::to(&self.service, collector, &self.tls);
+                let line = Line::to(&self.service, collector, state.way.patience(), &self.tls);
                 let line = line.map_err(|error| LinkError::Unreachable(error.to_string()))?;
                 Ok(state.line.insert(line).clone())
             }
@@ -254,14 +252,19 @@ struct Line {
 
 impl Line {
     /// Only where the connection goes is changed for a leader. The name stays that of the Service wherever it is one, as
-    /// that is what a certificate is made for.
-    fn to(service: &Url, collector: Collector, tls: &rustls::ClientConfig) -> Result<Self, SetupError> {
+    /// that is what a certificate is made for. A connection may take as long as the patience lasts, its handshake included.
+    fn to(
+        service: &Url,
+        collector: Collector,
+        patience: Duration,
+        tls: &rustls::ClientConfig,
+    ) -> Result<Self, SetupError> {
         // The collector is reached directly, whatever proxy the environment names for other things.
         let mut client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls.clone())
             .no_proxy()
             .redirect(Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(patience)
             .tcp_nodelay(true);
         let mut base = service.clone();
         if let Ok(mut segments) = base.path_segments_mut() {

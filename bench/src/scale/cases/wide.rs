@@ -39,7 +39,7 @@ pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
     let (watched, mark) = (operator.watch()?, bench.audit.mark());
     tokio::time::sleep(WINDOW).await;
     let (cores, asked) = (operator.cores(&watched)?, bench.audit.since(mark)?);
-    let before = operator.peak()?;
+    let (before, interval) = (operator.peak()?, operator.report_interval().await?);
     operator.kill();
     let mut operator = bench.start_operator().await?;
     let (runs, wrong) = fleet.finish(bench, namespace, &mut operator).await?;
@@ -50,6 +50,7 @@ pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
         let series = entry.content.as_ref().map_or(0, |content| content.series());
         row(&mut case, "series of a runner", number(series as f64));
         row(&mut case, "time between two deltas of a runner", format!("{} s", number(entry.interval())));
+        row(&mut case, "time between two messages of a runner", format!("{} s", number(interval)));
         let status = run.status.clone().unwrap_or_default();
         let (verdict, message) = (status.verdict, status.message.unwrap_or_default());
         row(&mut case, "verdict", verdict.map_or("none".into(), |verdict| format!("{verdict:?}: {message}")));

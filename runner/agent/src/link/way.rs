@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which collector is asked next: the one that the Service chooses, or the leader by its own address.
+//! Which collector is asked next, and how long it is waited for: the one that the Service chooses, or the leader by its own
+//! address.
 //!
 //! A replica that stands by names the leader. That word is believed for a while and for a few steps, and any failure puts an
 //! end to it: the Service is always the way back, whatever was said. No I/O and no clock in here.
@@ -13,6 +14,12 @@ use std::{
 const BELIEVED_FOR: Duration = Duration::from_secs(60);
 /// Leaders that may name one another without any of them leading.
 const MOST_STEPS: u32 = 2;
+
+/// Time for the first connection. Short: of a node that was lost the Service knows only later.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+/// Longest time for one. Hundreds of runners come back at once to an operator that was started anew, and whoever gives up
+/// in the middle of a handshake has cost the operator that work and begins again at the end of the line.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Whom a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +36,8 @@ pub(super) struct Way {
     leader: Option<(SocketAddr, Instant)>,
     /// Leaders named since an answer came.
     steps: u32,
+    /// Failures since an answer came.
+    failures: u32,
 }
 
 impl Way {
@@ -38,13 +47,25 @@ impl Way {
         self.leader.map_or(Collector::OfService, |(address, _)| Collector::At(address))
     }
 
+    /// How long the next connection may take.
+    pub(super) fn patience(&self) -> Duration {
+        FIRST_PATIENCE.saturating_mul(self.failures.saturating_add(1)).min(LONGEST_PATIENCE)
+    }
+
     /// Who was asked has answered.
     pub(super) fn answered(&mut self) {
         self.steps = 0;
+        self.failures = 0;
     }
 
     /// Who was asked gave no answer, or could not be reached.
     pub(super) fn failed(&mut self) {
+        self.failures = self.failures.saturating_add(1);
+        self.forget();
+    }
+
+    /// The Service is asked next.
+    fn forget(&mut self) {
         self.leader = None;
         self.steps = 0;
     }
@@ -57,7 +78,7 @@ impl Way {
                 self.steps += 1;
                 self.leader = Some((leader, now));
             }
-            None => self.failed(),
+            None => self.forget(),
         }
         leader.is_some()
     }
@@ -99,6 +120,22 @@ mod tests {
         way.led(Collector::OfService, Some(at("10.0.0.7:8080")), now);
         assert!(!way.led(Collector::At(at("10.0.0.7:8080")), None, now));
         assert_eq!(way.next(now), Collector::OfService);
+    }
+
+    #[test]
+    fn each_failure_gives_the_next_connection_more_time_until_an_answer_comes() {
+        let mut way = Way::default();
+        let seconds = |way: &Way| way.patience().as_secs();
+        assert_eq!(seconds(&way), 1);
+        let with_failures = [(); 4].map(|()| {
+            way.failed();
+            seconds(&way)
+        });
+        assert_eq!(with_failures, [2, 3, 3, 3]);
+        way.led(Collector::OfService, None, Instant::now());
+        assert_eq!(seconds(&way), 3, "a standby's answer is none");
+        way.answered();
+        assert_eq!(seconds(&way), 1);
     }
 
     #[test]
