@@ -2,6 +2,7 @@
 //! The operator that leads ends without warning, and another one goes on: same verdict, nothing lost, nothing twice.
 
 use anyhow::{Context as _, Result, ensure};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
@@ -84,6 +85,31 @@ async fn killed_twice_while_running() -> Result<()> {
         let pod = operator::leader(&context.client).await?;
         operator::kill(&context.client, &pod, Kill::Pod).await?;
         ensure_whole(&context.finished(&run, seconds(120)).await?, &target, 900).await?;
+        made.ensure_once(3)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the other phases' kills are in make e2e, and this one is decided in memory too: make e2e-full"]
+async fn killed_while_stopping() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, json!({})).await?;
+        let made = Made::watch(&context);
+        let run = context.start("stopping", three_runners(constant(20, 60))).await?;
+        context.loaded(&run, seconds(60)).await?;
+        // Known beforehand, so that the kill comes before the runners have ended.
+        let pod = operator::leader(&context.client).await?;
+        let abort = Patch::Merge(json!({"spec": {"abort": true}}));
+        context.api::<LoadTestRun>().patch(&run, &PatchParams::default(), &abort).await?;
+        context.phase(&run, Phase::Stopping, seconds(20)).await?;
+        operator::kill(&context.client, &pod, Kill::Pod).await?;
+        let finished = context.finished(&run, seconds(120)).await?;
+        ensure_verdict(&finished, Verdict::Aborted, "Aborted")?;
+        let told = status(&finished).summary.map_or(0, |summary| summary.requests);
+        let received = i64::try_from(target.stats().await?.received)?;
+        // Each runner may have had one request under way when it was told to stop.
+        ensure!(told > 0 && (told..=told + 3).contains(&received), "{told} of {received} requests were told");
         made.ensure_once(3)
     })
     .await
