@@ -14,7 +14,8 @@ use crate::{
 
 /// All definitions, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
-    let public = [rewritten(whole(), outlined), conventional(LoadTestRun::crd())];
+    let test = rewritten(rewritten(whole(), outlined), |schema| without_defaults_in_lists(schema, false));
+    let public = [test, conventional(LoadTestRun::crd())];
     public.into_iter().map(with_unobserved_status).chain(internal()).collect()
 }
 
@@ -47,6 +48,29 @@ fn rewritten(definition: CustomResourceDefinition, rewrite: fn(&mut Value)) -> C
 fn outlined(schema: &mut Value) {
     if let Some(runner) = schema.pointer_mut("/properties/spec/properties/runner") {
         kubernetes::outlined(runner);
+    }
+}
+
+/// The API server fills in no default within a list: the operator does. What merges lists as a whole, as `kubectl apply` and
+/// Argo CD do with kinds that they don't know, takes a default that was filled in for a change of the manifest, for ever.
+fn without_defaults_in_lists(schema: &mut Value, in_list: bool) {
+    let Some(words) = schema.as_object_mut() else { return };
+    if in_list {
+        words.remove("default");
+    }
+    for (word, value) in words {
+        match word.as_str() {
+            "properties" => {
+                value
+                    .as_object_mut()
+                    .into_iter()
+                    .flatten()
+                    .for_each(|(_, field)| without_defaults_in_lists(field, in_list));
+            }
+            "items" => without_defaults_in_lists(value, true),
+            "additionalProperties" => without_defaults_in_lists(value, in_list),
+            _ => {}
+        }
     }
 }
 

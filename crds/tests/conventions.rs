@@ -179,6 +179,26 @@ fn every_list_says_how_it_is_merged_and_by_which_keys() {
     assert_eq!(offenders(|node| node.is("array") && wrong(node)), NONE);
 }
 
+#[test]
+fn no_default_is_filled_in_within_a_list() {
+    // Or each `kubectl apply` of the same manifest would be a change, and Argo CD would never see it in sync.
+    let filled_in =
+        |node: &Node<'_>| node.is_spec() && node.path.contains("[]") && node.schema.get("default").is_some();
+    assert_eq!(offenders(|node| filled_in(node) && !node.is_of_kubernetes()), NONE);
+    // Only the description can tell them.
+    let whole = serde_json::to_value(manifests::whole()).unwrap();
+    let mut nodes = Vec::new();
+    walk(schema(&whole), "", &mut nodes);
+    let there = nodes.iter().filter(|node| filled_in(node) && !node.is_of_kubernetes());
+    let (told, untold): (Vec<&Node<'_>>, Vec<_>) = there
+        .partition(|node| node.schema["description"].as_str().is_some_and(|text| text.contains("Default:")));
+    assert!(
+        told.len() >= 40 && untold.is_empty(),
+        "{:?}",
+        untold.iter().map(|node| &node.path).collect::<Vec<_>>()
+    );
+}
+
 /// Lists of named objects whose order is their meaning, or in which a name may come again.
 const IN_ORDER: [&str; 6] = [
     // What is captured under a name once more takes the place of the first.

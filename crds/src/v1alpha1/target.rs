@@ -25,7 +25,7 @@ pub struct Target {
     /// `[{name: checkout, expect: {scaleUpWithin: 90s}}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["kind".into(), "name".into()]))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub workloads: Vec<Workload>,
 
     /// Whether another run may make load on the same target at the same time. A target is the workloads, or without any
