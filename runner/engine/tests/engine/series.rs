@@ -313,3 +313,66 @@ fn connections_of_tls_are_what_the_test_asks_for() {
         holds("69", &format!("https://localhost:{port}"), insecure(), steps);
     }
 }
+
+#[test]
+fn bodies_and_values_arrive_as_they_were_written() {
+    let Some(server) = HttpServer::httpbin() else { return };
+    let url = server.url();
+    let request = |method: &str, more: Value, expect: Value| {
+        let mut request = json!({"url": "/anything", "method": method, "expect": expect});
+        more.as_object().unwrap().iter().for_each(|(name, value)| request[name] = value.clone());
+        json!({"request": request})
+    };
+    let is = |path: &str, value: Value| json!([{"jsonPath": path, "equals": value}]);
+    for method in ["PUT", "PATCH", "DELETE"] {
+        let parts = json!({"multipart": [{"name": "a", "value": "x y&z"}]});
+        let steps = json!([
+            request(method, parts, is("$.form.a[0]", json!("x y&z"))),
+            request(method, json!({"form": {"a": "x y&z"}}), is("$.form.a[0]", json!("x y&z"))),
+        ]);
+        holds("56", &url, json!({}), steps);
+    }
+    let both = json!({"url": "/anything?a=1&a=2", "query": {"b": "3"}});
+    let expect =
+        json!([{"jsonPath": "$.args.a", "equals": ["1", "2"]}, {"jsonPath": "$.args.b[0]", "equals": "3"}]);
+    holds("62", &url, json!({}), json!([request("GET", both, expect)]));
+    holds(
+        "43",
+        &url,
+        json!({}),
+        json!([request("GET", json!({"json": {"a": 1}}), is("$.json.a", json!(1)))]),
+    );
+    // A captured value stays what it is.
+    let value = json!({"id": 9_007_199_254_740_993_u64, "nothing": null, "text": "a/b\\c\"d\n\u{2028}"});
+    let mut first = request("POST", json!({"json": value}), json!([{"status": [200]}]));
+    first["request"]["capture"] = json!(
+        ["id", "nothing", "text"].map(|name| json!({"name": name, "jsonPath": format!("$.json.{name}")}))
+    );
+    let again = json!({"json": {"id": "{{ id }}", "nothing": "{{ nothing }}", "text": "{{ text }}"}});
+    holds("3, 53, 80", &url, json!({}), json!([first, request("POST", again, is("$.json", value))]));
+    let here = url.replace("http://", "http://u:p@");
+    let by = |location: &str| json!({"request": {"url": format!("/redirect-to?url={location}/basic-auth/u/p"), "expect": [{"status": [200]}]}});
+    holds("33", &here, json!({}), json!([by(""), by(&url)]));
+    let Some(server) = nginx("http2", &format!("location / {{ proxy_pass {url}; }}"), &[]) else { return };
+    let parts = json!({"multipart": [{"name": "a", "value": "1"}, {"name": "b", "generated": {"size": "300Ki", "kind": "Text"}}]});
+    let expect = json!([{"jsonPath": "$.form.a[0]", "equals": "1"}, {"jsonPath": "$.files.b[0]", "minLength": 300 << 10}]);
+    holds("38", &server.url(), json!({"version": "HTTP2"}), json!([request("POST", parts, expect)]));
+}
+
+#[test]
+fn what_is_for_one_host_or_time_is_for_no_other() {
+    let directives = cookies(&[("second", &["a=1; Max-Age=1; Path=/"])]);
+    let away = "location /away { return 302 http://other.test:$server_port/seen; }\n\
+                location /api { return 200 $request_uri; }";
+    let Some(server) = nginx("", &format!("{directives}{away}"), &[]) else { return };
+    let url = server.url();
+    let hosts = json!({"hosts": {"other.test": "127.0.0.1"}});
+    let own = json!({"request": {"url": "/away", "cookies": {"own": "1"}, "expect": [{"body": true, "equals": "<>"}]}});
+    holds("20", &url, hosts, json!([own]));
+    let steps = json!([get("/s/second"), shows("/seen", "<a=1>"), {"think": {"min": "1500ms"}}, shows("/seen", "<>")]);
+    holds("81", &url, json!({}), steps);
+    for base in ["/api", "/api/"] {
+        let steps = json!([shows("/x", "/api/x"), shows("x", "/api/x"), shows("?q", "/api?q")]);
+        holds("76", &format!("{url}{base}"), json!({}), steps);
+    }
+}
