@@ -149,6 +149,10 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::base_url(with("/target/baseURL", json!("http://[x")), "spec.target.baseURL:")]
 #[case::base_port(with("/target/baseURL", json!("http://shop:99999")), "can't be used as base URL: \"99999\" is no port")]
 #[case::url_port(with(&format!("{FIRST}/url"), json!("http://shop:99999/")), "request.url: \"http://shop:99999/\" is not a valid URL: \"99999\" is no port")]
+#[case::boundary(
+    with("/scenarios/0/steps/1", json!({"request": {"url": "/", "headers": {"Content-Type": "multipart/form-data; Boundary=x"}, "multipart": [{"name": "a", "value": "b"}]}})),
+    "request.headers.Content-Type: the runner chooses the boundary of multipart: leave it out"
+)]
 #[case::no_load(with("/load", json!({"constant": {"level": 0, "duration": "1s"}})), "spec.load.constant: ")]
 #[case::metric(with("/thresholds/0/metric", json!("http_req_durations")), "spec.thresholds[0].metric: unknown metric")]
 #[case::aggregation(with("/thresholds/0/condition", json!("count < 5")), "spec.thresholds[0].condition: http_req_duration is a trend")]

@@ -93,8 +93,12 @@ fn default_name(request: &api::RequestStep) -> String {
 fn check_url(compiler: &mut Compiler<'_>, url: &Template, path: &str) {
     let Some(literal) = url.literal() else { return };
     let shown = without_login(literal);
-    let whole = literal.starts_with("http://") || literal.starts_with("https://");
-    if !whole && literal.contains("://") {
+    let scheme = literal.split_once("://").map(|(before, _)| before);
+    // What follows a path is no scheme: `/out?to=http://shop`.
+    let scheme = scheme.filter(|before| !before.contains(['/', '?', '#']));
+    let whole =
+        scheme.is_some_and(|name| ["http", "https"].iter().any(|known| name.eq_ignore_ascii_case(known)));
+    if !whole && scheme.is_some() {
         compiler.errors.add(path, format_args!("{shown:?} is neither a path nor an http:// or https:// URL"));
     } else if whole {
         let parsed = literal.parse::<Uri>();
@@ -142,6 +146,11 @@ fn headers(
             headers.push((name, value));
         }
     }
+    if let Body::Multipart(_) = body
+        && let Some((_, value)) = headers.iter_mut().find(|(name, _)| name == "content-type")
+    {
+        add_boundary(compiler, value, path);
+    }
     let implied = match body {
         Body::Json(_) => Some("application/json".to_owned()),
         Body::Form(_) => Some("application/x-www-form-urlencoded".to_owned()),
@@ -165,6 +174,24 @@ fn headers(
         headers.push((name.into(), Template { pieces: vec![Piece::Text(value)] }));
     }
     headers
+}
+
+/// Tells servers where a part ends, whose media type the test wrote itself.
+fn add_boundary(compiler: &mut Compiler<'_>, media_type: &mut Template, path: &str) {
+    let texts = || {
+        media_type.pieces.iter().filter_map(|piece| match piece {
+            Piece::Text(text) => Some(text.to_ascii_lowercase()),
+            _ => None,
+        })
+    };
+    if texts().any(|text| text.contains("boundary=")) {
+        compiler.errors.add(
+            format_args!("{path}.headers.Content-Type"),
+            "the runner chooses the boundary of multipart: leave it out",
+        );
+    } else if texts().next().is_some_and(|text| text.trim_start().starts_with("multipart/")) {
+        media_type.pieces.push(Piece::Text(format!("; boundary={}", body::BOUNDARY)));
+    }
 }
 
 /// Cookies of the request itself.

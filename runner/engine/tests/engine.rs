@@ -37,6 +37,8 @@ mod pacing;
 mod policy;
 #[path = "engine/reports.rs"]
 mod reports;
+#[path = "engine/series.rs"]
+mod series;
 #[path = "engine/sharing.rs"]
 mod sharing;
 #[path = "engine/steps.rs"]

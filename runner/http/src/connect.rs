@@ -18,7 +18,7 @@ use upsurge_crds::v1alpha1::HttpVersion;
 
 use super::{
     connection::{Connection, Protocol, Transport},
-    error::TransportError,
+    error::{TransportError, is_refused_protocol},
     h1::{Buffers, H1Connection},
     h2::H2Connection,
     meter::{Meter, Traffic},
@@ -104,7 +104,11 @@ impl Connector {
             let begin = Instant::now();
             let handshake = connector.connect(name, stream).await;
             timings.handshaking = begin.elapsed();
-            let stream = handshake.map_err(TransportError::Tls)?;
+            let stream = handshake.map_err(|error| match settings.version {
+                // Nothing else was offered.
+                HttpVersion::Http2 if is_refused_protocol(&error) => TransportError::NoHttp2,
+                _ => TransportError::Tls(error),
+            })?;
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             (Transport::Tls(Box::new(stream)), h2)
         } else {

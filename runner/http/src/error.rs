@@ -249,6 +249,12 @@ impl TransportError {
     }
 }
 
+/// Whether a server speaks none of the protocols that were offered to it (RFC 7301 §3.2).
+pub(crate) fn is_refused_protocol(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>());
+    matches!(error, Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)))
+}
+
 fn certificate_error(error: &io::Error) -> Option<&CertificateError> {
     match error.get_ref()?.downcast_ref::<rustls::Error>()? {
         rustls::Error::InvalidCertificate(error) => Some(error),

@@ -194,6 +194,7 @@ impl H2Connection {
         (timings.answered, timings.ended) = (Some(now), now);
         timings.sent = timings.sent.or(Some(now));
         let (head, body) = response.into_parts();
+        let keep = keep.of(head.status, &head.headers);
         let mut reading = pin!(read(body, announced(&head.headers), keep));
         let body = match upload {
             None => reading.await?,

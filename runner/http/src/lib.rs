@@ -23,7 +23,7 @@ pub mod origin;
 pub mod payload;
 mod pool;
 mod proxy;
-mod resolver;
+pub mod resolver;
 pub mod setup;
 pub mod text;
 pub mod timings;

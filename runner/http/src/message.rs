@@ -3,7 +3,7 @@
 
 use std::{ops::Deref, sync::LazyLock};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 
 use super::payload::Payload;
 
@@ -30,9 +30,20 @@ pub struct Keep<'a> {
     pub body: Option<usize>,
     /// Most bytes of a body that is thrown away.
     pub discarded: u64,
+    /// Statuses of redirects that are followed if they say where to: nobody looks at their bodies.
+    pub followed: &'a [StatusCode],
 }
 
 impl Keep<'_> {
+    /// The same, now that the head is there.
+    pub(crate) fn of(self, status: StatusCode, headers: &HeaderMap) -> Self {
+        let leads = |location: &HeaderValue| !location.as_bytes().trim_ascii().is_empty();
+        if self.followed.contains(&status) && headers.get(header::LOCATION).is_some_and(leads) {
+            return Self { body: None, discarded: u64::MAX, ..self };
+        }
+        self
+    }
+
     /// Most bytes of a body.
     pub(crate) fn limit(&self) -> u64 {
         self.body.map_or(self.discarded, |limit| limit as u64)

@@ -13,6 +13,9 @@ use futures::future::{FutureExt as _, LocalBoxFuture};
 use upsurge_core::http::{Dns, HostOverride};
 use upsurge_crds::v1alpha1::{DnsPolicy, DnsSelect};
 
+/// The name of this machine on itself.
+const LOCAL: &str = "localhost";
+
 /// Asks for the addresses of a name at a port.
 pub(crate) type Lookup = Box<dyn Fn(&str, u16) -> LocalBoxFuture<'static, io::Result<Vec<SocketAddr>>>>;
 
@@ -116,8 +119,16 @@ impl Resolver {
     }
 }
 
-async fn ask_system(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok(tokio::net::lookup_host((name, port)).await?.collect())
+/// What the system's resolver says of a name. All names below `localhost` are those of this machine (RFC 6761 §6.3),
+/// which few resolvers know.
+///
+/// # Errors
+/// Whatever the resolver says.
+pub async fn ask_system(name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let plain = name.strip_suffix('.').unwrap_or(&name);
+    let local = plain == LOCAL || plain.strip_suffix(LOCAL).is_some_and(|below| below.ends_with('.'));
+    let asked = if local { LOCAL } else { &name };
+    Ok(tokio::net::lookup_host((asked, port)).await?.collect())
 }
 
 /// The addresses that a policy lets through, in their order.
@@ -157,6 +168,17 @@ mod tests {
             (DnsPolicy::OnlyIPv6, "127.0.0.1:80", ""),
         ] {
             assert_eq!(allowed(parse(addresses), policy), parse(expected), "{policy:?} of {addresses}");
+        }
+    }
+
+    #[tokio::test]
+    async fn names_below_localhost_are_those_of_this_machine() {
+        let here = ask_system("localhost".into(), 80).await.unwrap();
+        for name in ["localhost.", "shop.localhost", "a.b.localhost."] {
+            assert_eq!(ask_system(name.into(), 80).await.unwrap(), here, "{name}");
+        }
+        for name in ["mylocalhost.invalid", "localhost.invalid"] {
+            assert!(ask_system(name.into(), 80).await.is_err(), "{name}");
         }
     }
 

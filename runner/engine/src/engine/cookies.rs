@@ -7,7 +7,7 @@
 
 use std::{borrow::Cow, cell::RefCell, cmp::Reverse, rc::Rc};
 
-use cookie_store::{CookieStore, RawCookie};
+use cookie_store::{Cookie, CookieStore, RawCookie};
 use http::{HeaderMap, HeaderValue, header, uri::Authority};
 use upsurge_http::text;
 use url::{Host, Url};
@@ -92,14 +92,46 @@ impl Cookies {
         let mut store = self.0.get_or_insert_default().borrow_mut();
         for text in headers.get_all(header::SET_COOKIE).iter().map(text::holding) {
             let text = with_plain_date(&text);
-            let allowed = RawCookie::parse(&*text).is_ok_and(|cookie| may_set(&cookie, &url));
-            if !allowed {
+            let allowed = RawCookie::parse(&*text).ok().filter(|cookie| may_set(cookie, &url));
+            let Some(cookie) = allowed else {
                 tracing::debug!("cookie was not kept: its name or Secure asks for more than there is");
-            } else if let Err(error) = store.parse(&text, &url) {
-                tracing::debug!(%error, "cookie was not kept");
+                continue;
+            };
+            let cookie = Cookie::try_from_raw_cookie(&cookie, &url).map(Cookie::into_owned);
+            let kept = cookie.and_then(|cookie| match hides_secure(&store, &cookie, &url) {
+                true => Ok(None),
+                false => store.insert(cookie, &url).map(Some),
+            });
+            match kept {
+                Ok(Some(_)) => {}
+                Ok(None) => tracing::debug!("cookie was not kept: there is a secure one of its name"),
+                Err(error) => tracing::debug!(%error, "cookie was not kept"),
             }
         }
     }
+}
+
+/// Whether a cookie that anybody on the way may have written would hide, replace or end one that only goes where nobody
+/// listens (RFC 6265bis §5.7).
+fn hides_secure(store: &CookieStore, new: &Cookie<'_>, url: &Url) -> bool {
+    if new.secure() == Some(true) || is_trustworthy(url) {
+        return false;
+    }
+    let is_below = |name: &str, domain: &str| {
+        name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    let is_within = |path: &str, folder: &str| {
+        let rest = path.strip_prefix(folder);
+        rest.is_some_and(|rest| rest.is_empty() || folder.ends_with('/') || rest.starts_with('/'))
+    };
+    let host = |cookie: &Cookie<'_>| String::from(&cookie.domain);
+    let of_new = host(new);
+    store.iter_unexpired().any(|kept| {
+        let of_kept = host(kept);
+        let related = is_below(&of_new, &of_kept) || is_below(&of_kept, &of_new);
+        let same = kept.name() == new.name() && is_within(&new.path, &kept.path);
+        kept.secure() == Some(true) && same && related
+    })
 }
 
 /// Whether a server may set a cookie, by what its name promises and by `Secure` (RFC 6265bis §5.7).

@@ -16,7 +16,7 @@ use upsurge_http::{
     client::Outgoing,
     code, coding,
     error::{ErrorKind, TransportError},
-    message::{Incoming, Message},
+    message::{Incoming, Keep, Message},
     timings::Timings,
 };
 
@@ -54,7 +54,8 @@ impl Iteration<'_> {
         loop {
             let under_way =
                 UnderWay { context: self.context, stage: self.stage, index, since: timings.begun };
-            let result = self.send(&hop, request, limit, &mut timings).await;
+            let follows = redirects < request.max_redirects;
+            let result = self.send(&hop, request.keep(follows), limit, &mut timings).await;
             under_way.over();
             let (stage, ended) = (self.stage.at(self.context, timings.begun), timings.ended);
             let result = result.and_then(|response| readable(response, request)).and_then(|response| {
@@ -67,7 +68,7 @@ impl Iteration<'_> {
             let next = match &result {
                 Ok(response) => match hop.answering(response, request, &mut self.user.variables) {
                     Some(answer) => Some(Ok(answer)),
-                    None if redirects < request.max_redirects => {
+                    None if follows => {
                         redirects += 1;
                         hop.redirected(response, request, &rules.redirects)
                     }
@@ -146,7 +147,7 @@ impl Iteration<'_> {
     async fn send(
         &mut self,
         hop: &Hop<'_>,
-        request: &Request,
+        keep: Keep<'_>,
         limit: Duration,
         timings: &mut Timings,
     ) -> Result<Incoming, TransportError> {
@@ -161,7 +162,7 @@ impl Iteration<'_> {
                 body: &hop.body,
             },
             timeout: limit,
-            keep: request.keep(),
+            keep,
         };
         self.context.client.send(&mut self.user.connections, &outgoing, timings).await
     }

@@ -54,17 +54,16 @@ impl Hop<'_> {
         request: &Request,
         rules: &RedirectRules,
     ) -> Option<(Cow<'r, str>, bool)> {
+        if !request.follows(response.status) {
+            return None;
+        }
         let post = self.method == Method::POST;
         let all = rules.rewrites == RedirectRewrites::All;
         let repeats = match response.status {
             StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => !(all || post),
             StatusCode::SEE_OTHER => false,
-            StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => true,
-            _ => return None,
+            _ => true,
         };
-        if request.wants_redirect(response.status.as_u16()) {
-            return None;
-        }
         let location = text::of_url(response.headers.get(header::LOCATION)?);
         // An empty one would lead back here. Neither curl nor k6 follows it.
         (!location.trim().is_empty()).then_some((location, repeats))

@@ -5,10 +5,10 @@
 use std::{io, time::Duration};
 
 use http::Uri;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use upsurge_core::http::{Forbidden, Reach, without_login};
 use upsurge_crds::{names::reasons, v1alpha1::LoadTestSpec};
-use upsurge_http::origin::Origin;
+use upsurge_http::{origin::Origin, resolver::ask_system};
 
 /// Longest wait for the target's resolver, and for its accepting a connection.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -60,11 +60,11 @@ pub async fn preflight(test: &LoadTestSpec, reach: &Reach) -> Result<(), Unready
             "host {host:?} of spec.target.baseURL {url} does not resolve: {problem}; check the name of the Service and its namespace"
         ),
     };
-    let lookup = tokio::time::timeout(LONGEST_WAIT, lookup_host((host, port)));
+    let lookup = tokio::time::timeout(LONGEST_WAIT, ask_system(host.to_owned(), port));
     let addresses: Vec<_> = match elsewhere {
         Some(address) => vec![address],
         None => match lookup.await {
-            Ok(Ok(addresses)) => addresses.collect(),
+            Ok(Ok(addresses)) => addresses,
             Ok(Err(error)) => return Err(unresolved(error.to_string())),
             Err(_) => return Err(unresolved(format!("no answer within {} s", LONGEST_WAIT.as_secs()))),
         },

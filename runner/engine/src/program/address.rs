@@ -128,6 +128,9 @@ impl Address {
             Self::Filled { base, url, query } => (base, url, query),
         };
         let mut text = url.render(scope);
+        // Pages have blanks around URLs, which are no part of them (RFC 3986, appendix C).
+        text.truncate(text.trim_ascii_end().len());
+        text.drain(..text.len() - text.trim_ascii_start().len());
         // A fragment is never sent.
         if let Some(fragment) = text.find('#') {
             text.truncate(fragment);

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json_path::JsonPath;
 use upsurge_core::{
     scenario::{self, Capture, Expectation, Matcher, Subject, Wanted, subjects},
@@ -61,8 +61,8 @@ pub(crate) struct Request {
     cookies: Vec<(String, Template)>,
     /// Status codes that don't count as failed.
     expected_status: Vec<StatusRange>,
-    /// Redirects that the test wants to see.
-    wanted_redirects: Vec<u16>,
+    /// Statuses of redirects that are followed.
+    followed: Vec<StatusCode>,
     headers: HeaderMap,
     changing_headers: Vec<(HeaderName, Template)>,
     /// Headers of the response that captures and checks look at.
@@ -152,7 +152,7 @@ impl Request {
             auth,
             cookies: request.cookies.iter().map(fold_cookie).collect(),
             expected_status: request.expected_status.clone(),
-            wanted_redirects: request.wanted_redirects.clone(),
+            followed: followed(&request.wanted_redirects),
             headers,
             changing_headers,
             wanted_headers: wanted_headers(request),
@@ -197,11 +197,12 @@ impl Request {
         Ok(Cow::Owned(headers))
     }
 
-    /// What of a response is looked at.
-    pub(crate) fn keep(&self) -> Keep<'_> {
+    /// What of a response is looked at; `follows`: whether a redirect may be followed yet.
+    pub(crate) fn keep(&self, follows: bool) -> Keep<'_> {
         let body = self.needs_body.then_some(self.limits.kept);
         let discarded = self.limits.received.unwrap_or(u64::MAX);
-        Keep { headers: &self.wanted_headers, body, discarded }
+        let followed = if follows { &*self.followed } else { &[] };
+        Keep { headers: &self.wanted_headers, body, discarded, followed }
     }
 
     /// Whether a response with that status counts as failed.
@@ -222,15 +223,28 @@ impl Request {
         cookies.collect()
     }
 
-    /// Whether a redirect is what the test wants to see, and so is not to be followed.
-    pub(crate) fn wants_redirect(&self, status: u16) -> bool {
-        self.wanted_redirects.contains(&status)
+    /// Whether a redirect with that status is followed.
+    pub(crate) fn follows(&self, status: StatusCode) -> bool {
+        self.followed.contains(&status)
     }
 
     /// The paths into the JSON of the response that captures and checks follow.
     pub(crate) fn json_paths(&self) -> impl Iterator<Item = &JsonPath> {
         subjects(&self.expectations, &self.captures).filter_map(Subject::json_path)
     }
+}
+
+/// Statuses that lead elsewhere (RFC 9110 §15.4), but for those that the test wants to see. 300 and 305 leave it to
+/// people where to go.
+fn followed(wanted: &[u16]) -> Vec<StatusCode> {
+    let redirects = [
+        StatusCode::MOVED_PERMANENTLY,
+        StatusCode::FOUND,
+        StatusCode::SEE_OTHER,
+        StatusCode::TEMPORARY_REDIRECT,
+        StatusCode::PERMANENT_REDIRECT,
+    ];
+    redirects.into_iter().filter(|status| !wanted.contains(&status.as_u16())).collect()
 }
 
 /// The headers of a response that captures and checks name.

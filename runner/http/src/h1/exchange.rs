@@ -180,6 +180,7 @@ impl<'a, T: AsyncRead + AsyncWrite + Unpin> Exchange<'a, T> {
     fn begin_body(&mut self, head: Head) {
         let now = Instant::now();
         (self.timings.answered, self.timings.ended) = (Some(now), now);
+        self.keep = self.keep.of(head.status, &head.headers);
         let mut body = Vec::new();
         if let (Some(limit), Some(length)) = (self.keep.body, head.rest.length()) {
             let length = usize::try_from(length.min(TRUSTED_LENGTH)).unwrap_or_default();

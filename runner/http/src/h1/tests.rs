@@ -68,7 +68,7 @@ async fn exchange(
     (result, timings, connection)
 }
 
-const WHOLE: Keep<'_> = Keep { headers: &[], body: Some(usize::MAX), discarded: u64::MAX };
+const WHOLE: Keep<'_> = Keep { headers: &[], body: Some(usize::MAX), discarded: u64::MAX, followed: &[] };
 
 /// What a connection looks at before it is used again.
 fn is_quiet(transport: &mut (impl AsyncRead + Unpin)) -> bool {

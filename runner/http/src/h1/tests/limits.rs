@@ -17,7 +17,7 @@ fn get() -> Sent {
 fn only_headers_that_somebody_looks_at_are_kept() {
     let bytes = b"HTTP/1.1 200 OK\r\nServer: x\r\nX-One: 1\r\nSet-Cookie: a=b\r\nLocation: /\r\nContent-Length: 2\r\n\r\nok";
     let names = [HeaderName::from_static("x-one")];
-    let keep = Keep { headers: &names, body: None, discarded: u64::MAX };
+    let keep = Keep { headers: &names, body: None, discarded: u64::MAX, followed: &[] };
     let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes, &[], End::Open)));
     let response = result.unwrap();
     let mut kept: Vec<_> = response.headers.keys().map(HeaderName::as_str).collect();
@@ -30,7 +30,7 @@ fn only_headers_that_somebody_looks_at_are_kept() {
 fn locations_of_redirects_and_codings_of_bodies_are_always_kept() {
     let bytes =
         b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n";
-    let keep = Keep { headers: &[], body: None, discarded: u64::MAX };
+    let keep = Keep { headers: &[], body: None, discarded: u64::MAX, followed: &[] };
     let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes, &[], End::Open)));
     let headers = result.unwrap().headers;
     assert_eq!(headers[header::LOCATION], "/there");
@@ -39,7 +39,7 @@ fn locations_of_redirects_and_codings_of_bodies_are_always_kept() {
 
 #[test]
 fn a_body_may_not_be_larger_than_what_is_kept() {
-    let keep = Keep { headers: &[], body: Some(4), discarded: u64::MAX };
+    let keep = Keep { headers: &[], body: Some(4), discarded: u64::MAX, followed: &[] };
     for bytes in [
         &b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello"[..],
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n",
@@ -91,7 +91,7 @@ fn a_header_may_go_on_in_the_next_line() {
 fn a_type_of_content_is_kept_when_it_names_a_character_set_for_a_body_that_is_read() {
     let kept = |body, value: &str| {
         let bytes = format!("HTTP/1.1 200 OK\r\nContent-Type: {value}\r\ncontent-length: 0\r\n\r\n");
-        let keep = Keep { headers: &[], body, discarded: u64::MAX };
+        let keep = Keep { headers: &[], body, discarded: u64::MAX, followed: &[] };
         let (result, ..) = block_on(exchange(&get(), keep, Script::new(bytes.as_bytes(), &[], End::Open)));
         result.unwrap().headers.contains_key(header::CONTENT_TYPE)
     };
