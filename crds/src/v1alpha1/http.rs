@@ -87,7 +87,7 @@ pub struct HttpOptions {
 
     /// Largest body of a response. A larger one is an error, and its connection is closed. Default: no
     /// limit for bodies that nothing looks at, and 64Mi, also after decompression, for those that captures
-    /// or checks look at. Example: `1Mi`.
+    /// or checks look at. The page of a redirect that is followed is not looked at, and has no limit. Example: `1Mi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_response_size: Option<ByteSize>,
 

@@ -225,6 +225,10 @@ fn a_server_that_takes_nothing_is_told_and_changes_nothing_else() {
         assert_eq!(summary["metrics"]["http_reqs"]["values"]["count"], 300.0, "{out}");
         assert!(ended.stderr.contains("warning: --out "), "{ended:?}");
         assert!(ended.stderr.contains(words), "{words:?} in {}", ended.stderr);
+        let lost =
+            ended.stderr.split(" samples were not delivered").next().and_then(|told| told.rsplit(' ').next());
+        let lost: u64 = lost.and_then(|number| number.parse().ok()).unwrap_or(0);
+        assert!(lost > 0, "how many were lost is not told: {}", ended.stderr);
     }
 }
 
