@@ -36,8 +36,11 @@ use super::config::AgentConfig;
 
 /// Longest time for a hello. Short: another one is due soon.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
-/// Longest time for deltas, which may be large.
-const DELTAS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for deltas, which may be large. Longer than the collector lets them wait for their turn (14 s), or runners
+/// that come back at once would leave the line shortly before it, and begin again at its end. Each try counts as heard.
+const DELTAS_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time for what was sent to arrive: of a node that is gone no word comes.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The collector, as seen from the agent.
 #[derive(Debug)]
@@ -265,6 +268,7 @@ impl Line {
             .no_proxy()
             .redirect(Policy::none())
             .connect_timeout(patience)
+            .tcp_user_timeout(DELIVERY_TIMEOUT)
             .tcp_nodelay(true);
         let mut base = service.clone();
         if let Ok(mut segments) = base.path_segments_mut() {

@@ -224,10 +224,12 @@ fn silent(facts: &Facts<'_>, now: Timestamp) -> Option<Cause> {
     }
     let opened_at = facts.session.opened_at;
     // After a restart of the operator everybody starts anew, and has longer: all come back at once, and each is to prove
-    // again who it is.
-    let silence = |last_seen: Option<Timestamp>| match last_seen.filter(|seen| *seen >= opened_at) {
-        Some(seen) => (passed(seen, now), SILENCE_LIMIT),
-        None => (passed(opened_at, now), 2 * SILENCE_LIMIT),
+    // again who it is. Whoever was let in during that time may still have to come again.
+    let is_restored = facts.session.t0.is_some_and(|t0| t0 < opened_at);
+    let silence = |last_seen: Option<Timestamp>| {
+        let since = last_seen.map_or(opened_at, |seen| seen.max(opened_at));
+        let comes_back = is_restored && passed(opened_at, since) < 2 * SILENCE_LIMIT;
+        (passed(since, now), if comes_back { 2 * SILENCE_LIMIT } else { SILENCE_LIMIT })
     };
     let is_lost = |last_seen| {
         let (silence, limit) = silence(last_seen);

@@ -147,6 +147,14 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
     assert!(!matches!(transition, Transition::Stop(_) | Transition::Conclude), "{transition:?}");
 }
 
+/// The operator was started anew in the middle of the load, after 100 s, and has heard its runners last at that second.
+fn heard_by_the_next_operator(second: i64) -> Case {
+    running().with(|case| {
+        case.session.opened_at = at(100);
+        case.session.runners.iter_mut().for_each(|runner| runner.last_seen = Some(at(second)));
+    })
+}
+
 #[rstest]
 #[case::image(preparing().pod(|pod| pod.waiting = waiting("ErrImagePull")), 11, "ImagePullFailed", "pod pod-1")]
 #[case::image_name(preparing().pod(|pod| pod.waiting = waiting("InvalidImageName")), 1, "ImagePullFailed", "the details")]
@@ -213,6 +221,18 @@ fn phases_follow_what_is_observed(#[case] case: Case, #[case] now: i64, #[case] 
 #[case::silent(running(), 31, "RunnerLost", "runner 0 of 3 (pod pod-0) has not been heard for 31 s")]
 #[case::silent_since_the_operator_began(
     running().with(|case| case.session.opened_at = at(100)), 160, "RunnerLost", "has not been heard for 60 s")]
+#[case::silent_since_it_came_back(
+    heard_by_the_next_operator(110),
+    170,
+    "RunnerLost",
+    "has not been heard for 60 s"
+)]
+#[case::silent_long_after_it_came_back(
+    heard_by_the_next_operator(165),
+    195,
+    "RunnerLost",
+    "has not been heard for 30 s"
+)]
 #[case::asked_to_stop(running().with(|case| case.abort = true), 13, "Aborted", "spec.abort")]
 #[case::results_overdue(
     running().with(|case| case.session.runners.iter_mut().for_each(|runner| runner.last_seen = Some(at(209)))),
@@ -239,6 +259,7 @@ fn what_breaks_stops_the_run_with_its_reason(
 #[case::last_words_may_be_under_way(running().ended(0, "Completed"), 14)]
 #[case::silence_is_not_for_long_yet(running(), 29)]
 #[case::silence_of_the_operator_itself(running().with(|case| case.session.opened_at = at(100)), 159)]
+#[case::silence_of_one_that_came_back(heard_by_the_next_operator(110), 169)]
 fn what_may_heal_is_waited_for(#[case] case: Case, #[case] now: i64) {
     let transition = case.next(now);
     assert!(matches!(transition, Transition::Stay { .. }), "{transition:?}");
