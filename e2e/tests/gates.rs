@@ -173,7 +173,8 @@ fn steps(test: &str) -> Value {
 }
 
 async fn argo_rollouts(context: &Context) -> Result<()> {
-    install(context, "argo-rollouts/analysis-template.yaml", "registry.example.com/tools/kubectl:1.33").await?;
+    install(context, "argo-rollouts/analysis-template.yaml", "registry.example.com/tools/kubectl:1.33")
+        .await?;
     versions(context).await?;
     for name in ["shop-canary", "shop-stable"] {
         let spec = json!({"selector": {"app": "shop"}, "ports": [{"port": 8080}]});
@@ -226,7 +227,8 @@ async fn argo_rollouts(context: &Context) -> Result<()> {
     rollouts.api.patch_status("shop", &PatchParams::default(), &abort).await?;
     ensure_verdict(&context.finished(&run, seconds(60)).await?, Verdict::Aborted, "Aborted")?;
     wait::eventually("the Job of the gate is deleted", seconds(60), async || {
-        let jobs = context.api::<Job>().list(&ListParams::default().labels("analysisrun.argoproj.io/uid")).await?;
+        let jobs =
+            context.api::<Job>().list(&ListParams::default().labels("analysisrun.argoproj.io/uid")).await?;
         let at_work = |job: &Job| job.status.as_ref().is_some_and(|status| status.active.unwrap_or(0) > 0);
         Ok((!jobs.items.iter().any(at_work)).then_some(()))
     })
