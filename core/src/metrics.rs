@@ -5,6 +5,7 @@
 //! scenario × group × request) and added up on demand, so a figure of the whole run is the sum of its parts.
 
 mod catalog;
+pub mod exponential;
 mod labels;
 pub mod names;
 pub mod reference;

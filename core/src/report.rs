@@ -4,6 +4,7 @@
 mod canvas;
 mod counts;
 mod csv;
+mod histogram;
 mod json;
 mod junit;
 mod k6;

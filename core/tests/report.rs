@@ -236,6 +236,73 @@ fn the_result_for_programs_holds_numbers_and_what_there_are_no_data_for_is_null(
     assert_eq!((&before["summary"], &before["stages"]), (&Value::Null, &json!([])), "without a load");
 }
 
+/// The value that a share of a histogram's records do not exceed: the bound of the first bucket that reaches it.
+fn percentile(histogram: &Value, bound: &str, percent: f64) -> f64 {
+    let wanted = histogram["count"].as_f64().unwrap() * percent / 100.0;
+    let mut seen = 0.0;
+    let buckets = histogram["buckets"].as_array().unwrap();
+    let reaches = |bucket: &&Value| {
+        seen += bucket["count"].as_f64().unwrap();
+        seen >= wanted
+    };
+    buckets.iter().find(reaches).unwrap()[bound].as_f64().unwrap()
+}
+
+#[test]
+fn the_histograms_of_the_result_agree_with_its_percentiles() {
+    let tags = Tags { request: Some("item".into()), ..Tags::default() };
+    let mut metrics = Metrics::default();
+    // From 40 µs to 30 s in two series, in an order that is none, and some that took no time.
+    let mut trends = [Trend::default(), Trend::default()];
+    for step in 0_u64..20_000 {
+        let scattered = (step * 7_919 % 20_000) as f64 / 20_000.0;
+        let time = Duration::from_secs_f64(40e-6 * (30.0_f64 / 40e-6).powf(scattered));
+        trends[step as usize % 2].record(time);
+    }
+    trends[0].record_many(Duration::ZERO, 100);
+    for (trend, status) in trends.into_iter().zip([200, 500]) {
+        let tags = Tags { status: Some(status), ..tags.clone() };
+        metrics.add(SeriesKey { metric: "http_req_duration".into(), tags }, &Sink::Trend(trend));
+    }
+    let mut sizes = Trend::default();
+    (1..=1_000).for_each(|size| sizes.record_value(f64::from(size)));
+    metrics.add(SeriesKey { metric: "basket_size".into(), tags }, &Sink::Trend(sizes));
+    let text = with_report(|report| {
+        let mut test = report.test.clone();
+        test.metrics = serde_json::from_value(json!([{"name": "basket_size", "type": "Trend"}])).unwrap();
+        Report { test: &test, metrics: &metrics, ..*report }.json("2026-01-02T03:04:05Z".parse().unwrap())
+    });
+    let result: Value = serde_json::from_str(&text).unwrap();
+    let histograms = result["histograms"].as_object().unwrap();
+    assert_eq!(
+        histograms.keys().collect::<Vec<_>>(),
+        ["basket_size", "http_req_duration"],
+        "others have no records"
+    );
+    let (times, printed) = (&histograms["http_req_duration"], &result["summary"]["latencyMilliseconds"]);
+    assert_eq!(
+        (&times["count"], &times["buckets"][0]),
+        (&json!(20_100), &json!({"upToMilliseconds": 0.0, "count": 100}))
+    );
+    assert!(times["buckets"].as_array().unwrap().len() < 1_100, "bounded");
+    for (name, percent) in
+        [("p10", 10.0), ("p50", 50.0), ("p90", 90.0), ("p95", 95.0), ("p99", 99.0), ("p9999", 99.99)]
+    {
+        let (ours, theirs) =
+            (percentile(times, "upToMilliseconds", percent), printed[name].as_f64().unwrap());
+        // The bounds of a bucket are 2.2 % apart, and what is printed is told to the microsecond.
+        assert!((-0.001..=theirs * 0.0222 + 0.001).contains(&(ours - theirs)), "{name}: {ours} and {theirs}");
+    }
+    let mean = times["sumMilliseconds"].as_f64().unwrap() / times["count"].as_f64().unwrap();
+    assert!((mean - printed["mean"].as_f64().unwrap()).abs() < 0.001, "{mean}");
+    for name in ["min", "max"] {
+        assert_eq!(times[format!("{name}Milliseconds")], printed[name], "{name}");
+    }
+    let sizes = &histograms["basket_size"];
+    assert_eq!((&sizes["min"], &sizes["max"]), (&json!(1.0), &json!(1_000.0)));
+    assert!((500.0..=511.0).contains(&percentile(sizes, "upTo", 50.0)), "{sizes}");
+}
+
 #[test]
 fn a_reason_that_only_repeats_the_verdict_is_left_out() {
     with_report(|report| {

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 use upsurge_core::validate::{check_spec, read_spec, validate};
-use upsurge_crds::words::{CHANGES, Change};
+use upsurge_crds::words::{CHANGES, Change, GONE};
 
 fn spec() -> Value {
     json!({
@@ -120,4 +120,25 @@ fn null_is_as_good_as_absent() {
     assert!(check_spec(&raw).is_empty(), "{:?}", check_spec(&raw));
     raw["target"] = json!({"baseURL": null});
     assert_eq!(check_spec(&raw)[0].to_string(), "spec.target.baseURL: is required");
+}
+
+#[test]
+fn the_changelog_lists_each_change_of_a_word() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../CHANGELOG.md")).unwrap();
+    let (_, table) = text.split_once("| before | now |").unwrap();
+    let rows = table.lines().skip(2).map(str::trim).take_while(|line| line.starts_with('|'));
+    let rows: Vec<(&str, &str)> = rows.filter_map(|row| row.trim_matches('|').split_once(" | ")).collect();
+    let last = |path: &'static str| path.rsplit('.').next().unwrap();
+    for change in CHANGES {
+        let (was, is) = match *change {
+            Change::Field { was, is } => (last(was), last(is)),
+            Change::Shape { of, .. } => (last(of), last(of)),
+            Change::Value { was, is, .. } => (was, is),
+        };
+        let listed = rows.iter().any(|(before, now)| before.contains(was) && now.contains(is));
+        assert!(listed, "CHANGELOG.md has no row for {change:?}");
+    }
+    for gone in GONE {
+        assert!(rows.iter().any(|(before, _)| before.contains(gone)), "CHANGELOG.md has no row for {gone}");
+    }
 }

@@ -9,6 +9,7 @@ pub mod api;
 pub mod certificate;
 pub mod cluster;
 pub mod collector;
+pub mod controller;
 pub mod diagnostics;
 pub mod disturbance;
 pub mod fixtures;

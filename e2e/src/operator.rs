@@ -74,6 +74,16 @@ fn is_ready(pod: &Pod) -> bool {
     conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
+/// What an operator's pod serves as its metrics.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn metrics(client: &Client, pod: &Pod) -> Result<String> {
+    let path =
+        format!("/api/v1/namespaces/{}/pods/{}:9090/proxy/metrics", install::NAMESPACE, pod.name_any());
+    Ok(client.request_text(http::Request::get(path).body(Vec::new())?).await?)
+}
+
 /// Ends an operator without any warning, and makes sure that it has happened.
 ///
 /// # Errors

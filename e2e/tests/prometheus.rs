@@ -6,11 +6,12 @@ use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
+    Context,
     api::{ensure_verdict, status},
     fixtures::{constant, merged},
-    prometheus,
+    operator, prometheus,
     target::Target,
-    wait::seconds,
+    wait::{self, seconds},
     with_temp_namespace,
 };
 
@@ -66,6 +67,20 @@ async fn checks_hold_are_breached_or_stay_unanswered() -> Result<()> {
     .await
 }
 
+/// Waits until the operator that leads shows requests of a test whose load goes on.
+async fn live_figures(context: &Context, test: &str) -> Result<()> {
+    let series =
+        format!("upsurge_run_requests_total{{namespace=\"{}\",test=\"{test}\"}} ", context.namespace);
+    let leader = operator::leader(&context.client).await?;
+    wait::eventually("the operator shows figures of the load", seconds(60), async || {
+        let text = operator::metrics(&context.client, &leader).await?;
+        let value = text.lines().find_map(|line| line.strip_prefix(&series));
+        Ok(value.and_then(|value| value.parse::<f64>().ok()).filter(|requests| *requests > 0.0))
+    })
+    .await?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_three_runners_push_gives_the_percentile_of_the_verdict() -> Result<()> {
     with_temp_namespace(async |context| {
@@ -82,7 +97,9 @@ async fn what_three_runners_push_gives_the_percentile_of_the_verdict() -> Result
             "runner": {"parallelism": 3},
             "outputs": [output("metrics", &url), output("nobody", &nobody)],
         });
-        let run = context.run("pushed", merged(constant(60, 10), more), seconds(90)).await?;
+        let run = context.start("pushed", merged(constant(60, 10), more)).await?;
+        live_figures(&context, "pushed").await?;
+        let run = context.finished(&run, seconds(90)).await?;
         ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
         let status = status(&run);
         let [metrics, nobody] = status.outputs.as_slice() else {

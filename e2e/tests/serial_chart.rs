@@ -125,6 +125,8 @@ async fn every_file_of_values_can_be_installed() -> Result<()> {
 /// mostly not there, so it is not waited for: the API server shall take all of its objects.
 async fn installed(namespace: &str, values: &str) -> Result<()> {
     let watched = format!("watchNamespaces={{{namespace}}}");
+    // Nothing of it in namespaces that are somebody's, or that there are not.
+    let dashboards = format!("monitoring.dashboards.namespace={namespace}");
     let arguments = [
         "install",
         "shown",
@@ -135,6 +137,8 @@ async fn installed(namespace: &str, values: &str) -> Result<()> {
         values,
         "--set",
         &watched,
+        "--set",
+        &dashboards,
         // The definitions belong to the release of the tests, and those of the Prometheus operator are not there.
         "--set",
         "crds.install=false,monitoring.serviceMonitor.enabled=false,monitoring.prometheusRule.enabled=false",

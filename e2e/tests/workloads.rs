@@ -2,6 +2,8 @@
 //! Targets whose pods are kept by something else than a Deployment.
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::core::v1::Node;
+use kube::{Api, api::ListParams};
 use serde_json::json;
 use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
@@ -34,6 +36,11 @@ async fn scaled_by_hand(context: &Context, kind: Kind, name: &str) -> Result<()>
     let steps: Vec<(i32, i32)> =
         seen.scale_ups.iter().chain(&seen.scale_downs).map(|event| (event.from, event.to)).collect();
     ensure!(steps == [(1, 2), (2, 1)], "{seen:?}");
+    // On a node alone, the runner can only have been beside its target.
+    let nodes = Api::<Node>::all(context.client.clone()).list(&ListParams::default()).await?.items;
+    let warnings = status(&run).warnings;
+    let is_told = warnings.iter().any(|one| one.starts_with("runner pod ") && one.contains(" shared node "));
+    ensure!(is_told || nodes.len() > 1, "{warnings:?}");
     Ok(())
 }
 

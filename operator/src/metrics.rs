@@ -230,6 +230,8 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// The chart's alerts.
@@ -325,6 +327,17 @@ mod tests {
         }
     }
 
+    /// The page that tells of live figures.
+    const PAGE: &str = include_str!("../../docs/src/reference/metrics.md");
+
+    /// Names of live figures in the lines that begin so.
+    fn live<'a>(text: &'a str, begin: &str) -> BTreeSet<&'a str> {
+        let told = text.lines().filter(|line| line.starts_with(begin));
+        let words =
+            told.flat_map(|line| line.split(|sign: char| !(sign.is_ascii_lowercase() || sign == '_')));
+        words.filter(|word| word.starts_with("upsurge_run_")).collect()
+    }
+
     #[test]
     fn figures_of_tests_under_way_are_shown_and_gone_with_them() {
         let (metrics, under_way) = (Metrics::default(), Arc::<Mutex<BTreeMap<TestKey, Figures>>>::default());
@@ -348,6 +361,7 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+        assert_eq!(live(&text, "upsurge_run_"), live(PAGE, "| `upsurge_run_"));
         for number in 0..150 {
             under_way.lock().unwrap().insert(("shop".into(), format!("test-{number}")), figures.clone());
         }

@@ -8,10 +8,10 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use upsurge_crds::v1alpha1::{CheckCount, GeneratorResult, ThresholdResult, Verdict};
 
-use super::{Report, counts, k6};
+use super::{Report, counts, histogram, k6};
 use crate::{
     http::without_login,
     metrics::{Metrics, Selector, Trend, names},
@@ -45,6 +45,7 @@ struct Document<'a> {
     checks: &'a [CheckCount],
     thresholds: &'a [ThresholdResult],
     metrics: Value,
+    histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
     not_judged: &'a [String],
     warnings: &'a [String],
@@ -162,6 +163,7 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         checks: &report.figures.expectations,
         thresholds: report.thresholds,
         metrics: k6::metrics(report),
+        histograms: histogram::histograms(report),
         generator: report.generator,
         not_judged: report.not_judged,
         warnings: report.warnings,

@@ -86,6 +86,10 @@ fn figures_are_those_of_the_whole_of_each_stage_and_of_each_request() {
     let latency = &summary.latency;
     assert_eq!((latency.min.as_str(), latency.mean.as_str(), latency.max.as_str()), ("10ms", "20ms", "30ms"));
     assert_eq!((latency.p50.as_str(), latency.p999.as_str()), ("10.01ms", "30ms"));
+    // The same as numbers, for graphs.
+    let numbers = [latency.mean_microseconds, latency.p50_microseconds, latency.p95_microseconds];
+    assert_eq!(numbers, [Some(20_000), Some(10_007), Some(30_000)]);
+    assert_eq!([latency.p99_microseconds, latency.max_microseconds], [Some(30_000); 2]);
     assert_eq!(summary.response_time, None, "nothing was recorded of it");
     let stages: Vec<_> = figures
         .stages

@@ -96,6 +96,7 @@ fn every_field_of_the_result_as_json_is_documented_and_is_there() {
     assert_eq!(documented("The result as JSON"), expected);
     assert_eq!(result["summary"]["requests"], 4, "{result}");
     assert_eq!(result["statusCodes"], serde_json::json!({"200": 4}));
+    assert_eq!(result["histograms"]["http_req_duration"]["count"], 4, "{result}");
 }
 
 #[test]

@@ -6,7 +6,6 @@
 
 mod csv;
 mod destination;
-mod exponential;
 mod mailbox;
 mod otlp;
 mod push;

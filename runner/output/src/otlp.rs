@@ -19,13 +19,14 @@ use opentelemetry_proto::tonic::{
     resource::v1::Resource,
 };
 use prost::Message as _;
-use upsurge_core::metrics::{Catalog, Contains, Metrics, Sink, Trend, labels};
+use upsurge_core::metrics::{
+    Catalog, Contains, Metrics, Sink, Trend,
+    exponential::{Exponential, SCALE},
+    labels,
+};
 use upsurge_crds::v1alpha1::CustomMetric;
 
-use super::{
-    exponential::{Exponential, SCALE},
-    push::{Encoder, Message},
-};
+use super::push::{Encoder, Message};
 
 /// Upper bounds of a histogram's buckets; times are in milliseconds.
 const BOUNDS: [f64; 22] = [

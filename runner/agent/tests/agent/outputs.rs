@@ -121,6 +121,9 @@ async fn a_real_prometheus_knows_the_percentiles_of_three_runners_together() {
             assert!((1.0 / BUCKET..BUCKET).contains(&ratio), "{metric} p{percent}: {asked} s, {ratio}");
         }
     }
+    // Of panels that show trouble there was none.
+    let trouble = ["Requests without a response", "Checks that did not hold,", "Dropped iterations"];
+    assert_eq!(empty_panels(&prometheus), trouble.map(|what| format!("{what} per second")));
     // One after the other: there were several pushes, and none went back.
     assert!(prometheus.value("min(count_over_time(k6_iterations_total[1m]))") >= 2.0);
     assert_eq!(prometheus.value("sum(resets(k6_iterations_total[1m]))"), 0.0);
@@ -128,6 +131,22 @@ async fn a_real_prometheus_knows_the_percentiles_of_three_runners_together() {
         let [report] = &collector.outputs()[..] else { panic!("one output") };
         assert!(report.delivered > 20 && (report.lost, &report.problem) == (0, &None), "{report:?}");
     }
+}
+
+/// Titles of the panels of the dashboard for runs in which there is nothing, but for the row of other names.
+fn empty_panels(prometheus: &Prometheus) -> Vec<String> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/upsurge/files/dashboards/run.json");
+    let board: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let panels = board["panels"].as_array().unwrap().iter().filter(|panel| panel["type"] != "row");
+    let is_empty = |panel: &&Value| {
+        panel["targets"].as_array().unwrap().iter().any(|target| {
+            let query = target["expr"].as_str().unwrap().replace("$namespace", "shop");
+            let query = query.replace("$testid", "spike-1").replace("$__rate_interval", "1m");
+            prometheus.query(&query).is_empty()
+        })
+    };
+    let titles = panels.filter(is_empty).map(|panel| panel["title"].as_str().unwrap().to_owned());
+    titles.collect()
 }
 
 #[tokio::test]

@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use upsurge_core::metrics::{Catalog, Contains, Metrics, SeriesKey, Sink, Trend};
+use upsurge_core::metrics::{
+    Catalog, Contains, Metrics, SeriesKey, Sink, Trend,
+    exponential::{Exponential, SCALE},
+};
 use upsurge_crds::v1alpha1::CustomMetric;
 
 use super::wire::{self, Histogram, Sample, TimeSeries};
-use crate::{
-    exponential::{Exponential, SCALE},
-    push::{Encoder, Message},
-};
+use crate::push::{Encoder, Message};
 
 /// Most series with numbers in one message.
 const MOST_NUMBERS: usize = 2_000;

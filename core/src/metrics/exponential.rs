@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Distributions in exponential buckets, as Prometheus' native histograms and OpenTelemetry's exponential histograms have
-//! them: the same bounds everywhere, so that those of many runners add up.
+//! them: the same bounds everywhere, so that those of many runners or runs add up.
 
-use upsurge_core::metrics::Trend;
+use super::Trend;
 
 /// Each doubling has 2⁵ buckets, so that the bounds of a bucket are 2.2 % apart: as much may a percentile be off.
-pub(crate) const SCALE: i32 = 5;
+pub const SCALE: i32 = 5;
 
 /// Counts by bucket.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Exponential {
-    /// Values of zero.
-    pub(crate) zeros: u64,
+pub struct Exponential {
+    /// How many values are zero.
+    pub zeros: u64,
     /// Number and count of each bucket in which something is, in ascending order. Bucket *n* holds the values above
     /// bⁿ⁻¹ up to bⁿ, where b is 2 to the power of 2⁻⁵: Prometheus' numbers; OpenTelemetry's are one less.
-    pub(crate) counts: Vec<(i32, u64)>,
+    pub counts: Vec<(i32, u64)>,
 }
 
 impl Exponential {
     /// The records of a trend; `unit` is a thousandth of its values' unit, in the unit that is wanted.
-    pub(crate) fn of(trend: &Trend, unit: f64) -> Self {
+    pub fn of(trend: &Trend, unit: f64) -> Self {
         let highest = (trend.max() * 1e3).round() as u64;
         let mut exponential = Self::default();
         for (value, count) in trend.buckets() {
@@ -38,6 +38,11 @@ impl Exponential {
     }
 }
 
+/// The upper bound of the bucket with a number: the highest value that is in it.
+pub fn bound(number: i32) -> f64 {
+    (f64::from(number) / f64::from(1 << SCALE)).exp2()
+}
+
 /// The bucket of a value above zero.
 fn number(value: f64) -> i32 {
     (value.log2() * f64::from(1 << SCALE)).ceil() as i32
@@ -48,11 +53,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    /// The upper bound of a bucket.
-    fn bound(number: i32) -> f64 {
-        (f64::from(number) / f64::from(1 << SCALE)).exp2()
-    }
 
     #[test]
     fn each_record_is_in_the_bucket_that_holds_it() {
