@@ -8,6 +8,7 @@
 mod condition;
 mod parts;
 mod rule;
+mod seconds;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use self::rule::Observed;
 pub use self::{
     condition::{Aggregation, Condition, ConditionError},
     rule::{Rule, RuleError},
+    seconds::{Seconds, Stretch, is_told_by_seconds},
     target::{Target, TargetError},
     windows::{Windowed, Windows},
 };

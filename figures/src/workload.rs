@@ -31,14 +31,14 @@ use crate::{
 /// How long events wait before they are counted: bins of their time may be so late, as runners resend to an operator that
 /// begins where a checkpoint ended.
 pub const HOLD: SignedDuration = SignedDuration::from_secs(90);
-/// Without a bin for so long nobody knows how the load fared.
+/// Without a second that says something for so long nobody knows how the load fared.
 const SILENCE: SignedDuration = SignedDuration::from_secs(5);
 /// Most events that wait; of more, the oldest are counted.
 const MOST_WAITING: usize = 4_000;
 /// Most steps of a load that are still to come; of more, those at the end go. It is the room of the log.
 const MOST_STEPS: usize = 1_000;
 
-/// How the load fared over a time of at most a second, of all runners together.
+/// How the load fared over a time, of all runners together: a second, or several of which the same is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bin {
     /// Its begin.

@@ -15,6 +15,7 @@ use super::{
     condition::Aggregation,
     parts::{Parts, Selected, Source},
     rule::{Observed, Rule, nothing},
+    seconds::{PerSecond, Seconds},
 };
 use crate::{
     comparison::Comparison,
@@ -33,15 +34,22 @@ const MOST_OPEN: usize = 6;
 const LATE: Duration = Duration::from_secs(75);
 
 /// What thresholds keep of the samples that came in, beside the merged series: how their windows stand, by index of
-/// the threshold, and exact sums of the parts that they select.
+/// the threshold, exact sums of the parts that they select, and whether they were met, second by second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {
     courses: BTreeMap<usize, Course>,
     #[serde(default)]
     parts: Parts,
+    #[serde(default)]
+    seconds: Seconds,
 }
 
 impl Windows {
+    /// Whether thresholds were met, second by second.
+    pub fn seconds(&self) -> &Seconds {
+        &self.seconds
+    }
+
     /// Requests without an answer that no threshold on failures speaks of.
     pub fn unlimited(&self) -> u64 {
         self.parts.unlimited()
@@ -80,6 +88,7 @@ struct Worst {
 pub struct Windowed {
     selected: Selected,
     rules: Vec<Entry>,
+    per_second: PerSecond,
     timeline: Option<Timeline>,
 }
 
@@ -150,13 +159,15 @@ impl Windowed {
             Some(Entry { index, grid: Grid::new(&rule, length, timeline), rule, delay })
         });
         let rules: Vec<Entry> = entries.collect();
-        let timeline = (!rules.is_empty()).then(|| timeline.clone());
-        Self { selected: Selected::by(test), rules, timeline }
+        let windowed = (!rules.is_empty()).then(|| timeline.clone());
+        let per_second = PerSecond::new(test, timeline);
+        Self { selected: Selected::by(test), rules, per_second, timeline: windowed }
     }
 
     /// The same, from the test alone.
     pub fn of(test: &LoadTestSpec) -> Self {
-        if test.thresholds.iter().all(|threshold| threshold.window.is_none()) {
+        let windowless = test.thresholds.iter().all(|threshold| threshold.window.is_none());
+        if windowless && !PerSecond::is_any(test) {
             return Self { selected: Selected::by(test), ..Self::default() };
         }
         let scenarios: Vec<&str> =
@@ -186,6 +197,7 @@ impl Windowed {
     pub fn add_slice(&self, windows: &mut Windows, slice: &Slice) {
         let [from, to] = [slice.from_ms, slice.to_ms].map(Duration::from_millis);
         self.add_between(windows, from / 2 + to / 2, &slice.windows);
+        self.per_second.add(&mut windows.seconds, slice);
     }
 
     /// What thresholds with windows select of what was recorded, by their index.
@@ -223,9 +235,10 @@ impl Windowed {
         }
     }
 
-    /// Judges the windows that are over for all runners: those that end by `until`. `metrics` is all that was
+    /// Judges the windows and the seconds that are over for all runners: those that end by `until`. `metrics` is all that was
     /// recorded so far.
     pub fn close(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) {
+        self.per_second.close(&mut windows.seconds, until);
         let late = |grid: &Grid| {
             usize::try_from(LATE.as_nanos().div_ceil(grid.length.as_nanos())).unwrap_or(usize::MAX)
         };
@@ -251,7 +264,7 @@ impl Windowed {
         metrics: &Metrics,
     ) {
         let Some(timeline) = &self.timeline else { return };
-        let Windows { courses, parts } = windows;
+        let Windows { courses, parts, .. } = windows;
         let source = Source { metrics, parts };
         for entry in &self.rules {
             let Some(course) = courses.get_mut(&entry.index) else { continue };

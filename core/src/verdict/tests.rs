@@ -65,6 +65,7 @@ fn expectation(observed: &str, passed: bool, message: Option<&str>) -> Expectati
         expected: "4".into(),
         observed: observed.into(),
         passed,
+        undecided: false,
         message: message.map(Into::into),
     }
 }

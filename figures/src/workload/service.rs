@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How the service fared by its own thresholds, second by second of the load.
 //!
-//! Only the time of the load counts, which the bins are of: afterwards nothing is measured that could miss a threshold.
+//! Only the time of the load counts, which the bins are of: afterwards nothing is measured that could miss a threshold. A load
+//! of few requests leaves seconds in which nothing is measured; that a target hangs looks the same, so only short times are bridged.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Bin;
+use super::{Bin, SILENCE};
 use crate::elasticity::Figure;
 
 /// How long thresholds must be met on end before the service has recovered: single seconds of few requests say little.
@@ -28,26 +29,25 @@ pub struct Service {
 }
 
 impl Service {
+    /// Takes a bin. What lies between two seconds that say something is like the later one, unless it is too long for that.
     pub(super) fn bin(&mut self, bin: &Bin) {
-        if let Some(last) = self.last.replace(bin.to) {
-            self.unknown += seconds(last, bin.from);
-        }
-        let length = seconds(bin.from, bin.to);
-        match bin.met {
-            None => self.unknown += length,
-            Some(true) => {
-                self.met += length;
-                let again = *self.again.get_or_insert(bin.from);
-                if let Some(since) = self.since.filter(|_| bin.to.duration_since(again) >= RECOVERED) {
-                    self.longest = self.longest.max(seconds(since, again));
-                    self.since = None;
-                }
+        let Some(met) = bin.met else { return };
+        let last = self.last.replace(bin.to).unwrap_or(bin.from);
+        let between = bin.from.duration_since(last);
+        let begin = if between > SILENCE { bin.from } else { last };
+        self.unknown += seconds(last, begin);
+        let length = seconds(begin, bin.to);
+        if met {
+            self.met += length;
+            let again = *self.again.get_or_insert(begin);
+            if let Some(since) = self.since.filter(|_| bin.to.duration_since(again) >= RECOVERED) {
+                self.longest = self.longest.max(seconds(since, again));
+                self.since = None;
             }
-            Some(false) => {
-                self.missed += length;
-                self.again = None;
-                self.since.get_or_insert(bin.from);
-            }
+        } else {
+            self.missed += length;
+            self.again = None;
+            self.since.get_or_insert(begin);
         }
     }
 

@@ -175,12 +175,24 @@ fn a_service_has_recovered_once_thresholds_are_met_for_a_while(
 }
 
 #[test]
+fn few_requests_leave_seconds_empty_and_that_is_no_gap_unless_it_is_long() {
+    let mut workload = observed(quiet(6));
+    bins(&mut workload, 0, &[Some(true), None, None, None, Some(false), None, Some(true)]);
+    let service = workload.report(at(120)).unwrap().service;
+    assert_eq!(service.violations().whole(), Some(100.0 * 4.0 / 7.0));
+    bins(&mut workload, 7, &[None; 6]);
+    bins(&mut workload, 13, &[Some(true)]);
+    let service = workload.report(at(120)).unwrap().service;
+    assert_eq!((service.violations().unknown, service.violations().whole()), (6.0, None));
+}
+
+#[test]
 fn seconds_that_no_runner_told_of_are_unknown() {
     let mut workload = observed(quiet(6));
     bins(&mut workload, 0, &[Some(true); 10]);
     bins(&mut workload, 30, &[Some(true), None]);
     let report = workload.report(at(120)).unwrap();
-    assert_eq!((report.service.violations().value, report.service.violations().unknown), (Some(0.0), 21.0));
+    assert_eq!((report.service.violations().value, report.service.violations().unknown), (Some(0.0), 20.0));
     assert_eq!(report.unknown, [(Source::Runners, 20.0)].into());
     assert_eq!(report.elasticity.unclamped.theta_under.whole(), None);
 }
