@@ -30,5 +30,5 @@ pub use demand::advice;
 pub use doubts::{Doubt, doubts};
 pub use endings::while_ending;
 pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample, UsageSample};
-pub use observed::{Observed, doubts_of};
+pub use observed::{Observed, begin, doubts_of};
 pub use sentence::{explained, limited};

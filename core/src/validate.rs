@@ -198,3 +198,41 @@ fn check_workload(workload: &Workload, spec: &LoadTestSpec, path: &str, errors: 
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::without_a_capacity(json!({"maxSettlingTime": "5m"}), None, Some("maxSettlingTime"))]
+    #[case::with_one(json!({"maxSettlingTime": "5m", "maxOvershootPercent": 5}), Some(50), None)]
+    #[case::recovery_without_a_threshold(json!({"recoverWithin": "1m"}), Some(50), Some("recoverWithin"))]
+    #[case::what_needs_none(json!({"maxDirectionChanges": 2, "maxFailedRequestsWhileScalingDown": 0}), None, None)]
+    fn an_expectation_that_can_never_be_judged_is_refused(
+        #[case] expect: Value,
+        #[case] capacity: Option<i32>,
+        #[case] refused: Option<&str>,
+    ) {
+        let mut workload = json!({"name": "checkout", "expect": expect});
+        if let Some(capacity) = capacity {
+            workload["capacityPerReplica"] = capacity.into();
+        }
+        let mut spec = json!({
+            "target": {"baseURL": "http://shop", "workloads": [workload]},
+            "scenarios": [{"name": "a", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}}
+        });
+        let paths = |spec: &Value| -> Vec<String> {
+            let spec = serde_json::from_value(spec.clone()).unwrap();
+            validate(&spec).err().unwrap_or_default().into_iter().map(|error| error.path).collect()
+        };
+        let expected: Vec<String> =
+            refused.iter().map(|field| format!("spec.target.workloads[0].expect.{field}")).collect();
+        assert_eq!(paths(&spec), expected);
+        spec["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 1%"}]);
+        assert_eq!(paths(&spec).is_empty(), refused != Some("maxSettlingTime"));
+    }
+}

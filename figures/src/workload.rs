@@ -140,6 +140,11 @@ impl Workload {
         &self.log
     }
 
+    /// How the load becomes a number of replicas.
+    pub fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
     /// Whether the load has begun.
     pub fn has_begun(&self) -> bool {
         self.folds.is_some()

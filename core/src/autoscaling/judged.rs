@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Expectations on the figures. One that hangs on a gap is neither held nor missed, and says what is not known.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 
 use upsurge_crds::v1alpha1::{

@@ -11,7 +11,7 @@ use upsurge_crds::{
 use upsurge_figures::{
     elasticity::DemandSource,
     limits::Limit,
-    workload::{Bin, DoubtKind, Report},
+    workload::{self as figures, Bin, DoubtKind, Report},
 };
 
 use super::{Doubt, Observation, demand, doubts::after, judged::Judge, replay::replayed, workload::told};
@@ -22,6 +22,9 @@ use crate::{plan::Timeline, thresholds::Windows};
 pub struct Observed<'a> {
     /// What was seen of it.
     pub observation: &'a Observation,
+    /// The same as events with the folds of its figures, if somebody recorded them; else they are told from the list of samples, which
+    /// knows less.
+    pub recorded: Option<&'a figures::Workload>,
     /// The load as it was carried out.
     pub timeline: &'a Timeline,
     /// Whether thresholds were met, second by second.
@@ -36,14 +39,23 @@ pub struct Observed<'a> {
     pub base_url: &'a str,
 }
 
+/// Says to a workload that is recorded that its load starts, and how it goes by plan. The sooner, the less of its figures depends on what
+/// a bounded log has left out. Only the first time counts.
+pub fn begin(recorded: &mut figures::Workload, timeline: &Timeline, start: Timestamp) {
+    let steps = demand::steps(timeline, recorded.demand(), start);
+    recorded.begin(start, steps);
+}
+
 impl Observed<'_> {
     /// The figures.
     pub fn report(&self) -> Option<Report> {
-        let known = demand::demand(self.workload, self.timeline, self.base_url);
-        let steps = demand::steps(self.timeline, &known.demand, self.start);
-        let mut observed = replayed(self.observation, known.demand);
+        let demand = || demand::demand(self.workload, self.timeline, self.base_url).demand;
+        let mut observed = match self.recorded {
+            Some(recorded) => recorded.clone(),
+            None => replayed(self.observation, demand()),
+        };
+        begin(&mut observed, self.timeline, self.start);
         let over = after(self.start, self.timeline.duration());
-        observed.begin(self.start, steps);
         observed.end_load(over);
         let at = |second: u32| after(self.start, Duration::from_secs(second.into())).min(over);
         for stretch in self.windows.seconds().stretches() {
@@ -75,7 +87,7 @@ impl Observed<'_> {
 
 /// What happened to the autoscaler in the middle of a run that makes a verdict on it worthless.
 pub fn doubts_of(report: &Report) -> Vec<Doubt> {
-    let doubt = |doubt: &upsurge_figures::workload::Doubt| Doubt {
+    let doubt = |doubt: &figures::Doubt| Doubt {
         reason: match doubt.kind {
             DoubtKind::Rollout => reasons::ROLLOUT_DURING_RUN,
             DoubtKind::AutoscalerDeleted => reasons::AUTOSCALER_DELETED,

@@ -17,6 +17,9 @@ use upsurge_figures::{
 use super::replicas::seconds_between;
 use crate::format::{decimal, percent};
 
+/// Longest patch, in bytes: a longer text of a status is cut, and half a patch is none.
+const LONGEST_PATCH: usize = 400;
+
 /// All that is told of a workload. `advice` says why the demand isn't known, if it isn't.
 pub(super) fn told(report: &Report, workload: &Workload, advice: Option<String>) -> WorkloadResult {
     let limits = report.limits.stretches.iter().map(|stretch| LimitResult {
@@ -29,7 +32,7 @@ pub(super) fn told(report: &Report, workload: &Workload, advice: Option<String>)
     let recommendation = report.recommendation.as_ref().map(|told| RecommendationResult {
         text: told.text.clone(),
         reason: told.reason.clone(),
-        patch: told.patch.as_ref().map(ToString::to_string),
+        patch: told.patch.as_ref().map(ToString::to_string).filter(|patch| patch.len() <= LONGEST_PATCH),
     });
     WorkloadResult {
         name: workload.name.clone(),

@@ -268,7 +268,7 @@ pub struct LimitResult {
 pub struct RecommendationResult {
     /// What to do, in a sentence.
     pub text: String,
-    /// Why.
+    /// Why, with what was seen.
     pub reason: String,
     /// The same as a JSON merge patch of the autoscaler, for `kubectl patch --type=merge --patch`; absent where it isn't
     /// the autoscaler's to change, or not known by how much.
