@@ -7,6 +7,7 @@
 //! `desiredReplicas`: it is clamped to the autoscaler's own bounds.
 
 mod analyse;
+mod budget;
 mod course;
 mod demand;
 mod doubts;

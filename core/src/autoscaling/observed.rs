@@ -14,7 +14,9 @@ use upsurge_figures::{
     workload::{self as figures, Bin, DoubtKind, Report},
 };
 
-use super::{Doubt, Observation, demand, doubts::after, judged::Judge, replay::replayed, workload::told};
+use super::{
+    Doubt, Observation, budget, demand, doubts::after, judged::Judge, replay::replayed, workload::told,
+};
 use crate::{plan::Timeline, thresholds::Windows};
 
 /// What the figures of a workload come from.
@@ -70,6 +72,9 @@ impl Observed<'_> {
     /// Puts figures into the result, and judges what is expected of them.
     pub fn tell(&self, report: &Report, result: &mut AutoscalingResult) {
         let known = demand::demand(self.workload, self.timeline, self.base_url);
+        if self.recorded.is_some() {
+            self.compare_with_settings(report, result);
+        }
         if let Some(expect) = &self.workload.expect {
             let lost = result.requests_while_scaling_down.as_ref();
             let judge = Judge { report, advice: known.advice.as_deref(), lost };
@@ -82,6 +87,24 @@ impl Observed<'_> {
             result.limited_by = limit.map(|limit| format!("{limit:?}"));
         }
         result.workloads = vec![told];
+    }
+
+    /// Says beside an expectation on time that was missed what the autoscaler's own settings make it take.
+    fn compare_with_settings(&self, report: &Report, result: &mut AutoscalingResult) {
+        let fewest = self.workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
+        let fewest = fewest.and_then(|fewest| u32::try_from(fewest).ok());
+        let needed = fewest.or(report.limits.most_demanded);
+        let missed = result.expectations.iter_mut().filter(|expectation| !expectation.passed);
+        for expectation in missed {
+            let allowed = match expectation.name.as_str() {
+                "scaleUpWithin" => needed.and_then(|needed| budget::up(report, needed)),
+                "scaleDownWithin" => budget::down(report),
+                _ => None,
+            };
+            if let Some((message, allowed)) = expectation.message.as_mut().zip(allowed) {
+                *message += &format!("; {allowed}");
+            }
+        }
     }
 }
 

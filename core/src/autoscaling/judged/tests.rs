@@ -262,3 +262,35 @@ fn the_sentences_say_where_the_time_went_what_limited_and_what_to_change() {
         ]
     );
 }
+
+#[test]
+fn an_expectation_on_time_that_was_missed_is_held_against_the_autoscalers_own_settings() {
+    let missed = |name: &str| upsurge_crds::v1alpha1::ExpectationResult {
+        name: name.into(),
+        expected: "1m".into(),
+        observed: "2m".into(),
+        passed: false,
+        undecided: false,
+        message: Some("too late".into()),
+    };
+    let result = AutoscalingResult {
+        expectations: vec![missed("scaleUpWithin"), missed("scaleDownWithin"), missed("maxPeakReplicas")],
+        ..AutoscalingResult::default()
+    };
+    let (result, _) = told(json!({}), recorded(), result);
+    let messages: Vec<&str> = result.expectations.iter().filter_map(|one| one.message.as_deref()).collect();
+    let reaction = "and 1m40s until a change of the load is seen and acted on)";
+    assert_eq!(
+        messages,
+        [
+            // Pods took 20 s.
+            format!(
+                "too late; by the autoscaler's own settings it may take 2m (window 0s, 1 step(s), {reaction}"
+            ),
+            format!(
+                "too late; by the autoscaler's own settings it may take 6m40s (window 5m, 1 step(s), {reaction}"
+            ),
+            "too late".into()
+        ]
+    );
+}

@@ -114,7 +114,7 @@ pub struct LatencyPart {
     pub p95: String,
     /// The longest.
     pub max: String,
-    /// Of how many it isn't known; absent if of none.
+    /// How many are not known; absent if all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<i32>,
 }
