@@ -165,7 +165,8 @@ impl Workload {
 
     /// Counts what has happened up to an instant.
     fn count_up_to(&mut self, until: Timestamp) {
-        while let Some((at, level)) = self.course.pop_front_if(|(at, _)| *at <= until) {
+        while let Some((at, level)) = self.course.front().copied().filter(|(at, _)| *at <= until) {
+            self.course.pop_front();
             self.push(Event::live(at, What::Load { level }));
         }
         let Some(folds) = &mut self.folds else { return };

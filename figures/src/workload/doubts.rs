@@ -64,7 +64,8 @@ pub(super) fn doubts(log: &Log, from: Timestamp, to: Timestamp) -> Vec<Doubt> {
                 gone = false;
             }
             What::Revision { revision: now } => {
-                if revision.replace(now).is_some_and(|before| before != now) {
+                let before = revision.replace(now);
+                if before.is_some_and(|before| before != now) {
                     let message = format!("the pod template changed to revision {now} during the run");
                     found.add(DoubtKind::Rollout, at, message);
                 }
