@@ -6,13 +6,16 @@
 //! sentence of the verdict the largest part from [`summary()`]. Parts between two stamps of Kubernetes are right to one
 //! second, the others to the delay of a watch. A part whose begin or end nobody saw is `None`.
 
+mod decisions;
 mod quantiles;
+mod scale_down;
 mod scale_up;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use quantiles::{Quantiles, quantiles};
+pub use scale_down::{ScaleDown, scale_downs};
 pub use scale_up::{PodSplit, ScaleUp, scale_ups};
 pub use summary::{PartSummary, Summary, summary};
 
