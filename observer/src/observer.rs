@@ -19,7 +19,7 @@ use crate::{
     sources::{
         autoscalers::{Autoscalers, ONLY_ONE, PAUSED},
         endpoints::Slices,
-        failures, pods,
+        failures, keda, pods,
         resources::Resources,
         workload,
     },
@@ -238,14 +238,18 @@ impl Observer {
             }
             _ => true,
         });
-        let is_same = match facts.first().map(|fact| &fact.what) {
-            Some(What::Autoscaler(now)) => {
-                let wants = facts.iter().any(|fact| matches!(fact.what, What::Scaling(_)));
-                self.told.autoscaler().is_none_or(|told| told == (now.kind.as_str(), now.name.as_str()))
-                    && (wants || !self.told.knows_scaling())
+        let wants = facts.iter().any(|fact| matches!(fact.what, What::Scaling(_)));
+        let mut is_same = true;
+        if let Some(Fact { what: What::Autoscaler(now), .. }) = facts.first_mut()
+            && let Some(told) = self.told.autoscaler()
+        {
+            is_same =
+                (&told.kind, &told.name) == (&now.kind, &now.name) && (wants || !self.told.knows_scaling());
+            if is_same && now.kind == keda::KIND && !self.once_listed.contains(&Watched::ScaledObjects) {
+                // What another observer read from KEDA's own object, this one has not seen yet.
+                now.min = told.min;
             }
-            _ => true,
-        };
+        }
         if !is_same {
             // What the one before wanted must not be taken for what this one wants.
             facts.insert(0, Fact::of(What::AutoscalerGone));

@@ -10,7 +10,7 @@ mod pod;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use upsurge_figures::observation::{Event, Life, Source, What};
+use upsurge_figures::observation::{Autoscaler, Event, Life, Source, What};
 
 use self::pod::ToldPod;
 use crate::fact::Fact;
@@ -79,9 +79,9 @@ impl Told {
     }
 
     /// The autoscaler that was told last.
-    pub fn autoscaler(&self) -> Option<(&str, &str)> {
+    pub fn autoscaler(&self) -> Option<&Autoscaler> {
         match &self.facts.get(&Topic::Autoscaler)?.what {
-            What::Autoscaler(autoscaler) => Some((&autoscaler.kind, &autoscaler.name)),
+            What::Autoscaler(autoscaler) => Some(autoscaler),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
 use k8s_openapi::{api::autoscaling::v1::Scale, serde::de::DeserializeOwned};
 use kube::{
     Api, Resource,
-    api::ListParams,
+    api::{ListParams, WatchParams},
     core::DynamicObject,
     runtime::watcher::{self, watcher},
 };
@@ -60,7 +60,7 @@ where
     K::DynamicType: Send + Sync,
 {
     let asked = async move {
-        match api.list(&ListParams::default().limit(1)).await {
+        match asked(&api).await {
             Err(kube::Error::Api(status)) if status.code == 403 || status.code == 404 => {
                 debug!(message = status.message, "not watched");
                 stream::empty().boxed()
@@ -69,6 +69,13 @@ where
         }
     };
     stream::once(asked).flatten()
+}
+
+/// Asks for the first object, and for a watch that is dropped at once: who may list need not be allowed to watch.
+async fn asked<K: Clone + DeserializeOwned + Debug>(api: &Api<K>) -> Result<(), kube::Error> {
+    let list = api.list(&ListParams::default().limit(1)).await?;
+    let version = list.metadata.resource_version.unwrap_or_default();
+    api.watch(&WatchParams::default().timeout(1), &version).await.map(drop)
 }
 
 impl<K> Watch<K>

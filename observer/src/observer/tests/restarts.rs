@@ -95,3 +95,19 @@ fn a_condition_that_is_as_it_was_is_not_told_again() {
     second.live(80, Seen::Autoscalers(listed(&[hpa("checkout", 1, 5)])));
     assert_eq!(second.told(|what| matches!(what, What::Condition(_))).len(), 1);
 }
+
+#[test]
+fn the_bounds_of_keda_are_as_they_were_until_its_object_is_seen_again() {
+    let mut owned = hpa("keda-hpa-checkout", 1, 5);
+    owned["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "checkout", "uid": "k"}]);
+    let scaled = json!({"metadata": {"name": "checkout"}, "spec": {"scaleTargetRef": {"name": "checkout"}}});
+    let mut first = Cluster::new();
+    first.live(0, Seen::ScaledObjects(listed(&[scaled])));
+    first.live(0, Seen::Autoscalers(listed(std::slice::from_ref(&owned))));
+    let mut second = after(first, 30);
+    second.live(80, Seen::Autoscalers(listed(&[owned])));
+    let told = second.told(|what| matches!(what, What::Autoscaler(_)));
+    assert_eq!(told.len(), 1, "nobody changed them");
+    assert_eq!(second.levels().bounds, Some((0, 5)));
+}
