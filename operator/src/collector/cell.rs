@@ -220,7 +220,7 @@ impl Cell {
 
     /// The session's state.
     pub fn snapshot(&self) -> SessionSnapshot {
-        let observation = self.observation.get();
+        let (observation, workload) = (self.observation.get(), self.observation.workload());
         let session = self.lock();
         let state = session.state();
         let runners = state.runners.iter().zip(session.presence()).enumerate();
@@ -248,6 +248,7 @@ impl Cell {
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),
             observation,
+            workload,
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
             after: state.after.clone(),
