@@ -66,6 +66,9 @@ pub struct Workload {
     newest: Timestamp,
     /// From the begin of the load on.
     folds: Option<Folds>,
+    /// Whether the load is over.
+    #[serde(default)]
+    over: bool,
     /// The end of the last bin, and whether thresholds were met then.
     binned: Option<(Timestamp, Option<bool>)>,
 }
@@ -80,6 +83,7 @@ impl Workload {
             waiting: Vec::new(),
             newest: Timestamp::MIN,
             folds: None,
+            over: false,
             binned: None,
         }
     }
@@ -98,10 +102,11 @@ impl Workload {
         self.count_up_to(self.settled());
     }
 
-    /// The load has ended, sooner than planned perhaps.
+    /// The load has ended, sooner than planned perhaps. It should be told soon: what was planned for later than that counts as
+    /// load until then. Only the first time counts.
     pub fn end_load(&mut self, at: Timestamp) {
-        self.course.retain(|(step, _)| *step < at);
-        if self.folds.is_some() {
+        if self.folds.is_some() && !std::mem::replace(&mut self.over, true) {
+            self.course.retain(|(step, _)| *step < at);
             self.course.push_back((at, 0.0));
         }
     }

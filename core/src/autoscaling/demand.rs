@@ -16,8 +16,8 @@ use crate::{
     plan::{Piece, Timeline},
 };
 
-/// Most steps that a load is told in.
-const MOST_STEPS: usize = 1_000;
+/// Most steps that a load is told in, beside its end.
+const MOST_STEPS: usize = 999;
 
 /// What is known of the demand of a workload.
 pub(super) struct Known {
@@ -61,6 +61,7 @@ pub(super) fn steps(timeline: &Timeline, demand: &Demand, start: Timestamp) -> V
             steps.push((after(start, offset), level));
         }
     }
+    steps.push((after(start, timeline.duration()), 0.0));
     steps
 }
 
@@ -119,7 +120,9 @@ mod tests {
     fn told(stages: &[(u64, f64, f64)], capacity: f64) -> Vec<(f64, u32)> {
         let demand = Demand::declared(capacity).unwrap();
         let start = Timestamp::UNIX_EPOCH;
-        let steps = steps(&timeline(stages), &demand, start);
+        let timeline = timeline(stages);
+        let mut steps = steps(&timeline, &demand, start);
+        assert_eq!(steps.pop(), Some((after(start, timeline.duration()), 0.0)), "its end");
         let seconds = |at: Timestamp| at.duration_since(start).as_secs_f64();
         steps.into_iter().map(|(at, level)| (seconds(at), demand.replicas(level).unwrap())).collect()
     }
@@ -141,7 +144,7 @@ mod tests {
         let stages = timeline(&[(10, 5.0, 5.0), (20, 5.0, 50.0), (30, 50.0, 50.0)]);
         let steps = steps(&stages, &Demand::None, Timestamp::UNIX_EPOCH);
         let at = |second: i64| Timestamp::from_second(second).unwrap();
-        assert_eq!(steps, [(at(0), 5.0), (at(10), 50.0)]);
+        assert_eq!(steps, [(at(0), 5.0), (at(10), 50.0), (at(60), 0.0)]);
     }
 
     proptest! {

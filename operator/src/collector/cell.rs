@@ -11,7 +11,7 @@ use tokio::{
     sync::{Notify, Semaphore, broadcast},
     task::AbortHandle,
 };
-use upsurge_core::{intake::Intake, thresholds::Recorded};
+use upsurge_core::{intake::Intake, plan, thresholds::Recorded};
 
 use super::{
     admission::{self, RUN_BODIES},
@@ -112,14 +112,20 @@ impl Cell {
 
     /// Lets a runner speak to the state machine, and tells who should know what came of it.
     pub fn speak<T>(&self, runner: u32, words: impl FnOnce(&mut Session) -> T) -> T {
-        let (answer, changed, dirty) = {
+        let (answer, changed, dirty, course) = {
             let mut session = self.lock();
             let before = session.outline(runner);
             session.limit_figures(self.memory.most());
             let answer = words(&mut session);
             self.memory.note(&self.key, session.figures());
-            (answer, session.outline(runner) != before, session.is_dirty())
+            let is_over = session.state().runners.iter().all(|runner| runner.end.is_some());
+            let over = is_over.then(|| session.state().totals.elapsed());
+            let course = session.t0().map(|start| (start, over));
+            (answer, session.outline(runner) != before, session.is_dirty(), course)
         };
+        if let Some((start, over)) = course {
+            self.tell_load(start, over);
+        }
         if dirty {
             self.dirty.notify_one();
         }
@@ -127,6 +133,20 @@ impl Cell {
             self.announce();
         }
         answer
+    }
+
+    /// Tells the record of the target when the load starts, in nanoseconds, and when it is over after so long.
+    fn tell_load(&self, start: i64, over: Option<Duration>) {
+        let Ok(start) = Timestamp::from_nanosecond(start.into()) else { return };
+        if self.config.plan.test.target.workloads.is_empty() {
+            return;
+        }
+        let valid = &self.config.valid;
+        self.observation.begin(&valid.timeline, start);
+        if let Some(elapsed) = over {
+            let carried_out = plan::carried_out(&valid.timeline, &valid.loads, elapsed).duration();
+            self.observation.end_load(start.saturating_add(carried_out).unwrap_or(Timestamp::MAX));
+        }
     }
 
     /// The pod of a runner is there and speaks.

@@ -229,7 +229,7 @@ fn autoscaler(
     let workload = test.target.workload()?;
     let timeline = plan.carried_out(snapshot.elapsed);
     let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
-    let SessionSnapshot { observation, losses, metrics, windows, .. } = snapshot;
+    let SessionSnapshot { observation, workload: recorded, losses, metrics, windows, .. } = snapshot;
     let mut result = AutoscalingResult {
         requests_while_scaling_down: autoscaling::while_ending(observation, losses, metrics, start, load_end),
         ..autoscaling::analyse(observation, &timeline, start, end, workload)
@@ -237,7 +237,7 @@ fn autoscaler(
     let base_url = &test.target.base_url;
     let observed = Observed {
         observation,
-        recorded: None,
+        recorded: Some(&**recorded).filter(|recorded| !recorded.log().events().is_empty()),
         timeline: &timeline,
         windows,
         start,

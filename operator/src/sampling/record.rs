@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use upsurge_core::{autoscaling, plan::Timeline};
 use upsurge_crds::v1alpha1::{Quantity, Workload as Spec};
 use upsurge_figures::{elasticity::Demand, observation::Event, workload::Workload};
 use upsurge_observer::{Observer, Target};
@@ -59,6 +60,16 @@ impl Recorded {
     /// Takes events.
     pub fn note(&mut self, events: Vec<Event>) {
         events.into_iter().for_each(|event| self.workload.note(event));
+    }
+
+    /// The load starts at an instant and goes as planned.
+    pub fn begin(&mut self, timeline: &Timeline, start: Timestamp) {
+        autoscaling::begin(&mut self.workload, timeline, start);
+    }
+
+    /// The load has ended.
+    pub fn end_load(&mut self, at: Timestamp) {
+        self.workload.end_load(at);
     }
 
     /// An observer that goes on where the record ends. The time since then is noted as a gap.

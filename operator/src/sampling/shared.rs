@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use upsurge_core::autoscaling::Observation;
+use upsurge_core::{autoscaling::Observation, plan::Timeline};
 use upsurge_figures::{observation::Event, workload::Workload};
 use upsurge_observer::{Observer, Target};
 
@@ -51,6 +51,22 @@ impl SharedObservation {
     pub fn note(&self, events: Vec<Event>) {
         lock(&self.record).note(events);
         self.changed.notify_one();
+    }
+
+    /// The load starts at an instant and goes as planned: figures of the recorded workload count from then on. Only the first time
+    /// counts.
+    pub fn begin(&self, timeline: &Timeline, start: Timestamp) {
+        let mut record = lock(&self.record);
+        if !record.workload().has_begun() {
+            record.begin(timeline, start);
+            drop(record);
+            self.changed.notify_one();
+        }
+    }
+
+    /// The load of all runners has ended.
+    pub fn end_load(&self, at: Timestamp) {
+        lock(&self.record).end_load(at);
     }
 
     /// Changes it; tells the readers if it is different after that.

@@ -386,3 +386,32 @@ fn without_a_capacity_the_status_says_how_to_find_it_out() {
     );
     assert_eq!(elasticity.direction_changes, Some(0), "what needs no demand is told all the same");
 }
+
+#[test]
+fn what_was_recorded_as_events_tells_more_than_the_list_of_samples() {
+    use upsurge_figures::{
+        elasticity::Demand,
+        observation::{Event, Life, Source, What},
+        workload::Workload,
+    };
+    let spec = step(json!({"maxUnderProvisionedPercent": 100}));
+    let mut snapshot = spiked(&spec);
+    let mut recorded = Workload::new(Demand::declared(10.0).unwrap());
+    let pod = |life| What::Pod { pod: "checkout-a".into(), life };
+    for what in [What::Asked { replicas: 1 }, pod(Life::Ready), pod(Life::Serving)] {
+        recorded.note(Event::found(at(-30), what));
+    }
+    for source in [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints] {
+        recorded.note(Event::found(at(-30), What::Listed { source }));
+    }
+    let lost = What::Lost { source: Source::Endpoints, message: "the operator was restarted".into() };
+    recorded.note(Event::live(at(30), lost));
+    recorded.note(Event::live(at(39), What::Listed { source: Source::Endpoints }));
+    snapshot.workload = recorded.into();
+    let (status, _) = concluded(spec, &snapshot, None);
+    let workload = &status.autoscaling.unwrap().workloads[0];
+    assert_eq!(
+        (&workload.gaps[..], workload.scale_ups.len()),
+        (&["EndpointSlices were not seen for 9s".to_owned()][..], 0)
+    );
+}
