@@ -3,7 +3,8 @@
 //!
 //! By watch where the API can be watched, so that the recorded instants are those at which a change was seen.
 //! Everything goes into a [`SharedObservation`]; conclusions are drawn elsewhere, by `upsurge_core::autoscaling`. The events of
-//! `upsurge_observer` go there too; once verdicts are made from them, what is here gives way to it.
+//! `upsurge_observer` go there too: figures are made from them, and the timeline, the peaks and the first doubts from the list of
+//! samples.
 //!
 //! Supply is what can serve: pods that are ready and not about to go, and, as soon as any Service selects them,
 //! ready in an EndpointSlice too.
@@ -74,8 +75,8 @@ impl SamplingError {
     }
 }
 
-/// Observes a workload of a namespace until the handle is aborted. Beside the list of samples, from which verdicts are still made,
-/// each event is recorded, from which they are to be.
+/// Observes a workload of a namespace until the handle is aborted. Beside the list of samples each event is recorded, from
+/// which the figures are made.
 pub fn spawn(
     client: Client,
     namespace: String,

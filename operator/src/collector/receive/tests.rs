@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use upsurge_core::{
     metrics::{Selector, SeriesKey, Sink, Tags, names},
@@ -74,6 +75,37 @@ fn deltas_are_merged_once_and_strange_names_are_noted() {
         assert_eq!(counted(&cell), 5.0);
     }
     assert_eq!(cell.snapshot().foreign.as_deref(), Some("http_reqs of request \"ghost\""));
+}
+
+#[test]
+fn the_record_of_the_target_begins_with_the_load_and_is_told_of_its_end() {
+    let mut watched = plan(1, false);
+    watched.test.target.workloads = vec![upsurge_crds::v1alpha1::Workload::from("checkout")];
+    let cell = cell(watched);
+    assert!(!cell.snapshot().workload.has_begun());
+    let mut last = delta(1, &reqs(), 2.0);
+    let text = message(&[last.clone()]);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
+    let snapshot = cell.snapshot();
+    let report = snapshot.workload.report(Timestamp::now()).unwrap();
+    assert_eq!(Some(report.from), snapshot.t0);
+    let is_over =
+        |cell: &Cell| serde_json::to_value(&cell.snapshot().workload).unwrap()["over"] == json!(true);
+    assert!(!is_over(&cell));
+    (last["number"], last["done"]) = (json!(2), json!("completed"));
+    (last["fromMs"], last["toMs"]) = (json!(1_000), json!(2_000));
+    let mut again: Value = serde_json::from_str(&message(&[last])).unwrap();
+    again["start"] = json!(snapshot.t0.unwrap().as_nanosecond() as i64);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, again.to_string().as_bytes()).unwrap()).unwrap();
+    assert!(is_over(&cell));
+}
+
+#[test]
+fn a_run_that_watches_nothing_has_no_record() {
+    let cell = cell(plan(1, false));
+    let text = message(&[delta(1, &reqs(), 2.0)]);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
+    assert!(cell.snapshot().t0.is_some() && !cell.snapshot().workload.has_begun());
 }
 
 #[test]
