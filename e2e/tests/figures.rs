@@ -2,8 +2,8 @@
 //! Figures of a workload, held against what its pods say themselves.
 
 use anyhow::{Context as _, Result, ensure};
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
+
+use k8s_openapi::{api::core::v1::Pod, jiff::Timestamp};
 use kube::api::ListParams;
 use serde_json::json;
 use upsurge_crds::v1alpha1::Verdict;
