@@ -39,10 +39,15 @@ pub async fn observe(client: Client, mut observer: Observer, mut tell: impl FnMu
         match find(&client, &target).await {
             Ok(found) => break found,
             Err(error) => {
-                for seen in [
-                    Seen::Workload(Change::Lost(error.to_string())),
-                    Seen::Pods(Change::Lost(error.to_string())),
-                ] {
+                // Before it is found nothing is watched.
+                let why = || error.to_string();
+                let nothing = [
+                    Seen::Workload(Change::Lost(why())),
+                    Seen::Pods(Change::Lost(why())),
+                    Seen::Autoscalers(Change::Lost(why())),
+                    Seen::Slices(Change::Lost(why())),
+                ];
+                for seen in nothing {
                     pass(&target, observer.see(seen, Timestamp::now()), &mut tell);
                 }
                 sleep(RETRY).await;

@@ -209,8 +209,10 @@ async fn the_scale_of_another_kind_is_looked_at() {
 async fn a_workload_that_is_not_there_is_told_of() {
     let cluster = Cluster::begin("apps/v1", "DaemonSet");
     let observed = cluster.observe();
-    let events =
-        observed.until(|events| events.iter().any(|event| lost(&event.what, Source::Workload))).await;
+    let sources = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];
+    let all_lost =
+        |events: &[Event]| sources.iter().all(|source| events.iter().any(|event| lost(&event.what, *source)));
+    let events = observed.until(all_lost).await;
     let said = serde_json::to_value(&events[0].what).unwrap();
     assert!(said["message"].as_str().is_some_and(|text| text.contains("knows no kind DaemonSet")), "{said}");
     assert_eq!(said["source"], Value::from("workload"));
