@@ -18,6 +18,7 @@ pub mod kstatus;
 pub mod namespace;
 pub mod operator;
 pub mod prometheus;
+pub mod record;
 pub mod rights;
 pub mod target;
 pub mod wait;

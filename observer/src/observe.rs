@@ -6,7 +6,10 @@ mod tests;
 
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream, SelectAll},
+};
 use jiff::Timestamp;
 use kube::{
     Api, Client,
@@ -15,7 +18,7 @@ use kube::{
 };
 use tokio::time::sleep;
 use tracing::warn;
-use upsurge_figures::observation::Event;
+use upsurge_figures::observation::{Event, What};
 
 use crate::{
     find::{Found, find},
@@ -36,35 +39,50 @@ pub async fn observe(client: Client, mut observer: Observer, mut tell: impl FnMu
         match find(&client, &target).await {
             Ok(found) => break found,
             Err(error) => {
-                warn!(%error, "target can't be observed");
-                for seen in [
-                    Seen::Workload(Change::Lost(error.to_string())),
-                    Seen::Pods(Change::Lost(error.to_string())),
-                ] {
-                    pass(observer.see(seen, Timestamp::now()), &mut tell);
+                // Before it is found nothing is watched.
+                let why = || error.to_string();
+                let nothing = [
+                    Seen::Workload(Change::Lost(why())),
+                    Seen::Pods(Change::Lost(why())),
+                    Seen::Autoscalers(Change::Lost(why())),
+                    Seen::Slices(Change::Lost(why())),
+                ];
+                for seen in nothing {
+                    pass(&target, observer.see(seen, Timestamp::now()), &mut tell);
                 }
                 sleep(RETRY).await;
             }
         }
     };
     let mut seen = watches(&client, &target, &found);
-    while let Some(seen) = seen.next().await {
-        pass(observer.see(seen, Timestamp::now()), &mut tell);
+    let mut sees_keda = false;
+    while let Some(shown) = seen.next().await {
+        pass(&target, observer.see(shown, Timestamp::now()), &mut tell);
+        if observer.is_scaled_by_keda() && !std::mem::replace(&mut sees_keda, true) {
+            let api = scaled_objects(&client, &target.namespace);
+            seen.push(if_there(api, watcher::Config::default()).map(Seen::ScaledObjects).boxed());
+        }
     }
 }
 
-fn pass(events: Vec<Event>, tell: &mut impl FnMut(Vec<Event>)) {
+fn pass(target: &Target, events: Vec<Event>, tell: &mut impl FnMut(Vec<Event>)) {
+    for event in &events {
+        if let What::Lost { source, message } = &event.what {
+            warn!(%target, ?source, message, "target can't be observed");
+        }
+    }
     if !events.is_empty() {
         tell(events);
     }
 }
 
-fn watches(client: &Client, target: &Target, found: &Found) -> impl Stream<Item = Seen> + Send + use<> {
+/// All that every cluster has. Of KEDA nobody is asked before an autoscaler is its own: few clusters have it, and few observers
+/// may see what is its own.
+fn watches(client: &Client, target: &Target, found: &Found) -> SelectAll<BoxStream<'static, Seen>> {
     let all = watcher::Config::default;
     let namespace = &target.namespace;
     stream::select_all([
         changes(Api::namespaced(client.clone(), namespace), all()).map(Seen::Autoscalers).boxed(),
-        if_there(scaled_objects(client, namespace), all()).map(Seen::ScaledObjects).boxed(),
         workload(target, found),
         if_there(Api::namespaced(client.clone(), namespace), all().fields(failures::SELECTOR))
             .map(Seen::Failures)
@@ -74,7 +92,7 @@ fn watches(client: &Client, target: &Target, found: &Found) -> impl Stream<Item 
     ])
 }
 
-/// Of the kind as it is since KEDA 2; a cluster without it answers that there is none.
+/// Of the kind as it is since KEDA 2.
 fn scaled_objects(client: &Client, namespace: &str) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", keda::KIND));
     Api::namespaced_with(client.clone(), namespace, &resource)

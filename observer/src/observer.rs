@@ -89,6 +89,11 @@ impl Observer {
         &self.target
     }
 
+    /// Whether the autoscaler is KEDA's, so that its own objects tell more.
+    pub fn is_scaled_by_keda(&self) -> bool {
+        self.told.autoscaler().is_some_and(|autoscaler| autoscaler.kind == keda::KIND)
+    }
+
     /// Takes what a watch showed, and tells what is news.
     pub fn see(&mut self, seen: Seen, now: Timestamp) -> Vec<Event> {
         let (watched, sight, look) = (seen.watched(), seen.sight(), Look { now, found: seen.is_found() });
@@ -149,7 +154,7 @@ impl Observer {
                     Change::Deleted(slice) => self.slices.set(&slice, false),
                     Change::Lost(_) => Vec::new(),
                 };
-                touched.iter().filter_map(|pod| self.serving(pod)).collect()
+                touched.iter().filter_map(|pod| self.serving(pod, self.told.is_serving(pod))).collect()
             }
             Seen::Workload(Change::Deleted(_) | Change::Lost(_))
             | Seen::Scale(Change::Deleted(_) | Change::Lost(_))
@@ -199,18 +204,20 @@ impl Observer {
             resources: Resources::of(pod),
         };
         let mut facts = Vec::new();
-        if self.told.is_another(&name, own.created) {
+        let is_another = self.told.is_another(&name, own.created);
+        if is_another {
             // As those of a StatefulSet come again under their names.
             facts.push(Fact::pod(&name, Life::Gone));
         }
         self.pods.insert(name.clone(), own);
         facts.extend(pods::facts(pod));
-        facts.extend(self.serving(&name));
+        facts.extend(self.serving(&name, !is_another && self.told.is_serving(&name)));
         facts
     }
 
-    /// Whether traffic goes to a pod of the workload, as far as slices can be seen.
-    fn serving(&self, name: &str) -> Option<Fact> {
+    /// Whether traffic goes to a pod of the workload, as far as slices can be seen. That it goes there no more is told of one to
+    /// which it did.
+    fn serving(&self, name: &str, did: bool) -> Option<Fact> {
         let pod = self.pods.get(name)?;
         if !self.is_seen(Watched::Slices) {
             return None;
@@ -218,7 +225,7 @@ impl Observer {
         let life = match self.slices.serves(name, pod.uid.as_deref()) {
             Some(true) => Life::Serving,
             Some(false) => Life::NotServing,
-            None => self.told.is_serving(name).then_some(Life::NotServing)?,
+            None => did.then_some(Life::NotServing)?,
         };
         Some(Fact::pod(name, life))
     }

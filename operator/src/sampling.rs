@@ -17,6 +17,8 @@ mod pods;
 mod record;
 mod scale;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod watches;
 

@@ -4,12 +4,14 @@
 mod played;
 
 use serde_json::{Value, json};
-use upsurge_figures::observation::{Life, Source, What};
+use upsurge_figures::observation::{Life, Source};
 
 use self::played::{Cluster, pod};
 use super::*;
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
+const EVENTS: &str = "/api/v1/namespaces/shop/events";
+const SCALED_OBJECTS: &str = "/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects";
 
 fn is_of(what: &What, name: &str) -> bool {
     matches!(what, What::Pod { pod, .. } if pod == name)
@@ -134,8 +136,7 @@ async fn a_watch_that_ends_as_it_should_goes_on_from_where_it_was() {
 async fn what_may_not_be_seen_is_told_with_the_reason() {
     let cluster = Cluster::begin("apps/v1", "Deployment");
     cluster.forbid(PODS);
-    cluster.forbid("/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects");
-    cluster.forbid("/api/v1/namespaces/shop/events");
+    cluster.forbid(EVENTS);
     let observed = cluster.observe();
     let events = observed
         .until(|events| {
@@ -152,7 +153,27 @@ async fn what_may_not_be_seen_is_told_with_the_reason() {
     );
     // What need not be there is asked for once.
     cluster.forbidden(PODS, 2).await;
-    assert_eq!(cluster.asked("/api/v1/namespaces/shop/events").len(), 1);
+    assert_eq!((cluster.asked(EVENTS).len(), cluster.asked(SCALED_OBJECTS).len()), (1, 0));
+}
+
+#[tokio::test]
+async fn keda_is_asked_once_an_autoscaler_is_its_own() {
+    let cluster = Cluster::begin("apps/v1", "Deployment");
+    let hpa = json!({"metadata": {"name": "keda-hpa-checkout", "resourceVersion": "5", "ownerReferences": [
+        {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "checkout", "uid": "k"}]},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"}, "maxReplicas": 7}});
+    cluster.set("/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers", &[hpa]);
+    let scaled = json!({"metadata": {"name": "checkout", "resourceVersion": "5"}, "spec": {
+        "scaleTargetRef": {"name": "checkout"}, "maxReplicaCount": 7}});
+    cluster.set(SCALED_OBJECTS, &[scaled]);
+    let observed = cluster.observe();
+    let least = |events: &[Event]| {
+        events.iter().rev().find_map(|event| match &event.what {
+            What::Autoscaler(autoscaler) => Some((autoscaler.kind.clone(), autoscaler.min)),
+            _ => None,
+        })
+    };
+    observed.until(|events| least(events) == Some(("ScaledObject".into(), 0))).await;
 }
 
 #[tokio::test]
@@ -188,8 +209,10 @@ async fn the_scale_of_another_kind_is_looked_at() {
 async fn a_workload_that_is_not_there_is_told_of() {
     let cluster = Cluster::begin("apps/v1", "DaemonSet");
     let observed = cluster.observe();
-    let events =
-        observed.until(|events| events.iter().any(|event| lost(&event.what, Source::Workload))).await;
+    let sources = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];
+    let all_lost =
+        |events: &[Event]| sources.iter().all(|source| events.iter().any(|event| lost(&event.what, *source)));
+    let events = observed.until(all_lost).await;
     let said = serde_json::to_value(&events[0].what).unwrap();
     assert!(said["message"].as_str().is_some_and(|text| text.contains("knows no kind DaemonSet")), "{said}");
     assert_eq!(said["source"], Value::from("workload"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What was once misread, each told by objects as they are on a cluster.
 
+mod agrees;
 mod fixtures;
 mod restarts;
 

@@ -156,8 +156,7 @@ impl Cell {
 
     /// Whether the target was looked at, or it is known why it can't be.
     pub fn has_looked(&self) -> bool {
-        let observation = self.observation.get();
-        !observation.samples.is_empty() || !observation.problems.is_empty()
+        self.observation.has_looked()
     }
 
     /// Tells the runners to stop.

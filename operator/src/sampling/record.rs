@@ -5,7 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use upsurge_core::{autoscaling, plan::Timeline};
 use upsurge_crds::v1alpha1::{Quantity, Workload as Spec};
-use upsurge_figures::{elasticity::Demand, observation::Event, workload::Workload};
+use upsurge_figures::{
+    elasticity::Demand,
+    observation::{Event, Source, What},
+    workload::Workload,
+};
 use upsurge_observer::{Observer, Target};
 
 use crate::collector::Shared;
@@ -51,6 +55,18 @@ impl Recorded {
         &self.workload
     }
 
+    /// Whether each source of the target was looked at, or it is known why it can't be.
+    pub fn has_looked(&self) -> bool {
+        let told = |source: Source| {
+            let events = self.workload.log().events().iter();
+            events.map(|event| &event.what).any(|what| match what {
+                What::Listed { source: told } | What::Lost { source: told, .. } => *told == source,
+                _ => false,
+            })
+        };
+        [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints].into_iter().all(told)
+    }
+
     /// What a checkpoint is to hold; nothing if nothing was recorded.
     pub fn kept(&self, now: Timestamp) -> Option<Kept> {
         let is_empty = self.workload.log().events().is_empty();
@@ -83,8 +99,6 @@ impl Recorded {
 
 #[cfg(test)]
 mod tests {
-    use upsurge_figures::observation::{Source, What};
-
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -125,6 +139,18 @@ mod tests {
         assert_eq!(lost(&second), [(at(20), Source::Workload)]);
         second.observer(target());
         assert_eq!(lost(&second).len(), 1);
+    }
+
+    #[test]
+    fn all_was_looked_at_once_each_source_was_told_of() {
+        let mut record = recorded(None, None);
+        let listed = |source| Event::live(at(0), What::Listed { source });
+        record.note([Source::Autoscaler, Source::Workload, Source::Endpoints].map(listed).to_vec());
+        assert!(!record.has_looked());
+        // That it can't be seen is known as well: the load does not wait for what nobody will see.
+        let why = "the scale has no selector".to_owned();
+        record.note(vec![Event::live(at(1), What::Lost { source: Source::Pods, message: why })]);
+        assert!(record.has_looked());
     }
 
     #[test]

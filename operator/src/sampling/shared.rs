@@ -32,6 +32,13 @@ impl SharedObservation {
         lock(&self.observation).clone()
     }
 
+    /// Whether everything about the target was looked at, or it is known why it can't be.
+    pub fn has_looked(&self) -> bool {
+        let observation = self.get();
+        let sampled = !observation.samples.is_empty() || !observation.problems.is_empty();
+        sampled && lock(&self.record).has_looked()
+    }
+
     /// The workload as it was recorded so far.
     pub fn workload(&self) -> Shared<Workload> {
         lock(&self.record).workload().clone()

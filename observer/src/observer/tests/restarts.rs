@@ -4,7 +4,7 @@
 use super::*;
 
 /// What an observer told that ended at a second, and the one that goes on.
-fn after(cluster: Cluster, until: i64) -> Cluster {
+pub fn after(cluster: Cluster, until: i64) -> Cluster {
     let target = cluster.observer.target().clone();
     let (observer, gap) = Observer::resume(target, &cluster.events, at(until), "the operator was restarted");
     let mut events = cluster.events;
