@@ -128,14 +128,16 @@ fn elasticity(report: &Report, advice: Option<String>) -> ElasticityResult {
     let figures = &report.elasticity;
     let known = figures.demand_source != DemandSource::None;
     let figure = |figure: Figure| figure.value.map(|value| value as i32);
-    let unknown = longest_unknown(figures);
+    // Without an autoscaler there are no bounds.
+    let bounded = report.autoscaler.is_some();
+    let unknown = longest_unknown(figures, bounded);
     let delay = &figures.scale_down_delay;
     ElasticityResult {
         demand_source: format!("{:?}", figures.demand_source),
         advice,
         peak_demand: report.limits.most_demanded.map(count),
         unclamped: known.then(|| provisioning(&figures.unclamped)),
-        clamped: known.then(|| provisioning(&figures.clamped)),
+        clamped: (known && bounded).then(|| provisioning(&figures.clamped)),
         settling_time: figures.settling.value.filter(|_| known).map(seconds),
         unsettled: known && figures.unsettled,
         direction_changes: figure(figures.direction_changes),
@@ -152,8 +154,9 @@ fn elasticity(report: &Report, advice: Option<String>) -> ElasticityResult {
     }
 }
 
-fn longest_unknown(figures: &Elasticity) -> f64 {
-    figures.unclamped.theta_under.unknown.max(figures.clamped.theta_under.unknown)
+fn longest_unknown(figures: &Elasticity, bounded: bool) -> f64 {
+    let clamped = if bounded { figures.clamped.theta_under.unknown } else { 0.0 };
+    figures.unclamped.theta_under.unknown.max(clamped)
 }
 
 fn provisioning(figures: &Provisioning) -> ProvisioningResult {

@@ -232,6 +232,16 @@ fn lost_requests_fail_an_expectation_with_advice_and_those_that_are_uncertain_le
 }
 
 #[test]
+fn without_an_autoscaler_there_are_no_bounds_and_nothing_is_missing_for_that() {
+    let mut events = recorded();
+    events.retain(|event| !matches!(event.what, What::Autoscaler(_) | What::Scaling(_)));
+    let result = judged(json!({}), events);
+    let elasticity = result.workloads[0].elasticity.clone().unwrap();
+    assert_eq!((&elasticity.clamped, &elasticity.unknown), (&None, &None));
+    assert_eq!(elasticity.unclamped.unwrap().under_provisioned.as_deref(), Some("12.5%"));
+}
+
+#[test]
 fn who_changes_the_autoscaler_in_the_middle_of_a_run_is_a_doubt() {
     let mut events = recorded();
     events.push(Event::live(at(50), What::AutoscalerGone));

@@ -155,7 +155,8 @@ pub struct ElasticityResult {
     /// By what the load asked for, whatever the reason that it was not there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unclamped: Option<ProvisioningResult>,
-    /// By what the load asked for, within the autoscaler's bounds: what the autoscaler could have done better.
+    /// By what the load asked for, within the autoscaler's bounds: what the autoscaler could have done better. Absent without
+    /// an autoscaler.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clamped: Option<ProvisioningResult>,
     /// Longest time from a change of the load until replicas stayed within one of what it asked for, within the
