@@ -2,23 +2,34 @@
 //! What the autoscaler did, from what was observed of it.
 //!
 //! The samplers write an [`Observation`]; [`analyse()`] turns it into the result in the status, and
-//! [`doubts()`] says why it can't carry a verdict. Nothing is concluded about demand from
+//! [`doubts()`] says why it can't carry a verdict. [`Observed`] makes the figures of a workload from it, by
+//! `upsurge_figures`, puts them into the result and judges what is expected of them. Nothing is concluded about demand from
 //! `desiredReplicas`: it is clamped to the autoscaler's own bounds.
 
 mod analyse;
+mod budget;
 mod course;
+mod demand;
 mod doubts;
 mod endings;
 mod expectations;
+mod judged;
 mod limits;
 mod observation;
+mod observed;
 mod outages;
+mod replay;
 mod replicas;
+mod sentence;
 #[cfg(test)]
 mod tests;
+mod workload;
 
 pub use analyse::{analyse, digest, watch_until};
 pub use course::{fall, rise};
+pub use demand::advice;
 pub use doubts::{Doubt, doubts};
 pub use endings::while_ending;
 pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample, UsageSample};
+pub use observed::{Observed, begin, doubts_of};
+pub use sentence::{explained, limited};

@@ -8,6 +8,7 @@
 mod condition;
 mod parts;
 mod rule;
+mod seconds;
 mod sums;
 mod target;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use self::{
     condition::{Aggregation, Condition, ConditionError},
     parts::Sums,
     rule::{Rule, RuleError},
+    seconds::{Seconds, Stretch, is_told_by_seconds},
     sums::Excess,
     target::{Target, TargetError},
     windows::{Windowed, Windows},

@@ -22,12 +22,15 @@ use upsurge_crds::{
 pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
 pub use self::{resource::check_resource, schema::check_spec, starts::check_starts};
 use crate::{
+    autoscaling,
     field_error::{Errors, FieldError},
     files,
     http::{self as http_settings, HttpSettings},
+    metrics::Catalog,
     plan::{LoadPlan, Plan, Timeline},
     pod::{self, PodParts},
     scenario::ScenarioSet,
+    thresholds::is_told_by_seconds,
 };
 
 /// A spec that can be run, compiled.
@@ -134,7 +137,7 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
     }
     outputs::check(&spec.outputs, errors);
     for (index, workload) in spec.target.workloads.iter().enumerate() {
-        check_workload(workload, &format!("spec.target.workloads[{index}]"), errors);
+        check_workload(workload, spec, &format!("spec.target.workloads[{index}]"), errors);
     }
 }
 
@@ -153,7 +156,7 @@ fn check_names<'a>(what: &str, list: &str, names: impl Iterator<Item = &'a Strin
     }
 }
 
-fn check_workload(workload: &Workload, path: &str, errors: &mut Errors) {
+fn check_workload(workload: &Workload, spec: &LoadTestSpec, path: &str, errors: &mut Errors) {
     let highest = Quantity::whole(Quantity::HIGHEST_LEVEL);
     if let Some(capacity) = workload.capacity_per_replica.filter(|one| *one <= 0.into() || *one > highest) {
         errors.add(
@@ -169,5 +172,67 @@ fn check_workload(workload: &Workload, path: &str, errors: &mut Errors) {
             format_args!("{path}.expect.minPeakReplicas"),
             format_args!("{fewest} is more than maxPeakReplicas {most}"),
         );
+    }
+    let by_demand = [
+        ("maxOvershootPercent", expected.max_overshoot_percent.is_some()),
+        ("maxUnderProvisionedPercent", expected.max_under_provisioned_percent.is_some()),
+        ("maxOverProvisionedPercent", expected.max_over_provisioned_percent.is_some()),
+        ("maxSettlingTime", expected.max_settling_time.is_some()),
+    ];
+    for (field, _) in by_demand.iter().filter(|(_, is_given)| *is_given) {
+        if workload.capacity_per_replica.is_none() {
+            let advice = autoscaling::advice(workload, &spec.target.base_url);
+            errors.add(
+                format_args!("{path}.expect.{field}"),
+                format_args!("needs capacityPerReplica: {advice}"),
+            );
+        }
+    }
+    let catalog = Catalog::new(&spec.metrics);
+    let is_told = spec.thresholds.iter().any(|threshold| is_told_by_seconds(threshold, catalog));
+    if expected.recover_within.is_some() && !is_told {
+        errors.add(
+            format_args!("{path}.expect.recoverWithin"),
+            "needs a threshold on http_req_duration or http_req_failed that selects nothing, or a stage only: it is what \
+             the target recovers to",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::without_a_capacity(json!({"maxSettlingTime": "5m"}), None, Some("maxSettlingTime"))]
+    #[case::with_one(json!({"maxSettlingTime": "5m", "maxOvershootPercent": 5}), Some(50), None)]
+    #[case::recovery_without_a_threshold(json!({"recoverWithin": "1m"}), Some(50), Some("recoverWithin"))]
+    #[case::what_needs_none(json!({"maxDirectionChanges": 2, "maxFailedRequestsWhileScalingDown": 0}), None, None)]
+    fn an_expectation_that_can_never_be_judged_is_refused(
+        #[case] expect: Value,
+        #[case] capacity: Option<i32>,
+        #[case] refused: Option<&str>,
+    ) {
+        let mut workload = json!({"name": "checkout", "expect": expect});
+        if let Some(capacity) = capacity {
+            workload["capacityPerReplica"] = capacity.into();
+        }
+        let mut spec = json!({
+            "target": {"baseURL": "http://shop", "workloads": [workload]},
+            "scenarios": [{"name": "a", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}}
+        });
+        let paths = |spec: &Value| -> Vec<String> {
+            let spec = serde_json::from_value(spec.clone()).unwrap();
+            validate(&spec).err().unwrap_or_default().into_iter().map(|error| error.path).collect()
+        };
+        let expected: Vec<String> =
+            refused.iter().map(|field| format!("spec.target.workloads[0].expect.{field}")).collect();
+        assert_eq!(paths(&spec), expected);
+        spec["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 1%"}]);
+        assert_eq!(paths(&spec).is_empty(), refused != Some("maxSettlingTime"));
     }
 }

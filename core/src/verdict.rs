@@ -16,7 +16,11 @@ use upsurge_crds::{
     },
 };
 
-use crate::{autoscaling::Doubt, metrics::names, thresholds::Target};
+use crate::{
+    autoscaling::{Doubt, explained, limited},
+    metrics::names,
+    thresholds::Target,
+};
 
 /// All that a verdict rests on.
 #[derive(Clone, Copy, Debug)]
@@ -98,13 +102,13 @@ pub fn judge(evidence: &Evidence<'_>) -> Outcome {
     if let Some(message) = nothing(evidence) {
         return outcome(Verdict::Error, reasons::NO_DATA, message);
     }
-    for (verdict, findings, addition) in [
-        (Verdict::Inconclusive, doubts(evidence), None),
-        (Verdict::Failed, failures(evidence), while_ending(evidence)),
-        (Verdict::Inconclusive, undecided(evidence), None),
+    for (verdict, findings, additions) in [
+        (Verdict::Inconclusive, doubts(evidence), Vec::new()),
+        (Verdict::Failed, failures(evidence), additions(evidence)),
+        (Verdict::Inconclusive, undecided(evidence), Vec::new()),
     ] {
         if let Some(first) = findings.first() {
-            let messages = findings.iter().map(|finding| finding.message.clone()).chain(addition);
+            let messages = findings.iter().map(|finding| finding.message.clone()).chain(additions);
             return outcome(verdict, first.reason, messages.collect::<Vec<_>>().join("; "));
         }
     }
@@ -149,7 +153,7 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
         .autoscaling
         .iter()
         .flat_map(|autoscaling| &autoscaling.expectations)
-        .filter(|expectation| !expectation.passed)
+        .filter(|expectation| !expectation.passed && !expectation.undecided)
         .map(missed);
     let checks = evidence.checks.iter().filter(|check| !check.passed).filter_map(|check| {
         let observed = check.observed.as_ref()?;
@@ -160,10 +164,24 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
     thresholds.chain(expectations).chain(checks).chain(by_rule).collect()
 }
 
-/// Thresholds that there is no data for.
+/// Thresholds that there is no data for, and expectations that hang on a gap.
 fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
-    let undecided = evidence.thresholds.iter().filter(|threshold| threshold.undecided);
-    undecided.map(|threshold| Doubt { reason: reasons::NO_DATA, message: told(threshold) }).collect()
+    let thresholds = evidence.thresholds.iter().filter(|threshold| threshold.undecided);
+    let thresholds = thresholds.map(|threshold| Doubt { reason: reasons::NO_DATA, message: told(threshold) });
+    let expectations = evidence.autoscaling.iter().flat_map(|autoscaling| &autoscaling.expectations);
+    let undecided = expectations.filter(|expectation| expectation.undecided);
+    // What was observed is at fault before what was not measured: a threshold without data may come of the same.
+    let gaps = undecided.map(|gap| Doubt { reason: reasons::OBSERVATION_INCOMPLETE, ..missed(gap) });
+    gaps.chain(thresholds).collect()
+}
+
+/// What is told beside failures: where to look, and what to change.
+fn additions(evidence: &Evidence<'_>) -> Vec<String> {
+    let missed = |autoscaling: &&AutoscalingResult| {
+        autoscaling.expectations.iter().any(|expectation| !expectation.passed && !expectation.undecided)
+    };
+    let explained = evidence.autoscaling.filter(missed).map(explained).unwrap_or_default();
+    explained.into_iter().chain(while_ending(evidence)).collect()
 }
 
 fn told(threshold: &ThresholdResult) -> String {
@@ -245,6 +263,9 @@ fn praise(evidence: &Evidence<'_>) -> String {
     if let Some(autoscaling) = evidence.autoscaling {
         text += &count(autoscaling.expectations.len(), "autoscaling expectation");
         text += &format!("; replicas {}", autoscaling.replicas);
+        for sentence in autoscaling.workloads.iter().filter_map(limited) {
+            text += &format!("; {sentence}");
+        }
     }
     text + &count(evidence.checks.len(), "check")
 }

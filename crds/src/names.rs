@@ -106,6 +106,16 @@ pub mod reasons {
     pub const CHECKS_BREACHED: &str = "ChecksBreached";
     /// An expectation on the autoscaler was not met.
     pub const AUTOSCALING_EXPECTATION_MISSED: &str = "AutoscalingExpectationMissed";
+    /// What was observed of the target has gaps that an expectation on it hangs on.
+    pub const OBSERVATION_INCOMPLETE: &str = "ObservationIncomplete";
+    /// The autoscaler was deleted during the run.
+    pub const AUTOSCALER_DELETED: &str = "AutoscalerDeleted";
+    /// Another autoscaler took the place of the one that was there, during the run.
+    pub const AUTOSCALER_REPLACED: &str = "AutoscalerReplaced";
+    /// The autoscaler's settings were changed during the run.
+    pub const AUTOSCALER_CHANGED: &str = "AutoscalerChanged";
+    /// Somebody else than the autoscaler changed the replicas during the run.
+    pub const SCALED_BY_OTHERS: &str = "ScaledByOthers";
     /// Requests had no answer when the load was cut off after `gracefulStop`.
     pub const REQUESTS_UNANSWERED: &str = "RequestsUnanswered";
     /// Planned iterations could not be started for lack of free users.

@@ -19,6 +19,7 @@ pub mod kstatus;
 pub mod namespace;
 pub mod operator;
 pub mod prometheus;
+pub mod record;
 pub mod rights;
 pub mod target;
 pub mod wait;

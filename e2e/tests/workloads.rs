@@ -33,9 +33,10 @@ async fn scaled_by_hand(context: &Context, kind: Kind, name: &str) -> Result<()>
         (seen.start_replicas, seen.peak_replicas, seen.end_replicas) == (1, 2, 1) && seen.problems.is_empty(),
         "{seen:?}"
     );
-    let steps: Vec<(i32, i32)> =
-        seen.scale_ups.iter().chain(&seen.scale_downs).map(|event| (event.from, event.to)).collect();
-    ensure!(steps == [(1, 2), (2, 1)], "{seen:?}");
+    let workload = seen.workloads.first().context("no figures of the target")?;
+    let ups: Vec<(i32, i32)> = workload.scale_ups.iter().map(|event| (event.from, event.to)).collect();
+    let downs: Vec<(i32, i32)> = workload.scale_downs.iter().map(|event| (event.from, event.to)).collect();
+    ensure!((&ups[..], &downs[..]) == (&[(1, 2)][..], &[(2, 1)][..]), "{seen:?}");
     // On a node alone, the runner can only have been beside its target.
     let nodes = Api::<Node>::all(context.client.clone()).list(&ListParams::default()).await?.items;
     let warnings = status(&run).warnings;

@@ -7,8 +7,7 @@
 //! are those of SPEC RG Cloud ("Ready for Rain?", arXiv:1604.03470) and of BUNGEE; each field says its own. Zero
 //! is ideal for all percentages.
 //!
-//! The collector will feed the load and the thresholds, the samplers the rest; status takes `elasticity` from
-//! [`Meter::figures`].
+//! [`crate::workload`] feeds it; `elasticity` of the status is made of [`Meter::figures`].
 
 mod budget;
 mod changes;

@@ -2,17 +2,20 @@
 //! Where the time of each scale-up went: load step → decision → created → scheduled → started → ready → in an EndpointSlice
 //! → thresholds met again.
 //!
-//! Computed from a log when a run has ended. The run's status will take `scaleUps[].split` from [`scale_ups()`], and the
-//! sentence of the verdict the largest part from [`summary()`]. Parts between two stamps of Kubernetes are right to one
+//! Computed from a log when a run has ended. `scaleUps[].split` of the run's status is made of [`scale_ups()`], and the
+//! sentence of the verdict has the largest part of [`summary()`]. Parts between two stamps of Kubernetes are right to one
 //! second, the others to the delay of a watch. A part whose begin or end nobody saw is `None`.
 
+mod decisions;
 mod quantiles;
+mod scale_down;
 mod scale_up;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use quantiles::{Quantiles, quantiles};
+pub use scale_down::{ScaleDown, scale_downs};
 pub use scale_up::{PodSplit, ScaleUp, scale_ups};
 pub use summary::{PartSummary, Summary, summary};
 

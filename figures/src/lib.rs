@@ -3,11 +3,11 @@
 //!
 //! Pure, and at the bottom of the workspace: nothing in here reads a clock, speaks to anybody or knows an API type of
 //! Upsurge or of Kubernetes, so that the operator and the command can feed it alike, and whoever keeps a log can compute its
-//! figures again. Nobody feeds it yet; each module says who will.
+//! figures again. [`workload::Workload`] holds all of one workload together; of what nobody feeds yet, the module says who will.
 //!
 //! ```text
-//! observation ◀── latency
-//!      ▲  ▲────── elasticity ◀── limits       statistics ◀── growth, scalability       search
+//! observation ◀── latency ◀───────────────────── workload
+//!      ▲  ▲────── elasticity ◀── limits ◀───────────┘        statistics ◀── growth, scalability       search
 //! ```
 
 pub mod elasticity;
@@ -18,3 +18,4 @@ pub mod observation;
 pub mod scalability;
 pub mod search;
 pub mod statistics;
+pub mod workload;

@@ -3,8 +3,8 @@
 //! change.
 //!
 //! A [`Watch`] is fed each event, as the elasticity meter is, and stays small. At each moment at which demand exceeds supply
-//! exactly one [`Limit`] is in force, by the rules in `in_force.rs`. The run's status will take `limitedBy` and `limits[]` from
-//! [`Limits`], and `recommendation` from [`recommend`].
+//! exactly one [`Limit`] is in force, by the rules in `in_force.rs`. `limitedBy` and `limits[]` of the run's status are made of
+//! [`Limits`], and `recommendation` of [`recommend`].
 
 mod in_force;
 mod recommendation;

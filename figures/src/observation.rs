@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What was observed of one workload and its autoscaler, as a log of events.
 //!
-//! The samplers of the operator and `upsurge run --observe` will write one [`Log`] per workload and hand each [`Event`] to
+//! Whoever observes (the operator, by `upsurge_observer`) writes one [`Log`] per workload and hands each [`Event`] to
 //! the folds (`elasticity`, `limits`) as it comes, so that no figure depends on what a bounded log has left out. A
 //! [`Tracker`] says what is known after an event; [`levels()`] is the same over time, for whoever has only the log.
 //! What is not known is `None`, never a guess.

@@ -2,7 +2,9 @@
 //! Observation of the target and its autoscaler while a run lasts.
 //!
 //! By watch where the API can be watched, so that the recorded instants are those at which a change was seen.
-//! Everything goes into a [`SharedObservation`]; conclusions are drawn elsewhere, by `upsurge_core::autoscaling`.
+//! Everything goes into a [`SharedObservation`]; conclusions are drawn elsewhere, by `upsurge_core::autoscaling`. The events of
+//! `upsurge_observer` go there too: figures are made from them, and the timeline, the peaks and the first doubts from the list of
+//! samples.
 //!
 //! Supply is what can serve: pods that are ready and not about to go, and, as soon as any Service selects them,
 //! ready in an EndpointSlice too.
@@ -12,16 +14,21 @@ mod endpoints;
 mod observer;
 mod picture;
 mod pods;
+mod record;
 mod scale;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod watches;
 
 use kube::Client;
 use tokio::task::JoinHandle;
 use upsurge_crds::v1alpha1::WorkloadReference;
+use upsurge_observer::Target;
 
 pub use autoscaler::{FoundAutoscaler, find_autoscaler};
+pub use record::{Kept, Recorded, recorded};
 pub use scale::{Scale, scale_of};
 pub use shared::SharedObservation;
 
@@ -70,12 +77,20 @@ impl SamplingError {
     }
 }
 
-/// Observes a workload of a namespace until the handle is aborted.
+/// Observes a workload of a namespace until the handle is aborted. Beside the list of samples each event is recorded, from
+/// which the figures are made.
 pub fn spawn(
     client: Client,
     namespace: String,
     workload: WorkloadReference,
     sink: SharedObservation,
 ) -> JoinHandle<()> {
-    tokio::spawn(observer::observe(client, namespace, workload, sink))
+    let WorkloadReference { api_version, kind, name } = workload.clone();
+    let (recorder, target) = (sink.clone(), Target { namespace: namespace.clone(), api_version, kind, name });
+    let recording = upsurge_observer::observe(client.clone(), recorder.observer(target), move |events| {
+        recorder.note(events);
+    });
+    tokio::spawn(async {
+        tokio::join!(observer::observe(client, namespace, workload, sink), recording);
+    })
 }

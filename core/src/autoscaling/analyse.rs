@@ -54,14 +54,13 @@ pub fn analyse(
         min_replicas: observation.autoscaler.as_ref().map(|found| found.min_replicas),
         max_replicas: observation.autoscaler.as_ref().map(|found| found.max_replicas),
         timeline: replicas.points(),
-        scale_ups: replicas.events(true),
-        scale_downs: replicas.events(false),
         scale_up_seconds: scale_up,
         scale_down_seconds: scale_down,
         limited_by: limit.map(|limit| limit.to_string()),
         requests_while_scaling_down: None,
         problems: problems(observation, start, end),
         expectations: workload.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default(),
+        workloads: Vec::new(),
     }
 }
 
@@ -88,7 +87,14 @@ pub fn watch_until(
         let over = now >= after(start, timeline.duration());
         (!(back && over)).then(|| after(after(start, course::fall(timeline)), within.0))
     });
-    up.into_iter().chain(down).max().filter(|until| *until > now)
+    let settled = expect.max_settling_time.and_then(|within| {
+        // When the load is over it asks for as few as there may be.
+        let fewest = observation.autoscaler.as_ref().map_or(1, |found| found.min_replicas.max(1));
+        let over = now >= after(start, timeline.duration());
+        let there = replicas.last().is_some_and(|sample| sample.ready.abs_diff(fewest) <= 1);
+        (!(there && over)).then(|| after(after(start, timeline.duration()), within.0))
+    });
+    [up, down, settled].into_iter().flatten().max().filter(|until| *until > now)
 }
 
 /// The result in short, for the status of the test.

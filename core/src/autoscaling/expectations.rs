@@ -101,5 +101,13 @@ fn result(
     message: impl FnOnce() -> String,
 ) -> ExpectationResult {
     let message = (!passed).then(message);
-    ExpectationResult { name: name.into(), expected: expected.to_string(), observed, passed, message }
+    let undecided = false;
+    ExpectationResult {
+        name: name.into(),
+        expected: expected.to_string(),
+        observed,
+        passed,
+        undecided,
+        message,
+    }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use upsurge_crds::v1alpha1::{ReplicaPoint, ScaleEvent};
+use upsurge_crds::v1alpha1::ReplicaPoint;
 
 use super::ReplicaSample;
 
@@ -78,24 +78,6 @@ impl Replicas {
                 desired: sample.desired,
                 current: sample.current,
                 ready: sample.ready,
-            })
-            .collect()
-    }
-
-    /// Increases (or decreases) of ready replicas.
-    pub(super) fn events(&self, up: bool) -> Vec<ScaleEvent> {
-        self.samples
-            .windows(2)
-            .filter_map(|pair| match pair {
-                [before, after] if before.ready != after.ready && (after.ready > before.ready) == up => {
-                    Some(ScaleEvent {
-                        at: Time(after.at),
-                        seconds: seconds_between(self.start, after.at),
-                        from: before.ready,
-                        to: after.ready,
-                    })
-                }
-                _ => None,
             })
             .collect()
     }

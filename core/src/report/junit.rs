@@ -115,6 +115,8 @@ fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
         ]);
     }
     properties.extend(judged.autoscaling.map(|autoscaling| ("replicas", autoscaling.replicas.clone())));
+    let limit = judged.autoscaling.and_then(|autoscaling| autoscaling.limited_by.clone());
+    properties.extend(limit.map(|limit| ("limitedBy", limit)));
     properties
 }
 

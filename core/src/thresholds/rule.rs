@@ -92,6 +92,11 @@ impl Rule {
         Ok(Self { target, definition, condition, reference })
     }
 
+    /// Whether it compares two series.
+    pub(super) fn has_reference(&self) -> bool {
+        self.reference.is_some()
+    }
+
     /// The series, and what they are compared with.
     pub fn name(&self) -> String {
         match &self.reference {
@@ -215,7 +220,7 @@ pub(super) fn nothing(kind: Kind) -> Sink {
 }
 
 /// What an aggregation makes of a sink; `None` if nothing was recorded that it could speak of.
-fn value(aggregation: Aggregation, sink: &Sink, time: Duration) -> Option<f64> {
+pub(super) fn value(aggregation: Aggregation, sink: &Sink, time: Duration) -> Option<f64> {
     Some(match (aggregation, sink) {
         (_, Sink::Trend(trend)) if trend.is_empty() => return None,
         (_, Sink::Rate { total: 0, .. }) => return None,

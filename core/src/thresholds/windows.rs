@@ -25,6 +25,7 @@ use super::{
     condition::Aggregation,
     parts::{Parts, Selected, Source, Sums},
     rule::{Observed, Rule, nothing},
+    seconds::{PerSecond, Seconds},
     sums::{self, Budget, Excess},
 };
 use crate::{
@@ -44,15 +45,22 @@ const MOST_OPEN: usize = 6;
 const LATE: Duration = Duration::from_secs(75);
 
 /// What thresholds keep of the samples that came in, beside the merged series: how their windows stand, by index of
-/// the threshold, and exact sums of the parts that they select.
+/// the threshold, exact sums of the parts that they select, and whether they were met, second by second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {
     courses: BTreeMap<usize, Course>,
     #[serde(default)]
     parts: Parts,
+    #[serde(default)]
+    seconds: Seconds,
 }
 
 impl Windows {
+    /// Whether thresholds were met, second by second.
+    pub fn seconds(&self) -> &Seconds {
+        &self.seconds
+    }
+
     /// Requests without an answer that no threshold on failures speaks of.
     pub fn unlimited(&self) -> u64 {
         self.parts.unlimited()
@@ -60,7 +68,7 @@ impl Windows {
 
     /// About how much memory they take.
     pub fn bytes(&self) -> usize {
-        self.parts.bytes() + self.courses.values().map(Course::bytes).sum::<usize>()
+        self.parts.bytes() + self.seconds.bytes() + self.courses.values().map(Course::bytes).sum::<usize>()
     }
 
     /// Where thresholds find their samples.
@@ -74,6 +82,7 @@ impl Windows {
 pub struct Windowed {
     selected: Selected,
     rules: Vec<Entry>,
+    per_second: PerSecond,
     timeline: Option<Timeline>,
 }
 
@@ -109,13 +118,15 @@ impl Windowed {
             Some(Entry { index, grid: Grid::new(&rule, length, timeline), rule, delay })
         });
         let rules: Vec<Entry> = entries.collect();
-        let timeline = (!rules.is_empty()).then(|| timeline.clone());
-        Self { selected: Selected::by(test), rules, timeline }
+        let windowed = (!rules.is_empty()).then(|| timeline.clone());
+        let per_second = PerSecond::new(test, timeline);
+        Self { selected: Selected::by(test), rules, per_second, timeline: windowed }
     }
 
     /// The same, from the test alone.
     pub fn of(test: &LoadTestSpec) -> Self {
-        if test.thresholds.iter().all(|threshold| threshold.window.is_none()) {
+        let windowless = test.thresholds.iter().all(|threshold| threshold.window.is_none());
+        if windowless && !PerSecond::is_any(test) {
             return Self { selected: Selected::by(test), ..Self::default() };
         }
         let scenarios: Vec<&str> =
@@ -164,7 +175,8 @@ impl Windowed {
                     (_, None) => size_of::<Course>() + size_of::<u32>() + sink.place(),
                 })
             });
-            grown.sum::<usize>()
+            let seconds = if self.per_second.is_empty() { 0 } else { windows.seconds.growth(slice) };
+            grown.sum::<usize>() + seconds
         };
         self.selected.growth(&windows.parts, sums) + slices.iter().map(of_slice).sum::<usize>()
     }
@@ -172,6 +184,7 @@ impl Windowed {
     /// Adds what was recorded in a slice to the windows.
     pub fn add_slice(&self, windows: &mut Windows, slice: &Slice) {
         self.add_between(windows, middle(slice), &slice.windows);
+        self.per_second.add(&mut windows.seconds, slice);
     }
 
     /// What thresholds with windows select of what was recorded, by their index.
@@ -212,17 +225,22 @@ impl Windowed {
         }
     }
 
-    /// Judges the windows that are over for all runners: those that end by `until`. `metrics` is all that was
+    /// Judges the windows and the seconds that are over for all runners: those that end by `until`. `metrics` is all that was
     /// recorded so far.
     pub fn close(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) {
+        self.per_second.close(&mut windows.seconds, until);
         let late = |grid: &Grid| {
             usize::try_from(LATE.as_nanos().div_ceil(grid.length.as_nanos())).unwrap_or(usize::MAX)
         };
         self.close_beyond(|grid| MOST_OPEN.saturating_add(late(grid)), windows, until, metrics);
     }
 
-    /// Gives up the windows of the threshold whose open ones take most, for good. False if there were none to give up.
+    /// Gives up the seconds that are not over, and then the windows of the threshold whose open ones take most, for good.
+    /// False if there were none to give up.
     pub fn give_up(&self, windows: &mut Windows) -> bool {
+        if self.per_second.give_up(&mut windows.seconds) {
+            return true;
+        }
         let open = windows.courses.values_mut().filter(|course| !course.open.is_empty());
         let Some(largest) = open.max_by_key(|course| course.bytes()) else { return false };
         largest.given_up = largest.open.first_key_value().map(|(window, _)| *window);
@@ -245,7 +263,7 @@ impl Windowed {
         metrics: &Metrics,
     ) {
         let Some(timeline) = &self.timeline else { return };
-        let Windows { courses, parts } = windows;
+        let Windows { courses, parts, .. } = windows;
         let source = Source { metrics, parts };
         for entry in &self.rules {
             let Some(course) = courses.get_mut(&entry.index) else { continue };

@@ -65,6 +65,7 @@ fn expectation(observed: &str, passed: bool, message: Option<&str>) -> Expectati
         expected: "4".into(),
         observed: observed.into(),
         passed,
+        undecided: false,
         message: message.map(Into::into),
     }
 }
@@ -287,4 +288,35 @@ fn failed_requests_while_pods_ended_are_named_and_not_blamed() {
     for judged in [with_ending(passed()).judged(), with_ending(passed().slow()).judged()] {
         assert!(judged.message.contains(told), "{}", judged.message);
     }
+}
+
+#[test]
+fn an_expectation_that_hangs_on_a_gap_is_inconclusive_and_hides_no_failure() {
+    let gap = |run: Run| {
+        run.with(|run| {
+            let autoscaling = run.autoscaling.get_or_insert_default();
+            let known = expectation("12%", false, Some("12s of the run are not known"));
+            autoscaling.expectations.push(ExpectationResult { undecided: true, ..known });
+        })
+    };
+    let judged = gap(passed()).judged();
+    assert_eq!((judged.verdict, &*judged.reason), (Verdict::Inconclusive, reasons::OBSERVATION_INCOMPLETE));
+    assert_eq!(judged.message, "minPeakReplicas 4: 12s of the run are not known");
+    assert!(!judged.is_without_data());
+    assert_eq!(gap(passed().slow()).judged().reason, reasons::THRESHOLDS_BREACHED);
+}
+
+#[test]
+fn a_missed_expectation_is_told_with_what_limited_and_what_to_change() {
+    use upsurge_crds::v1alpha1::{RecommendationResult, WorkloadResult};
+    let change = RecommendationResult { text: "raise maxReplicas".into(), ..Default::default() };
+    let with_change = |run: Run| {
+        run.with(|run| {
+            let workload = WorkloadResult { recommendation: Some(change.clone()), ..Default::default() };
+            run.autoscaling.get_or_insert_default().workloads.push(workload);
+        })
+    };
+    assert!(with_change(passed().limited()).judged().message.ends_with("; to change: raise maxReplicas"));
+    let other = with_change(passed().slow()).judged().message;
+    assert!(!other.contains("to change"), "nothing was expected that did not hold: {other}");
 }

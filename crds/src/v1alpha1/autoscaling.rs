@@ -47,4 +47,46 @@ pub struct AutoscalingExpectations {
     /// start. The run goes on watching after the load has ended until then. Example: `6m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down_within: Option<TimeSpan>,
+
+    /// Most changes of direction of `spec.replicas`; up once and down once is one. Default: any number. Example: `2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub max_direction_changes: Option<i32>,
+
+    /// By how many percent the most replicas that served may exceed the most that the load asked for. What the
+    /// autoscaler's own minimum asks for counts as asked for. Needs `capacityPerReplica`. Default: any number. Example: `25`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub max_overshoot_percent: Option<i32>,
+
+    /// Most percent of the replicas that the load asked for that may be missing, averaged over the run, from its start
+    /// until the observation ends. What the autoscaler's upper bound cuts off counts as missing. Needs `capacityPerReplica`.
+    /// Default: any number. Example: `10`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub max_under_provisioned_percent: Option<i32>,
+
+    /// Most replicas that may be there beyond what the load asks for, in percent of that, averaged over the run. What
+    /// the autoscaler's own minimum asks for counts as asked for. Needs `capacityPerReplica`. Default: any number. Example: `50`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub max_over_provisioned_percent: Option<i32>,
+
+    /// Longest time from a change of the load until the replicas that serve stay within one of what it asks for, within
+    /// the autoscaler's bounds. The fall of the load counts, too, so the time that the autoscaler waits before it scales down is
+    /// in it. The run goes on watching until then. Needs `capacityPerReplica`. Default: any time. Example: `8m`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_settling_time: Option<TimeSpan>,
+
+    /// Longest time for which the test's own thresholds may be missed on end, looked at second by second: from the first
+    /// second in which one is missed until all are met for 5 s on end. Thresholds on `http_req_duration` and `http_req_failed`
+    /// count, but for those that select a part of the requests; at least one is needed. Default: any time. Example: `60s`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recover_within: Option<TimeSpan>,
+
+    /// Most failed requests that may have been in flight while pods of the target were ending: those that
+    /// `status.autoscaling.requestsWhileScalingDown` counts. Default: any number. Example: `0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub max_failed_requests_while_scaling_down: Option<i64>,
 }

@@ -49,6 +49,7 @@ use super::{
     printcolumn(name = "Errors", type_ = "string", json_path = ".status.summary.errorRate"),
     printcolumn(name = "RPS", type_ = "string", json_path = ".status.summary.requestsPerSecond"),
     printcolumn(name = "Replicas", type_ = "string", json_path = ".status.autoscaling.replicas"),
+    printcolumn(name = "Limited By", type_ = "string", json_path = ".status.autoscaling.limitedBy"),
     printcolumn(name = "Last Run", type_ = "string", json_path = ".status.lastRun", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

@@ -33,6 +33,7 @@ use super::{snapshot::Snapshot, status::*};
     printcolumn(name = "Errors", type_ = "string", json_path = ".status.summary.errorRate"),
     printcolumn(name = "RPS", type_ = "string", json_path = ".status.summary.requestsPerSecond"),
     printcolumn(name = "Replicas", type_ = "string", json_path = ".status.autoscaling.replicas"),
+    printcolumn(name = "Limited By", type_ = "string", json_path = ".status.autoscaling.limitedBy"),
     printcolumn(name = "P99", type_ = "string", json_path = ".status.summary.latency.p99", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Part;
-use crate::observation::{Clock, Event, Log, PodLife, Stamper, What, lives};
-
-/// Increases that are no farther apart than this are one.
-const ONE: SignedDuration = SignedDuration::from_secs(1);
+use super::{
+    Part,
+    decisions::{Decision, Direction, decisions, early, seconds},
+};
+use crate::observation::{Clock, Event, Log, PodLife, What, lives};
 
 /// A scale-up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub struct PodSplit {
 pub fn scale_ups(log: &Log) -> Vec<ScaleUp> {
     let events = log.events();
     let clock = Clock::of(events);
-    let decisions = decisions(events, &clock);
+    let decisions = decisions(events, &clock, Direction::Up);
     let mut pods = lives(events);
     // Those that were there before say nothing of when they were asked for.
     pods.retain(|life| life.created.is_some());
@@ -67,8 +67,6 @@ pub fn scale_ups(log: &Log) -> Vec<ScaleUp> {
         .enumerate()
         .map(|(index, decision)| {
             let wanted = (decision.to - decision.from) as usize;
-            // What a stamp says may be a second early.
-            let early = |at: Timestamp| at.saturating_sub(ONE).unwrap_or(Timestamp::MIN);
             let mut own: Vec<PodLife> = Vec::new();
             while let Some(life) = pods.next_if(|life| life.created < Some(early(until(index)))) {
                 if life.created >= Some(early(decision.at)) && own.len() < wanted {
@@ -78,59 +76,6 @@ pub fn scale_ups(log: &Log) -> Vec<ScaleUp> {
             split(decision, &own, events, wanted)
         })
         .collect()
-}
-
-struct Decision {
-    at: Timestamp,
-    /// Whether it is known when it was.
-    known: bool,
-    from: u32,
-    to: u32,
-    risen: Option<Timestamp>,
-}
-
-fn decisions(events: &[Event], clock: &Clock) -> Vec<Decision> {
-    let mut decisions: Vec<Decision> = Vec::new();
-    let (mut asked, mut level, mut risen) = (None, None, None);
-    let mut before_it = Timestamp::MIN;
-    for event in events {
-        match &event.what {
-            What::Load { level: now } => {
-                if level.is_none_or(|before| *now > before) {
-                    risen = Some(event.seen);
-                }
-                level = Some(*now);
-            }
-            What::Asked { replicas } => {
-                let before = asked.replace(*replicas);
-                let since = std::mem::replace(&mut before_it, event.seen);
-                let Some(from) = before.filter(|from| replicas > from) else { continue };
-                let stamped = event.found.then(|| stamped(events, (since, event.seen), clock)).flatten();
-                let (at, known) = (stamped.unwrap_or(event.seen), !event.found || stamped.is_some());
-                match decisions.last_mut() {
-                    Some(last) if last.to == from && at.duration_since(last.at) <= ONE => last.to = *replicas,
-                    _ => decisions.push(Decision {
-                        at,
-                        known,
-                        from,
-                        to: *replicas,
-                        risen: risen.filter(|risen| *risen <= at),
-                    }),
-                }
-            }
-            _ => {}
-        }
-    }
-    decisions
-}
-
-/// When the autoscaler says that it did what was found, if that was between two instants.
-fn stamped(events: &[Event], (since, found): (Timestamp, Timestamp), clock: &Clock) -> Option<Timestamp> {
-    let said = events.iter().filter_map(|event| match &event.what {
-        What::Scaling(scaling) => Some(clock.read(scaling.last_scale?, Stamper::ControlPlane)),
-        _ => None,
-    });
-    said.filter(|at| *at > since && *at <= found).max()
 }
 
 fn split(decision: &Decision, own: &[PodLife], events: &[Event], wanted: usize) -> ScaleUp {
@@ -145,15 +90,15 @@ fn split(decision: &Decision, own: &[PodLife], events: &[Event], wanted: usize) 
     // The pod that was last, or one of which it isn't known: its parts up to there are those that took long.
     let last = own.iter().zip(&pods).max_by_key(|(life, _)| end(life).unwrap_or(Timestamp::MAX));
     let mut parts = last.map(|(_, pod)| pod.parts.clone()).unwrap_or_default();
-    if let Some(risen) = decision.risen.filter(|_| decision.known) {
+    if let Some(risen) = decision.moved.filter(|_| decision.known) {
         parts.insert(Part::Decision, seconds(risen, decision.at));
     }
-    if let Some(recovery) = served.and_then(|served| recovery(events, decision.risen, served)) {
+    if let Some(recovery) = served.and_then(|served| recovery(events, decision.moved, served)) {
         parts.insert(Part::Recovery, recovery);
     }
     let largest = parts.iter().max_by(|one, other| one.1.total_cmp(other.1)).map(|(part, _)| *part);
     ScaleUp {
-        risen: decision.risen,
+        risen: decision.moved,
         decided: decision.at,
         from: decision.from,
         to: decision.to,
@@ -201,9 +146,4 @@ fn recovery(events: &[Event], risen: Option<Timestamp>, served: Timestamp) -> Op
         course.iter().find(|(at, met)| *met && *at > served).map(|(at, _)| *at)
     };
     again.map(|again| seconds(served, again))
-}
-
-/// Seconds from one instant to another. What stamps of whole seconds put into the wrong order took no time.
-fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    (to.duration_since(from).as_millis().max(0) as f64) / 1e3
 }

@@ -84,6 +84,12 @@ pub enum What {
         /// Its name, such as a hash.
         revision: String,
     },
+    /// Whether pods of another revision are being replaced.
+    #[serde(rename_all = "camelCase")]
+    Rollout {
+        /// Whether they are.
+        under_way: bool,
+    },
     /// A pod could not be made because of a quota.
     QuotaExceeded {
         /// What the API server said.

@@ -47,6 +47,7 @@ impl Class {
             What::Asked { .. }
             | What::Existing { .. }
             | What::Revision { .. }
+            | What::Rollout { .. }
             | What::QuotaExceeded { .. } => Self::Workload,
             What::Pod { .. } => Self::Pods,
             What::Lost { .. } | What::Listed { .. } => Self::Gaps,

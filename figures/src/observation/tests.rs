@@ -59,6 +59,7 @@ fn every_kind() -> Vec<What> {
         What::Asked { replicas: 4 },
         What::Existing { replicas: 3 },
         What::Revision { revision: "7c1f".into() },
+        What::Rollout { under_way: true },
         What::QuotaExceeded { message: message() },
         What::Lost { source: Source::Pods, message: message() },
         listed(Source::Endpoints),

@@ -11,7 +11,7 @@ use tokio::{
     sync::{MutexGuard, Notify, Semaphore, broadcast},
     task::AbortHandle,
 };
-use upsurge_core::{intake::Intake, thresholds::Recorded};
+use upsurge_core::{intake::Intake, plan, thresholds::Recorded};
 
 use super::{
     admission::{self, RUN_BODIES},
@@ -148,7 +148,13 @@ impl Cell {
         let answer = words(&mut session);
         self.memory.note(&self.key, session.figures());
         let (changed, dirty) = (session.outline(runner) != before, session.is_dirty());
+        let is_over = session.state().runners.iter().all(|runner| runner.end.is_some());
+        let over = is_over.then(|| session.state().totals.elapsed());
+        let course = session.t0().map(|start| (start, over));
         drop(session);
+        if let Some((start, over)) = course {
+            self.tell_load(start, over);
+        }
         if dirty {
             self.dirty.notify_one();
         }
@@ -156,6 +162,20 @@ impl Cell {
             self.announce();
         }
         answer
+    }
+
+    /// Tells the record of the target when the load starts, in nanoseconds, and when it is over after so long.
+    fn tell_load(&self, start: i64, over: Option<Duration>) {
+        let Ok(start) = Timestamp::from_nanosecond(start.into()) else { return };
+        if self.config.plan.test.target.workloads.is_empty() {
+            return;
+        }
+        let valid = &self.config.valid;
+        self.observation.begin(&valid.timeline, start);
+        if let Some(elapsed) = over {
+            let carried_out = plan::carried_out(&valid.timeline, &valid.loads, elapsed).duration();
+            self.observation.end_load(start.saturating_add(carried_out).unwrap_or(Timestamp::MAX));
+        }
     }
 
     /// The pod of a runner is there and speaks, whatever it says: what it says may take a while to be read.
@@ -170,8 +190,7 @@ impl Cell {
 
     /// Whether the target was looked at, or it is known why it can't be.
     pub fn has_looked(&self) -> bool {
-        let observation = self.observation.get();
-        !observation.samples.is_empty() || !observation.problems.is_empty()
+        self.observation.has_looked()
     }
 
     /// Tells the runners to stop.
@@ -262,7 +281,7 @@ impl Cell {
 
     /// The session's state.
     pub async fn snapshot(&self) -> SessionSnapshot {
-        let observation = self.observation.get();
+        let (observation, workload) = (self.observation.get(), self.observation.workload());
         let session = self.lock().await;
         let state = session.state();
         let runners = state.runners.iter().zip(session.presence()).enumerate();
@@ -293,6 +312,7 @@ impl Cell {
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),
             observation,
+            workload,
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
             problem: session.problem().cloned(),

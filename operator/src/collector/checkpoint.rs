@@ -5,9 +5,11 @@ use std::io::{Read as _, Write as _};
 
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use upsurge_core::autoscaling::Observation;
 
 use super::session::Durable;
+use crate::sampling::Kept;
 
 /// Most bytes of a checkpoint: 1.2 MiB in base64, where etcd takes 1.5 MiB with everything.
 pub const MOST_BYTES: usize = 900 * 1024;
@@ -60,6 +62,8 @@ struct Written<'a> {
     form: i32,
     session: &'a Durable,
     observation: &'a Observation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<&'a Kept>,
 }
 
 #[derive(Deserialize)]
@@ -71,27 +75,34 @@ struct Form {
 struct Read {
     session: Durable,
     observation: Observation,
+    /// As it is: a run must not be lost because another version wrote this in another form.
+    #[serde(default)]
+    record: Option<serde_json::Value>,
 }
 
-/// Packs a session and its observation.
+/// Packs a session, its observation and what was recorded of the workload.
 ///
 /// # Errors
 /// When they can't be written as JSON.
-pub fn pack(session: &Durable, observation: &Observation) -> Result<Vec<u8>, CheckpointError> {
+pub fn pack(
+    session: &Durable,
+    observation: &Observation,
+    record: Option<&Kept>,
+) -> Result<Vec<u8>, CheckpointError> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     // A buffer before the encoder: JSON comes in very small pieces.
     let mut buffer = std::io::BufWriter::new(&mut encoder);
-    serde_json::to_writer(&mut buffer, &Written { form: FORM, session, observation })?;
+    serde_json::to_writer(&mut buffer, &Written { form: FORM, session, observation, record })?;
     buffer.flush()?;
     drop(buffer);
     Ok(encoder.finish()?)
 }
 
-/// Unpacks what [`pack`] made.
+/// Unpacks what [`pack`] made. Without the record if it has a form that is not known.
 ///
 /// # Errors
 /// When the bytes are no checkpoint, or one of another form.
-pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation), CheckpointError> {
+pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation, Option<Kept>), CheckpointError> {
     let mut json = Vec::new();
     ZlibDecoder::new(bytes).take(MOST_UNPACKED + 1).read_to_end(&mut json)?;
     if json.len() as u64 > MOST_UNPACKED {
@@ -101,8 +112,12 @@ pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation), CheckpointError> {
     if !is_known(form) {
         return Err(CheckpointError::Form(form));
     }
-    let Read { session, observation } = serde_json::from_slice(&json)?;
-    Ok((session, observation))
+    let Read { session, observation, record } = serde_json::from_slice(&json)?;
+    let record = record.and_then(|record| {
+        let known = serde_json::from_value(record);
+        known.inspect_err(|error| warn!(%error, "what was recorded of the workload is left out")).ok()
+    });
+    Ok((session, observation, record))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use kube::{Api, Client};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
+use upsurge_core::autoscaling::Observation;
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
@@ -203,8 +204,11 @@ impl Sessions {
             SessionError::Damaged { namespace, name, message: error.to_string() }
         };
         let restored = writer::unpacked(kept).await.map_err(damaged)?;
-        let (was_kept, (session, observation)) = (restored.is_some(), restored.unzip());
-        let observation = SharedObservation::new(observation.unwrap_or_default());
+        let was_kept = restored.is_some();
+        let (session, observation, record) =
+            restored.map_or((None, Observation::default(), None), |kept| (Some(kept.0), kept.1, kept.2));
+        let workload = config.plan.test.target.workload();
+        let observation = SharedObservation::new(observation, sampling::recorded(record, workload));
         let session = Session::new(&config.plan, session);
         // Also before there are runners: a checkpoint that is missing later is known to be.
         match writer::fence(&session, &observation, &mut store).await {

@@ -15,6 +15,7 @@ use upsurge_core::{
     validate::Valid,
 };
 use upsurge_crds::v1alpha1::ThresholdResult;
+use upsurge_figures::workload::Workload;
 
 use super::{session::Problem, shared::Shared};
 
@@ -91,6 +92,8 @@ pub struct SessionSnapshot {
     pub elapsed: Duration,
     /// What was seen of the autoscaler and the target.
     pub observation: Shared<Observation>,
+    /// The same as events, with the folds of its figures.
+    pub workload: Shared<Workload>,
     /// A threshold with `abortOnFail` that is breached.
     pub abort_breach: Option<ThresholdResult>,
     /// Why the session was told to stop.

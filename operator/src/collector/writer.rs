@@ -18,7 +18,7 @@ use super::{
     session::{Durable, Mark, Session},
     store::{Kept, SaveError, Store},
 };
-use crate::sampling::SharedObservation;
+use crate::sampling::{Kept as Record, SharedObservation};
 
 /// Time between two checkpoints of a run, unless the next one can't wait; longer where the budget of all runs says so.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -168,12 +168,12 @@ async fn packed(cell: &Arc<Cell>) -> Result<(Mark, Vec<u8>), CheckpointError> {
     let cell = cell.clone();
     let packing = spawn_blocking(move || {
         loop {
-            let observation = cell.observation.get();
+            let (observation, record) = (cell.observation.get(), cell.observation.kept());
             let (mark, state) = {
                 let mut session = cell.lock_blocking();
                 (session.begin(), session.state().clone())
             };
-            let bytes = pack(&state, &observation)?;
+            let bytes = pack(&state, &observation, record.as_ref())?;
             drop(state);
             if bytes.len() <= MOST_BYTES {
                 return Ok((mark, bytes));
@@ -205,7 +205,7 @@ async fn reload(cell: &Cell, store: &mut Store) {
 async fn restored(cell: &Cell, store: &mut Store) -> Result<Session, String> {
     let kept = store.load().await.map_err(|error| error.to_string())?;
     let restored = unpacked(kept).await.map_err(|error| error.to_string())?;
-    let session = Session::new(&cell.config.plan, restored.map(|(session, _)| session));
+    let session = Session::new(&cell.config.plan, restored.map(|(session, ..)| session));
     fence(&session, &cell.observation, store).await.map_err(|error| error.to_string())?;
     Ok(session)
 }
@@ -214,7 +214,7 @@ async fn restored(cell: &Cell, store: &mut Store) -> Result<Session, String> {
 ///
 /// # Errors
 /// When it is no checkpoint.
-pub async fn unpacked(kept: Kept) -> Result<Option<(Durable, Observation)>, CheckpointError> {
+pub async fn unpacked(kept: Kept) -> Result<Option<(Durable, Observation, Option<Record>)>, CheckpointError> {
     let bytes = match kept {
         Kept::Nothing => return Ok(None),
         Kept::Checkpoint(bytes) | Kept::Legacy(bytes) => bytes,
@@ -234,8 +234,8 @@ pub async fn fence(
     observation: &SharedObservation,
     store: &mut Store,
 ) -> Result<usize, FenceError> {
-    let (state, observation) = (session.state().clone(), observation.get());
-    let packing = spawn_blocking(move || pack(&state, &observation)).await;
+    let (state, observation, record) = (session.state().clone(), observation.get(), observation.kept());
+    let packing = spawn_blocking(move || pack(&state, &observation, record.as_ref())).await;
     let bytes = packing.map_err(|error| CheckpointError::Packing(std::io::Error::other(error)))??;
     let length = bytes.len();
     store.save(bytes).await?;

@@ -12,6 +12,7 @@ use upsurge_core::{
     validate::validate,
 };
 use upsurge_crds::LoadTestRun;
+use upsurge_figures::{elasticity::Demand, workload::Workload};
 
 use super::{plan::Plan, pods::RunnerPod};
 use crate::collector::{RunnerView, SessionSnapshot};
@@ -74,6 +75,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         generator: GeneratorDelta::default(),
         elapsed: Duration::ZERO,
         observation: Observation::default().into(),
+        workload: Workload::new(Demand::None).into(),
         abort_breach: None,
         stop: None,
         problem: None,

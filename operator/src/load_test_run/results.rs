@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
-    autoscaling,
+    autoscaling::{self, Doubt, Observed},
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
@@ -87,16 +87,18 @@ pub fn conclude(
     };
     let evaluated = recorded.evaluate(true);
     let generator = generator(plan, snapshot);
-    let autoscaling = autoscaler(plan, snapshot, t0, now);
+    let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
+    // A load that was cut short says nothing about the autoscaler, and nobody asks.
+    let doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
     let mut outcome = outcome(
         plan,
         snapshot,
         cause,
-        (t0, now),
         &Measured {
             summary: &figures.summary,
             thresholds: &evaluated,
             autoscaling: autoscaling.as_ref(),
+            doubts: &doubts,
             checks,
             generator: &generator,
         },
@@ -171,6 +173,7 @@ struct Measured<'a> {
     summary: &'a upsurge_crds::v1alpha1::RunSummary,
     thresholds: &'a [ThresholdResult],
     autoscaling: Option<&'a AutoscalingResult>,
+    doubts: &'a [Doubt],
     checks: &'a [PrometheusCheckResult],
     generator: &'a GeneratorResult,
 }
@@ -179,19 +182,9 @@ fn outcome(
     plan: &Plan,
     snapshot: &SessionSnapshot,
     cause: Option<&Cause>,
-    (start, end): (Timestamp, Timestamp),
     measured: &Measured<'_>,
 ) -> Outcome {
     let test = plan.test();
-    let doubts = match cause {
-        // A load that was cut short says nothing about the autoscaler, and nobody asks.
-        Some(_) => Vec::new(),
-        None if test.target.workloads.is_empty() => Vec::new(),
-        None => {
-            let timeline = plan.carried_out(snapshot.elapsed);
-            autoscaling::doubts(&snapshot.observation, &timeline, start, end, test.target.workload())
-        }
-    };
     let of_type = |types: &[EndCauseType]| cause.filter(|cause| types.contains(&cause.type_()));
     let breakdown = of_type(&[EndCauseType::Breakdown])
         .map(|cause| Breakdown { reason: cause.reason().into(), message: cause.message().into() });
@@ -199,7 +192,7 @@ fn outcome(
         test,
         aborted: of_type(&[EndCauseType::Aborted, EndCauseType::AbortedByTest]).map(Cause::message),
         breakdown: breakdown.as_ref(),
-        doubts: &doubts,
+        doubts: measured.doubts,
         summary: Some(measured.summary),
         unlimited: snapshot.windows.unlimited(),
         thresholds: measured.thresholds,
@@ -235,21 +228,44 @@ pub fn without_load(cause: Option<&Cause>) -> Outcome {
     }
 }
 
+/// What the target's autoscaler did, and why that may be worthless.
 fn autoscaler(
     plan: &Plan,
     snapshot: &SessionSnapshot,
     start: Timestamp,
     end: Timestamp,
-) -> Option<AutoscalingResult> {
+) -> Option<(AutoscalingResult, Vec<Doubt>)> {
     let test = plan.test();
     let workload = test.target.workload()?;
     let timeline = plan.carried_out(snapshot.elapsed);
     let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
-    let SessionSnapshot { observation, losses, metrics, .. } = snapshot;
-    Some(AutoscalingResult {
+    let SessionSnapshot { observation, workload: recorded, losses, metrics, windows, .. } = snapshot;
+    let mut result = AutoscalingResult {
         requests_while_scaling_down: autoscaling::while_ending(observation, losses, metrics, start, load_end),
         ..autoscaling::analyse(observation, &timeline, start, end, workload)
-    })
+    };
+    let base_url = &test.target.base_url;
+    let observed = Observed {
+        observation,
+        recorded: Some(&**recorded).filter(|recorded| !recorded.log().events().is_empty()),
+        timeline: &timeline,
+        windows,
+        start,
+        end,
+        workload,
+        base_url,
+    };
+    let mut doubts = autoscaling::doubts(observation, &timeline, start, end, Some(workload));
+    if let Some(report) = observed.report() {
+        observed.tell(&report, &mut result);
+        let known: Vec<&str> = doubts.iter().map(|doubt| doubt.reason).collect();
+        let more = autoscaling::doubts_of(&report).into_iter();
+        // Those about the autoscaler matter only if something was expected of it.
+        let more: Vec<Doubt> =
+            more.filter(|doubt| workload.expect.is_some() && !known.contains(&doubt.reason)).collect();
+        doubts.extend(more);
+    }
+    Some((result, doubts))
 }
 
 fn figures(plan: &Plan, snapshot: &SessionSnapshot) -> results::Figures {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use tracing::debug;
 use upsurge_core::autoscaling::UsageSample;
+use upsurge_observer::quantity;
 
 use super::SharedObservation;
 
@@ -50,28 +51,6 @@ fn sum(list: &Value, at: Timestamp) -> Option<UsageSample> {
     Some(UsageSample { at, pods, cpu_cores: cores, memory_bytes: bytes })
 }
 
-/// Reads a quantity of the API, for example `250m` or `64Mi`.
-fn quantity(text: &str) -> Option<f64> {
-    let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit {
-        "" => 1.0,
-        "n" => 1e-9,
-        "u" => 1e-6,
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "Ki" => 1024.0,
-        "Mi" => 1024.0 * 1024.0,
-        "Gi" => 1024.0 * 1024.0 * 1024.0,
-        "Ti" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return None,
-    };
-    number.parse::<f64>().ok().map(|number| number * factor)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -88,12 +67,5 @@ mod tests {
         let sample = sum(&list, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((sample.pods, sample.cpu_cores, sample.memory_bytes), (2, 3.5, 136_314_880.0));
         assert!(sum(&json!({"items": []}), Timestamp::UNIX_EPOCH).is_none());
-    }
-
-    #[test]
-    fn what_is_no_quantity_is_left_out() {
-        assert_eq!(quantity("12x"), None);
-        assert_eq!(quantity(""), None);
-        assert_eq!(quantity("2"), Some(2.0));
     }
 }

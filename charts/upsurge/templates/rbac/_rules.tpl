@@ -26,10 +26,10 @@ refer to them by secretKeyRef, which the kubelet resolves. */}}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
-# Why a Job can't create its pods.
+# Why a Job can't create its pods, and why the target's are missing.
 - apiGroups: [""]
   resources: [events]
-  verbs: [list]
+  verbs: [list, watch]
 # What is watched of the target and of its autoscaler.
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]

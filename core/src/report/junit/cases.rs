@@ -93,6 +93,11 @@ fn threshold(threshold: &ThresholdResult) -> TestCase {
 fn expectation(expectation: &ExpectationResult) -> TestCase {
     let ExpectationResult { name, expected, observed, message, .. } = expectation;
     let observed = message.as_ref().map_or_else(|| observed.clone(), |why| format!("{observed}: {why}"));
+    if expectation.undecided {
+        let message = format!("observed {observed}");
+        let result = error(&message, reasons::OBSERVATION_INCOMPLETE);
+        return case(&format!("{name} {expected}"), result, Some(&message));
+    }
     let kind = reasons::AUTOSCALING_EXPECTATION_MISSED;
     observation(&format!("{name} {expected}"), expectation.passed, &observed, kind)
 }

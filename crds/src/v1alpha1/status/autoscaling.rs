@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a run saw of the target's autoscaler, replicas and pods, and what came of the expectations on them.
 
+mod workload;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use self::workload::*;
 
 /// What the autoscaler did, in short.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,21 +48,14 @@ pub struct AutoscalingResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub timeline: Vec<ReplicaPoint>,
-    /// Each increase of ready replicas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
-    pub scale_ups: Vec<ScaleEvent>,
-    /// Each decrease of ready replicas.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
-    pub scale_downs: Vec<ScaleEvent>,
     /// Seconds from the rise of the load until enough replicas were ready; absent if they never were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up_seconds: Option<f64>,
     /// Seconds from the fall of the load until the replicas were back; absent if they never were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down_seconds: Option<f64>,
-    /// What kept the workload from growing further: `MaxReplicas`, `ScaleUpPolicy`, `Nodes` or `MetricsBroken`.
+    /// What kept the workload from growing further, longest of all: `MaxReplicas`, `ScaleUpPolicy`, `Stabilization`, `CPULimit`,
+    /// `Nodes`, `Quota`, `MetricsBroken`, `ImagePull` or `Readiness`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
     /// Failed requests that were in flight while pods of the target were ending; absent if no pod ended during the load.
@@ -72,6 +69,11 @@ pub struct AutoscalingResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub expectations: Vec<ExpectationResult>,
+    /// Where the time of each scale-up went, how well replicas followed the load, what limited them and what to change: of
+    /// each workload of `spec.target.workloads`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
+    pub workloads: Vec<WorkloadResult>,
 }
 
 /// Failed requests that were in flight while pods of the target were ending: between one second before a pod was asked
@@ -116,20 +118,6 @@ pub struct ReplicaPoint {
     pub ready: i32,
 }
 
-/// A change of ready replicas.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ScaleEvent {
-    /// The instant.
-    pub at: Time,
-    /// Seconds from the start of the load.
-    pub seconds: f64,
-    /// Ready replicas before.
-    pub from: i32,
-    /// Ready replicas after.
-    pub to: i32,
-}
-
 /// An expectation and what was observed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -142,6 +130,10 @@ pub struct ExpectationResult {
     pub observed: String,
     /// Whether the expectation held.
     pub passed: bool,
+    /// Whether what was observed can't tell if it held; the message says what is not known. It is then neither passed nor
+    /// failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undecided: bool,
     /// Why it did not, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,

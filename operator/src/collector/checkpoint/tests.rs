@@ -3,16 +3,21 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use jiff::Timestamp;
 use proptest::{prelude::*, sample::Index};
 use upsurge_core::{
     metrics::{SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
 };
+use upsurge_figures::observation::{Event, What};
 
 use super::*;
-use crate::collector::session::{
-    Session,
-    tests::{plan, pod},
+use crate::{
+    collector::session::{
+        Session,
+        tests::{plan, pod},
+    },
+    sampling::recorded,
 };
 
 fn checkpoint() -> Vec<u8> {
@@ -32,7 +37,7 @@ fn checkpoint() -> Vec<u8> {
         deltas: vec![delta],
     };
     session.deltas(&batch, &pod(0), 0).unwrap();
-    pack(session.state(), &Observation::default()).unwrap()
+    pack(session.state(), &Observation::default(), None).unwrap()
 }
 
 fn plain(packed: &[u8]) -> Vec<u8> {
@@ -66,8 +71,8 @@ proptest! {
         }
         let bytes = if is_repacked { packed(&bytes) } else { bytes };
         // No panic; what is read back can be written again.
-        if let Ok((session, observation)) = unpack(&bytes) {
-            prop_assert!(pack(&session, &observation).is_ok());
+        if let Ok((session, observation, record)) = unpack(&bytes) {
+            prop_assert!(pack(&session, &observation, record.as_ref()).is_ok());
         }
     }
 }
@@ -97,4 +102,22 @@ fn each_reason_to_refuse_a_checkpoint_is_met() {
         }
     }
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["Content", "Form", "Large", "Packing"]);
+}
+
+#[test]
+fn a_record_in_a_form_that_is_not_known_costs_no_run() {
+    let asked = Event::found(Timestamp::UNIX_EPOCH, What::Asked { replicas: 2 });
+    let mut record = recorded(None, None);
+    record.note(vec![asked]);
+    let kept = record.kept(Timestamp::UNIX_EPOCH).unwrap();
+    let session = Session::new(&plan(1, false), None);
+    let good = pack(session.state(), &Observation::default(), Some(&kept)).unwrap();
+    assert_eq!(unpack(&good).unwrap().2, Some(kept));
+    let text = String::from_utf8(plain(&good)).unwrap();
+    let other = text.replace(r#""type":"asked""#, r#""type":"askedDifferently""#);
+    assert_ne!(text, other);
+    let (read, _, record) = unpack(&packed(other.as_bytes())).unwrap();
+    assert_eq!((&read, record), (session.state(), None));
+    let earlier = pack(session.state(), &Observation::default(), None).unwrap();
+    assert_eq!(unpack(&earlier).unwrap().2, None, "as an earlier version wrote it");
 }

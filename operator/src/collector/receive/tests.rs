@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use upsurge_core::{
     intake::Objection,
@@ -88,6 +89,37 @@ fn deltas_are_merged_once_and_strange_names_are_noted() {
         assert_eq!(counted(&cell), 5.0);
     }
     assert_eq!(snapshot(&cell).foreign.as_deref(), Some("http_reqs of request \"ghost\""));
+}
+
+#[test]
+fn the_record_of_the_target_begins_with_the_load_and_is_told_of_its_end() {
+    let mut watched = plan(1, false);
+    watched.test.target.workloads = vec![upsurge_crds::v1alpha1::Workload::from("checkout")];
+    let cell = cell(watched);
+    assert!(!snapshot(&cell).workload.has_begun());
+    let mut last = delta(1, &reqs(), 2.0);
+    let text = message(&[last.clone()]);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
+    let seen = snapshot(&cell);
+    let report = seen.workload.report(Timestamp::now()).unwrap();
+    assert_eq!(Some(report.from), seen.t0);
+    let is_over =
+        |cell: &Cell| serde_json::to_value(&snapshot(cell).workload).unwrap()["over"] == json!(true);
+    assert!(!is_over(&cell));
+    (last["number"], last["done"]) = (json!(2), json!("completed"));
+    (last["fromMs"], last["toMs"]) = (json!(1_000), json!(2_000));
+    let mut again: Value = serde_json::from_str(&message(&[last])).unwrap();
+    again["start"] = json!(seen.t0.unwrap().as_nanosecond() as i64);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, again.to_string().as_bytes()).unwrap()).unwrap();
+    assert!(is_over(&cell));
+}
+
+#[test]
+fn a_run_that_watches_nothing_has_no_record() {
+    let cell = cell(plan(1, false));
+    let text = message(&[delta(1, &reqs(), 2.0)]);
+    receive(&cell, &pod(0), &Batch::read(Form::Json, text.as_bytes()).unwrap()).unwrap();
+    assert!(snapshot(&cell).t0.is_some() && !snapshot(&cell).workload.has_begun());
 }
 
 #[test]
@@ -223,10 +255,10 @@ fn windows_that_a_second_runner_keeps_open_are_given_up_before_they_fill_the_mem
     // Other tests allocate at the same time; without bounds it would be some 200 MiB.
     let kept = ALLOCATED.current_usage().saturating_sub(before);
     assert!(kept < 3 * MOST_OF_ONE, "{} MiB", kept >> 20);
-    let snapshot = snapshot(&cell);
+    let seen = snapshot(&cell);
     let windowed = Windowed::of(&cell.config.plan.test);
-    assert!(windowed.given_up(&snapshot.windows).count() > 0);
-    assert_eq!(snapshot.runners[0].end, None, "the run goes on");
+    assert!(windowed.given_up(&seen.windows).count() > 0);
+    assert_eq!(seen.runners[0].end, None, "the run goes on");
 }
 
 #[test]

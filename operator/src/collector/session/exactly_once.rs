@@ -185,7 +185,7 @@ impl World {
     fn open(&mut self) {
         let restored = self.stored.as_deref().map(|bytes| unpack(bytes).unwrap().0);
         self.session = Session::new(&self.plan, restored);
-        self.stored = Some(pack(self.session.state(), &Observation::default()).unwrap());
+        self.stored = Some(pack(self.session.state(), &Observation::default(), None).unwrap());
     }
 
     fn happen(&mut self, event: &Event) {
@@ -205,7 +205,7 @@ impl World {
                 // One at a time; the same is written again until it is durable.
                 if self.writing.is_none() {
                     let mark = self.session.begin();
-                    let bytes = pack(self.session.state(), &Observation::default()).unwrap();
+                    let bytes = pack(self.session.state(), &Observation::default(), None).unwrap();
                     self.writing = Some((mark, bytes));
                 }
             }

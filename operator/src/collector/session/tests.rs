@@ -68,7 +68,7 @@ fn save(session: &mut Session, now: i64) {
 
 /// What an operator that starts now makes of the last checkpoint.
 fn restarted(session: &Session, plan: &RunPlan) -> Session {
-    let bytes = pack(session.state(), &Observation::default()).unwrap();
+    let bytes = pack(session.state(), &Observation::default(), None).unwrap();
     Session::new(plan, Some(unpack(&bytes).unwrap().0))
 }
 

@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, Company, GeneratorResult, LoadTestRunStatus, RequestResult, RequestsWhileScalingDown,
-    RunSummary, RunnerResult, ScaleEvent,
+    AutoscalingResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
+    RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, WorkloadResult,
 };
 
 use super::keep;
@@ -35,7 +35,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 18] = [
+pub static LISTS: [List; 22] = [
     List {
         name: "requests",
         most: 50,
@@ -163,18 +163,80 @@ pub static LISTS: [List; 18] = [
         keep: |status, most| within(status, |result| keep::course(&mut result.timeline, most)),
     },
     List {
-        name: "autoscaling.scaleUps",
-        most: 50,
-        decides: false,
-        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.scale_ups),
-        keep: |status, most| within(status, |result| steps(&mut result.scale_ups, most)),
+        name: "autoscaling.workloads",
+        most: 16,
+        // What stands in their own lists goes before they do.
+        decides: true,
+        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.workloads),
+        keep: |status, most| {
+            within(status, |result| {
+                // Those that something limited.
+                let limited = |workload: &WorkloadResult| workload.limited_by.is_some();
+                keep::worst(&mut result.workloads, most, limited, &[])
+            })
+        },
     },
     List {
-        name: "autoscaling.scaleDowns",
+        name: "autoscaling.workloads[].scaleUps",
         most: 50,
         decides: false,
-        measure: |status| of(status.autoscaling.as_deref(), |result: &AutoscalingResult| &result.scale_downs),
-        keep: |status, most| within(status, |result| steps(&mut result.scale_downs, most)),
+        measure: |status| of_workloads(status, |workload| measure(&workload.scale_ups)),
+        keep: |status, most| {
+            each_workload(status, |workload| {
+                let size: keep::Aspect<ScaleUpResult> = |event| f64::from(event.to.abs_diff(event.from));
+                // The largest steps, then the last and the first.
+                let aspects: [keep::Aspect<ScaleUpResult>; 3] =
+                    [size, |event| event.seconds, |event| -event.seconds];
+                keep::worst(&mut workload.scale_ups, most, |up| up.limited_by.is_some(), &aspects)
+            })
+        },
+    },
+    List {
+        name: "autoscaling.workloads[].scaleDowns",
+        most: 50,
+        decides: false,
+        measure: |status| of_workloads(status, |workload| measure(&workload.scale_downs)),
+        keep: |status, most| {
+            each_workload(status, |workload| {
+                let size: keep::Aspect<ScaleDownResult> = |event| f64::from(event.to.abs_diff(event.from));
+                let aspects: [keep::Aspect<ScaleDownResult>; 3] =
+                    [size, |event| event.seconds, |event| -event.seconds];
+                keep::worst(&mut workload.scale_downs, most, |_| false, &aspects)
+            })
+        },
+    },
+    List {
+        name: "autoscaling.workloads[].latency",
+        most: 7,
+        decides: false,
+        measure: |status| of_workloads(status, |workload| measure(&workload.latency)),
+        // Those that took longest.
+        keep: |status, most| {
+            each_workload(status, |workload| {
+                keep::worst(&mut workload.latency, most, |_| false, &[|part: &LatencyPart| number(&part.max)])
+            })
+        },
+    },
+    List {
+        name: "autoscaling.workloads[].limits",
+        most: 20,
+        decides: false,
+        measure: |status| of_workloads(status, |workload| measure(&workload.limits)),
+        // Those that were in force longest.
+        keep: |status, most| {
+            each_workload(status, |workload| {
+                keep::worst(&mut workload.limits, most, |_| false, &[|limit: &LimitResult| limit.seconds])
+            })
+        },
+    },
+    List {
+        name: "autoscaling.workloads[].gaps",
+        most: 10,
+        decides: false,
+        measure: |status| of_workloads(status, |workload| measure(&workload.gaps)),
+        keep: |status, most| {
+            each_workload(status, |workload| keep::worst(&mut workload.gaps, most, |_| false, &[]))
+        },
     },
     List {
         name: "autoscaling.problems",
@@ -247,10 +309,19 @@ fn within(status: &mut LoadTestRunStatus, shorten: impl FnOnce(&mut AutoscalingR
     status.autoscaling.as_deref_mut().map_or(0, shorten)
 }
 
-/// The largest steps of replicas, then the last and the first.
-fn steps(list: &mut Vec<ScaleEvent>, most: usize) -> usize {
-    let size: keep::Aspect<ScaleEvent> = |event| f64::from(event.to.abs_diff(event.from));
-    keep::worst(list, most, |_| false, &[size, |event| event.seconds, |event| -event.seconds])
+/// Measures a list of each workload: entries of the longest, and bytes of all.
+fn of_workloads(
+    status: &LoadTestRunStatus,
+    list: impl Fn(&WorkloadResult) -> (usize, usize),
+) -> (usize, usize) {
+    let workloads = status.autoscaling.iter().flat_map(|result| &result.workloads);
+    workloads.map(list).fold((0, 0), |(most, sum), (entries, bytes)| (most.max(entries), sum + bytes))
+}
+
+/// Shortens a list of each workload.
+fn each_workload(status: &mut LoadTestRunStatus, shorten: impl Fn(&mut WorkloadResult) -> usize) -> usize {
+    let workloads = status.autoscaling.iter_mut().flat_map(|result| &mut result.workloads);
+    workloads.map(shorten).sum()
 }
 
 /// Metrics of the thresholds that did not hold, with their selectors.

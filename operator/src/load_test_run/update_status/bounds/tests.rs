@@ -11,9 +11,11 @@ use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
-        AutoscalingResult, CheckCount, Company, ExpectationResult, GeneratorResult, LatencySummary,
-        MetricResult, MetricType, OutputResult, PrometheusCheckResult, ReplicaPoint, RequestResult,
-        RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleEvent, StageResult, ThresholdResult,
+        AutoscalingResult, CheckCount, Company, ExpectationResult, GeneratorResult, LatencyPart,
+        LatencySplit, LatencySummary, LimitResult, MetricResult, MetricType, OutputResult,
+        PrometheusCheckResult, RecommendationResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown,
+        RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, StageResult, ThresholdResult,
+        WorkloadResult,
     },
 };
 
@@ -70,7 +72,47 @@ fn status(shape: Shape) -> LoadTestRunStatus {
     let at = Time(Timestamp::UNIX_EPOCH);
     let point =
         |n: i32| ReplicaPoint { at: at.clone(), seconds: f64::from(n), desired: n, current: n, ready: n };
-    let step = |n: i32| ScaleEvent { at: at.clone(), seconds: f64::from(n), from: n, to: n + 1 };
+    let up = |n: i32| ScaleUpResult {
+        at: at.clone(),
+        seconds: f64::from(n),
+        from: n,
+        to: n + 1,
+        split: LatencySplit { ready: Some(shape.text(8)), ..LatencySplit::default() },
+        largest: Some("ready".into()),
+        limited_by: (n % 5 == 0).then(|| "Nodes".into()),
+        missing_pods: None,
+    };
+    let down = |n: i32| ScaleDownResult {
+        at: at.clone(),
+        seconds: f64::from(n),
+        from: n + 1,
+        to: n,
+        decided: Some(shape.text(8)),
+        ended: Some(shape.text(8)),
+    };
+    let limit = |n: i32| LimitResult {
+        limit: "Nodes".into(),
+        from: at.clone(),
+        to: at.clone(),
+        seconds: f64::from(n),
+        evidence: shape.text(2_000),
+    };
+    let part =
+        |n: i32| LatencyPart { part: format!("part-{n}"), max: shape.text(8), ..LatencyPart::default() };
+    // The lists of each workload are measured by the longest of them.
+    let workload = WorkloadResult {
+        name: shape.text(253),
+        kind: shape.text(63),
+        scale_ups: shape.list(1_200, up),
+        scale_downs: shape.list(1_200, down),
+        latency: shape.list(7, part),
+        largest_part: Some("ready".into()),
+        elasticity: Some(Box::default()),
+        limited_by: Some("Nodes".into()),
+        limits: shape.list(50, limit),
+        recommendation: Some(RecommendationResult { text: shape.text(2_000), ..Default::default() }),
+        gaps: shape.list(20, |_| shape.text(2_000)),
+    };
     let name = |n: i32| format!("{n}{}", shape.text(250));
     let request = |n| RequestResult { name: name(n), scenario: shape.text(128), summary: summary(n) };
     let stage = |n| StageResult {
@@ -92,6 +134,7 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         expected: "1".into(),
         observed: "2".into(),
         passed: false,
+        undecided: false,
         message: Some(shape.text(2_000)),
     };
     let check = |n| CheckCount { name: name(n), request: shape.text(256), passes: 1, fails: i64::from(n) };
@@ -153,8 +196,7 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         })),
         autoscaling: Some(Box::new(AutoscalingResult {
             timeline: shape.list(1_200, point),
-            scale_ups: shape.list(1_200, step),
-            scale_downs: shape.list(1_200, step),
+            workloads: vec![workload],
             problems: shape.list(500, |_| shape.text(2_000)),
             expectations: shape.list(100, expectation),
             requests_while_scaling_down: Some(RequestsWhileScalingDown {
@@ -259,6 +301,9 @@ fn lists_of(schema: &Value, path: &str, found: &mut BTreeMap<String, usize>) {
     for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         lists_of(field, &path, found);
+    }
+    if let Some(items) = schema.get("items") {
+        lists_of(items, &format!("{path}[]"), found);
     }
 }
 

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//! All that is observed and computed of one workload while a run lasts: the log of its events, and beside it the folds that
+//! figures come from.
+//!
+//! Whoever observes [`Workload::note`]s events as they come, from before the load on. The load [`Workload::begin`]s once its
+//! start is known and goes as planned, and the seconds of it come as [`Bin`]s, late as they may be. [`Workload::report`] tells all
+//! figures at any time. It is bounded, and can be written down and read back in the middle of a run.
+
+mod doubts;
+mod folds;
+mod report;
+mod service;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use doubts::{Doubt, DoubtKind};
+pub use report::{Raised, Report};
+pub use service::Service;
+
+use self::folds::Folds;
+use crate::{
+    elasticity::Demand,
+    observation::{Event, Log, Source, What},
+};
+
+/// How long events wait before they are counted: bins of their time may be so late, as runners resend to an operator that
+/// begins where a checkpoint ended.
+pub const HOLD: SignedDuration = SignedDuration::from_secs(90);
+/// Without a second that says something for so long nobody knows how the load fared.
+const SILENCE: SignedDuration = SignedDuration::from_secs(5);
+/// Most events that wait; of more, the oldest are counted.
+const MOST_WAITING: usize = 4_000;
+/// Most steps of a load that are still to come; of more, those at the end go. It is the room of the log.
+const MOST_STEPS: usize = 1_000;
+
+/// How the load fared over a time, of all runners together: a second, or several of which the same is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bin {
+    /// Its begin.
+    pub from: Timestamp,
+    /// Its end.
+    pub to: Timestamp,
+    /// Whether all thresholds that a second can tell of were met; absent if nothing was measured that they speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub met: Option<bool>,
+}
+
+/// One workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Workload {
+    demand: Demand,
+    log: Log,
+    /// Levels of the load that are still to come.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    course: VecDeque<(Timestamp, f64)>,
+    /// Events that are not counted yet, by when they were seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    waiting: Vec<Event>,
+    /// The newest instant that anybody told of.
+    newest: Timestamp,
+    /// From the begin of the load on.
+    folds: Option<Folds>,
+    /// Whether the load is over.
+    #[serde(default)]
+    over: bool,
+    /// The end of the last bin, and whether thresholds were met then.
+    binned: Option<(Timestamp, Option<bool>)>,
+}
+
+impl Workload {
+    /// A workload of which nothing has been observed yet.
+    pub fn new(demand: Demand) -> Self {
+        Self {
+            demand,
+            log: Log::default(),
+            course: VecDeque::new(),
+            waiting: Vec::new(),
+            newest: Timestamp::MIN,
+            folds: None,
+            over: false,
+            binned: None,
+        }
+    }
+
+    /// The load starts at an instant and goes as it is planned: each level from its own instant on. Of a ramp, one is told
+    /// whenever the replicas that it asks for change. What was observed before tells how things stood then. Only the first
+    /// time counts.
+    pub fn begin(&mut self, from: Timestamp, course: impl IntoIterator<Item = (Timestamp, f64)>) {
+        if self.folds.is_some() {
+            return;
+        }
+        self.folds = Some(Folds::new(&self.demand, from));
+        self.course = course.into_iter().take(MOST_STEPS).collect();
+        self.waiting = self.log.events().to_vec();
+        self.push(Event::live(from, What::Listed { source: Source::Runners }));
+        self.count_up_to(self.settled());
+    }
+
+    /// The load has ended, sooner than planned perhaps. It should be told soon: what was planned for later than that counts as
+    /// load until then. Only the first time counts.
+    pub fn end_load(&mut self, at: Timestamp) {
+        if self.folds.is_some() && !std::mem::replace(&mut self.over, true) {
+            self.course.retain(|(step, _)| *step < at);
+            self.course.push_back((at, 0.0));
+        }
+    }
+
+    /// Takes an event.
+    pub fn note(&mut self, event: Event) {
+        self.newest = self.newest.max(event.seen);
+        self.push(event);
+        self.count_up_to(self.settled());
+    }
+
+    /// Takes the seconds of the load, in order of time. One that overlaps the one before says nothing new.
+    pub fn bin(&mut self, bin: Bin) {
+        let (last, met) = self.binned.unwrap_or((bin.from, None));
+        if bin.from < last {
+            return;
+        }
+        if bin.from.duration_since(last) > SILENCE {
+            let message = "no runner told how the load fared".into();
+            self.push(Event::live(last, What::Lost { source: Source::Runners, message }));
+            self.push(Event::live(bin.from, What::Listed { source: Source::Runners }));
+        }
+        if let Some(now) = bin.met.filter(|now| met != Some(*now)) {
+            self.push(Event::live(bin.from, What::Thresholds { met: now }));
+        }
+        if let Some(folds) = &mut self.folds {
+            folds.service.bin(&bin);
+        }
+        self.binned = Some((bin.to, bin.met.or(met)));
+        self.newest = self.newest.max(bin.to);
+        self.count_up_to(self.settled());
+    }
+
+    /// All that was observed, as far as there is room for it.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// How the load becomes a number of replicas.
+    pub fn demand(&self) -> &Demand {
+        &self.demand
+    }
+
+    /// Whether the load has begun.
+    pub fn has_begun(&self) -> bool {
+        self.folds.is_some()
+    }
+
+    /// Up to here nothing more is expected to come.
+    fn settled(&self) -> Timestamp {
+        self.newest.saturating_sub(HOLD).unwrap_or(Timestamp::MIN)
+    }
+
+    fn push(&mut self, event: Event) {
+        if self.folds.is_some() {
+            let place = self.waiting.partition_point(|earlier| earlier.seen <= event.seen);
+            self.waiting.insert(place, event.clone());
+        }
+        self.log.push(event);
+    }
+
+    /// Counts what has happened up to an instant.
+    fn count_up_to(&mut self, until: Timestamp) {
+        while let Some((at, level)) = self.course.front().copied().filter(|(at, _)| *at <= until) {
+            self.course.pop_front();
+            self.push(Event::live(at, What::Load { level }));
+        }
+        let Some(folds) = &mut self.folds else { return };
+        let settled = self.waiting.partition_point(|event| event.seen <= until);
+        let ready = settled.max(self.waiting.len().saturating_sub(MOST_WAITING));
+        self.waiting.drain(..ready).for_each(|event| folds.see(&event));
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is computed as events come, so that no figure depends on what a bounded log has left out.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Service;
+use crate::{
+    elasticity::{Demand, GRID, Meter},
+    limits::Watch,
+    observation::Event,
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Folds {
+    pub(super) from: Timestamp,
+    pub(super) meter: Meter,
+    pub(super) watch: Watch,
+    pub(super) service: Service,
+}
+
+impl Folds {
+    pub(super) fn new(demand: &Demand, from: Timestamp) -> Self {
+        Self {
+            from,
+            meter: Meter::new(demand.clone(), from, GRID),
+            watch: Watch::new(demand.clone(), from),
+            service: Service::default(),
+        }
+    }
+
+    pub(super) fn see(&mut self, event: &Event) {
+        self.meter.see(event);
+        self.watch.see(event);
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Observation of a workload and its autoscaler: what Kubernetes shows, told as events of [`upsurge_figures::observation`].
+//!
+//! Pure in the middle: [`Observer`] takes what watches show, with the observer's time, and says what is news. The edge is
+//! [`observe()`], which watches until it is dropped. Nothing is concluded here and nothing is kept: whoever is told writes the
+//! log and feeds the folds. Operator and command share this crate, so it knows no API type of Upsurge.
+//!
+//! ```text
+//! watch, find ──▶ Seen ──▶ Observer ──▶ sources (objects → facts) ──▶ Told (facts → events) ──▶ whoever listens
+//! ```
+
+mod fact;
+mod find;
+mod observe;
+mod observer;
+mod quantity;
+mod seen;
+mod sources;
+mod target;
+mod told;
+mod watch;
+
+pub use find::{FindError, Found, find};
+pub use observe::observe;
+pub use observer::Observer;
+pub use quantity::quantity;
+pub use seen::{Change, Seen};
+pub use sources::autoscalers::{ONLY_ONE, PAUSED};
+pub use target::Target;
