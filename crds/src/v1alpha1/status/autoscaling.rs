@@ -72,7 +72,7 @@ pub struct AutoscalingResult {
     /// Where the time of each scale-up went, how well replicas followed the load, what limited them and what to change: of
     /// each workload of `spec.target.workloads`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub workloads: Vec<WorkloadResult>,
 }
 

@@ -24,7 +24,7 @@ pub struct WorkloadResult {
     pub scale_downs: Vec<ScaleDownResult>,
     /// Each part of all scale-ups together; absent without any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 7), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["part"]))]
+    #[schemars(length(max = 7), extend("x-kubernetes-list-type" = "atomic"))]
     pub latency: Vec<LatencyPart>,
     /// The part that took the most time of all scale-ups together. Example: `ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
