@@ -239,7 +239,7 @@ async fn killed_at_a_scheduled_time() -> Result<()> {
 const STAMPED_WITHIN: f64 = 1.5;
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "what is recorded is told nowhere yet, and decided in memory too (observer::tests::restarts): make e2e-full"]
+#[ignore = "a kill with nothing beside it, and decided in memory too (observer::tests::restarts): make e2e-full"]
 async fn what_the_target_does_while_no_operator_watches_is_told_by_its_own_stamps() -> Result<()> {
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, json!({})).await?;

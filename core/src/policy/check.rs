@@ -235,6 +235,11 @@ impl Checker<'_> {
                 expected.and_then(|expected| expected.scale_down_within.as_ref()),
                 most,
             ),
+            (
+                "spec.target.workloads[0].expect.maxSettlingTime",
+                expected.and_then(|expected| expected.max_settling_time.as_ref()),
+                most,
+            ),
         ];
         for (field, span, most) in spans {
             if let Some(span) = span {

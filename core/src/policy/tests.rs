@@ -78,6 +78,7 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 #[case::run(json!({"maxDuration": "10m"}), json!({"deadlines": {"run": "26m"}}), "spec.deadlines.run is 26m, which policy.rules.maxDuration does not allow (at most 25m)")]
 #[case::graceful_stop(json!({"maxDuration": "10m"}), json!({"load": {"constant": {"level": 1, "duration": "1m"}, "gracefulStop": "16m"}}), "spec.load.gracefulStop")]
 #[case::idle(json!({"maxDuration": "10m"}), json!({"target": {"baseURL": "http://checkout.shop.svc", "workloads": [{"name": "checkout"}]}, "autoscaling": {"waitForIdle": {"timeout": "16m"}}}), "spec.autoscaling.waitForIdle.timeout")]
+#[case::settling(json!({"maxDuration": "10m"}), json!({"target": {"baseURL": "http://checkout.shop.svc", "workloads": [{"name": "checkout", "capacityPerReplica": 5, "expect": {"maxSettlingTime": "16m"}}]}}), "spec.target.workloads[0].expect.maxSettlingTime")]
 #[case::scale_down(json!({"maxDuration": "10m"}), json!({"target": {"baseURL": "http://checkout.shop.svc", "workloads": [{"name": "checkout", "expect": {"scaleDownWithin": "16m"}}]}}), "spec.target.workloads[0].expect.scaleDownWithin")]
 #[case::network(json!({"targetNetworks": ["10.0.0.0/8"]}), json!({"target": {"baseURL": "http://11.0.0.1"}}), "policy.rules.targetNetworks")]
 #[case::blocked(json!({"blockedNetworks": ["127.0.0.0/8"]}), json!({"target": {"baseURL": "http://[::ffff:127.0.0.1]/"}}), "policy.rules.blockedNetworks")]

@@ -78,9 +78,9 @@ pub struct AutoscalingExpectations {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_settling_time: Option<TimeSpan>,
 
-    /// Longest time for which the test's own thresholds may be missed on end, looked at second by second: from the first
-    /// second in which one is missed until all are met for 5 s on end. Thresholds on `http_req_duration` and `http_req_failed`
-    /// count, but for those that select a part of the requests; at least one is needed. Default: any time. Example: `60s`.
+    /// Longest time for which the test's own thresholds may be missed without a break, looked at second by second: from the first
+    /// second in which one is missed until all are met for 5 s in a row. Thresholds on `http_req_duration` and `http_req_failed`
+    /// that select nothing, or only a stage, count; at least one is needed. Default: any time. Example: `60s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recover_within: Option<TimeSpan>,
 

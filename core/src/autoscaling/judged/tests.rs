@@ -15,7 +15,7 @@ use upsurge_figures::{
 
 use super::super::{Observation, Observed, doubts_of, explained};
 use crate::{
-    metrics::Trend,
+    metrics::{Metrics, Trend},
     plan::Plan,
     slices::Slice,
     thresholds::{Windowed, Windows},
@@ -78,8 +78,8 @@ fn slow(test: &LoadTestSpec, slow: std::ops::Range<u64>) -> Windows {
         let (from_ms, to_ms) = (second * 1_000, second * 1_000 + 1_000);
         windowed
             .add_slice(&mut windows, &Slice { from_ms, to_ms, requests: 9.0, durations, ..Slice::default() });
+        windowed.close(&mut windows, Duration::from_millis(to_ms), &Metrics::default());
     }
-    windowed.close(&mut windows, Duration::from_secs(240), &crate::metrics::Metrics::default());
     windows
 }
 

@@ -40,7 +40,7 @@ pub struct WorkloadResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub limits: Vec<LimitResult>,
-    /// What to change; absent if nothing has to be.
+    /// What to change, by what held scaling back; absent if there always were enough replicas.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recommendation: Option<RecommendationResult>,
     /// What could not be observed, and for how long. Example: `pods were not seen for 12 s`.
@@ -63,7 +63,7 @@ pub struct ScaleUpResult {
     pub to: i32,
     /// The parts of its time, of the pod that was last to serve.
     pub split: LatencySplit,
-    /// The largest of them. Example: `ready`.
+    /// The largest part of `split`. Example: `ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest: Option<String>,
     /// What was in force longest until its pods served. Example: `Nodes`.
@@ -82,22 +82,22 @@ pub struct LatencySplit {
     /// From the rise of the load until the workload was asked for more replicas: the autoscaler's decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<String>,
-    /// From there until the pod was created.
+    /// From the decision until the pod was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// From there until the pod had a node.
+    /// From its creation until the pod had a node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<String>,
-    /// From there until its containers ran: images, volumes, init containers.
+    /// From the node until its containers ran: images, volumes, init containers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started: Option<String>,
-    /// From there until it was ready: the program's own start and its readiness probe.
+    /// From the start of its containers until it was ready: the program's own start and its readiness probe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready: Option<String>,
-    /// From there until an EndpointSlice had it as ready.
+    /// From ready until an EndpointSlice had it as ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_endpoints: Option<String>,
-    /// From there until all thresholds were met again.
+    /// From the EndpointSlice until all thresholds were met again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered: Option<String>,
 }
@@ -134,7 +134,7 @@ pub struct ScaleDownResult {
     /// From the fall of the load until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<String>,
-    /// From there until the last of its pods was gone.
+    /// From that decision until the last of its pods was gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
 }
@@ -179,7 +179,7 @@ pub struct ElasticityResult {
     /// select no part of the requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violations: Option<String>,
-    /// Longest time for which they were missed on end.
+    /// Longest time for which a threshold was missed without a break.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<String>,
     /// Longest time of the run that is in none of the figures of `unclamped` and `clamped`, because something was not seen.
@@ -226,7 +226,7 @@ pub struct ProvisioningResult {
     /// Replica-seconds that an ideal autoscaler would have used: ∫d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ideal_replica_seconds: Option<String>,
-    /// The one divided by the other; 1 is ideal.
+    /// `replicaSeconds` ÷ `idealReplicaSeconds`; 1 is ideal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
 }
@@ -253,7 +253,7 @@ pub struct LimitResult {
     /// What: `MaxReplicas`, `ScaleUpPolicy`, `Stabilization`, `CPULimit`, `Nodes`, `Quota`, `MetricsBroken`, `ImagePull`,
     /// `Readiness`, or `None` for the time that an autoscaler and pods take.
     pub limit: String,
-    /// Its begin.
+    /// Its start.
     pub from: Time,
     /// Its end.
     pub to: Time,
