@@ -13,6 +13,7 @@ mod fact;
 mod find;
 mod observe;
 mod observer;
+pub mod prune;
 mod quantity;
 mod seen;
 mod sources;

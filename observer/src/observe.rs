@@ -23,6 +23,7 @@ use upsurge_figures::observation::{Event, What};
 use crate::{
     find::{Found, find},
     observer::Observer,
+    prune,
     seen::{Change, Seen},
     sources::{failures, keda},
     target::Target,
@@ -82,13 +83,15 @@ fn watches(client: &Client, target: &Target, found: &Found) -> SelectAll<BoxStre
     let all = watcher::Config::default;
     let namespace = &target.namespace;
     stream::select_all([
-        changes(Api::namespaced(client.clone(), namespace), all()).map(Seen::Autoscalers).boxed(),
+        changes(Api::namespaced(client.clone(), namespace), all(), prune::autoscaler)
+            .map(Seen::Autoscalers)
+            .boxed(),
         workload(target, found),
         if_there(Api::namespaced(client.clone(), namespace), all().fields(failures::SELECTOR))
             .map(Seen::Failures)
             .boxed(),
         pods(client, target, found),
-        changes(Api::namespaced(client.clone(), namespace), all()).map(Seen::Slices).boxed(),
+        changes(Api::namespaced(client.clone(), namespace), all(), prune::slice).map(Seen::Slices).boxed(),
     ])
 }
 
@@ -103,7 +106,7 @@ fn workload(target: &Target, found: &Found) -> BoxStream<'static, Seen> {
         return scales(found.api.clone(), target.clone()).map(Seen::Scale).boxed();
     }
     let this = watcher::Config::default().fields(&format!("metadata.name={}", target.name));
-    changes(found.api.clone(), this).map(Seen::Workload).boxed()
+    changes(found.api.clone(), this, prune::nothing).map(Seen::Workload).boxed()
 }
 
 fn pods(client: &Client, target: &Target, found: &Found) -> BoxStream<'static, Seen> {
@@ -112,5 +115,5 @@ fn pods(client: &Client, target: &Target, found: &Found) -> BoxStream<'static, S
         return stream::iter([Seen::Pods(Change::Lost(why))]).boxed();
     };
     let own = watcher::Config::default().labels(selector);
-    changes(Api::namespaced(client.clone(), &target.namespace), own).map(Seen::Pods).boxed()
+    changes(Api::namespaced(client.clone(), &target.namespace), own, prune::pod).map(Seen::Pods).boxed()
 }

@@ -12,12 +12,15 @@ use kube::{
     Api, Resource,
     api::{ListParams, WatchParams},
     core::DynamicObject,
-    runtime::watcher::{self, watcher},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{self, watcher},
+    },
 };
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::debug;
 
-use crate::{find::scale, seen::Change, target::Target};
+use crate::{find::scale, prune::nothing, seen::Change, target::Target};
 
 /// First and longest wait before what failed is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
@@ -25,12 +28,16 @@ const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15
 const LASTED: Duration = Duration::from_secs(30);
 /// Seconds after which a watch is begun anew, from where it was. A connection that died without a word is noticed then.
 const RENEWAL: u32 = 45;
+/// Most objects of a kind. More are not taken in, as they would fill the memory of whoever observes for all.
+const MOST: usize = 10_000;
 /// Time between two looks at what can't be watched.
 const LOOK: Duration = Duration::from_secs(1);
 
 struct Watch<K> {
     api: Api<K>,
     config: watcher::Config,
+    /// Leaves out what nobody reads.
+    prune: fn(&mut K),
     events: Option<BoxStream<'static, watcher::Result<watcher::Event<K>>>>,
     listing: Vec<K>,
     listed_at: Option<Instant>,
@@ -38,14 +45,25 @@ struct Watch<K> {
 }
 
 /// What happens to the objects of a kind.
-pub fn changes<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Change<K>> + Send + use<K>
+pub fn changes<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    prune: fn(&mut K),
+) -> impl Stream<Item = Change<K>> + Send + use<K>
 where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
     K::DynamicType: Send + Sync,
 {
     let config = config.timeout(RENEWAL);
-    let watch =
-        Watch { api, config, events: None, listing: Vec::new(), listed_at: None, retry: Duration::ZERO };
+    let watch = Watch {
+        api,
+        config,
+        prune,
+        events: None,
+        listing: Vec::new(),
+        listed_at: None,
+        retry: Duration::ZERO,
+    };
     stream::unfold(watch, |mut watch| async move {
         let change = watch.next().await;
         Some((change, watch))
@@ -65,7 +83,7 @@ where
                 debug!(message = status.message, "not watched");
                 stream::empty().boxed()
             }
-            _ => changes(api, config).boxed(),
+            _ => changes(api, config, nothing).boxed(),
         }
     };
     stream::once(asked).flatten()
@@ -88,11 +106,15 @@ where
                 Some(events) => events,
                 none => {
                     sleep(self.retry.mul_f64(0.5 + fastrand::f64())).await;
-                    none.insert(watcher(self.api.clone(), self.config.clone()).boxed())
+                    none.insert(watcher(self.api.clone(), self.config.clone()).modify(self.prune).boxed())
                 }
             };
             match events.next().await {
                 Some(Ok(watcher::Event::Init)) => self.listing.clear(),
+                Some(Ok(watcher::Event::InitApply(_))) if self.listing.len() >= MOST => {
+                    self.retry = RETRY[1];
+                    return self.fail(&format!("there are more than {MOST} of them"));
+                }
                 Some(Ok(watcher::Event::InitApply(object))) => self.listing.push(object),
                 Some(Ok(watcher::Event::InitDone)) => {
                     self.listed_at = Some(Instant::now());

@@ -11,7 +11,8 @@ use upsurge_figures::observation::Life;
 use crate::fact::Fact;
 
 /// Labels in which controllers keep the revision of the pod template.
-const REVISIONS: [&str; 3] = ["pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash"];
+pub const REVISIONS: [&str; 3] =
+    ["pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash"];
 /// Why a container waits if its image can't be had.
 const IMAGE: [&str; 6] = [
     "ErrImagePull",

@@ -15,6 +15,7 @@ use kube::{
 };
 use tokio::time::sleep;
 use upsurge_crds::v1alpha1::WorkloadReference;
+use upsurge_observer::prune;
 
 use super::{
     SamplingError,
@@ -53,19 +54,19 @@ pub enum Change<K> {
 /// Watches the autoscalers of a namespace.
 pub fn autoscalers(client: &Client, namespace: &str) -> impl Stream<Item = Seen> + Send + use<> {
     let api: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), namespace);
-    changes(api, watcher::Config::default()).map(Seen::Autoscalers)
+    changes(api, watcher::Config::default(), prune::autoscaler).map(Seen::Autoscalers)
 }
 
 /// Watches the pods of a workload.
 pub fn pods(client: &Client, namespace: &str, selector: &str) -> impl Stream<Item = Seen> + Send + use<> {
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    changes(api, watcher::Config::default().labels(selector)).map(Seen::Pods)
+    changes(api, watcher::Config::default().labels(selector), prune::pod).map(Seen::Pods)
 }
 
 /// Watches the EndpointSlices of a namespace.
 pub fn slices(client: &Client, namespace: &str) -> impl Stream<Item = Seen> + Send + use<> {
     let api: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace);
-    changes(api, watcher::Config::default()).map(Seen::Slices)
+    changes(api, watcher::Config::default(), prune::slice).map(Seen::Slices)
 }
 
 /// The replicas of a workload: by watch for the kinds that the operator may read, by looking at the
@@ -110,11 +111,15 @@ fn replicas(object: &DynamicObject) -> (i32, i32) {
     (number(at("/spec/replicas"), 1), number(at("/status/replicas"), 0))
 }
 
-fn changes<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = Change<K>> + Send + use<K>
+fn changes<K>(
+    api: Api<K>,
+    config: watcher::Config,
+    prune: fn(&mut K),
+) -> impl Stream<Item = Change<K>> + Send + use<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let events = watcher(api, config).default_backoff();
+    let events = watcher(api, config).modify(prune).default_backoff();
     let listing: Vec<K> = Vec::new();
     let state = (Box::pin(events), listing, 0_u32);
     stream::unfold(state, |(mut events, mut listing, mut failures)| async move {
