@@ -30,8 +30,8 @@ pub enum CheckpointError {
     #[error("checkpoint can't be understood: {0}")]
     Content(#[from] serde_json::Error),
     /// Larger than anything that was packed.
-    #[error("checkpoint has more than {} MiB unpacked", MOST_UNPACKED >> 20)]
-    Large,
+    #[error("checkpoint has {0} bytes unpacked or more, and {most} MiB are read at most", most = MOST_UNPACKED >> 20)]
+    Large(usize),
     /// Too large to be kept, whatever can be given up.
     #[error(
         "what the run has measured does not fit into a checkpoint: {0} bytes, of {MOST_BYTES}, though all was given up that can \
@@ -83,7 +83,7 @@ struct Read {
 /// Packs a session, its observation and what was recorded of the workload.
 ///
 /// # Errors
-/// When they can't be written as JSON.
+/// When they can't be written as JSON, or are more than is unpacked.
 pub fn pack(
     session: &Durable,
     observation: &Observation,
@@ -95,6 +95,10 @@ pub fn pack(
     serde_json::to_writer(&mut buffer, &Written { form: FORM, session, observation, record })?;
     buffer.flush()?;
     drop(buffer);
+    // Or nobody could unpack it.
+    if encoder.total_in() > MOST_UNPACKED {
+        return Err(CheckpointError::Large(usize::try_from(encoder.total_in()).unwrap_or(usize::MAX)));
+    }
     Ok(encoder.finish()?)
 }
 
@@ -106,7 +110,7 @@ pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation, Option<Kept>), Chec
     let mut json = Vec::new();
     ZlibDecoder::new(bytes).take(MOST_UNPACKED + 1).read_to_end(&mut json)?;
     if json.len() as u64 > MOST_UNPACKED {
-        return Err(CheckpointError::Large);
+        return Err(CheckpointError::Large(json.len()));
     }
     let Form { form } = serde_json::from_slice(&json)?;
     if !is_known(form) {

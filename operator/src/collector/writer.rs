@@ -167,21 +167,30 @@ async fn packed(cell: &Arc<Cell>) -> Result<(Mark, Vec<u8>), CheckpointError> {
     // Compression takes a while, and so does folding: not on a thread that serves runners.
     let cell = cell.clone();
     let packing = spawn_blocking(move || {
+        let mut is_recorded = true;
         loop {
-            let (observation, record) = (cell.observation.get(), cell.observation.kept());
+            let observation = cell.observation.get();
+            let record = cell.observation.kept().filter(|_| is_recorded);
             let (mark, state) = {
                 let mut session = cell.lock_blocking();
                 (session.begin(), session.state().clone())
             };
-            let bytes = pack(&state, &observation, record.as_ref())?;
+            let bytes = match pack(&state, &observation, record.as_ref()) {
+                Ok(bytes) if bytes.len() <= MOST_BYTES => return Ok((mark, bytes)),
+                Ok(bytes) => bytes.len(),
+                Err(CheckpointError::Large(bytes)) => bytes,
+                Err(error) => return Err(error),
+            };
             drop(state);
-            if bytes.len() <= MOST_BYTES {
-                return Ok((mark, bytes));
+            if cell.lock_blocking().fold() {
+                info!(run = %cell.key, bytes, "checkpoint is too large; giving up the finest that it has");
+            } else if record.is_some() {
+                // The figures of its target are what a run can best do without.
+                warn!(run = %cell.key, bytes, "checkpoint is too large; leaving out the record of the target");
+                is_recorded = false;
+            } else {
+                return Err(CheckpointError::Oversized(bytes));
             }
-            if !cell.lock_blocking().fold() {
-                return Err(CheckpointError::Oversized(bytes.len()));
-            }
-            info!(run = %cell.key, bytes = bytes.len(), "checkpoint is too large; giving up the finest that it has");
         }
     });
     packing.await.map_err(|error| CheckpointError::Packing(std::io::Error::other(error)))?

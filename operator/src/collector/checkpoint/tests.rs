@@ -121,3 +121,11 @@ fn a_record_in_a_form_that_is_not_known_costs_no_run() {
     let earlier = pack(session.state(), &Observation::default(), None).unwrap();
     assert_eq!(unpack(&earlier).unwrap().2, None, "as an earlier version wrote it");
 }
+
+#[test]
+fn what_nobody_could_unpack_is_not_packed() {
+    let session = Session::new(&plan(1, false), None);
+    let large = Observation { problems: vec!["x".repeat(MOST_UNPACKED as usize)], ..Observation::default() };
+    let refused = pack(session.state(), &large, None);
+    assert!(matches!(refused, Err(CheckpointError::Large(_))), "{refused:?}");
+}

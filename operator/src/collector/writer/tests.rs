@@ -3,13 +3,16 @@
 
 use std::sync::Mutex;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::json;
 use upsurge_core::{
+    autoscaling::Observation,
     metrics::{Selector, SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
     validate::validate,
 };
+use upsurge_figures::observation::{Event, Source, What};
 
 use super::*;
 use crate::{
@@ -18,6 +21,7 @@ use crate::{
         view::SessionConfig,
     },
     played::{Asked, failure, server},
+    sampling,
 };
 
 const REQUESTS: u64 = 150;
@@ -230,6 +234,31 @@ async fn what_fits_into_no_checkpoint_ends_its_run_and_costs_others_nothing() {
     budget.enter(&other);
     let turn = tokio::time::timeout(Duration::from_secs(60), budget.turn(&other));
     turn.await.expect("others have their turn");
+}
+
+#[tokio::test]
+async fn a_record_of_the_target_that_leaves_no_room_is_left_out_and_costs_no_figure() {
+    let lost = Event::live(Timestamp::now(), What::Lost { source: Source::Pods, message: "PLACE".into() });
+    let mut record = sampling::recorded(None, None);
+    record.note(vec![lost]);
+    let mut seed = 7_u64;
+    let noise = (0..MOST_BYTES / 4).map(|_| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{seed:016x}")
+    });
+    // As no observer tells it: what a log takes in is short.
+    let text = serde_json::to_string(&record.kept(Timestamp::now())).unwrap();
+    let text = text.replace("PLACE", &noise.collect::<String>());
+    let record = sampling::recorded(serde_json::from_str(&text).unwrap(), None);
+    let (config, changes) = (config(), tokio::sync::broadcast::channel(1).0);
+    let observation = SharedObservation::new(Observation::default(), record);
+    let session = Session::new(&config.plan, None);
+    let cell = Arc::new(Cell::new(config, session, observation, Arc::default(), Arc::default(), changes));
+    report(&cell, 1).await;
+    let (_, bytes) = packed(&cell).await.unwrap();
+    let (session, _, record) = unpack(&bytes).unwrap();
+    assert!(bytes.len() <= MOST_BYTES && record.is_none());
+    assert_eq!(session.runners[0].received, 1, "what the runner said is kept");
 }
 
 /// Times without any order, so that they don't compress well.
