@@ -10,7 +10,7 @@ mod pod;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use upsurge_figures::observation::{Autoscaler, Event, Life, Source, What};
+use upsurge_figures::observation::{Autoscaler, Event, Life, Source, Tracker, What};
 
 use self::pod::ToldPod;
 use crate::fact::Fact;
@@ -54,6 +54,19 @@ impl Told {
             told.note(&Fact { what: event.what.clone(), stamped: event.stamped });
         }
         told
+    }
+
+    /// With the pods as they are known to be, whatever the log that was read had no room for: one that is left out here would
+    /// never be told to have gone.
+    #[must_use]
+    pub fn knowing(mut self, known: &Tracker) -> Self {
+        let mut told = std::mem::take(&mut self.pods);
+        for (name, state) in known.last_pods() {
+            let mut pod = told.remove(name).unwrap_or_default();
+            pod.correct(state);
+            self.pods.insert(name.to_owned(), pod);
+        }
+        self
     }
 
     /// Tells a fact, if it is news.

@@ -66,6 +66,13 @@ impl Watch {
         Self { demand, tracker: Tracker::default(), at: from, found: Limits::default() }
     }
 
+    /// With what is known at its begin.
+    #[must_use]
+    pub fn knowing(mut self, known: Tracker) -> Self {
+        self.tracker = known;
+        self
+    }
+
     /// Takes an event.
     pub fn see(&mut self, event: &Event) {
         self.advance(event.seen);

@@ -84,6 +84,9 @@ pub struct Log {
     events: Vec<Event>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     left_out: BTreeMap<Class, LeftOut>,
+    /// How many events there are of each class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    counts: BTreeMap<Class, usize>,
 }
 
 impl Log {
@@ -108,8 +111,10 @@ impl Log {
         let class = Class::of(&event.what);
         let place = self.events.partition_point(|earlier| earlier.seen <= event.seen);
         self.events.insert(place, event);
+        let count = self.counts.entry(class).or_default();
+        *count += 1;
         let room = room(class);
-        if self.events.len() > room && self.of(class).count() > room {
+        if *count > room {
             self.make_room(class, room / 2);
         }
     }
@@ -122,7 +127,7 @@ impl Log {
 
     fn make_room(&mut self, class: Class, head: usize) {
         let tail: Vec<usize> = self.of(class).skip(head).collect();
-        let superseded = || self.superseded(&tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
+        let superseded = || self.superseded(class, &tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
         let chosen = match class {
             Class::Gaps => self.repeated(&tail).or_else(|| self.shortest_sight(&tail)),
             Class::Pods => self.oldest_life(&tail),
@@ -137,13 +142,20 @@ impl Log {
             left.events = left.events.saturating_add(gone.len() as u64);
             (left.from, left.to) = (left.from.min(from), left.to.max(to));
         }
+        if let Some(count) = self.counts.get_mut(&class) {
+            *count = count.saturating_sub(gone.len());
+        }
         for place in gone.into_iter().rev() {
             self.events.remove(place);
         }
     }
 
     /// The oldest event after the first half that a later one of its kind makes up for, and when that came.
-    fn superseded(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+    fn superseded(&self, class: Class, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+        if class == Class::Pods {
+            // None of a pod does, and to find that out takes time at each event.
+            return None;
+        }
         tail.iter().enumerate().find_map(|(index, place)| {
             let what = &self.events.get(*place)?.what;
             let later = tail.iter().skip(index + 1).filter_map(|place| self.events.get(*place));
@@ -208,7 +220,6 @@ fn supersedes(later: &What, earlier: &What) -> bool {
         (What::Condition(later), What::Condition(earlier)) => later.condition == earlier.condition,
         // That an autoscaler was gone ends what it wanted, too.
         (_, What::AutoscalerGone) => false,
-        (What::Pod { .. }, _) => false,
         _ => std::mem::discriminant(later) == std::mem::discriminant(earlier),
     }
 }

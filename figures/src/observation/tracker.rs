@@ -153,6 +153,11 @@ impl Tracker {
         self.quota.as_deref()
     }
 
+    /// The pods by name as they were last seen, whether or not they can be seen now.
+    pub fn last_pods(&self) -> impl Iterator<Item = (&str, &PodState)> {
+        self.pods.iter().map(|(name, pod)| (name.as_str(), pod))
+    }
+
     /// The pods by name, while they can be seen.
     pub fn pods(&self) -> impl Iterator<Item = (&str, &PodState)> {
         let known = self.knows(Source::Pods);
