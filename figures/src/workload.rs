@@ -35,6 +35,8 @@ pub const HOLD: SignedDuration = SignedDuration::from_secs(90);
 const SILENCE: SignedDuration = SignedDuration::from_secs(5);
 /// Most events that wait; of more, the oldest are counted.
 const MOST_WAITING: usize = 4_000;
+/// Most bytes of them, about; texts of others may be long.
+const MOST_WAITING_BYTES: usize = 1 << 20;
 /// Most steps of a load that are still to come; of more, those at the end go. It is the room of the log.
 const MOST_STEPS: usize = 1_000;
 
@@ -171,6 +173,15 @@ impl Workload {
         known
     }
 
+    /// About how many bytes it takes: events, those that wait, and what is known of each pod that is there.
+    pub fn bytes(&self) -> usize {
+        let folds = self.folds.as_ref();
+        self.log.bytes()
+            + self.waiting.iter().map(Event::bytes).sum::<usize>()
+            + self.before.bytes()
+            + folds.map_or(0, |folds| folds.meter.known().bytes() + folds.watch.bytes())
+    }
+
     /// Whether the load has begun.
     pub fn has_begun(&self) -> bool {
         self.folds.is_some()
@@ -181,7 +192,8 @@ impl Workload {
         self.newest.saturating_sub(HOLD).unwrap_or(Timestamp::MIN)
     }
 
-    fn push(&mut self, event: Event) {
+    fn push(&mut self, mut event: Event) {
+        event.what.shorten();
         let place = self.waiting.partition_point(|earlier| earlier.seen <= event.seen);
         self.waiting.insert(place, event.clone());
         self.log.push(event);
@@ -202,11 +214,21 @@ impl Workload {
         self.log.events().iter().filter(is_kept).cloned().collect()
     }
 
+    /// The newest of the waiting events that there is no room for.
+    fn excess(&self) -> Option<&Event> {
+        let mut bytes = 0;
+        let newest = self.waiting.iter().rev().take(MOST_WAITING);
+        let fitting = newest.take_while(|event| {
+            bytes += event.bytes();
+            bytes <= MOST_WAITING_BYTES
+        });
+        self.waiting.get(self.waiting.len().checked_sub(fitting.count() + 1)?)
+    }
+
     /// Counts what has happened up to an instant.
     fn count_up_to(&mut self, until: Timestamp) {
         // Those that there is no room for are counted too, and the load of their time with them.
-        let excess = self.waiting.len().checked_sub(MOST_WAITING + 1);
-        let until = excess.and_then(|last| self.waiting.get(last)).map_or(until, |event| event.seen.max(until));
+        let until = self.excess().map_or(until, |event| event.seen.max(until));
         while let Some((at, level)) = self.course.front().copied().filter(|(at, _)| *at <= until) {
             self.course.pop_front();
             self.push(Event::live(at, What::Load { level }));

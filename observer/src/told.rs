@@ -70,7 +70,9 @@ impl Told {
     }
 
     /// Tells a fact, if it is news.
-    pub fn tell(&mut self, fact: Fact, look: Look) -> Option<Event> {
+    pub fn tell(&mut self, mut fact: Fact, look: Look) -> Option<Event> {
+        // As a log would: what was read from one must compare with what is seen.
+        fact.what.shorten();
         let before = self.before(&fact.what);
         if !self.is_news(&fact, before.as_ref()) {
             return None;
@@ -275,6 +277,14 @@ mod tests {
         let mut read = Told::of(&events);
         assert!(facts().into_iter().all(|fact| read.tell(fact, live(30)).is_none()));
         assert!(read.is_another("a", Some(at(2))) && !read.is_another("a", Some(at(1))));
+    }
+
+    #[test]
+    fn a_text_that_a_log_has_shortened_is_no_news() {
+        let revision = || Fact::of(What::Revision { revision: "7".repeat(5_000) });
+        let mut log = upsurge_figures::observation::Log::default();
+        log.push(Told::default().tell(revision(), live(0)).unwrap());
+        assert!(Told::of(log.events()).tell(revision(), live(9)).is_none());
     }
 
     #[test]

@@ -86,6 +86,12 @@ impl Watch {
         whole.found
     }
 
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let stretch = |stretch: &Stretch| size_of::<Stretch>() + stretch.evidence.len();
+        self.tracker.bytes() + self.found.stretches.iter().map(stretch).sum::<usize>()
+    }
+
     fn advance(&mut self, to: Timestamp) {
         while self.at < to {
             let until = next_late(&self.tracker, self.at).map_or(to, |late| late.min(to));

@@ -11,10 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Life, Source, What, shortened};
-
-/// Most readings of an event, and most policies.
-const MOST_PARTS: usize = 16;
+use super::{Event, Life, Source, What};
 
 /// Kinds of events that share room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -107,7 +104,7 @@ impl Log {
 
     /// The same with other bounds, for tests.
     pub(super) fn push_within(&mut self, mut event: Event, room: impl Fn(Class) -> usize) {
-        shorten(&mut event.what);
+        event.what.shorten();
         let class = Class::of(&event.what);
         let place = self.events.partition_point(|earlier| earlier.seen <= event.seen);
         self.events.insert(place, event);
@@ -119,6 +116,11 @@ impl Log {
         }
     }
 
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.events.iter().map(Event::bytes).sum()
+    }
+
     /// Places of the events of a class.
     fn of(&self, class: Class) -> impl DoubleEndedIterator<Item = usize> + '_ {
         let all = self.events.iter().enumerate();
@@ -127,7 +129,8 @@ impl Log {
 
     fn make_room(&mut self, class: Class, head: usize) {
         let tail: Vec<usize> = self.of(class).skip(head).collect();
-        let superseded = || self.superseded(class, &tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
+        let superseded =
+            || self.superseded(class, &tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
         let chosen = match class {
             Class::Gaps => self.repeated(&tail).or_else(|| self.shortest_sight(&tail)),
             Class::Pods => self.oldest_life(&tail),
@@ -220,20 +223,7 @@ fn supersedes(later: &What, earlier: &What) -> bool {
         (What::Condition(later), What::Condition(earlier)) => later.condition == earlier.condition,
         // That an autoscaler was gone ends what it wanted, too.
         (_, What::AutoscalerGone) => false,
+        (What::Pod { .. }, _) => false,
         _ => std::mem::discriminant(later) == std::mem::discriminant(earlier),
-    }
-}
-
-fn shorten(what: &mut What) {
-    match what {
-        What::Condition(condition) => condition.message = shortened(&condition.message),
-        What::Scaling(scaling) => scaling.readings.truncate(MOST_PARTS),
-        What::Autoscaler(autoscaler) => autoscaler.up_policies.truncate(MOST_PARTS),
-        What::QuotaExceeded { message }
-        | What::Lost { message, .. }
-        | What::Pod { life: Life::Unschedulable { message } | Life::ImagePullFailed { message }, .. } => {
-            *message = shortened(message);
-        }
-        _ => {}
     }
 }

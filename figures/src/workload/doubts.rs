@@ -111,7 +111,8 @@ fn is_foreign(log: &Log, at: Timestamp, replicas: u32, end: Timestamp) -> bool {
     let (from, to) = (at.saturating_sub(TELLS_WITHIN), at.saturating_add(TELLS_WITHIN));
     let (Ok(from), Ok(to)) = (from, to) else { return false };
     // What it wanted then may be what the log had no room for.
-    let forgotten = log.left_out().get(&Class::Scaling).is_some_and(|left| left.from <= to && left.to >= from);
+    let forgotten =
+        log.left_out().get(&Class::Scaling).is_some_and(|left| left.from <= to && left.to >= from);
     if to > end || forgotten {
         return false;
     }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod room;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -195,112 +197,6 @@ fn seconds_that_no_runner_told_of_are_unknown() {
     assert_eq!((report.service.violations().value, report.service.violations().unknown), (Some(0.0), 20.0));
     assert_eq!(report.unknown, [(Source::Runners, 20.0)].into());
     assert_eq!(report.elasticity.unclamped.theta_under.whole(), None);
-}
-
-/// Many pods that are there before the load: more steps than the log has room for.
-fn crowd(pods: usize) -> Vec<Event> {
-    let steps = [Life::Created, Life::Scheduled, Life::Started, Life::Ready, Life::Serving];
-    let mut events: Vec<Event> = (0..pods)
-        .flat_map(|index| steps.clone().map(|life| What::Pod { pod: format!("crowd-{index}"), life }))
-        .map(|what| Event::found(at(-40), what))
-        .collect();
-    events.extend(quiet(6));
-    events
-}
-
-#[rstest]
-#[case::at_its_start(0)]
-#[case::late(60)]
-fn pods_that_the_log_has_no_room_for_are_part_of_the_supply(#[case] told: i64) {
-    let mut workload = Workload::new(Demand::declared(10.0).unwrap());
-    crowd(1_000).into_iter().for_each(|event| workload.note(event));
-    workload.note(live(told, What::Existing { replicas: 1_001 }));
-    workload.begin(at(0), course());
-    let read: Workload = serde_json::from_str(&serde_json::to_string(&workload).unwrap()).unwrap();
-    assert_eq!(read.known().levels().serving, Some(1_001));
-    let report = read.report(at(60)).unwrap();
-    // 1,000 too many of one for 10 s, 998 of three for 50 s.
-    let over = report.elasticity.unclamped.theta_over.whole().unwrap();
-    let expected = 100.0 * (10.0 * 1_000.0 + 50.0 * 998.0 / 3.0) / 60.0;
-    assert!((over - expected).abs() < 1e-6, "{over}, not {expected}");
-}
-
-#[test]
-fn of_a_load_that_is_told_too_late_nothing_is_known_that_the_log_has_left_out() {
-    let mut workload = Workload::new(Demand::declared(10.0).unwrap());
-    crowd(1_000).into_iter().for_each(|event| workload.note(event));
-    workload.note(live(150, What::Existing { replicas: 1_001 }));
-    workload.note(live(300, What::Existing { replicas: 1_001 }));
-    workload.begin(at(0), course());
-    let figure = workload.report(at(300)).unwrap().elasticity.unclamped.theta_over;
-    assert_eq!((figure.value, figure.unknown), (None, 300.0));
-}
-
-#[test]
-fn more_events_than_may_wait_change_nothing_of_when_the_load_was() {
-    let flood = |times: i64| {
-        let mut workload = Workload::new(Demand::declared(10.0).unwrap());
-        quiet(6).into_iter().for_each(|event| workload.note(event));
-        workload.begin(at(0), course());
-        for index in 0..times {
-            workload.note(live(index / 100, What::Existing { replicas: 1 }));
-        }
-        let report = workload.report(at(80)).unwrap();
-        (report.elasticity.settling, report.elasticity.scale_down_delay, report.limits)
-    };
-    assert_eq!(flood(7_000), flood(3_000));
-}
-
-#[test]
-fn the_load_counts_from_its_start_to_its_end_whoever_told_of_it() {
-    let mut workload = observed(quiet(6));
-    bins(&mut workload, 20, &[Some(true); 10]);
-    workload.end_load(at(60));
-    let service = workload.report(at(120)).unwrap().service;
-    assert_eq!((service.violations().value, service.violations().unknown), (Some(0.0), 50.0));
-    assert_eq!(service.recovery().whole(), None);
-    let mut told = observed(quiet(6));
-    bins(&mut told, 3, &[Some(true); 54]);
-    told.end_load(at(60));
-    let service = told.report(at(120)).unwrap().service;
-    assert_eq!(service.violations().whole(), Some(0.0), "so short a silence is no gap");
-}
-
-#[test]
-fn an_autoscaler_of_which_the_log_has_no_room_for_what_it_wanted_is_not_blamed() {
-    // Every 10 s another number, for three hours.
-    let changes = (0..1_080).flat_map(|index| {
-        let (second, replicas) = (10 + index * 10, 2 + u32::try_from(index % 5).unwrap());
-        [scaling(second, replicas), asked(second, replicas)]
-    });
-    let mut events = quiet(6);
-    events.extend(changes);
-    let report = observed(events).report(at(11_000)).unwrap();
-    assert_eq!(report.doubts, []);
-}
-
-fn keda(min: u32) -> What {
-    What::Autoscaler(Autoscaler { kind: "ScaledObject".into(), min, ..autoscaler(6) })
-}
-
-#[rstest]
-#[case::up(0, 0, 1, &[])]
-#[case::up_to_its_minimum(3, 0, 3, &[])]
-#[case::down(0, 1, 0, &[])]
-#[case::up_by_hand(0, 0, 5, &[DoubtKind::ScaledByOthers])]
-#[case::down_by_hand(1, 1, 0, &[DoubtKind::ScaledByOthers])]
-fn keda_itself_scales_from_and_to_zero(
-    #[case] min: u32,
-    #[case] before: u32,
-    #[case] now: u32,
-    #[case] kinds: &[DoubtKind],
-) {
-    let mut events = vec![Event::found(at(-30), keda(min)), Event::found(at(-30), What::Asked { replicas: before })];
-    // It wants nothing else while it rests, and is late.
-    events.extend([scaling(-30, 2), live(-30, What::Listed { source: Source::Autoscaler })]);
-    events.extend([asked(20, now), scaling(90, now)]);
-    let found: Vec<DoubtKind> = doubts_of(events).into_iter().map(|(kind, _)| kind).collect();
-    assert_eq!(found, kinds);
 }
 
 fn doubts_of(events: Vec<Event>) -> Vec<(DoubtKind, Timestamp)> {
