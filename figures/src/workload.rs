@@ -109,7 +109,7 @@ impl Workload {
         if self.before_to > from {
             // Told too late: what is known has mixed up both times, and only the log can tell them apart.
             known = Tracker::default();
-            self.waiting = self.from_log(from);
+            self.waiting = self.recalled(from);
         }
         self.folds = Some(Folds::new(&self.demand, from, known));
         self.course = course.into_iter().take(MOST_STEPS).collect();
@@ -200,7 +200,7 @@ impl Workload {
     }
 
     /// The events of the log. Of a source of which it has left out what would matter after an instant, nothing is taken as known.
-    fn from_log(&self, from: Timestamp) -> Vec<Event> {
+    fn recalled(&self, from: Timestamp) -> Vec<Event> {
         let forgotten = |classes: &[Class]| {
             let left = |class| self.log.left_out().get(class).is_some_and(|left| left.to > from);
             classes.iter().any(left)

@@ -75,7 +75,8 @@ impl Workload {
         let (from, log) = (folds.from, &whole.log);
         let limits = folds.watch.limits(to);
         // Of the load's own time, where the meter would count what comes after it, too.
-        let end = whole.ended.map(|end| end.min(to));
+        // While the load lasts, the newest seconds of it are still on their way.
+        let end = whole.ended.filter(|end| *end <= to);
         let service = end.map_or(folds.service.clone(), |end| folds.service.clone().ended(end));
         let violations = service.violations();
         let elasticity = Elasticity { violations, ..folds.meter.figures(to) };

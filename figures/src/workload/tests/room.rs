@@ -63,6 +63,8 @@ fn the_load_counts_from_its_start_to_its_end_whoever_told_of_it() {
     let mut workload = observed(quiet(6));
     bins(&mut workload, 20, &[Some(true); 10]);
     workload.end_load(at(60));
+    let under_way = workload.report(at(50)).unwrap().service;
+    assert_eq!(under_way.violations().unknown, 20.0, "more may come");
     let service = workload.report(at(120)).unwrap().service;
     assert_eq!((service.violations().value, service.violations().unknown), (Some(0.0), 50.0));
     assert_eq!(service.recovery().whole(), None);
