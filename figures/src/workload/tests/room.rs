@@ -77,10 +77,11 @@ fn the_load_counts_from_its_start_to_its_end_whoever_told_of_it() {
 
 #[test]
 fn an_autoscaler_of_which_the_log_has_no_room_for_what_it_wanted_is_not_blamed() {
-    // Every 10 s another number, for three hours.
+    // For three hours it says every 10 s what it reads, and wants another number every 5 minutes.
     let changes = (0..1_080).flat_map(|index| {
-        let (second, replicas) = (10 + index * 10, 2 + u32::try_from(index % 5).unwrap());
-        [scaling(second, replicas), asked(second, replicas)]
+        let (second, replicas) = (10 + index * 10, 2 + u32::try_from(index / 30 % 5).unwrap());
+        let asked = (index % 30 == 0).then(|| asked(second, replicas));
+        asked.into_iter().chain([scaling(second, replicas)])
     });
     let mut events = quiet(6);
     events.extend(changes);
