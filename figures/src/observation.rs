@@ -6,6 +6,7 @@
 //! [`Tracker`] says what is known after an event; [`levels()`] is the same over time, for whoever has only the log.
 //! What is not known is `None`, never a guess.
 
+mod bounds;
 mod clock;
 mod event;
 mod levels;

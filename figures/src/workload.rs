@@ -25,7 +25,7 @@ pub use service::Service;
 use self::folds::Folds;
 use crate::{
     elasticity::Demand,
-    observation::{Event, Log, Source, What},
+    observation::{Class, Event, Log, Source, Tracker, What},
 };
 
 /// How long events wait before they are counted: bins of their time may be so late, as runners resend to an operator that
@@ -35,6 +35,8 @@ pub const HOLD: SignedDuration = SignedDuration::from_secs(90);
 const SILENCE: SignedDuration = SignedDuration::from_secs(5);
 /// Most events that wait; of more, the oldest are counted.
 const MOST_WAITING: usize = 4_000;
+/// Most bytes of them, about; texts of others may be long.
+const MOST_WAITING_BYTES: usize = 1 << 20;
 /// Most steps of a load that are still to come; of more, those at the end go. It is the room of the log.
 const MOST_STEPS: usize = 1_000;
 
@@ -62,13 +64,19 @@ pub struct Workload {
     /// Events that are not counted yet, by when they were seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<Event>,
+    /// What is known of the time before the load by events that wait no more, for the folds to begin with: the log may have no
+    /// room for pods that have been there for long.
+    #[serde(default)]
+    before: Tracker,
+    /// The newest event in it.
+    before_to: Timestamp,
     /// The newest instant that anybody told of.
     newest: Timestamp,
     /// From the begin of the load on.
     folds: Option<Folds>,
-    /// Whether the load is over.
-    #[serde(default)]
-    over: bool,
+    /// When the load ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<Timestamp>,
     /// The end of the last bin, and whether thresholds were met then.
     binned: Option<(Timestamp, Option<bool>)>,
 }
@@ -81,9 +89,11 @@ impl Workload {
             log: Log::default(),
             course: VecDeque::new(),
             waiting: Vec::new(),
+            before: Tracker::default(),
+            before_to: Timestamp::MIN,
             newest: Timestamp::MIN,
             folds: None,
-            over: false,
+            ended: None,
             binned: None,
         }
     }
@@ -95,9 +105,14 @@ impl Workload {
         if self.folds.is_some() {
             return;
         }
-        self.folds = Some(Folds::new(&self.demand, from));
+        let mut known = std::mem::take(&mut self.before);
+        if self.before_to > from {
+            // Told too late: what is known has mixed up both times, and only the log can tell them apart.
+            known = Tracker::default();
+            self.waiting = self.recalled(from);
+        }
+        self.folds = Some(Folds::new(&self.demand, from, known));
         self.course = course.into_iter().take(MOST_STEPS).collect();
-        self.waiting = self.log.events().to_vec();
         self.push(Event::live(from, What::Listed { source: Source::Runners }));
         self.count_up_to(self.settled());
     }
@@ -105,7 +120,8 @@ impl Workload {
     /// The load has ended, sooner than planned perhaps. It should be told soon: what was planned for later than that counts as
     /// load until then. Only the first time counts.
     pub fn end_load(&mut self, at: Timestamp) {
-        if self.folds.is_some() && !std::mem::replace(&mut self.over, true) {
+        if self.folds.is_some() && self.ended.is_none() {
+            self.ended = Some(at);
             self.course.retain(|(step, _)| *step < at);
             self.course.push_back((at, 0.0));
         }
@@ -150,6 +166,22 @@ impl Workload {
         &self.demand
     }
 
+    /// What is known after the last event.
+    pub fn known(&self) -> Tracker {
+        let mut known = self.folds.as_ref().map_or(&self.before, |folds| folds.meter.known()).clone();
+        self.waiting.iter().for_each(|event| known.see(event));
+        known
+    }
+
+    /// About how many bytes it takes: events, those that wait, and what is known of each pod that is there.
+    pub fn bytes(&self) -> usize {
+        let folds = self.folds.as_ref();
+        self.log.bytes()
+            + self.waiting.iter().map(Event::bytes).sum::<usize>()
+            + self.before.bytes()
+            + folds.map_or(0, |folds| folds.meter.known().bytes() + folds.watch.bytes())
+    }
+
     /// Whether the load has begun.
     pub fn has_begun(&self) -> bool {
         self.folds.is_some()
@@ -160,23 +192,56 @@ impl Workload {
         self.newest.saturating_sub(HOLD).unwrap_or(Timestamp::MIN)
     }
 
-    fn push(&mut self, event: Event) {
-        if self.folds.is_some() {
-            let place = self.waiting.partition_point(|earlier| earlier.seen <= event.seen);
-            self.waiting.insert(place, event.clone());
-        }
+    fn push(&mut self, mut event: Event) {
+        event.what.shorten();
+        let place = self.waiting.partition_point(|earlier| earlier.seen <= event.seen);
+        self.waiting.insert(place, event.clone());
         self.log.push(event);
+    }
+
+    /// The events of the log. Of a source of which it has left out what would matter after an instant, nothing is taken as known.
+    fn recalled(&self, from: Timestamp) -> Vec<Event> {
+        let forgotten = |classes: &[Class]| {
+            let left = |class| self.log.left_out().get(class).is_some_and(|left| left.to > from);
+            classes.iter().any(left)
+        };
+        let is_kept = |event: &&Event| match &event.what {
+            What::Listed { source: Source::Autoscaler } => !forgotten(&[Class::Autoscaler, Class::Scaling]),
+            What::Listed { source: Source::Workload } => !forgotten(&[Class::Workload]),
+            What::Listed { source: Source::Pods } => !forgotten(&[Class::Pods]),
+            _ => true,
+        };
+        self.log.events().iter().filter(is_kept).cloned().collect()
+    }
+
+    /// The newest of the waiting events that there is no room for.
+    fn excess(&self) -> Option<&Event> {
+        let mut bytes = 0;
+        let newest = self.waiting.iter().rev().take(MOST_WAITING);
+        let fitting = newest.take_while(|event| {
+            bytes += event.bytes();
+            bytes <= MOST_WAITING_BYTES
+        });
+        self.waiting.get(self.waiting.len().checked_sub(fitting.count() + 1)?)
     }
 
     /// Counts what has happened up to an instant.
     fn count_up_to(&mut self, until: Timestamp) {
+        // Those that there is no room for are counted too, and the load of their time with them.
+        let until = self.excess().map_or(until, |event| event.seen.max(until));
         while let Some((at, level)) = self.course.front().copied().filter(|(at, _)| *at <= until) {
             self.course.pop_front();
             self.push(Event::live(at, What::Load { level }));
         }
-        let Some(folds) = &mut self.folds else { return };
         let settled = self.waiting.partition_point(|event| event.seen <= until);
-        let ready = settled.max(self.waiting.len().saturating_sub(MOST_WAITING));
-        self.waiting.drain(..ready).for_each(|event| folds.see(&event));
+        for event in self.waiting.drain(..settled) {
+            match &mut self.folds {
+                Some(folds) => folds.see(&event),
+                None => {
+                    self.before_to = self.before_to.max(event.seen);
+                    self.before.see(&event);
+                }
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event as KubernetesEvent, Pod};
-use upsurge_figures::observation::{Event, Life, Source, What};
+use upsurge_figures::observation::{Event, Life, Source, Tracker, What};
 
 use crate::{
     fact::Fact,
@@ -71,10 +71,17 @@ impl Observer {
         }
     }
 
-    /// Goes on where a log ends, which tells all until an instant. From then on nobody was watching: that is what the returned
+    /// Goes on where a log ends, which tells all until an instant, and what is known then says of pods that the log had no room
+    /// for. From then on nobody was watching: that is what the returned
     /// events say.
-    pub fn resume(target: Target, log: &[Event], until: Timestamp, why: &str) -> (Self, Vec<Event>) {
-        let mut observer = Self { told: Told::of(log), ..Self::new(target) };
+    pub fn resume(
+        target: Target,
+        log: &[Event],
+        known: &Tracker,
+        until: Timestamp,
+        why: &str,
+    ) -> (Self, Vec<Event>) {
+        let mut observer = Self { told: Told::of(log).knowing(known), ..Self::new(target) };
         let until = log.iter().map(|event| event.seen).fold(until, Timestamp::max);
         let look = Look { now: until, found: false };
         let seen = SOURCES.into_iter().filter(|source| observer.told.sees(*source) == Some(true));

@@ -10,7 +10,7 @@ mod pod;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use upsurge_figures::observation::{Autoscaler, Event, Life, Source, What};
+use upsurge_figures::observation::{Autoscaler, Event, Life, Source, Tracker, What};
 
 use self::pod::ToldPod;
 use crate::fact::Fact;
@@ -56,8 +56,23 @@ impl Told {
         told
     }
 
+    /// With the pods as they are known to be, whatever the log that was read had no room for: one that is left out here would
+    /// never be told to have gone.
+    #[must_use]
+    pub fn knowing(mut self, known: &Tracker) -> Self {
+        let mut told = std::mem::take(&mut self.pods);
+        for (name, state) in known.last_pods() {
+            let mut pod = told.remove(name).unwrap_or_default();
+            pod.correct(state);
+            self.pods.insert(name.to_owned(), pod);
+        }
+        self
+    }
+
     /// Tells a fact, if it is news.
-    pub fn tell(&mut self, fact: Fact, look: Look) -> Option<Event> {
+    pub fn tell(&mut self, mut fact: Fact, look: Look) -> Option<Event> {
+        // As a log would: what was read from one must compare with what is seen.
+        fact.what.shorten();
         let before = self.before(&fact.what);
         if !self.is_news(&fact, before.as_ref()) {
             return None;
@@ -262,6 +277,14 @@ mod tests {
         let mut read = Told::of(&events);
         assert!(facts().into_iter().all(|fact| read.tell(fact, live(30)).is_none()));
         assert!(read.is_another("a", Some(at(2))) && !read.is_another("a", Some(at(1))));
+    }
+
+    #[test]
+    fn a_text_that_a_log_has_shortened_is_no_news() {
+        let revision = || Fact::of(What::Revision { revision: "7".repeat(5_000) });
+        let mut log = upsurge_figures::observation::Log::default();
+        log.push(Told::default().tell(revision(), live(0)).unwrap());
+        assert!(Told::of(log.events()).tell(revision(), live(9)).is_none());
     }
 
     #[test]

@@ -55,6 +55,18 @@ impl Meter {
         }
     }
 
+    /// With what is known at its begin.
+    #[must_use]
+    pub fn knowing(mut self, known: Tracker) -> Self {
+        self.tracker = known;
+        self
+    }
+
+    /// What is known after the last event.
+    pub fn known(&self) -> &Tracker {
+        &self.tracker
+    }
+
     /// Takes an event. Those of one instant are one change. An event that is a little older than the one before counts from now on.
     pub fn see(&mut self, event: &Event) {
         self.advance(event.seen);

@@ -66,6 +66,13 @@ impl Watch {
         Self { demand, tracker: Tracker::default(), at: from, found: Limits::default() }
     }
 
+    /// With what is known at its begin.
+    #[must_use]
+    pub fn knowing(mut self, known: Tracker) -> Self {
+        self.tracker = known;
+        self
+    }
+
     /// Takes an event.
     pub fn see(&mut self, event: &Event) {
         self.advance(event.seen);
@@ -77,6 +84,12 @@ impl Watch {
         let mut whole = self.clone();
         whole.advance(to);
         whole.found
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let stretch = |stretch: &Stretch| size_of::<Stretch>() + stretch.evidence.len();
+        self.tracker.bytes() + self.found.stretches.iter().map(stretch).sum::<usize>()
     }
 
     fn advance(&mut self, to: Timestamp) {

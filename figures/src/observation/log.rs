@@ -11,10 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Life, Source, What, shortened};
-
-/// Most readings of an event, and most policies.
-const MOST_PARTS: usize = 16;
+use super::{Event, Life, Source, What};
 
 /// Kinds of events that share room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -84,6 +81,9 @@ pub struct Log {
     events: Vec<Event>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     left_out: BTreeMap<Class, LeftOut>,
+    /// How many events there are of each class.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    counts: BTreeMap<Class, usize>,
 }
 
 impl Log {
@@ -104,14 +104,21 @@ impl Log {
 
     /// The same with other bounds, for tests.
     pub(super) fn push_within(&mut self, mut event: Event, room: impl Fn(Class) -> usize) {
-        shorten(&mut event.what);
+        event.what.shorten();
         let class = Class::of(&event.what);
         let place = self.events.partition_point(|earlier| earlier.seen <= event.seen);
         self.events.insert(place, event);
+        let count = self.counts.entry(class).or_default();
+        *count += 1;
         let room = room(class);
-        if self.events.len() > room && self.of(class).count() > room {
+        if *count > room {
             self.make_room(class, room / 2);
         }
+    }
+
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.events.iter().map(Event::bytes).sum()
     }
 
     /// Places of the events of a class.
@@ -122,7 +129,8 @@ impl Log {
 
     fn make_room(&mut self, class: Class, head: usize) {
         let tail: Vec<usize> = self.of(class).skip(head).collect();
-        let superseded = || self.superseded(&tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
+        let superseded =
+            || self.superseded(class, &tail).or_else(|| Some((vec![*tail.first()?], Timestamp::MAX)));
         let chosen = match class {
             Class::Gaps => self.repeated(&tail).or_else(|| self.shortest_sight(&tail)),
             Class::Pods => self.oldest_life(&tail),
@@ -137,13 +145,20 @@ impl Log {
             left.events = left.events.saturating_add(gone.len() as u64);
             (left.from, left.to) = (left.from.min(from), left.to.max(to));
         }
+        if let Some(count) = self.counts.get_mut(&class) {
+            *count = count.saturating_sub(gone.len());
+        }
         for place in gone.into_iter().rev() {
             self.events.remove(place);
         }
     }
 
     /// The oldest event after the first half that a later one of its kind makes up for, and when that came.
-    fn superseded(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+    fn superseded(&self, class: Class, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
+        if class == Class::Pods {
+            // None of a pod does, and to find that out takes time at each event.
+            return None;
+        }
         tail.iter().enumerate().find_map(|(index, place)| {
             let what = &self.events.get(*place)?.what;
             let later = tail.iter().skip(index + 1).filter_map(|place| self.events.get(*place));
@@ -210,19 +225,5 @@ fn supersedes(later: &What, earlier: &What) -> bool {
         (_, What::AutoscalerGone) => false,
         (What::Pod { .. }, _) => false,
         _ => std::mem::discriminant(later) == std::mem::discriminant(earlier),
-    }
-}
-
-fn shorten(what: &mut What) {
-    match what {
-        What::Condition(condition) => condition.message = shortened(&condition.message),
-        What::Scaling(scaling) => scaling.readings.truncate(MOST_PARTS),
-        What::Autoscaler(autoscaler) => autoscaler.up_policies.truncate(MOST_PARTS),
-        What::QuotaExceeded { message }
-        | What::Lost { message, .. }
-        | What::Pod { life: Life::Unschedulable { message } | Life::ImagePullFailed { message }, .. } => {
-            *message = shortened(message);
-        }
-        _ => {}
     }
 }

@@ -205,6 +205,19 @@ fn what_others_write_is_bounded() {
     assert!(matches!(&quota.what, What::QuotaExceeded { message } if message.len() == LONGEST_TEXT));
 }
 
+#[test]
+fn a_full_log_takes_pods_as_fast_as_they_come() {
+    let mut log = Log::default();
+    let begin = std::time::Instant::now();
+    for index in 0..6_000 {
+        log.push(Event::live(at(index), pod(&format!("checkout-{index}"), Life::Ready)));
+    }
+    let taken = begin.elapsed();
+    assert_eq!((log.events().len(), log.left_out()[&Class::Pods].events), (2_400, 3_600));
+    // A comparison of each with each takes minutes.
+    assert!(taken < std::time::Duration::from_secs(20), "{taken:?}");
+}
+
 /// A flood of events: milliseconds since the one before, and what.
 fn floods() -> impl Strategy<Value = Vec<(i64, What)>> {
     let names = (0..40_u32).prop_map(|index| format!("checkout-{index}"));

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Autoscaler, Condition, Event, Life, Scaling, Source, What};
+use super::{Autoscaler, Condition, Event, Life, Reading, Scaling, Source, What};
+
+/// Most conditions of an autoscaler that are known; of more, those that came first.
+const MOST_CONDITIONS: usize = 32;
 
 /// What is known at an instant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,7 +81,10 @@ impl Tracker {
             }
             What::Scaling(scaling) => self.scaling = Some(scaling.clone()),
             What::Condition(condition) => {
-                self.conditions.insert(condition.condition.clone(), condition.clone());
+                let name = &condition.condition;
+                if self.conditions.len() < MOST_CONDITIONS || self.conditions.contains_key(name) {
+                    self.conditions.insert(name.clone(), condition.clone());
+                }
             }
             What::Asked { replicas } => {
                 self.asked = Some(*replicas);
@@ -102,6 +108,30 @@ impl Tracker {
         if self.asked.zip(self.existing).is_some_and(|(asked, existing)| existing >= asked) {
             self.quota = None;
         }
+    }
+
+    /// About how many bytes it takes, with the texts of the pods' troubles.
+    pub fn bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let pod = |(name, state): (&String, &PodState)| {
+            size_of::<(String, PodState)>()
+                + name.len()
+                + text(&state.unschedulable)
+                + text(&state.image_pull)
+        };
+        let condition = |(name, condition): (&String, &Condition)| {
+            let texts =
+                [name, &condition.condition, &condition.status, &condition.reason, &condition.message];
+            size_of::<(String, Condition)>() + texts.into_iter().map(String::len).sum::<usize>()
+        };
+        let readings = self.scaling.iter().flat_map(|scaling| &scaling.readings);
+        let policies = self.autoscaler.iter().flat_map(|autoscaler| &autoscaler.up_policies);
+        size_of::<Self>()
+            + text(&self.quota)
+            + self.pods.iter().map(pod).sum::<usize>()
+            + self.conditions.iter().map(condition).sum::<usize>()
+            + readings.map(|reading| size_of::<Reading>() + reading.metric.len()).sum::<usize>()
+            + policies.map(|policy| policy.to_string().len()).sum::<usize>()
     }
 
     /// Numbers of replicas and the load.
@@ -151,6 +181,11 @@ impl Tracker {
     /// What a quota forbade, as long as pods are missing since then.
     pub fn quota(&self) -> Option<&str> {
         self.quota.as_deref()
+    }
+
+    /// The pods by name as they were last seen, whether or not they can be seen now.
+    pub fn last_pods(&self) -> impl Iterator<Item = (&str, &PodState)> {
+        self.pods.iter().map(|(name, pod)| (name.as_str(), pod))
     }
 
     /// The pods by name, while they can be seen.

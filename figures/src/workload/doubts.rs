@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::observation::{Autoscaler, Event, Log, Source, What};
+use crate::observation::{Autoscaler, Class, Event, Log, Source, What};
 
 /// By how much the status of an autoscaler may be apart from what it did: it looks every 15 seconds and tells after that.
 const TELLS_WITHIN: SignedDuration = SignedDuration::from_secs(30);
@@ -74,7 +74,8 @@ pub(super) fn doubts(log: &Log, from: Timestamp, to: Timestamp) -> Vec<Doubt> {
                 let before = asked.replace(*replicas);
                 if let Some(before) = before.filter(|before| before != replicas)
                     && let Some(autoscaler) = settings.filter(|_| !gone && !event.found)
-                    && is_foreign(log.events(), at, *replicas, to)
+                    && !is_step_of_keda(autoscaler, before, *replicas)
+                    && is_foreign(log, at, *replicas, to)
                 {
                     let message = format!(
                         "replicas went from {before} to {replicas} during the run, which {} did not ask for",
@@ -106,12 +107,16 @@ impl Found {
 
 /// Whether the autoscaler wanted so many replicas neither shortly before nor shortly after, although it could be seen for
 /// all of that time.
-fn is_foreign(events: &[Event], at: Timestamp, replicas: u32, end: Timestamp) -> bool {
+fn is_foreign(log: &Log, at: Timestamp, replicas: u32, end: Timestamp) -> bool {
     let (from, to) = (at.saturating_sub(TELLS_WITHIN), at.saturating_add(TELLS_WITHIN));
     let (Ok(from), Ok(to)) = (from, to) else { return false };
-    if to > end {
+    // What it wanted then may be what the log had no room for.
+    let forgotten =
+        log.left_out().get(&Class::Scaling).is_some_and(|left| left.from <= to && left.to >= from);
+    if to > end || forgotten {
         return false;
     }
+    let events = log.events();
     let unseen = |event: &Event| {
         let of_it =
             matches!(&event.what, What::Lost { source: Source::Autoscaler, .. } | What::AutoscalerGone);
@@ -126,6 +131,14 @@ fn is_foreign(events: &[Event], at: Timestamp, replicas: u32, end: Timestamp) ->
     let around = said.filter(|(seen, _)| *seen >= from && *seen <= to);
     let wanted: Vec<u32> = before.into_iter().chain(around).map(|(_, desired)| desired).collect();
     !events.iter().any(unseen) && !wanted.is_empty() && !wanted.contains(&replicas)
+}
+
+/// Whether it is a change that KEDA makes by itself: from zero to the fewest replicas that run, and back to zero where that is
+/// allowed. Its HorizontalPodAutoscaler rests then and wants nothing.
+fn is_step_of_keda(autoscaler: &Autoscaler, before: u32, now: u32) -> bool {
+    let up = before == 0 && (now == 1 || now == autoscaler.min);
+    let down = now == 0 && autoscaler.min == 0;
+    autoscaler.kind == "ScaledObject" && (up || down)
 }
 
 /// What of an autoscaler's settings is not what it was.

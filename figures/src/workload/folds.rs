@@ -8,7 +8,7 @@ use super::Service;
 use crate::{
     elasticity::{Demand, GRID, Meter},
     limits::Watch,
-    observation::Event,
+    observation::{Event, Tracker},
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,12 +21,13 @@ pub(super) struct Folds {
 }
 
 impl Folds {
-    pub(super) fn new(demand: &Demand, from: Timestamp) -> Self {
+    /// From an instant on, with what is known then.
+    pub(super) fn new(demand: &Demand, from: Timestamp, known: Tracker) -> Self {
         Self {
             from,
-            meter: Meter::new(demand.clone(), from, GRID),
-            watch: Watch::new(demand.clone(), from),
-            service: Service::default(),
+            meter: Meter::new(demand.clone(), from, GRID).knowing(known.clone()),
+            watch: Watch::new(demand.clone(), from).knowing(known),
+            service: Service::new(from),
         }
     }
 

@@ -75,7 +75,10 @@ impl Workload {
         let (from, log) = (folds.from, &whole.log);
         let limits = folds.watch.limits(to);
         // Of the load's own time, where the meter would count what comes after it, too.
-        let violations = folds.service.violations();
+        // While the load lasts, the newest seconds of it are still on their way.
+        let end = whole.ended.filter(|end| *end <= to);
+        let service = end.map_or(folds.service.clone(), |end| folds.service.clone().ended(end));
+        let violations = service.violations();
         let elasticity = Elasticity { violations, ..folds.meter.figures(to) };
         let during = |at: Timestamp| at >= from && at <= to;
         let ups: Vec<ScaleUp> = scale_ups(log).into_iter().filter(|up| during(up.decided)).collect();
@@ -108,7 +111,7 @@ impl Workload {
             scale_ups: ups.into_iter().map(raised).collect(),
             latency,
             elasticity,
-            service: folds.service.clone(),
+            service,
             limited_by,
             recommendation,
             unknown: unseen(log.events(), from, to),

@@ -20,6 +20,7 @@ pub struct Service {
     missed: f64,
     met: f64,
     unknown: f64,
+    /// Up to here it is known, or known to be unknown: from the start of the load on.
     last: Option<Timestamp>,
     /// When thresholds began to be missed, if they have not recovered since.
     since: Option<Timestamp>,
@@ -29,6 +30,19 @@ pub struct Service {
 }
 
 impl Service {
+    /// Of a load that starts at an instant.
+    pub(super) fn new(from: Timestamp) -> Self {
+        Self { last: Some(from), ..Self::default() }
+    }
+
+    /// The same once the load has ended: what nobody told of at its end is unknown.
+    pub(super) fn ended(mut self, at: Timestamp) -> Self {
+        if let Some(last) = self.last.filter(|last| at.duration_since(*last) > SILENCE) {
+            self.unknown += seconds(last, at);
+        }
+        self
+    }
+
     /// Takes a bin. What lies between two seconds that say something is like the later one, unless it is too long for that.
     pub(super) fn bin(&mut self, bin: &Bin) {
         let Some(met) = bin.met else { return };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod room;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rstest::rstest;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use upsurge_figures::observation::Life;
+use upsurge_figures::observation::{Life, PodState};
 
 /// Most ends of containers of which it is known that they were told.
 const MOST_ENDS: usize = 64;
@@ -59,6 +59,30 @@ impl ToldPod {
                 stamped.is_some() && at.is_some() && stamped != at
             }
             _ => true,
+        }
+    }
+
+    /// It is known to be in a state, whatever was told before. What agrees with that keeps its stamp.
+    pub fn correct(&mut self, state: &PodState) {
+        let was_ready = self.steps.get(&Step::Ready).is_some_and(|(life, _)| *life == Life::Ready);
+        let unschedulable = state.unschedulable.clone().map(|message| Life::Unschedulable { message });
+        let node = unschedulable.or(state.started.map(|_| Life::Scheduled));
+        let image_pull = state.image_pull.clone().map(|message| Life::ImagePullFailed { message });
+        let ready = if state.ready { Some(Life::Ready) } else { was_ready.then_some(Life::NotReady) };
+        let serving = state.endpoint.map(|serves| if serves { Life::Serving } else { Life::NotServing });
+        let steps = [
+            Some(Life::Created),
+            node,
+            state.started.map(|_| Life::Started),
+            image_pull,
+            ready,
+            serving,
+            state.terminating.then_some(Life::Terminating),
+        ];
+        for life in steps.into_iter().flatten() {
+            if self.before(&life).is_none_or(|(before, _)| before != life) {
+                self.note(&life, None);
+            }
         }
     }
 

@@ -91,7 +91,8 @@ impl Recorded {
     /// An observer that goes on where the record ends. The time since then is noted as a gap.
     pub fn observer(&mut self, target: Target) -> Observer {
         let Some(until) = self.before.take() else { return Observer::new(target) };
-        let (observer, gap) = Observer::resume(target, self.workload.log().events(), until, AWAY);
+        let (log, known) = (self.workload.log().events(), self.workload.known());
+        let (observer, gap) = Observer::resume(target, log, &known, until, AWAY);
         self.note(gap);
         observer
     }

@@ -6,7 +6,8 @@ use super::*;
 /// What an observer told that ended at a second, and the one that goes on.
 pub fn after(cluster: Cluster, until: i64) -> Cluster {
     let target = cluster.observer.target().clone();
-    let (observer, gap) = Observer::resume(target, &cluster.events, at(until), "the operator was restarted");
+    let (log, known) = (&cluster.events, cluster.tracker());
+    let (observer, gap) = Observer::resume(target, log, &known, at(until), "the operator was restarted");
     let mut events = cluster.events;
     events.extend(gap);
     Cluster { observer, events }
@@ -110,4 +111,27 @@ fn the_bounds_of_keda_are_as_they_were_until_its_object_is_seen_again() {
     let told = second.told(|what| matches!(what, What::Autoscaler(_)));
     assert_eq!(told.len(), 1, "nobody changed them");
     assert_eq!(second.levels().bounds, Some((0, 5)));
+}
+
+#[test]
+fn pods_that_a_bounded_log_has_forgotten_are_gone_too_and_those_that_stay_are_known() {
+    let mut first = Cluster::new();
+    let ready = |name: &str| pod(name, 0).ready(5).json;
+    first.begins(&deployment(3, 3, "1"), &["a", "b", "c"].map(ready));
+    let target = first.observer.target().clone();
+    // Nothing of any pod had room in the log.
+    let log = first.told(|what| !matches!(what, What::Pod { .. }));
+    let (observer, gap) = Observer::resume(target, &log, &first.tracker(), at(30), "restarted");
+    first.events.extend(gap);
+    let mut second = Cluster { observer, events: first.events };
+    second.begins_at(80, &deployment(2, 2, "1"), &[ready("b"), pod("c", 0).json]);
+    assert_eq!(second.levels().serving, Some(1), "a went, and c is not ready any more");
+    let news: Vec<What> = second
+        .events
+        .iter()
+        .filter(|event| event.seen == at(80) && matches!(event.what, What::Pod { .. }))
+        .map(|event| event.what.clone())
+        .collect();
+    let of = |pod: &str, life| What::Pod { pod: pod.into(), life };
+    assert_eq!(news, [of("a", Life::Gone), of("c", Life::NotReady)]);
 }

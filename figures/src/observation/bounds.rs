@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How much room an event may take: its texts are of others, who may write as much as they like.
+
+use super::{Event, LONGEST_TEXT, Life, Reading, What};
+
+/// Most readings of an event, and most policies.
+const MOST_PARTS: usize = 16;
+
+impl What {
+    /// Shortens all texts, and leaves out parts that are too many. A policy that is too long is none that Kubernetes takes.
+    pub fn shorten(&mut self) {
+        match self {
+            Self::Condition(condition) => {
+                shorten(&mut condition.condition);
+                shorten(&mut condition.status);
+                shorten(&mut condition.reason);
+                shorten(&mut condition.message);
+            }
+            Self::Scaling(scaling) => {
+                scaling.readings.truncate(MOST_PARTS);
+                scaling.readings.iter_mut().for_each(|reading| shorten(&mut reading.metric));
+            }
+            Self::Autoscaler(autoscaler) => {
+                shorten(&mut autoscaler.kind);
+                shorten(&mut autoscaler.name);
+                autoscaler.up_policies.truncate(MOST_PARTS);
+                autoscaler.up_policies.retain(|policy| policy.to_string().len() <= LONGEST_TEXT);
+            }
+            Self::QuotaExceeded { message: text }
+            | Self::Lost { message: text, .. }
+            | Self::Revision { revision: text } => shorten(text),
+            Self::Pod { pod, life } => {
+                shorten(pod);
+                if let Life::Unschedulable { message: text }
+                | Life::ImagePullFailed { message: text }
+                | Life::Ended { reason: text, .. } = life
+                {
+                    shorten(text);
+                }
+            }
+            Self::Load { .. }
+            | Self::Thresholds { .. }
+            | Self::AutoscalerGone
+            | Self::Asked { .. }
+            | Self::Existing { .. }
+            | Self::Rollout { .. }
+            | Self::Listed { .. } => {}
+        }
+    }
+}
+
+impl Event {
+    /// About how many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        let more = match &self.what {
+            What::Condition(condition) => {
+                let texts = [&condition.condition, &condition.status, &condition.reason, &condition.message];
+                texts.into_iter().map(String::len).sum()
+            }
+            What::Scaling(scaling) => {
+                scaling.readings.iter().map(|reading| size_of::<Reading>() + reading.metric.len()).sum()
+            }
+            What::Autoscaler(autoscaler) => {
+                let policies = autoscaler.up_policies.iter().map(|policy| policy.to_string().len());
+                autoscaler.kind.len() + autoscaler.name.len() + policies.sum::<usize>()
+            }
+            What::QuotaExceeded { message: text }
+            | What::Lost { message: text, .. }
+            | What::Revision { revision: text } => text.len(),
+            What::Pod { pod, life } => {
+                pod.len()
+                    + match life {
+                        Life::Unschedulable { message: text }
+                        | Life::ImagePullFailed { message: text }
+                        | Life::Ended { reason: text, .. } => text.len(),
+                        _ => 0,
+                    }
+            }
+            _ => 0,
+        };
+        size_of::<Self>() + more
+    }
+}
+
+fn shorten(text: &mut String) {
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    text.shrink_to_fit();
+}
