@@ -7,7 +7,9 @@
 //! `desiredReplicas`: it is clamped to the autoscaler's own bounds.
 
 mod analyse;
+mod anew;
 mod budget;
+mod certain;
 mod course;
 mod demand;
 mod doubts;
@@ -21,15 +23,18 @@ mod outages;
 mod replay;
 mod replicas;
 mod sentence;
+mod standing;
 #[cfg(test)]
 mod tests;
+mod unseen;
 mod workload;
 
 pub use analyse::{analyse, digest, watch_until};
 pub use course::{fall, rise};
-pub use demand::advice;
+pub use demand::{advice, declared, mixes_units};
 pub use doubts::{Doubt, doubts};
 pub use endings::while_ending;
 pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample, UsageSample};
-pub use observed::{Observed, begin, doubts_of};
+pub use observed::{Observed, begin};
 pub use sentence::{explained, limited};
+pub use standing::{ONLY_AUTOSCALER, PAUSED};

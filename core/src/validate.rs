@@ -16,7 +16,7 @@ use http::Uri;
 use serde_json::Value;
 use upsurge_crds::{
     read::{self, Unreadable},
-    v1alpha1::{LoadTestSpec, Quantity, Workload},
+    v1alpha1::{AutoscalingExpectations, LoadTestSpec, Quantity, Workload},
 };
 
 pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
@@ -76,6 +76,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         return Err(errors.into_list());
     };
     references::check(spec, &timeline, &scenarios, &mut errors);
+    check_demand(spec, &timeline, &mut errors);
     errors.finish(Valid { timeline, loads, scenarios, http, pod: pod.unwrap_or_default() })
 }
 
@@ -173,13 +174,7 @@ fn check_workload(workload: &Workload, spec: &LoadTestSpec, path: &str, errors: 
             format_args!("{fewest} is more than maxPeakReplicas {most}"),
         );
     }
-    let by_demand = [
-        ("maxOvershootPercent", expected.max_overshoot_percent.is_some()),
-        ("maxUnderProvisionedPercent", expected.max_under_provisioned_percent.is_some()),
-        ("maxOverProvisionedPercent", expected.max_over_provisioned_percent.is_some()),
-        ("maxSettlingTime", expected.max_settling_time.is_some()),
-    ];
-    for (field, _) in by_demand.iter().filter(|(_, is_given)| *is_given) {
+    for field in by_demand(expected) {
         if workload.capacity_per_replica.is_none() {
             let advice = autoscaling::advice(workload, &spec.target.base_url);
             errors.add(
@@ -196,6 +191,33 @@ fn check_workload(workload: &Workload, spec: &LoadTestSpec, path: &str, errors: 
             "needs a threshold on http_req_duration or http_req_failed that selects nothing, or a stage only: it is what \
              the target recovers to",
         );
+    }
+}
+
+/// What is expected that needs a demand.
+fn by_demand(expected: &AutoscalingExpectations) -> impl Iterator<Item = &'static str> {
+    let fields = [
+        ("maxOvershootPercent", expected.max_overshoot_percent.is_some()),
+        ("maxUnderProvisionedPercent", expected.max_under_provisioned_percent.is_some()),
+        ("maxOverProvisionedPercent", expected.max_over_provisioned_percent.is_some()),
+        ("maxSettlingTime", expected.max_settling_time.is_some()),
+    ];
+    fields.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field)
+}
+
+/// A capacity is of users or of iterations per second, and no load of both at once can be held against it.
+fn check_demand(spec: &LoadTestSpec, timeline: &Timeline, errors: &mut Errors) {
+    if !autoscaling::mixes_units(timeline) {
+        return;
+    }
+    for (index, workload) in spec.target.workloads.iter().enumerate() {
+        for field in workload.expect.iter().flat_map(by_demand) {
+            errors.add(
+                format_args!("spec.target.workloads[{index}].expect.{field}"),
+                "needs a load of users or of iterations per second: this one counts both at once, and \
+                 capacityPerReplica can't be held against their sum",
+            );
+        }
     }
 }
 
@@ -234,5 +256,24 @@ mod tests {
         assert_eq!(paths(&spec), expected);
         spec["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 1%"}]);
         assert_eq!(paths(&spec).is_empty(), refused != Some("maxSettlingTime"));
+    }
+
+    #[rstest]
+    #[case::both(json!({"constantArrivalRate": {"rate": 20, "duration": "1m", "preAllocatedVUs": 9}}), true)]
+    #[case::users(json!({"constantVUs": {"vus": 3, "duration": "1m"}}), false)]
+    fn users_and_arrival_rates_have_no_demand_together(#[case] second: Value, #[case] is_refused: bool) {
+        let mut second = second;
+        second["name"] = "b".into();
+        let spec = json!({
+            "target": {"baseURL": "http://shop", "workloads": [
+                {"name": "checkout", "capacityPerReplica": 10, "expect": {"maxSettlingTime": "5m", "scaleUpWithin": "1m"}}
+            ]},
+            "scenarios": [{"name": "s", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"executors": [{"name": "a", "constantVUs": {"vus": 5, "duration": "1m"}}, second]}
+        });
+        let refused = validate(&serde_json::from_value(spec).unwrap()).err().unwrap_or_default();
+        let paths: Vec<&str> = refused.iter().map(|error| error.path.as_str()).collect();
+        let expected = ["spec.target.workloads[0].expect.maxSettlingTime"];
+        assert_eq!(paths, &expected[..usize::from(is_refused)]);
     }
 }

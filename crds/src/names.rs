@@ -116,6 +116,10 @@ pub mod reasons {
     pub const AUTOSCALER_CHANGED: &str = "AutoscalerChanged";
     /// Somebody else than the autoscaler changed the replicas during the run.
     pub const SCALED_BY_OTHERS: &str = "ScaledByOthers";
+    /// Several autoscalers target the workload.
+    pub const SEVERAL_AUTOSCALERS: &str = "SeveralAutoscalers";
+    /// KEDA was told to leave the replicas alone.
+    pub const AUTOSCALER_PAUSED: &str = "AutoscalerPaused";
     /// Requests had no answer when the load was cut off after `gracefulStop`.
     pub const REQUESTS_UNANSWERED: &str = "RequestsUnanswered";
     /// Planned iterations could not be started for lack of free users.
@@ -193,7 +197,7 @@ pub mod reasons {
     pub const METRICS_UNAVAILABLE: &str = "MetricsUnavailable";
     /// No autoscaler targets the workload although expectations were declared.
     pub const AUTOSCALER_NOT_FOUND: &str = "AutoscalerNotFound";
-    /// Another rollout of the target happened during the run.
+    /// A rollout of the target happened during the run, or was under way as its load started.
     pub const ROLLOUT_DURING_RUN: &str = "RolloutDuringRun";
     /// Prometheus could not answer a check.
     pub const CHECK_UNANSWERED: &str = "CheckUnanswered";

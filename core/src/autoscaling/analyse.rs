@@ -2,10 +2,11 @@
 //! From an observation to the result in the status.
 
 use jiff::Timestamp;
-use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, Quantity, Workload};
+use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, Workload};
 
 use super::{
     Observation, course,
+    demand::declared,
     doubts::after,
     expectations::Course,
     limits::Limit,
@@ -103,16 +104,19 @@ pub fn digest(result: &AutoscalingResult) -> AutoscalingDigest {
 }
 
 /// Replicas that the load asked for at its peak.
-fn needed(workload: &Workload, timeline: &Timeline, at_start: i32) -> i32 {
+pub(super) fn needed(workload: &Workload, timeline: &Timeline, at_start: i32) -> i32 {
+    own_need(workload, timeline).unwrap_or(at_start.saturating_add(1))
+}
+
+/// Whether it is known without the replicas at the start how many the load asked for.
+pub(super) fn has_own_need(workload: &Workload, timeline: &Timeline) -> bool {
+    own_need(workload, timeline).is_some()
+}
+
+fn own_need(workload: &Workload, timeline: &Timeline) -> Option<i32> {
     let fewest = workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
-    let demanded =
-        workload.capacity_per_replica.map(Quantity::as_f64).filter(|capacity| *capacity > 0.0).map(
-            |capacity| {
-                // A hair less than a whole number of replicas is that number: 0.3 / 0.1 is 2.9999999999999996.
-                ((timeline.peak() / capacity - 1e-9).ceil() as i32).max(1)
-            },
-        );
-    fewest.or(demanded).unwrap_or(at_start.saturating_add(1))
+    let demanded = declared(workload, timeline).replicas(timeline.peak());
+    fewest.or(demanded.map(|replicas| i32::try_from(replicas).unwrap_or(i32::MAX).max(1)))
 }
 
 fn problems(observation: &Observation, start: Timestamp, end: Timestamp) -> Vec<String> {

@@ -19,24 +19,25 @@ use crate::{
 /// Most steps that a load is told in, beside its end.
 const MOST_STEPS: usize = 999;
 
-/// What is known of the demand of a workload.
-pub(super) struct Known {
-    pub(super) demand: Demand,
-    /// Why it isn't known, and what to do.
-    pub(super) advice: Option<String>,
+/// Why nobody knows what a load asks for, and what to do; `None` if it is known.
+pub(super) fn why_unknown(workload: &Workload, timeline: &Timeline, base_url: &str) -> Option<String> {
+    if workload.capacity_per_replica.is_some() && mixes_units(timeline) {
+        let text = "the load counts users and iterations per second at once, which capacityPerReplica can't be held against";
+        return Some(text.into());
+    }
+    (declared(workload, timeline) == Demand::None).then(|| advice(workload, base_url))
 }
 
-/// Replicas as a function of the load.
-pub(super) fn demand(workload: &Workload, timeline: &Timeline, base_url: &str) -> Known {
-    let unknown = |advice: String| Known { demand: Demand::None, advice: Some(advice) };
-    let declared = workload.capacity_per_replica.map(Quantity::as_f64).map(Demand::declared);
-    let Some(Ok(demand)) = declared else { return unknown(advice(workload, base_url)) };
+/// The demand that `capacityPerReplica` makes of a load, if it makes one.
+pub fn declared(workload: &Workload, timeline: &Timeline) -> Demand {
+    let capacity = workload.capacity_per_replica.filter(|_| !mixes_units(timeline)).map(Quantity::as_f64);
+    capacity.and_then(|capacity| Demand::declared(capacity).ok()).unwrap_or(Demand::None)
+}
+
+/// Whether a load counts users and iterations per second at once: their sum says nothing.
+pub fn mixes_units(timeline: &Timeline) -> bool {
     let counts = |unit: LoadUnit| timeline.stages.iter().any(|stage| stage.unit == unit);
-    if counts(LoadUnit::Users) && counts(LoadUnit::IterationsPerSecond) {
-        let text = "the load counts users and iterations per second at once, which capacityPerReplica can't be held against";
-        return unknown(text.into());
-    }
-    Known { demand, advice: None }
+    counts(LoadUnit::Users) && counts(LoadUnit::IterationsPerSecond)
 }
 
 /// How to find out what a replica serves.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{AutoscalingResult, Workload},
@@ -15,9 +15,13 @@ use upsurge_figures::{
 };
 
 use super::{
-    Doubt, Observation, budget, demand, doubts::after, judged::Judge, replay::replayed, workload::told,
+    Doubt, Observation, anew::anew, budget, certain::Certain, demand, doubts::after, judged::Judge,
+    replay::replayed, standing::standing, workload::told,
 };
 use crate::{plan::Timeline, thresholds::Windows};
+
+/// Instants that are less apart are the same one, written down with fewer digits.
+const SAME: SignedDuration = SignedDuration::from_millis(1);
 
 /// What the figures of a workload come from.
 #[derive(Clone, Copy, Debug)]
@@ -51,11 +55,18 @@ pub fn begin(recorded: &mut figures::Workload, timeline: &Timeline, start: Times
 impl Observed<'_> {
     /// The figures.
     pub fn report(&self) -> Option<Report> {
-        let demand = || demand::demand(self.workload, self.timeline, self.base_url).demand;
-        let mut observed = match self.recorded {
-            Some(recorded) => recorded.clone(),
-            None => replayed(self.observation, demand()),
+        let demand = demand::declared(self.workload, self.timeline);
+        let Some(recorded) = self.recorded else {
+            return self.figures(replayed(self.observation, demand));
         };
+        let report = self.figures(recorded.clone()).filter(|report| {
+            let is_start = report.from.duration_since(self.start).abs() < SAME;
+            is_start && *recorded.demand() == demand
+        });
+        report.or_else(|| self.figures(anew(recorded, demand)))
+    }
+
+    fn figures(&self, mut observed: figures::Workload) -> Option<Report> {
         begin(&mut observed, self.timeline, self.start);
         let over = after(self.start, self.timeline.duration());
         observed.end_load(over);
@@ -71,16 +82,20 @@ impl Observed<'_> {
 
     /// Puts figures into the result, and judges what is expected of them.
     pub fn tell(&self, report: &Report, result: &mut AutoscalingResult) {
-        let known = demand::demand(self.workload, self.timeline, self.base_url);
+        let advice = demand::why_unknown(self.workload, self.timeline, self.base_url);
+        let certain = self.recorded.and_then(|recorded| Certain::of(self, recorded));
+        if let Some((certain, expect)) = certain.zip(self.workload.expect.as_ref()) {
+            certain.check(expect, result);
+        }
         if self.recorded.is_some() {
             self.compare_with_settings(report, result);
         }
         if let Some(expect) = &self.workload.expect {
             let lost = result.requests_while_scaling_down.as_ref();
-            let judge = Judge { report, advice: known.advice.as_deref(), lost };
+            let judge = Judge { report, advice: advice.as_deref(), lost };
             result.expectations.extend(judge.all(expect));
         }
-        let told = told(report, self.workload, known.advice);
+        let told = told(report, self.workload, advice);
         let limit = report.limits.limited_by().filter(|limit| *limit != Limit::None);
         // Without a demand a limit counts only while it can be seen, which is less than what it does.
         if report.elasticity.demand_source != DemandSource::None || limit.is_some() {
@@ -89,12 +104,21 @@ impl Observed<'_> {
         result.workloads = vec![told];
     }
 
+    /// What happened to the autoscaler, or stood in its way, and makes a verdict on it worthless.
+    pub fn doubts(&self, report: &Report) -> Vec<Doubt> {
+        let standing = self.recorded.map(|recorded| standing(recorded.log(), self.start, self.end));
+        doubts_of(report).into_iter().chain(standing.unwrap_or_default()).collect()
+    }
+
     /// Says beside an expectation on time that was missed what the autoscaler's own settings make it take.
     fn compare_with_settings(&self, report: &Report, result: &mut AutoscalingResult) {
         let fewest = self.workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
         let fewest = fewest.and_then(|fewest| u32::try_from(fewest).ok());
         let needed = fewest.or(report.limits.most_demanded);
-        let missed = result.expectations.iter_mut().filter(|expectation| !expectation.passed);
+        let missed = result
+            .expectations
+            .iter_mut()
+            .filter(|expectation| !expectation.passed && !expectation.undecided);
         for expectation in missed {
             let allowed = match expectation.name.as_str() {
                 "scaleUpWithin" => needed.and_then(|needed| budget::up(report, needed)),
@@ -108,8 +132,7 @@ impl Observed<'_> {
     }
 }
 
-/// What happened to the autoscaler in the middle of a run that makes a verdict on it worthless.
-pub fn doubts_of(report: &Report) -> Vec<Doubt> {
+fn doubts_of(report: &Report) -> Vec<Doubt> {
     let doubt = |doubt: &figures::Doubt| Doubt {
         reason: match doubt.kind {
             DoubtKind::Rollout => reasons::ROLLOUT_DURING_RUN,

@@ -64,19 +64,24 @@ pub(super) const fn name(part: Part) -> &'static str {
 
 /// What could not be seen, and for how long.
 pub(super) fn gaps(report: &Report) -> Vec<String> {
-    let unseen = report.unknown.iter().map(|(source, blind)| {
-        let what = match source {
-            Source::Runners => "the load was",
-            Source::Autoscaler => "the autoscaler was",
-            Source::Workload => "the workload's scale was",
-            Source::Pods => "pods were",
-            Source::Endpoints => "EndpointSlices were",
-        };
-        format!("{what} not seen for {}", seconds(*blind))
-    });
+    let unseen = report
+        .unknown
+        .iter()
+        .map(|(source, blind)| format!("{} not seen for {}", not_seen(*source), seconds(*blind)));
     let left =
         report.incomplete.then(|| "there was more than is kept: scale-ups or parts are left out".into());
     unseen.chain(left).collect()
+}
+
+/// The begin of "… not seen".
+pub(super) const fn not_seen(source: Source) -> &'static str {
+    match source {
+        Source::Runners => "the load was",
+        Source::Autoscaler => "the autoscaler was",
+        Source::Workload => "the workload's scale was",
+        Source::Pods => "pods were",
+        Source::Endpoints => "EndpointSlices were",
+    }
 }
 
 fn scale_up(raised: &Raised, start: Timestamp) -> ScaleUpResult {

@@ -15,8 +15,9 @@ use jiff::Timestamp;
 use kube::{Api, Client};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
-use upsurge_core::autoscaling::Observation;
+use upsurge_core::autoscaling::{self, Observation};
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
+use upsurge_figures::elasticity::Demand;
 
 use super::{
     admission::Room,
@@ -208,7 +209,9 @@ impl Sessions {
         let (session, observation, record) =
             restored.map_or((None, Observation::default(), None), |kept| (Some(kept.0), kept.1, kept.2));
         let workload = config.plan.test.target.workload();
-        let observation = SharedObservation::new(observation, sampling::recorded(record, workload));
+        let demand =
+            workload.map_or(Demand::None, |workload| autoscaling::declared(workload, &config.valid.timeline));
+        let observation = SharedObservation::new(observation, sampling::recorded(record, demand));
         let session = Session::new(&config.plan, session);
         // Also before there are runners: a checkpoint that is missing later is known to be.
         match writer::fence(&session, &observation, &mut store).await {

@@ -259,7 +259,7 @@ fn autoscaler(
     if let Some(report) = observed.report() {
         observed.tell(&report, &mut result);
         let known: Vec<&str> = doubts.iter().map(|doubt| doubt.reason).collect();
-        let more = autoscaling::doubts_of(&report).into_iter();
+        let more = observed.doubts(&report).into_iter();
         // Those about the autoscaler matter only if something was expected of it.
         let more: Vec<Doubt> =
             more.filter(|doubt| workload.expect.is_some() && !known.contains(&doubt.reason)).collect();

@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use upsurge_core::{autoscaling, plan::Timeline};
-use upsurge_crds::v1alpha1::{Quantity, Workload as Spec};
 use upsurge_figures::{
     elasticity::Demand,
     observation::{Event, Source, What},
@@ -39,11 +38,9 @@ impl Default for Recorded {
     }
 }
 
-/// Goes on with what was kept, or begins a record of a workload.
-pub fn recorded(kept: Option<Kept>, spec: Option<&Spec>) -> Recorded {
+/// Goes on with what was kept, or begins a record of a workload of which a load demands replicas.
+pub fn recorded(kept: Option<Kept>, demand: Demand) -> Recorded {
     let Some(Kept { workload, until }) = kept else {
-        let capacity = spec.and_then(|spec| spec.capacity_per_replica).map(Quantity::as_f64);
-        let demand = capacity.and_then(|capacity| Demand::declared(capacity).ok()).unwrap_or(Demand::None);
         return Recorded { workload: Workload::new(demand).into(), before: None };
     };
     Recorded { workload, before: Some(until) }
@@ -125,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_time_between_two_operators_is_a_gap_from_the_last_checkpoint_on() {
-        let mut first = recorded(None, None);
+        let mut first = recorded(None, Demand::None);
         assert_eq!(first.kept(at(0)), None, "nothing was recorded");
         first.observer(target());
         first.note(vec![
@@ -135,7 +132,7 @@ mod tests {
         let kept = serde_json::to_value(first.kept(at(20)).unwrap()).unwrap();
         // Was seen, and is in no checkpoint.
         first.note(vec![Event::live(at(22), What::Asked { replicas: 3 })]);
-        let mut second = recorded(serde_json::from_value(kept).unwrap(), None);
+        let mut second = recorded(serde_json::from_value(kept).unwrap(), Demand::None);
         second.observer(target());
         assert_eq!(lost(&second), [(at(20), Source::Workload)]);
         second.observer(target());
@@ -144,7 +141,7 @@ mod tests {
 
     #[test]
     fn all_was_looked_at_once_each_source_was_told_of() {
-        let mut record = recorded(None, None);
+        let mut record = recorded(None, Demand::None);
         let listed = |source| Event::live(at(0), What::Listed { source });
         record.note([Source::Autoscaler, Source::Workload, Source::Endpoints].map(listed).to_vec());
         assert!(!record.has_looked());
@@ -156,7 +153,7 @@ mod tests {
 
     #[test]
     fn the_first_observer_of_a_run_has_missed_nothing() {
-        let mut first = recorded(None, None);
+        let mut first = recorded(None, Demand::None);
         first.observer(target());
         assert!(first.workload().log().events().is_empty());
     }

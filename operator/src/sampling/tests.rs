@@ -8,7 +8,10 @@ use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::{BoxError, service_fn};
-use upsurge_figures::observation::{Event, Source, What};
+use upsurge_figures::{
+    elasticity::Demand,
+    observation::{Event, Source, What},
+};
 
 use super::*;
 use crate::played::failure;
@@ -66,6 +69,12 @@ fn is_listed(event: &Event) -> bool {
     event.what == What::Listed { source: Source::Workload }
 }
 
+#[test]
+fn the_conditions_that_doubts_rest_on_are_those_that_the_observer_tells() {
+    use upsurge_core::autoscaling::{ONLY_AUTOSCALER, PAUSED};
+    assert_eq!((ONLY_AUTOSCALER, PAUSED), (upsurge_observer::ONLY_ONE, upsurge_observer::PAUSED));
+}
+
 #[tokio::test]
 async fn what_happens_to_the_target_is_recorded_and_the_next_operator_goes_on_with_it() {
     let first = SharedObservation::default();
@@ -73,7 +82,7 @@ async fn what_happens_to_the_target_is_recorded_and_the_next_operator_goes_on_wi
     until(&first, |events| events.iter().any(is_listed)).await;
     observing.abort();
     let kept = serde_json::to_value(first.kept().unwrap()).unwrap();
-    let record = recorded(serde_json::from_value(kept).unwrap(), None);
+    let record = recorded(serde_json::from_value(kept).unwrap(), Demand::None);
     let before = record.workload().log().events().len();
     let second = SharedObservation::new(Default::default(), record);
     let observing = spawn(cluster(3), "shop".into(), workload(), second.clone());

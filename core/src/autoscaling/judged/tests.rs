@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From events that somebody recorded to figures in the status, expectations and sentences.
 
+mod gaps;
+mod record;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +16,7 @@ use upsurge_figures::{
     workload::Workload,
 };
 
-use super::super::{Observation, Observed, doubts_of, explained};
+use super::super::{Observation, Observed, explained};
 use crate::{
     metrics::{Metrics, Trend},
     plan::Plan,
@@ -88,14 +91,25 @@ fn told(
     events: Vec<Event>,
     result: AutoscalingResult,
 ) -> (AutoscalingResult, Vec<&'static str>) {
-    let test = test(expect);
+    told_of(&test(expect), &record_of(events), result)
+}
+
+fn record_of(events: Vec<Event>) -> Workload {
     let mut workload = Workload::new(Demand::declared(10.0).unwrap());
     events.into_iter().for_each(|event| workload.note(event));
-    let windows = slow(&test, 70..125);
+    workload
+}
+
+fn told_of(
+    test: &LoadTestSpec,
+    workload: &Workload,
+    result: AutoscalingResult,
+) -> (AutoscalingResult, Vec<&'static str>) {
+    let windows = slow(test, 70..125);
     let timeline = Plan::compile(&test.load, &["a"]).unwrap().timeline;
     let observed = Observed {
         observation: &Observation::default(),
-        recorded: Some(&workload),
+        recorded: Some(workload),
         timeline: &timeline,
         windows: &windows,
         start: at(0),
@@ -106,7 +120,7 @@ fn told(
     let report = observed.report().unwrap();
     let mut result = result;
     observed.tell(&report, &mut result);
-    (result, doubts_of(&report).into_iter().map(|doubt| doubt.reason).collect())
+    (result, observed.doubts(&report).into_iter().map(|doubt| doubt.reason).collect())
 }
 
 fn judged(expect: Value, events: Vec<Event>) -> AutoscalingResult {

@@ -9,7 +9,10 @@ use upsurge_core::{
     metrics::{SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
 };
-use upsurge_figures::observation::{Event, What};
+use upsurge_figures::{
+    elasticity::Demand,
+    observation::{Event, What},
+};
 
 use super::*;
 use crate::{
@@ -107,7 +110,7 @@ fn each_reason_to_refuse_a_checkpoint_is_met() {
 #[test]
 fn a_record_in_a_form_that_is_not_known_costs_no_run() {
     let asked = Event::found(Timestamp::UNIX_EPOCH, What::Asked { replicas: 2 });
-    let mut record = recorded(None, None);
+    let mut record = recorded(None, Demand::None);
     record.note(vec![asked]);
     let kept = record.kept(Timestamp::UNIX_EPOCH).unwrap();
     let session = Session::new(&plan(1, false), None);
