@@ -69,6 +69,7 @@ pub struct Workload {
     #[serde(default)]
     before: Tracker,
     /// The newest event in it.
+    #[serde(default)]
     before_to: Timestamp,
     /// The newest instant that anybody told of.
     newest: Timestamp,

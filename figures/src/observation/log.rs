@@ -106,6 +106,11 @@ impl Log {
     pub(super) fn push_within(&mut self, mut event: Event, room: impl Fn(Class) -> usize) {
         event.what.shorten();
         let class = Class::of(&event.what);
+        if self.counts.values().sum::<usize>() != self.events.len() {
+            // Read from what was written before they were.
+            self.counts.clear();
+            self.events.iter().for_each(|event| *self.counts.entry(Class::of(&event.what)).or_default() += 1);
+        }
         let place = self.events.partition_point(|earlier| earlier.seen <= event.seen);
         self.events.insert(place, event);
         let count = self.counts.entry(class).or_default();
