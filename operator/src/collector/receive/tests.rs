@@ -103,8 +103,7 @@ fn the_record_of_the_target_begins_with_the_load_and_is_told_of_its_end() {
     let seen = snapshot(&cell);
     let report = seen.workload.report(Timestamp::now()).unwrap();
     assert_eq!(Some(report.from), seen.t0);
-    let is_over =
-        |cell: &Cell| serde_json::to_value(&snapshot(cell).workload).unwrap()["over"] == json!(true);
+    let is_over = |cell: &Cell| serde_json::to_value(&snapshot(cell).workload).unwrap()["ended"].is_string();
     assert!(!is_over(&cell));
     (last["number"], last["done"]) = (json!(2), json!("completed"));
     (last["fromMs"], last["toMs"]) = (json!(1_000), json!(2_000));
