@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Whole distributions for programs: the histogram of each trend, which can be drawn, and added to that of another run.
 //!
-//! Buckets are those that runners push ([`exponential`]): the same bounds for every run, at most 1,100 or so for all times up to an hour.
+//! Buckets are those that runners push ([`crate::metrics::exponential`]): the same bounds for every run, at most 1,100 or so for all times up to an hour.
 
 use serde_json::{Map, Value, json};
 
