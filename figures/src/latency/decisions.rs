@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::observation::{Clock, Event, Stamper, What};
+use crate::observation::{Clock, Event, PodLife, Stamper, What};
 
 /// Changes that are no farther apart than this are one.
 pub(super) const ONE: SignedDuration = SignedDuration::from_secs(1);
@@ -71,6 +71,37 @@ pub(super) fn decisions(events: &[Event], clock: &Clock, direction: Direction) -
     decisions
 }
 
+impl Decision {
+    /// How many pods it asks for, or gives up.
+    pub(super) fn wanted(&self) -> usize {
+        self.from.abs_diff(self.to) as usize
+    }
+}
+
+/// The pods of each decision, of those in the order in which `when` came: as many as it wanted, from a moment before it on
+/// and until the next one.
+pub(super) fn own(
+    decisions: &[Decision],
+    lives: Vec<PodLife>,
+    when: impl Fn(&PodLife) -> Option<Timestamp>,
+) -> Vec<Vec<PodLife>> {
+    let mut lives = lives.into_iter().peekable();
+    let until = |index: usize| decisions.get(index + 1).map_or(Timestamp::MAX, |next| next.at);
+    decisions
+        .iter()
+        .enumerate()
+        .map(|(index, decision)| {
+            let mut own: Vec<PodLife> = Vec::new();
+            while let Some(life) = lives.next_if(|life| when(life) < Some(early(until(index)))) {
+                if when(&life) >= Some(early(decision.at)) && own.len() < decision.wanted() {
+                    own.push(life);
+                }
+            }
+            own
+        })
+        .collect()
+}
+
 /// When the autoscaler says that it did what was found, if that was between two instants.
 fn stamped(events: &[Event], (since, found): (Timestamp, Timestamp), clock: &Clock) -> Option<Timestamp> {
     let said = events.iter().filter_map(|event| match &event.what {
@@ -86,6 +117,6 @@ pub(super) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
 }
 
 /// What a stamp says may be a second early.
-pub(super) fn early(at: Timestamp) -> Timestamp {
+fn early(at: Timestamp) -> Timestamp {
     at.saturating_sub(ONE).unwrap_or(Timestamp::MIN)
 }

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::decisions::{Decision, Direction, decisions, early, seconds};
+use super::decisions::{Decision, Direction, decisions, own, seconds};
 use crate::observation::{Clock, Log, PodLife, lives};
 
 /// A scale-down.
@@ -39,27 +39,13 @@ pub fn scale_downs(log: &Log) -> Vec<ScaleDown> {
     let mut pods: Vec<PodLife> =
         lives(events).into_iter().filter(|life| life.terminating.is_some()).collect();
     pods.sort_by_key(|life| life.terminating);
-    let mut pods = pods.into_iter().peekable();
-    let until = |index: usize| decisions.get(index + 1).map_or(Timestamp::MAX, |next| next.at);
-    decisions
-        .iter()
-        .enumerate()
-        .map(|(index, decision)| {
-            let wanted = (decision.from - decision.to) as usize;
-            let mut own: Vec<PodLife> = Vec::new();
-            while let Some(life) = pods.next_if(|life| life.terminating < Some(early(until(index)))) {
-                if life.terminating >= Some(early(decision.at)) && own.len() < wanted {
-                    own.push(life);
-                }
-            }
-            told(decision, &own, wanted)
-        })
-        .collect()
+    let own = own(&decisions, pods, |life| life.terminating);
+    decisions.iter().zip(&own).map(|(decision, own)| told(decision, own)).collect()
 }
 
-fn told(decision: &Decision, own: &[PodLife], wanted: usize) -> ScaleDown {
+fn told(decision: &Decision, own: &[PodLife]) -> ScaleDown {
     let gone: Option<Vec<Timestamp>> = own.iter().map(|life| life.gone).collect();
-    let last = gone.filter(|gone| gone.len() == wanted).and_then(|gone| gone.into_iter().max());
+    let last = gone.filter(|gone| gone.len() == decision.wanted()).and_then(|gone| gone.into_iter().max());
     let known = |at: Option<Timestamp>| at.filter(|_| decision.known);
     ScaleDown {
         fell: decision.moved,

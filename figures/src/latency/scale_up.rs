@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Part,
-    decisions::{Decision, Direction, decisions, early, seconds},
+    decisions::{Decision, Direction, decisions, own, seconds},
 };
 use crate::observation::{Clock, Event, Log, PodLife, What, lives};
 
@@ -60,31 +60,17 @@ pub fn scale_ups(log: &Log) -> Vec<ScaleUp> {
     let mut pods = lives(events);
     // Those that were there before say nothing of when they were asked for.
     pods.retain(|life| life.created.is_some());
-    let mut pods = pods.into_iter().peekable();
-    let until = |index: usize| decisions.get(index + 1).map_or(Timestamp::MAX, |next| next.at);
-    decisions
-        .iter()
-        .enumerate()
-        .map(|(index, decision)| {
-            let wanted = (decision.to - decision.from) as usize;
-            let mut own: Vec<PodLife> = Vec::new();
-            while let Some(life) = pods.next_if(|life| life.created < Some(early(until(index)))) {
-                if life.created >= Some(early(decision.at)) && own.len() < wanted {
-                    own.push(life);
-                }
-            }
-            split(decision, &own, events, wanted)
-        })
-        .collect()
+    let own = own(&decisions, pods, |life| life.created);
+    decisions.iter().zip(&own).map(|(decision, own)| split(decision, own, events)).collect()
 }
 
-fn split(decision: &Decision, own: &[PodLife], events: &[Event], wanted: usize) -> ScaleUp {
+fn split(decision: &Decision, own: &[PodLife], events: &[Event]) -> ScaleUp {
     let pods: Vec<PodSplit> = own
         .iter()
         .map(|life| PodSplit { pod: life.pod.clone(), parts: parts(decision, life, listed(events)) })
         .collect();
     let end = |life: &PodLife| if listed(events) { life.serving } else { life.ready };
-    let missing = wanted.saturating_sub(own.len());
+    let missing = decision.wanted().saturating_sub(own.len());
     let ends: Option<Vec<Timestamp>> = own.iter().map(end).collect();
     let served = ends.filter(|_| missing == 0).and_then(|ends| ends.into_iter().max());
     // The pod that was last, or one of which it isn't known: its parts up to there are those that took long.
