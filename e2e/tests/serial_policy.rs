@@ -73,7 +73,7 @@ async fn enforce(context: &Context, longest: &str) -> Result<()> {
 /// What can be told from the spec is refused before anything runs.
 async fn refused(context: &Context) -> Result<()> {
     let secret = json!([{"name": "token", "secretKeyRef": {"name": "database", "key": "password"}}]);
-    for (name, patch, rule) in [
+    let cases = [
         ("host", json!({"target": {"baseURL": "http://forbidden:8080"}}), "targetHosts"),
         ("literal", json!({"target": {"baseURL": "http://2130706433:8080"}}), "targetHosts"),
         ("image", json!({"runner": {"image": "registry.example.com.evil/runner"}}), "runnerImages"),
@@ -97,8 +97,13 @@ async fn refused(context: &Context) -> Result<()> {
         ("runners", json!({"runner": {"parallelism": 3}}), "maxRunners"),
         ("long", json!({"load": {"constant": {"duration": "31s"}}}), "maxDuration"),
         ("server", json!({"prometheus": {"server": "other", "checks": [up()]}}), "prometheusServers"),
-    ] {
-        let run = context.run(name, merged(constant(5, 5), patch), seconds(20)).await?;
+    ];
+    let mut started = Vec::new();
+    for (name, patch, rule) in cases {
+        started.push((name, rule, context.start(name, merged(constant(5, 5), patch)).await?));
+    }
+    for (name, rule, run) in started {
+        let run = context.finished(&run, seconds(60)).await?;
         ensure_verdict(&run, Verdict::Error, "PolicyViolation").context(name)?;
         let message = status(&run).message.unwrap_or_default();
         ensure!(message.contains(&format!("{RULES}.{rule}")), "{name} does not name its rule: {message}");

@@ -6,6 +6,8 @@
 //! a status: before anything else is done, it is looked at anew. Kept is what somebody reads, and no more ([`prune`]).
 
 mod groups;
+mod guarded;
+mod packed;
 pub mod prune;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +15,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{
     ResourceExt,
-    core::DeserializeGuard,
     runtime::{
         reflector::{ObjectRef, Store},
         watcher::Event,
@@ -23,9 +24,10 @@ use tokio::sync::watch;
 use upsurge_crds::{LoadTestRun, names::labels};
 
 use self::groups::Groups;
+pub use self::{guarded::Guarded, packed::PackedTest};
 
 /// A run as it is cached: one that can't be read is there too.
-pub type CachedRun = DeserializeGuard<LoadTestRun>;
+pub type CachedRun = Guarded<LoadTestRun>;
 
 /// What the watches of one namespace show, or of all of them.
 pub struct Scope {

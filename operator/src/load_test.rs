@@ -19,13 +19,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{Api, Resource, ResourceExt, core::DeserializeGuard, runtime::controller::Action};
+use kube::{Api, Resource, ResourceExt, runtime::controller::Action};
 use tokio::time::timeout;
 use tracing::{Instrument, info, info_span, warn};
 use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::Phase};
 
 pub use self::failure::Error;
 use crate::{
+    cache::PackedTest,
     context::Context,
     errors::{LONGEST_LOOK, chain},
     metrics,
@@ -36,20 +37,17 @@ use crate::{
 ///
 /// # Errors
 /// When the API server refuses something or does not answer.
-pub async fn reconcile(
-    test: Arc<DeserializeGuard<LoadTest>>,
-    context: Arc<Context>,
-) -> Result<Action, Error> {
+pub async fn reconcile(test: Arc<PackedTest>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let span =
         info_span!("load_test", namespace = test.namespace().unwrap_or_default(), name = test.name_any());
-    let result = match &test.0 {
+    let result = match test.read() {
         Ok(test) => {
             let answered =
-                timeout(LONGEST_LOOK, look(test, &context, &Timestamp::now).instrument(span)).await;
+                timeout(LONGEST_LOOK, look(&test, &context, &Timestamp::now).instrument(span)).await;
             answered.unwrap_or(Err(Error::Unanswered))
         }
-        Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
+        Err(invalid) => Err(Error::Invalid(Box::new(invalid))),
     };
     let (outcome, action) = match &result {
         Ok(Done::Applied(next)) => ("Applied", until(*next)),
@@ -189,7 +187,7 @@ pub fn forget(context: &Context, namespace: &str, name: &str) {
 }
 
 /// How long to wait after a failure. An object that can't be read waits for its next change.
-pub fn error_policy(test: Arc<DeserializeGuard<LoadTest>>, error: &Error, context: Arc<Context>) -> Action {
+pub fn error_policy(test: Arc<PackedTest>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.failed(metrics::LOAD_TEST, error.category());
     if matches!(error, Error::Invalid(_)) {
         return Action::await_change();
@@ -205,7 +203,7 @@ pub fn error_policy(test: Arc<DeserializeGuard<LoadTest>>, error: &Error, contex
     Action::requeue(wait)
 }
 
-fn key(test: &DeserializeGuard<LoadTest>) -> String {
+fn key(test: &PackedTest) -> String {
     key_of(&test.namespace().unwrap_or_default(), &test.name_any())
 }
 

@@ -29,11 +29,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use kube::{
-    ResourceExt,
-    core::{DeserializeGuard, error_boundary::InvalidObject},
-    runtime::controller::Action,
-};
+use kube::{ResourceExt, core::error_boundary::InvalidObject, runtime::controller::Action};
 use tokio::time::timeout;
 use tracing::{Instrument, info, info_span, warn};
 use upsurge_crds::{
@@ -48,6 +44,7 @@ use self::{
     observe::Source,
 };
 use crate::{
+    cache::CachedRun,
     collector::RunKey,
     errors::{LONGEST_LOOK, chain},
     metrics,
@@ -117,7 +114,7 @@ enum Done {
 ///
 /// # Errors
 /// When the API server refuses something or does not answer.
-pub async fn reconcile(run: Arc<DeserializeGuard<LoadTestRun>>, runs: Arc<Runs>) -> Result<Action, Error> {
+pub async fn reconcile(run: Arc<CachedRun>, runs: Arc<Runs>) -> Result<Action, Error> {
     let began = Instant::now();
     let span = info_span!("run", namespace = run.namespace().unwrap_or_default(), name = run.name_any());
     let result = match &run.0 {
@@ -285,7 +282,7 @@ fn is_finished(run: &LoadTestRun) -> bool {
 }
 
 /// How long to wait after a failure. An object that can't be read waits for its next change.
-pub fn error_policy(run: Arc<DeserializeGuard<LoadTestRun>>, error: &Error, runs: Arc<Runs>) -> Action {
+pub fn error_policy(run: Arc<CachedRun>, error: &Error, runs: Arc<Runs>) -> Action {
     let context = &runs.context;
     context.metrics.failed(metrics::LOAD_TEST_RUN, error.category());
     if matches!(error, Error::Invalid(_)) {

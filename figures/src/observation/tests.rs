@@ -208,19 +208,16 @@ fn what_others_write_is_bounded() {
 #[test]
 fn a_full_log_takes_pods_as_fast_as_they_come() {
     let mut log = Log::default();
-    let begin = std::time::Instant::now();
+    // A comparison of each with each would take longer than a test may (`slow-timeout`).
     for index in 0..6_000 {
         log.push(Event::live(at(index), pod(&format!("checkout-{index}"), Life::Ready)));
     }
-    let taken = begin.elapsed();
     assert_eq!((log.events().len(), log.left_out()[&Class::Pods].events), (2_400, 3_600));
     let mut written = serde_json::to_value(&log).unwrap();
     written.as_object_mut().unwrap().remove("counts").unwrap();
     let mut read: Log = serde_json::from_value(written).unwrap();
     read.push(Event::live(at(6_000), pod("checkout", Life::Ready)));
     assert_eq!(read.events().len(), 2_400, "as one before counts were written");
-    // A comparison of each with each takes minutes.
-    assert!(taken < std::time::Duration::from_secs(20), "{taken:?}");
 }
 
 /// A flood of events: milliseconds since the one before, and what.

@@ -28,9 +28,12 @@ pub fn run(run: &mut CachedRun) {
     }
     let metadata = run.meta_mut();
     metadata.managed_fields = None;
-    if let Some(annotations) = &mut metadata.annotations {
+    metadata.labels = None;
+    // An empty map would still hold the room for its first entries.
+    metadata.annotations = metadata.annotations.take().and_then(|mut annotations| {
         annotations.retain(|name, _| name.starts_with(OURS));
-    }
+        (!annotations.is_empty()).then_some(annotations)
+    });
     if let Ok(run) = &mut run.0 {
         // One that can't be read any more is told of, and so it is still needed.
         run.spec.test = run.spec.test.take().filter(|test| test.read().is_err());

@@ -2,10 +2,14 @@
 //! What is found, and what is kept.
 
 use futures::FutureExt as _;
-use kube::runtime::{reflector, watcher};
+use kube::{
+    Resource,
+    runtime::{reflector, watcher},
+};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::ALLOCATED;
 
 fn run(name: &str, test: &str, phase: &str) -> Value {
     json!({
@@ -118,9 +122,71 @@ fn of_what_a_tenant_writes_on_a_pod_only_what_is_read_is_kept() {
     }
 }
 
+/// What is kept of so many objects takes so much memory each.
+fn memory_of_each<K: Resource<DynamicType = ()> + Clone + 'static>(
+    count: usize,
+    make: impl Fn(usize) -> K,
+) -> usize {
+    let before = ALLOCATED.current_usage();
+    let (store, mut writer) = reflector::store();
+    for index in 0..count {
+        writer.apply_watcher_event(&watcher::Event::Apply(make(index)));
+    }
+    let taken = ALLOCATED.current_usage().saturating_sub(before);
+    assert_eq!(store.len(), count);
+    taken / count
+}
+
 #[test]
 fn ten_thousand_finished_runs_fit_into_little_memory() {
-    // What is beside it on the heap are names, labels and the owner: some hundred bytes.
-    let size = size_of::<CachedRun>();
-    assert!(size <= 4 << 10, "{size} bytes");
+    let name = |index: usize| format!("checkout-spike-g4-{index:08}");
+    let each = memory_of_each(1_000, |index| {
+        let mut run = run(&name(index), "checkout-spike", "Finished");
+        let owner = json!({"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "name": "checkout-spike", "uid": "u"});
+        run["metadata"]["ownerReferences"] = json!([owner]);
+        run["metadata"]["labels"] =
+            json!({"app.kubernetes.io/managed-by": "upsurge", "upsurge.dev/test": "checkout-spike"});
+        let mut run: CachedRun = serde_json::from_value(run).unwrap();
+        prune::run(&mut run);
+        run
+    });
+    assert!(each <= 3 << 10, "{each} bytes");
+}
+
+#[test]
+fn a_thousand_tests_are_kept_as_text() {
+    let step = |index: usize| json!({"request": {"name": format!("page {index}"), "url": format!("/pages/{index}")}});
+    let manifest = |index: usize| {
+        let mut test = run(&format!("checkout-{index}"), "checkout", "Finished");
+        test["kind"] = json!("LoadTest");
+        test["status"] = Value::Null;
+        test["metadata"]["generation"] = json!(3);
+        test["spec"] = test["spec"]["test"].take();
+        test["spec"]["scenarios"][0]["steps"] = (0..20).map(step).collect();
+        test
+    };
+    let packed = |index| -> PackedTest { serde_json::from_value(manifest(index)).unwrap() };
+    let text = manifest(0)["spec"].to_string().len();
+    let each = memory_of_each(100, packed);
+    assert!(each <= 2 * text + (3 << 10), "{each} bytes for a spec of {text}");
+    // Nothing is lost by that.
+    let read = packed(7).read().unwrap();
+    let mut whole: upsurge_crds::LoadTest = serde_json::from_value(manifest(7)).unwrap();
+    assert_eq!((&read.spec, &read.status), (&whole.spec, &whole.status));
+    let kept = read.metadata.annotations.as_ref().unwrap();
+    assert!(kept.keys().eq(["upsurge.dev/generation"]), "{kept:?}");
+    whole.metadata.annotations = read.metadata.annotations.clone();
+    whole.metadata.managed_fields = read.metadata.managed_fields.clone();
+    assert_eq!(read.metadata, whole.metadata);
+    assert!(read.metadata.managed_fields.unwrap()[0].fields_v1.is_none());
+    // Neither is that one can't be read.
+    let mut wrong = manifest(1);
+    wrong["spec"]["load"] = json!({"constant": {"level": {}, "duration": "1m"}});
+    let wrong: PackedTest = serde_json::from_value(wrong).unwrap();
+    let invalid = wrong.read().unwrap_err();
+    assert_eq!(
+        (invalid.metadata.name.as_deref(), wrong.name_any()),
+        (Some("checkout-1"), "checkout-1".into())
+    );
+    assert!(!invalid.error.is_empty());
 }

@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Dura
 use futures::{Stream, StreamExt, stream};
 use kube::{
     ResourceExt,
-    core::DeserializeGuard,
     runtime::{
         Controller, WatchStreamExt,
         controller::{Config, Error},
@@ -17,7 +16,7 @@ use kube::{
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
-use upsurge_crds::{LoadTest, v1alpha1::Phase};
+use upsurge_crds::v1alpha1::Phase;
 
 use super::{
     pending,
@@ -25,8 +24,7 @@ use super::{
 };
 use crate::{
     admin::Readiness,
-    audit,
-    cache::{CachedRun, Scope},
+    cache::{CachedRun, PackedTest, Scope},
     collector::RunKey,
     context::Context,
     errors::chain,
@@ -117,10 +115,9 @@ fn test_controller(
     watched: &Watched,
     stop: &CancellationToken,
 ) -> Running {
-    let (reader, writer) = reflector::store::<DeserializeGuard<LoadTest>>();
-    let tests = api::<DeserializeGuard<LoadTest>>(&context.client, namespace);
+    let (reader, writer) = reflector::store::<PackedTest>();
+    let tests = api::<PackedTest>(&context.client, namespace);
     let tests = watcher(tests, watcher::Config::default().page_size(PAGE))
-        .modify(|test| audit::prune(test.managed_fields_mut()))
         .default_backoff()
         .reflect(writer)
         .applied_objects();
