@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the autoscaler did, from what was observed of it.
 //!
-//! The samplers write an [`Observation`]; [`analyse()`] turns it into the result in the status, and
-//! [`doubts()`] says why it can't carry a verdict. [`Observed`] makes the figures of a workload from it, by
-//! `upsurge_figures`, puts them into the result and judges what is expected of them. Nothing is concluded about demand from
-//! `desiredReplicas`: it is clamped to the autoscaler's own bounds.
+//! The observer's events are recorded in a `upsurge_figures::workload::Workload`. [`Observed`] turns such a record into the result in the
+//! status: numbers of replicas, figures, what came of each expectation, and why it can't carry a verdict. Nothing else is looked at, so
+//! no two of these can contradict each other. Nothing is concluded about demand from `desiredReplicas`: it is clamped to the
+//! autoscaler's own bounds.
 
 mod analyse;
 mod anew;
 mod budget;
-mod certain;
 mod course;
 mod demand;
 mod doubts;
 mod endings;
 mod expectations;
 mod judged;
-mod limits;
-mod observation;
+mod limiting;
 mod observed;
 mod outages;
-mod replay;
 mod replicas;
 mod sentence;
 mod standing;
@@ -29,12 +26,11 @@ mod tests;
 mod unseen;
 mod workload;
 
-pub use analyse::{analyse, digest, watch_until};
+pub use analyse::{digest, watch_until};
 pub use course::{fall, rise};
 pub use demand::{advice, declared, mixes_units};
-pub use doubts::{Doubt, doubts};
+pub use doubts::Doubt;
 pub use endings::while_ending;
-pub use observation::{Autoscaler, ConditionSample, Observation, PodTimes, ReplicaSample, UsageSample};
 pub use observed::{Observed, begin};
 pub use sentence::{explained, limited};
 pub use standing::{ONLY_AUTOSCALER, PAUSED};

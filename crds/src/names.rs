@@ -144,6 +144,8 @@ pub mod reasons {
     pub const TEST_NOT_FOUND: &str = "TestNotFound";
     /// The target workload does not exist or has no scale subresource.
     pub const TARGET_NOT_FOUND: &str = "TargetNotFound";
+    /// The pods of the target did not become ready before the load.
+    pub const TARGET_NOT_READY: &str = "TargetNotReady";
     /// The target did not come to rest before the load.
     pub const TARGET_NOT_IDLE: &str = "TargetNotIdle";
     /// The host name of the target does not resolve.

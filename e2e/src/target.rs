@@ -94,6 +94,17 @@ impl Target {
     /// # Errors
     /// When it does not serve in time.
     pub async fn deploy_kind(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
+        let target = Self::create(context, kind, name, behaviour).await?;
+        let ready = |found: &DynamicObject| ready_replicas(found) > 0;
+        wait::until(&target.workloads(), name, "serves", wait::seconds(60), ready).await?;
+        Ok(target)
+    }
+
+    /// The same, and nothing is waited for.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn create(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
         let target = Self { context: context.clone(), name: name.into(), kind };
         let behaviour = merged(json!({"listen": "0.0.0.0:8080", "drain": "3s"}), behaviour);
         let labels = json!({"app": name});
@@ -127,8 +138,6 @@ impl Target {
         }
         let parameters = PatchParams::apply("upsurge-e2e").force();
         target.workloads().patch(name, &parameters, &Patch::Apply(workload)).await?;
-        let ready = |found: &DynamicObject| ready_replicas(found) > 0;
-        wait::until(&target.workloads(), name, "serves", wait::seconds(60), ready).await?;
         Ok(target)
     }
 
@@ -137,11 +146,15 @@ impl Target {
     /// # Errors
     /// When it does not in time.
     pub async fn autoscale(&self, max_replicas: i32) -> Result<()> {
-        let cpu = json!({"type": "Resource", "resource": {
-            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60},
-        }});
-        self.autoscale_by(cpu, max_replicas).await?;
+        self.autoscale_by(Self::cpu(), max_replicas).await?;
         self.autoscaler("ScalingActive", "True").await
+    }
+
+    /// 60 % of the requested CPU, as an autoscaler's metric.
+    pub fn cpu() -> Value {
+        json!({"type": "Resource", "resource": {
+            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60},
+        }})
     }
 
     /// Gives the target a HorizontalPodAutoscaler with that metric.

@@ -127,7 +127,7 @@ async fn a_node_selector_that_no_node_has() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workload_that_does_not_exist() -> Result<()> {
     with_temp_namespace(async |context| {
-        let absent = json!({"target": {"workloads": [{"name": "absent"}]}});
+        let absent = json!({"target": {"workloads": [{"name": "absent"}]}, "deadlines": {"prepare": "5s"}});
         let message = error(&context, merged(constant(5, 5), absent), "TargetNotFound", seconds(40)).await?;
         ensure!(message.contains("absent"), "{message}");
         Ok(())

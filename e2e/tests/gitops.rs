@@ -24,7 +24,7 @@ use upsurge_e2e::{
     cluster::command,
     fixtures::{constant, merged},
     kstatus::{Status, compute},
-    target::Target,
+    target::{Kind, Target},
     wait::{self, seconds},
     with_temp_namespace,
 };
@@ -176,6 +176,23 @@ async fn kubectl_can_wait_for_the_end_and_for_the_outcome() -> Result<()> {
         context.patch("waited", never).await?;
         wait("Failed", "--timeout=60s").await?;
         wait("Complete", "--timeout=5s").await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_is_applied_together_with_its_app_and_autoscaler_waits_for_both_and_passes() -> Result<()>
+{
+    with_temp_namespace(async |context| {
+        // The test comes first, which is the worst order there is.
+        let judged = json!({"target": {"workloads": [{"name": "target", "expect": {"minPeakReplicas": 1}}]}});
+        let run = context.start("together", merged(constant(5, 5), judged)).await?;
+        let target = Target::create(&context, Kind::Deployment, "target", json!({})).await?;
+        target.autoscale_by(Target::cpu(), 3).await?;
+        let run = context.finished(&run, seconds(120)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        ensure!(target.stats().await?.received >= 25, "not all of the load came");
         Ok(())
     })
     .await

@@ -2,6 +2,8 @@
 //! Runs whose data can't carry a verdict.
 
 use anyhow::{Context as _, Result, ensure};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use upsurge_crds::v1alpha1::{Phase, Verdict};
 use upsurge_e2e::{
@@ -27,18 +29,43 @@ fn judged() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_autoscaler_without_metrics_makes_its_judgement_inconclusive() -> Result<()> {
+async fn an_autoscaler_without_metrics_can_not_be_judged_and_there_is_no_load() -> Result<()> {
     with_temp_namespace(async |context| {
-        blind_target(&context).await?;
-        let run = context.run("blind", merged(constant(5, 10), judged()), seconds(90)).await?;
+        let target = blind_target(&context).await?;
+        let test = merged(merged(constant(5, 10), judged()), json!({"deadlines": {"prepare": "10s"}}));
+        let run = context.start("blind", test).await?;
+        let run = context.phase(&run, Phase::Finished, seconds(60)).await?;
         ensure_verdict(&run, Verdict::Inconclusive, "MetricsUnavailable")?;
         let status = status(&run);
         let message = status.message.unwrap_or_default();
-        ensure!(message.contains("FailedGetExternalMetric") || message.contains("queue_length"), "{message}");
-        let autoscaling = status.autoscaling.context("nothing about the autoscaler")?;
-        ensure!(!autoscaling.problems.is_empty(), "no problem is listed");
-        // What was measured is there all the same.
-        ensure!(status.summary.is_some_and(|summary| summary.requests == 50));
+        ensure!(message.starts_with("spec.deadlines.prepare of 10s has passed"), "{message}");
+        ensure!(
+            message.contains("HorizontalPodAutoscaler/target can't scale: FailedGetExternalMetric: "),
+            "{message}"
+        );
+        ensure!(status.summary.is_none() && target.stats().await?.received == 0, "there was load");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "decided in memory too (validate::tests): make e2e-full"]
+async fn an_autoscaler_of_containers_that_request_nothing_is_told_with_container_and_field() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let target = Target::deploy(&context, json!({})).await?;
+        // By a strategic merge, which finds the container by its name.
+        let container = json!({"name": "target", "resources": null});
+        let patch = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        let deployments = context.api::<Deployment>();
+        deployments.patch("target", &PatchParams::default(), &Patch::Strategic(patch)).await?;
+        target.autoscale_by(Target::cpu(), 3).await?;
+        let run = context.start("without", merged(constant(5, 10), judged())).await?;
+        let run = context.phase(&run, Phase::Finished, seconds(90)).await?;
+        ensure_verdict(&run, Verdict::Inconclusive, "MetricsUnavailable")?;
+        let message = status(&run).message.unwrap_or_default();
+        ensure!(message.contains("container target of Deployment/target"), "{message}");
+        ensure!(message.contains("containers[target].resources.requests.cpu"), "{message}");
         Ok(())
     })
     .await
@@ -61,10 +88,11 @@ async fn an_autoscaler_without_metrics_is_only_reported_when_nothing_is_expected
     .await
 }
 
-async fn blind_target(context: &Context) -> Result<()> {
+async fn blind_target(context: &Context) -> Result<Target> {
     let target = Target::deploy(context, json!({})).await?;
     target.autoscale_by(unserved(), 3).await?;
-    target.autoscaler("ScalingActive", "False").await
+    target.autoscaler("ScalingActive", "False").await?;
+    Ok(target)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -85,7 +113,8 @@ async fn a_rollout_of_the_target_during_the_run_makes_it_inconclusive() -> Resul
 async fn a_workload_without_an_autoscaler_can_not_be_judged() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;
-        let run = context.start("unscaled", merged(constant(5, 5), judged())).await?;
+        let test = merged(merged(constant(5, 5), judged()), json!({"deadlines": {"prepare": "5s"}}));
+        let run = context.start("unscaled", test).await?;
         let run = context.phase(&run, Phase::Finished, seconds(60)).await?;
         ensure_verdict(&run, Verdict::Inconclusive, "AutoscalerNotFound")
     })

@@ -41,7 +41,7 @@ pub enum FindError {
 }
 
 impl FindError {
-    fn of(target: &Target, error: kube::Error) -> Self {
+    pub(crate) fn of(target: &Target, error: kube::Error) -> Self {
         let target = target.to_string();
         match error {
             kube::Error::Api(status) if status.code == 404 => {

@@ -11,6 +11,7 @@
 
 mod fact;
 mod find;
+mod glance;
 mod observe;
 mod observer;
 pub mod prune;
@@ -22,9 +23,13 @@ mod told;
 mod watch;
 
 pub use find::{FindError, Found, find};
+pub use glance::{Glance, glance};
 pub use observe::observe;
 pub use observer::Observer;
 pub use quantity::quantity;
 pub use seen::{Change, Seen};
-pub use sources::autoscalers::{ONLY_ONE, PAUSED};
+pub use sources::{
+    autoscalers::{ONLY_ONE, PAUSED},
+    requests::MissingRequest,
+};
 pub use target::Target;

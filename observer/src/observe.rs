@@ -96,7 +96,7 @@ fn watches(client: &Client, target: &Target, found: &Found) -> SelectAll<BoxStre
 }
 
 /// Of the kind as it is since KEDA 2.
-fn scaled_objects(client: &Client, namespace: &str) -> Api<DynamicObject> {
+pub(crate) fn scaled_objects(client: &Client, namespace: &str) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("keda.sh", "v1alpha1", keda::KIND));
     Api::namespaced_with(client.clone(), namespace, &resource)
 }

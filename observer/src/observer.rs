@@ -20,6 +20,7 @@ use crate::{
         autoscalers::{Autoscalers, ONLY_ONE, PAUSED},
         endpoints::Slices,
         failures, keda, pods,
+        requests::{self, MissingRequest},
         resources::Resources,
         workload,
     },
@@ -54,6 +55,7 @@ struct OwnPod {
     revision: Option<String>,
     is_alive: bool,
     resources: Option<Resources>,
+    lacks: BTreeSet<MissingRequest>,
 }
 
 impl Observer {
@@ -99,6 +101,12 @@ impl Observer {
     /// Whether the autoscaler is KEDA's, so that its own objects tell more.
     pub fn is_scaled_by_keda(&self) -> bool {
         self.told.autoscaler().is_some_and(|autoscaler| autoscaler.kind == keda::KIND)
+    }
+
+    /// A request for which the autoscaler can't read its metrics as long as a container of a living pod lacks it.
+    pub fn missing_request(&self) -> Option<MissingRequest> {
+        let mut alive = self.pods.values().filter(|pod| pod.is_alive);
+        alive.find_map(|pod| self.autoscalers.lacks(&pod.lacks))
     }
 
     /// Takes what a watch showed, and tells what is news.
@@ -209,6 +217,7 @@ impl Observer {
             revision: pods::revision(pod),
             is_alive: pods::is_alive(pod),
             resources: Resources::of(pod),
+            lacks: requests::missing(pod),
         };
         let mut facts = Vec::new();
         let is_another = self.told.is_another(&name, own.created);

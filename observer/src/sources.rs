@@ -7,5 +7,6 @@ pub mod failures;
 pub mod keda;
 pub mod pods;
 pub mod readings;
+pub mod requests;
 pub mod resources;
 pub mod workload;

@@ -13,7 +13,16 @@ use jiff::Timestamp;
 use upsurge_figures::observation::{Autoscaler, Event, Life, Source, Tracker, What};
 
 use self::pod::ToldPod;
-use crate::fact::Fact;
+use crate::{
+    fact::Fact,
+    sources::autoscalers::{ONLY_ONE, PAUSED},
+};
+
+/// Conditions that are told of whatever else there is: figures and doubts rest on them.
+const OWN: [&str; 5] = ["ScalingActive", "AbleToScale", "ScalingLimited", ONLY_ONE, PAUSED];
+/// Most other conditions that are told; of more, those that come first. Who may write the status of an autoscaler may invent as many
+/// as they like.
+const MOST_OTHERS: usize = 20;
 
 /// Looking at something, at an instant.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +170,7 @@ impl Told {
                 let none = ToldPod::default();
                 self.pods.get(pod).unwrap_or(&none).is_news(life, fact.stamped)
             }
+            (What::Condition(now), None) => self.has_room(&now.condition),
             // Messages of conditions change with each look of the autoscaler.
             (What::Condition(now), Some(What::Condition(before))) => {
                 (&now.status, &now.reason) != (&before.status, &before.reason)
@@ -169,6 +179,13 @@ impl Told {
             (What::QuotaExceeded { .. }, Some(_)) => before.and_then(|before| before.stamped) < fact.stamped,
             (now, before) => Some(now) != before,
         }
+    }
+
+    /// Whether one more condition may be told.
+    fn has_room(&self, name: &str) -> bool {
+        let is_other =
+            |topic: &&Topic| matches!(topic, Topic::Condition(told) if !OWN.contains(&told.as_str()));
+        OWN.contains(&name) || self.facts.keys().filter(is_other).count() < MOST_OTHERS
     }
 
     fn note(&mut self, fact: &Fact) {
@@ -285,6 +302,24 @@ mod tests {
         let mut log = upsurge_figures::observation::Log::default();
         log.push(Told::default().tell(revision(), live(0)).unwrap());
         assert!(Told::of(log.events()).tell(revision(), live(9)).is_none());
+    }
+
+    #[test]
+    fn conditions_of_ever_new_names_fill_neither_memory_nor_log() {
+        let mut told = Told::default();
+        let condition = |name: &str| {
+            let condition =
+                Condition { condition: name.into(), status: "True".into(), ..Condition::default() };
+            Fact::of(What::Condition(condition))
+        };
+        let invented =
+            (0..1_000).filter_map(|number| told.tell(condition(&format!("Invented{number}")), live(number)));
+        assert_eq!(invented.count(), MOST_OTHERS);
+        assert!(
+            told.tell(condition("ScalingActive"), live(2_000)).is_some(),
+            "what verdicts rest on has room of its own"
+        );
+        assert_eq!(told.facts.len(), MOST_OTHERS + 1);
     }
 
     #[test]

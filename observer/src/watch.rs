@@ -4,7 +4,12 @@
 //! A watch could go on from where it was, without a listing. But then nothing would say when it has caught up, and what comes
 //! late would be taken for what happens now.
 
-use std::{fmt::Debug, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt::Debug,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    time::Duration,
+};
 
 use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
 use k8s_openapi::{api::autoscaling::v1::Scale, serde::de::DeserializeOwned};
@@ -28,8 +33,8 @@ const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15
 const LASTED: Duration = Duration::from_secs(30);
 /// Seconds after which a watch is begun anew, from where it was. A connection that died without a word is noticed then.
 const RENEWAL: u32 = 45;
-/// Most objects of a kind. More are not taken in, as they would fill the memory of whoever observes for all.
-const MOST: usize = 10_000;
+/// Most objects of a kind, in a listing and after it. More are not taken in, as they would fill the memory of whoever observes for all.
+pub const MOST: usize = if cfg!(test) { 40 } else { 10_000 };
 /// Time between two looks at what can't be watched.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -40,6 +45,8 @@ struct Watch<K> {
     prune: fn(&mut K),
     events: Option<BoxStream<'static, watcher::Result<watcher::Event<K>>>>,
     listing: Vec<K>,
+    /// The objects that are there, by what their names hash to.
+    there: HashSet<u64>,
     listed_at: Option<Instant>,
     retry: Duration,
 }
@@ -61,6 +68,7 @@ where
         prune,
         events: None,
         listing: Vec::new(),
+        there: HashSet::new(),
         listed_at: None,
         retry: Duration::ZERO,
     };
@@ -112,20 +120,35 @@ where
             match events.next().await {
                 Some(Ok(watcher::Event::Init)) => self.listing.clear(),
                 Some(Ok(watcher::Event::InitApply(_))) if self.listing.len() >= MOST => {
-                    self.retry = RETRY[1];
-                    return self.fail(&format!("there are more than {MOST} of them"));
+                    return self.give_up();
                 }
                 Some(Ok(watcher::Event::InitApply(object))) => self.listing.push(object),
                 Some(Ok(watcher::Event::InitDone)) => {
                     self.listed_at = Some(Instant::now());
+                    self.there = self.listing.iter().map(identity).collect();
                     return Change::Listed(std::mem::take(&mut self.listing));
                 }
-                Some(Ok(watcher::Event::Apply(object))) => return Change::Applied(Box::new(object)),
-                Some(Ok(watcher::Event::Delete(object))) => return Change::Deleted(Box::new(object)),
+                Some(Ok(watcher::Event::Apply(object))) => {
+                    self.there.insert(identity(&object));
+                    if self.there.len() > MOST {
+                        return self.give_up();
+                    }
+                    return Change::Applied(Box::new(object));
+                }
+                Some(Ok(watcher::Event::Delete(object))) => {
+                    self.there.remove(&identity(&object));
+                    return Change::Deleted(Box::new(object));
+                }
                 Some(Err(error)) => return self.fail(&error.to_string()),
                 None => return self.fail("the watch has ended"),
             }
         }
+    }
+
+    /// There are too many.
+    fn give_up(&mut self) -> Change<K> {
+        self.retry = RETRY[1];
+        self.fail(&format!("there are more than {MOST} of them"))
     }
 
     fn fail(&mut self, why: &str) -> Change<K> {
@@ -133,8 +156,17 @@ where
         self.retry = if lasted { RETRY[0] } else { (self.retry * 2).clamp(RETRY[0], RETRY[1]) };
         self.events = None;
         self.listing.clear();
+        self.there.clear();
         Change::Lost(why.to_owned())
     }
+}
+
+/// Tells an object from others of its kind. Names would take far more room; that two of them hash to the same is as good as never,
+/// and would make the count one too small.
+fn identity<K: Resource>(object: &K) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.meta().name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What happens to the scale of a workload that can't be watched: it is looked at each second.

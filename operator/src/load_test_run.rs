@@ -9,7 +9,7 @@ mod build;
 mod carry_out;
 mod decide;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod memory;
 mod missing;
 mod neighbours;

@@ -1,65 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From an observation to the result in the status.
+//! Numbers of replicas: the course of a run, what was expected of it, and until when it has to be watched.
 
 use jiff::Timestamp;
 use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, Workload};
+use upsurge_figures::{
+    observation::{Autoscaler, Log, Source, What},
+    workload as figures,
+};
 
 use super::{
-    Observation, course,
+    Observed, course,
     demand::declared,
     doubts::after,
     expectations::Course,
-    limits::Limit,
+    limiting::Limiting,
     outages::outages,
-    replicas::{Replicas, seconds_between},
+    replicas::{Reached, Replicas, seconds_between},
+    unseen::{Gaps, unseen},
 };
 use crate::plan::Timeline;
 
-/// What the autoscaler did between the start of the load and `end`, the end of the observation.
-pub fn analyse(
-    observation: &Observation,
-    timeline: &Timeline,
-    start: Timestamp,
-    end: Timestamp,
-    workload: &Workload,
-) -> AutoscalingResult {
-    let replicas = Replicas::new(&observation.samples, start, end);
+/// What is told of where each is lost.
+const SOURCES: [Source; 4] = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];
+
+/// The part of the result that numbers of replicas are enough for.
+pub(super) fn analyse(observed: &Observed<'_>, limit: Option<&Limiting>) -> AutoscalingResult {
+    let Observed { timeline, start, end, workload, .. } = *observed;
+    let log = observed.record.log();
+    let replicas = Replicas::of(log, start, end);
     let (rise, fall) = (after(start, course::rise(timeline)), after(start, course::fall(timeline)));
     let needed = needed(workload, timeline, replicas.at_start());
-    let known = !observation.samples.is_empty();
-    let scale_up = replicas.reaches(needed, rise).filter(|_| known).map(|at| seconds_between(rise, at));
-    let scale_down = replicas
-        .settles(replicas.at_start(), fall)
-        .filter(|_| known && end >= fall)
-        .map(|at| seconds_between(fall, at));
-    let within = workload.expect.as_ref().and_then(|expect| expect.scale_up_within);
-    let in_time = scale_up.is_some_and(|seconds| within.is_none_or(|within| seconds <= within.as_secs_f64()));
-    let limit = Limit::find(observation, &replicas, (start, fall.min(end)), needed, in_time);
+    let up = needed.map(|needed| replicas.reaches(needed, rise));
+    let down = replicas.at_start().map(|first| replicas.settles(first, fall)).filter(|_| end >= fall);
+    let seconds = |from: Timestamp, reached: Option<Reached>| {
+        reached.and_then(Reached::exact).map(|at| seconds_between(from, at))
+    };
+    let gaps = Gaps::of(log, start, end);
     let course = Course {
         replicas: &replicas,
+        gaps: &gaps,
         needed,
+        start,
         rise,
         fall,
-        scale_up,
-        scale_down,
-        limit: limit.map(|limit| limit.explain(observation)),
+        up,
+        // Before the fall nothing has come back.
+        down: replicas.at_start().map(|_| down.unwrap_or_default()),
+        limit,
     };
-    let (first, peak) = (replicas.at_start(), replicas.peak());
-    let last = replicas.last().map_or(0, |sample| sample.ready);
+    let autoscaler = autoscaler(log, start, end);
+    let bound =
+        |of: fn(&Autoscaler) -> u32| autoscaler.map(|found| i32::try_from(of(found)).unwrap_or(i32::MAX));
+    let text = |replicas: Option<i32>| replicas.map_or_else(|| "?".into(), |replicas| replicas.to_string());
+    let (first, peak, last) = (replicas.at_start(), replicas.peak(), replicas.at_end());
     AutoscalingResult {
-        autoscaler: observation.autoscaler.as_ref().map(|found| format!("{}/{}", found.kind, found.name)),
-        replicas: format!("{first}→{peak}→{last}"),
-        start_replicas: first,
-        peak_replicas: peak,
-        end_replicas: last,
-        min_replicas: observation.autoscaler.as_ref().map(|found| found.min_replicas),
-        max_replicas: observation.autoscaler.as_ref().map(|found| found.max_replicas),
+        autoscaler: autoscaler.map(|found| format!("{}/{}", found.kind, found.name)),
+        replicas: format!("{}→{}→{}", text(first), text(peak), text(last)),
+        start_replicas: first.or(replicas.first_seen()).unwrap_or_default(),
+        peak_replicas: peak.unwrap_or_default(),
+        end_replicas: last.or(replicas.last_seen()).unwrap_or_default(),
+        min_replicas: bound(|found| found.min),
+        max_replicas: bound(|found| found.max),
         timeline: replicas.points(),
-        scale_up_seconds: scale_up,
-        scale_down_seconds: scale_down,
-        limited_by: limit.map(|limit| limit.to_string()),
+        scale_up_seconds: seconds(rise, up),
+        scale_down_seconds: seconds(fall, down),
+        limited_by: limit.map(|limit| format!("{:?}", limit.limit)),
         requests_while_scaling_down: None,
-        problems: problems(observation, start, end),
+        problems: problems(log, start, end),
         expectations: workload.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default(),
         workloads: Vec::new(),
     }
@@ -68,32 +75,34 @@ pub fn analyse(
 /// Until when the observation must go on for the expectations to be decided; `None` when they are, as
 /// far as time can decide them.
 pub fn watch_until(
-    observation: &Observation,
+    record: &figures::Workload,
     timeline: &Timeline,
     start: Timestamp,
     workload: &Workload,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let expect = workload.expect.as_ref()?;
-    let replicas = Replicas::new(&observation.samples, start, now);
+    let replicas = Replicas::of(record.log(), start, now);
+    let is_over = now >= after(start, timeline.duration());
     let up = expect.scale_up_within.and_then(|within| {
         let rise = after(start, course::rise(timeline));
-        let reached = replicas.reaches(needed(workload, timeline, replicas.at_start()), rise).is_some();
-        (!reached).then(|| after(rise, within.0))
+        // Where nobody knows how many are needed, time can't decide it.
+        let needed = needed(workload, timeline, replicas.at_start())?;
+        replicas.reaches(needed, rise).seen.is_none().then(|| after(rise, within.0))
     });
     let down = expect.scale_down_within.and_then(|within| {
-        let first = replicas.at_start();
+        let first = replicas.at_start()?;
         // What the autoscaler still wants will still come: only both together are "back".
-        let back = replicas.last().is_some_and(|sample| sample.ready.max(sample.desired) <= first);
-        let over = now >= after(start, timeline.duration());
-        (!(back && over)).then(|| after(after(start, course::fall(timeline)), within.0))
+        let is_back =
+            replicas.at_end().is_some_and(|ready| ready.max(replicas.wanted_at_end().unwrap_or(0)) <= first);
+        (!(is_back && is_over)).then(|| after(after(start, course::fall(timeline)), within.0))
     });
     let settled = expect.max_settling_time.and_then(|within| {
         // When the load is over it asks for as few as there may be.
-        let fewest = observation.autoscaler.as_ref().map_or(1, |found| found.min_replicas.max(1));
-        let over = now >= after(start, timeline.duration());
-        let there = replicas.last().is_some_and(|sample| sample.ready.abs_diff(fewest) <= 1);
-        (!(there && over)).then(|| after(after(start, timeline.duration()), within.0))
+        let autoscaler = autoscaler(record.log(), start, now);
+        let fewest = autoscaler.map_or(1, |found| i32::try_from(found.min.max(1)).unwrap_or(i32::MAX));
+        let is_there = replicas.at_end().is_some_and(|ready| ready.abs_diff(fewest) <= 1);
+        (!(is_there && is_over)).then(|| after(after(start, timeline.duration()), within.0))
     });
     [up, down, settled].into_iter().flatten().max().filter(|until| *until > now)
 }
@@ -103,35 +112,49 @@ pub fn digest(result: &AutoscalingResult) -> AutoscalingDigest {
     AutoscalingDigest { replicas: result.replicas.clone(), limited_by: result.limited_by.clone() }
 }
 
-/// Replicas that the load asked for at its peak.
-pub(super) fn needed(workload: &Workload, timeline: &Timeline, at_start: i32) -> i32 {
-    own_need(workload, timeline).unwrap_or(at_start.saturating_add(1))
+/// The autoscaler as it was when the load started, or the first one that came after that. That it was changed later is a doubt of its own.
+pub(super) fn autoscaler(log: &Log, start: Timestamp, end: Timestamp) -> Option<&Autoscaler> {
+    let mut found = None;
+    for event in log.events().iter().take_while(|event| event.seen <= end) {
+        if event.seen > start && found.is_some() {
+            break;
+        }
+        match &event.what {
+            What::Autoscaler(autoscaler) => found = Some(autoscaler),
+            What::AutoscalerGone => found = None,
+            _ => {}
+        }
+    }
+    found
 }
 
-/// Whether it is known without the replicas at the start how many the load asked for.
-pub(super) fn has_own_need(workload: &Workload, timeline: &Timeline) -> bool {
-    own_need(workload, timeline).is_some()
+/// Replicas that the load asked for at its peak, as far as that is known.
+fn needed(workload: &Workload, timeline: &Timeline, at_start: Option<i32>) -> Option<i32> {
+    own_need(workload, timeline).or_else(|| at_start.map(|first| first.saturating_add(1)))
 }
 
-fn own_need(workload: &Workload, timeline: &Timeline) -> Option<i32> {
+/// The same by the test alone.
+pub(super) fn own_need(workload: &Workload, timeline: &Timeline) -> Option<i32> {
     let fewest = workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
     let demanded = declared(workload, timeline).replicas(timeline.peak());
     fewest.or(demanded.map(|replicas| i32::try_from(replicas).unwrap_or(i32::MAX).max(1)))
 }
 
-fn problems(observation: &Observation, start: Timestamp, end: Timestamp) -> Vec<String> {
+/// What was out of order with the autoscaler, and what was not seen, why and when.
+fn problems(log: &Log, start: Timestamp, end: Timestamp) -> Vec<String> {
     let out_of_order = ["ScalingActive", "AbleToScale"]
         .into_iter()
-        .flat_map(|type_| outages(observation, type_, start, end))
+        .flat_map(|type_| outages(log, type_, start, end))
         .map(|outage| {
             format!(
                 "{}=False from {:.0} s to {:.0} s of the run: {}: {}",
-                outage.type_,
+                outage.condition.condition,
                 seconds_between(start, outage.from),
                 seconds_between(start, outage.to),
-                outage.reason,
-                outage.message
+                outage.condition.reason,
+                outage.condition.message
             )
         });
-    out_of_order.chain(observation.problems.iter().cloned()).collect()
+    let gaps = SOURCES.into_iter().flat_map(|source| unseen(log, source, start, end));
+    out_of_order.chain(gaps.map(|gap| gap.explained(start))).collect()
 }

@@ -1,14 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 //! When the load rises and when it falls: the instants that an autoscaler's delays count from.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use crate::plan::Timeline;
+use upsurge_crds::v1alpha1::LoadUnit;
+
+use super::demand::mixes_units;
+use crate::plan::{Stage, Timeline};
+
+/// A load of which all levels can be added up. Users and iterations per second can't: where a load counts both, each counts as a share
+/// of its own peak.
+pub(super) fn comparable(timeline: &Timeline) -> Cow<'_, Timeline> {
+    if !mixes_units(timeline) {
+        return Cow::Borrowed(timeline);
+    }
+    let peak = |unit: LoadUnit| {
+        let stages = timeline.stages.iter().filter(|stage| stage.unit == unit).cloned().collect();
+        Timeline { stages, ..timeline.clone() }.peak()
+    };
+    let peaks = [LoadUnit::Users, LoadUnit::IterationsPerSecond].map(|unit| (unit, peak(unit)));
+    let share = |stage: &Stage| {
+        let peak = peaks.iter().find(|(unit, _)| *unit == stage.unit).map_or(0.0, |(_, peak)| *peak);
+        let of = |level: f64| if peak > 0.0 { level / peak } else { 0.0 };
+        Stage { from: of(stage.from), to: of(stage.to), ..stage.clone() }
+    };
+    Cow::Owned(Timeline { stages: timeline.stages.iter().map(share).collect(), ..timeline.clone() })
+}
 
 /// The first instant at which the level rises above the level at the start; the start itself if it
 /// never does, as a load that begins at its peak asks for replicas at once.
 pub fn rise(timeline: &Timeline) -> Duration {
-    let course = timeline.course();
+    let course = comparable(timeline).course();
     let Some(base) = course.first().map(|piece| piece.from) else { return Duration::ZERO };
     let Some(piece) = course.iter().find(|piece| piece.from.max(piece.to) > base) else {
         return Duration::ZERO;
@@ -24,7 +46,7 @@ pub fn rise(timeline: &Timeline) -> Duration {
 pub fn fall(timeline: &Timeline) -> Duration {
     let mut fall = timeline.duration();
     let mut level = 0.0;
-    for piece in timeline.course().iter().rev() {
+    for piece in comparable(timeline).course().iter().rev() {
         if piece.to < level {
             break;
         }
@@ -45,10 +67,8 @@ pub fn fall(timeline: &Timeline) -> Duration {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use upsurge_crds::v1alpha1::LoadUnit;
 
     use super::*;
-    use crate::plan::Stage;
 
     /// Stages as (seconds, from, to).
     fn timeline(stages: &[(u64, f64, f64)]) -> Timeline {
@@ -70,6 +90,30 @@ mod tests {
             })
             .collect();
         Timeline { stages, graceful_stop: Duration::ZERO }
+    }
+
+    #[test]
+    fn users_and_iterations_per_second_are_not_added_up() {
+        let stage = |name: &str, unit, start, seconds, level| Stage {
+            name: name.into(),
+            unit,
+            start: Duration::from_secs(start),
+            duration: Duration::from_secs(seconds),
+            from: level,
+            to: level,
+        };
+        let (users, rate) = (LoadUnit::Users, LoadUnit::IterationsPerSecond);
+        // As 100 users leave, 90 iterations per second come, which are three times as many as before.
+        let stages = vec![
+            stage("browse", users, 0, 60, 100.0),
+            stage("few", rate, 0, 60, 30.0),
+            stage("fewer", users, 60, 60, 50.0),
+            stage("many", rate, 60, 60, 90.0),
+        ];
+        let timeline = Timeline { stages, graceful_stop: Duration::ZERO };
+        let course: Vec<f64> = comparable(&timeline).course().iter().map(|piece| piece.from).collect();
+        assert!((course[0] - 4.0 / 3.0).abs() < 1e-9 && (course[1] - 1.5).abs() < 1e-9, "{course:?}");
+        assert_eq!((rise(&timeline).as_secs(), fall(&timeline).as_secs()), (60, 120));
     }
 
     #[rstest]

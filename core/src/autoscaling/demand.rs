@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use upsurge_crds::v1alpha1::{LoadUnit, Quantity, Workload};
 use upsurge_figures::elasticity::Demand;
 
-use super::doubts::after;
+use super::{course::comparable, doubts::after};
 use crate::{
     http::without_login,
     plan::{Piece, Timeline},
@@ -54,7 +54,7 @@ pub fn advice(workload: &Workload, base_url: &str) -> String {
 /// The levels of a load, each with the instant from which it holds. Of a ramp, one is told whenever the replicas that it asks
 /// for change; where nobody knows how many these are, the ramp is told at its begin.
 pub(super) fn steps(timeline: &Timeline, demand: &Demand, start: Timestamp) -> Vec<(Timestamp, f64)> {
-    let course = timeline.course();
+    let course = comparable(timeline).course();
     let most = (MOST_STEPS / course.len().max(1)).max(1);
     let mut steps: Vec<(Timestamp, f64)> = Vec::new();
     for (offset, level) in course.iter().flat_map(|piece| of_piece(piece, demand, most)) {

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use upsurge_crds::v1alpha1::RequestsWhileScalingDown;
+use upsurge_figures::observation::{Class, Log, PodLife, Source, lives};
 
-use super::{Observation, PodTimes};
+use super::{replicas::seconds_between, unseen::unseen};
 use crate::{
     losses::{LossKind, Losses, Lost},
     metrics::{Metrics, Selector, names},
@@ -25,25 +26,29 @@ type Stretch = (i64, i64);
 /// Looks which of the requests that were lost between `start` and `end` coincide with pods that were ending; `None` if no
 /// pod ended, as far as is known.
 pub fn while_ending(
-    observation: &Observation,
+    log: &Log,
     losses: &Losses,
     metrics: &Metrics,
     start: Timestamp,
     end: Timestamp,
 ) -> Option<RequestsWhileScalingDown> {
-    let during: Vec<&PodTimes> = observation.pods.iter().filter(|pod| ends_within(pod, start, end)).collect();
-    if during.is_empty() {
+    let lives = lives(log.events());
+    let during: Vec<&PodLife> = lives.iter().filter(|pod| ends_within(pod, start, end)).collect();
+    let unseen = not_seen(log, start, end);
+    if during.is_empty() && (unseen.is_empty() || losses.total() == 0) {
         return None;
     }
     let ms = |at: Timestamp| {
         i64::try_from(at.duration_since(start).as_millis()).unwrap_or(if at > start { i64::MAX } else { 0 })
     };
-    let begin = |pod: &PodTimes| Some(ms(pod.terminating?.saturating_sub(SLACK).unwrap_or(Timestamp::MIN)));
+    let begin = |pod: &PodLife| Some(ms(pod.terminating?.saturating_sub(SLACK).unwrap_or(Timestamp::MIN)));
     let after = |at: Timestamp| ms(at.saturating_add(SLACK).unwrap_or(Timestamp::MAX));
     // A pod of which it is not known when it ended was ending at least at the moment in which it was asked to.
-    let sure = during.iter().filter_map(|pod| Some((begin(pod)?, after(pod.ended.or(pod.terminating)?))));
+    let sure = during.iter().filter_map(|pod| Some((begin(pod)?, after(pod.stopped.or(pod.terminating)?))));
     let sure: Vec<Stretch> = sure.collect();
-    let maybe = during.iter().filter_map(|pod| Some((begin(pod)?, pod.ended.map_or(i64::MAX, after))));
+    // Once it is gone it is not ending any more.
+    let maybe =
+        during.iter().filter_map(|pod| Some((begin(pod)?, pod.stopped.or(pod.gone).map_or(i64::MAX, after))));
     let maybe: Vec<Stretch> = maybe.collect();
     let (mut kinds, mut uncertain) = (BTreeMap::<LossKind, u64>::new(), 0_u64);
     for lost in losses.iter() {
@@ -61,14 +66,24 @@ pub fn while_ending(
         failed: number(metrics.rate(names::HTTP_REQ_FAILED, &Selector::default()).0),
         pods: i32::try_from(during.len()).unwrap_or(i32::MAX),
         uncertain: (uncertain > 0).then(|| number(uncertain)),
-        gaps: gaps(observation, &during, losses, metrics),
+        gaps: unseen.into_iter().chain(gaps(&during, losses, metrics)).collect(),
     })
 }
 
 /// Whether a pod was ending at a time of the load, as far as is known.
-fn ends_within(pod: &PodTimes, start: Timestamp, end: Timestamp) -> bool {
-    let begun = pod.terminating.or(pod.deleted).is_some_and(|at| at <= end);
-    begun && pod.ended.or(pod.deleted).is_none_or(|at| at >= start)
+fn ends_within(pod: &PodLife, start: Timestamp, end: Timestamp) -> bool {
+    let begun = pod.terminating.or(pod.seen_going).is_some_and(|at| at <= end);
+    begun && pod.stopped.or(pod.gone).or(pod.seen_going).is_none_or(|at| at >= start)
+}
+
+/// For how long nobody saw which pods were ending.
+fn not_seen(log: &Log, start: Timestamp, end: Timestamp) -> Vec<String> {
+    let blind: f64 =
+        unseen(log, Source::Pods, start, end).iter().map(|gap| seconds_between(gap.from, gap.to)).sum();
+    let gap = (blind > 0.0).then(|| format!("pods were not seen for {blind:.0} s of the load"));
+    let left = log.left_out().get(&Class::Pods).is_some_and(|left| left.from <= end && left.to > start);
+    let left = left.then(|| "there were more pods than are kept: some are left out".into());
+    gap.into_iter().chain(left).collect()
 }
 
 /// Wherever in its bins a request began and ended, it was under way within the stretch.
@@ -86,12 +101,12 @@ fn number(milliseconds: u64) -> i64 {
 }
 
 /// What is not known, and why.
-fn gaps(observation: &Observation, during: &[&PodTimes], losses: &Losses, metrics: &Metrics) -> Vec<String> {
+fn gaps(during: &[&PodLife], losses: &Losses, metrics: &Metrics) -> Vec<String> {
     let all = during.len();
-    let count = |unknown: fn(&PodTimes) -> bool| during.iter().filter(|pod| unknown(pod)).count();
+    let count = |unknown: fn(&PodLife) -> bool| during.iter().filter(|pod| unknown(pod)).count();
     let (begins, ends) = (
         count(|pod| pod.terminating.is_none()),
-        count(|pod| pod.terminating.is_some() && pod.ended.is_none()),
+        count(|pod| pod.terminating.is_some() && pod.stopped.is_none()),
     );
     let mut gaps = Vec::new();
     if begins > 0 {
@@ -103,9 +118,6 @@ fn gaps(observation: &Observation, during: &[&PodTimes], losses: &Losses, metric
         gaps.push(format!(
             "when {ends} of {all} pods ended is not known: it was not told before they were gone"
         ));
-    }
-    if observation.pods_omitted > 0 {
-        gaps.push("there were more pods than are kept: some are left out".into());
     }
     let of_kind = |kind: &str| {
         metrics.count(names::REQUEST_ERRORS, &Selector { check: Some(kind.into()), ..Selector::default() })
@@ -130,6 +142,7 @@ mod tests {
 
     use proptest::prelude::*;
     use rstest::rstest;
+    use upsurge_figures::observation::{Event, Life, What};
 
     use super::*;
     use crate::metrics::{SeriesKey, Sink, Tags};
@@ -138,20 +151,23 @@ mod tests {
         Timestamp::from_millisecond(1_700_000_000_000 + milliseconds).unwrap()
     }
 
-    /// Pods by when they were asked to end and ended, in seconds from T0.
-    fn observed(pods: &[(Option<i64>, Option<i64>)]) -> Observation {
-        let mut observation = Observation::default();
+    /// Pods by when they were asked to end and ended, in seconds from T0. One of which the first is not known was found to be gone
+    /// at 20 s.
+    fn observed(pods: &[(Option<i64>, Option<i64>)]) -> Log {
+        let mut log = Log::default();
+        log.push(Event::found(at(-60_000), What::Listed { source: Source::Pods }));
         for (index, (terminating, ended)) in pods.iter().enumerate() {
-            let seconds = |second: &Option<i64>| second.map(|second| at(second * 1_000));
-            observation.record_pod(PodTimes {
-                name: format!("checkout-{index}"),
-                terminating: seconds(terminating),
-                ended: seconds(ended),
-                deleted: seconds(terminating).or(Some(at(20_000))),
-                ..PodTimes::default()
-            });
+            let pod = |life| What::Pod { pod: format!("checkout-{index}"), life };
+            let live =
+                |second: &i64, life| Event::live(at(second * 1_000), pod(life)).stamped(at(second * 1_000));
+            let steps = [
+                terminating.as_ref().map(|second| live(second, Life::Terminating)),
+                ended.as_ref().map(|second| live(second, Life::Stopped)),
+                terminating.is_none().then(|| Event::found(at(20_000), pod(Life::Gone))),
+            ];
+            steps.into_iter().flatten().for_each(|event| log.push(event));
         }
-        observation
+        log
     }
 
     /// Requests by begin, end and kind, and as many failures of other kinds as asked for.
@@ -168,8 +184,8 @@ mod tests {
         (losses, metrics)
     }
 
-    fn found(observation: &Observation, (losses, metrics): &(Losses, Metrics)) -> RequestsWhileScalingDown {
-        while_ending(observation, losses, metrics, at(0), at(60_000)).unwrap()
+    fn found(log: &Log, (losses, metrics): &(Losses, Metrics)) -> RequestsWhileScalingDown {
+        while_ending(log, losses, metrics, at(0), at(60_000)).unwrap()
     }
 
     #[rstest]
@@ -237,11 +253,22 @@ mod tests {
     #[test]
     fn without_a_pod_that_ended_during_the_load_there_is_nothing_to_tell() {
         let (losses, metrics) = lost(&[(30_000, 30_100, LossKind::Reset)], 0);
-        let tell =
-            |observation: &Observation| while_ending(observation, &losses, &metrics, at(0), at(60_000));
+        let tell = |log: &Log| while_ending(log, &losses, &metrics, at(0), at(60_000));
         assert_eq!(tell(&observed(&[])), None);
         assert_eq!(tell(&observed(&[(Some(70), Some(71))])), None);
         assert_eq!(tell(&observed(&[(Some(-9), Some(-5))])), None);
+    }
+
+    #[test]
+    fn where_nobody_saw_the_pods_it_is_not_known_that_none_ended() {
+        let (losses, metrics) = lost(&[(30_000, 30_100, LossKind::Reset)], 0);
+        let mut log = observed(&[]);
+        let lost = What::Lost { source: Source::Pods, message: "the watch broke".into() };
+        log.push(Event::live(at(25_000), lost));
+        log.push(Event::live(at(37_000), What::Listed { source: Source::Pods }));
+        let tell = |losses: &Losses| while_ending(&log, losses, &metrics, at(0), at(60_000));
+        assert_eq!(tell(&losses).unwrap().gaps, ["pods were not seen for 12 s of the load"]);
+        assert_eq!(tell(&Losses::default()), None, "nothing was lost, whatever pods did");
     }
 
     proptest! {

@@ -1,27 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Expectations on the autoscaler, each with what was observed.
+//! Expectations on numbers of replicas, each with what was observed. One that hangs on a time for which nobody saw them is neither
+//! held nor missed; one that is decided by what was seen before or after it stays decided.
 
 use jiff::Timestamp;
 use upsurge_crds::v1alpha1::{AutoscalingExpectations, ExpectationResult, TimeSpan};
 
-use super::replicas::{Replicas, seconds_between};
+use super::{
+    doubts::after,
+    limiting::Limiting,
+    replicas::{Reached, Replicas, seconds_between},
+    unseen::Gaps,
+};
 
 /// What expectations are judged by.
 pub(super) struct Course<'a> {
     /// Replicas over the observation.
     pub(super) replicas: &'a Replicas,
-    /// Replicas that the load asked for.
-    pub(super) needed: i32,
+    /// What of them was not seen.
+    pub(super) gaps: &'a Gaps,
+    /// Replicas that the load asked for, if that is known.
+    pub(super) needed: Option<i32>,
+    /// The start of the load.
+    pub(super) start: Timestamp,
     /// When the load rose.
     pub(super) rise: Timestamp,
     /// When the load fell.
     pub(super) fall: Timestamp,
-    /// Seconds until the needed replicas were ready.
-    pub(super) scale_up: Option<f64>,
-    /// Seconds until the replicas were back.
-    pub(super) scale_down: Option<f64>,
+    /// When the needed replicas were ready; absent if nobody knows how many these are.
+    pub(super) up: Option<Reached>,
+    /// When the replicas were back to what they were at the start; absent if nobody knows what that was.
+    pub(super) down: Option<Reached>,
     /// What kept the workload from growing further, for messages.
-    pub(super) limit: Option<String>,
+    pub(super) limit: Option<&'a Limiting>,
+}
+
+/// What came of an expectation: whether it holds, and why not, or what is not known.
+type Outcome = Result<(), Why>;
+
+enum Why {
+    Missed(String),
+    NotKnown(String),
 }
 
 impl Course<'_> {
@@ -39,69 +57,107 @@ impl Course<'_> {
     }
 
     fn scale_up_within(&self, within: TimeSpan) -> ExpectationResult {
-        let passed = self.scale_up.is_some_and(|seconds| seconds <= within.as_secs_f64());
-        let observed = match self.scale_up {
-            Some(seconds) => format!("{seconds}s"),
-            None => format!("{} of {} replicas", self.replicas.peak(), self.needed),
+        let peak = shown(self.replicas.peak());
+        let (observed, outcome) = match self.needed.zip(self.up) {
+            None => (NOT_KNOWN.into(), Err(Why::NotKnown(self.gaps.told(self.start, self.start)))),
+            Some((needed, up)) => {
+                let took = self.took(self.rise, up);
+                let late = || match &took {
+                    Some(took) => format!("{needed} replicas were ready only after {took}"),
+                    None => format!(
+                        "{needed} replicas were never ready: peak was {peak} in {}s from the rise of the load",
+                        seconds_between(self.rise, self.replicas.end())
+                    ),
+                };
+                let outcome = self.in_time(self.rise, within, up, || self.with_limit(late()));
+                (took.clone().unwrap_or_else(|| format!("{peak} of {needed} replicas")), outcome)
+            }
         };
-        let late = match self.scale_up {
-            Some(seconds) => format!("{} replicas were ready only after {seconds}s", self.needed),
-            None => format!(
-                "{} replicas were never ready: peak was {} in {}s from the rise of the load",
-                self.needed,
-                self.replicas.peak(),
-                seconds_between(self.rise, self.replicas.end())
-            ),
-        };
-        result("scaleUpWithin", within, observed, passed, || self.with_limit(late))
+        result("scaleUpWithin", within, observed, outcome)
     }
 
     fn min_peak(&self, fewest: i32) -> ExpectationResult {
-        let peak = self.replicas.peak();
-        result("minPeakReplicas", fewest, peak.to_string(), peak >= fewest, || {
-            self.with_limit(format!("peak was {peak}"))
-        })
+        let (peak, text) = (self.replicas.peak(), shown(self.replicas.peak()));
+        let outcome = match peak {
+            Some(peak) if peak >= fewest => Ok(()),
+            _ if self.replicas.is_whole() => Err(Why::Missed(self.with_limit(format!("peak was {text}")))),
+            _ => Err(self.unseen()),
+        };
+        result("minPeakReplicas", fewest, text, outcome)
     }
 
     fn max_peak(&self, most: i32) -> ExpectationResult {
-        let peak = self.replicas.peak();
-        result("maxPeakReplicas", most, peak.to_string(), peak <= most, || format!("peak was {peak}"))
+        let (peak, text) = (self.replicas.peak(), shown(self.replicas.peak()));
+        let outcome = match peak {
+            Some(peak) if peak > most => Err(Why::Missed(format!("peak was {text}"))),
+            _ if self.replicas.is_whole() => Ok(()),
+            _ => Err(self.unseen()),
+        };
+        result("maxPeakReplicas", most, text, outcome)
     }
 
     fn scale_down_within(&self, within: TimeSpan) -> ExpectationResult {
-        let start = self.replicas.at_start();
-        let passed = self.scale_down.is_some_and(|seconds| seconds <= within.as_secs_f64());
-        let left = self.replicas.last().map_or(0, |sample| sample.ready);
-        let observed = match self.scale_down {
-            Some(seconds) => format!("{seconds}s"),
-            None => format!("{left} replicas"),
+        let left = shown(self.replicas.at_end());
+        let (observed, outcome) = match self.replicas.at_start().zip(self.down) {
+            None => (NOT_KNOWN.into(), Err(Why::NotKnown(self.gaps.told(self.start, self.start)))),
+            Some((start, down)) => {
+                let took = self.took(self.fall, down);
+                let late = || match &took {
+                    Some(took) => format!("back at {start} only {took} after the fall of the load"),
+                    None => format!(
+                        "still {left} replicas {}s after the fall of the load, {start} at the start",
+                        seconds_between(self.fall, self.replicas.end())
+                    ),
+                };
+                let outcome = self.in_time(self.fall, within, down, late);
+                (took.clone().unwrap_or_else(|| format!("{left} replicas")), outcome)
+            }
         };
-        result("scaleDownWithin", within, observed, passed, || match self.scale_down {
-            Some(seconds) => format!("back at {start} only {seconds}s after the fall of the load"),
-            None => format!(
-                "still {left} replicas {}s after the fall of the load, {start} at the start",
-                seconds_between(self.fall, self.replicas.end())
-            ),
-        })
+        result("scaleDownWithin", within, observed, outcome)
+    }
+
+    /// How long something took from an instant on, or at most.
+    fn took(&self, from: Timestamp, reached: Reached) -> Option<String> {
+        let seconds = seconds_between(from, reached.seen?);
+        Some(if reached.exact().is_some() { format!("{seconds}s") } else { format!("{seconds}s at most") })
+    }
+
+    fn in_time(
+        &self,
+        from: Timestamp,
+        within: TimeSpan,
+        reached: Reached,
+        late: impl FnOnce() -> String,
+    ) -> Outcome {
+        let deadline = after(from, within.0);
+        match reached.by(deadline) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Why::Missed(late())),
+            None => Err(Why::NotKnown(self.gaps.told(from, deadline.min(self.replicas.end())))),
+        }
+    }
+
+    fn unseen(&self) -> Why {
+        Why::NotKnown(self.gaps.told(self.start, self.replicas.end()))
     }
 
     fn with_limit(&self, text: String) -> String {
-        match &self.limit {
-            Some(limit) => format!("{text}, {limit}"),
-            None => text,
-        }
+        text + &self.limit.map(Limiting::in_words).unwrap_or_default()
     }
 }
 
-fn result(
-    name: &str,
-    expected: impl ToString,
-    observed: String,
-    passed: bool,
-    message: impl FnOnce() -> String,
-) -> ExpectationResult {
-    let message = (!passed).then(message);
-    let undecided = false;
+const NOT_KNOWN: &str = "not known";
+
+fn shown(replicas: Option<i32>) -> String {
+    replicas.map_or_else(|| NOT_KNOWN.into(), |replicas| replicas.to_string())
+}
+
+fn result(name: &str, expected: impl ToString, observed: String, outcome: Outcome) -> ExpectationResult {
+    let (passed, undecided) = (outcome.is_ok(), matches!(outcome, Err(Why::NotKnown(_))));
+    let message = match outcome {
+        Ok(()) => None,
+        Err(Why::Missed(why) | Why::NotKnown(why)) => Some(why),
+    };
     ExpectationResult {
         name: name.into(),
         expected: expected.to_string(),

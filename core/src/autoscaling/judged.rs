@@ -9,9 +9,12 @@ use std::fmt::Display;
 use upsurge_crds::v1alpha1::{
     AutoscalingExpectations, ExpectationResult, RequestsWhileScalingDown, TimeSpan,
 };
-use upsurge_figures::{elasticity::Figure, limits::Limit, workload::Report};
+use upsurge_figures::{elasticity::Figure, workload::Report};
 
-use super::workload::{gaps, seconds, share};
+use super::{
+    limiting::Limiting,
+    workload::{gaps, seconds, share},
+};
 
 /// What figures are judged by.
 pub(super) struct Judge<'a> {
@@ -19,6 +22,8 @@ pub(super) struct Judge<'a> {
     /// Why the demand isn't known, if it isn't.
     pub(super) advice: Option<&'a str>,
     pub(super) lost: Option<&'a RequestsWhileScalingDown>,
+    /// What kept the workload from growing further.
+    pub(super) limit: Option<&'a Limiting>,
 }
 
 impl Judge<'_> {
@@ -157,10 +162,7 @@ impl Judge<'_> {
 
     /// What limited the workload, after a text about its replicas.
     fn limit(&self) -> String {
-        let limited = self.report.limited_by.as_ref().filter(|stretch| stretch.limit != Limit::None);
-        limited.map_or_else(String::new, |stretch| {
-            format!(", limited by {:?}: {}", stretch.limit, stretch.evidence)
-        })
+        self.limit.map(Limiting::in_words).unwrap_or_default()
     }
 
     /// Why a figure isn't whole.

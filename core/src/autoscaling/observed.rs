@@ -1,36 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From what was observed and planned to the figures of a workload, and from these to the result.
+//! From what was recorded and planned to the result of a workload: numbers of replicas, figures, expectations and doubts, all of one
+//! record.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use upsurge_crds::{
-    names::reasons,
-    v1alpha1::{AutoscalingResult, Workload},
+use upsurge_crds::v1alpha1::{
+    AutoscalingResult, RecommendationResult, RequestsWhileScalingDown, Workload, WorkloadResult,
 };
-use upsurge_figures::{
-    elasticity::DemandSource,
-    limits::Limit,
-    workload::{self as figures, Bin, DoubtKind, Report},
-};
+use upsurge_figures::workload::{self as figures, Bin, Report};
 
 use super::{
-    Doubt, Observation, anew::anew, budget, certain::Certain, demand, doubts::after, judged::Judge,
-    replay::replayed, standing::standing, workload::told,
+    Doubt,
+    analyse::{analyse, autoscaler, own_need},
+    anew::anew,
+    budget, demand,
+    doubts::{after, doubts},
+    judged::Judge,
+    limiting::Limiting,
+    workload::{recommendation, told},
 };
 use crate::{plan::Timeline, thresholds::Windows};
 
 /// Instants that are less apart are the same one, written down with fewer digits.
 const SAME: SignedDuration = SignedDuration::from_millis(1);
 
-/// What the figures of a workload come from.
+/// What the result of a workload comes from.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed<'a> {
-    /// What was seen of it.
-    pub observation: &'a Observation,
-    /// The same as events with the folds of its figures, if somebody recorded them; else they are told from the list of samples, which
-    /// knows less.
-    pub recorded: Option<&'a figures::Workload>,
+    /// What was seen of it, as events with the folds of its figures.
+    pub record: &'a figures::Workload,
     /// The load as it was carried out.
     pub timeline: &'a Timeline,
     /// Whether thresholds were met, second by second.
@@ -56,14 +55,11 @@ impl Observed<'_> {
     /// The figures.
     pub fn report(&self) -> Option<Report> {
         let demand = demand::declared(self.workload, self.timeline);
-        let Some(recorded) = self.recorded else {
-            return self.figures(replayed(self.observation, demand));
-        };
-        let report = self.figures(recorded.clone()).filter(|report| {
+        let report = self.figures(self.record.clone()).filter(|report| {
             let is_start = report.from.duration_since(self.start).abs() < SAME;
-            is_start && *recorded.demand() == demand
+            is_start && *self.record.demand() == demand
         });
-        report.or_else(|| self.figures(anew(recorded, demand)))
+        report.or_else(|| self.figures(anew(self.record, demand)))
     }
 
     fn figures(&self, mut observed: figures::Workload) -> Option<Report> {
@@ -80,34 +76,35 @@ impl Observed<'_> {
         observed.report(self.end)
     }
 
-    /// Puts figures into the result, and judges what is expected of them.
-    pub fn tell(&self, report: &Report, result: &mut AutoscalingResult) {
+    /// What the autoscaler did, and what came of what is expected of it.
+    pub fn result(&self, report: &Report, lost: Option<RequestsWhileScalingDown>) -> AutoscalingResult {
+        let autoscaler = autoscaler(self.record.log(), self.start, self.end);
+        let limit = Limiting::of(report, autoscaler, own_need(self.workload, self.timeline));
+        let mut result =
+            AutoscalingResult { requests_while_scaling_down: lost, ..analyse(self, limit.as_ref()) };
+        self.compare_with_settings(report, &mut result);
         let advice = demand::why_unknown(self.workload, self.timeline, self.base_url);
-        let certain = self.recorded.and_then(|recorded| Certain::of(self, recorded));
-        if let Some((certain, expect)) = certain.zip(self.workload.expect.as_ref()) {
-            certain.check(expect, result);
-        }
-        if self.recorded.is_some() {
-            self.compare_with_settings(report, result);
-        }
         if let Some(expect) = &self.workload.expect {
-            let lost = result.requests_while_scaling_down.as_ref();
-            let judge = Judge { report, advice: advice.as_deref(), lost };
-            result.expectations.extend(judge.all(expect));
+            let judge = Judge {
+                report,
+                advice: advice.as_deref(),
+                lost: result.requests_while_scaling_down.as_ref(),
+                limit: limit.as_ref(),
+            };
+            let judged = judge.all(expect);
+            result.expectations.extend(judged);
         }
-        let told = told(report, self.workload, advice);
-        let limit = report.limits.limited_by().filter(|limit| *limit != Limit::None);
-        // Without a demand a limit counts only while it can be seen, which is less than what it does.
-        if report.elasticity.demand_source != DemandSource::None || limit.is_some() {
-            result.limited_by = limit.map(|limit| format!("{limit:?}"));
+        let mut workload = told(report, self.workload, advice);
+        if let Some(limit) = &limit {
+            name_limit(limit, &mut workload);
         }
-        result.workloads = vec![told];
+        result.workloads = vec![workload];
+        result
     }
 
     /// What happened to the autoscaler, or stood in its way, and makes a verdict on it worthless.
     pub fn doubts(&self, report: &Report) -> Vec<Doubt> {
-        let standing = self.recorded.map(|recorded| standing(recorded.log(), self.start, self.end));
-        doubts_of(report).into_iter().chain(standing.unwrap_or_default()).collect()
+        doubts(self, report)
     }
 
     /// Says beside an expectation on time that was missed what the autoscaler's own settings make it take.
@@ -132,20 +129,11 @@ impl Observed<'_> {
     }
 }
 
-fn doubts_of(report: &Report) -> Vec<Doubt> {
-    let doubt = |doubt: &figures::Doubt| Doubt {
-        reason: match doubt.kind {
-            DoubtKind::Rollout => reasons::ROLLOUT_DURING_RUN,
-            DoubtKind::AutoscalerDeleted => reasons::AUTOSCALER_DELETED,
-            DoubtKind::AutoscalerReplaced => reasons::AUTOSCALER_REPLACED,
-            DoubtKind::AutoscalerChanged => reasons::AUTOSCALER_CHANGED,
-            DoubtKind::ScaledByOthers => reasons::SCALED_BY_OTHERS,
-        },
-        message: format!(
-            "{} (at {:.0} s of the load): what it did can't be judged; leave it alone while a test runs",
-            doubt.message,
-            doubt.at.duration_since(report.from).as_secs_f64()
-        ),
-    };
-    report.doubts.iter().map(doubt).collect()
+/// The workload's own limit is that of the run, with what to change about it.
+fn name_limit(limit: &Limiting, workload: &mut WorkloadResult) {
+    workload.limited_by = Some(format!("{:?}", limit.limit));
+    if let Some(change) = &limit.change {
+        let change: RecommendationResult = recommendation(change);
+        workload.recommendation = Some(change);
+    }
 }

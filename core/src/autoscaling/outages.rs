@@ -2,60 +2,49 @@
 //! Stretches of time in which a condition of the autoscaler was out of order.
 
 use jiff::{SignedDuration, Timestamp};
-
-use super::Observation;
+use upsurge_figures::observation::{Clock, Condition, Log, What};
 
 /// A condition that was out of order from one instant to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outage {
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
-    pub(super) type_: String,
-    pub(super) reason: String,
-    pub(super) message: String,
+    pub(super) condition: Condition,
 }
 
 impl Outage {
     pub(super) fn length(&self) -> SignedDuration {
         self.to.duration_since(self.from)
     }
+
+    /// Whether something is broken. At 0 replicas an autoscaler is switched off on purpose.
+    pub(super) fn is_broken(&self) -> bool {
+        self.condition.reason != "ScalingDisabled"
+    }
 }
 
-/// The outages of a condition (`False` or `Unknown`) between two instants.
-pub(super) fn outages(
-    observation: &Observation,
-    type_: &str,
-    start: Timestamp,
-    end: Timestamp,
-) -> Vec<Outage> {
-    let samples: Vec<_> = observation.conditions.iter().filter(|sample| sample.type_ == type_).collect();
-    let until = |index: usize| samples.get(index + 1).map_or(end, |next| next.at).min(end);
-    samples
-        .iter()
+/// The outages of a condition (`False` or `Unknown`) between two instants. One that was found by listing began when its stamp says.
+pub(super) fn outages(log: &Log, type_: &str, start: Timestamp, end: Timestamp) -> Vec<Outage> {
+    let clock = Clock::of(log.events());
+    let mut told: Vec<(Timestamp, Option<&Condition>)> = Vec::new();
+    for event in log.events() {
+        let said = match &event.what {
+            What::Condition(said) if said.condition == type_ => Some(said),
+            What::AutoscalerGone => None,
+            _ => continue,
+        };
+        let at = clock.happened(event).unwrap_or(event.seen);
+        // In the order in which it was told: a stamp may be a second off.
+        let at = told.last().map_or(at, |(before, _)| at.max(*before));
+        told.push((at, said));
+    }
+    let until = |index: usize| told.get(index + 1).map_or(end, |(next, _)| *next).min(end);
+    told.iter()
         .enumerate()
-        .filter(|(_, sample)| sample.status != "True")
-        .map(|(index, sample)| Outage {
-            from: sample.at.max(start),
-            to: until(index),
-            type_: sample.type_.clone(),
-            reason: sample.reason.clone(),
-            message: sample.message.clone(),
+        .filter_map(|(index, (at, said))| {
+            let condition = (*said)?.clone();
+            Some(Outage { from: (*at).max(start), to: until(index), condition })
         })
-        .filter(|outage| outage.to > outage.from)
+        .filter(|outage| outage.condition.status != "True" && outage.to > outage.from)
         .collect()
-}
-
-/// Whether a condition was `True` with that reason at any time between two instants.
-pub(super) fn seen(
-    observation: &Observation,
-    type_: &str,
-    reason: &str,
-    start: Timestamp,
-    end: Timestamp,
-) -> bool {
-    let samples: Vec<_> = observation.conditions.iter().filter(|sample| sample.type_ == type_).collect();
-    samples.iter().enumerate().any(|(index, sample)| {
-        let until = samples.get(index + 1).map_or(end, |next| next.at);
-        sample.status == "True" && sample.reason == reason && sample.at <= end && until > start
-    })
 }

@@ -6,9 +6,17 @@ use rstest::rstest;
 use upsurge_crds::v1alpha1::{
     AutoscalingExpectations, AutoscalingResult, ConstantLoad, Load, SpikeLoad, TimeSpan, Workload,
 };
+use upsurge_figures::{
+    elasticity::Demand,
+    observation::{Autoscaler, Condition, Event, Life, Scaling, Source, What},
+    workload::Workload as Record,
+};
 
 use super::*;
-use crate::plan::{Plan, Timeline};
+use crate::{
+    plan::{Plan, Timeline},
+    thresholds::Windows,
+};
 
 /// Ten seconds at 5, twenty at 50, thirty at 5: rises at 10 s, falls at 30 s, ends at 60 s.
 fn spike() -> Timeline {
@@ -32,25 +40,56 @@ fn at(second: f64) -> Timestamp {
     Timestamp::from_millisecond(1_700_000_000_000 + (second * 1e3) as i64).unwrap()
 }
 
-fn observed(max: i32, samples: &[(f64, i32, i32, i32)]) -> Observation {
-    let mut observation = Observation {
-        autoscaler: Some(Autoscaler {
-            kind: "HorizontalPodAutoscaler".into(),
-            name: "checkout".into(),
-            min_replicas: 1,
-            max_replicas: max,
-        }),
-        ..Observation::default()
+/// What was recorded of a workload, as (second, desired, current, ready) at each change.
+fn observed(max: u32, samples: &[(f64, u32, u32, usize)]) -> Record {
+    let autoscaler = Autoscaler {
+        kind: "HorizontalPodAutoscaler".into(),
+        name: "checkout".into(),
+        min: 1,
+        max,
+        down_window: 300,
+        ..Autoscaler::default()
     };
-    for (second, desired, current, ready) in samples {
-        observation.record_replicas(at(*second), *desired, *current, *ready);
+    let mut record = Record::new(Demand::None);
+    record.note(Event::found(at(-60.0), What::Autoscaler(autoscaler)));
+    note(&mut record, -60.0, condition("ScalingActive", "True", "ValidMetricFound", ""));
+    note(&mut record, -60.0, What::Revision { revision: "1".into() });
+    for source in [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints] {
+        note(&mut record, -60.0, What::Listed { source });
     }
-    observation.record_condition(at(-60.0), "ScalingActive", "True", "ValidMetricFound", "");
-    observation
+    let mut were_ready = 0;
+    for (second, desired, current, ready) in samples {
+        let scaling = Scaling { desired: *desired, current: *current, ..Scaling::default() };
+        let numbers = [
+            What::Scaling(scaling),
+            What::Asked { replicas: *desired },
+            What::Existing { replicas: *current },
+        ];
+        numbers.into_iter().for_each(|what| note(&mut record, *second, what));
+        for pod in were_ready.min(*ready)..were_ready.max(*ready) {
+            let life = if *ready > were_ready { Life::Ready } else { Life::NotReady };
+            note(&mut record, *second, What::Pod { pod: format!("checkout-{pod}"), life });
+        }
+        were_ready = *ready;
+    }
+    record
+}
+
+fn note(record: &mut Record, second: f64, what: What) {
+    record.note(Event::live(at(second), what));
+}
+
+fn condition(type_: &str, status: &str, reason: &str, message: &str) -> What {
+    What::Condition(Condition {
+        condition: type_.into(),
+        status: status.into(),
+        reason: reason.into(),
+        message: message.into(),
+    })
 }
 
 /// 1 → 4 in two steps (18.5 s: 2, 22 s: 4), back to 1 in two steps (50 s: 3, 72.25 s: 1).
-fn good() -> Observation {
+fn good() -> Record {
     observed(
         6,
         &[
@@ -81,8 +120,27 @@ fn expecting(up: Option<u64>, fewest: Option<i32>, most: Option<i32>, down: Opti
     }
 }
 
-fn analysed(observation: &Observation, end: f64, spec: &Workload) -> AutoscalingResult {
-    analyse(observation, &spike(), at(0.0), at(end), spec)
+fn analysed(record: &Record, end: f64, spec: &Workload) -> AutoscalingResult {
+    looked_at(record, &spike(), end, spec).0
+}
+
+fn looked_at(
+    record: &Record,
+    timeline: &Timeline,
+    end: f64,
+    spec: &Workload,
+) -> (AutoscalingResult, Vec<Doubt>) {
+    let observed = Observed {
+        record,
+        timeline,
+        windows: &Windows::default(),
+        start: at(0.0),
+        end: at(end),
+        workload: spec,
+        base_url: "http://checkout:8080",
+    };
+    let report = observed.report().unwrap();
+    (observed.result(&report, None), observed.doubts(&report))
 }
 
 fn outcomes(result: &AutoscalingResult) -> Vec<(&str, &str, bool)> {
@@ -152,7 +210,9 @@ fn a_missed_expectation_says_what_was_observed(
     let result = analysed(&good(), 80.0, &spec);
     let missed = result.expectations.iter().find(|one| !one.passed).unwrap();
     assert_eq!((missed.name.as_str(), missed.expected.as_str()), (name, expected));
-    assert_eq!((missed.observed.as_str(), missed.message.as_deref()), (observed, Some(message)));
+    assert_eq!(missed.observed, observed);
+    // What the autoscaler's settings allow comes after it.
+    assert!(missed.message.as_ref().is_some_and(|told| told.starts_with(message)), "{missed:?}");
 }
 
 #[test]
@@ -160,28 +220,49 @@ fn replicas_that_are_not_back_at_the_end_of_the_observation_miss_scale_down_with
     let result = analysed(&good(), 60.0, &expecting(None, None, None, Some(60)));
     assert_eq!(result.scale_down_seconds, None);
     let missed = result.expectations.first().unwrap();
-    assert_eq!(
-        missed.message.as_deref(),
-        Some("still 3 replicas 30s after the fall of the load, 1 at the start")
-    );
+    let told = missed.message.as_deref().unwrap();
+    assert!(told.starts_with("still 3 replicas 30s after the fall of the load, 1 at the start"), "{told}");
     assert_eq!((result.replicas.as_str(), missed.passed), ("1→4→3", false));
 }
 
 #[test]
 fn an_upper_bound_that_is_too_low_is_named_with_its_owner() {
-    let mut observation = observed(2, &[(-30.0, 1, 1, 1), (16.0, 2, 1, 1), (18.0, 2, 2, 2)]);
-    observation.record_condition(at(17.0), "ScalingLimited", "True", "TooManyReplicas", "");
-    let result = analysed(&observation, 60.0, &expecting(Some(30), Some(4), None, None));
+    let mut record = observed(2, &[(-30.0, 1, 1, 1), (16.0, 2, 1, 1), (18.0, 2, 2, 2)]);
+    note(
+        &mut record,
+        17.0,
+        condition("ScalingLimited", "True", "TooManyReplicas", "the desired count is more than 2"),
+    );
+    let result = analysed(&record, 60.0, &expecting(Some(30), Some(4), None, None));
     assert_eq!(result.limited_by.as_deref(), Some("MaxReplicas"));
     let messages: Vec<_> = result.expectations.iter().filter_map(|one| one.message.as_deref()).collect();
-    assert_eq!(
-        messages,
-        [
-            "4 replicas were never ready: peak was 2 in 50s from the rise of the load, limited by maxReplicas 2 of \
-             HorizontalPodAutoscaler/checkout",
-            "peak was 2, limited by maxReplicas 2 of HorizontalPodAutoscaler/checkout"
-        ]
+    let limit = ", limited by MaxReplicas: HorizontalPodAutoscaler/checkout is at its maxReplicas 2: the desired count is more than 2";
+    assert!(
+        messages[0].starts_with(&format!(
+            "4 replicas were never ready: peak was 2 in 50s from the rise of the load{limit}"
+        )),
+        "{messages:?}"
     );
+    assert_eq!(messages[1], format!("peak was 2{limit}"));
+}
+
+#[test]
+fn a_bound_that_cannot_hold_what_the_test_asks_for_is_named_though_the_autoscaler_never_came_to_want_it() {
+    let record = observed(2, &[(-30.0, 1, 1, 1), (16.0, 2, 1, 1), (18.0, 2, 2, 2)]);
+    let result = analysed(&record, 60.0, &expecting(None, Some(4), None, None));
+    assert_eq!(
+        result.expectations[0].message.as_deref(),
+        Some(
+            "peak was 2, limited by MaxReplicas: maxReplicas 2 of HorizontalPodAutoscaler/checkout is below the 4 replicas that are needed"
+        )
+    );
+    let workload = &result.workloads[0];
+    assert_eq!(
+        (workload.limited_by.as_deref(), result.limited_by.as_deref()),
+        (Some("MaxReplicas"), Some("MaxReplicas"))
+    );
+    let change = workload.recommendation.as_ref().unwrap();
+    assert_eq!(change.text, "raise maxReplicas from 2 to at least 4");
 }
 
 #[rstest]
@@ -192,19 +273,41 @@ fn an_upper_bound_that_is_too_low_is_named_with_its_owner() {
 #[case::at_the_lower_bound(9, &[("ScalingLimited", "True", "TooFewReplicas")], false, None)]
 #[case::by_nodes(4, &[], true, Some("Nodes"))]
 #[case::by_metrics(4, &[("ScalingActive", "False", "FailedGetResourceMetric")], true, Some("MetricsBroken"))]
-fn what_limited_the_workload_is_found(
-    #[case] max: i32,
+fn what_limited_the_workload_is_found_and_is_the_same_wherever_it_is_named(
+    #[case] max: u32,
     #[case] conditions: &[(&str, &str, &str)],
     #[case] unschedulable: bool,
     #[case] limited_by: Option<&str>,
 ) {
-    let mut observation = observed(max, &[(-30.0, 1, 1, 1), (16.0, 4, 4, 1), (18.0, 4, 4, 3)]);
-    observation.unschedulable = unschedulable;
-    for (type_, status, reason) in conditions {
-        observation.record_condition(at(12.0), type_, status, reason, "");
+    let mut record = observed(max, &[(-30.0, 1, 1, 1), (16.0, 4, 4, 1), (18.0, 4, 4, 3)]);
+    if unschedulable {
+        let life = Life::Unschedulable { message: "no room".into() };
+        note(&mut record, 16.0, What::Pod { pod: "checkout-9".into(), life });
     }
-    let result = analysed(&observation, 60.0, &expecting(Some(30), Some(5), None, None));
+    for (type_, status, reason) in conditions {
+        note(&mut record, 12.0, condition(type_, status, reason, ""));
+    }
+    let result = analysed(&record, 60.0, &expecting(Some(30), Some(5), None, None));
     assert_eq!(result.limited_by.as_deref(), limited_by);
+    let workload = result.workloads[0].limited_by.as_deref().filter(|limit| *limit != "None");
+    assert_eq!(workload, limited_by);
+    let named: Vec<String> =
+        result.expectations.iter().filter_map(|one| one.message.clone()).chain(explained(&result)).collect();
+    let all = ["MaxReplicas", "ScaleUpPolicy", "Nodes", "MetricsBroken"];
+    for other in all.into_iter().filter(|other| Some(*other) != limited_by) {
+        let is_named = |text: &String| text.contains(&format!("limited by {other}"));
+        assert!(!named.iter().any(is_named), "{named:?}");
+    }
+}
+
+#[test]
+fn a_pod_that_found_no_node_before_the_load_limits_nothing() {
+    let mut record = observed(4, &[(-30.0, 1, 1, 1), (16.0, 3, 3, 1), (18.0, 3, 3, 2)]);
+    let pod = |life| What::Pod { pod: "checkout-9".into(), life };
+    note(&mut record, -50.0, pod(Life::Unschedulable { message: "no room".into() }));
+    note(&mut record, -40.0, pod(Life::Gone));
+    let result = analysed(&record, 60.0, &expecting(None, Some(3), None, None));
+    assert_eq!((result.limited_by, result.expectations[0].message.as_deref()), (None, Some("peak was 2")));
 }
 
 #[rstest]
@@ -234,16 +337,17 @@ fn without_expectations_replicas_are_only_reported() {
 #[test]
 fn replicas_that_are_there_before_the_load_asks_for_them_take_no_time() {
     // Up before the rise at 10 s, back before the fall at 30 s.
-    let observation = observed(4, &[(-30.0, 1, 1, 1), (5.0, 3, 3, 3), (25.0, 1, 1, 1)]);
-    let result = analysed(&observation, 60.0, &expecting(Some(1), Some(3), None, Some(1)));
+    let record = observed(4, &[(-30.0, 1, 1, 1), (5.0, 3, 3, 3), (25.0, 1, 1, 1)]);
+    let result = analysed(&record, 60.0, &expecting(Some(1), Some(3), None, Some(1)));
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(0.0), Some(0.0)));
     assert!(result.expectations.iter().all(|one| one.passed), "{result:?}");
 }
 
 #[test]
-fn nothing_observed_meets_no_expectation() {
-    let result = analysed(&Observation::default(), 60.0, &expecting(Some(30), Some(1), None, Some(30)));
-    assert!(result.expectations.iter().all(|one| !one.passed), "{result:?}");
+fn nothing_observed_decides_no_expectation() {
+    let result = analysed(&Record::new(Demand::None), 60.0, &expecting(Some(30), Some(1), Some(9), Some(30)));
+    assert!(result.expectations.iter().all(|one| !one.passed && one.undecided), "{result:?}");
+    assert_eq!((result.replicas.as_str(), result.timeline.len()), ("?→?→?", 0));
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds, result.autoscaler), (None, None, None));
 }
 
@@ -262,41 +366,45 @@ fn the_observation_goes_on_until_expectations_are_decided(
     #[case] now: f64,
     #[case] until: Option<f64>,
 ) {
-    let mut observation = good();
-    observation.samples.retain(|sample| sample.at <= at(now));
     let spec = expecting(up, None, None, down);
-    assert_eq!(watch_until(&observation, &spike(), at(0.0), &spec, at(now)), until.map(at));
+    assert_eq!(watch_until(&good(), &spike(), at(0.0), &spec, at(now)), until.map(at));
 }
 
 #[test]
 fn replicas_that_the_autoscaler_still_wants_are_waited_for() {
-    let observation = observed(4, &[(-30.0, 1, 1, 1), (58.0, 3, 1, 1)]);
+    let record = observed(4, &[(-30.0, 1, 1, 1), (58.0, 3, 1, 1)]);
     let spec = expecting(None, None, None, Some(60));
-    assert_eq!(watch_until(&observation, &spike(), at(0.0), &spec, at(61.0)), Some(at(90.0)));
+    assert_eq!(watch_until(&record, &spike(), at(0.0), &spec, at(61.0)), Some(at(90.0)));
 }
 
 #[test]
 fn a_constant_load_rises_at_its_start_and_falls_at_its_end() {
     let constant = ConstantLoad { level: 50.into(), duration: TimeSpan::from_secs(60) };
     let timeline = Plan::compile(&load(Some(constant), None), &[]).unwrap().timeline;
-    let result = analyse(&good(), &timeline, at(0.0), at(80.0), &Workload::from("checkout"));
+    let (result, _) = looked_at(&good(), &timeline, 80.0, &Workload::from("checkout"));
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(18.5), Some(12.25)));
     assert_eq!((rise(&timeline), fall(&timeline)), (Duration::ZERO, Duration::from_secs(60)));
 }
 
-fn doubted(observation: &Observation, spec: Option<&Workload>) -> Vec<(&'static str, String)> {
-    let doubts = doubts(observation, &spike(), at(0.0), at(80.0), spec);
+fn doubted(record: &Record, spec: &Workload) -> Vec<(&'static str, String)> {
+    let (_, doubts) = looked_at(record, &spike(), 80.0, spec);
     doubts.into_iter().map(|doubt| (doubt.reason, doubt.message)).collect()
 }
 
 #[test]
 fn an_autoscaler_that_is_blind_for_long_can_not_be_judged() {
     let spec = expecting(None, Some(2), None, None);
-    let mut blind = good();
-    blind.record_condition(at(5.0), "ScalingActive", "False", "FailedGetResourceMetric", "no metrics known");
-    let doubts = doubted(&blind, Some(&spec));
+    let blind = |second: f64| {
+        let mut record = good();
+        note(
+            &mut record,
+            second,
+            condition("ScalingActive", "False", "FailedGetResourceMetric", "no metrics known"),
+        );
+        record
+    };
     assert_eq!(
-        doubts,
+        doubted(&blind(5.0), &spec),
         [(
             "MetricsUnavailable",
             "HorizontalPodAutoscaler/checkout could not read its metrics for 25 s of 30 s of load \
@@ -304,30 +412,65 @@ fn an_autoscaler_that_is_blind_for_long_can_not_be_judged() {
                 .to_owned()
         )]
     );
-    assert_eq!(doubted(&blind, None), [], "nothing was expected of it");
-    assert_eq!(doubted(&blind, Some(&Workload::from("checkout"))), []);
-    let problems = analysed(&blind, 80.0, &spec).problems;
+    assert_eq!(doubted(&blind(5.0), &Workload::from("checkout")), [], "nothing was expected of it");
+    let problems = analysed(&blind(5.0), 80.0, &spec).problems;
     assert_eq!(
         problems,
         ["ScalingActive=False from 5 s to 80 s of the run: FailedGetResourceMetric: no metrics known"]
     );
-    blind.record_condition(at(10.0), "ScalingActive", "True", "ValidMetricFound", "");
-    assert_eq!(doubted(&blind, Some(&spec)), [], "5 s of 30 s are a hiccup");
+    let mut mended = blind(5.0);
+    note(&mut mended, 10.0, condition("ScalingActive", "True", "ValidMetricFound", ""));
+    assert_eq!(doubted(&mended, &spec), [], "5 s of 30 s are a hiccup");
+    let mut resting = good();
+    note(
+        &mut resting,
+        5.0,
+        condition(
+            "ScalingActive",
+            "False",
+            "ScalingDisabled",
+            "scaling is disabled since the replica count is zero",
+        ),
+    );
+    assert_eq!(doubted(&resting, &spec), [], "it is switched off at zero");
+}
+
+#[test]
+fn a_condition_that_was_found_after_a_gap_began_when_its_stamp_says() {
+    let mut record = good();
+    let lost = What::Lost { source: Source::Autoscaler, message: "the operator was restarted".into() };
+    note(&mut record, 4.0, lost);
+    let blind = condition("ScalingActive", "False", "FailedGetResourceMetric", "");
+    record.note(Event::found(at(29.0), blind).stamped(at(6.0)));
+    note(&mut record, 29.0, What::Listed { source: Source::Autoscaler });
+    let problems = analysed(&record, 80.0, &expecting(None, Some(2), None, None)).problems;
+    assert!(
+        problems[0].starts_with("ScalingActive=False from 6 s to 80 s")
+            || problems[0].starts_with("ScalingActive=False from 7 s to 80 s"),
+        "{problems:?}"
+    );
+    assert_eq!(
+        problems[1],
+        "the autoscaler was not seen from 4 s to 29 s of the run: the operator was restarted"
+    );
 }
 
 #[test]
 fn a_missing_autoscaler_or_no_observation_can_not_be_judged() {
     let spec = expecting(None, Some(2), None, None);
-    let mut nothing = Observation::default();
-    nothing.record_problem("horizontalpodautoscalers is forbidden");
-    let (reason, message) = doubted(&nothing, Some(&spec)).remove(0);
+    let mut nothing = Record::new(Demand::None);
+    let forbidden = |source| What::Lost { source, message: "horizontalpodautoscalers is forbidden".into() };
+    note(&mut nothing, -9.0, forbidden(Source::Autoscaler));
+    let (reason, message) = doubted(&nothing, &spec).remove(0);
     assert_eq!(reason, "AutoscalerNotFound");
     assert!(
         message.ends_with("spec.target.workloads[0]: horizontalpodautoscalers is forbidden"),
         "{message}"
     );
-    assert_eq!(doubted(&observed(4, &[]), Some(&spec)).remove(0).0, "MetricsUnavailable");
-    assert_eq!(doubted(&nothing, None), []);
+    let mut unseen = observed(4, &[]);
+    note(&mut unseen, -9.0, forbidden(Source::Endpoints));
+    assert_eq!(doubted(&unseen, &spec).remove(0).0, "MetricsUnavailable");
+    assert_eq!(doubted(&nothing, &Workload::from("checkout")), []);
 }
 
 #[rstest]
@@ -337,10 +480,27 @@ fn a_missing_autoscaler_or_no_observation_can_not_be_judged() {
 #[case::after_the_load_when_nothing_is_expected(70.0, false, false)]
 #[case::after_the_run(90.0, true, false)]
 fn a_rollout_during_the_run_spoils_it(#[case] second: f64, #[case] judged: bool, #[case] doubt: bool) {
-    let spec = judged.then(|| expecting(None, Some(2), None, Some(60)));
-    let mut observation = good();
-    observation.record_rollout(at(second));
-    let reasons: Vec<_> =
-        doubted(&observation, spec.as_ref()).into_iter().map(|(reason, _)| reason).collect();
+    let spec = if judged { expecting(None, Some(2), None, Some(60)) } else { Workload::from("checkout") };
+    let mut record = good();
+    note(&mut record, second, What::Revision { revision: "2".into() });
+    let reasons: Vec<_> = doubted(&record, &spec).into_iter().map(|(reason, _)| reason).collect();
     assert_eq!(reasons.contains(&"RolloutDuringRun"), doubt);
+}
+
+#[test]
+fn of_bounds_that_change_those_at_the_start_are_told_and_the_change_is_a_doubt() {
+    let mut record = good();
+    let wider = Autoscaler {
+        kind: "HorizontalPodAutoscaler".into(),
+        name: "checkout".into(),
+        min: 2,
+        max: 20,
+        down_window: 300,
+        ..Autoscaler::default()
+    };
+    note(&mut record, 25.0, What::Autoscaler(wider));
+    let spec = expecting(None, Some(2), None, None);
+    let result = analysed(&record, 80.0, &spec);
+    assert_eq!((result.min_replicas, result.max_replicas), (Some(1), Some(6)));
+    assert_eq!(doubted(&record, &spec)[0].0, "AutoscalerChanged");
 }

@@ -10,6 +10,7 @@ use upsurge_crds::v1alpha1::{
 use upsurge_figures::{
     elasticity::{DemandSource, Elasticity, Figure, Provisioning},
     latency::{Part, ScaleDown},
+    limits::Recommendation,
     observation::Source,
     workload::{Raised, Report},
 };
@@ -29,11 +30,7 @@ pub(super) fn told(report: &Report, workload: &Workload, advice: Option<String>)
         seconds: seconds_between(stretch.from, stretch.to),
         evidence: stretch.evidence.clone(),
     });
-    let recommendation = report.recommendation.as_ref().map(|told| RecommendationResult {
-        text: told.text.clone(),
-        reason: told.reason.clone(),
-        patch: told.patch.as_ref().map(ToString::to_string).filter(|patch| patch.len() <= LONGEST_PATCH),
-    });
+    let recommendation = report.recommendation.as_ref().map(recommendation);
     WorkloadResult {
         name: workload.name.clone(),
         kind: workload.kind.clone(),
@@ -46,6 +43,15 @@ pub(super) fn told(report: &Report, workload: &Workload, advice: Option<String>)
         limits: limits.collect(),
         recommendation,
         gaps: gaps(report),
+    }
+}
+
+/// What to change. A patch that is too long for a status is left out.
+pub(super) fn recommendation(told: &Recommendation) -> RecommendationResult {
+    RecommendationResult {
+        text: told.text.clone(),
+        reason: told.reason.clone(),
+        patch: told.patch.as_ref().map(ToString::to_string).filter(|patch| patch.len() <= LONGEST_PATCH),
     }
 }
 

@@ -208,7 +208,9 @@ fn hundred_milliseconds() -> TimeSpan {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deadlines {
-    /// From the creation of the runner pods until all of them run. Default: 5m.
+    /// How long the run waits for its target before it makes runner pods: until the replicas of `target.workloads` are ready and,
+    /// where something is expected of an autoscaler, it reads its metrics. Then, as long again, from the creation of the runner pods
+    /// until all of them run. Default: 5m.
     #[serde(default = "five_minutes")]
     pub prepare: TimeSpan,
 

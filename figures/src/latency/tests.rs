@@ -32,7 +32,7 @@ fn asked(milliseconds: i64, replicas: u32) -> Event {
 
 /// A pod's steps, in milliseconds each, seen some milliseconds after they happened.
 fn life(pod: &str, steps: [i64; 5], delay: i64) -> Vec<Event> {
-    let lives = [Life::Created, Life::Scheduled, Life::Started, Life::Ready, Life::Serving];
+    let lives = [Life::Created, Life::SCHEDULED, Life::Started, Life::Ready, Life::Serving];
     let event = |(life, time): (Life, i64)| {
         let event = live(time + delay, What::Pod { pod: pod.into(), life: life.clone() });
         // EndpointSlices have no stamps.
@@ -154,7 +154,7 @@ fn a_scale_up_that_happened_while_nobody_watched_is_told_by_its_stamps() {
             Event::found(at(60_000), What::Asked { replicas: 2 }),
             Event::found(at(60_000), What::Scaling(desired(scaled))),
             found(pod(Life::Created), 21),
-            found(pod(Life::Scheduled), 22),
+            found(pod(Life::SCHEDULED), 22),
             found(pod(Life::Started), 24),
             found(pod(Life::Ready), 44),
         ]))

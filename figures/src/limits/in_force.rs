@@ -81,7 +81,11 @@ pub(super) fn in_force(tracker: &Tracker, demand: Option<u32>, now: Timestamp) -
             return Moment::Short(Limit::MaxReplicas, evidence);
         }
         if let Some(message) = at_bound {
-            return Moment::Short(Limit::MaxReplicas, format!("{name} is at its bound: {message}"));
+            let most = levels.bounds.map(|(_, max)| format!(" {max}")).unwrap_or_default();
+            return Moment::Short(
+                Limit::MaxReplicas,
+                format!("{name} is at its maxReplicas{most}: {message}"),
+            );
         }
         if let Some(message) = by_policy {
             return Moment::Short(Limit::ScaleUpPolicy, format!("{name} was held back: {message}"));

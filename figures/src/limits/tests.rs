@@ -80,7 +80,7 @@ fn limit(demand: u32, more: Vec<What>) -> (Limit, String) {
 #[case::the_autoscalers_reaction(Limit::None, vec![], "the load asks for 8 replicas and 1 serve")]
 #[case::max(Limit::MaxReplicas, vec![scaling(6, None), What::Asked { replicas: 6 }],
     "HorizontalPodAutoscaler/checkout wants 6 of at most 6 replicas, and the load asks for 8")]
-#[case::max_as_it_says(Limit::MaxReplicas, vec![condition("ScalingLimited", "True", "TooManyReplicas")], "is at its bound")]
+#[case::max_as_it_says(Limit::MaxReplicas, vec![condition("ScalingLimited", "True", "TooManyReplicas")], "is at its maxReplicas")]
 #[case::policy(Limit::ScaleUpPolicy, vec![scaling(2, None), condition("ScalingLimited", "True", "ScaleUpLimit")], "was held back")]
 #[case::stabilization(Limit::Stabilization, vec![condition("AbleToScale", "True", "ScaleUpStabilized")], "waited: so it says")]
 #[case::cpu_limit(Limit::CPULimit, vec![scaling(2, Some((195.0, 200.0)))],

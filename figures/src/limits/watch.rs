@@ -113,9 +113,14 @@ impl Watch {
 
 impl Limits {
     /// The limit of the period: the one that was in force longest. `None` if there always were enough replicas, or nobody
-    /// knows.
+    /// knows. Without a demand a limit counts only while it can be seen, which is less than what it does: then any says more than
+    /// that replicas were on their way.
     pub fn limited_by(&self) -> Option<Limit> {
-        longest(&self.seconds)
+        let mut named = self.seconds.clone();
+        if self.most_demanded.is_none() {
+            named.remove(&Limit::None);
+        }
+        longest(&named).or_else(|| longest(&self.seconds))
     }
 
     /// The limit that was in force longest between two instants, such as the rise of the load and when a scale-up served, with its

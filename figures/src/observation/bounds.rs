@@ -33,7 +33,8 @@ impl What {
                 shorten(pod);
                 if let Life::Unschedulable { message: text }
                 | Life::ImagePullFailed { message: text }
-                | Life::Ended { reason: text, .. } = life
+                | Life::Ended { reason: text, .. }
+                | Life::Scheduled { node: Some(text) } = life
                 {
                     shorten(text);
                 }
@@ -72,7 +73,8 @@ impl Event {
                     + match life {
                         Life::Unschedulable { message: text }
                         | Life::ImagePullFailed { message: text }
-                        | Life::Ended { reason: text, .. } => text.len(),
+                        | Life::Ended { reason: text, .. }
+                        | Life::Scheduled { node: Some(text) } => text.len(),
                         _ => 0,
                     }
             }

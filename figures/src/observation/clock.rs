@@ -31,6 +31,7 @@ impl Stamper {
                     | Life::Ready
                     | Life::NotReady
                     | Life::Ended { .. }
+                    | Life::Stopped
                     | Life::ImagePullFailed { .. },
                 ..
             } => Self::Node,

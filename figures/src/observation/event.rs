@@ -212,7 +212,11 @@ pub enum Life {
         message: String,
     },
     /// It is bound to a node.
-    Scheduled,
+    Scheduled {
+        /// Name of the node, where it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<String>,
+    },
     /// An image of it can't be pulled.
     ImagePullFailed {
         /// What the node said.
@@ -239,8 +243,15 @@ pub enum Life {
         /// How often containers of the pod have been started again so far.
         restarts: u32,
     },
+    /// All of its containers have ended after it was asked to end.
+    Stopped,
     /// It is not there any more.
     Gone,
+}
+
+impl Life {
+    /// Bound to a node of which the name is not known.
+    pub const SCHEDULED: Self = Self::Scheduled { node: None };
 }
 
 /// A text of somebody else, as long as it may be.

@@ -25,10 +25,16 @@ pub struct PodLife {
     pub ready: Option<Timestamp>,
     /// Ready in an EndpointSlice.
     pub serving: Option<Timestamp>,
+    /// The node that it was bound to.
+    pub node: Option<String>,
     /// Asked to end.
     pub terminating: Option<Timestamp>,
+    /// All of its containers had ended after that.
+    pub stopped: Option<Timestamp>,
     /// Gone.
     pub gone: Option<Timestamp>,
+    /// When somebody first saw that it was about to go, or gone: later than that it was, by as long as nobody looked.
+    pub seen_going: Option<Timestamp>,
     /// How often containers of it were started again.
     pub restarts: u32,
     /// Containers of it that were killed for lack of memory.
@@ -49,6 +55,12 @@ pub fn lives(events: &[Event]) -> Vec<PodLife> {
         });
         if let Some(entry) = lives.get_mut(place) {
             entry.live(life, clock.happened(event));
+            if matches!(life, Life::Terminating | Life::Gone) {
+                entry.seen_going = entry.seen_going.or(Some(event.seen));
+            }
+            if let Life::Scheduled { node: Some(node) } = life {
+                entry.node = Some(node.clone());
+            }
         }
         if *life == Life::Gone {
             current.remove(pod.as_str());
@@ -62,11 +74,12 @@ impl PodLife {
     fn live(&mut self, life: &Life, at: Option<Timestamp>) {
         let step = match life {
             Life::Created => &mut self.created,
-            Life::Scheduled => &mut self.scheduled,
+            Life::Scheduled { .. } => &mut self.scheduled,
             Life::Started => &mut self.started,
             Life::Ready => &mut self.ready,
             Life::Serving => &mut self.serving,
             Life::Terminating => &mut self.terminating,
+            Life::Stopped => &mut self.stopped,
             Life::Gone => &mut self.gone,
             Life::Ended { reason, restarts, .. } => {
                 self.restarts = self.restarts.max(*restarts);

@@ -24,7 +24,7 @@ fn every_kind() -> Vec<What> {
     let lives = [
         Life::Created,
         Life::Unschedulable { message: message() },
-        Life::Scheduled,
+        Life::SCHEDULED,
         Life::ImagePullFailed { message: message() },
         Life::Started,
         Life::Ready,
@@ -32,7 +32,9 @@ fn every_kind() -> Vec<What> {
         Life::Serving,
         Life::NotServing,
         Life::Terminating,
+        Life::Scheduled { node: Some("worker-1".into()) },
         Life::Ended { reason: "OOMKilled".into(), exit_code: 137, restarts: 2 },
+        Life::Stopped,
         Life::Gone,
     ];
     let reading = Reading { metric: "cpu".into(), current: Some(180.0), target: 80.0, ceiling: Some(200.0) };
@@ -168,7 +170,7 @@ fn what_keeps_a_pod_from_starting_is_over_once_it_starts() {
     let mut tracker = after(&[pod("a", Life::Unschedulable { message: message() }), listed(Source::Pods)]);
     let state = |tracker: &Tracker| tracker.pods().next().map(|(_, pod)| pod.clone()).unwrap();
     assert_eq!(state(&tracker).unschedulable, Some(message()));
-    tracker.see(&Event::live(at(1), pod("a", Life::Scheduled)));
+    tracker.see(&Event::live(at(1), pod("a", Life::SCHEDULED)));
     tracker.see(&Event::live(at(2), pod("a", Life::ImagePullFailed { message: message() })));
     assert_eq!((state(&tracker).unschedulable, state(&tracker).image_pull), (None, Some(message())));
     tracker.see(&Event::live(at(3), pod("a", Life::Started)));
@@ -191,6 +193,30 @@ fn a_pod_that_comes_again_under_its_name_has_another_life() {
     assert_eq!(both.iter().map(|life| life.created).collect::<Vec<_>>(), [Some(at(0)), Some(at(30))]);
     assert_eq!((both[0].restarts, both[0].oom_kills, both[0].gone), (1, 1, Some(at(20))));
     assert_eq!(lives_of(true)[0].created, None, "found, and without a stamp: nobody knows");
+}
+
+#[test]
+fn a_life_tells_its_node_and_how_it_ended() {
+    let event = |seen: i64, life| Event::live(at(seen), pod("a", life));
+    let steps = [
+        event(0, Life::Created),
+        event(1, Life::Scheduled { node: Some("worker-1".into()) }),
+        event(20, Life::Terminating),
+        event(23, Life::Stopped),
+        event(24, Life::Gone),
+    ];
+    let [life] = &lives(&steps)[..] else { panic!("one pod") };
+    assert_eq!(life.node.as_deref(), Some("worker-1"));
+    assert_eq!((life.terminating, life.stopped, life.gone), (Some(at(20)), Some(at(23)), Some(at(24))));
+    assert_eq!(life.seen_going, Some(at(20)));
+    // One that went while nobody looked: when, is not known, but by when.
+    let [life] = &lives(&[Event::found(at(9), pod("b", Life::Gone))])[..] else { panic!("one pod") };
+    assert_eq!((life.gone, life.seen_going), (None, Some(at(9))));
+    // Written by an observer that told no nodes.
+    let old: Event =
+        serde_json::from_str(r#"{"seen":"2030-01-01T00:00:00Z","type":"pod","pod":"a","step":"scheduled"}"#)
+            .unwrap();
+    assert_eq!(old.what, pod("a", Life::SCHEDULED));
 }
 
 #[test]

@@ -198,9 +198,9 @@ impl Tracker {
 impl PodState {
     fn live(&mut self, seen: Timestamp, life: &Life) {
         match life {
-            Life::Created | Life::Gone => {}
+            Life::Created | Life::Stopped | Life::Gone => {}
             Life::Unschedulable { message } => self.unschedulable = Some(message.clone()),
-            Life::Scheduled => self.unschedulable = None,
+            Life::Scheduled { .. } => self.unschedulable = None,
             Life::ImagePullFailed { message } => self.image_pull = Some(message.clone()),
             Life::Started => {
                 (self.unschedulable, self.image_pull) = (None, None);

@@ -50,7 +50,7 @@ fn quiet(max: u32) -> Vec<Event> {
 
 /// A pod's life: created, scheduled after 1 s, started after 4 s, ready as given, serving with it.
 fn grown(second: i64, name: &str, ready: i64) -> Vec<Event> {
-    let steps = [(0, Life::Created), (1, Life::Scheduled), (5, Life::Started)];
+    let steps = [(0, Life::Created), (1, Life::SCHEDULED), (5, Life::Started)];
     let mut events: Vec<Event> =
         steps.into_iter().map(|(after, life)| pod(second + after, name, life)).collect();
     events.extend([pod(ready, name, Life::Ready), pod(ready, name, Life::Serving)]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The edge against an API server that is only played: it lists what it is told to, and its watches end as the test wants.
 
+mod glances;
 mod played;
 
 use serde_json::{Value, json};
@@ -94,6 +95,28 @@ async fn a_watch_that_breaks_is_a_gap_and_what_is_there_after_it_was_found() {
         ],
     );
     assert!(!events.iter().any(|event| lost(&event.what, Source::Endpoints)), "others go on");
+}
+
+#[tokio::test]
+async fn what_comes_after_a_listing_is_counted_too_and_too_many_are_not_taken_in() {
+    let cluster = Cluster::begin("apps/v1", "Deployment");
+    let all: Vec<Value> = (1..crate::watch::MOST).map(|number| pod(&format!("pod-{number}"))).collect();
+    cluster.set(PODS, &all);
+    let observed = cluster.observe();
+    observed.until(|events| events.iter().any(|event| is_listed(event, Source::Pods))).await;
+    // One goes, two come, and one of them is told of twice: as many as there may be.
+    for (what, name) in [("DELETED", "pod-1"), ("ADDED", "a"), ("ADDED", "b"), ("MODIFIED", "b")] {
+        cluster.send(PODS, &json!({"type": what, "object": pod(name)})).await;
+    }
+    observed.until(|events| events.iter().any(|event| is_of(&event.what, "b"))).await;
+    cluster.send(PODS, &json!({"type": "ADDED", "object": pod("c")})).await;
+    let events = observed.until(|events| events.iter().any(|event| lost(&event.what, Source::Pods))).await;
+    let why = events.iter().find_map(|event| match &event.what {
+        What::Lost { message, .. } => Some(message.clone()),
+        _ => None,
+    });
+    assert!(why.unwrap().starts_with("there are more than"));
+    assert!(!events.iter().any(|event| is_of(&event.what, "c")));
 }
 
 #[tokio::test]

@@ -265,7 +265,7 @@ fn a_pod_that_is_deleted_tells_how_it_ended() {
         })
         .collect();
     let ended = Life::Ended { reason: "Error".into(), exit_code: 143, restarts: 0 };
-    assert_eq!(last, [ended, Life::NotReady, Life::Terminating, Life::Gone]);
+    assert_eq!(last, [ended, Life::NotReady, Life::Terminating, Life::Stopped, Life::Gone]);
     let asked = cluster.told(|what| matches!(what, What::Pod { life: Life::Terminating, .. }));
     assert_eq!(asked[0].stamped, Some(at(20)), "its grace period is not part of it");
 }

@@ -4,13 +4,18 @@
 //! Several HorizontalPodAutoscalers on one workload work against each other. The oldest is told, whichever was seen last,
 //! and that there are more is a condition of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior};
 use kube::core::DynamicObject;
 use upsurge_figures::observation::{Autoscaler, Condition, Scaling, What};
 
-use super::{keda, readings::readings, resources::Resources};
+use super::{
+    keda,
+    readings::readings,
+    requests::{self, MissingRequest},
+    resources::Resources,
+};
 use crate::{fact::Fact, target::Target};
 
 /// Condition that this crate adds to those of the autoscaler: `False` while several of them target the workload.
@@ -72,13 +77,21 @@ impl Autoscalers {
         self.scaled_objects.remove(object.metadata.name.as_deref().unwrap_or_default());
     }
 
-    /// What there is to tell. `AutoscalerGone` if there is none; whether that is news is not known here.
-    pub fn facts(&self, resources: Option<&Resources>) -> Vec<Fact> {
-        let age = |hpa: &&HorizontalPodAutoscaler| {
+    /// The first of those requests that containers lack which the autoscaler needs.
+    pub fn lacks(&self, missing: &BTreeSet<MissingRequest>) -> Option<MissingRequest> {
+        requests::needed(self.oldest()?, missing)
+    }
+
+    fn oldest(&self) -> Option<&HorizontalPodAutoscaler> {
+        self.hpas.values().min_by_key(|hpa| {
             let created = hpa.metadata.creation_timestamp.as_ref().map(|time| time.0);
             (created, hpa.metadata.name.clone())
-        };
-        let hpa = self.hpas.values().min_by_key(age);
+        })
+    }
+
+    /// What there is to tell. `AutoscalerGone` if there is none; whether that is news is not known here.
+    pub fn facts(&self, resources: Option<&Resources>) -> Vec<Fact> {
+        let hpa = self.oldest();
         let Some((autoscaler, scaled_object)) = self.settings(hpa) else {
             return vec![Fact::of(What::AutoscalerGone)];
         };

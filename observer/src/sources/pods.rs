@@ -32,7 +32,9 @@ pub fn facts(pod: &Pod) -> Vec<Fact> {
     if let Some(scheduled) = condition(pod, "PodScheduled") {
         let message = || scheduled.message.clone().unwrap_or_default();
         let life = match (scheduled.status.as_str(), scheduled.reason.as_deref()) {
-            ("True", _) => Some(Life::Scheduled),
+            ("True", _) => {
+                Some(Life::Scheduled { node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()) })
+            }
             (_, Some("Unschedulable")) => Some(Life::Unschedulable { message: message() }),
             _ => None,
         };
@@ -46,6 +48,7 @@ pub fn facts(pod: &Pod) -> Vec<Fact> {
     let life = if is_ready(pod) { Life::Ready } else { Life::NotReady };
     facts.push(fact(life).since(ready.and_then(|ready| ready.last_transition_time.as_ref())));
     facts.extend(asked_to_end(pod).map(|at| Fact { stamped: Some(at), ..fact(Life::Terminating) }));
+    facts.extend(stopped(pod).map(|at| Fact { stamped: Some(at), ..fact(Life::Stopped) }));
     facts
 }
 
@@ -116,6 +119,14 @@ fn ends(pod: &Pod) -> impl Iterator<Item = (Life, Option<&Time>)> {
     ends.into_iter()
 }
 
+/// When its last container ended, of one that was asked to end. As long as one of them runs, or does not say, it is not known.
+fn stopped(pod: &Pod) -> Option<Timestamp> {
+    pod.metadata.deletion_timestamp.as_ref()?;
+    let ends = containers(pod)
+        .map(|container| Some(container.state.as_ref()?.terminated.as_ref()?.finished_at.as_ref()?.0));
+    ends.collect::<Option<Vec<Timestamp>>>()?.into_iter().max()
+}
+
 /// What is stamped is when the pod will be gone at the latest: its grace period after it was asked to end.
 fn asked_to_end(pod: &Pod) -> Option<Timestamp> {
     let latest = pod.metadata.deletion_timestamp.as_ref()?.0;
@@ -172,7 +183,7 @@ mod tests {
         ]});
         let steps = [
             (Life::Created, at("00:00")),
-            (Life::Scheduled, at("00:01")),
+            (Life::SCHEDULED, at("00:01")),
             (Life::Started, at("00:05")),
             (Life::Ready, at("00:09")),
         ];
@@ -215,6 +226,24 @@ mod tests {
         going["metadata"]["deletionGracePeriodSeconds"] = json!(30);
         assert_eq!(told(going.clone()).pop(), Some((Life::Terminating, at("10:00"))));
         assert!(!is_alive(&serde_json::from_value(going).unwrap()));
+    }
+
+    #[test]
+    fn a_pod_has_stopped_once_the_last_of_its_containers_has() {
+        let ended =
+            |at: &str| json!({"terminated": {"exitCode": 0, "finishedAt": format!("2030-01-01T00:{at}Z")}});
+        let one = container("main", &ended("10:05"), &json!({}), 0);
+        let with = |proxy: &Value| {
+            let containers = json!([one.clone(), container("proxy", proxy, &json!({}), 0)]);
+            let mut pod = pod(&json!({"containerStatuses": containers}));
+            pod["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:10:30Z");
+            told(pod).pop().unwrap()
+        };
+        assert_eq!(with(&running("00:01")).0, Life::Terminating, "one of two still runs");
+        assert_eq!(with(&ended("10:09")), (Life::Stopped, at("10:09")));
+        let mut bound = pod(&json!({"conditions": [{"type": "PodScheduled", "status": "True"}]}));
+        bound["spec"]["nodeName"] = json!("worker-1");
+        assert!(told(bound).contains(&(Life::Scheduled { node: Some("worker-1".into()) }, None)));
     }
 
     #[test]

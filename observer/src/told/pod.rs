@@ -19,6 +19,7 @@ enum Step {
     Ready,
     Serving,
     Terminating,
+    Stopped,
 }
 
 /// What was told of a pod.
@@ -49,7 +50,11 @@ impl ToldPod {
             (Life::Ended { reason, exit_code, .. }, _) => {
                 !self.ends.contains(&(stamped, reason.clone(), *exit_code))
             }
-            (Life::Created | Life::Terminating | Life::ImagePullFailed { .. }, before) => before.is_none(),
+            (Life::Created | Life::Terminating | Life::Stopped | Life::ImagePullFailed { .. }, before) => {
+                before.is_none()
+            }
+            // Who told of it before may not have known the node.
+            (Life::Scheduled { .. }, Some(Life::Scheduled { .. })) => false,
             // Every pod begins so.
             (Life::NotReady, before) => before == Some(&Life::Ready),
             (Life::NotServing, before) => before != Some(&Life::NotServing),
@@ -66,7 +71,7 @@ impl ToldPod {
     pub fn correct(&mut self, state: &PodState) {
         let was_ready = self.steps.get(&Step::Ready).is_some_and(|(life, _)| *life == Life::Ready);
         let unschedulable = state.unschedulable.clone().map(|message| Life::Unschedulable { message });
-        let node = unschedulable.or(state.started.map(|_| Life::Scheduled));
+        let node = unschedulable.or(state.started.map(|_| Life::SCHEDULED));
         let image_pull = state.image_pull.clone().map(|message| Life::ImagePullFailed { message });
         let ready = if state.ready { Some(Life::Ready) } else { was_ready.then_some(Life::NotReady) };
         let serving = state.endpoint.map(|serves| if serves { Life::Serving } else { Life::NotServing });
@@ -80,7 +85,10 @@ impl ToldPod {
             state.terminating.then_some(Life::Terminating),
         ];
         for life in steps.into_iter().flatten() {
-            if self.before(&life).is_none_or(|(before, _)| before != life) {
+            // The state does not say on which node it is.
+            let is_placed =
+                |before: &Life| matches!((before, &life), (Life::Scheduled { .. }, Life::Scheduled { .. }));
+            if self.before(&life).is_none_or(|(before, _)| before != life && !is_placed(&before)) {
                 self.note(&life, None);
             }
         }
@@ -107,12 +115,13 @@ impl ToldPod {
 fn step(life: &Life) -> Option<Step> {
     Some(match life {
         Life::Created => Step::Created,
-        Life::Unschedulable { .. } | Life::Scheduled => Step::Node,
+        Life::Unschedulable { .. } | Life::Scheduled { .. } => Step::Node,
         Life::ImagePullFailed { .. } => Step::Image,
         Life::Started => Step::Started,
         Life::Ready | Life::NotReady => Step::Ready,
         Life::Serving | Life::NotServing => Step::Serving,
         Life::Terminating => Step::Terminating,
+        Life::Stopped => Step::Stopped,
         Life::Ended { .. } | Life::Gone => return None,
     })
 }

@@ -24,7 +24,7 @@ use super::{
     session::{Mark, Pod, Session},
     view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
 };
-use crate::sampling::SharedObservation;
+use crate::sampling::SharedRecord;
 
 /// An open session.
 pub struct Cell {
@@ -33,7 +33,7 @@ pub struct Cell {
     /// The run's key.
     pub key: RunKey,
     /// What was observed of the target.
-    pub observation: SharedObservation,
+    pub record: SharedRecord,
     /// Which pods are its runners.
     pub bindings: Bindings,
     /// Connections of its runners.
@@ -68,7 +68,7 @@ impl Cell {
     pub fn new(
         config: SessionConfig,
         session: Session,
-        observation: SharedObservation,
+        record: SharedRecord,
         pace: Arc<Pace>,
         memory: Arc<Memory>,
         changes: broadcast::Sender<RunKey>,
@@ -76,7 +76,7 @@ impl Cell {
         let key = config.key();
         pace.enter(&key);
         memory.enter(&key);
-        memory.note(&key, session.figures());
+        memory.note(&key, session.figures() + record.bytes());
         // Of one that goes on: until its runners have all been heard again, each counts with all series there are. Were they
         // told to report each second, hundreds would do so just when all come back at once.
         let series = session.state().totals.metrics.len();
@@ -96,7 +96,7 @@ impl Cell {
             turn: Arc::new(Semaphore::new(1)),
             heard: Heard::nobody(runners),
             config,
-            observation,
+            record,
             pace,
             memory,
             dirty: Notify::new(),
@@ -144,9 +144,9 @@ impl Cell {
         words: impl FnOnce(&mut Session) -> T,
     ) -> T {
         let before = session.outline(runner);
-        session.limit_figures(self.memory.most(&self.key));
+        self.limit(&mut session);
         let answer = words(&mut session);
-        self.memory.note(&self.key, session.figures());
+        self.note_taken(&session);
         let (changed, dirty) = (session.outline(runner) != before, session.is_dirty());
         let is_over = session.state().runners.iter().all(|runner| runner.end.is_some());
         let over = is_over.then(|| session.state().totals.elapsed());
@@ -171,10 +171,10 @@ impl Cell {
             return;
         }
         let valid = &self.config.valid;
-        self.observation.begin(&valid.timeline, start);
+        self.record.begin(&valid.timeline, start);
         if let Some(elapsed) = over {
             let carried_out = plan::carried_out(&valid.timeline, &valid.loads, elapsed).duration();
-            self.observation.end_load(start.saturating_add(carried_out).unwrap_or(Timestamp::MAX));
+            self.record.end_load(start.saturating_add(carried_out).unwrap_or(Timestamp::MAX));
         }
     }
 
@@ -190,7 +190,7 @@ impl Cell {
 
     /// Whether the target was looked at, or it is known why it can't be.
     pub fn has_looked(&self) -> bool {
-        self.observation.has_looked()
+        self.record.has_looked()
     }
 
     /// Tells the runners to stop.
@@ -281,7 +281,7 @@ impl Cell {
 
     /// The session's state.
     pub async fn snapshot(&self) -> SessionSnapshot {
-        let (observation, workload) = (self.observation.get(), self.observation.workload());
+        let workload = self.record.workload();
         let session = self.lock().await;
         let state = session.state();
         let runners = state.runners.iter().zip(session.presence()).enumerate();
@@ -311,7 +311,6 @@ impl Cell {
             losses: state.totals.losses.clone(),
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),
-            observation,
             workload,
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
@@ -324,17 +323,32 @@ impl Cell {
         }
     }
 
+    /// What the record of the target leaves of the run's share to its figures. Of the record nothing can be given up, so figures give
+    /// way to it; but where shares are small, not by more than half.
+    fn most_figures(&self) -> usize {
+        let most = self.memory.most(&self.key);
+        most - self.record.bytes().min(most / 2)
+    }
+
+    fn limit(&self, session: &mut Session) {
+        session.limit_figures(self.most_figures());
+    }
+
+    fn note_taken(&self, session: &Session) {
+        self.memory.note(&self.key, session.figures() + self.record.bytes());
+    }
+
     /// Whether the figures take more than the run may have, since others came.
     pub fn is_above_its_share(&self) -> bool {
-        self.memory.taken(&self.key) > self.memory.most(&self.key)
+        self.memory.taken(&self.key) > self.most_figures() + self.record.bytes()
     }
 
     /// Gives back what the run has beyond its share, though its runners say nothing.
     pub fn come_down(&self) {
         let mut session = self.lock_blocking();
-        session.limit_figures(self.memory.most(&self.key));
+        self.limit(&mut session);
         session.fit();
-        self.memory.note(&self.key, session.figures());
+        self.note_taken(&session);
         let is_over = session.problem().is_some();
         drop(session);
         self.dirty.notify_one();

@@ -6,15 +6,15 @@ use std::io::{Read as _, Write as _};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
-use upsurge_core::autoscaling::Observation;
 
 use super::session::Durable;
 use crate::sampling::Kept;
 
 /// Most bytes of a checkpoint: 1.2 MiB in base64, where etcd takes 1.5 MiB with everything.
 pub const MOST_BYTES: usize = 900 * 1024;
-/// Form of what is written. It is raised when an earlier operator could not read what this one writes.
-pub const FORM: i32 = 1;
+/// Form of what is written. It is raised when an earlier operator could not read what this one writes. In form 1 there was a list of
+/// samples of the target beside the record, which nobody reads any more.
+pub const FORM: i32 = 2;
 /// Oldest form that is read: that of the version before.
 pub const OLDEST_FORM: i32 = 1;
 /// Most bytes that a checkpoint may have unpacked; beyond that it is no checkpoint of ours.
@@ -61,7 +61,6 @@ pub fn is_known(form: i32) -> bool {
 struct Written<'a> {
     form: i32,
     session: &'a Durable,
-    observation: &'a Observation,
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<&'a Kept>,
 }
@@ -74,25 +73,20 @@ struct Form {
 #[derive(Deserialize)]
 struct Read {
     session: Durable,
-    observation: Observation,
     /// As it is: a run must not be lost because another version wrote this in another form.
     #[serde(default)]
     record: Option<serde_json::Value>,
 }
 
-/// Packs a session, its observation and what was recorded of the workload.
+/// Packs a session and what was recorded of the workload.
 ///
 /// # Errors
 /// When they can't be written as JSON, or are more than is unpacked.
-pub fn pack(
-    session: &Durable,
-    observation: &Observation,
-    record: Option<&Kept>,
-) -> Result<Vec<u8>, CheckpointError> {
+pub fn pack(session: &Durable, record: Option<&Kept>) -> Result<Vec<u8>, CheckpointError> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     // A buffer before the encoder: JSON comes in very small pieces.
     let mut buffer = std::io::BufWriter::new(&mut encoder);
-    serde_json::to_writer(&mut buffer, &Written { form: FORM, session, observation, record })?;
+    serde_json::to_writer(&mut buffer, &Written { form: FORM, session, record })?;
     buffer.flush()?;
     drop(buffer);
     // Or nobody could unpack it.
@@ -106,7 +100,7 @@ pub fn pack(
 ///
 /// # Errors
 /// When the bytes are no checkpoint, or one of another form.
-pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation, Option<Kept>), CheckpointError> {
+pub fn unpack(bytes: &[u8]) -> Result<(Durable, Option<Kept>), CheckpointError> {
     let mut json = Vec::new();
     ZlibDecoder::new(bytes).take(MOST_UNPACKED + 1).read_to_end(&mut json)?;
     if json.len() as u64 > MOST_UNPACKED {
@@ -116,12 +110,12 @@ pub fn unpack(bytes: &[u8]) -> Result<(Durable, Observation, Option<Kept>), Chec
     if !is_known(form) {
         return Err(CheckpointError::Form(form));
     }
-    let Read { session, observation, record } = serde_json::from_slice(&json)?;
+    let Read { session, record } = serde_json::from_slice(&json)?;
     let record = record.and_then(|record| {
         let known = serde_json::from_value(record);
         known.inspect_err(|error| warn!(%error, "what was recorded of the workload is left out")).ok()
     });
-    Ok((session, observation, record))
+    Ok((session, record))
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use kube::{Api, Client};
 use tokio::sync::broadcast;
 use tracing::{info, warn};
-use upsurge_core::autoscaling::{self, Observation};
+use upsurge_core::autoscaling;
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 use upsurge_figures::elasticity::Demand;
 
@@ -37,7 +37,7 @@ use super::{
 use crate::{
     cache::Cache,
     leader::Leader,
-    sampling::{self, SharedObservation},
+    sampling::{self, SharedRecord},
 };
 
 /// Changes that a slow listener may lag behind before it is told of all runs instead.
@@ -206,15 +206,14 @@ impl Sessions {
         };
         let restored = writer::unpacked(kept).await.map_err(damaged)?;
         let was_kept = restored.is_some();
-        let (session, observation, record) =
-            restored.map_or((None, Observation::default(), None), |kept| (Some(kept.0), kept.1, kept.2));
+        let (session, record) = restored.map_or((None, None), |(session, record)| (Some(session), record));
         let workload = config.plan.test.target.workload();
         let demand =
             workload.map_or(Demand::None, |workload| autoscaling::declared(workload, &config.valid.timeline));
-        let observation = SharedObservation::new(observation, sampling::recorded(record, demand));
+        let record = SharedRecord::new(sampling::recorded(record, demand));
         let session = Session::new(&config.plan, session);
         // Also before there are runners: a checkpoint that is missing later is known to be.
-        match writer::fence(&session, &observation, &mut store).await {
+        match writer::fence(&session, &record, &mut store).await {
             Ok(bytes) => {
                 self.shared.budget.enter(&key);
                 self.shared.budget.spend(&key, bytes);
@@ -228,15 +227,14 @@ impl Sessions {
         info!(run = %key, restored = was_kept, session = session.number(), "session is open");
         let Shared { budget, pace, memory, changes, .. } = &*self.shared;
         let cell =
-            Arc::new(Cell::new(config, session, observation, pace.clone(), memory.clone(), changes.clone()));
+            Arc::new(Cell::new(config, session, record, pace.clone(), memory.clone(), changes.clone()));
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
         if let Some(workload) = cell.config.plan.test.target.workload() {
-            let workload = workload.reference();
-            let client = self.shared.client.clone();
-            let sampler = sampling::spawn(client, key.namespace.clone(), workload, cell.observation.clone());
-            cell.keep(sampler.abort_handle());
+            let target = sampling::target(&key.namespace, workload.reference());
+            let observing = sampling::spawn(self.shared.client.clone(), target, cell.record.clone());
+            cell.keep(observing.abort_handle());
         }
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
         Ok(())
@@ -257,9 +255,9 @@ impl Sessions {
         Some(self.cell(run)?.snapshot().await)
     }
 
-    /// What is observed of the run's target; `None` if the session is not open.
-    pub fn observation(&self, run: &RunKey) -> Option<SharedObservation> {
-        self.cell(run).map(|cell| cell.observation.clone())
+    /// Whether the session of a run is open.
+    pub fn has(&self, run: &RunKey) -> bool {
+        self.cell(run).is_some()
     }
 
     /// Tells the runners of a run to stop; the first reason stays.

@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use upsurge_core::{
-    autoscaling::Observation,
     losses::Losses,
     metrics::Metrics,
     outputs::OutputReport,
@@ -90,9 +89,7 @@ pub struct SessionSnapshot {
     pub generator: GeneratorDelta,
     /// Time from T0 that the received figures cover.
     pub elapsed: Duration,
-    /// What was seen of the autoscaler and the target.
-    pub observation: Shared<Observation>,
-    /// The same as events, with the folds of its figures.
+    /// What was seen of the autoscaler and the target, as events with the folds of their figures.
     pub workload: Shared<Workload>,
     /// A threshold with `abortOnFail` that is breached.
     pub abort_breach: Option<ThresholdResult>,

@@ -8,7 +8,6 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 use tracing::{debug, info, warn};
-use upsurge_core::autoscaling::Observation;
 use upsurge_crds::names::reasons;
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
     session::{Durable, Mark, Session},
     store::{Kept, SaveError, Store},
 };
-use crate::sampling::{Kept as Record, SharedObservation};
+use crate::sampling::{Kept as Record, SharedRecord};
 
 /// Time between two checkpoints of a run, unless the next one can't wait; longer where the budget of all runs says so.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -103,7 +102,7 @@ async fn wait(cell: &Cell, [urgent_from, next]: [Instant; 2], budget: &Budget) {
         };
         tokio::select! {
             () = cell.dirty.notified() => {}
-            () = cell.observation.changed() => cell.lock().await.touch(),
+            () = cell.record.changed() => cell.lock().await.touch(),
             () = turn, if dirty => return,
         }
     }
@@ -169,13 +168,12 @@ async fn packed(cell: &Arc<Cell>) -> Result<(Mark, Vec<u8>), CheckpointError> {
     let packing = spawn_blocking(move || {
         let mut is_recorded = true;
         loop {
-            let observation = cell.observation.get();
-            let record = cell.observation.kept().filter(|_| is_recorded);
+            let record = cell.record.kept().filter(|_| is_recorded);
             let (mark, state) = {
                 let mut session = cell.lock_blocking();
                 (session.begin(), session.state().clone())
             };
-            let bytes = match pack(&state, &observation, record.as_ref()) {
+            let bytes = match pack(&state, record.as_ref()) {
                 Ok(bytes) if bytes.len() <= MOST_BYTES => return Ok((mark, bytes)),
                 Ok(bytes) => bytes.len(),
                 Err(CheckpointError::Large(bytes)) => bytes,
@@ -214,8 +212,8 @@ async fn reload(cell: &Cell, store: &mut Store) {
 async fn restored(cell: &Cell, store: &mut Store) -> Result<Session, String> {
     let kept = store.load().await.map_err(|error| error.to_string())?;
     let restored = unpacked(kept).await.map_err(|error| error.to_string())?;
-    let session = Session::new(&cell.config.plan, restored.map(|(session, ..)| session));
-    fence(&session, &cell.observation, store).await.map_err(|error| error.to_string())?;
+    let session = Session::new(&cell.config.plan, restored.map(|(session, _)| session));
+    fence(&session, &cell.record, store).await.map_err(|error| error.to_string())?;
     Ok(session)
 }
 
@@ -223,7 +221,7 @@ async fn restored(cell: &Cell, store: &mut Store) -> Result<Session, String> {
 ///
 /// # Errors
 /// When it is no checkpoint.
-pub async fn unpacked(kept: Kept) -> Result<Option<(Durable, Observation, Option<Record>)>, CheckpointError> {
+pub async fn unpacked(kept: Kept) -> Result<Option<(Durable, Option<Record>)>, CheckpointError> {
     let bytes = match kept {
         Kept::Nothing => return Ok(None),
         Kept::Checkpoint(bytes) | Kept::Legacy(bytes) => bytes,
@@ -238,13 +236,9 @@ pub async fn unpacked(kept: Kept) -> Result<Option<(Durable, Observation, Option
 ///
 /// # Errors
 /// When the API server does not take it.
-pub async fn fence(
-    session: &Session,
-    observation: &SharedObservation,
-    store: &mut Store,
-) -> Result<usize, FenceError> {
-    let (state, observation, record) = (session.state().clone(), observation.get(), observation.kept());
-    let packing = spawn_blocking(move || pack(&state, &observation, record.as_ref())).await;
+pub async fn fence(session: &Session, record: &SharedRecord, store: &mut Store) -> Result<usize, FenceError> {
+    let (state, record) = (session.state().clone(), record.kept());
+    let packing = spawn_blocking(move || pack(&state, record.as_ref())).await;
     let bytes = packing.map_err(|error| CheckpointError::Packing(std::io::Error::other(error)))??;
     let length = bytes.len();
     store.save(bytes).await?;

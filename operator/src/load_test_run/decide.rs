@@ -274,7 +274,7 @@ fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Times
     let test = plan.test();
     let workload = test.target.workload().filter(|_| phase == Phase::Collecting)?;
     let timeline = plan.carried_out(snapshot.elapsed);
-    autoscaling::watch_until(&snapshot.observation, &timeline, snapshot.t0?, workload, now)
+    autoscaling::watch_until(&snapshot.workload, &timeline, snapshot.t0?, workload, now)
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use upsurge_core::{
-    autoscaling::Observation,
     metrics::Metrics,
     protocol::{GeneratorDelta, Readiness},
     validate::validate,
@@ -74,7 +73,6 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         losses: Default::default(),
         generator: GeneratorDelta::default(),
         elapsed: Duration::ZERO,
-        observation: Observation::default().into(),
         workload: Workload::new(Demand::None).into(),
         abort_breach: None,
         stop: None,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use upsurge_core::autoscaling::{Observation, PodTimes};
+use upsurge_figures::observation::{Log, PodLife, lives};
 
 use super::pods::RunnerPod;
 
@@ -13,11 +13,12 @@ use super::pods::RunnerPod;
 const TOLD: [usize; 2] = [5, 3];
 
 /// What is told of runner pods that were on a node with a pod of the target while the load went on.
-pub fn told(pods: &[RunnerPod], observation: &Observation, start: Timestamp, end: Timestamp) -> Vec<String> {
+pub fn told(pods: &[RunnerPod], log: &Log, start: Timestamp, end: Timestamp) -> Vec<String> {
+    let lives = lives(log.events());
     let mut on_node: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for pod in observation.pods.iter().filter(|pod| was_there(pod, start, end)) {
+    for pod in lives.iter().filter(|pod| was_there(pod, start, end)) {
         if let Some(node) = &pod.node {
-            on_node.entry(node).or_default().push(&pod.name);
+            on_node.entry(node).or_default().push(&pod.pod);
         }
     }
     let beside: Vec<_> = pods
@@ -58,25 +59,24 @@ fn one(runner: &str, node: &str, others: &[&str]) -> String {
 }
 
 /// Whether a pod of the target was on its node at some time from one instant to another.
-fn was_there(pod: &PodTimes, start: Timestamp, end: Timestamp) -> bool {
+fn was_there(pod: &PodLife, start: Timestamp, end: Timestamp) -> bool {
     let came = pod.scheduled.or(pod.created);
-    let went = pod.ended.or(pod.deleted);
+    let went = pod.stopped.or(pod.gone).or(pod.seen_going);
     came.is_none_or(|came| came <= end) && went.is_none_or(|went| went >= start)
 }
 
 #[cfg(test)]
 mod tests {
+    use upsurge_figures::observation::{Event, Life, What};
+
     use super::*;
     use crate::load_test_run::fixtures::{at, pods};
 
-    fn target(name: &str, node: &str, scheduled: i64, ended: Option<i64>) -> PodTimes {
-        PodTimes {
-            name: name.into(),
-            node: Some(node.into()),
-            scheduled: Some(at(scheduled)),
-            ended: ended.map(at),
-            ..PodTimes::default()
-        }
+    fn target(name: &str, node: &str, scheduled: i64, ended: Option<i64>) -> Vec<Event> {
+        let pod = |life| What::Pod { pod: name.into(), life };
+        let bound = Event::live(at(scheduled), pod(Life::Scheduled { node: Some(node.into()) }));
+        let ends = ended.map(|second| Event::live(at(second), pod(Life::Gone)));
+        [Some(bound), ends].into_iter().flatten().collect()
     }
 
     fn runners(nodes: &[Option<&str>]) -> Vec<RunnerPod> {
@@ -88,9 +88,10 @@ mod tests {
         nodes.iter().enumerate().map(runner).collect()
     }
 
-    fn said(nodes: &[Option<&str>], target: Vec<PodTimes>) -> Vec<String> {
-        let observation = Observation { pods: target, ..Observation::default() };
-        told(&runners(nodes), &observation, at(0), at(60))
+    fn said(nodes: &[Option<&str>], target: Vec<Vec<Event>>) -> Vec<String> {
+        let mut log = Log::default();
+        target.into_iter().flatten().for_each(|event| log.push(event));
+        told(&runners(nodes), &log, at(0), at(60))
     }
 
     #[test]

@@ -24,6 +24,8 @@ use upsurge_crds::{
     v1alpha1::{Phase, Snapshot, Verdict},
 };
 
+use upsurge_observer::FindError;
+
 use super::{
     apply,
     decide::{Admission, Lookup, Objects, Planned, Situation},
@@ -36,8 +38,7 @@ use super::{
 use crate::{
     collector::{RunKey, SessionSnapshot},
     context::Context,
-    naming,
-    sampling::SamplingError,
+    naming, sampling,
     status::{self, WriteError},
     target_leases::{self, Next, Place},
 };
@@ -69,7 +70,7 @@ pub enum Error {
     Lease(#[from] target_leases::Error),
     /// The target can't be looked at.
     #[error("failed to look at the target")]
-    Target(#[from] SamplingError),
+    Target(#[from] FindError),
     /// The run is not this operator's to work on.
     #[error(transparent)]
     Fenced(#[from] WriteError),
@@ -208,7 +209,7 @@ async fn test(client: &Client, run: &LoadTestRun) -> Result<Lookup, Error> {
 async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Option<Target>, Error> {
     let Some(workload) = plan.test().target.workload() else { return Ok(None) };
     let namespace = run.namespace().unwrap_or_default();
-    Ok(Some(validate::look(client, &namespace, &workload.reference()).await?))
+    Ok(Some(validate::look(client, &sampling::target(&namespace, workload.reference())).await?))
 }
 
 /// The plan of a run: what its own copy of the test says, which nobody can change.
@@ -216,7 +217,7 @@ fn planned(runs: &Runs, run: &LoadTestRun, test: &Snapshot) -> Result<Planned, E
     let namespace = run.namespace().unwrap_or_default();
     let reach = runs.context.platform.policy().rules(&namespace).reach();
     // What runners were given, or may have been, stays; while nobody was, a new policy makes a new plan.
-    let given = runs.context.sessions.observation(&plan::key(run)).is_some();
+    let given = runs.context.sessions.has(&plan::key(run));
     if let Some(plan) = runs.memory.plan(run).filter(|plan| given || plan.content.reach == reach) {
         return Ok(Ok(plan));
     }

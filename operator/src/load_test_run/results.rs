@@ -166,7 +166,7 @@ fn given_up(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
 fn neighbours(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<String> {
     let Some(start) = snapshot.t0 else { return Vec::new() };
     let end = start.saturating_add(snapshot.elapsed).unwrap_or(Timestamp::MAX);
-    neighbours::told(pods, &snapshot.observation, start, end)
+    neighbours::told(pods, snapshot.workload.log(), start, end)
 }
 
 struct Measured<'a> {
@@ -239,33 +239,12 @@ fn autoscaler(
     let workload = test.target.workload()?;
     let timeline = plan.carried_out(snapshot.elapsed);
     let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
-    let SessionSnapshot { observation, workload: recorded, losses, metrics, windows, .. } = snapshot;
-    let mut result = AutoscalingResult {
-        requests_while_scaling_down: autoscaling::while_ending(observation, losses, metrics, start, load_end),
-        ..autoscaling::analyse(observation, &timeline, start, end, workload)
-    };
+    let SessionSnapshot { workload: record, losses, metrics, windows, .. } = snapshot;
     let base_url = &test.target.base_url;
-    let observed = Observed {
-        observation,
-        recorded: Some(&**recorded).filter(|recorded| !recorded.log().events().is_empty()),
-        timeline: &timeline,
-        windows,
-        start,
-        end,
-        workload,
-        base_url,
-    };
-    let mut doubts = autoscaling::doubts(observation, &timeline, start, end, Some(workload));
-    if let Some(report) = observed.report() {
-        observed.tell(&report, &mut result);
-        let known: Vec<&str> = doubts.iter().map(|doubt| doubt.reason).collect();
-        let more = observed.doubts(&report).into_iter();
-        // Those about the autoscaler matter only if something was expected of it.
-        let more: Vec<Doubt> =
-            more.filter(|doubt| workload.expect.is_some() && !known.contains(&doubt.reason)).collect();
-        doubts.extend(more);
-    }
-    Some((result, doubts))
+    let observed = Observed { record, timeline: &timeline, windows, start, end, workload, base_url };
+    let report = observed.report()?;
+    let lost = autoscaling::while_ending(record.log(), losses, metrics, start, load_end);
+    Some((observed.result(&report, lost), observed.doubts(&report)))
 }
 
 fn figures(plan: &Plan, snapshot: &SessionSnapshot) -> results::Figures {

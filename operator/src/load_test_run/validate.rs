@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What must be true before runner pods are made: the spec can be run, the target exists, and it is quiet.
 //!
-//! The spec is checked purely; the target is looked at through the samplers' eyes, and what was seen is judged purely.
+//! The spec is checked purely; the target is looked at through the observer's eyes, and what was seen is judged purely, in `seen`.
+
+mod seen;
 
 use std::time::Duration;
 
@@ -15,10 +17,11 @@ use upsurge_crds::{
     LoadTestSpec,
     names::reasons,
     read::Unreadable,
-    v1alpha1::{Snapshot, Verdict, Workload, WorkloadReference},
+    v1alpha1::{Snapshot, TimeSpan, Verdict},
 };
+use upsurge_observer::{self as observer, FindError, Glance};
 
-use crate::sampling::{FoundAutoscaler, SamplingError, Scale, find_autoscaler, scale_of};
+use self::seen::Unready;
 
 /// Why a run does not begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,102 +73,96 @@ pub fn spec(test: &LoadTestSpec) -> Result<Valid, Obstacle> {
 
 /// The target as it was seen.
 #[derive(Clone, Debug)]
-pub struct Target {
-    scale: Result<Scale, String>,
-    autoscaler: Option<FoundAutoscaler>,
+pub enum Target {
+    /// It is there.
+    Found(Box<Glance>),
+    /// It is not, or has no scale.
+    Missing(String),
+    /// It may not be read.
+    Forbidden(String),
 }
 
 impl Target {
-    /// What selects its pods.
+    /// What selects its pods, if anything does.
     pub fn selector(&self) -> Option<&str> {
-        self.scale.as_ref().ok().map(|scale| scale.selector.as_str())
+        match self {
+            Self::Found(glance) => glance.selector.as_deref(),
+            Self::Missing(_) | Self::Forbidden(_) => None,
+        }
     }
 }
 
-/// Looks at the target's workload and its autoscaler.
+/// Looks at the target's workload, its pods and its autoscaler.
 ///
 /// # Errors
 /// When the API server can't be asked; trying again may help.
-pub async fn look(
-    client: &Client,
-    namespace: &str,
-    workload: &WorkloadReference,
-) -> Result<Target, SamplingError> {
-    let scale = match scale_of(client, namespace, workload).await {
-        Ok(scale) => Ok(scale),
-        Err(error @ (SamplingError::NotFound { .. } | SamplingError::Forbidden { .. })) => {
-            Err(error.to_string())
-        }
-        Err(error) => return Err(error),
-    };
-    Ok(Target { scale, autoscaler: find_autoscaler(client, namespace, workload).await? })
+pub async fn look(client: &Client, workload: &observer::Target) -> Result<Target, FindError> {
+    match observer::glance(client, workload).await {
+        Ok(glance) => Ok(Target::Found(Box::new(glance))),
+        Err(error @ FindError::NotFound { .. }) => Ok(Target::Missing(error.to_string())),
+        Err(error @ FindError::Forbidden { .. }) => Ok(Target::Forbidden(error.to_string())),
+        Err(error @ FindError::Api { .. }) => Err(error),
+    }
 }
 
 /// Whether the load may start on a target, for a run that waits since a time. Pure.
+///
+/// # Errors
+/// What has to be waited for, or how the run ends.
 pub fn target(test: &LoadTestSpec, target: &Target, waited: Duration) -> Result<(), Obstacle> {
-    let scale = target
-        .scale
-        .as_ref()
-        .map_err(|message| Obstacle::error(reasons::TARGET_NOT_FOUND, message.clone()))?;
-    let Some(found) = &target.autoscaler else {
-        return match test.target.workload().filter(|workload| expects_something(workload)) {
-            Some(workload) => Err(without_autoscaler(workload)),
-            None => Ok(()),
-        };
+    let Some(workload) = test.target.workload() else { return Ok(()) };
+    let seen = match target {
+        Target::Found(glance) => seen::check(workload, glance),
+        Target::Missing(message) => Err(Unready::later(
+            reasons::TARGET_NOT_FOUND,
+            format!("{message}; spec.target.workloads must name a workload that can be scaled"),
+        )),
+        Target::Forbidden(message) => {
+            let message = format!("{message}; grant it in the operator's role");
+            return Err(Obstacle::error(reasons::TARGET_NOT_FOUND, message));
+        }
     };
+    let patience = Patience {
+        limit: test.deadlines.prepare,
+        field: "spec.deadlines.prepare",
+        what: "the target to be ready",
+        waited,
+    };
+    seen.map_err(|unready| patience.meets(unready))?;
     let wait = test.autoscaling.as_ref().and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
-    let Some(wait) = wait else { return Ok(()) };
-    let Some((reason, restless)) = restless(found, scale) else { return Ok(()) };
-    if waited < wait.timeout.0 {
-        return Err(Obstacle::Wait(format!(
-            "waiting at most {} for a quiet target: {restless}",
-            wait.timeout
-        )));
-    }
-    let message = format!("spec.autoscaling.waitForIdle.timeout of {} has passed: {restless}", wait.timeout);
-    Err(Obstacle::inconclusive(reason, message))
+    let (Target::Found(glance), Some(wait)) = (target, wait) else { return Ok(()) };
+    let patience = Patience {
+        limit: wait.timeout,
+        field: "spec.autoscaling.waitForIdle.timeout",
+        what: "a quiet target",
+        ..patience
+    };
+    seen::is_idle(glance).map_err(|unready| patience.meets(unready))
 }
 
-fn expects_something(workload: &Workload) -> bool {
-    workload
-        .expect
-        .as_ref()
-        .is_some_and(|expected| *expected != upsurge_crds::v1alpha1::AutoscalingExpectations::default())
+/// How long something is waited for.
+struct Patience {
+    limit: TimeSpan,
+    /// The field that says so.
+    field: &'static str,
+    what: &'static str,
+    waited: Duration,
 }
 
-fn without_autoscaler(workload: &Workload) -> Obstacle {
-    Obstacle::inconclusive(
-        reasons::AUTOSCALER_NOT_FOUND,
-        format!(
-            "spec.target.workloads[0].expect can't be judged: no HorizontalPodAutoscaler in the namespace has {}/{} as its scaleTargetRef",
-            workload.kind, workload.name
-        ),
-    )
-}
-
-/// Why a target is not quiet, as a reason and in words.
-fn restless(found: &FoundAutoscaler, scale: &Scale) -> Option<(&'static str, String)> {
-    let scaler = &found.autoscaler;
-    let name = format!("{}/{}", scaler.kind, scaler.name);
-    match found.condition("ScalingActive") {
-        Some(active) if active.status == "True" => {}
-        Some(active) => {
-            let message = format!("{name} can't scale: {}: {}", active.reason, active.message);
-            return Some((reasons::METRICS_UNAVAILABLE, message));
+impl Patience {
+    /// As long as there is time, what is missing is waited for.
+    fn meets(&self, unready: Unready) -> Obstacle {
+        let Self { limit, field, what, waited } = self;
+        let Unready { reason, message, is_for_good } = unready;
+        if !is_for_good && *waited < limit.0 {
+            return Obstacle::Wait(format!("waiting at most {limit} for {what}: {message}"));
         }
-        None => {
-            return Some((reasons::METRICS_UNAVAILABLE, format!("{name} has not looked at its metrics yet")));
+        let message = if is_for_good { message } else { format!("{field} of {limit} has passed: {message}") };
+        match reason {
+            reasons::TARGET_NOT_FOUND => Obstacle::error(reason, message),
+            _ => Obstacle::inconclusive(reason, message),
         }
     }
-    if scale.desired > scaler.min_replicas || scale.current > scaler.min_replicas {
-        let replicas = scale.desired.max(scale.current);
-        let text = format!(
-            "the workload of {name} is at {replicas} replicas, its minimum is {}",
-            scaler.min_replicas
-        );
-        return Some((reasons::TARGET_NOT_IDLE, text));
-    }
-    None
 }
 
 /// Time since an instant.

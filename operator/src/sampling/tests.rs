@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is observed reaches the record, and goes on from there in the next operator.
 
+mod misread;
+
 use std::time::Duration;
 
 use axum::http::{Request, Response};
@@ -18,8 +20,9 @@ use crate::played::failure;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
-fn workload() -> WorkloadReference {
-    WorkloadReference { api_version: "apps/v1".into(), kind: "Deployment".into(), name: "checkout".into() }
+fn checkout() -> Target {
+    let (api_version, kind, name) = ("apps/v1".into(), "Deployment".into(), "checkout".into());
+    target("shop", WorkloadReference { api_version, kind, name })
 }
 
 /// A cluster with one Deployment, in which nothing happens.
@@ -51,12 +54,12 @@ fn answer(path: &str, replicas: i32) -> (u16, Value) {
         _ if path.ends_with("/deployments") => list(&[
             json!({"metadata": {"name": "checkout"}, "spec": {"replicas": replicas}, "status": counted}),
         ]),
-        _ if path.contains("/metrics.k8s.io/") || path.contains("/keda.sh/") => failure(404, "NotFound"),
+        _ if path.contains("/keda.sh/") => failure(404, "NotFound"),
         _ => list(&[]),
     }
 }
 
-async fn until(sink: &SharedObservation, holds: impl Fn(&[Event]) -> bool) {
+async fn until(sink: &SharedRecord, holds: impl Fn(&[Event]) -> bool) {
     let reached = async {
         while !holds(sink.workload().log().events()) {
             sink.changed().await;
@@ -77,15 +80,15 @@ fn the_conditions_that_doubts_rest_on_are_those_that_the_observer_tells() {
 
 #[tokio::test]
 async fn what_happens_to_the_target_is_recorded_and_the_next_operator_goes_on_with_it() {
-    let first = SharedObservation::default();
-    let observing = spawn(cluster(2), "shop".into(), workload(), first.clone());
+    let first = SharedRecord::default();
+    let observing = spawn(cluster(2), checkout(), first.clone());
     until(&first, |events| events.iter().any(is_listed)).await;
     observing.abort();
     let kept = serde_json::to_value(first.kept().unwrap()).unwrap();
     let record = recorded(serde_json::from_value(kept).unwrap(), Demand::None);
     let before = record.workload().log().events().len();
-    let second = SharedObservation::new(Default::default(), record);
-    let observing = spawn(cluster(3), "shop".into(), workload(), second.clone());
+    let second = SharedRecord::new(record);
+    let observing = spawn(cluster(3), checkout(), second.clone());
     until(&second, |events| events.iter().skip(before).any(is_listed)).await;
     observing.abort();
     let events = second.workload().log().events()[before..].to_vec();

@@ -9,14 +9,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_crds::v1alpha1::{AutoscalingResult, LoadTestSpec};
+use upsurge_crds::v1alpha1::{AutoscalingResult, LoadTestSpec, RequestsWhileScalingDown};
 use upsurge_figures::{
     elasticity::Demand,
     observation::{Autoscaler, Event, Life, Scaling, Source, What},
     workload::Workload,
 };
 
-use super::super::{Observation, Observed, explained};
+use super::super::{Observed, explained};
 use crate::{
     metrics::{Metrics, Trend},
     plan::Plan,
@@ -66,7 +66,7 @@ fn recorded() -> Vec<Event> {
     let mut events: Vec<Event> = first.into_iter().map(|what| Event::found(at(-30), what)).collect();
     events.extend(pods(-30, &["a", "b"], &[Life::Ready, Life::Serving]));
     events.extend([What::Asked { replicas: 4 }, scaling(4)].map(|what| Event::live(at(100), what)));
-    events.extend(pods(100, &["c", "d"], &[Life::Created, Life::Scheduled]));
+    events.extend(pods(100, &["c", "d"], &[Life::Created, Life::SCHEDULED]));
     events.extend(pods(103, &["c", "d"], &[Life::Started]));
     events.extend(pods(120, &["c", "d"], &[Life::Ready, Life::Serving]));
     events
@@ -86,12 +86,8 @@ fn slow(test: &LoadTestSpec, slow: std::ops::Range<u64>) -> Windows {
     windows
 }
 
-fn told(
-    expect: Value,
-    events: Vec<Event>,
-    result: AutoscalingResult,
-) -> (AutoscalingResult, Vec<&'static str>) {
-    told_of(&test(expect), &record_of(events), result)
+fn told(expect: Value, events: Vec<Event>) -> (AutoscalingResult, Vec<&'static str>) {
+    told_of(&test(expect), &record_of(events), None)
 }
 
 fn record_of(events: Vec<Event>) -> Workload {
@@ -102,14 +98,13 @@ fn record_of(events: Vec<Event>) -> Workload {
 
 fn told_of(
     test: &LoadTestSpec,
-    workload: &Workload,
-    result: AutoscalingResult,
+    record: &Workload,
+    lost: Option<RequestsWhileScalingDown>,
 ) -> (AutoscalingResult, Vec<&'static str>) {
     let windows = slow(test, 70..125);
     let timeline = Plan::compile(&test.load, &["a"]).unwrap().timeline;
     let observed = Observed {
-        observation: &Observation::default(),
-        recorded: Some(workload),
+        record,
         timeline: &timeline,
         windows: &windows,
         start: at(0),
@@ -118,13 +113,12 @@ fn told_of(
         base_url: &test.target.base_url,
     };
     let report = observed.report().unwrap();
-    let mut result = result;
-    observed.tell(&report, &mut result);
-    (result, observed.doubts(&report).into_iter().map(|doubt| doubt.reason).collect())
+    let doubts = observed.doubts(&report).into_iter().map(|doubt| doubt.reason).collect();
+    (observed.result(&report, lost), doubts)
 }
 
 fn judged(expect: Value, events: Vec<Event>) -> AutoscalingResult {
-    told(expect, events, AutoscalingResult::default()).0
+    told(expect, events).0
 }
 
 #[test]
@@ -228,17 +222,15 @@ fn too_many_changes_of_direction_are_too_many_whatever_was_not_seen() {
 
 #[test]
 fn lost_requests_fail_an_expectation_with_advice_and_those_that_are_uncertain_leave_it_open() {
-    let found = |requests: i64, uncertain: Option<i64>| AutoscalingResult {
-        requests_while_scaling_down: Some(upsurge_crds::v1alpha1::RequestsWhileScalingDown {
-            requests,
-            uncertain,
-            pods: 2,
-            ..Default::default()
-        }),
-        ..AutoscalingResult::default()
+    let found = |requests: i64, uncertain: Option<i64>| RequestsWhileScalingDown {
+        requests,
+        uncertain,
+        pods: 2,
+        ..Default::default()
     };
-    let one = |result: AutoscalingResult| {
-        told(json!({"maxFailedRequestsWhileScalingDown": 3}), recorded(), result).0.expectations.remove(0)
+    let one = |lost: RequestsWhileScalingDown| {
+        let test = test(json!({"maxFailedRequestsWhileScalingDown": 3}));
+        told_of(&test, &record_of(recorded()), Some(lost)).0.expectations.remove(0)
     };
     assert_eq!((one(found(4, None)).passed, one(found(4, None)).undecided), (false, false));
     assert!(one(found(4, None)).message.unwrap().contains("preStop"));
@@ -259,7 +251,7 @@ fn without_an_autoscaler_there_are_no_bounds_and_nothing_is_missing_for_that() {
 fn who_changes_the_autoscaler_in_the_middle_of_a_run_is_a_doubt() {
     let mut events = recorded();
     events.push(Event::live(at(50), What::AutoscalerGone));
-    assert_eq!(told(json!({}), events, AutoscalingResult::default()).1, ["AutoscalerDeleted"]);
+    assert_eq!(told(json!({}), events).1, ["AutoscalerDeleted"]);
 }
 
 #[test]
@@ -289,19 +281,8 @@ fn the_sentences_say_where_the_time_went_what_limited_and_what_to_change() {
 
 #[test]
 fn an_expectation_on_time_that_was_missed_is_held_against_the_autoscalers_own_settings() {
-    let missed = |name: &str| upsurge_crds::v1alpha1::ExpectationResult {
-        name: name.into(),
-        expected: "1m".into(),
-        observed: "2m".into(),
-        passed: false,
-        undecided: false,
-        message: Some("too late".into()),
-    };
-    let result = AutoscalingResult {
-        expectations: vec![missed("scaleUpWithin"), missed("scaleDownWithin"), missed("maxPeakReplicas")],
-        ..AutoscalingResult::default()
-    };
-    let (result, _) = told(json!({}), recorded(), result);
+    let expect = json!({"scaleUpWithin": "30s", "maxPeakReplicas": 3, "scaleDownWithin": "10s"});
+    let result = judged(expect, recorded());
     let messages: Vec<&str> = result.expectations.iter().filter_map(|one| one.message.as_deref()).collect();
     let reaction = "and 1m40s until a change of the load is seen and acted on)";
     assert_eq!(
@@ -309,12 +290,14 @@ fn an_expectation_on_time_that_was_missed_is_held_against_the_autoscalers_own_se
         [
             // Pods took 20 s.
             format!(
-                "too late; by the autoscaler's own settings it may take 2m (window 0s, 1 step(s), {reaction}"
+                "4 replicas were ready only after 60s; by the autoscaler's own settings it may take 2m (window 0s, 1 step(s), \
+                 {reaction}"
             ),
+            "peak was 4".into(),
             format!(
-                "too late; by the autoscaler's own settings it may take 6m40s (window 5m, 1 step(s), {reaction}"
+                "still 4 replicas 60s after the fall of the load, 2 at the start; by the autoscaler's own settings it may take \
+                 6m40s (window 5m, 1 step(s), {reaction}"
             ),
-            "too late".into()
         ]
     );
 }

@@ -26,16 +26,16 @@ pub struct AutoscalingDigest {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AutoscalingResult {
-    /// The autoscaler, as `HorizontalPodAutoscaler/NAME`; absent when there is none.
+    /// The autoscaler as it was when the load started, as `HorizontalPodAutoscaler/NAME`; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaler: Option<String>,
-    /// Ready replicas at start, peak and end. Example: `1→4→1`.
+    /// Ready replicas at start, peak and end; `?` where nobody saw them. Example: `1→4→1`.
     pub replicas: String,
-    /// Ready replicas when the load started.
+    /// Ready replicas when the load started, or those that were seen first after that.
     pub start_replicas: i32,
-    /// Most ready replicas.
+    /// Most ready replicas that were seen.
     pub peak_replicas: i32,
-    /// Ready replicas at the end of the observation.
+    /// Ready replicas at the end of the observation, or those that were seen last.
     pub end_replicas: i32,
     /// The autoscaler's lower bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,14 +44,15 @@ pub struct AutoscalingResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_replicas: Option<i32>,
     /// Each change of desired, current or ready replicas; of more than 100 those are kept
-    /// that show the course: both ends, the highest and lowest, and the others evenly.
+    /// that show the course: both ends, the highest and lowest, and the others evenly. There is none for a time for which not all
+    /// of them were seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub timeline: Vec<ReplicaPoint>,
-    /// Seconds from the rise of the load until enough replicas were ready; absent if they never were.
+    /// Seconds from the rise of the load until enough replicas were ready; absent if they never were, or nobody saw when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_up_seconds: Option<f64>,
-    /// Seconds from the fall of the load until the replicas were back; absent if they never were.
+    /// Seconds from the fall of the load until the replicas were back; absent if they never were, or nobody saw when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down_seconds: Option<f64>,
     /// What kept the workload from growing further, longest of all: `MaxReplicas`, `ScaleUpPolicy`, `Stabilization`, `CPULimit`,
@@ -61,7 +62,7 @@ pub struct AutoscalingResult {
     /// Failed requests that were in flight while pods of the target were ending; absent if no pod ended during the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_while_scaling_down: Option<RequestsWhileScalingDown>,
-    /// Conditions of the autoscaler that were out of order during the run.
+    /// Conditions of the autoscaler that were out of order during the run, and what was not seen, from when to when and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub problems: Vec<String>,

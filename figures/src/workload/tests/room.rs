@@ -6,7 +6,7 @@ use crate::observation::{Condition, LONGEST_TEXT, Reading};
 
 /// Many pods that are there before the load: more steps than the log has room for.
 fn crowd(pods: usize) -> Vec<Event> {
-    let steps = [Life::Created, Life::Scheduled, Life::Started, Life::Ready, Life::Serving];
+    let steps = [Life::Created, Life::SCHEDULED, Life::Started, Life::Ready, Life::Serving];
     let mut events: Vec<Event> = (0..pods)
         .flat_map(|index| steps.clone().map(|life| What::Pod { pod: format!("crowd-{index}"), life }))
         .map(|what| Event::found(at(-40), what))

@@ -125,25 +125,32 @@ impl Cluster {
         timeout(DEADLINE, state.wait_for(holds)).await.expect("in time").unwrap();
     }
 
-    /// Observes the workload.
-    pub fn observe(&self) -> Observed {
+    /// Whoever asks it.
+    pub fn client(&self) -> Client {
         let cluster = self.clone();
         let service = service_fn(move |request: Request<Body>| {
             let answer = cluster.answer(&request);
             async move { Ok::<_, BoxError>(answer) }
         });
-        let target = {
-            let state = self.state.borrow();
-            Target {
-                namespace: "shop".into(),
-                api_version: state.api_version.clone(),
-                kind: state.kind.clone(),
-                name: "checkout".into(),
-            }
-        };
+        Client::new(service, "shop")
+    }
+
+    /// The workload.
+    pub fn target(&self) -> Target {
+        let state = self.state.borrow();
+        Target {
+            namespace: "shop".into(),
+            api_version: state.api_version.clone(),
+            kind: state.kind.clone(),
+            name: "checkout".into(),
+        }
+    }
+
+    /// Observes the workload.
+    pub fn observe(&self) -> Observed {
         let (events, told) = watch::channel(Vec::new());
-        let observer = Observer::new(target);
-        let task = tokio::spawn(observe(Client::new(service, "shop"), observer, move |news| {
+        let observer = Observer::new(self.target());
+        let task = tokio::spawn(observe(self.client(), observer, move |news| {
             events.send_modify(|all: &mut Vec<Event>| all.extend(news));
         }));
         Observed { told: Mutex::new(told), task }

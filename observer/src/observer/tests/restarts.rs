@@ -59,7 +59,7 @@ fn what_changed_between_two_observers_was_found_and_not_seen() {
         What::Existing { replicas: 3 },
         of("a", Life::Gone),
         of("c", Life::Created),
-        of("c", Life::Scheduled),
+        of("c", Life::SCHEDULED),
         of("c", Life::Started),
         of("c", Life::Ready),
     ];

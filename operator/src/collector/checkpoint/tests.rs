@@ -40,7 +40,7 @@ fn checkpoint() -> Vec<u8> {
         deltas: vec![delta],
     };
     session.deltas(&batch, &pod(0), 0).unwrap();
-    pack(session.state(), &Observation::default(), None).unwrap()
+    pack(session.state(), None).unwrap()
 }
 
 fn plain(packed: &[u8]) -> Vec<u8> {
@@ -74,8 +74,8 @@ proptest! {
         }
         let bytes = if is_repacked { packed(&bytes) } else { bytes };
         // No panic; what is read back can be written again.
-        if let Ok((session, observation, record)) = unpack(&bytes) {
-            prop_assert!(pack(&session, &observation, record.as_ref()).is_ok());
+        if let Ok((session, record)) = unpack(&bytes) {
+            prop_assert!(pack(&session, record.as_ref()).is_ok());
         }
     }
 }
@@ -86,22 +86,27 @@ fn each_reason_to_refuse_a_checkpoint_is_met() {
     assert!(unpack(&good).is_ok());
     let of_form = |form: &str| {
         let text = String::from_utf8(plain(&good)).unwrap();
-        packed(text.replace("\"form\":1", &format!("\"form\":{form}")).as_bytes())
+        let now = format!("\"form\":{FORM}");
+        assert!(text.contains(&now));
+        packed(text.replace(&now, &format!("\"form\":{form}")).as_bytes())
     };
+    assert!(unpack(&of_form("1")).is_ok(), "that of the version before");
     let mut kinds = BTreeSet::new();
     for (what, bytes) in [
         ("not compressed", b"checkpoint".to_vec()),
         ("cut", good[..good.len() / 2].to_vec()),
         ("not JSON", packed(b"{")),
         ("something else", packed(b"{\"form\":1}")),
-        ("a later form", of_form("2")),
+        ("a later form", of_form("3")),
         ("a form below zero", of_form("-1")),
         ("zeros without end", packed(&vec![0; MOST_UNPACKED as usize + 1])),
     ] {
         let Err(error) = unpack(&bytes) else { panic!("{what} was read") };
         kinds.insert(format!("{error:?}").split(['(', ' ']).next().unwrap().to_owned());
         if let CheckpointError::Form(form) = error {
-            assert!(error.to_string().contains(&form.to_string()) && error.to_string().contains("form 1"));
+            assert!(
+                error.to_string().contains(&form.to_string()) && error.to_string().contains("forms 1 to 2")
+            );
         }
     }
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["Content", "Form", "Large", "Packing"]);
@@ -114,21 +119,33 @@ fn a_record_in_a_form_that_is_not_known_costs_no_run() {
     record.note(vec![asked]);
     let kept = record.kept(Timestamp::UNIX_EPOCH).unwrap();
     let session = Session::new(&plan(1, false), None);
-    let good = pack(session.state(), &Observation::default(), Some(&kept)).unwrap();
-    assert_eq!(unpack(&good).unwrap().2, Some(kept));
+    let good = pack(session.state(), Some(&kept)).unwrap();
+    assert_eq!(unpack(&good).unwrap().1, Some(kept));
     let text = String::from_utf8(plain(&good)).unwrap();
     let other = text.replace(r#""type":"asked""#, r#""type":"askedDifferently""#);
     assert_ne!(text, other);
-    let (read, _, record) = unpack(&packed(other.as_bytes())).unwrap();
+    let (read, record) = unpack(&packed(other.as_bytes())).unwrap();
     assert_eq!((&read, record), (session.state(), None));
-    let earlier = pack(session.state(), &Observation::default(), None).unwrap();
-    assert_eq!(unpack(&earlier).unwrap().2, None, "as an earlier version wrote it");
+    let earlier = pack(session.state(), None).unwrap();
+    assert_eq!(unpack(&earlier).unwrap().1, None, "as an earlier version wrote it");
 }
 
 #[test]
 fn what_nobody_could_unpack_is_not_packed() {
     let session = Session::new(&plan(1, false), None);
-    let large = Observation { problems: vec!["x".repeat(MOST_UNPACKED as usize)], ..Observation::default() };
-    let refused = pack(session.state(), &large, None);
+    let mut record = recorded(None, Demand::None);
+    record.note(vec![Event::found(Timestamp::UNIX_EPOCH, What::QuotaExceeded { message: "PLACE".into() })]);
+    // As no observer tells it: what a log takes in is short.
+    let text = serde_json::to_string(&record.kept(Timestamp::UNIX_EPOCH)).unwrap();
+    let large = serde_json::from_str(&text.replace("PLACE", &"x".repeat(MOST_UNPACKED as usize))).unwrap();
+    let refused = pack(session.state(), Some(&large));
     assert!(matches!(refused, Err(CheckpointError::Large(_))), "{refused:?}");
+}
+
+#[test]
+fn what_the_version_before_kept_of_the_target_beside_the_record_is_not_missed() {
+    let text = String::from_utf8(plain(&checkpoint())).unwrap();
+    let old = text.replace("\"form\":2", "\"form\":1,\"observation\":{\"unschedulable\":true}");
+    let (session, record) = unpack(&packed(old.as_bytes())).unwrap();
+    assert_eq!((session, record), unpack(&checkpoint()).unwrap());
 }

@@ -13,6 +13,7 @@ use upsurge_core::{
     thresholds::Windowed,
     validate::validate,
 };
+use upsurge_figures::observation::{Event, Life, What};
 
 use super::*;
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
         },
         view::{SessionConfig, SessionSnapshot},
     },
-    sampling::SharedObservation,
+    sampling::SharedRecord,
 };
 
 pub fn cell(plan: RunPlan) -> Cell {
@@ -51,7 +52,7 @@ fn cell_within(plan: RunPlan, restored: Option<Durable>, memory: Memory) -> Cell
         is_under_way: false,
     };
     let changes = tokio::sync::broadcast::channel(1).0;
-    Cell::new(config, session, SharedObservation::default(), Arc::default(), Arc::new(memory), changes)
+    Cell::new(config, session, SharedRecord::default(), Arc::default(), Arc::new(memory), changes)
 }
 
 fn delta(number: u64, key: &Value, count: f64) -> Value {
@@ -111,6 +112,31 @@ fn the_record_of_the_target_begins_with_the_load_and_is_told_of_its_end() {
     again["start"] = json!(seen.t0.unwrap().as_nanosecond() as i64);
     receive(&cell, &pod(0), &Batch::read(Form::Json, again.to_string().as_bytes()).unwrap()).unwrap();
     assert!(is_over(&cell));
+}
+
+#[test]
+fn what_was_recorded_of_the_target_counts_to_the_memory_of_its_run() {
+    let cell = cell(plan(1, false));
+    let say = |number: u64| {
+        let mut delta = delta(number, &reqs(), 2.0);
+        (delta["fromMs"], delta["toMs"]) = (json!((number - 1) * 1_000), json!(number * 1_000));
+        let mut said: Value = serde_json::from_str(&message(&[delta])).unwrap();
+        if let Some(start) = snapshot(&cell).t0 {
+            said["start"] = json!(start.as_nanosecond() as i64);
+        }
+        receive(&cell, &pod(0), &Batch::read(Form::Json, said.to_string().as_bytes()).unwrap()).unwrap();
+        cell.memory.taken(&cell.key)
+    };
+    let before = say(1);
+    let begin = Timestamp::now();
+    let pods = (0..2_000).map(|number| {
+        let pod = format!("checkout-{number}-{}", "x".repeat(200));
+        Event::live(begin, What::Pod { pod, life: Life::Ready })
+    });
+    cell.record.note(pods.collect());
+    let taken = cell.record.bytes();
+    assert!(taken > 2_000 * 200, "{taken}");
+    assert!(say(2) >= before + taken - 1_000, "of {taken} bytes");
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use upsurge_core::{
-    autoscaling::Observation,
     metrics::{Metrics, Selector, SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, GeneratorDelta, PROTOCOL_VERSION},
     slices::Slicing,
@@ -185,7 +184,7 @@ impl World {
     fn open(&mut self) {
         let restored = self.stored.as_deref().map(|bytes| unpack(bytes).unwrap().0);
         self.session = Session::new(&self.plan, restored);
-        self.stored = Some(pack(self.session.state(), &Observation::default(), None).unwrap());
+        self.stored = Some(pack(self.session.state(), None).unwrap());
     }
 
     fn happen(&mut self, event: &Event) {
@@ -205,7 +204,7 @@ impl World {
                 // One at a time; the same is written again until it is durable.
                 if self.writing.is_none() {
                     let mark = self.session.begin();
-                    let bytes = pack(self.session.state(), &Observation::default(), None).unwrap();
+                    let bytes = pack(self.session.state(), None).unwrap();
                     self.writing = Some((mark, bytes));
                 }
             }

@@ -5,7 +5,6 @@ mod end;
 
 use serde_json::{Map, json};
 use upsurge_core::{
-    autoscaling::Observation,
     metrics::{Selector, SeriesKey, Sink, Tags},
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, LONGEST_WORDS, PROTOCOL_VERSION},
 };
@@ -68,7 +67,7 @@ fn save(session: &mut Session, now: i64) {
 
 /// What an operator that starts now makes of the last checkpoint.
 fn restarted(session: &Session, plan: &RunPlan) -> Session {
-    let bytes = pack(session.state(), &Observation::default(), None).unwrap();
+    let bytes = pack(session.state(), None).unwrap();
     Session::new(plan, Some(unpack(&bytes).unwrap().0))
 }
 

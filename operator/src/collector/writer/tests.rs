@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use serde_json::json;
 use upsurge_core::{
-    autoscaling::Observation,
     metrics::{Selector, SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
     validate::validate,
@@ -48,8 +47,8 @@ fn config() -> SessionConfig {
 fn cell() -> Arc<Cell> {
     let (config, changes) = (config(), tokio::sync::broadcast::channel(1).0);
     let session = Session::new(&config.plan, None);
-    let observation = SharedObservation::default();
-    Arc::new(Cell::new(config, session, observation, Arc::default(), Arc::default(), changes))
+    let record = SharedRecord::default();
+    Arc::new(Cell::new(config, session, record, Arc::default(), Arc::default(), changes))
 }
 
 /// An API server that keeps a checkpoint under an optimistic lock. It does not say so of the second version.
@@ -90,7 +89,7 @@ async fn a_write_that_was_carried_out_without_an_answer_is_no_other_operators() 
     let (cell, mut store) = (cell(), Store::new(forgetful(), &config()));
     store.load().await.unwrap();
     let session = cell.lock().await.clone();
-    fence(&session, &cell.observation, &mut store).await.unwrap();
+    fence(&session, &cell.record, &mut store).await.unwrap();
     report(&cell, 1).await;
     let opened = cell.snapshot().await.opened_at;
     let mark = save(&cell, &mut store, &Budget::default()).await.unwrap().unwrap();
@@ -108,14 +107,14 @@ async fn after_another_operator_wrote_nobody_counts_as_silent() {
     let mut store = Store::new(client.clone(), &config());
     store.load().await.unwrap();
     let session = cell.lock().await.clone();
-    fence(&session, &cell.observation, &mut store).await.unwrap();
+    fence(&session, &cell.record, &mut store).await.unwrap();
     report(&cell, 1).await;
     let opened = cell.snapshot().await.opened_at;
     let mut other = Store::new(client, &config());
     let restored = unpacked(other.load().await.unwrap()).await.unwrap().unwrap().0;
     let session = Session::new(&config().plan, Some(restored));
     // The second version is kept, and the third takes its place.
-    fence(&session, &cell.observation, &mut other).await.unwrap_err();
+    fence(&session, &cell.record, &mut other).await.unwrap_err();
     assert!(save(&cell, &mut store, &Budget::default()).await.unwrap().is_none());
     let snapshot = cell.snapshot().await;
     assert_eq!(
@@ -185,14 +184,8 @@ async fn what_fits_into_no_checkpoint_ends_its_run_and_costs_others_nothing() {
         .collect();
     config.plan = Arc::new(plan);
     let session = Session::new(&config.plan, None);
-    let cell = Cell::new(
-        config.clone(),
-        session,
-        SharedObservation::default(),
-        Arc::default(),
-        Arc::default(),
-        changes,
-    );
+    let cell =
+        Cell::new(config.clone(), session, SharedRecord::default(), Arc::default(), Arc::default(), changes);
     let cell = Arc::new(cell);
     // Counts of which none tells the next.
     let (mut seed, mut delta) = (7_u64, Delta { number: 1, to_ms: 1_000, ..Delta::default() });
@@ -254,12 +247,12 @@ async fn a_record_of_the_target_that_leaves_no_room_is_left_out_and_costs_no_fig
     let text = text.replace("PLACE", &noise.collect::<String>());
     let record = sampling::recorded(serde_json::from_str(&text).unwrap(), Demand::None);
     let (config, changes) = (config(), tokio::sync::broadcast::channel(1).0);
-    let observation = SharedObservation::new(Observation::default(), record);
+    let record = SharedRecord::new(record);
     let session = Session::new(&config.plan, None);
-    let cell = Arc::new(Cell::new(config, session, observation, Arc::default(), Arc::default(), changes));
+    let cell = Arc::new(Cell::new(config, session, record, Arc::default(), Arc::default(), changes));
     report(&cell, 1).await;
     let (_, bytes) = packed(&cell).await.unwrap();
-    let (session, _, record) = unpack(&bytes).unwrap();
+    let (session, record) = unpack(&bytes).unwrap();
     assert!(bytes.len() <= MOST_BYTES && record.is_none());
     assert_eq!(session.runners[0].received, 1, "what the runner said is kept");
 }

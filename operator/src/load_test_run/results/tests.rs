@@ -4,6 +4,11 @@
 use rstest::rstest;
 use serde_json::json;
 use upsurge_core::metrics::{SeriesKey, Sink, Tags, Trend};
+use upsurge_figures::{
+    elasticity::Demand,
+    observation::{Autoscaler, Event, Life, Scaling, Source, What},
+    workload::Workload,
+};
 
 use super::*;
 use crate::load_test_run::{
@@ -138,13 +143,10 @@ fn lost_requests_are_held_against_the_times_of_pods() {
     let mut spec = threshold("rate < 50%");
     spec["target"]["workloads"] = json!([{"name": "checkout"}]);
     let mut snapshot = measured();
-    snapshot.observation.record_pod(upsurge_core::autoscaling::PodTimes {
-        name: "checkout-a".into(),
-        terminating: Some(at(20)),
-        ended: Some(at(21)),
-        deleted: Some(at(20)),
-        ..Default::default()
-    });
+    let pod = |life| What::Pod { pod: "checkout-a".into(), life };
+    snapshot.workload.note(Event::found(at(-30), What::Listed { source: Source::Pods }));
+    snapshot.workload.note(Event::live(at(20), pod(Life::Terminating)));
+    snapshot.workload.note(Event::live(at(21), pod(Life::Stopped)));
     for millisecond in [20_400, 20_500, 40_000] {
         let at = std::time::Duration::from_millis(millisecond);
         snapshot.losses.record(at, at, upsurge_core::losses::LossKind::Reset);
@@ -261,7 +263,7 @@ fn outputs_that_got_nothing_are_told_and_change_no_verdict() {
     assert_eq!(told.message.as_deref(), Some("runner 1: it answered 503; 1 more runner had trouble with it"));
 }
 
-/// What samplers saw of a spike: one replica, two from 20 s on that the autoscaler decided at 12 s, and no more, as its
+/// What was recorded of a spike: one replica, two from 20 s on that the autoscaler decided at 12 s, and no more, as its
 /// bound is 2.
 fn spiked(spec: &serde_json::Value) -> SessionSnapshot {
     let mut snapshot = measured();
@@ -276,27 +278,34 @@ fn spiked(spec: &serde_json::Value) -> SessionSnapshot {
         windowed.add_slice(&mut snapshot.windows, &slice);
     }
     windowed.close(&mut snapshot.windows, snapshot.elapsed, &Default::default());
-    let observation = &mut snapshot.observation;
-    observation.autoscaler = Some(upsurge_core::autoscaling::Autoscaler {
-        kind: "HorizontalPodAutoscaler".into(),
-        name: "checkout".into(),
-        min_replicas: 1,
-        max_replicas: 2,
-    });
-    observation.record_replicas(at(-30), 1, 1, 1);
-    observation.record_replicas(at(12), 2, 1, 1);
-    observation.record_replicas(at(13), 2, 2, 1);
-    observation.record_replicas(at(20), 2, 2, 2);
-    let pod = |name: &str, created: i64, ready: i64| upsurge_core::autoscaling::PodTimes {
-        name: name.into(),
-        created: Some(at(created)),
-        scheduled: Some(at(created + 1)),
-        started: Some(at(created + 2)),
-        ready: Some(at(ready)),
-        ..Default::default()
-    };
-    observation.record_pod(pod("checkout-a", -60, -50));
-    observation.record_pod(pod("checkout-b", 12, 20));
+    let mut record = Workload::new(Demand::declared(10.0).unwrap());
+    let [kind, name] = ["HorizontalPodAutoscaler", "checkout"].map(str::to_owned);
+    let autoscaler = Autoscaler { kind, name, min: 1, max: 2, down_window: 300, ..Autoscaler::default() };
+    let scaling = |desired, current| What::Scaling(Scaling { desired, current, ..Scaling::default() });
+    let pod = |name: &str, life| What::Pod { pod: format!("checkout-{name}"), life };
+    let mut first = vec![
+        What::Autoscaler(autoscaler),
+        scaling(1, 1),
+        What::Asked { replicas: 1 },
+        What::Existing { replicas: 1 },
+        pod("a", Life::Ready),
+        pod("a", Life::Serving),
+    ];
+    let sources = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];
+    first.extend(sources.map(|source| What::Listed { source }));
+    first.into_iter().for_each(|what| record.note(Event::found(at(-30), what)));
+    let later = [
+        (12, scaling(2, 1)),
+        (12, What::Asked { replicas: 2 }),
+        (12, pod("b", Life::Created)),
+        (13, What::Existing { replicas: 2 }),
+        (13, pod("b", Life::SCHEDULED)),
+        (14, pod("b", Life::Started)),
+        (20, pod("b", Life::Ready)),
+        (20, pod("b", Life::Serving)),
+    ];
+    later.into_iter().for_each(|(second, what)| record.note(Event::live(at(second), what)));
+    snapshot.workload = record.into();
     snapshot
 }
 
@@ -359,7 +368,8 @@ fn an_expectation_that_hangs_on_what_was_not_seen_is_inconclusive_and_names_it()
     let spec = step(json!({"maxUnderProvisionedPercent": 100}));
     let mut snapshot = spiked(&spec);
     snapshot.metrics = measured().metrics;
-    snapshot.observation.pods_omitted = 1;
+    let lost = What::Lost { source: Source::Pods, message: "pods is forbidden".into() };
+    snapshot.workload.note(Event::live(at(30), lost));
     let mut without = spec.clone();
     without["thresholds"] = json!([]);
     let (status, outcome) = concluded(without, &snapshot, None);
@@ -368,7 +378,7 @@ fn an_expectation_that_hangs_on_what_was_not_seen_is_inconclusive_and_names_it()
         (Verdict::Inconclusive, reasons::OBSERVATION_INCOMPLETE),
         "{outcome:?}"
     );
-    assert!(outcome.message.contains("pods were not seen for 61s"), "{outcome:?}");
+    assert!(outcome.message.contains("pods were not seen for 31s"), "{outcome:?}");
     assert!(status.autoscaling.unwrap().expectations[0].undecided);
 }
 
@@ -388,30 +398,15 @@ fn without_a_capacity_the_status_says_how_to_find_it_out() {
 }
 
 #[test]
-fn what_was_recorded_as_events_tells_more_than_the_list_of_samples() {
-    use upsurge_figures::{
-        elasticity::Demand,
-        observation::{Event, Life, Source, What},
-        workload::Workload,
-    };
+fn a_gap_is_told_with_its_reason_and_its_time() {
     let spec = step(json!({"maxUnderProvisionedPercent": 100}));
     let mut snapshot = spiked(&spec);
-    let mut recorded = Workload::new(Demand::declared(10.0).unwrap());
-    let pod = |life| What::Pod { pod: "checkout-a".into(), life };
-    for what in [What::Asked { replicas: 1 }, pod(Life::Ready), pod(Life::Serving)] {
-        recorded.note(Event::found(at(-30), what));
-    }
-    for source in [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints] {
-        recorded.note(Event::found(at(-30), What::Listed { source }));
-    }
     let lost = What::Lost { source: Source::Endpoints, message: "the operator was restarted".into() };
-    recorded.note(Event::live(at(30), lost));
-    recorded.note(Event::live(at(39), What::Listed { source: Source::Endpoints }));
-    snapshot.workload = recorded.into();
+    snapshot.workload.note(Event::live(at(30), lost));
+    snapshot.workload.note(Event::live(at(39), What::Listed { source: Source::Endpoints }));
     let (status, _) = concluded(spec, &snapshot, None);
-    let workload = &status.autoscaling.unwrap().workloads[0];
-    assert_eq!(
-        (&workload.gaps[..], workload.scale_ups.len()),
-        (&["EndpointSlices were not seen for 9s".to_owned()][..], 0)
-    );
+    let autoscaling = status.autoscaling.unwrap();
+    assert_eq!(autoscaling.workloads[0].gaps, ["EndpointSlices were not seen for 9s"]);
+    let problem = "EndpointSlices were not seen from 30 s to 39 s of the run: the operator was restarted";
+    assert_eq!(autoscaling.problems, [problem]);
 }

@@ -1,18 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Expectations on numbers of replicas, where nobody saw the target for a while.
 
-use super::{super::super::analyse, *};
+use super::*;
 
-/// Two replicas, four from 120 s to 220 s, and two again. The load rises at 60 s and falls at 180 s.
-fn samples() -> Observation {
-    let mut observation = Observation::default();
-    for (second, replicas) in [(-30, 2), (120, 4), (220, 2)] {
-        observation.record_replicas(at(second), replicas, replicas, replicas);
-    }
-    observation
-}
-
-/// The same as it was recorded, with a gap.
+/// Two replicas, four from 120 s to 220 s, and two again, with a gap. The load rises at 60 s and falls at 180 s.
 fn with_gap(source: Source, from: i64, to: i64) -> Vec<Event> {
     let mut events = recorded();
     events.extend(pods(220, &["c", "d"], &[Life::Gone]));
@@ -23,11 +14,7 @@ fn with_gap(source: Source, from: i64, to: i64) -> Vec<Event> {
 }
 
 fn one(name: &str, limit: &Value, events: Vec<Event>) -> (bool, bool, Option<String>) {
-    let expect = json!({name: limit});
-    let test = test(expect.clone());
-    let timeline = Plan::compile(&test.load, &["a"]).unwrap().timeline;
-    let result = analyse(&samples(), &timeline, at(0), at(240), test.target.workload().unwrap());
-    let (mut result, _) = told(expect, events, result);
+    let (mut result, _) = told(json!({name: limit}), events);
     assert_eq!(result.expectations.len(), 1, "{result:?}");
     let one = result.expectations.remove(0);
     (one.passed, one.undecided, one.message)
@@ -73,8 +60,25 @@ fn a_gap_leaves_open_what_hangs_on_it_and_nothing_else(
 
 #[test]
 fn the_gap_is_named_with_its_time() {
-    let (.., message) = one("maxPeakReplicas", &json!(10), with_gap(Source::Workload, 90, 150));
-    assert_eq!(message.as_deref(), Some("the workload's scale was not seen from 90 s to 150 s of the run"));
+    let (.., message) = one("maxPeakReplicas", &json!(10), with_gap(Source::Endpoints, 90, 150));
+    assert_eq!(message.as_deref(), Some("EndpointSlices were not seen from 90 s to 150 s of the run"));
+}
+
+#[test]
+fn times_that_hang_on_a_gap_are_not_stated() {
+    let seconds = |from, to| {
+        let (result, _) = told(json!({}), with_gap(Source::Pods, from, to));
+        (result.scale_up_seconds, result.scale_down_seconds)
+    };
+    assert_eq!(seconds(10, 20), (Some(60.0), Some(40.0)));
+    assert_eq!(seconds(110, 125), (None, Some(40.0)), "it may have been at any time of the gap");
+    assert_eq!(seconds(215, 235), (Some(60.0), None));
+}
+
+#[test]
+fn who_asks_for_as_many_as_the_workload_has_is_hidden_by_no_gap_of_its_scale() {
+    let (passed, undecided, message) = one("maxPeakReplicas", &json!(4), with_gap(Source::Workload, 90, 150));
+    assert_eq!((passed, undecided), (true, false), "{message:?}");
 }
 
 #[test]

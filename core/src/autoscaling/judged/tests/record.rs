@@ -17,7 +17,7 @@ fn begun_at(second: i64, events: Vec<Event>) -> Workload {
 
 fn under_provisioned(workload: &Workload) -> upsurge_crds::v1alpha1::ExpectationResult {
     let test = test(json!({"maxUnderProvisionedPercent": 12}));
-    told_of(&test, workload, AutoscalingResult::default()).0.expectations.remove(0)
+    told_of(&test, workload, None).0.expectations.remove(0)
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn users_and_arrival_rates_are_not_added_up_to_a_demand() {
         {"name": "b", "constantArrivalRate": {"rate": 20, "duration": "4m", "preAllocatedVUs": 9}}
     ]}))
     .unwrap();
-    let (mut result, _) = told_of(&test, &record_of(recorded()), AutoscalingResult::default());
+    let (mut result, _) = told_of(&test, &record_of(recorded()), None);
     let elasticity = result.workloads[0].elasticity.as_ref().unwrap();
     assert_eq!((elasticity.demand_source.as_str(), elasticity.peak_demand), ("None", None));
     assert_eq!(elasticity.unclamped, None);
@@ -76,5 +76,5 @@ fn what_stands_in_the_way_of_the_autoscaler_is_a_doubt(#[case] more: Vec<Event>,
     let mut events = recorded();
     events.extend(more);
     events.sort_by_key(|event| event.seen);
-    assert_eq!(told(json!({}), events, AutoscalingResult::default()).1, doubts);
+    assert_eq!(told(json!({}), events).1, doubts);
 }
