@@ -113,6 +113,7 @@ async fn serving_seen(asked: &Asked, spec: Value, runners: u32, cache: Cache) ->
     let config = SessionConfig {
         valid: Arc::new(validate(&plan.test).unwrap()),
         plan: Arc::new(plan),
+        whole: None,
         job: "checkout-1".into(),
         checkpoint: "checkout-1-checkpoint".into(),
         labels: Default::default(),

@@ -113,6 +113,8 @@ impl Runner {
             version: PROTOCOL_VERSION,
             runner,
             pod: pod(runner).name,
+            epoch: 1,
+            epoch: 1,
             start: T0,
             started_at: T0,
             session: self.session,

@@ -174,6 +174,20 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         expectations: shape.list(1_000, check),
         metrics: shape.list(50, metric),
         checks: shape.list(50, prometheus),
+        epochs: shape.list(60, |number| EpochResult {
+            number,
+            level: number.to_string(),
+            outcome: Some(EpochOutcome::Failed),
+            limit: Some(shape.text(500)),
+            message: Some(shape.text(300)),
+            ..EpochResult::default()
+        }),
+        capacity: Some(Box::new(CapacityResult {
+            contradictions: shape.list(20, |_| shape.text(100)),
+            workloads: shape
+                .list(16, |_| WorkloadCapacity { name: shape.text(253), ..WorkloadCapacity::default() }),
+            ..CapacityResult::default()
+        })),
         runners: shape.list(1_000, runner),
         outputs: shape.list(8, |index| OutputResult {
             name: name(index),
