@@ -82,7 +82,7 @@ async fn run(space: &Space) -> (SessionConfig, Job) {
 }
 
 fn hello(runner: u32, pod: &str) -> Value {
-    json!({"runner": runner, "pod": pod, "sentAt": 0, "readiness": "ready"})
+    json!({"version": 2, "runner": runner, "pod": pod, "sentAt": 0, "readiness": "ready"})
 }
 
 fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Value {
@@ -100,7 +100,7 @@ fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Va
             delta
         })
         .collect();
-    json!({"runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
+    json!({"version": 2, "runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
 }
 
 #[tokio::test]
