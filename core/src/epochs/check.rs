@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a search needs and what says nothing beside it.
 
-use upsurge_crds::v1alpha1::{CapacityLoad, LoadTestSpec};
+use upsurge_crds::v1alpha1::{CapacityLoad, DataOrder, LoadTestSpec};
 
 use super::ladder;
 use crate::field_error::Errors;
@@ -22,6 +22,12 @@ pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
         errors.add(
             format_args!("spec.thresholds[{index}].abortOnFail"),
             "does not go with spec.load.capacity: a probe that fails is an answer, and the search goes on",
+        );
+    }
+    for (index, _) in spec.data.iter().enumerate().filter(|(_, data)| data.order == DataOrder::Unique) {
+        errors.add(
+            format_args!("spec.data[{index}].order"),
+            "can't be Unique beside spec.load.capacity: each probe begins with the first row again",
         );
     }
     if spec.prometheus.is_some() {

@@ -51,15 +51,22 @@ pub struct Finished {
 /// The figures of an epoch, as a status has them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[expect(missing_docs, reason = "named as in the status")]
 pub struct EpochFigures {
+    /// Its level.
     pub level: String,
+    /// Of its whole load.
     pub summary: RunSummary,
+    /// Of each stage.
     pub stages: Vec<StageResult>,
+    /// Of each request.
     pub requests: Vec<RequestResult>,
+    /// Of each check.
     pub expectations: Vec<CheckCount>,
+    /// Of each of the test's own metrics.
     pub metrics: Vec<MetricResult>,
+    /// Its thresholds.
     pub thresholds: Vec<ThresholdResult>,
+    /// How the generator fared.
     pub generator: GeneratorResult,
 }
 

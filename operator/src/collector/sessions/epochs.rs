@@ -66,8 +66,9 @@ impl Sessions {
             }
             Err(error) => Err(error),
         };
-        if entered.is_err() {
-            sampler.iter().for_each(AbortHandle::abort);
+        match &entered {
+            Ok(()) => self.cell(run).iter().for_each(|cell| cell.announce()),
+            Err(_) => sampler.iter().for_each(AbortHandle::abort),
         }
         entered
     }
@@ -109,7 +110,6 @@ impl Sessions {
             sampling::spawn(client, key.namespace.clone(), workload, cell.observation.clone()).abort_handle()
         });
         sampler.or(begun).into_iter().for_each(|sampler| cell.keep_sampler(sampler));
-        cell.announce();
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
         Ok(())
     }
