@@ -118,13 +118,18 @@ impl Epochs {
     /// How long the load lasts in all, of which each epoch takes so long. Of a search that is what its levels may take; one that
     /// is torn to and fro by a noisy target may take longer.
     pub fn longest(&self, one: Duration) -> Duration {
-        let Decider::Capacity(Search { ladder, repeats, .. }) = &self.0 else { return one };
-        let levels = ladder.levels();
-        let (Some(from), Some(to)) = (levels.first(), levels.last()) else { return one };
-        let doublings = (to / from).log2().ceil().max(0.0);
-        let halvings = (levels.len() as f64 / doublings.max(1.0)).log2().ceil().max(0.0);
-        let probes = 1 + (doublings + halvings) as u32 + 2 * repeats.saturating_sub(1) + search::TRIES;
-        one.saturating_mul(probes)
+        let Decider::Capacity(search) = &self.0 else { return one };
+        // All the way up, once.
+        let climb = Search { repeats: 1, ..search.clone() };
+        let mut probes: Vec<Probe> = Vec::new();
+        let mut widest = 1;
+        while let Decision::Next { step, .. } = search::decide(&climb, &probes) {
+            widest = widest.max(probes.last().map_or(1, |last| step.abs_diff(last.step)));
+            probes.push(Probe { step, outcome: Outcome::Pass });
+        }
+        let halvings = usize::BITS - (widest - 1).leading_zeros();
+        let climbed = u32::try_from(probes.len()).unwrap_or(u32::MAX);
+        one.saturating_mul(climbed + halvings + 2 * search.repeats.saturating_sub(1) + search::TRIES)
     }
 
     /// What comes after these, which are finished.

@@ -114,7 +114,6 @@ impl Runner {
             runner,
             pod: pod(runner).name,
             epoch: 1,
-            epoch: 1,
             start: T0,
             started_at: T0,
             session: self.session,

@@ -10,7 +10,7 @@ use kube::Resource;
 use serde_json::json;
 use upsurge_core::{
     checks,
-    epochs::{MEASURE, Next},
+    epochs::{self, MEASURE},
     metrics::{Metrics, SeriesKey, Sink, Tags},
     protocol::{AfterOutcome, CheckAnswer, Readiness, RunnerEnd},
     target_lease::{Company, Gone},
@@ -76,8 +76,7 @@ pub struct World {
 
 /// Where a run of several epochs stands after these.
 fn standing(plan: &Plan, history: Vec<EpochResult>, figures: Vec<EpochFigures>) -> Option<EpochsView> {
-    let epochs = plan.epochs()?;
-    let is_over = matches!(epochs.decide(&history), Next::Done(_));
+    let is_over = matches!(plan.epochs()?.decide(&history), epochs::Next::Done(_));
     let SessionConfig { plan, valid, .. } = plan.session("checkout").at(&history).unwrap();
     Some(EpochsView { plan, valid, history, figures, is_over })
 }
