@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod checks;
 pub mod comparison;
 pub mod contract;
+pub mod epochs;
 pub mod expression;
 pub mod field_error;
 pub mod files;

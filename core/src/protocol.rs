@@ -10,7 +10,9 @@
 //!    so. Deltas are numbered from 1 per runner, sent in order, and kept by the runner until they are acknowledged, which
 //!    happens when the checkpoint that holds them is durable. A delta that comes again is ignored. Those that no checkpoint
 //!    can end between are kept merged as one ([`DeltaReply::cut`]).
-//! 3. The delta that ends the load has `done`; the runner exits 0 once it is acknowledged. Runner 0 of a test with
+//! 3. The delta that ends the load has `done`; the runner exits 0 once it is acknowledged. Of a run that may have more epochs
+//!    ([`RunPlan::more`]) it says hello again instead, and asks for the plan of the next one, with the same barrier before its
+//!    start; or it is told that the load of the run is [`HelloCommand::Over`]. Numbers of deltas go on from epoch to epoch. Runner 0 of a test with
 //!    `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended; the outcome is in
 //!    `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks`.
 //!
@@ -30,7 +32,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::version::first_version;
-pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions};
+pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions, served};
 pub use self::{
     form::{Form, FormError},
     planned::PlannedTest,
@@ -77,8 +79,14 @@ pub struct RunPlan {
     pub uid: String,
     /// Number of runners.
     pub runners: u32,
-    /// The spec that is run.
+    /// The spec that is run: of the epoch, with its own load.
     pub test: PlannedTest,
+    /// Number of the epoch, from 1.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first")]
+    pub epoch: u32,
+    /// Whether another one may follow, so that the runner stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
     /// What the platform's policy lets the runners reach.
     #[serde(default, skip_serializing_if = "ReachRules::is_open")]
     pub reach: ReachRules,
@@ -108,6 +116,19 @@ pub struct Hello {
     /// Whether the runner has no plan yet and asks for it.
     #[serde(default)]
     pub wants_plan: bool,
+    /// Number of the epoch that the runner is to begin.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first")]
+    pub epoch: u32,
+}
+
+/// The epoch of who names none.
+pub(crate) fn first_epoch() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_first(epoch: &u32) -> bool {
+    *epoch == first_epoch()
 }
 
 /// How far a runner is.
@@ -181,6 +202,8 @@ pub enum HelloCommand {
         /// Why.
         reason: String,
     },
+    /// No epoch follows: the load of the run has ended as planned. What is left is what a runner does after that.
+    Over,
 }
 
 /// Deltas that have not been acknowledged, in order.
@@ -194,6 +217,9 @@ pub struct DeltaBatch {
     pub runner: u32,
     /// Name of its pod.
     pub pod: String,
+    /// Number of the epoch that they are of.
+    #[serde(default = "first_epoch", skip_serializing_if = "is_first")]
+    pub epoch: u32,
     /// T0 that the runner started by.
     pub start: i64,
     /// When the runner really started, by the operator's clock.

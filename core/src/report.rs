@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
-    v1alpha1::{GeneratorResult, LoadTestSpec, ThresholdResult},
+    v1alpha1::{CapacityResult, EpochResult, GeneratorResult, LoadTestSpec, ThresholdResult},
 };
 
 pub use self::{
@@ -44,6 +44,10 @@ pub struct Report<'a> {
     pub thresholds: &'a [ThresholdResult],
     /// How the generator fared.
     pub generator: &'a GeneratorResult,
+    /// The parts of a run that has several, whose figures are those of one of them.
+    pub epochs: &'a [EpochResult],
+    /// What a search has found.
+    pub capacity: Option<&'a CapacityResult>,
     /// The verdict.
     pub outcome: &'a Outcome,
     /// How long the load lasted.

@@ -22,7 +22,7 @@ use upsurge_crds::{
 pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
 pub use self::{resource::check_resource, schema::check_spec, starts::check_starts};
 use crate::{
-    autoscaling,
+    autoscaling, epochs,
     field_error::{Errors, FieldError},
     files,
     http::{self as http_settings, HttpSettings},
@@ -66,6 +66,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
     };
     check_whole(spec, &mut errors);
     starts::check(spec, &mut errors);
+    epochs::check(spec, &mut errors);
     files::check(spec, &mut errors);
     let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
     let names: Vec<&str> = names.collect();

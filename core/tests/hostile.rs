@@ -148,6 +148,7 @@ fn message() -> DeltaBatch {
         version: PROTOCOL_VERSION,
         runner: 0,
         pod: "pay-0".into(),
+        epoch: 1,
         start: 5,
         started_at: 6,
         session: Some(3),
@@ -288,6 +289,7 @@ fn nothing_that_is_sent_breaks_the_collector_or_fills_its_memory() {
                 .clone()),
         }),
         wants_plan: true,
+        epoch: 1,
     };
     let good = serde_json::to_vec(&hello).unwrap();
     let mut runner = TestRunner::new(ProptestConfig::with_cases(1_500));

@@ -97,6 +97,8 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         figures: &figures,
         thresholds: &thresholds,
         generator: &generator,
+        epochs: &[],
+        capacity: None,
         outcome: &outcome,
         elapsed,
         not_judged: &["spec.prometheus: not asked".into()],

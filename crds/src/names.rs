@@ -100,6 +100,14 @@ pub mod reasons {
     pub const RETRYING: &str = "Retrying";
     /// Everything that was asked for held.
     pub const THRESHOLDS_MET: &str = "ThresholdsMet";
+    /// A search has found what the target carries.
+    pub const CAPACITY_FOUND: &str = "CapacityFound";
+    /// The target does not even carry the lowest rate of a search.
+    pub const CAPACITY_TOO_LOW: &str = "CapacityTooLow";
+    /// A search ended at a level of which nothing could be said.
+    pub const CAPACITY_UNKNOWN: &str = "CapacityUnknown";
+    /// A search found a level that failed below one that passed.
+    pub const CAPACITY_CONTRADICTED: &str = "CapacityContradicted";
     /// A threshold on measured load figures was not met.
     pub const THRESHOLDS_BREACHED: &str = "ThresholdsBreached";
     /// A Prometheus check was not met.

@@ -44,7 +44,7 @@ pub use http::{
     tls::{ClientCertificate, TlsOptions},
 };
 pub use load::{
-    ArrivalRate, Arrivals, BreakpointLoad, ConstantLoad, ConstantVus, CountedIterations, Executor, Load,
+    ArrivalRate, Arrivals, BreakpointLoad, CapacityLoad, ConstantLoad, ConstantVus, CountedIterations, Executor, Find, Load,
     LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus, SoakLoad, SpikeLoad, Spread, StageSpec,
     StopAt, StressLoad, VolumeLoad, WhenBusy,
 };

@@ -36,12 +36,12 @@ async fn runner(context: &Context, run: &str, index: i32) -> Result<Pod> {
 
 fn hello(index: i32, pod: &Pod) -> Value {
     let now = Timestamp::now().as_nanosecond();
-    json!({"runner": index, "pod": pod.name_any(), "sentAt": now as i64, "readiness": "ready"})
+    json!({"version": 2, "runner": index, "pod": pod.name_any(), "sentAt": now as i64, "readiness": "ready"})
 }
 
 /// A batch that changes nothing even if it is believed.
 fn forged(index: i32, pod: &Pod) -> Value {
-    json!({"runner": index, "pod": pod.name_any(), "start": 0, "startedAt": 0, "deltas": []})
+    json!({"version": 2, "runner": index, "pod": pod.name_any(), "start": 0, "startedAt": 0, "deltas": []})
 }
 
 #[tokio::test(flavor = "multi_thread")]

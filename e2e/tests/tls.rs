@@ -52,7 +52,7 @@ async fn a_runner_that_speaks_without_tls_ends_its_run_and_says_why() -> Result<
         // What an image of an earlier release would say.
         let path = format!("/v1/runs/{}/{run}/hello", context.namespace);
         let now = Timestamp::now().as_nanosecond() as i64;
-        let hello = json!({"runner": 0, "pod": pod.name_any(), "sentAt": now, "readiness": "ready", "wantsPlan": true});
+        let hello = json!({"version": 2, "runner": 0, "pod": pod.name_any(), "sentAt": now, "readiness": "ready", "wantsPlan": true});
         let (code, _) = post_plainly(&context, &path, None, &hello).await?;
         ensure!(code == 401, "a stranger gets {code}");
         let token = token(&context, pod, Some("upsurge.dev"), true).await?;

@@ -7,7 +7,7 @@
 //! never loaded with more than twice what it has shown to carry. Both levels at the turn are probed `repeats` times and the
 //! majority counts; if that moves the turn, the search goes on from there.
 //!
-//! The run's epochs will be its probes: `status.epochs[]` is the history, and a probe that is due becomes the next epoch.
+//! The run's epochs are its probes: `core::epochs` makes a history of them, and the next epoch of a probe that is due.
 
 mod ladder;
 mod result;
@@ -112,6 +112,12 @@ pub fn decide(search: &Search, history: &[Probe]) -> Decision {
     };
     let next = due.and_then(|step| Some(Decision::Next { step, level: *levels.get(step)? }));
     next.unwrap_or_else(|| Decision::Done(result(search, &votes, history, (low, high))))
+}
+
+/// What is known after these probes, for a search that goes no further.
+pub fn so_far(search: &Search, history: &[Probe]) -> Found {
+    let votes = Votes::count(search, history);
+    result(search, &votes, history, turn(search, &votes))
 }
 
 /// The highest step below which no step is known to be of the other kind, and the lowest that is.

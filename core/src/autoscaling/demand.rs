@@ -46,7 +46,7 @@ pub fn advice(workload: &Workload, base_url: &str) -> String {
     format!(
         "what a replica serves is not known: with one replica of {kind}/{name}, `upsurge quick {} --users 50 --duration 1m` \
          tells how many requests per second it answers at most; set capacityPerReplica of the workload to the load that it \
-         serves within your limits",
+         serves within your limits, which a test with load.capacity measures",
         without_login(base_url)
     )
 }

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::Objection;
 use crate::protocol::{
-    Form, first_version,
+    Form, first_epoch, first_version,
     form::{Packed, unpack, unpack_batch},
 };
 
@@ -28,6 +28,8 @@ pub struct Batch<'a> {
     pub runner: u32,
     /// Name of its pod.
     pub pod: String,
+    /// Number of the epoch that they are of.
+    pub epoch: u32,
     /// T0 that the runner started by.
     pub start: i64,
     /// When the runner really started, by the operator's clock.
@@ -80,6 +82,8 @@ struct Text<'a> {
     version: u32,
     runner: u32,
     pod: String,
+    #[serde(default = "first_epoch")]
+    epoch: u32,
     start: i64,
     started_at: i64,
     #[serde(default)]
@@ -97,14 +101,14 @@ impl<'a> Batch<'a> {
         if form == Form::Binary {
             let packed = unpack_batch(bytes, MOST_DELTAS);
             let packed = packed.map_err(|error| Objection::Form(error.to_string()))?;
-            let Packed { version, runner, pod, start, started_at, session, deltas } = packed;
+            let Packed { version, runner, pod, epoch, start, started_at, session, deltas } = packed;
             let deltas = deltas.into_iter().map(|delta| Raw::Binary(delta.0)).collect();
-            return Ok(Self { version, runner, pod, start, started_at, session, deltas });
+            return Ok(Self { version, runner, pod, epoch, start, started_at, session, deltas });
         }
         let text = serde_json::from_slice(bytes).map_err(|error| Objection::Form(error.to_string()))?;
-        let Text { version, runner, pod, start, started_at, session, deltas } = text;
+        let Text { version, runner, pod, epoch, start, started_at, session, deltas } = text;
         let deltas = deltas.into_iter().map(|delta| Raw::Text(delta.get())).collect();
-        Ok(Self { version, runner, pod, start, started_at, session, deltas })
+        Ok(Self { version, runner, pod, epoch, start, started_at, session, deltas })
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     stop,
 };
 use crate::{
+    epochs,
     field_error::Errors,
     schedule::{Crossing, First},
 };
@@ -31,7 +32,11 @@ const MOST_STEPS: usize = 100;
 pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
     let (name, shapes) = shapes_of(load, errors)?;
     let path = format!("spec.load.{name}");
-    let unit = if load.volume.is_some() { LoadUnit::Users } else { load.unit() };
+    let unit = match load {
+        Load { volume: Some(_), .. } => LoadUnit::Users,
+        Load { capacity: Some(_), .. } => LoadUnit::IterationsPerSecond,
+        load => load.unit(),
+    };
     let stages = shapes::place(shapes, Duration::ZERO, unit, 1.0);
     check_stages(&stages, &path, errors);
     check_unit(load, errors);
@@ -137,10 +142,21 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         let peak = level(errors, "spec.load.pattern.peak", pattern.peak);
         given.push(("pattern", shapes::named(pattern.name, peak, pattern.duration.0)));
     }
+    if let Some(capacity) = &load.capacity {
+        // As a whole a search is its highest probe: so much may be asked of the target.
+        level(errors, "spec.load.capacity.from", capacity.from);
+        let to = level(errors, "spec.load.capacity.to", capacity.to);
+        epochs::check_levels(capacity, errors);
+        let shapes = vec![
+            Shape::level(epochs::WARM_UP, capacity.warm_up.0, to),
+            Shape::level(epochs::MEASURE, capacity.measure.0, to),
+        ];
+        given.push(("capacity", shapes));
+    }
     if given.len() != 1 {
         errors.add(
             "spec.load",
-            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern and executors",
+            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, executors and capacity",
         );
         return None;
     }
@@ -158,7 +174,15 @@ pub(super) fn check_stages(stages: &[Stage], path: &str, errors: &mut Errors) {
 
 /// What a level counts, and how iterations arrive, say nothing where there is no level or nothing arrives.
 fn check_unit(load: &Load, errors: &mut Errors) {
-    if load.volume.is_some() {
+    if load.capacity.is_some() {
+        if load.unit.is_some() {
+            errors.add(
+                "spec.load.unit",
+                "does not go with capacity, whose levels are iterations per second",
+            );
+        }
+        load.arrivals.iter().for_each(|arrivals| check_arrivals(arrivals, "spec.load.arrivals", errors));
+    } else if load.volume.is_some() {
         for (field, given) in [("unit", load.unit.is_some()), ("arrivals", load.arrivals.is_some())] {
             if given {
                 let message = "does not go with volume, which counts its users and iterations itself";

@@ -11,6 +11,7 @@ use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
 
 use super::{Pattern, Policy, Rule, Rules};
 use crate::{
+    epochs::Epochs,
     files::{self, FileKind},
     http::{Forbidden, Reach},
     scenario::{Request, requests},
@@ -212,7 +213,9 @@ impl Checker<'_> {
             self.refuse(&rule, "spec.runner.parallelism", &asked, format!(" (at most {})", rule.value));
         }
         if let Some(rule) = self.rules.max_duration.clone() {
-            self.duration(&rule, "spec.load", "lasts", valid.timeline.duration(), rule.value);
+            let one = valid.timeline.duration();
+            let lasts = Epochs::of(&self.test.load).map_or(one, |epochs| epochs.longest(one));
+            self.duration(&rule, "spec.load", "lasts", lasts, rule.value);
             self.waits(valid, &rule);
         }
     }

@@ -62,6 +62,8 @@ pub(crate) struct Packed<'a> {
     pub(crate) version: u32,
     pub(crate) runner: u32,
     pub(crate) pod: String,
+    #[serde(default = "super::first_epoch")]
+    pub(crate) epoch: u32,
     pub(crate) start: i64,
     pub(crate) started_at: i64,
     #[serde(default)]
@@ -117,6 +119,7 @@ impl DeltaBatch {
             version: self.version,
             runner: self.runner,
             pod: self.pod.clone(),
+            epoch: self.epoch,
             start: self.start,
             started_at: self.started_at,
             session: self.session,
@@ -170,6 +173,7 @@ mod tests {
             version: PROTOCOL_VERSION,
             runner: 7,
             pod: "pay-7".into(),
+            epoch: 3,
             start: i64::MIN,
             started_at: 5,
             session: None,
@@ -184,7 +188,7 @@ mod tests {
         assert_eq!(Form::of(None), Form::Json);
         let packed = batch.write(Form::Binary).unwrap();
         let read = unpack_batch(&packed, 1).unwrap();
-        assert_eq!((read.start, read.session), (i64::MIN, None));
+        assert_eq!((read.epoch, read.start, read.session), (3, i64::MIN, None));
         assert_eq!(unpack::<Delta>(read.deltas[0].0).unwrap(), batch.deltas[0]);
         assert!(unpack_batch(&packed, 0).unwrap_err().to_string().contains("more than 0 deltas"));
     }

@@ -10,10 +10,19 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The version that this release speaks. 1 is that of the releases whose hello named none.
-pub const PROTOCOL_VERSION: u32 = 2;
+/// 2 names its version; 3 knows runs of several epochs.
+pub const PROTOCOL_VERSION: u32 = 3;
+
+/// The first version whose runners stay for another epoch.
+const EPOCHS: u32 = 3;
 
 /// The versions that an operator of this release serves.
 pub const SERVED_VERSIONS: Versions = Versions { from: PROTOCOL_VERSION - 1, to: PROTOCOL_VERSION };
+
+/// The versions that are served of a run that may have more epochs, or has one: a runner that knows of one only can't stay.
+pub fn served(more: bool) -> Versions {
+    if more { Versions { from: EPOCHS, ..SERVED_VERSIONS } } else { SERVED_VERSIONS }
+}
 
 /// The version of who names none.
 pub(crate) fn first_version() -> u32 {
@@ -100,6 +109,9 @@ mod tests {
     fn the_present_version_and_the_one_before_are_served() {
         assert!(SERVED_VERSIONS.contains(PROTOCOL_VERSION) && SERVED_VERSIONS.contains(PROTOCOL_VERSION - 1));
         assert!(!SERVED_VERSIONS.contains(PROTOCOL_VERSION + 1) && !SERVED_VERSIONS.contains(0));
+        // A runner of the release before does all of a run that has one epoch.
+        assert_eq!(served(false), SERVED_VERSIONS);
+        assert_eq!(served(true).to_string(), "version 3 only");
         // Releases before the first that named a version.
         assert!(Versions::default().contains(1) && !Versions::default().contains(PROTOCOL_VERSION));
     }
@@ -124,7 +136,7 @@ mod tests {
         };
         assert_eq!(
             mismatch.to_string(),
-            "runner image shop/runner:7 speaks version 9 of the runner protocol, but this operator serves versions 1 and 2: \
+            "runner image shop/runner:7 speaks version 9 of the runner protocol, but this operator serves versions 2 and 3: \
              leave spec.runner.image out, or build it from the operator's release"
         );
         mismatch.image = None;

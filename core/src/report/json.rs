@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use upsurge_crds::v1alpha1::{CheckCount, GeneratorResult, ThresholdResult, Verdict};
+use upsurge_crds::v1alpha1::{CapacityResult, CheckCount, EpochResult, GeneratorResult, ThresholdResult, Verdict};
 
 use super::{Report, counts, histogram, k6};
 use crate::{
@@ -44,6 +44,11 @@ struct Document<'a> {
     errors: BTreeMap<String, u64>,
     checks: &'a [CheckCount],
     thresholds: &'a [ThresholdResult],
+    /// Of a run with several parts only; the figures beside it are those of one of them.
+    #[serde(skip_serializing_if = "<[EpochResult]>::is_empty")]
+    epochs: &'a [EpochResult],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<&'a CapacityResult>,
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -162,6 +167,8 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         errors: counted(counts::errors(report)),
         checks: &report.figures.expectations,
         thresholds: report.thresholds,
+        epochs: report.epochs,
+        capacity: report.capacity,
         metrics: k6::metrics(report),
         histograms: histogram::histograms(report),
         generator: report.generator,

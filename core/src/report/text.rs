@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
+use upsurge_crds::v1alpha1::{EpochOutcome, RunSummary, TimeSpan, Verdict};
 
 use super::{
     Report,
@@ -12,6 +12,7 @@ use super::{
     table::{Cell, Table},
 };
 use crate::{
+    epochs::line,
     http::without_login,
     metrics::{Selector, names},
     results::{self, bytes, milliseconds, rate_of, whole},
@@ -38,6 +39,7 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let seconds = TimeSpan(std::time::Duration::from_millis(report.elapsed.as_millis() as u64));
     canvas.ink(Ink::Heading, format_args!("LoadTest {}", report.name))?;
     writeln!(canvas, " · {} · {seconds}\n", without_login(&report.test.target.base_url))?;
+    epochs(report, canvas)?;
     figures(report, canvas)?;
     totals(report, canvas)?;
     phases(report, canvas)?;
@@ -58,6 +60,29 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
         writeln!(canvas)?;
     }
     verdict(report, canvas)
+}
+
+/// The probes of a search. What follows are the figures of one of them.
+fn epochs(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
+    if report.epochs.is_empty() {
+        return Ok(());
+    }
+    canvas.heading("probes")?;
+    for epoch in report.epochs {
+        let (sign, ink) = match epoch.outcome {
+            Some(EpochOutcome::Passed) => ('✓', Ink::Good),
+            Some(EpochOutcome::Failed) => ('✗', Ink::Bad),
+            Some(EpochOutcome::Inconclusive) | None => ('?', Ink::Doubtful),
+        };
+        write!(canvas, "  ")?;
+        canvas.ink(ink, sign)?;
+        writeln!(canvas, " {}", line(epoch))?;
+    }
+    let level = report.capacity.and_then(|capacity| capacity.level.as_ref());
+    match level {
+        Some(level) => writeln!(canvas, "\nfigures of the last probe that passed at {level} iterations/s:\n"),
+        None => writeln!(canvas, "\nfigures of the last probe:\n"),
+    }
 }
 
 pub(super) fn verdict(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How much load, and when: exactly one pattern, or several executors side by side.
 
+mod capacity;
 mod executor;
 mod pattern;
 
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    capacity::{CapacityLoad, Find},
     executor::{ArrivalRate, ConstantVus, CountedIterations, Executor, RampingRate, RampingVus},
     pattern::{
         BreakpointLoad, ConstantLoad, PatternLoad, PatternName, SoakLoad, SpikeLoad, StageSpec, StopAt,
@@ -18,22 +20,26 @@ pub use self::{
 use super::duration::TimeSpan;
 
 /// The load over time. Exactly one pattern is given: `constant`, `stages`, `spike`, `stress`, `soak`,
-/// `breakpoint`, `volume`, `pattern` or `executors`.
+/// `breakpoint`, `volume`, `pattern`, `executors` or `capacity`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
-    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.executors) ? 1 : 0) == 1",
-        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern and executors"),
+    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.executors) ? 1 : 0) + (has(self.capacity) ? 1 : 0) == 1",
+        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, executors and capacity"),
     validation = (
         "!(has(self.volume) || has(self.executors)) || (!has(self.unit) && !has(self.arrivals))",
         "unit and arrivals belong to patterns with levels; volume and executors say for themselves what they do"
+    ),
+    validation = (
+        "!has(self.capacity) || !has(self.unit)",
+        "unit does not go with capacity, whose levels are iterations per second"
     ),
     validation = (
         "!has(self.executors) || !has(self.gracefulStop)",
         "gracefulStop does not go with executors: each of them says it for itself"
     ),
     validation = (
-        "!has(self.arrivals) || (has(self.unit) && self.unit == 'IterationsPerSecond')",
+        "!has(self.arrivals) || has(self.capacity) || (has(self.unit) && self.unit == 'IterationsPerSecond')",
         "arrivals need unit: IterationsPerSecond; users start their next iteration when the last one ended"
     )
 )]
@@ -41,12 +47,12 @@ use super::duration::TimeSpan;
 pub struct Load {
     /// What the levels of the pattern count. `Users` (closed model): users at work at the same time,
     /// each starting its next iteration when the last one ended. `IterationsPerSecond` (open model):
-    /// iterations started per second, however long they take. Does not go with `volume` and `executors`.
-    /// Default: Users.
+    /// iterations started per second, however long they take. Does not go with `volume`, `executors` and
+    /// `capacity`. Default: Users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<LoadUnit>,
 
-    /// How iterations arrive with `unit: IterationsPerSecond`. Default: evenly spread, with as many users as it takes.
+    /// How iterations arrive with `unit: IterationsPerSecond` and with `capacity`. Default: evenly spread, with as many users as it takes.
     /// Example: `{spread: Poisson, maxUsers: 500}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrivals: Option<Arrivals>,
@@ -91,6 +97,10 @@ pub struct Load {
     #[schemars(length(min = 1, max = 32))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub executors: Option<Vec<Executor>>,
+
+    /// A search for the highest rate at which all thresholds hold: several loads one after the other, each at one level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacityLoad>,
 
     /// Time that iterations under way at the end get to finish before they are cut off. Does not go with `executors`.
     /// Default: 30s.

@@ -145,6 +145,17 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub thresholds: Vec<ThresholdResult>,
 
+    /// The parts of a run that has several, each with a load of its own: the probes of `spec.load.capacity`. Of such a run,
+    /// `summary`, `stages`, `requests`, `expectations`, `metrics`, `thresholds` and `generator` are those of the last probe that
+    /// passed at the capacity, or of the last one of all if none passed or the search did not come to its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 60), extend("x-kubernetes-list-type" = "atomic"))]
+    pub epochs: Vec<EpochResult>,
+
+    /// What a search by `spec.load.capacity` has found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<Box<CapacityResult>>,
+
     /// What the autoscaler did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Box<AutoscalingResult>>,

@@ -22,7 +22,7 @@ use super::{
     pace::Pace,
     prepared::Preparing,
     session::{Mark, Pod, Session},
-    view::{RunKey, RunnerView, SessionConfig, SessionSnapshot},
+    view::{EpochsView, RunKey, RunnerView, SessionConfig, SessionSnapshot},
 };
 use crate::sampling::SharedRecord;
 
@@ -61,6 +61,8 @@ pub struct Cell {
     opened_at: Mutex<Timestamp>,
     changes: broadcast::Sender<RunKey>,
     tasks: Mutex<Vec<AbortHandle>>,
+    /// What observes the target, which a following epoch takes over.
+    sampler: Mutex<Option<AbortHandle>>,
 }
 
 impl Cell {
@@ -105,6 +107,7 @@ impl Cell {
             opened_at: Mutex::new(Timestamp::now()),
             changes,
             tasks: Mutex::default(),
+            sampler: Mutex::default(),
         }
     }
 
@@ -167,7 +170,8 @@ impl Cell {
     /// Tells the record of the target when the load starts, in nanoseconds, and when it is over after so long.
     fn tell_load(&self, start: i64, over: Option<Duration>) {
         let Ok(start) = Timestamp::from_nanosecond(start.into()) else { return };
-        if self.config.plan.test.target.workloads.is_empty() {
+        // Figures of an autoscaler are of one load; of several, only how the target stood is of interest.
+        if self.config.plan.test.target.workloads.is_empty() || self.config.whole.is_some() {
             return;
         }
         let valid = &self.config.valid;
@@ -221,9 +225,10 @@ impl Cell {
     pub async fn saved(&self, mark: &Mark) {
         let changed = {
             let mut session = self.lock().await;
-            let before = (session.t0(), session.all_done());
+            let known = |session: &Session| (session.t0(), session.all_done(), session.is_over());
+            let before = known(&session);
             session.saved(mark, now());
-            (session.t0(), session.all_done()) != before
+            known(&session) != before
         };
         self.saved.notify_waiters();
         if changed {
@@ -304,6 +309,13 @@ impl Cell {
                     acknowledged: presence.acknowledged,
                 })
                 .collect(),
+            epochs: self.config.whole.as_ref().map(|_| EpochsView {
+                plan: self.config.plan.clone(),
+                valid: self.config.valid.clone(),
+                history: session.history().to_vec(),
+                figures: state.figures.clone(),
+                is_over: session.is_over(),
+            }),
             metrics: state.totals.metrics.clone(),
             windows: state.totals.windows.clone(),
             folded: state.totals.folded,
@@ -362,8 +374,19 @@ impl Cell {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
     }
 
+    /// Keeps what observes the target.
+    pub fn keep_sampler(&self, sampler: AbortHandle) {
+        *self.sampler.lock().unwrap_or_else(PoisonError::into_inner) = Some(sampler);
+    }
+
+    /// Gives away what observes the target: it does not end with the session.
+    pub fn take_sampler(&self) -> Option<AbortHandle> {
+        self.sampler.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// Ends the session's tasks.
     pub fn end(&self) {
+        self.take_sampler().iter().for_each(AbortHandle::abort);
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }

@@ -32,7 +32,7 @@ pub struct Received {
 /// # Errors
 /// When something of it is not taken; what came before is.
 pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Refusal> {
-    let Batch { version, runner, start, started_at, session, .. } = *batch;
+    let Batch { version, runner, epoch, start, started_at, session, .. } = *batch;
     let received = take_all(cell, pod, batch);
     if let Err(refusal) = &received
         && !matches!(refusal, Refusal::Gap(_) | Refusal::Taken { .. })
@@ -42,14 +42,14 @@ pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Re
     let (mut reply, is_last) = received?;
     reply.interval_ms = u64::try_from(cell.pace.interval().as_millis()).ok();
     let (pod, deltas) = (batch.pod.clone(), Vec::new());
-    let head = DeltaBatch { version, runner, pod, start, started_at, session, deltas };
+    let head = DeltaBatch { version, runner, pod, epoch, start, started_at, session, deltas };
     Ok(Received { reply, head, is_last })
 }
 
 fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bool), Refusal> {
-    let Batch { version, runner, start, started_at, session, .. } = *batch;
+    let Batch { version, runner, epoch, start, started_at, session, .. } = *batch;
     let of =
-        |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), start, started_at, session, deltas };
+        |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), epoch, start, started_at, session, deltas };
     let refused = |objection| Refusal::Content { runner, objection };
     // Also without deltas: the runner shows that it is there, and asks.
     let mut reply = cell.speak_blocking(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;

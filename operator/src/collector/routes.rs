@@ -18,7 +18,7 @@ use upsurge_core::{
     intake::Batch,
     protocol::{
         DeltaBatch, DeltaReply, Form, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER,
-        MAX_BODY_BYTES, RunPlan, SERVED_VERSIONS,
+        MAX_BODY_BYTES, RunPlan, SERVED_VERSIONS, served,
     },
 };
 
@@ -151,8 +151,8 @@ async fn hello(
     }
     let Admitted { who, index, cell, .. } = &admitted;
     let hello = match serde_json::from_slice::<Hello>(body.bytes()) {
-        Ok(hello) if SERVED_VERSIONS.contains(hello.version) => hello,
-        heard => match version::not_served(Form::Json, body.bytes(), &cell.config.plan.test) {
+        Ok(hello) if served(cell.config.plan.more).contains(hello.version) => hello,
+        heard => match version::not_served(Form::Json, body.bytes(), &cell.config.plan) {
             Some((said, reason)) => {
                 binding::check(cell, who, *index, said.runner, &said.pod)?;
                 break_off(&admitted, &reason).await?;
@@ -172,7 +172,9 @@ async fn hello(
     });
     let (command, number) = answer.await?;
     debug!(run = %cell.key, runner = index, ?command, "hello");
-    let plan = hello.wants_plan.then(|| Box::new((*cell.config.plan).clone()));
+    // Who has done this epoch waits for the next one.
+    let is_meant = hello.wants_plan && hello.epoch <= cell.config.plan.epoch;
+    let plan = is_meant.then(|| Box::new((*cell.config.plan).clone()));
     Ok(Json(HelloReply { session: Some(number), ..reply(received_at, command, plan) }).into_response())
 }
 
@@ -206,8 +208,8 @@ async fn deltas(
     // below is not to keep its room from others.
     let heard = spawn_blocking(move || {
         let batch = match Batch::read(form, body.bytes()) {
-            Ok(batch) if SERVED_VERSIONS.contains(batch.version) => batch,
-            heard => match version::not_served(form, body.bytes(), &cell.config.plan.test) {
+            Ok(batch) if served(cell.config.plan.more).contains(batch.version) => batch,
+            heard => match version::not_served(form, body.bytes(), &cell.config.plan) {
                 Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
                 None => heard.map_err(|objection| not_understood(&objection))?,
             },

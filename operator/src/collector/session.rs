@@ -8,6 +8,7 @@
 mod before;
 mod durable;
 mod early_end;
+mod epochs;
 mod figures;
 mod look;
 mod marks;
@@ -26,10 +27,11 @@ use upsurge_core::{
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
     early_end::Problem,
+    epochs::{EpochFigures, Finished},
     marks::Mark,
     refusal::Refusal,
 };
-use self::{look::Look, questions::Questions};
+use self::{epochs::Place, look::Look, questions::Questions};
 use super::{
     folding::Folding,
     memory::MOST_OF_ONE,
@@ -68,6 +70,7 @@ struct After {
 #[derive(Clone, Debug)]
 pub struct Session {
     state: Durable,
+    place: Place,
     presence: Vec<Presence>,
     start: Start,
     before: bool,
@@ -113,6 +116,7 @@ impl Session {
             _ => Start::Gathering,
         };
         let mut session = Self {
+            place: Place::of(plan.epoch, state.history.len()),
             presence,
             start,
             before: !plan.test.before.is_empty(),
@@ -157,7 +161,8 @@ impl Session {
         let ending = self.all_ended() && !self.all_done();
         let tidied = self.state.after.is_some() && !self.after.durable;
         let answered = self.state.checks.is_some() && !self.questions.durable;
-        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || ending || tidied || answered)
+        let waited_for = ending || tidied || answered || self.awaits_epoch();
+        self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || waited_for)
     }
 
     /// Whether there is anything that no durable checkpoint holds.
@@ -178,6 +183,9 @@ impl Session {
         let index = self.hear(hello.runner, pod, now)?;
         Intake::check_hello(&hello.readiness, hello.before.as_ref())
             .map_err(|objection| Refusal::Content { runner: hello.runner, objection })?;
+        if hello.epoch > self.epoch() {
+            return Ok(self.beyond());
+        }
         self.presence[index].readiness = Some(hello.readiness.clone());
         if let Some(at) = hello.accepted_start {
             self.accepted(hello.runner, at, now)?;
@@ -228,6 +236,9 @@ impl Session {
         now: i64,
     ) -> Result<DeltaReply, Refusal> {
         let index = self.hear(batch.runner, pod, now)?;
+        if batch.epoch != self.epoch() {
+            return self.of_another(index, batch, deltas);
+        }
         self.accepted(batch.runner, batch.start, now)?;
         if self.state.runners[index].started_at.is_none() {
             self.state.runners[index].started_at = Some(batch.started_at);

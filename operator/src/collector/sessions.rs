@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! All sessions of this operator.
 
+mod epochs;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -32,7 +34,7 @@ use super::{
     single_flight::SingleFlight,
     store::{LoadError, SaveError, Store},
     view::{RunKey, SessionConfig, SessionSnapshot},
-    writer::{self, FenceError},
+    writer,
 };
 use crate::{
     cache::Cache,
@@ -183,19 +185,15 @@ impl Sessions {
         if self.is_open(&key, &config.plan.uid) {
             return Ok(());
         }
-        // One at a time of a run: two sessions of it would write over each other. Others don't wait for it.
-        let opening = {
-            let mut opening = self.shared.opening.lock().unwrap_or_else(PoisonError::into_inner);
-            opening.retain(|_, alone| Arc::strong_count(alone) > 1);
-            opening.entry(key.clone()).or_default().clone()
-        };
+        let opening = self.alone(&key);
         let _alone = opening.lock().await;
         if self.is_open(&key, &config.plan.uid) {
             return Ok(());
         }
         self.close(&key).await;
         let mut store = Store::new(self.shared.client.clone(), &config);
-        let place = || (key.namespace.clone(), config.checkpoint.clone());
+        let checkpoint = config.checkpoint.clone();
+        let place = || (key.namespace.clone(), checkpoint.clone());
         let kept = store.load().await.map_err(|source| {
             let (namespace, name) = place();
             SessionError::Load { namespace, name, source }
@@ -211,33 +209,17 @@ impl Sessions {
         let demand =
             workload.map_or(Demand::None, |workload| autoscaling::declared(workload, &config.valid.timeline));
         let record = SharedRecord::new(sampling::recorded(record, demand));
+        let config = match &session {
+            Some(session) => config.at(&session.history),
+            None => config.at(&[]),
+        };
+        let config = config.map_err(|message| {
+            let (namespace, name) = place();
+            SessionError::Damaged { namespace, name, message }
+        })?;
         let session = Session::new(&config.plan, session);
-        // Also before there are runners: a checkpoint that is missing later is known to be.
-        match writer::fence(&session, &record, &mut store).await {
-            Ok(bytes) => {
-                self.shared.budget.enter(&key);
-                self.shared.budget.spend(&key, bytes);
-            }
-            Err(FenceError::Packing(error)) => return Err(damaged(error)),
-            Err(FenceError::Save(source)) => {
-                let (namespace, name) = place();
-                return Err(SessionError::Save { namespace, name, source });
-            }
-        }
-        info!(run = %key, restored = was_kept, session = session.number(), "session is open");
-        let Shared { budget, pace, memory, changes, .. } = &*self.shared;
-        let cell =
-            Arc::new(Cell::new(config, session, record, pace.clone(), memory.clone(), changes.clone()));
-        cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
-        cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
-        cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
-        if let Some(workload) = cell.config.plan.test.target.workload() {
-            let target = sampling::target(&key.namespace, workload.reference());
-            let observing = sampling::spawn(self.shared.client.clone(), target, cell.record.clone());
-            cell.keep(observing.abort_handle());
-        }
-        self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
-        Ok(())
+        info!(run = %key, restored = was_kept, session = session.number(), epoch = session.epoch(), "opening session");
+        self.enter(config, session, record, store, None).await
     }
 
     /// Time from one message of a runner to its next, as runners are told.

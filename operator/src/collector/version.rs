@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Versions of the protocol that are not served: told from the first words, before the rest is read.
 
-use upsurge_core::protocol::{Form, Introduction, Mismatch, SERVED_VERSIONS};
-use upsurge_crds::LoadTestSpec;
+use upsurge_core::protocol::{Form, Introduction, Mismatch, RunPlan, served};
 
-/// Who speaks a version that is not served, and what to say about it. Words without a version are of the first one;
+/// Who speaks a version that is not served of a run, and what to say about it. Words without a version are of the first one;
 /// such that can't be understood at all are for others to refuse.
-pub fn not_served(form: Form, words: &[u8], test: &LoadTestSpec) -> Option<(Introduction, String)> {
+pub fn not_served(form: Form, words: &[u8], plan: &RunPlan) -> Option<(Introduction, String)> {
     let said = Introduction::read(form, words).ok()?;
+    let served = served(plan.more);
     let mismatch = || Mismatch {
-        image: test.runner.image.clone(),
+        image: plan.test.runner.image.clone(),
         spoken: said.version,
         operator: "this operator",
-        served: SERVED_VERSIONS,
+        served,
     };
-    let message = (!SERVED_VERSIONS.contains(said.version)).then(|| mismatch().to_string())?;
+    let message = (!served.contains(said.version)).then(|| mismatch().to_string())?;
     Some((said, message))
 }
 
@@ -27,24 +27,32 @@ mod tests {
     use crate::collector::session::tests::plan;
 
     #[rstest]
-    #[case::absent(r#"{"runner": 0, "pod": "p"}"#.into(), false)]
+    #[case::absent(r#"{"runner": 0, "pod": "p"}"#.into(), true)]
     #[case::previous(format!(r#"{{"version": {}, "runner": 0, "pod": "p"}}"#, PROTOCOL_VERSION - 1), false)]
     #[case::present(format!(r#"{{"version": {PROTOCOL_VERSION}, "runner": 0, "pod": "p"}}"#), false)]
     #[case::next(format!(r#"{{"version": {}, "runner": 0, "pod": "p"}}"#, PROTOCOL_VERSION + 1), true)]
     #[case::zero(r#"{"version": 0, "runner": 0, "pod": "p"}"#.into(), true)]
     #[case::nonsense("nonsense".into(), false)]
     fn versions_beside_the_present_and_the_previous_one_are_told(#[case] words: String, #[case] told: bool) {
-        assert_eq!(not_served(Form::Json, words.as_bytes(), &plan(1, false).test).is_some(), told);
+        assert_eq!(not_served(Form::Json, words.as_bytes(), &plan(1, false)).is_some(), told);
     }
 
     #[test]
     fn the_message_names_the_image_and_both_versions() {
-        let mut test = plan(1, false).test;
-        test.runner.image = Some("shop/runner:7".into());
+        let mut plan = plan(1, false);
+        plan.test.runner.image = Some("shop/runner:7".into());
         let (said, message) =
-            not_served(Form::Json, br#"{"version": 9, "runner": 2, "pod": "p"}"#, &test).unwrap();
+            not_served(Form::Json, br#"{"version": 9, "runner": 2, "pod": "p"}"#, &plan).unwrap();
         assert_eq!((said.runner, said.pod.as_str()), (2, "p"));
         assert!(message.starts_with("runner image shop/runner:7 speaks version 9 "), "{message}");
-        assert!(message.contains("this operator serves versions 1 and 2: "), "{message}");
+        assert!(message.contains("this operator serves versions 2 and 3: "), "{message}");
+    }
+
+    #[test]
+    fn a_runner_that_knows_of_one_epoch_only_has_no_part_in_a_run_of_several() {
+        let words = br#"{"version": 2, "runner": 0, "pod": "p"}"#;
+        assert!(not_served(Form::Json, words, &plan(1, false)).is_none());
+        let (_, message) = not_served(Form::Json, words, &RunPlan { more: true, ..plan(1, false) }).unwrap();
+        assert!(message.contains("this operator serves version 3 only: "), "{message}");
     }
 }

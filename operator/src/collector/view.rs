@@ -6,17 +6,21 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use upsurge_core::{
+    epochs::Epochs,
     losses::Losses,
     metrics::Metrics,
     outputs::OutputReport,
     protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
-    validate::Valid,
+    validate::{Valid, validate},
 };
-use upsurge_crds::v1alpha1::ThresholdResult;
+use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 use upsurge_figures::workload::Workload;
 
-use super::{session::Problem, shared::Shared};
+use super::{
+    session::{EpochFigures, Problem},
+    shared::Shared,
+};
 
 /// Names a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +51,8 @@ pub struct SessionConfig {
     pub plan: Arc<RunPlan>,
     /// The same, compiled.
     pub valid: Arc<Valid>,
+    /// The plan of the whole run, of one that may have several epochs; `plan` is that of the one under way then.
+    pub whole: Option<Arc<RunPlan>>,
     /// Name of the Job whose pods may speak for the run.
     pub job: String,
     /// Name of the checkpoint.
@@ -64,6 +70,38 @@ impl SessionConfig {
     pub fn key(&self) -> RunKey {
         RunKey::new(&self.plan.namespace, &self.plan.run)
     }
+
+    /// The same for the epoch that is under way after these, which are finished.
+    ///
+    /// # Errors
+    /// When that can't be run, in words; what was found valid as a whole can.
+    pub fn at(&self, history: &[EpochResult]) -> Result<Self, String> {
+        let Some(whole) = &self.whole else { return Ok(self.clone()) };
+        let epochs = Epochs::of(&whole.test.load).map_err(|error| error.to_string())?;
+        let epoch = epochs.under_way(history);
+        let test = epochs.test(&whole.test, &epoch);
+        let valid = validate(&test).map_err(|errors| {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            format!("epoch {} can't be run: {}", epoch.number, errors.join("; "))
+        })?;
+        let plan = RunPlan { test: test.into(), epoch: epoch.number, ..(**whole).clone() };
+        Ok(Self { plan: Arc::new(plan), valid: Arc::new(valid), ..self.clone() })
+    }
+}
+
+/// Where a run of several epochs stands.
+#[derive(Clone, Debug)]
+pub struct EpochsView {
+    /// The plan of the epoch under way.
+    pub plan: Arc<RunPlan>,
+    /// The same, compiled.
+    pub valid: Arc<Valid>,
+    /// Those that are finished, durably.
+    pub history: Vec<EpochResult>,
+    /// The figures of those that may turn out to be the run's.
+    pub figures: Vec<EpochFigures>,
+    /// Whether the last one is finished, durably.
+    pub is_over: bool,
 }
 
 /// A run as the collector knows it at this moment.
@@ -75,6 +113,8 @@ pub struct SessionSnapshot {
     pub t0: Option<Timestamp>,
     /// Each runner, by index.
     pub runners: Vec<RunnerView>,
+    /// Where it stands, if it may have several epochs; all else is of the one under way.
+    pub epochs: Option<EpochsView>,
     /// All that was received, merged.
     pub metrics: Shared<Metrics>,
     /// How the windows of thresholds stand.
@@ -107,6 +147,14 @@ pub struct SessionSnapshot {
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.
     pub durable: bool,
+}
+
+impl SessionSnapshot {
+    /// When the load of the run began; `None` before.
+    pub fn load_start(&self) -> Option<Timestamp> {
+        let first = self.epochs.as_ref().and_then(|epochs| epochs.history.first());
+        first.and_then(|epoch| epoch.start_time.as_ref()).map(|time| time.0).or(self.t0)
+    }
 }
 
 /// A runner as the collector knows it.

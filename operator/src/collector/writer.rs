@@ -211,8 +211,12 @@ async fn reload(cell: &Cell, store: &mut Store) {
 
 async fn restored(cell: &Cell, store: &mut Store) -> Result<Session, String> {
     let kept = store.load().await.map_err(|error| error.to_string())?;
-    let restored = unpacked(kept).await.map_err(|error| error.to_string())?;
-    let session = Session::new(&cell.config.plan, restored.map(|(session, _)| session));
+    let restored = unpacked(kept).await.map_err(|error| error.to_string())?.map(|(session, ..)| session);
+    let history = restored.as_ref().map_or(&[][..], |session| &session.history);
+    if cell.config.at(history)?.plan.epoch != cell.config.plan.epoch {
+        return Err("the run is at another epoch there".into());
+    }
+    let session = Session::new(&cell.config.plan, restored);
     fence(&session, &cell.record, store).await.map_err(|error| error.to_string())?;
     Ok(session)
 }

@@ -122,6 +122,10 @@ async fn one(
             }
         }
         Effect::StopRunners(reason) => sessions.stop(&key, reason).await,
+        Effect::FinishEpoch(finished) => {
+            let next = sessions.finish_epoch(&key, (**finished).clone()).await;
+            return next.map_or_else(damaged, |()| Ok(None));
+        }
         Effect::RunAfter => sessions.run_after(&key).await,
         Effect::Quench => apply::quench(client, run).await?,
         Effect::HavePrometheusAsked { start, end } => sessions.ask_prometheus(&key, *start, *end).await,

@@ -164,7 +164,8 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
     let look = match transition {
         Transition::Stay { message, wake } => {
             in_phase(&mut state, phase, cause, &message, now);
-            shows_figures = phase == Phase::Running && situation.figures_due;
+            let is_news = results::has_news(&state, facts.session);
+            shows_figures = phase == Phase::Running && (situation.figures_due || is_news);
             if shows_figures {
                 results::show(&mut state, facts.plan, facts.session, pods);
             }
@@ -190,6 +191,12 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
             if next == Phase::Stopping {
                 effects.push(Effect::StopRunners(cause.message().into()));
             }
+            NEXT_LOOK
+        }
+        Transition::FinishEpoch => {
+            in_phase(&mut state, phase, cause, "", now);
+            let finished = results::finished(facts.plan, facts.session);
+            effects.extend(finished.map(|finished| Effect::FinishEpoch(Box::new(finished))));
             NEXT_LOOK
         }
         Transition::Conclude => {
@@ -246,8 +253,9 @@ fn company<'a>(situation: &'a Situation, facts: &Facts<'_>) -> Result<&'a [Compa
 
 /// Start and end of the load.
 fn span(session: &SessionSnapshot, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    let start = session.t0?;
-    Some((start, start.saturating_add(session.elapsed).unwrap_or(now).min(now)))
+    let begin = session.load_start()?;
+    let last = session.t0.unwrap_or(begin);
+    Some((begin, last.saturating_add(session.elapsed).unwrap_or(now).min(now)))
 }
 
 /// The run ends without having been measured.

@@ -66,6 +66,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         opened_at: at(0),
         t0,
         runners: (0..3).map(runner).collect(),
+        epochs: None,
         metrics: Metrics::default().into(),
         windows: Default::default(),
         folded: 0,

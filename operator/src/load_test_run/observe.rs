@@ -130,6 +130,11 @@ pub async fn situation(
     };
     // Looked at after the pods: a runner's last words come before its pod's end.
     let session = context.sessions.snapshot(&key).await;
+    let epochs = session.as_ref().and_then(|session| session.epochs.as_ref());
+    let plan = match (plan, epochs) {
+        (Some(Ok(plan)), Some(epochs)) => Some(Ok(Arc::new(plan.at(epochs)))),
+        (plan, _) => plan,
+    };
     let running = run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Running);
     let excess = session.as_ref().filter(|_| running).and_then(|session| excess(runs, &key, session));
     Ok(Situation {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::{Resource, ResourceExt};
 use upsurge_core::{
+    epochs::Epochs,
     http::ReachRules,
     outputs,
     plan::{self, LoadPlan, Timeline},
@@ -14,10 +15,12 @@ use upsurge_core::{
     target_lease::{self, Claim},
     validate::Valid,
 };
-use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels};
+use upsurge_crds::{
+    LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels, v1alpha1::MOST_EPOCHS,
+};
 
 use crate::{
-    collector::{RunKey, SessionConfig},
+    collector::{EpochsView, RunKey, SessionConfig},
     naming,
 };
 
@@ -25,12 +28,14 @@ use crate::{
 const RESULTS_MARGIN: Duration = Duration::from_secs(120);
 
 /// A run that may be carried out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// What runners are given.
     pub content: Arc<RunPlan>,
     /// The same, compiled.
     pub valid: Arc<Valid>,
+    /// What runs in all, of one that may have several epochs; `content` is that of the one under way, once there is one.
+    pub whole: Option<Arc<RunPlan>>,
     /// Base of the names of the run's objects; name of its Job.
     pub base: String,
     /// The run, as owner of its objects.
@@ -43,7 +48,8 @@ impl Plan {
     /// Plans a run of a spec that was found valid; its runners may reach what the rules say.
     pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid, reach: ReachRules) -> Option<Self> {
         let test = plan::with_stop(test.clone());
-        let content = RunPlan {
+        let several = Epochs::of(&test.load).is_ok_and(|epochs| epochs.are_several());
+        let content = Arc::new(RunPlan {
             namespace: run.namespace().unwrap_or_default(),
             run: run.name_any(),
             uid: run.uid()?,
@@ -53,14 +59,27 @@ impl Plan {
                 None => test.into(),
             },
             reach,
-        };
+            epoch: 1,
+            more: several,
+        });
         Some(Self {
             base: naming::base(&content.run, &content.uid),
             claims: target_lease::claims(&content.test.target, &content.namespace),
-            content: Arc::new(content),
+            whole: several.then(|| content.clone()),
+            content,
             valid: Arc::new(valid),
             owner: run.controller_owner_ref(&())?,
         })
+    }
+
+    /// The same at the epoch that is under way.
+    pub fn at(&self, epochs: &EpochsView) -> Self {
+        Self { content: epochs.plan.clone(), valid: epochs.valid.clone(), ..self.clone() }
+    }
+
+    /// The epochs of the run, if there may be several.
+    pub fn epochs(&self) -> Option<Epochs> {
+        Epochs::of(&self.whole.as_ref()?.test.load).ok()
     }
 
     /// The spec that is run.
@@ -91,7 +110,8 @@ impl Plan {
     /// Longest time from the start of the load until all results are in. What outputs take is not the load's.
     pub fn run_deadline(&self) -> Duration {
         let timeline = self.timeline();
-        let default = || timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN;
+        let epochs = if self.whole.is_some() { MOST_EPOCHS as u32 } else { 1 };
+        let default = || (timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN) * epochs;
         self.test().deadlines.run.map_or_else(default, |span| span.0) + self.output_delay()
     }
 
@@ -132,6 +152,7 @@ impl Plan {
     pub fn session(&self, test: &str) -> SessionConfig {
         SessionConfig {
             plan: self.content.clone(),
+            whole: self.whole.clone(),
             valid: self.valid.clone(),
             job: self.job().into(),
             checkpoint: naming::checkpoint(&self.base),

@@ -10,7 +10,7 @@ mod cause;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use upsurge_core::protocol::Readiness;
+use upsurge_core::{plan::Timeline, protocol::Readiness};
 use upsurge_crds::v1alpha1::Phase;
 
 pub use self::cause::Cause;
@@ -103,13 +103,15 @@ pub enum Transition {
     },
     /// The run ends early: its load now, or, when that has ended already, what would still be waited for.
     Stop(Cause),
+    /// The epoch under way is over: judge it, and go on with what follows from that.
+    FinishEpoch,
     /// The run ends: judge it.
     Conclude,
 }
 
 /// Whether steps are to be done after the load, and it is not known yet what became of them.
 pub fn awaits_after(plan: &Plan, session: &SessionSnapshot) -> bool {
-    !plan.test().after.is_empty() && session.t0.is_some() && session.after.is_none()
+    !plan.test().after.is_empty() && session.load_start().is_some() && session.after.is_none()
 }
 
 /// Whether the test's own Prometheus server is to be asked, and it is not known yet what it said.
@@ -133,6 +135,9 @@ fn under_way(facts: &Facts<'_>, now: Timestamp) -> Transition {
         return match breakdown::told(facts).or_else(|| breach(facts)) {
             Some(cause) => Transition::Stop(cause),
             None if facts.phase != Phase::Running => running(facts),
+            None if facts.session.epochs.as_ref().is_some_and(|epochs| !epochs.is_over) => {
+                Transition::FinishEpoch
+            }
             None => collect(facts),
         };
     }
@@ -203,12 +208,17 @@ fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
         return Transition::Stop(cause);
     }
     let limit = facts.plan.run_deadline();
-    let start = facts.session.t0.unwrap_or(facts.since);
+    let start = facts.session.load_start().unwrap_or(facts.since);
     if passed(start, now) >= limit {
         let ended = facts.session.runners.iter().filter(|runner| runner.end.is_some()).count();
         let state = format!("{ended} of {} have sent all their results", counted(facts.runners()));
         let limit = (limit - facts.plan.output_delay()).into_span();
         return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.run", limit, &state));
+    }
+    let limit = facts.plan.test().deadlines.start;
+    if facts.session.t0.is_none() && passed(facts.session.opened_at, now) >= limit.0 {
+        let state = format!("runners did not get ready for epoch {}", facts.plan.content.epoch);
+        return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.start", limit, &state));
     }
     stay(running_message(facts))
 }
@@ -222,7 +232,7 @@ fn stopping(facts: &Facts<'_>, now: Timestamp) -> Transition {
     if !quiet && !facts.for_longer_than(DRAIN_LIMIT + facts.plan.output_delay(), now) {
         return Transition::Stay { message: String::new(), wake: Duration::from_millis(500) };
     }
-    match facts.session.t0 {
+    match facts.session.load_start() {
         Some(_) => collect(facts),
         None => Transition::Conclude,
     }
@@ -273,6 +283,10 @@ fn running(facts: &Facts<'_>) -> Transition {
 
 fn running_message(facts: &Facts<'_>) -> String {
     let duration = facts.plan.timeline().duration().into_span();
+    if facts.plan.whole.is_some() {
+        let level = facts.plan.timeline().in_words(Timeline::peak, 3);
+        return format!("probe {}: {} generating {level} for {duration}", facts.plan.content.epoch, counted(facts.runners()));
+    }
     format!("{} generating load for {duration}", counted(facts.runners()))
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From what the collector holds, and what Prometheus answered, to figures and the verdict. Pure.
 
+mod epochs;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
@@ -28,12 +30,15 @@ use super::{
 };
 use crate::collector::{Folding, SessionSnapshot};
 
+pub use epochs::{finished, has_news};
+
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
-    status.start_time = snapshot.t0.map(Time);
+    status.start_time = snapshot.load_start().map(Time);
     // The lists are made anew, and nothing is left out of them yet.
     status.omitted.clear();
     status.runners = runners(snapshot, pods);
+    epochs::show(status, plan, snapshot);
     if snapshot.t0.is_some() && !snapshot.metrics.is_empty() {
         status.summary = Some(Box::new(results::total(&snapshot.metrics, plan.timeline(), snapshot.elapsed)));
         status.generator = Some(Box::new(generator(plan, snapshot)));
@@ -62,10 +67,11 @@ pub fn conclude(
     beside: &Beside<'_>,
     now: Timestamp,
 ) -> Outcome {
-    status.start_time = snapshot.t0.map(Time);
+    status.start_time = snapshot.load_start().map(Time);
     // The lists are made anew, and nothing is left out of them yet.
     status.omitted.clear();
     status.runners = runners(snapshot, pods);
+    epochs::show(status, plan, snapshot);
     let Some(t0) = snapshot.t0 else {
         return without_load(cause);
     };
@@ -78,14 +84,7 @@ pub fn conclude(
     status.warnings.extend(given_up(plan, snapshot));
     status.warnings.extend(neighbours(snapshot, pods));
     let figures = figures(plan, snapshot);
-    let recorded = Recorded {
-        test,
-        timeline: plan.timeline(),
-        metrics: &snapshot.metrics,
-        windows: &snapshot.windows,
-        elapsed: snapshot.elapsed,
-    };
-    let evaluated = recorded.evaluate(true);
+    let evaluated = recorded(plan, snapshot).evaluate(true);
     let generator = generator(plan, snapshot);
     let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
@@ -112,6 +111,13 @@ pub fn conclude(
     status.autoscaling = autoscaling.map(Box::new);
     status.checks = checks.to_vec();
     status.generator = Some(Box::new(generator));
+    if snapshot.epochs.is_some() {
+        // Of many loads, one after the other, nothing was asked of the autoscaler.
+        status.autoscaling = None;
+        if let Some(answered) = epochs::answered(status, plan, snapshot).filter(|_| cause.is_none()) {
+            outcome = answered;
+        }
+    }
     if let Some(told) = target_lease::told(company) {
         outcome.message += &format!("; {told}");
     }
@@ -245,6 +251,16 @@ fn autoscaler(
     let report = observed.report()?;
     let lost = autoscaling::while_ending(record.log(), losses, metrics, start, load_end);
     Some((observed.result(&report, lost), observed.doubts(&report)))
+}
+
+fn recorded<'a>(plan: &'a Plan, snapshot: &'a SessionSnapshot) -> Recorded<'a> {
+    Recorded {
+        test: plan.test(),
+        timeline: plan.timeline(),
+        metrics: &snapshot.metrics,
+        windows: &snapshot.windows,
+        elapsed: snapshot.elapsed,
+    }
 }
 
 fn figures(plan: &Plan, snapshot: &SessionSnapshot) -> results::Figures {

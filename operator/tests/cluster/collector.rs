@@ -71,6 +71,7 @@ async fn run(space: &Space) -> (SessionConfig, Job) {
     let config = SessionConfig {
         plan: Arc::new(plan),
         valid,
+        whole: None,
         job: "run-1".into(),
         checkpoint: "run-1-checkpoint".into(),
         labels: BTreeMap::new(),
@@ -81,7 +82,7 @@ async fn run(space: &Space) -> (SessionConfig, Job) {
 }
 
 fn hello(runner: u32, pod: &str) -> Value {
-    json!({"runner": runner, "pod": pod, "sentAt": 0, "readiness": "ready"})
+    json!({"version": 2, "runner": runner, "pod": pod, "sentAt": 0, "readiness": "ready"})
 }
 
 fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Value {
@@ -99,7 +100,7 @@ fn deltas(runner: u32, pod: &str, start: i64, numbers: &[u64], done: bool) -> Va
             delta
         })
         .collect();
-    json!({"runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
+    json!({"version": 2, "runner": runner, "pod": pod, "start": start, "startedAt": start + 1_000_000, "deltas": deltas})
 }
 
 #[tokio::test]
@@ -207,7 +208,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     let (status, reply) = post(&router, &path("hello"), Some(&tokens[1]), &strange).await;
     assert_eq!((status, &reply["serves"]), (StatusCode::OK, &json!({"from": 1, "to": 2})), "{reply}");
     let told = reply["command"]["stop"]["reason"].as_str().unwrap();
-    assert!(told.contains("version 9") && told.contains("versions 1 and 2"), "{told}");
+    assert!(told.contains("version 9") && told.contains("versions 2 and 3"), "{told}");
 
     next.close(&key).await;
     assert!(next.snapshot(&key).await.is_none());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 /// An estimate of the operator's clock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Clock {
     anchor: Instant,
     anchor_nanoseconds: i64,

@@ -2,8 +2,8 @@
 //! `upsurge agent`: what runner pods run.
 //!
 //! It gets the plan from the collector, prepares, says hello until it is told to start, starts the load at the
-//! operator's instant, and reports at the operator's pace until its last delta is acknowledged. The load runs on
-//! threads of its own and goes on whether or not the collector can be reached.
+//! operator's instant, and reports at the operator's pace until its last delta is acknowledged. Of a run of several epochs
+//! it does so for each of them. The load runs on threads of its own and goes on whether or not the collector can be reached.
 
 mod clock;
 mod config;
@@ -15,6 +15,7 @@ mod pace;
 mod pending;
 mod prepare;
 mod prometheus;
+mod report;
 mod session;
 mod start;
 mod tidying;

@@ -16,7 +16,8 @@ use upsurge_output::{Runner, RunnerOutputs};
 
 use super::{config::AgentConfig, prepare::Prepared};
 
-/// Where figures are pushed to, until the load has ended.
+/// Where figures are pushed to, until the load has ended; nowhere by default.
+#[derive(Default)]
 pub(super) struct Pushing {
     outputs: RefCell<Option<RunnerOutputs>>,
     unanswered: Unanswered,

@@ -39,10 +39,17 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Nothing yet, for a session that was heard already.
-    pub(super) fn new(slicing: Slicing, session: Option<u64>) -> Self {
+    /// Nothing yet, for a session that was heard already. So many deltas were sent and acknowledged before, of other epochs: numbers
+    /// count on.
+    pub(super) fn new(slicing: Slicing, session: Option<u64>, before: u64) -> Self {
         let deltas = VecDeque::new();
-        Self { slicing, deltas, numbered: 0, session, attempted: 0, received: 0, acknowledged: 0 }
+        let [numbered, attempted, received, acknowledged] = [before; 4];
+        Self { slicing, deltas, numbered, session, attempted, received, acknowledged }
+    }
+
+    /// Number of the last delta.
+    pub(super) fn numbered(&self) -> u64 {
+        self.numbered
     }
 
     /// The session for which a message is meant.
@@ -151,7 +158,7 @@ mod tests {
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "home", "url": "/"}}]}],
             "load": {"constant": {"level": 1, "duration": "1m"}},
         });
-        Pending::new(Slicing::of(&serde_json::from_value(test).unwrap()), Some(1))
+        Pending::new(Slicing::of(&serde_json::from_value(test).unwrap()), Some(1), 0)
     }
 
     fn delta(second: u64) -> Delta {

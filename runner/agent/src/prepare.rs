@@ -39,6 +39,10 @@ pub(super) struct Prepared {
     pub(super) valid: Arc<Valid>,
     /// Contents of its files.
     pub(super) files: Arc<Files>,
+    /// Number of the epoch.
+    pub(super) epoch: u32,
+    /// Whether another one may follow.
+    pub(super) more: bool,
 }
 
 /// Compiles the plan, and looks whether the target is there.
@@ -83,14 +87,15 @@ async fn compile(config: &AgentConfig, plan: RunPlan) -> Result<Prepared, Unread
     // A policy that can't be read must not be taken for none.
     valid.http.reach =
         plan.reach.compile().map_err(|error| failed(format!("the plan's policy can't be read: {error}")))?;
-    let (test, valid) = (Arc::new(plan.test.into_spec()), Arc::new(valid));
+    let RunPlan { runners, test, epoch, more, .. } = plan;
+    let (test, valid) = (Arc::new(test.into_spec()), Arc::new(valid));
     if !test.outputs.is_empty() {
         // Read now: it takes long enough to be late for the start.
         let _ = upsurge_http::tls::roots();
     }
     let files = files(config, &test).await?;
     engine::check(&valid, &test, &config.secrets, &files).map_err(|error| invalid(error.to_string()))?;
-    Ok(Prepared { runners: plan.runners, test, valid, files })
+    Ok(Prepared { runners, test, valid, files, epoch, more })
 }
 
 /// Reads the files. A ConfigMap that was applied right after its test is mounted when the kubelet next looks,

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The agent before the load: hello upon hello, until the collector says start or stop.
+//! The agent before the load: hello upon hello, until the collector says start or stop. Of a run of several epochs, again before
+//! each of them.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::FutureExt;
 use serde_json::{Map, Value};
@@ -23,9 +27,9 @@ use super::{
     config::AgentConfig,
     generator::Begin,
     link::{Link, LinkError},
-    load,
+    load::{self, Ran},
     prepare::{Prepared, prepare},
-    start::Start,
+    start::{Last, Start},
 };
 
 /// Longest pause between hellos while the collector can't be reached.
@@ -41,26 +45,44 @@ pub(super) async fn run(
     mut terminate: watch::Receiver<bool>,
 ) -> Ending {
     let link = match Link::new(&config) {
-        Ok(link) => link,
+        Ok(link) => Arc::new(link),
         Err(error) => return Ending::Failed(error.to_string()),
     };
-    let mut waiting = Waiting::new(&config);
-    let told = tokio::select! {
-        told = waiting.wait_for_start(&link) => told,
-        _ = terminate.wait_for(|terminate| *terminate) => return Ending::Terminated,
-    };
-    match told {
-        Told::Start { at, variables, prepared, session, form } => {
-            let start = Start { at, variables, session, form, clock: waiting.clock };
-            load::run(&config, link, prepared, start, generator, terminate).await
+    let mut last: Option<Last> = None;
+    loop {
+        let epoch = last.as_ref().map_or(1, |last| last.prepared.epoch + 1);
+        let mut waiting = Waiting::new(&config, epoch);
+        let told = tokio::select! {
+            told = waiting.wait_for_start(&link) => told,
+            _ = terminate.wait_for(|terminate| *terminate) => return Ending::Terminated,
+        };
+        match (told, last.take()) {
+            (Told::Start { at, variables, prepared, session, form }, before) => {
+                let numbered = before.map_or(0, |last| last.start.numbered);
+                let start = Start { at, variables, session, form, clock: waiting.clock, numbered };
+                match load::run(&config, &link, prepared, start, generator, &mut terminate).await {
+                    Ran::Epoch(done) => last = Some(done),
+                    Ran::Ended(ending) => return ending,
+                }
+            }
+            // However the run ends: there was load, after which something may be left to do.
+            (Told::Over { session } | Told::Stopped { session, .. }, Some(mut last)) => {
+                last.start.session = session;
+                return load::conclude(&config, &link, &last, &mut terminate).await;
+            }
+            (Told::Stopped { ending, .. } | Told::End(ending), _) => return ending,
+            (Told::Over { .. }, None) => return Ending::Done,
         }
-        Told::End(ending) => ending,
     }
 }
 
 /// What became of the wait.
 enum Told {
     Start { at: i64, variables: Map<String, Value>, prepared: Prepared, session: Option<u64>, form: Form },
+    /// No epoch follows.
+    Over { session: Option<u64> },
+    /// The run ends early.
+    Stopped { session: Option<u64>, ending: Ending },
     End(Ending),
 }
 
@@ -82,14 +104,16 @@ enum Before {
 
 struct Waiting<'a> {
     config: &'a AgentConfig,
+    /// The epoch that it is to begin.
+    epoch: u32,
     clock: Clock,
     state: State,
     before: Before,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(config: &'a AgentConfig) -> Self {
-        Self { config, clock: Clock::new(), state: State::Awaiting, before: Before::NotTold }
+    fn new(config: &'a AgentConfig, epoch: u32) -> Self {
+        Self { config, epoch, clock: Clock::new(), state: State::Awaiting, before: Before::NotTold }
     }
 
     async fn wait_for_start(&mut self, link: &Link) -> Told {
@@ -120,7 +144,10 @@ impl<'a> Waiting<'a> {
                     }
                     _ => tracing::warn!("told to start before being ready"),
                 },
-                Ok(HelloCommand::Stop { reason }) => return Told::End(self.ended(&reason)),
+                Ok(HelloCommand::Stop { reason }) => {
+                    return Told::Stopped { session, ending: self.ended(&reason) };
+                }
+                Ok(HelloCommand::Over) => return Told::Over { session },
                 Err(error @ LinkError::Refused { .. }) => {
                     return Told::End(Ending::Failed(error.to_string()));
                 }
@@ -183,6 +210,7 @@ impl<'a> Waiting<'a> {
                 _ => None,
             },
             wants_plan: matches!(self.state, State::Awaiting),
+            epoch: self.epoch,
         };
         let mut reply = link.hello(&hello).await?;
         self.clock.learn(sent_at, reply.received_at, reply.sent_at, self.clock.local(Instant::now()));

@@ -19,6 +19,8 @@ mod server;
 mod after;
 #[path = "agent/collector.rs"]
 mod collector;
+#[path = "agent/epochs.rs"]
+mod epochs;
 #[path = "agent/generating.rs"]
 mod generating;
 #[path = "agent/outputs.rs"]
@@ -72,6 +74,8 @@ fn agent_by(name: &str, url: &str, collector: &Collector, test: Value) -> (Agent
         uid: "u".into(),
         runners: 1,
         test: serde_json::from_value(test).unwrap(),
+        epoch: 1,
+        more: false,
         reach: Default::default(),
     };
     collector.seen.lock().unwrap().plan = Some(plan);

@@ -34,6 +34,7 @@ fn checkpoint() -> Vec<u8> {
         version: PROTOCOL_VERSION,
         runner: 0,
         pod: pod(0).name,
+        epoch: 1,
         start: 7,
         started_at: 8,
         session: None,

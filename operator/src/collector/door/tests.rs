@@ -105,7 +105,7 @@ async fn asked(stream: impl AsyncRead + AsyncWrite + Unpin, what: &str, body: &V
 }
 
 fn deltas() -> Value {
-    json!({"runner": 0, "pod": "checkout-1-0", "start": 0, "startedAt": 0, "deltas": []})
+    json!({"version": 2, "runner": 0, "pod": "checkout-1-0", "start": 0, "startedAt": 0, "deltas": []})
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ fn cost_of_deltas_of_500_runners_with_200_series_each(#[values(Form::Json, Form:
                 version: PROTOCOL_VERSION,
                 runner,
                 pod: pod(runner).name,
+                epoch: 1,
                 start,
                 started_at: start,
                 session: None,

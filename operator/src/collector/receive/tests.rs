@@ -45,6 +45,7 @@ fn cell_within(plan: RunPlan, restored: Option<Durable>, memory: Memory) -> Cell
     let config = SessionConfig {
         plan: Arc::new(plan),
         valid,
+        whole: None,
         job: "checkout-1".into(),
         checkpoint: "checkout-1-checkpoint".into(),
         labels: Default::default(),
@@ -234,6 +235,7 @@ fn of_runner(runner: u32, delta: Delta, start: i64) -> Vec<u8> {
         version: PROTOCOL_VERSION,
         runner,
         pod: pod(runner).name,
+        epoch: 1,
         start,
         started_at: start,
         session: None,
@@ -348,6 +350,7 @@ fn what_a_message_has_too_much_of_is_left_for_the_next() {
         version: PROTOCOL_VERSION,
         runner: 0,
         pod: pod(0).name,
+        epoch: 1,
         start,
         started_at: start,
         session: None,

@@ -113,6 +113,7 @@ async fn serving_seen(asked: &Asked, spec: Value, runners: u32, cache: Cache) ->
     let config = SessionConfig {
         valid: Arc::new(validate(&plan.test).unwrap()),
         plan: Arc::new(plan),
+        whole: None,
         job: "checkout-1".into(),
         checkpoint: "checkout-1-checkpoint".into(),
         labels: Default::default(),
@@ -150,7 +151,7 @@ async fn post_to(sessions: &Sessions, run: &str, what: &str, token: &str, body: 
 }
 
 pub fn hello(runner: u32, name: &str) -> Value {
-    json!({"runner": runner, "pod": name, "sentAt": 0, "readiness": "ready", "wantsPlan": true})
+    json!({"version": 2, "runner": runner, "pod": name, "sentAt": 0, "readiness": "ready", "wantsPlan": true})
 }
 
 /// A body that nobody may look at.
@@ -352,7 +353,7 @@ async fn last_words_that_wait_for_their_checkpoint_keep_nobody_else_waiting() {
         let delta = json!({"number": 1, "fromMs": 0, "toMs": 1_000, "metrics": [], "done": "completed",
             "generator": {"cpuSeconds": 0.1, "periods": 0, "throttledPeriods": 0}});
         let body =
-            json!({"runner": runner, "pod": pod, "start": start, "startedAt": start, "deltas": [delta]});
+            json!({"version": 2, "runner": runner, "pod": pod, "start": start, "startedAt": start, "deltas": [delta]});
         let (sessions, token) = (sessions.clone(), token(&pod));
         async move { post(&sessions, "deltas", &token, Body::from(body.to_string())).await }
     });

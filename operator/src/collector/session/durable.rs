@@ -7,8 +7,9 @@ use upsurge_core::{
     outputs::OutputReport,
     protocol::{AfterOutcome, CheckAnswer, RunnerEnd},
 };
-use upsurge_crds::v1alpha1::ThresholdResult;
+use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 
+use super::EpochFigures;
 use crate::collector::totals::Totals;
 
 /// What of a session survives the operator.
@@ -35,6 +36,12 @@ pub struct Durable {
     /// What the test's Prometheus server said, once it was asked.
     #[serde(default)]
     pub checks: Option<Vec<CheckAnswer>>,
+    /// The epochs that are finished, of a run that may have several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<EpochResult>,
+    /// The figures of those that may turn out to be the run's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<EpochFigures>,
     /// Each runner, by index.
     pub runners: Vec<DurableRunner>,
     /// The merged figures.

@@ -112,6 +112,7 @@ impl Runner {
             version: PROTOCOL_VERSION,
             runner,
             pod: pod(runner).name,
+            epoch: 1,
             start: T0,
             started_at: T0,
             session: self.session,

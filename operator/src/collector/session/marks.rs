@@ -13,6 +13,7 @@ pub struct Mark {
     ended: Vec<bool>,
     after: bool,
     checks: bool,
+    epochs: usize,
 }
 
 impl Session {
@@ -34,6 +35,7 @@ impl Session {
             ended: self.state.runners.iter().map(|runner| runner.end.is_some()).collect(),
             after: self.state.after.is_some(),
             checks: self.state.checks.is_some(),
+            epochs: self.state.history.len(),
         }
     }
 
@@ -48,6 +50,7 @@ impl Session {
         }
         self.after.durable |= mark.after;
         self.questions.durable |= mark.checks;
+        self.place.saved(mark.epochs);
         let settled = self.start.saved(mark.start, now);
         if settled.chosen() != self.start.chosen() {
             self.revision += 1;

@@ -9,6 +9,7 @@ use super::Session;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outline {
     t0: Option<i64>,
+    is_over: bool,
     readiness: Option<Readiness>,
     started: bool,
     ended: bool,
@@ -22,6 +23,7 @@ impl Session {
         let known = self.state.runners.get(index);
         Outline {
             t0: self.start.given(),
+            is_over: self.is_over(),
             readiness: presence.and_then(|presence| presence.readiness.clone()),
             started: known.is_some_and(|runner| runner.started_at.is_some()),
             ended: presence.is_some_and(|presence| presence.end_durable),

@@ -32,6 +32,16 @@ pub enum Refusal {
         /// T0 of the run.
         ours: i64,
     },
+    /// The runner tells of an epoch that nobody has begun.
+    #[error("runner {runner} tells of epoch {theirs}, but the run is at epoch {ours}")]
+    OtherEpoch {
+        /// Index of the runner.
+        runner: u32,
+        /// Epoch of the runner.
+        theirs: u32,
+        /// Epoch of the run.
+        ours: u32,
+    },
     /// What it says is nothing that a runner says.
     #[error("runner {runner} is refused: {objection}")]
     Content {

@@ -2,6 +2,7 @@
 //! What the session answers.
 
 mod end;
+mod epochs;
 
 use serde_json::{Map, json};
 use upsurge_core::{
@@ -35,6 +36,8 @@ pub fn plan(runners: u32, before: bool) -> RunPlan {
         uid: "5d1c".into(),
         runners,
         test: serde_json::from_value(spec).unwrap(),
+        epoch: 1,
+        more: false,
         reach: Default::default(),
     }
 }
@@ -53,6 +56,7 @@ fn hello(runner: u32) -> Hello {
         accepted_start: None,
         before: None,
         wants_plan: false,
+        epoch: 1,
     }
 }
 
@@ -77,6 +81,7 @@ fn batch(runner: u32, start: i64, numbers: &[u64]) -> DeltaBatch {
         version: PROTOCOL_VERSION,
         runner,
         pod: pod(runner).name,
+        epoch: 1,
         start,
         started_at: start + 5,
         session: None,

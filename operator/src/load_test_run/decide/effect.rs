@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use upsurge_crds::{LoadTestRun, internal::TargetLease, v1alpha1::LoadTestRunStatus};
 
-use crate::load_test_run::build::Objects;
+use crate::{collector::Finished, load_test_run::build::Objects};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,9 @@ pub enum Effect {
     WriteStatus,
     /// Tell the runners to stop, and why.
     StopRunners(String),
+    /// An epoch of the run is finished: go on to the next one, if there is one. The collector makes it durable before any runner
+    /// hears of it.
+    FinishEpoch(Box<Finished>),
     /// Have the steps of `spec.after` done.
     RunAfter,
     /// End pods that are still there.
@@ -120,6 +123,7 @@ impl Decision {
                 | Effect::OpenSession
                 | Effect::ApplyGroundwork(_)
                 | Effect::CreateJob(_)
+                | Effect::FinishEpoch(_)
                 | Effect::Quench
                 | Effect::CloseSession
                 | Effect::DropCheckpoint

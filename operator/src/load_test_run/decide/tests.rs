@@ -9,7 +9,7 @@ mod world;
 use rstest::rstest;
 use upsurge_crds::{
     names::reasons,
-    v1alpha1::{EndCauseType, LoadTestRunStatus, Verdict},
+    v1alpha1::{EndCauseType, EpochOutcome, LoadTestRunStatus, Verdict},
 };
 
 use self::{
@@ -31,6 +31,9 @@ struct End {
     company: usize,
     jobs: u32,
     pods_at_work: usize,
+    /// Of a run of several epochs: which there were, and what came out of them.
+    epochs: Vec<(String, Option<EpochOutcome>)>,
+    capacity: Option<String>,
     /// How each runner ended: one that was not told to stop shows it.
     runners: Vec<String>,
 }
@@ -42,6 +45,16 @@ fn left(remembered: bool) -> Left {
 
 /// Plays a run to its end, with an operator that is killed after so many effects; gives the effects that it took, too.
 fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
+    let (end, done, _) = played_in_full(story, killed_after);
+    (end, done)
+}
+
+/// The levels of the epochs that it began.
+fn begun(story: &Story, killed_after: Option<usize>) -> Vec<String> {
+    played_in_full(story, killed_after).2
+}
+
+fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>, Vec<String>) {
     let mut world = World::new(story);
     if story.shares {
         world.occupy("other");
@@ -87,9 +100,11 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
         company: status.company.len(),
         jobs: world.jobs,
         pods_at_work: world.pods_at_work(),
+        epochs: status.epochs.into_iter().map(|epoch| (epoch.level, epoch.outcome)).collect(),
+        capacity: status.capacity.and_then(|capacity| capacity.level),
         runners: status.runners.into_iter().map(|runner| runner.state).collect(),
     };
-    (end, done)
+    (end, done, world.begun)
 }
 
 #[rstest]
@@ -107,6 +122,13 @@ fn played(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effect>) {
     Verdict::Aborted,
     reasons::ABORTED
 )]
+#[case::a_search(Story { search: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::CAPACITY_FOUND)]
+#[case::a_search_with_steps_after(
+    Story { search: true, after: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::CAPACITY_FOUND)]
+#[case::a_search_that_is_aborted(
+    Story { search: true, after: true, ..Story::of(Event::AbortIn(Phase::Running)) }, Verdict::Aborted, reasons::ABORTED)]
+#[case::a_search_whose_runner_is_killed(
+    Story { search: true, ..Story::of(Event::PodKilled) }, Verdict::Error, reasons::RUNNER_OOM_KILLED)]
 #[case::beside_another_load(Story { shares: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
 #[case::aborted_beside_another_load(
     Story { shares: true, ..Story::of(Event::AbortIn(Phase::Running)) },
@@ -166,6 +188,20 @@ fn a_run_ends_the_same_whenever_its_operator_is_killed(
     for effects in 1..done.len() {
         let (again, _) = played(&story, Some(effects));
         assert_eq!(again, end, "killed after {effects} effects, the last {:?}", done[effects - 1]);
+    }
+}
+
+#[test]
+fn a_search_begins_each_epoch_once_whenever_its_operator_is_killed() {
+    let story = Story { search: true, ..Story::of(Event::None) };
+    let (end, done) = played(&story, None);
+    let passed = |level: &str| (level.to_owned(), Some(EpochOutcome::Passed));
+    let failed = |level: &str| (level.to_owned(), Some(EpochOutcome::Failed));
+    assert_eq!(end.epochs, [passed("10"), passed("20"), failed("40")]);
+    assert_eq!((end.capacity.as_deref(), end.requests), (Some("20"), Some(1_200)), "the figures are of the second");
+    for effects in 0..done.len() {
+        let begun = begun(&story, (effects > 0).then_some(effects));
+        assert_eq!(begun, ["10", "20", "40"], "killed after {effects} effects");
     }
 }
 

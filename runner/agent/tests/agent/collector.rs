@@ -25,6 +25,10 @@ pub struct Seen {
     /// What is given to runners that ask for it.
     pub plan: Option<RunPlan>,
     pub start: Option<i64>,
+    /// The plans of the epochs, of a run that has several; `plan` is not looked at then.
+    pub epochs: Vec<RunPlan>,
+    /// T0 of each of them.
+    pub starts: BTreeMap<u32, i64>,
     pub hellos: Vec<Hello>,
     pub batches: Vec<DeltaBatch>,
     /// Deltas by number; sent again they must be the same.
@@ -182,6 +186,13 @@ impl Seen {
         }
     }
 
+    fn plan_of(&self, epoch: u32) -> Option<RunPlan> {
+        match self.epochs.is_empty() {
+            true => self.plan.clone(),
+            false => self.epochs.get(epoch as usize - 1).cloned(),
+        }
+    }
+
     fn now(&self) -> i64 {
         Timestamp::now().as_nanosecond() as i64 + self.clock_offset
     }
@@ -191,18 +202,25 @@ impl Seen {
         let failed = matches!(hello.readiness, Readiness::Failed { .. });
         let ready = hello.readiness == Readiness::Ready;
         let before = hello.before.clone();
-        let plan = self.plan.clone().filter(|_| hello.wants_plan).map(Box::new);
+        let (epoch, several) = (hello.epoch, !self.epochs.is_empty());
+        let plan = self.plan_of(epoch).filter(|_| hello.wants_plan).map(Box::new);
         self.hellos.push(hello);
         let command = if failed {
             HelloCommand::Stop { reason: "a runner failed".into() }
         } else if let Some(reason) = &self.stop {
             HelloCommand::Stop { reason: reason.clone() }
+        } else if several && self.plan_of(epoch).is_none() {
+            HelloCommand::Over
         } else if !ready || self.never_start {
             HelloCommand::Wait
         } else if self.run_before && before.is_none() {
             HelloCommand::RunBefore
         } else {
-            let at = *self.start.get_or_insert(received_at + 600_000_000);
+            let first = received_at + 600_000_000;
+            let at = match several {
+                true => *self.starts.entry(epoch).or_insert(first),
+                false => *self.start.get_or_insert(first),
+            };
             let variables = match before {
                 Some(BeforeOutcome { result: Ok(variables) }) => variables,
                 _ => serde_json::Map::new(),
@@ -225,17 +243,17 @@ impl Seen {
     /// What runners send is taken as it is.
     fn take(&mut self, form: Form, body: &[u8]) -> Answer {
         assert_eq!(form == Form::Binary, self.binary, "the form that was asked for");
-        let test = &self.plan.as_ref().unwrap().test;
-        let intake = Intake::of(test, &validate(test).unwrap());
-        let Batch { version, runner, pod, start, started_at, session, deltas } =
+        let Batch { version, runner, pod, epoch, start, started_at, session, deltas } =
             Batch::read(form, body).unwrap();
+        let test = &self.plan_of(epoch).unwrap().test;
+        let intake = Intake::of(test, &validate(test).unwrap());
         let taken = deltas.into_iter().map(|delta| {
             let taken = intake.take(delta).unwrap();
             assert_eq!(taken.foreign, None);
             taken.delta
         });
         let deltas = taken.collect();
-        self.deltas(DeltaBatch { version, runner, pod, start, started_at, session, deltas })
+        self.deltas(DeltaBatch { version, runner, pod, epoch, start, started_at, session, deltas })
     }
 
     fn deltas(&mut self, batch: DeltaBatch) -> Answer {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `upsurge run`: a whole test from one process, without a cluster.
 
+mod course;
 mod progress;
 mod reports;
 mod result;
@@ -20,7 +21,12 @@ use upsurge_crds::{LoadTestSpec, names::reasons};
 use upsurge_engine::{self as engine, default_threads};
 use upsurge_system::files::{Files, Places};
 
-use self::{progress::Style, reports::Reports, result::Ended, session::Session};
+use self::{
+    course::{Course, Part},
+    progress::Style,
+    reports::Reports,
+    result::Ended,
+};
 use super::{
     arguments::{QuickArguments, RunArguments, SessionArguments},
     exit,
@@ -68,6 +74,11 @@ pub(super) struct Manner<'a> {
 
 /// Runs a test and prints its result.
 pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
+    if manifest.spec.load.capacity.is_some() && manner.arguments.csv.is_some() {
+        return exit::error(
+            "--csv writes the course of one load, and spec.load.capacity makes many: leave it out, or write what it found by --json",
+        );
+    }
     let secrets = match secrets(&manifest.spec) {
         Ok(secrets) => secrets,
         Err(message) => return exit::error(message),
@@ -113,11 +124,11 @@ async fn carry_out(
             return ExitCode::from(exit::INTERRUPTED);
         }
     };
-    let ended = match prepared {
+    let part = match prepared {
         Ok(variables) => {
             let threads = manner.arguments.threads.map_or_else(default_threads, usize::from);
             let after = (variables.clone(), secrets.clone(), Arc::clone(&files));
-            let session = Session {
+            let course = Course {
                 name: &name,
                 test: &test,
                 valid: &valid,
@@ -127,8 +138,8 @@ async fn carry_out(
                 files,
                 style: Style::choose(manner.quiet, manner.arguments.plain),
             };
-            match session.run(&mut interrupts, &mut reports).await {
-                Some(mut ended) => {
+            match course.run(&mut interrupts, &mut reports).await {
+                Some(mut part) => {
                     let (variables, secrets, files) = after;
                     let tidied = tokio::select! {
                         tidied = timeout(AFTER_LIMIT, engine::run_after(&valid, &test, &secrets, &files, &variables)) => {
@@ -137,15 +148,15 @@ async fn carry_out(
                         () = interrupts.next() => Err("interrupted".to_owned()),
                     };
                     // Told, and changes nothing: the load was what it was.
-                    ended.warnings.extend(tidied.err().map(|message| after_failed(&message)));
-                    ended
+                    part.ended.warnings.extend(tidied.err().map(|message| after_failed(&message)));
+                    part
                 }
                 None => return ExitCode::from(exit::INTERRUPTED),
             }
         }
-        Err(breakdown) => Ended::broken(breakdown),
+        Err(breakdown) => Part::whole(&test, &valid, Ended::broken(breakdown)),
     };
-    result::show(&name, &test, &valid, &ended, manner, reports)
+    result::show(&name, &part, manner, reports)
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

@@ -30,6 +30,8 @@ pub struct Story {
     pub own_server: bool,
     /// Whether the test shares its target.
     pub shares: bool,
+    /// Whether it is a search, of a target that carries 20 iterations per second.
+    pub search: bool,
 }
 
 impl Story {

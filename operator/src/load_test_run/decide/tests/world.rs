@@ -10,7 +10,8 @@ use kube::Resource;
 use serde_json::json;
 use upsurge_core::{
     checks,
-    metrics::{SeriesKey, Sink, Tags},
+    epochs::{self, MEASURE},
+    metrics::{Metrics, SeriesKey, Sink, Tags},
     protocol::{AfterOutcome, CheckAnswer, Readiness, RunnerEnd},
     target_lease::{Company, Gone},
     validate::validate,
@@ -19,7 +20,7 @@ use upsurge_crds::{
     LoadTest, LoadTestRun,
     internal::TargetLeaseSpec,
     names::reasons,
-    v1alpha1::{LoadTestRunStatus, Phase, Snapshot, ThresholdResult},
+    v1alpha1::{EpochResult, LoadTestRunStatus, Phase, Snapshot, ThresholdResult},
 };
 
 use super::{
@@ -27,7 +28,7 @@ use super::{
     story::{Event, Story},
 };
 use crate::{
-    collector::SessionSnapshot,
+    collector::{EpochFigures, EpochsView, Finished, SessionConfig, SessionSnapshot},
     load_test_run::{
         fixtures::{self, at},
         plan::Plan,
@@ -69,6 +70,15 @@ pub struct World {
     /// Runs that are gone, and whose leases nobody has cleared up.
     pub gone: Gone,
     company: Option<Vec<Company>>,
+    /// Levels of the epochs that were begun, in order.
+    pub begun: Vec<String>,
+}
+
+/// Where a run of several epochs stands after these.
+fn standing(plan: &Plan, history: Vec<EpochResult>, figures: Vec<EpochFigures>) -> Option<EpochsView> {
+    let is_over = matches!(plan.epochs()?.decide(&history), epochs::Next::Done(_));
+    let SessionConfig { plan, valid, .. } = plan.session("checkout").at(&history).unwrap();
+    Some(EpochsView { plan, valid, history, figures, is_over })
 }
 
 impl World {
@@ -78,6 +88,11 @@ impl World {
             "target": {"baseURL": "http://checkout:8080"},
             "thresholds": [{"metric": "http_req_failed", "condition": "rate < 50%", "abortOnFail": true}],
         });
+        if story.search {
+            more["load"] = json!({"capacity": {"find": "MaxRate", "from": 10, "to": 40, "within": 100,
+                "repeats": 1, "measure": "10s"}});
+            more["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 50%"}]);
+        }
         if story.shares {
             more["target"]["sharing"] = json!("Shared");
         }
@@ -97,6 +112,7 @@ impl World {
         }))
         .unwrap();
         let plan = Arc::new(Plan::new(&run, &spec, validate(&spec).unwrap(), Default::default()).unwrap());
+        let epochs = standing(&plan, Vec::new(), Vec::new());
         if story.by_hand {
             run.spec.test = None;
         } else {
@@ -112,7 +128,7 @@ impl World {
             job: None,
             suspended: false,
             pods: Vec::new(),
-            session: fixtures::session(None, None),
+            session: SessionSnapshot { epochs, ..fixtures::session(None, None) },
             is_open: false,
             damaged: false,
             told: None,
@@ -124,7 +140,35 @@ impl World {
             leases: BTreeMap::new(),
             gone: Gone::new(),
             company: None,
+            begun: Vec::new(),
         }
+    }
+
+    /// Level of the epoch under way.
+    fn level(&self) -> f64 {
+        self.session.epochs.as_ref().map_or(6.0, |epochs| epochs.valid.timeline.peak())
+    }
+
+    /// The collector makes an epoch durable that is finished, and begins the next one.
+    fn finish_epoch(&mut self, finished: &Finished) {
+        let epochs = self.session.epochs.clone().unwrap();
+        let (mut history, mut figures) = (epochs.history, epochs.figures);
+        if history.len() + 1 != finished.result.number as usize {
+            return;
+        }
+        history.push(finished.result.clone());
+        figures.push(finished.figures.clone());
+        let next = standing(&self.plan, history, figures).unwrap();
+        if !next.is_over {
+            let now = self.now();
+            let session = &mut self.session;
+            (session.t0, session.opened_at, session.all_done) = (None, now, false);
+            (session.metrics, session.elapsed) = (Metrics::default().into(), Duration::ZERO);
+            for view in &mut session.runners {
+                (view.started_at, view.end, view.readiness) = (None, None, None);
+            }
+        }
+        self.session.epochs = Some(next);
     }
 
     pub fn now(&self) -> Timestamp {
@@ -186,11 +230,13 @@ impl World {
         } else if self.job.is_some() && self.pods.is_empty() {
             self.pods = fixtures::pods();
         }
-        for pod in &mut self.pods {
+        let epochs = self.session.epochs.as_ref();
+        let stays = epochs.is_some_and(|epochs| !epochs.is_over) && self.session.stop.is_none();
+        for pod in self.pods.iter_mut().filter(|_| !stays) {
             let view = &self.session.runners[pod.index as usize];
             let tidies = pod.index == 0
                 && !self.plan.test().after.is_empty()
-                && self.session.t0.is_some()
+                && self.session.load_start().is_some()
                 && self.session.after.is_none();
             let asks = pod.index == 0
                 && progress::awaits_answers(&self.plan, &self.session)
@@ -218,13 +264,23 @@ impl World {
                 view.end = Some(RunnerEnd::Completed);
             }
         }
-        if start.is_none() && self.phase() == Phase::Starting && self.session.stop.is_none() {
+        let begins = match self.phase() {
+            Phase::Starting => true,
+            Phase::Running => self.story.search,
+            _ => false,
+        };
+        if start.is_none() && begins && self.session.stop.is_none() {
             let all = self.session.runners.iter().all(|view| view.readiness == Some(Readiness::Ready));
             self.session.t0 = all.then_some(now);
+            self.begun.extend(all.then(|| self.level().to_string()));
         }
         if start.is_some() && self.session.metrics.is_empty() {
-            self.session.metrics.add(series("http_reqs"), &Sink::Counter(360.0));
-            self.session.metrics.add(series("http_req_failed"), &Sink::Rate { passes: 36, total: 360 });
+            let (level, stage) = (self.level(), if self.story.search { MEASURE } else { "constant" });
+            let (requests, passes) = (60.0 * level, if level > 20.0 { 300 } else { 36 });
+            let metrics = &mut self.session.metrics;
+            metrics.add(series("http_reqs", stage), &Sink::Counter(requests));
+            metrics.add(series("http_req_failed", stage), &Sink::Rate { passes, total: 360 });
+            metrics.add(series("started_iterations", stage), &Sink::Counter(10.0 * level));
             self.session.elapsed = Duration::from_secs(10);
         }
         if since >= SignedDuration::from_secs(3) && self.pods_at_work() == 3 {
@@ -276,7 +332,10 @@ impl World {
             } else {
                 Lookup::Found(Box::new(self.test.clone()))
             },
-            plan: self.run.spec.test.as_ref().map(|_| Ok(self.plan.clone())),
+            plan: self.run.spec.test.as_ref().map(|_| {
+                let epochs = self.session.epochs.as_ref().filter(|_| self.is_open);
+                Ok(epochs.map_or_else(|| self.plan.clone(), |epochs| Arc::new(self.plan.at(epochs))))
+            }),
             target: None,
             objects: self.objects(),
             session: self.is_open.then(|| self.session.clone()),
@@ -339,6 +398,7 @@ impl World {
                 );
                 self.told.get_or_insert(reason.clone());
             }
+            Effect::FinishEpoch(finished) => self.finish_epoch(finished),
             Effect::RunAfter => self.after_is_due = true,
             Effect::Quench => self.suspended = true,
             Effect::AskPrometheus { .. } => self.asked = Asked::UnderWay,
@@ -365,11 +425,11 @@ fn own(run: &mut LoadTestRun, test: &LoadTest) {
     run.metadata.labels = Some(naming::run_labels("checkout"));
 }
 
-fn series(metric: &str) -> SeriesKey {
+fn series(metric: &str, stage: &str) -> SeriesKey {
     let tags = Tags {
         request: Some("pay".into()),
         scenario: Some("pay".into()),
-        stage: Some("constant".into()),
+        stage: Some(stage.into()),
         ..Tags::default()
     };
     SeriesKey { metric: metric.into(), tags }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
+    AutoscalingResult, CapacityResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
     RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, WorkloadResult,
 };
 
@@ -35,7 +35,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 22] = [
+pub static LISTS: [List; 25] = [
     List {
         name: "requests",
         most: 50,
@@ -111,6 +111,36 @@ pub static LISTS: [List; 22] = [
         decides: true,
         measure: |status| measure(&status.thresholds),
         keep: |status, most| keep::worst(&mut status.thresholds, most, |threshold| !threshold.passed, &[]),
+    },
+    List {
+        name: "epochs",
+        most: 60,
+        decides: true,
+        measure: |status| measure(&status.epochs),
+        // Those at the end, where a search comes to its answer.
+        keep: |status, most| {
+            keep::worst(&mut status.epochs, most, |_| false, &[|epoch| f64::from(epoch.number)])
+        },
+    },
+    List {
+        name: "capacity.contradictions",
+        most: 20,
+        decides: true,
+        measure: |status| of(status.capacity.as_deref(), |result: &CapacityResult| &result.contradictions),
+        keep: |status, most| {
+            let list = status.capacity.as_mut().map(|capacity| &mut capacity.contradictions);
+            list.map_or(0, |list| keep::worst(list, most, |_| false, &[]))
+        },
+    },
+    List {
+        name: "capacity.workloads",
+        most: 16,
+        decides: true,
+        measure: |status| of(status.capacity.as_deref(), |result: &CapacityResult| &result.workloads),
+        keep: |status, most| {
+            let list = status.capacity.as_mut().map(|capacity| &mut capacity.workloads);
+            list.map_or(0, |list| keep::worst(list, most, |_| false, &[]))
+        },
     },
     List {
         name: "checks",

@@ -11,11 +11,11 @@ use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
-        AutoscalingResult, CheckCount, Company, ExpectationResult, GeneratorResult, LatencyPart,
+        AutoscalingResult, CapacityResult, CheckCount, Company, EpochOutcome, EpochResult, ExpectationResult, GeneratorResult, LatencyPart,
         LatencySplit, LatencySummary, LimitResult, MetricResult, MetricType, OutputResult,
         PrometheusCheckResult, RecommendationResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown,
         RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, StageResult, ThresholdResult,
-        WorkloadResult,
+        WorkloadCapacity, WorkloadResult,
     },
 };
 
@@ -174,6 +174,20 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         expectations: shape.list(1_000, check),
         metrics: shape.list(50, metric),
         checks: shape.list(50, prometheus),
+        epochs: shape.list(60, |number| EpochResult {
+            number,
+            level: number.to_string(),
+            outcome: Some(EpochOutcome::Failed),
+            limit: Some(shape.text(500)),
+            message: Some(shape.text(300)),
+            ..EpochResult::default()
+        }),
+        capacity: Some(Box::new(CapacityResult {
+            contradictions: shape.list(20, |_| shape.text(100)),
+            workloads: shape
+                .list(16, |_| WorkloadCapacity { name: shape.text(253), ..WorkloadCapacity::default() }),
+            ..CapacityResult::default()
+        })),
         runners: shape.list(1_000, runner),
         outputs: shape.list(8, |index| OutputResult {
             name: name(index),

@@ -8,20 +8,21 @@ use upsurge_core::{
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
-    results::{Asked, figures, generator},
+    results::{Asked, Figures, figures, generator},
     thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{ThresholdResult, TimeSpan},
+    v1alpha1::{GeneratorResult, ThresholdResult, TimeSpan},
 };
 use upsurge_output::Outcome;
 
 use super::{
     super::{exit, quick::in_arguments, say, surroundings::colours},
     Form, Manner,
+    course::Part,
     reports::Reports,
 };
 
@@ -53,6 +54,11 @@ pub(super) struct Ended {
 }
 
 impl Ended {
+    /// Whether something other than its plan ended it, so that it says nothing about its level.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.interrupted.is_some() || self.aborted.is_some() || self.breakdown.is_some()
+    }
+
     /// Without any load.
     pub(super) fn broken(breakdown: Breakdown) -> Self {
         Self {
@@ -71,28 +77,42 @@ impl Ended {
     }
 }
 
+/// What is made of what was recorded, before it is judged.
+pub(super) struct Evaluated {
+    figures: Figures,
+    pub(super) generator: GeneratorResult,
+    pub(super) thresholds: Vec<ThresholdResult>,
+}
+
+impl Evaluated {
+    /// Evaluates a load that has ended, if there was one.
+    pub(super) fn of(test: &LoadTestSpec, valid: &Valid, ended: &Ended) -> Self {
+        let Ended { metrics, windows, elapsed, usage, breakdown, .. } = ended;
+        let timeline = &valid.timeline;
+        let ran = breakdown.is_none();
+        let starts: &[i64] = if ran { &[0] } else { &[] };
+        let max_lag = test.runner.max_lag.0;
+        let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
+        let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
+        let mut thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
+        if let Some(breached) = &ended.breached {
+            keep_breach(&mut thresholds, breached);
+        }
+        Self {
+            figures: figures(metrics, timeline, *elapsed),
+            generator: generator(asked, metrics, usage, starts, *elapsed),
+            thresholds,
+        }
+    }
+}
+
 /// Judges, prints, writes the files that were asked for, and gives the exit code.
-pub(super) fn show(
-    name: &str,
-    test: &LoadTestSpec,
-    valid: &Valid,
-    ended: &Ended,
-    manner: &Manner<'_>,
-    reports: Reports<'_>,
-) -> ExitCode {
-    let Ended { metrics, windows, elapsed, interrupted, aborted, usage, breakdown, started, .. } = ended;
+pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Reports<'_>) -> ExitCode {
+    let Part { test, valid, ended, search } = part;
+    let Ended { metrics, windows, elapsed, interrupted, aborted, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
-    let figures = figures(metrics, timeline, *elapsed);
-    let starts: &[i64] = if ran { &[0] } else { &[] };
-    let max_lag = test.runner.max_lag.0;
-    let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
-    let mut generator = generator(asked, metrics, usage, starts, *elapsed);
-    let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
-    let mut thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
-    if let Some(breached) = &ended.breached {
-        keep_breach(&mut thresholds, breached);
-    }
+    let Evaluated { figures, mut generator, thresholds } = Evaluated::of(test, valid, ended);
     let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
@@ -109,6 +129,9 @@ pub(super) fn show(
         checks: &[],
         generator: ran.then_some(&generator),
     });
+    if let Some(answer) = search.answer.as_ref() {
+        outcome = answer.outcome.clone();
+    }
     if let Form::Quick(arguments) = manner.form {
         outcome.message = in_arguments(&outcome.message, arguments);
         for text in generator.problems.iter_mut().chain(&mut generator.warnings) {
@@ -124,6 +147,8 @@ pub(super) fn show(
         figures: &figures,
         thresholds: &thresholds,
         generator: &generator,
+        epochs: &search.history,
+        capacity: search.answer.as_ref().map(|answer| &answer.capacity),
         outcome: &outcome,
         elapsed: *elapsed,
         not_judged: &not_judged,

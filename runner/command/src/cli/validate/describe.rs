@@ -55,6 +55,11 @@ pub(super) fn whole(manifest: &Manifest) -> String {
 /// The whole load in a few words.
 pub(super) fn load(manifest: &Manifest) -> String {
     let timeline = &manifest.valid.timeline;
+    if let Some(capacity) = &manifest.spec.load.capacity {
+        let (from, to, within) = (capacity.from, capacity.to, capacity.within());
+        let each = TimeSpan(timeline.duration());
+        return format!("a search from {from} to {to} iterations/s to {within} %, by probes of {each} each");
+    }
     format!("up to {} over {}", timeline.in_words(Timeline::peak, 3), TimeSpan(timeline.duration()))
 }
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A run is a sequence of epochs, each with a load of its own.
+//!
+//! [`Epochs::decide`] is a function of the load that was asked for and of the epochs that are finished: it names the next one,
+//! or what they say together. Whoever carries a run out makes each finished epoch durable before anybody hears of the next one,
+//! and remembers nothing else: killed anywhere, it goes on with the same decision. [`Epochs::test`] makes of the whole test and
+//! an epoch a test with a plain load, so all that knows loads, thresholds and figures knows epochs.
+//!
+//! Most tests have one epoch, which is the test itself. A search has one for each of its probes. What else takes several loads
+//! (spikes, counts of replicas, sizes) is one more [`Decider`].
+
+mod answer;
+mod check;
+mod judged;
+mod replicas;
+#[cfg(test)]
+mod tests;
+
+use std::{str::FromStr as _, time::Duration};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use upsurge_crds::v1alpha1::{
+    CapacityLoad, EpochOutcome, EpochResult, Find, Load, LoadTestSpec, LoadUnit, MOST_EPOCHS, Quantity,
+    SeriesReference, StageSpec, Threshold,
+};
+use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcome, Probe, Search};
+
+pub use self::{
+    answer::{Answer, answer, shown},
+    judged::{Seen, judged, line},
+    replicas::{Standing, standing},
+};
+pub(crate) use self::check::{check, check_levels};
+use crate::{
+    format::decimal,
+    metrics::{Catalog, names::Kind},
+    thresholds::Target,
+};
+
+/// The stage of a probe before its figures count.
+pub const WARM_UP: &str = "warm-up";
+/// The stage of a probe by which it is judged.
+pub const MEASURE: &str = "measure";
+/// Digits of a level behind the point: as many as a quantity has.
+const DIGITS: usize = 9;
+
+/// A part of a run with a load of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Its level, in iterations per second; `None` for the only one of a test whose load is what it says.
+    pub level: Option<f64>,
+}
+
+impl Epoch {
+    /// How it is told while it is under way; `None` of the only one of a test.
+    pub fn under_way(&self, start_time: Option<MicroTime>) -> Option<EpochResult> {
+        Some(EpochResult {
+            number: i32::try_from(self.number).unwrap_or(i32::MAX),
+            level: written(self.level?),
+            start_time,
+            ..EpochResult::default()
+        })
+    }
+}
+
+/// What comes after the epochs that are finished.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Another one.
+    Epoch(Epoch),
+    /// Nothing.
+    Done(Done),
+}
+
+/// What the epochs of a run say together.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done {
+    /// There was one, and it is judged as a test.
+    Once,
+    /// A search has come to its end.
+    Capacity(Found),
+}
+
+/// The epochs of a test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Epochs(Decider);
+
+/// What decides on the next epoch.
+#[derive(Clone, Debug, PartialEq)]
+enum Decider {
+    Once,
+    Capacity(Search),
+}
+
+impl Epochs {
+    /// Those of a load.
+    ///
+    /// # Errors
+    /// When a search has no levels; a load that was found valid has.
+    pub fn of(load: &Load) -> Result<Self, LadderError> {
+        let Some(capacity) = &load.capacity else { return Ok(Self(Decider::Once)) };
+        Ok(Self(Decider::Capacity(Search {
+            find: match capacity.find {
+                Find::MaxRate => search::Find::MaxRate,
+            },
+            ladder: ladder(capacity)?,
+            repeats: capacity.repeats(),
+        })))
+    }
+
+    /// Whether there may be more than one.
+    pub fn are_several(&self) -> bool {
+        self.0 != Decider::Once
+    }
+
+    /// How long the load lasts in all, of which each epoch takes so long. Of a search that is what its levels may take; one that
+    /// is torn to and fro by a noisy target may take longer.
+    pub fn longest(&self, one: Duration) -> Duration {
+        let Decider::Capacity(search) = &self.0 else { return one };
+        // All the way up, once.
+        let climb = Search { repeats: 1, ..search.clone() };
+        let mut probes: Vec<Probe> = Vec::new();
+        let mut widest = 1;
+        while let Decision::Next { step, .. } = search::decide(&climb, &probes) {
+            widest = widest.max(probes.last().map_or(1, |last| step.abs_diff(last.step)));
+            probes.push(Probe { step, outcome: Outcome::Pass });
+        }
+        let halvings = usize::BITS - (widest - 1).leading_zeros();
+        let climbed = u32::try_from(probes.len()).unwrap_or(u32::MAX);
+        one.saturating_mul(climbed + halvings + 2 * search.repeats.saturating_sub(1) + search::TRIES)
+    }
+
+    /// What comes after these, which are finished.
+    pub fn decide(&self, history: &[EpochResult]) -> Next {
+        let number = u32::try_from(history.len()).unwrap_or(u32::MAX).saturating_add(1);
+        match &self.0 {
+            Decider::Once if history.is_empty() => Next::Epoch(Epoch { number, level: None }),
+            Decider::Once => Next::Done(Done::Once),
+            Decider::Capacity(search) => {
+                let probes = probes(search, history);
+                let decision = match history.len() < MOST_EPOCHS {
+                    true => search::decide(search, &probes),
+                    // No search that ever was came near; but a status has its bounds.
+                    false => Decision::Done(Found { inconclusive: true, ..search::so_far(search, &probes) }),
+                };
+                match decision {
+                    Decision::Next { level, .. } => Next::Epoch(Epoch { number, level: Some(level) }),
+                    Decision::Done(found) => Next::Done(Done::Capacity(found)),
+                }
+            }
+        }
+    }
+
+    /// The epoch that is under way after these: the next one, or the last one where none follows.
+    pub fn under_way(&self, history: &[EpochResult]) -> Epoch {
+        match (self.decide(history), history.split_last()) {
+            (Next::Epoch(epoch), _) => epoch,
+            (Next::Done(_), Some((_, before))) => match self.decide(before) {
+                Next::Epoch(epoch) => epoch,
+                Next::Done(_) => self.under_way(before),
+            },
+            (Next::Done(_), None) => Epoch { number: 1, level: None },
+        }
+    }
+
+    /// The test of an epoch: that of the run, with the load of the epoch, and with thresholds on what is measured of it.
+    pub fn test(&self, whole: &LoadTestSpec, epoch: &Epoch) -> LoadTestSpec {
+        let mut test = whole.clone();
+        let (Some(level), Some(capacity)) = (epoch.level, test.load.capacity.take()) else {
+            return whole.clone();
+        };
+        let stage = |name: &str, duration| StageSpec {
+            name: Some(name.into()),
+            duration,
+            target: quantity(level),
+            jump: true,
+        };
+        test.load.unit = Some(LoadUnit::IterationsPerSecond);
+        test.load.stages = Some(vec![stage(WARM_UP, capacity.warm_up), stage(MEASURE, capacity.measure)]);
+        let catalog = Catalog::new(&whole.metrics);
+        test.thresholds.iter_mut().for_each(|threshold| measure(threshold, catalog));
+        test
+    }
+}
+
+/// The levels of a search.
+fn ladder(capacity: &CapacityLoad) -> Result<Ladder, LadderError> {
+    Ladder::by_percent(capacity.from.as_f64(), capacity.to.as_f64(), f64::from(capacity.within()))
+}
+
+/// A level as it is written down, by which it is known again.
+fn written(level: f64) -> String {
+    decimal(level, DIGITS)
+}
+
+fn quantity(level: f64) -> Quantity {
+    // A number with so many digits always is one.
+    Quantity::from_str(&written(level)).unwrap_or_default()
+}
+
+/// Finished epochs as the search knows them.
+fn probes(search: &Search, history: &[EpochResult]) -> Vec<Probe> {
+    let levels: Vec<String> = search.ladder.levels().iter().copied().map(written).collect();
+    let probe = |epoch: &EpochResult| {
+        let step = levels.iter().position(|level| *level == epoch.level)?;
+        let limit = || epoch.limit.clone().unwrap_or_default();
+        let outcome = match epoch.outcome? {
+            EpochOutcome::Passed => Outcome::Pass,
+            EpochOutcome::Failed => Outcome::Fail { limit: limit() },
+            EpochOutcome::Inconclusive => Outcome::Inconclusive { reason: limit() },
+        };
+        Some(Probe { step, outcome })
+    };
+    history.iter().filter_map(probe).collect()
+}
+
+/// Has a threshold speak of what is measured, unless it selects a stage itself. A gauge belongs to no stage.
+fn measure(threshold: &mut Threshold, catalog: Catalog<'_>) {
+    let is_gauge = |metric: &str| catalog.get(metric).is_some_and(|known| known.kind == Kind::Gauge);
+    let Ok(target) = Target::new(&threshold.metric, threshold.selector.as_ref()) else { return };
+    if is_gauge(&target.metric) {
+        return;
+    }
+    if let Some(SeriesReference { metric, selector }) = &mut threshold.ratio_to
+        && let Ok(reference) = Target::new(metric.as_deref().unwrap_or(&target.metric), selector.as_ref())
+        && reference.selector.stage.is_none()
+        && !is_gauge(&reference.metric)
+    {
+        selector.get_or_insert_default().stage = Some(MEASURE.into());
+    }
+    if target.selector.stage.is_none() {
+        threshold.selector.get_or_insert_default().stage = Some(MEASURE.into());
+    }
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a search has found, as figures and in words.
+
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{CapacityResult, EpochOutcome, EpochResult, LoadTestSpec, Verdict, WorkloadCapacity},
+};
+use upsurge_figures::search::{Found, Unsteady};
+
+use super::written;
+use crate::{format::decimal, verdict::Outcome};
+
+/// Most contradictions that are told.
+const MOST_CONTRADICTIONS: usize = 20;
+/// What levels count.
+const UNIT: &str = "iterations/s";
+
+/// The answer of a search.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// Its figures.
+    pub capacity: CapacityResult,
+    /// Its verdict.
+    pub outcome: Outcome,
+}
+
+/// The epoch whose figures are those of the run: the last one that passed at the level that was found, else the last one.
+pub fn shown<'a>(history: &'a [EpochResult], found: &Found) -> Option<&'a EpochResult> {
+    let level = found.level.map(written);
+    let passed = |epoch: &&EpochResult| {
+        Some(&epoch.level) == level.as_ref() && epoch.outcome == Some(EpochOutcome::Passed)
+    };
+    history.iter().rev().find(passed).or(history.last())
+}
+
+/// What a search of a test has found.
+pub fn answer(test: &LoadTestSpec, found: &Found, history: &[EpochResult]) -> Answer {
+    let contradictions = found.unsteady.iter().take(MOST_CONTRADICTIONS).map(in_words).collect();
+    let capacity = CapacityResult {
+        level: found.level.map(written),
+        failed_level: found.failed.map(written),
+        limit: found.limit.clone(),
+        probes: i32::try_from(history.len()).unwrap_or(i32::MAX),
+        contradictions,
+        workloads: workloads(test, found, history),
+    };
+    let outcome = judged(found, &capacity);
+    Answer { capacity, outcome }
+}
+
+fn judged(found: &Found, capacity: &CapacityResult) -> Outcome {
+    let CapacityResult { level, failed_level, limit, probes, contradictions, workloads } = capacity;
+    let limit = limit.as_deref().unwrap_or("no reason is known");
+    let contradicted = found.unsteady.iter().any(|one| matches!(one, Unsteady::NotMonotonic { .. }));
+    let (verdict, reason, mut message) = match (level, failed_level) {
+        (Some(level), _) if found.inconclusive => (
+            Verdict::Inconclusive,
+            reasons::CAPACITY_UNKNOWN,
+            format!("the target carries {level} {UNIT} at least; beyond that nothing can be said: {limit}"),
+        ),
+        (None, _) if found.inconclusive => (
+            Verdict::Inconclusive,
+            reasons::CAPACITY_UNKNOWN,
+            format!("nothing can be said of what the target carries: {limit}"),
+        ),
+        (Some(level), Some(failed)) => (
+            Verdict::Passed,
+            reasons::CAPACITY_FOUND,
+            format!("the target carries {level} {UNIT} and not {failed}: {limit}"),
+        ),
+        (Some(level), None) => (
+            Verdict::Passed,
+            reasons::CAPACITY_FOUND,
+            format!(
+                "the target carries {level} {UNIT}, which is as much as spec.load.capacity.to allows: its capacity may be higher"
+            ),
+        ),
+        (None, failed) => (
+            Verdict::Failed,
+            reasons::CAPACITY_TOO_LOW,
+            format!(
+                "the target does not carry {} {UNIT}, the lowest rate of spec.load.capacity: {limit}",
+                failed.as_deref().unwrap_or_default()
+            ),
+        ),
+    };
+    for WorkloadCapacity { name, replicas, per_replica } in workloads {
+        let replicas = if *replicas == 1 { "1 replica".to_owned() } else { format!("{replicas} replicas") };
+        message += &format!("; {replicas} of {name}, {per_replica} {UNIT} each");
+    }
+    message += &if *probes == 1 { "; 1 probe".to_owned() } else { format!("; {probes} probes") };
+    for contradiction in contradictions {
+        message += &format!("; {contradiction}");
+    }
+    // A target that carries more than what it does not carry has no capacity.
+    let (verdict, reason) = match verdict {
+        Verdict::Passed if contradicted => (Verdict::Inconclusive, reasons::CAPACITY_CONTRADICTED),
+        verdict => (verdict, reason),
+    };
+    Outcome { verdict, reason: reason.into(), message }
+}
+
+fn in_words(unsteady: &Unsteady) -> String {
+    match unsteady {
+        Unsteady::Noisy { level } => format!("{} {UNIT} passed and failed", written(*level)),
+        Unsteady::NotMonotonic { failed, passed } => {
+            format!("{} {UNIT} passed although {} failed", written(*passed), written(*failed))
+        }
+    }
+}
+
+/// What each replica carried, if as many served in all probes that passed at the level. Of several workloads it is told only
+/// once each of them is seen by itself.
+fn workloads(test: &LoadTestSpec, found: &Found, history: &[EpochResult]) -> Vec<WorkloadCapacity> {
+    let (Some(workload), Some(level)) = (test.target.workload(), found.level) else { return Vec::new() };
+    let passed = history
+        .iter()
+        .filter(|epoch| epoch.level == written(level) && epoch.outcome == Some(EpochOutcome::Passed));
+    let replicas: Vec<Option<i32>> = passed.map(|epoch| epoch.replicas).collect();
+    match replicas.first() {
+        Some(Some(first)) if *first > 0 && replicas.iter().all(|other| *other == Some(*first)) => {
+            vec![WorkloadCapacity {
+                name: workload.name.clone(),
+                replicas: *first,
+                per_replica: decimal(level / f64::from(*first), 3),
+            }]
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The epochs of a run that may have several: what came out of the one that is over, and what they say together. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use upsurge_core::{
+    autoscaling::Doubt,
+    epochs::{Done, MEASURE, Next, Seen, Standing, answer, judged, shown, standing},
+    results::custom,
+    verdict::Outcome,
+};
+use upsurge_crds::{
+    names::reasons,
+    v1alpha1::{EpochResult, LoadTestRunStatus},
+};
+
+use super::{Plan, autoscaler, figures, generator, recorded};
+use crate::collector::{EpochFigures, Finished, SessionSnapshot};
+
+/// Whether an epoch is finished, or has begun, that the status doesn't know of.
+pub fn has_news(status: &LoadTestRunStatus, snapshot: &SessionSnapshot) -> bool {
+    let Some(epochs) = &snapshot.epochs else { return false };
+    let over = |list: &[EpochResult]| list.iter().filter(|epoch| epoch.outcome.is_some()).count();
+    over(&status.epochs) != over(&epochs.history)
+}
+
+/// Puts the epochs into the status: those that are finished, and the one under way.
+pub(super) fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot) {
+    let (Some(view), Some(epochs)) = (&snapshot.epochs, plan.epochs()) else { return };
+    status.epochs.clone_from(&view.history);
+    if view.is_over {
+        return;
+    }
+    let epoch = epochs.under_way(&view.history);
+    let begun = snapshot.t0.map(MicroTime);
+    status.epochs.extend(epoch.under_way(begun));
+}
+
+/// What came out of the epoch whose load has ended; `None` of a run of one.
+pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
+    let (view, epochs, start) = (snapshot.epochs.as_ref()?, plan.epochs()?, snapshot.t0?);
+    let epoch = epochs.under_way(&view.history);
+    let end = start.saturating_add(snapshot.elapsed).unwrap_or(Timestamp::MAX);
+    let generator = generator(plan, snapshot);
+    let thresholds = recorded(plan, snapshot).evaluate(true);
+    let mut doubts = autoscaler(plan, snapshot, start, end).map(|(_, doubts)| doubts).unwrap_or_default();
+    let stood = stood(plan, snapshot, start);
+    if stood == Standing::Gap {
+        doubts.push(Doubt {
+            reason: reasons::OBSERVATION_INCOMPLETE,
+            message: "the replicas of the target were not seen all the time".into(),
+        });
+    }
+    let result = judged(
+        &epoch,
+        &Seen {
+            test: plan.test(),
+            timeline: plan.timeline(),
+            metrics: &snapshot.metrics,
+            unlimited: snapshot.windows.unlimited(),
+            start,
+            generator: &generator,
+            thresholds: &thresholds,
+            doubts: &doubts,
+            replicas: match stood {
+                Standing::Still(replicas) => Some(replicas),
+                Standing::Moved | Standing::Gap | Standing::Unseen => None,
+            },
+        },
+    );
+    let figures = figures(plan, snapshot);
+    let figures = EpochFigures {
+        level: result.level.clone(),
+        summary: figures.summary,
+        stages: figures.stages,
+        requests: figures.requests,
+        expectations: figures.expectations,
+        metrics: custom(&snapshot.metrics, &plan.test().metrics, plan.timeline(), snapshot.elapsed),
+        thresholds,
+        generator,
+    };
+    Some(Finished { result, figures })
+}
+
+/// How the replicas of the target's workload stood while the epoch was measured.
+fn stood(plan: &Plan, snapshot: &SessionSnapshot, start: Timestamp) -> Standing {
+    let (Some(_), Some(stage)) = (plan.test().target.workload(), plan.timeline().stage(MEASURE)) else {
+        return Standing::Unseen;
+    };
+    let after = |span: std::time::Duration| {
+        let span = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+        start.saturating_add(span).unwrap_or(Timestamp::MAX)
+    };
+    standing(&snapshot.workload, after(stage.start), after(stage.end()))
+}
+
+/// Puts the answer of a search that has come to its end into the status, with the figures that it rests on; gives the verdict.
+pub(super) fn answered(
+    status: &mut LoadTestRunStatus,
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+) -> Option<Outcome> {
+    let (view, epochs) = (snapshot.epochs.as_ref().filter(|view| view.is_over)?, plan.epochs()?);
+    let Next::Done(Done::Capacity(found)) = epochs.decide(&view.history) else { return None };
+    let answer = answer(plan.test(), &found, &view.history);
+    let at = shown(&view.history, &found).filter(|_| found.level.is_some());
+    if let Some(kept) = at.and_then(|at| view.figures.iter().find(|kept| kept.level == at.level)).cloned() {
+        status.summary = Some(Box::new(kept.summary));
+        status.stages = kept.stages;
+        status.requests = kept.requests;
+        status.expectations = kept.expectations;
+        status.metrics = kept.metrics;
+        status.thresholds = kept.thresholds;
+        status.generator = Some(Box::new(kept.generator));
+    }
+    status.capacity = Some(Box::new(answer.capacity));
+    Some(answer.outcome)
+}
