@@ -94,6 +94,24 @@ impl Target {
     /// # Errors
     /// When it does not serve in time.
     pub async fn deploy_kind(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
+        Self::deploy_within(context, kind, name, behaviour, json!({})).await
+    }
+
+    /// A Deployment named `target` whose pods may use no more than these limits.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn deploy_limited(context: &Context, behaviour: Value, limits: Value) -> Result<Self> {
+        Self::deploy_within(context, Kind::Deployment, "target", behaviour, limits).await
+    }
+
+    async fn deploy_within(
+        context: &Context,
+        kind: Kind,
+        name: &str,
+        behaviour: Value,
+        limits: Value,
+    ) -> Result<Self> {
         let target = Self { context: context.clone(), name: name.into(), kind };
         let behaviour = merged(json!({"listen": "0.0.0.0:8080", "drain": "3s"}), behaviour);
         let labels = json!({"app": name});
@@ -114,7 +132,7 @@ impl Target {
                         "name": "target", "image": "upsurge/runner:dev", "imagePullPolicy": "IfNotPresent",
                         "args": ["target", "/etc/target/target.yaml"],
                         "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
-                        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
+                        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}, "limits": limits},
                         "securityContext": restricted_container(),
                         "volumeMounts": [{"name": "behaviour", "mountPath": "/etc/target"}],
                     }],

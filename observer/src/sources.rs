@@ -8,4 +8,5 @@ pub mod keda;
 pub mod pods;
 pub mod readings;
 pub mod resources;
+pub mod usage;
 pub mod workload;

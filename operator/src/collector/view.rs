@@ -17,7 +17,7 @@ use upsurge_core::{
 use upsurge_crds::v1alpha1::ThresholdResult;
 use upsurge_figures::workload::Workload;
 
-use super::{session::Problem, shared::Shared};
+use super::{points::Points, session::Problem, shared::Shared};
 
 /// Names a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +84,8 @@ pub struct SessionSnapshot {
     pub folded: u8,
     /// When each level of that was reached, from T0.
     pub folds: Vec<Duration>,
+    /// The figures over time, thinned.
+    pub points: Shared<Points>,
     /// Requests that were lost on the way.
     pub losses: Losses,
     /// CPU time and throttling of the generators, summed.
