@@ -208,6 +208,7 @@ mod tests {
             stage: None,
             aggregate: "max".into(),
             condition: "< 0.1".into(),
+            tells: None,
         };
         let judge = |check: &PrometheusCheck, values: Vec<f64>| judge(check, observe(check, &values));
         let held = judge(&check, vec![0.012_345_678, 0.01]);

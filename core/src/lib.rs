@@ -5,6 +5,7 @@
 //! arguments, so that runner, operator and command line can't disagree.
 
 pub mod autoscaling;
+pub mod bottleneck;
 pub mod calendar;
 pub mod checks;
 pub mod comparison;
@@ -17,6 +18,7 @@ pub mod format;
 pub mod html;
 pub mod http;
 pub mod intake;
+pub mod judged;
 pub mod losses;
 pub mod metrics;
 pub mod outputs;
@@ -29,9 +31,11 @@ pub mod results;
 pub mod scenario;
 pub mod schedule;
 pub mod slices;
+pub mod soak;
 pub mod suggest;
 pub mod target_lease;
 pub mod template;
 pub mod thresholds;
+pub mod usage;
 pub mod validate;
 pub mod verdict;

@@ -9,6 +9,7 @@ mod references;
 mod resource;
 mod schema;
 mod starts;
+mod usage;
 
 use std::collections::BTreeSet;
 
@@ -138,6 +139,7 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
         }
     }
     outputs::check(&spec.outputs, errors);
+    usage::check(spec, errors);
     for (index, workload) in spec.target.workloads.iter().enumerate() {
         check_workload(workload, spec, &format!("spec.target.workloads[{index}]"), errors);
     }

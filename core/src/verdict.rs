@@ -18,6 +18,7 @@ use upsurge_crds::{
 
 use crate::{
     autoscaling::{Doubt, explained, limited},
+    judged::Judged,
     metrics::names,
     thresholds::Target,
 };
@@ -43,6 +44,8 @@ pub struct Evidence<'a> {
     pub autoscaling: Option<&'a AutoscalingResult>,
     /// Prometheus checks.
     pub checks: &'a [PrometheusCheckResult],
+    /// What is asked of usage and growth, held against what was seen.
+    pub limits: &'a [Judged],
     /// How the generator fared.
     pub generator: Option<&'a GeneratorResult>,
 }
@@ -160,11 +163,13 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
         let message = format!("check {:?} {}: observed {observed}", check.name, check.condition);
         Some(Doubt { reason: reasons::CHECKS_BREACHED, message })
     });
+    let limits = evidence.limits.iter().filter(|limit| !limit.result.passed && !limit.result.undecided);
+    let limits = limits.map(|limit| Doubt { reason: limit.missed, message: limit.sentence() });
     let by_rule = dropped(evidence).into_iter().chain(unanswered(evidence));
-    thresholds.chain(expectations).chain(checks).chain(by_rule).collect()
+    thresholds.chain(expectations).chain(limits).chain(checks).chain(by_rule).collect()
 }
 
-/// Thresholds that there is no data for, and expectations that hang on a gap.
+/// Thresholds that there is no data for, expectations that hang on a gap, and limits of which too little is known.
 fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
     let thresholds = evidence.thresholds.iter().filter(|threshold| threshold.undecided);
     let thresholds = thresholds.map(|threshold| Doubt { reason: reasons::NO_DATA, message: told(threshold) });
@@ -172,7 +177,9 @@ fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
     let undecided = expectations.filter(|expectation| expectation.undecided);
     // What was observed is at fault before what was not measured: a threshold without data may come of the same.
     let gaps = undecided.map(|gap| Doubt { reason: reasons::OBSERVATION_INCOMPLETE, ..missed(gap) });
-    gaps.chain(thresholds).collect()
+    let limits = evidence.limits.iter().filter(|limit| limit.result.undecided);
+    let limits = limits.map(|limit| Doubt { reason: limit.unknown, message: limit.sentence() });
+    gaps.chain(thresholds).chain(limits).collect()
 }
 
 /// What is told beside failures: where to look, and what to change.
@@ -267,5 +274,6 @@ fn praise(evidence: &Evidence<'_>) -> String {
             text += &format!("; {sentence}");
         }
     }
+    text += &count(evidence.limits.len(), "usage or growth limit");
     text + &count(evidence.checks.len(), "check")
 }

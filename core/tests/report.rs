@@ -87,6 +87,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         thresholds: &thresholds,
         autoscaling: None,
         checks: &[],
+        limits: &[],
         generator: Some(&generator),
     });
     look(&Report {

@@ -114,6 +114,14 @@ pub mod reasons {
     pub const CHECKS_BREACHED: &str = "ChecksBreached";
     /// An expectation on the autoscaler was not met.
     pub const AUTOSCALING_EXPECTATION_MISSED: &str = "AutoscalingExpectationMissed";
+    /// The target's pods used more than `spec.usage` allows, grew faster or ended more often.
+    pub const USAGE_EXCEEDED: &str = "UsageExceeded";
+    /// What the target's pods used is not known well enough to judge `spec.usage`.
+    pub const USAGE_UNKNOWN: &str = "UsageUnknown";
+    /// Latency grew over a soak by more than it may.
+    pub const LATENCY_GREW: &str = "LatencyGrew";
+    /// The soak was too short, or latency too uneven, to tell by how much it grew.
+    pub const LATENCY_GROWTH_UNKNOWN: &str = "LatencyGrowthUnknown";
     /// What was observed of the target has gaps that an expectation on it hangs on.
     pub const OBSERVATION_INCOMPLETE: &str = "ObservationIncomplete";
     /// The autoscaler was deleted during the run.

@@ -27,6 +27,7 @@ pub mod status;
 pub mod step;
 pub mod target;
 pub mod threshold;
+pub mod usage;
 
 pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
 pub use capture::{Capture, ElementSelector, MatchChoice};
@@ -52,7 +53,7 @@ pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};
 pub use output::{OtlpOutput, OutputSpec, RemoteWriteOutput};
-pub use prometheus::{PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
+pub use prometheus::{CheckTells, PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
 pub use quantity::Quantity;
 pub use request::{HttpMethod, RequestStep};
 pub use runner::{Deadlines, History, Kept, RunnerSpec};
@@ -68,3 +69,4 @@ pub use step::{
 };
 pub use target::{SecretKeyRef, SecretVariable, Sharing, Target, Workload, WorkloadReference};
 pub use threshold::{SeriesReference, Threshold, ThresholdSelector};
+pub use usage::{UsageBound, UsageLimit, UsageResource};

@@ -65,6 +65,10 @@ fn capture(fields: Value) -> Value {
     request(json!({"capture": [capture]}))
 }
 
+fn usage(limit: Value) -> Value {
+    with("/usage", json!([limit]))
+}
+
 fn prometheus(fields: Value) -> Value {
     let mut prometheus = json!({"checks": [{"name": "up", "query": "up", "condition": "> 0"}]});
     if let (Some(all), Value::Object(fields)) = (prometheus.as_object_mut(), fields) {
@@ -166,6 +170,19 @@ fn an_output_has_one_destination() {
 #[case::prometheus_of_the_test(prometheus(json!({"url": "http://p:9090", "headers": [header()]})))]
 fn what_is_right_passes(#[case] test: Value) {
     assert_eq!(objections(test), "");
+}
+
+#[rstest]
+#[case::share(json!({"resource": "CPU", "relativeTo": "Limit", "maxPercent": 70}), "")]
+#[case::growth(json!({"resource": "Memory", "maxGrowthPercentPerHour": 5, "maxRestarts": 0}), "")]
+#[case::percent_of_nothing(json!({"resource": "CPU", "maxPercent": 70}), "percent of what?")]
+#[case::nothing_of_a_bound(json!({"resource": "CPU", "relativeTo": "Limit"}), "percent of what?")]
+#[case::growth_of_cpu(json!({"resource": "CPU", "maxGrowthPercentPerHour": 5}), "go with resource: Memory")]
+#[case::restarts_of_cpu(json!({"resource": "CPU", "maxRestarts": 0}), "go with resource: Memory")]
+#[case::nothing(json!({"resource": "Memory", "workload": "checkout"}), "needs at least one of maxPercent")]
+fn a_limit_on_usage_says_what_is_limited(#[case] limit: Value, #[case] message: &str) {
+    let said = objections(usage(limit));
+    assert!(said.contains(message) && said.is_empty() == message.is_empty(), "said {said:?}");
 }
 
 fn runner(fields: Value) -> Value {

@@ -95,9 +95,24 @@ impl Target {
     /// When it does not serve in time.
     pub async fn deploy_kind(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
         let target = Self::create(context, kind, name, behaviour).await?;
-        let ready = |found: &DynamicObject| ready_replicas(found) > 0;
-        wait::until(&target.workloads(), name, "serves", wait::seconds(60), ready).await?;
+        target.serves().await?;
         Ok(target)
+    }
+
+    /// A Deployment named `target` whose pods may use no more than these limits.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn deploy_limited(context: &Context, behaviour: Value, limits: Value) -> Result<Self> {
+        let target = Self::create_within(context, Kind::Deployment, "target", behaviour, limits).await?;
+        target.serves().await?;
+        Ok(target)
+    }
+
+    async fn serves(&self) -> Result<()> {
+        let ready = |found: &DynamicObject| ready_replicas(found) > 0;
+        wait::until(&self.workloads(), &self.name, "serves", wait::seconds(60), ready).await?;
+        Ok(())
     }
 
     /// The same, and nothing is waited for.
@@ -105,6 +120,16 @@ impl Target {
     /// # Errors
     /// When the API server refuses it.
     pub async fn create(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
+        Self::create_within(context, kind, name, behaviour, json!({})).await
+    }
+
+    async fn create_within(
+        context: &Context,
+        kind: Kind,
+        name: &str,
+        behaviour: Value,
+        limits: Value,
+    ) -> Result<Self> {
         let target = Self { context: context.clone(), name: name.into(), kind };
         let behaviour = merged(json!({"listen": "0.0.0.0:8080", "drain": "3s"}), behaviour);
         let labels = json!({"app": name});
@@ -125,7 +150,7 @@ impl Target {
                         "name": "target", "image": "upsurge/runner:dev", "imagePullPolicy": "IfNotPresent",
                         "args": ["target", "/etc/target/target.yaml"],
                         "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
-                        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
+                        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}, "limits": limits},
                         "securityContext": restricted_container(),
                         "volumeMounts": [{"name": "behaviour", "mountPath": "/etc/target"}],
                     }],

@@ -67,6 +67,13 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
         ensure!(stages.iter().map(|(name, _)| *name).eq(["warm-up", "hold", "recovery"]), "{stages:?}");
         ensure!(stages.iter().map(|(_, requests)| requests).sum::<i64>() == summary.requests, "{stages:?}");
 
+        // Nothing is limited, so CPU is known of what is asked for alone: the autoscaler keeps it at 60 % and lets it rise above.
+        let whole = status.usage.first().context("nothing about CPU and memory")?;
+        ensure!(whole.pod.is_none() && whole.samples >= 3 && whole.gaps.is_empty(), "{:?}", status.usage);
+        ensure!(whole.pods.is_some_and(|pods| (3..=8).contains(&pods)) && whole.restarts == 0, "{:?}", status.usage);
+        let cpu = whole.cpu.as_ref().context("no CPU")?;
+        ensure!(cpu.max_of_request.is_some() && cpu.max_of_limit.is_none(), "{cpu:?}");
+
         let autoscaling = status.autoscaling.clone().context("nothing about the autoscaler")?;
         ensure!(autoscaling.autoscaler.as_deref() == Some("HorizontalPodAutoscaler/target"));
         ensure!(autoscaling.start_replicas == 1 && autoscaling.end_replicas == 1, "{}", autoscaling.replicas);

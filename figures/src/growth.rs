@@ -8,13 +8,12 @@
 //! values as the autocorrelation of the residuals leaves (Santer et al. 2000, J. Geophys. Res. 105). A shorter run can't
 //! tell a wave of the day from growth.
 //!
-//! The usage sampler will feed one series per pod, with the starts of its containers from the log; `usage[]` of the run's
-//! status and the expectation `maxGrowthPercentPerHour` take the result.
+//! [`crate::usage`] gives one series per pod, with the starts of its containers. Latency over a soak is looked at in the same way.
 
 mod blocks;
 mod huber;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -25,13 +24,13 @@ use crate::statistics::Interval;
 /// Fewest medians that a slope is taken from.
 const FEWEST: usize = 8;
 
-/// Memory at an instant.
+/// A value at an instant: memory, or any other figure that may grow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// Hours from the start of the observation.
     pub hours: f64,
-    /// Bytes.
-    pub bytes: f64,
+    /// Bytes, or whatever the figure is in.
+    pub value: f64,
 }
 
 /// What growth is held against.
@@ -50,7 +49,7 @@ pub struct Growth {
     /// Percent of the level at the begin, per hour, with its 95 % interval; absent if there are too few samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent_per_hour: Option<Interval>,
-    /// The level at the begin, and after each restart, in bytes: what the percentages are of.
+    /// The level at the begin, and after each restart, in the unit of the values: what the percentages are of.
     pub level: f64,
     /// How often its containers were started again.
     pub restarts: u32,

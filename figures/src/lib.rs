@@ -6,7 +6,7 @@
 //! figures again. [`workload::Workload`] holds all of one workload together; of what nobody feeds yet, the module says who will.
 //!
 //! ```text
-//! observation ◀── latency ◀───────────────────── workload
+//! observation ◀── latency ◀───────────────────── workload ──▶ usage ──▶ growth
 //!      ▲  ▲────── elasticity ◀── limits ◀───────────┘        statistics ◀── growth, scalability       search
 //! ```
 
@@ -18,4 +18,5 @@ pub mod observation;
 pub mod scalability;
 pub mod search;
 pub mod statistics;
+pub mod usage;
 pub mod workload;

@@ -16,6 +16,7 @@ mod pods;
 #[cfg(test)]
 mod tests;
 mod tracker;
+mod usage;
 
 pub use clock::{Clock, Stamper};
 pub use event::{
@@ -26,3 +27,4 @@ pub use lines::{LineError, VERSION, read_lines, to_line};
 pub use log::{Class, LeftOut, Log};
 pub use pods::{PodLife, lives};
 pub use tracker::{Levels, PodState, Tracker};
+pub use usage::{Amount, ContainerUsage, PodUsage};

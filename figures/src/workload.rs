@@ -26,6 +26,7 @@ use self::folds::Folds;
 use crate::{
     elasticity::Demand,
     observation::{Class, Event, Log, Source, Tracker, What},
+    usage::Usage,
 };
 
 /// How long events wait before they are counted: bins of their time may be so late, as runners resend to an operator that
@@ -80,6 +81,9 @@ pub struct Workload {
     ended: Option<Timestamp>,
     /// The end of the last bin, and whether thresholds were met then.
     binned: Option<(Timestamp, Option<bool>)>,
+    /// CPU and memory of its pods.
+    #[serde(default)]
+    usage: Usage,
 }
 
 impl Workload {
@@ -96,6 +100,7 @@ impl Workload {
             folds: None,
             ended: None,
             binned: None,
+            usage: Usage::default(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Workload {
         if self.folds.is_some() {
             return;
         }
+        self.usage.begin(from);
         let mut known = std::mem::take(&mut self.before);
         if self.before_to > from {
             // Told too late: what is known has mixed up both times, and only the log can tell them apart.
@@ -123,16 +129,27 @@ impl Workload {
     pub fn end_load(&mut self, at: Timestamp) {
         if self.folds.is_some() && self.ended.is_none() {
             self.ended = Some(at);
+            self.usage.end(at);
             self.course.retain(|(step, _)| *step < at);
             self.course.push_back((at, 0.0));
         }
     }
 
     /// Takes an event.
-    pub fn note(&mut self, event: Event) {
+    pub fn note(&mut self, mut event: Event) {
+        event.what.shorten();
         self.newest = self.newest.max(event.seen);
-        self.push(event);
+        self.usage.see(&event);
+        // Usage is kept thinned: the log has no room for all of it, and no figure of the autoscaler hangs on it.
+        if !matches!(event.what, What::Usage { .. }) {
+            self.push(event);
+        }
         self.count_up_to(self.settled());
+    }
+
+    /// CPU and memory of the pods under the load.
+    pub fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// Takes the seconds of the load, in order of time. One that overlaps the one before says nothing new.
@@ -180,6 +197,7 @@ impl Workload {
         self.log.bytes()
             + self.waiting.iter().map(Event::bytes).sum::<usize>()
             + self.before.bytes()
+            + self.usage.bytes()
             + folds.map_or(0, |folds| folds.meter.known().bytes() + folds.watch.bytes())
     }
 

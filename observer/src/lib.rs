@@ -6,14 +6,16 @@
 //! log and feeds the folds. Operator and command share this crate, so it knows no API type of Upsurge.
 //!
 //! ```text
-//! watch, find ──▶ Seen ──▶ Observer ──▶ sources (objects → facts) ──▶ Told (facts → events) ──▶ whoever listens
+//! watch, poll, find ──▶ Seen ──▶ Observer ──▶ sources (objects → facts) ──▶ Told (facts → events) ──▶ whoever listens
 //! ```
 
 mod fact;
 mod find;
 mod glance;
+mod freshness;
 mod observe;
 mod observer;
+mod poll;
 pub mod prune;
 mod quantity;
 mod seen;

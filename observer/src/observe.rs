@@ -23,7 +23,7 @@ use upsurge_figures::observation::{Event, What};
 use crate::{
     find::{Found, find},
     observer::Observer,
-    prune,
+    poll, prune,
     seen::{Change, Seen},
     sources::{failures, keda},
     target::Target,
@@ -47,6 +47,7 @@ pub async fn observe(client: Client, mut observer: Observer, mut tell: impl FnMu
                     Seen::Pods(Change::Lost(why())),
                     Seen::Autoscalers(Change::Lost(why())),
                     Seen::Slices(Change::Lost(why())),
+                    Seen::Usage(Change::Lost(why())),
                 ];
                 for seen in nothing {
                     pass(&target, observer.see(seen, Timestamp::now()), &mut tell);
@@ -92,6 +93,7 @@ fn watches(client: &Client, target: &Target, found: &Found) -> SelectAll<BoxStre
             .boxed(),
         pods(client, target, found),
         changes(Api::namespaced(client.clone(), namespace), all(), prune::slice).map(Seen::Slices).boxed(),
+        usage(client, target, found),
     ])
 }
 
@@ -111,9 +113,19 @@ fn workload(target: &Target, found: &Found) -> BoxStream<'static, Seen> {
 
 fn pods(client: &Client, target: &Target, found: &Found) -> BoxStream<'static, Seen> {
     let Some(selector) = found.selector() else {
-        let why = format!("the scale of {target} has no selector, so nobody knows which pods are its own");
-        return stream::iter([Seen::Pods(Change::Lost(why))]).boxed();
+        return stream::iter([Seen::Pods(Change::Lost(without_selector(target)))]).boxed();
     };
     let own = watcher::Config::default().labels(selector);
     changes(Api::namespaced(client.clone(), &target.namespace), own, prune::pod).map(Seen::Pods).boxed()
+}
+
+fn usage(client: &Client, target: &Target, found: &Found) -> BoxStream<'static, Seen> {
+    match found.selector() {
+        Some(selector) => poll::usage(client, &target.namespace, selector).map(Seen::Usage).boxed(),
+        None => stream::iter([Seen::Usage(Change::Lost(without_selector(target)))]).boxed(),
+    }
+}
+
+fn without_selector(target: &Target) -> String {
+    format!("the scale of {target} has no selector, so nobody knows which pods are its own")
 }

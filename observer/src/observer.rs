@@ -11,10 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event as KubernetesEvent, Pod};
-use upsurge_figures::observation::{Event, Life, Source, Tracker, What};
+use kube::core::DynamicObject;
+use upsurge_figures::observation::{Event, Life, PodUsage, Source, Tracker, What};
 
 use crate::{
     fact::Fact,
+    freshness::Freshness,
     seen::{Change, Seen, Watched},
     sources::{
         autoscalers::{Autoscalers, ONLY_ONE, PAUSED},
@@ -22,14 +24,15 @@ use crate::{
         failures, keda, pods,
         requests::{self, MissingRequest},
         resources::Resources,
-        workload,
+        usage, workload,
     },
     target::Target,
     told::{Look, Told},
 };
 
 /// The sources that are told here; the runners tell for themselves.
-const SOURCES: [Source; 4] = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];
+const SOURCES: [Source; 5] =
+    [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints, Source::Usage];
 
 /// Observes one workload.
 #[derive(Clone, Debug)]
@@ -45,6 +48,8 @@ pub struct Observer {
     slices: Slices,
     /// A refusal that is told while pods are missing, and whether it was found by listing.
     quota: Option<(Fact, bool)>,
+    /// Whether usage is still measured.
+    freshness: Freshness,
 }
 
 /// What is needed of a pod as long as it is there.
@@ -70,6 +75,7 @@ impl Observer {
             pods: BTreeMap::new(),
             slices: Slices::default(),
             quota: None,
+            freshness: Freshness::default(),
         }
     }
 
@@ -112,6 +118,12 @@ impl Observer {
     /// Takes what a watch showed, and tells what is news.
     pub fn see(&mut self, seen: Seen, now: Timestamp) -> Vec<Event> {
         let (watched, sight, look) = (seen.watched(), seen.sight(), Look { now, found: seen.is_found() });
+        let sight = match &seen {
+            Seen::Usage(Change::Listed(all)) if !self.pods.is_empty() => {
+                Some(self.freshness.look(all.iter().filter_map(usage::measured).max(), now))
+            }
+            _ => sight,
+        };
         if let Some(sight) = sight {
             if sight.is_ok() {
                 self.once_listed.insert(watched);
@@ -171,7 +183,14 @@ impl Observer {
                 };
                 touched.iter().filter_map(|pod| self.serving(pod, self.told.is_serving(pod))).collect()
             }
-            Seen::Workload(Change::Deleted(_) | Change::Lost(_))
+            Seen::Usage(Change::Listed(all)) => {
+                let pods: Vec<_> = all.iter().filter_map(|object| self.usage(object)).collect();
+                // Nothing told is no usage of zero.
+                let told = (!pods.is_empty()).then(|| Fact::of(What::Usage { pods, omitted: 0 }));
+                told.into_iter().collect()
+            }
+            Seen::Usage(_)
+            | Seen::Workload(Change::Deleted(_) | Change::Lost(_))
             | Seen::Scale(Change::Deleted(_) | Change::Lost(_))
             | Seen::Failures(Change::Deleted(_) | Change::Lost(_)) => Vec::new(),
         }
@@ -244,6 +263,11 @@ impl Observer {
             None => did.then_some(Life::NotServing)?,
         };
         Some(Fact::pod(name, life))
+    }
+
+    fn usage(&self, object: &DynamicObject) -> Option<PodUsage> {
+        let pod = object.metadata.name.as_ref().and_then(|name| self.pods.get(name));
+        usage::usage(object, pod.and_then(|pod| pod.resources.as_ref()))
     }
 
     fn autoscaler_facts(&self) -> Vec<Fact> {

@@ -39,6 +39,8 @@ pub enum Seen {
     Pods(Change<Pod>),
     /// EndpointSlices of the namespace.
     Slices(Change<EndpointSlice>),
+    /// CPU and memory of those pods, as the metrics API has them. They are looked at, so they are always listed.
+    Usage(Change<DynamicObject>),
 }
 
 /// A watch, by what it shows.
@@ -56,12 +58,21 @@ pub enum Watched {
     Pods,
     /// EndpointSlices.
     Slices,
+    /// The metrics API.
+    Usage,
 }
 
 impl Watched {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Autoscalers, Self::ScaledObjects, Self::Workload, Self::Failures, Self::Pods, Self::Slices];
+    pub const ALL: [Self; 7] = [
+        Self::Autoscalers,
+        Self::ScaledObjects,
+        Self::Workload,
+        Self::Failures,
+        Self::Pods,
+        Self::Slices,
+        Self::Usage,
+    ];
 
     /// The source whose state hangs on it.
     pub const fn source(self) -> Source {
@@ -70,6 +81,7 @@ impl Watched {
             Self::Workload | Self::Failures => Source::Workload,
             Self::Pods => Source::Pods,
             Self::Slices => Source::Endpoints,
+            Self::Usage => Source::Usage,
         }
     }
 
@@ -105,6 +117,7 @@ impl Seen {
             Self::Failures(_) => Watched::Failures,
             Self::Pods(_) => Watched::Pods,
             Self::Slices(_) => Watched::Slices,
+            Self::Usage(_) => Watched::Usage,
         }
     }
 
@@ -117,6 +130,8 @@ impl Seen {
             Self::Failures(change) => change.is_listing(),
             Self::Pods(change) => change.is_listing(),
             Self::Slices(change) => change.is_listing(),
+            // With a time of its own.
+            Self::Usage(_) => false,
         }
     }
 
@@ -134,6 +149,7 @@ impl Seen {
             Self::Failures(change) => change.sight(),
             Self::Pods(change) => change.sight(),
             Self::Slices(change) => change.sight(),
+            Self::Usage(change) => change.sight(),
         }
     }
 }

@@ -9,4 +9,5 @@ pub mod pods;
 pub mod readings;
 pub mod requests;
 pub mod resources;
+pub mod usage;
 pub mod workload;

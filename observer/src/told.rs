@@ -190,7 +190,7 @@ impl Told {
 
     fn note(&mut self, fact: &Fact) {
         match &fact.what {
-            What::Load { .. } | What::Thresholds { .. } => {}
+            What::Load { .. } | What::Thresholds { .. } | What::Usage { .. } => {}
             What::Listed { source } => drop(self.sources.insert(*source, None)),
             What::Lost { source, message } => drop(self.sources.insert(*source, Some(message.clone()))),
             What::AutoscalerGone => self.facts.retain(|topic, _| !topic.is_of_autoscaler()),
@@ -225,6 +225,7 @@ fn topic(what: &What) -> Option<Topic> {
         | What::Thresholds { .. }
         | What::AutoscalerGone
         | What::Pod { .. }
+        | What::Usage { .. }
         | What::Lost { .. }
         | What::Listed { .. } => return None,
     })

@@ -41,6 +41,7 @@ pub use door::serve;
 pub use figures::{Figures, TestKey};
 pub use folding::Folding;
 pub use memory::Memory;
+pub use points::Points;
 pub use routes::router;
 pub use session::{EpochFigures, Finished, Problem};
 pub use sessions::{SessionError, Sessions};

@@ -87,6 +87,7 @@ pub(super) const fn not_seen(source: Source) -> &'static str {
         Source::Workload => "the workload's scale was",
         Source::Pods => "pods were",
         Source::Endpoints => "EndpointSlices were",
+        Source::Usage => "CPU and memory were",
     }
 }
 

@@ -14,7 +14,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use quick_junit::{Property, TestSuite};
 use upsurge_crds::{
     LoadTestRun,
-    v1alpha1::{AutoscalingResult, CheckCount, PrometheusCheckResult, RunSummary, ThresholdResult},
+    v1alpha1::{
+        AutoscalingResult, CheckCount, ExpectationResult, PrometheusCheckResult, RunSummary, ThresholdResult,
+    },
 };
 
 use super::{Report, printable};
@@ -30,6 +32,8 @@ struct Judged<'a> {
     summary: Option<&'a RunSummary>,
     thresholds: &'a [ThresholdResult],
     autoscaling: Option<&'a AutoscalingResult>,
+    usage: &'a [ExpectationResult],
+    soak: &'a [ExpectationResult],
     prometheus: &'a [PrometheusCheckResult],
     checks: &'a [CheckCount],
     not_judged: &'a [String],
@@ -47,6 +51,8 @@ pub(super) fn of_report(report: &Report<'_>, started: Timestamp) -> String {
         summary: Some(&report.figures.summary),
         thresholds: report.thresholds,
         autoscaling: None,
+        usage: &[],
+        soak: &[],
         prometheus: &[],
         checks: &report.figures.expectations,
         not_judged: report.not_judged,
@@ -76,6 +82,8 @@ pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
         summary: status.summary.as_deref(),
         thresholds: &status.thresholds,
         autoscaling: status.autoscaling.as_deref(),
+        usage: &status.usage_expectations,
+        soak: status.soak.as_ref().map_or(&[], |soak| &soak.expectations),
         prometheus: &status.checks,
         checks: &status.expectations,
         not_judged: &[],
@@ -138,6 +146,8 @@ mod tests {
             summary: None,
             thresholds: &[],
             autoscaling: None,
+            usage: &[],
+            soak: &[],
             prometheus: &[],
             checks: &[],
             not_judged: &[],

@@ -16,6 +16,7 @@ struct Run {
     thresholds: Vec<ThresholdResult>,
     autoscaling: Option<AutoscalingResult>,
     checks: Vec<PrometheusCheckResult>,
+    limits: Vec<Judged>,
     generator: GeneratorResult,
 }
 
@@ -44,6 +45,7 @@ fn passed() -> Run {
             ..Default::default()
         }),
         checks: vec![check(Some("0.05"), true)],
+        limits: Vec::new(),
         generator: GeneratorResult { healthy: true, ..Default::default() },
     }
 }
@@ -173,6 +175,17 @@ impl Run {
         self.with(|run| run.summary = Some(RunSummary::default()))
     }
 
+    /// With a limit on usage that was missed, or of which nothing is known.
+    fn used(self, undecided: bool) -> Self {
+        let result = ExpectationResult {
+            name: "Memory maxGrowthPercentPerHour".into(),
+            undecided,
+            ..expectation("31%", false, Some("memory of pod a grew by 31%/h (28% to 34%), and may grow by 5%/h"))
+        };
+        let (missed, unknown) = (reasons::USAGE_EXCEEDED, reasons::USAGE_UNKNOWN);
+        self.with(|run| run.limits.push(Judged { result, missed, unknown }))
+    }
+
     fn judged(&self) -> Outcome {
         judge(&Evidence {
             test: &self.test,
@@ -184,6 +197,7 @@ impl Run {
             thresholds: &self.thresholds,
             autoscaling: self.autoscaling.as_ref(),
             checks: &self.checks,
+            limits: &self.limits,
             generator: Some(&self.generator),
         })
     }
@@ -194,6 +208,9 @@ impl Run {
 #[case::threshold(passed().slow(), Verdict::Failed, "ThresholdsBreached")]
 #[case::expectation(passed().limited(), Verdict::Failed, "AutoscalingExpectationMissed")]
 #[case::check(passed().over_the_check(), Verdict::Failed, "ChecksBreached")]
+#[case::usage(passed().used(false), Verdict::Failed, "UsageExceeded")]
+#[case::unknown_usage(passed().used(true), Verdict::Inconclusive, "UsageUnknown")]
+#[case::unknown_usage_hides_no_failure(passed().used(true).slow(), Verdict::Failed, "ThresholdsBreached")]
 #[case::dropped(passed().dropping(), Verdict::Failed, "IterationsDropped")]
 #[case::hanging(passed().hanging(), Verdict::Failed, "RequestsUnanswered")]
 #[case::threshold_comes_first(passed().dropping().limited().slow(), Verdict::Failed, "ThresholdsBreached")]

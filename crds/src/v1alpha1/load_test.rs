@@ -26,6 +26,7 @@ use super::{
     step::Step,
     target::{SecretVariable, Target},
     threshold::Threshold,
+    usage::UsageLimit,
 };
 
 /// What is tested, how much load there is, and what must hold. Each change makes a run, except for changes of `suspend`,
@@ -138,6 +139,13 @@ pub struct LoadTestSpec {
     /// How the run treats the target's autoscalers. What is expected of them stands in `target.workloads`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingSpec>,
+
+    /// Limits on the CPU and memory that the target's pods use, from the cluster's metrics API. Needs `target.workloads`. Default:
+    /// none, usage is only reported. Example: `[{resource: CPU, relativeTo: Limit, maxPercent: 70}, {resource: Memory,
+    /// maxGrowthPercentPerHour: 5, maxRestarts: 0}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub usage: Vec<UsageLimit>,
 
     /// Checks on figures that a Prometheus server knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -160,6 +160,25 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Box<AutoscalingResult>>,
 
+    /// CPU and memory of the target's pods while the load lasted: first of all pods of a workload together, then of the pods that used
+    /// most memory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 30), extend("x-kubernetes-list-type" = "atomic"))]
+    pub usage: Vec<UsageResult>,
+
+    /// What `spec.usage` asks for, with what was observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
+    pub usage_expectations: Vec<ExpectationResult>,
+
+    /// How latency went over the stage `soak` of `spec.load.soak`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soak: Option<Box<SoakResult>>,
+
+    /// What was scarce, as far as it was seen; absent if no load was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bottleneck: Option<BottleneckResult>,
+
     /// Prometheus checks with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]

@@ -93,6 +93,24 @@ pub struct PrometheusCheck {
         regex(pattern = r"^\s*(<=?|>=?|==|!=)\s*-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?\s*$")
     )]
     pub condition: String,
+
+    /// What is scarce if the check does not hold; `status.bottleneck` then names it, with what was observed. Default: nothing is
+    /// concluded. Example: `Database`, of a check on the time that queries take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tells: Option<CheckTells>,
+}
+
+/// What is scarce if the check does not hold; `status.bottleneck` then names it, with what was observed. `CPUThrottling`: containers
+/// are held back by their CPU limit. `Database`: it takes too long. `Network`: it loses packets, or is full. Default: nothing
+/// is concluded. Example: `Database`, of a check on the time that queries take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum CheckTells {
+    /// Containers are held back by their CPU limit.
+    CPUThrottling,
+    /// The database takes too long.
+    Database,
+    /// The network loses packets, or is full.
+    Network,
 }
 
 fn avg() -> String {

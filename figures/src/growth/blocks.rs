@@ -45,7 +45,7 @@ pub(super) fn blocks(samples: &[Sample], starts: &[f64], settle: f64) -> Series 
         life.checked_sub(1).and_then(|index| starts.get(index)).is_none_or(|start| hours >= start + settle)
     };
     let number =
-        |sample: &&Sample| sample.hours.is_finite() && sample.bytes.is_finite() && settled(sample.hours);
+        |sample: &&Sample| sample.hours.is_finite() && sample.value.is_finite() && settled(sample.hours);
     let mut kept: Vec<Sample> = samples.iter().filter(number).copied().collect();
     kept.sort_unstable_by(|one, other| one.hours.total_cmp(&other.hours));
     let (Some(first), Some(last)) = (kept.first().copied(), kept.last().copied()) else {
@@ -61,10 +61,10 @@ pub(super) fn blocks(samples: &[Sample], starts: &[f64], settle: f64) -> Series 
         let Some(oldest) = block.first() else { continue };
         let (life, _) = place(oldest);
         let hours = block.iter().map(|sample| sample.hours).sum::<f64>() / block.len() as f64;
-        let Some(bytes) = median(&mut block.iter().map(|sample| sample.bytes).collect::<Vec<_>>()) else {
+        let Some(bytes) = median(&mut block.iter().map(|sample| sample.value).collect::<Vec<_>>()) else {
             continue;
         };
-        let sample = Sample { hours, bytes };
+        let sample = Sample { hours, value: bytes };
         match lives.last_mut() {
             Some((same, all)) if *same == life => all.medians.push(sample),
             _ => {

@@ -59,7 +59,7 @@ fn regress<const K: usize>(series: &Series, columns: impl Fn(&Sample) -> [f64; K
     let rows: Vec<Vec<([f64; K], f64)>> = series
         .lives
         .iter()
-        .map(|life| life.medians.iter().map(|sample| (columns(sample), sample.bytes)).collect())
+        .map(|life| life.medians.iter().map(|sample| (columns(sample), sample.value)).collect())
         .collect();
     let largest = rows.iter().flatten().map(|row| row.1.abs()).fold(f64::MIN_POSITIVE, f64::max);
     let mut weights: Vec<Vec<f64>> = rows.iter().map(|life| vec![1.0; life.len()]).collect();

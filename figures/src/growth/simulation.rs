@@ -7,7 +7,7 @@ use crate::statistics::tests::normal;
 /// A day in samples of 5 minutes: a wave of the day of 10 % with any phase, the saw of a garbage collector (5 to 20 %, once in 10
 /// to 90 minutes), noise of 2 %, one sample in a hundred 30 % too high, and a restart after which memory is back where it was
 /// and a cache of 20 % fills.
-fn day(percent_per_hour: f64, random: &mut fastrand::Rng) -> (Vec<Sample>, f64) {
+pub(crate) fn day(percent_per_hour: f64, random: &mut fastrand::Rng) -> (Vec<Sample>, f64) {
     let restart = 2.0 + 20.0 * random.f64();
     let (phase, saw_phase) = (random.f64(), random.f64());
     let (saw, period) = (0.05 + 0.15 * random.f64(), (10.0 + 80.0 * random.f64()) / 60.0);
@@ -21,7 +21,7 @@ fn day(percent_per_hour: f64, random: &mut fastrand::Rng) -> (Vec<Sample>, f64) 
             let spike = if random.f64() < 0.01 { 0.3 } else { 0.0 };
             let noise = 0.02 * normal(random);
             let level = 1.0 + percent_per_hour / 100.0 * life + wave + collected + cache + spike + noise;
-            Sample { hours, bytes: 5e8 * level }
+            Sample { hours, value: 5e8 * level }
         })
         .collect();
     (samples, restart)

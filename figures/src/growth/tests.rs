@@ -13,7 +13,7 @@ fn series(seconds: f64, count: usize, bytes: impl Fn(f64) -> f64) -> Vec<Sample>
     (0..count)
         .map(|index| {
             let hours = index as f64 * seconds / 3_600.0;
-            Sample { hours, bytes: bytes(hours) }
+            Sample { hours, value: bytes(hours) }
         })
         .collect()
 }
@@ -89,7 +89,7 @@ fn too_short_a_run_says_how_long_it_must_be_and_that_is_long_enough() {
 #[case::nothing(vec![])]
 #[case::one(series(60.0, 1, |_| 1e9))]
 #[case::few(series(60.0, 7, |_| 1e9))]
-#[case::at_one_instant(vec![Sample { hours: 1.0, bytes: 1e9 }; 50])]
+#[case::at_one_instant(vec![Sample { hours: 1.0, value: 1e9 }; 50])]
 #[case::no_numbers(series(60.0, 50, |_| f64::NAN))]
 #[case::zero(series(60.0, 50, |_| 0.0))]
 fn what_says_nothing_is_undecided(#[case] samples: Vec<Sample>) {
@@ -112,15 +112,15 @@ proptest! {
         let mut random = fastrand::Rng::with_seed(seed);
         let mut samples = series(60.0, 200, |hours| 1e9 * (1.0 + percent / 100.0 * hours));
         for sample in &mut samples {
-            sample.bytes *= 1.0 + 0.001 * normal(&mut random);
+            sample.value *= 1.0 + 0.001 * normal(&mut random);
         }
         for spike in spikes {
-            samples[spike].bytes *= 1.5;
+            samples[spike].value *= 1.5;
         }
         let found = growth(&samples, &[], LIMIT).percent_per_hour.unwrap();
         prop_assert!((found.estimate - percent).abs() < 0.1, "{found:?}");
         random.shuffle(&mut samples);
-        samples.iter_mut().for_each(|sample| sample.bytes *= factor);
+        samples.iter_mut().for_each(|sample| sample.value *= factor);
         let other = growth(&samples, &[], LIMIT).percent_per_hour.unwrap();
         prop_assert!((other.estimate - found.estimate).abs() < 1e-6 && (other.high - found.high).abs() < 1e-6);
     }

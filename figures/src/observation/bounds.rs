@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How much room an event may take: its texts are of others, who may write as much as they like.
 
-use super::{Event, LONGEST_TEXT, Life, Reading, What};
+use super::{Event, LONGEST_TEXT, Life, PodUsage, Reading, What};
 
-/// Most readings of an event, and most policies.
+/// Most readings of an event, and most policies and containers.
 const MOST_PARTS: usize = 16;
+/// Most pods whose usage an event tells.
+const MOST_PODS: usize = 500;
 
 impl What {
     /// Shortens all texts, and leaves out parts that are too many. A policy that is too long is none that Kubernetes takes.
@@ -29,6 +31,16 @@ impl What {
             Self::QuotaExceeded { message: text }
             | Self::Lost { message: text, .. }
             | Self::Revision { revision: text } => shorten(text),
+            Self::Usage { pods, omitted } => {
+                let more = u32::try_from(pods.len().saturating_sub(MOST_PODS)).unwrap_or(u32::MAX);
+                *omitted = omitted.saturating_add(more);
+                pods.truncate(MOST_PODS);
+                for pod in pods {
+                    shorten(&mut pod.pod);
+                    pod.containers.truncate(MOST_PARTS);
+                    pod.containers.iter_mut().for_each(|container| shorten(&mut container.name));
+                }
+            }
             Self::Pod { pod, life } => {
                 shorten(pod);
                 if let Life::Unschedulable { message: text }
@@ -78,6 +90,7 @@ impl Event {
                         _ => 0,
                     }
             }
+            What::Usage { pods, .. } => pods.iter().map(PodUsage::bytes).sum(),
             _ => 0,
         };
         size_of::<Self>() + more

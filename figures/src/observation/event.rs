@@ -7,6 +7,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::PodUsage;
+
 /// Longest message that is kept, in bytes.
 pub const LONGEST_TEXT: usize = 300;
 
@@ -103,6 +105,14 @@ pub enum What {
         #[serde(flatten)]
         life: Life,
     },
+    /// CPU and memory of the workload's pods, as a metrics API told them at one look.
+    Usage {
+        /// Each pod that it told of.
+        pods: Vec<PodUsage>,
+        /// How many more it told of, which there was no room for.
+        #[serde(default)]
+        omitted: u32,
+    },
     /// From now on nobody sees what a source has to tell.
     Lost {
         /// The source.
@@ -131,6 +141,8 @@ pub enum Source {
     Pods,
     /// The EndpointSlices of the namespace.
     Endpoints,
+    /// The API that tells of CPU and memory.
+    Usage,
 }
 
 /// The settings of an autoscaler, as far as figures need them.

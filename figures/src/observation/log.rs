@@ -29,6 +29,8 @@ pub enum Class {
     Workload,
     /// Lives of pods.
     Pods,
+    /// CPU and memory of pods.
+    Usage,
     /// What could not be seen.
     Gaps,
 }
@@ -47,6 +49,7 @@ impl Class {
             | What::Rollout { .. }
             | What::QuotaExceeded { .. } => Self::Workload,
             What::Pod { .. } => Self::Pods,
+            What::Usage { .. } => Self::Usage,
             What::Lost { .. } | What::Listed { .. } => Self::Gaps,
         }
     }
@@ -58,6 +61,8 @@ impl Class {
             Self::Thresholds | Self::Scaling | Self::Workload => 500,
             Self::Autoscaler => 300,
             Self::Pods => 2_400,
+            // Whoever keeps usage keeps it thinned, apart from the log.
+            Self::Usage => 10,
             Self::Gaps => 100,
         }
     }

@@ -95,7 +95,7 @@ impl Tracker {
                 self.check_quota();
             }
             What::QuotaExceeded { message } => self.quota = Some(message.clone()),
-            What::Revision { .. } | What::Rollout { .. } => {}
+            What::Revision { .. } | What::Rollout { .. } | What::Usage { .. } => {}
             What::Pod { pod, life: Life::Gone } => drop(self.pods.remove(pod)),
             What::Pod { pod, life } => self.pods.entry(pod.clone()).or_default().live(event.seen, life),
             What::Lost { source, .. } => drop(self.known.remove(source)),

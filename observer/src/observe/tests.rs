@@ -11,6 +11,7 @@ use self::played::{Cluster, pod};
 use super::*;
 
 const PODS: &str = "/api/v1/namespaces/shop/pods";
+const METRICS: &str = "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods";
 const EVENTS: &str = "/api/v1/namespaces/shop/events";
 const SCALED_OBJECTS: &str = "/apis/keda.sh/v1alpha1/namespaces/shop/scaledobjects";
 
@@ -239,4 +240,30 @@ async fn a_workload_that_is_not_there_is_told_of() {
     let said = serde_json::to_value(&events[0].what).unwrap();
     assert!(said["message"].as_str().is_some_and(|text| text.contains("knows no kind DaemonSet")), "{said}");
     assert_eq!(said["source"], Value::from("workload"));
+}
+
+#[tokio::test]
+async fn usage_of_the_workloads_own_pods_is_asked_for() {
+    let cluster = Cluster::begin("apps/v1", "Deployment");
+    cluster.set(PODS, &[pod("a")]);
+    let measured = json!({"metadata": {"name": "a"}, "timestamp": "2030-01-01T00:00:00Z", "window": "15s",
+        "containers": [{"name": "main", "usage": {"cpu": "1", "memory": "1Mi"}}]});
+    cluster.set(METRICS, &[measured]);
+    let observed = cluster.observe();
+    let is_usage = |event: &Event| matches!(&event.what, What::Usage { pods, .. } if pods[0].pod == "a");
+    observed.until(|events| events.iter().any(is_usage)).await;
+    observed.until(|events| events.iter().any(|event| is_listed(event, Source::Usage))).await;
+    assert!(cluster.asked(METRICS).iter().all(|query| query.contains("labelSelector=app%3Dcheckout")));
+}
+
+#[tokio::test]
+async fn a_metrics_api_that_may_not_be_asked_is_told_with_what_to_do() {
+    let cluster = Cluster::begin("apps/v1", "Deployment");
+    cluster.set(PODS, &[pod("a")]);
+    cluster.forbid(METRICS);
+    let observed = cluster.observe();
+    let events = observed.until(|events| events.iter().any(|event| lost(&event.what, Source::Usage))).await;
+    let said = events.iter().find(|event| lost(&event.what, Source::Usage)).unwrap();
+    let said = serde_json::to_value(&said.what).unwrap();
+    assert!(said["message"].as_str().is_some_and(|text| text.contains("grant list on pods of metrics.k8s.io")), "{said}");
 }

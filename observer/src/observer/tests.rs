@@ -4,6 +4,7 @@
 mod agrees;
 mod fixtures;
 mod restarts;
+mod usage;
 
 use serde_json::json;
 use upsurge_figures::observation::{Clock, Condition, Levels, Log, Tracker, lives};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How much CPU the containers of a pod ask for and may use, from which follows the most that an autoscaler can read of it.
+//! How much CPU and memory the containers of a pod ask for and may use, from which follows the most that an autoscaler can
+//! read of its CPU.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +8,12 @@ use k8s_openapi::api::core::v1::{Container, Pod};
 
 use crate::quantity::quantity;
 
-/// Cores of a container: asked for, and at most.
-type Cores = (Option<f64>, Option<f64>);
+/// Cores or bytes of a container: asked for, and at most.
+type Bounds = (Option<f64>, Option<f64>);
 
-/// The CPU of a pod's containers, by name.
+/// CPU and memory of a pod's containers, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resources(BTreeMap<String, Cores>);
+pub struct Resources(BTreeMap<String, [Bounds; 2]>);
 
 impl Resources {
     /// What a pod says. What is set for the pod as a whole is none of a container's, so nothing is known then.
@@ -22,7 +23,7 @@ impl Resources {
         let beside = spec.init_containers.iter().flatten();
         let beside = beside.filter(|container| container.restart_policy.as_deref() == Some("Always"));
         let all = spec.containers.iter().chain(beside);
-        Some(Self(all.map(|container| (container.name.clone(), cores(container))).collect()))
+        Some(Self(all.map(|container| (container.name.clone(), bounds(container))).collect()))
     }
 
     /// Most cores that all containers can use, or one of them; `None` if one has no limit.
@@ -37,21 +38,26 @@ impl Resources {
         Some(self.most_cores(container)? / request * 100.0)
     }
 
-    fn sum(&self, container: Option<&str>, of: impl Fn(Cores) -> Option<f64>) -> Option<f64> {
+    /// CPU and memory of a container, asked for and at most. A request that isn't said is the limit.
+    pub fn bounds(&self, container: &str) -> Option<[Bounds; 2]> {
+        Some(self.0.get(container)?.map(|(request, limit)| (request.or(limit), limit)))
+    }
+
+    fn sum(&self, container: Option<&str>, of: impl Fn(Bounds) -> Option<f64>) -> Option<f64> {
         match container {
-            Some(name) => of(*self.0.get(name)?),
-            None => {
-                self.0.values().map(|cores| of(*cores)).sum::<Option<f64>>().filter(|_| !self.0.is_empty())
-            }
+            Some(name) => of(self.0.get(name)?[0]),
+            None => self.0.values().map(|[cpu, _]| of(*cpu)).sum::<Option<f64>>().filter(|_| !self.0.is_empty()),
         }
     }
 }
 
-fn cores(container: &Container) -> Cores {
-    let Some(resources) = &container.resources else { return (None, None) };
-    let request = resources.requests.as_ref().and_then(|all| quantity(&all.get("cpu")?.0));
-    let limit = resources.limits.as_ref().and_then(|all| quantity(&all.get("cpu")?.0));
-    (request, limit)
+fn bounds(container: &Container) -> [Bounds; 2] {
+    ["cpu", "memory"].map(|resource| {
+        let Some(resources) = &container.resources else { return (None, None) };
+        let request = resources.requests.as_ref().and_then(|all| quantity(&all.get(resource)?.0));
+        let limit = resources.limits.as_ref().and_then(|all| quantity(&all.get(resource)?.0));
+        (request, limit)
+    })
 }
 
 #[cfg(test)]

@@ -320,6 +320,7 @@ impl Cell {
             windows: state.totals.windows.clone(),
             folded: state.totals.folded,
             folds: state.totals.folds.iter().map(|at| Duration::from_millis(*at)).collect(),
+            points: state.totals.points.clone(),
             losses: state.totals.losses.clone(),
             generator: state.totals.generator.clone(),
             elapsed: state.totals.elapsed(),

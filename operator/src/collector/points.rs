@@ -30,13 +30,20 @@ pub struct Point {
     pub p95: f64,
     /// 99th percentile.
     pub p99: f64,
+    /// Mean of the 95th percentiles, weighted with requests: of points that were made one it does not grow, as `p95` does.
+    #[serde(default)]
+    pub mean_p95: f64,
     /// Users at work.
     pub users: f64,
 }
 
 impl Point {
     fn merge(&mut self, other: &Self) {
-        self.requests += other.requests;
+        let all = self.requests + other.requests;
+        if all > 0 {
+            self.mean_p95 += (other.mean_p95 - self.mean_p95) * other.requests as f64 / all as f64;
+        }
+        self.requests = all;
         self.failed += other.failed;
         self.p50 = self.p50.max(other.p50);
         self.p95 = self.p95.max(other.p95);
@@ -73,6 +80,7 @@ impl Open {
             failed: self.failed,
             p50: self.durations.percentile(50.0),
             p95: self.durations.percentile(95.0),
+            mean_p95: self.durations.percentile(95.0),
             p99: self.durations.percentile(99.0),
             users: self.users,
         }
@@ -141,8 +149,13 @@ impl Points {
         was_open
     }
 
-    /// All points in order of time. They are kept for the record of a run, which nobody writes yet.
-    #[cfg(test)]
+    /// The 95th percentile of latency over time, in milliseconds, at seconds from T0 in which there were requests.
+    pub fn latencies(&self) -> Vec<(f64, f64)> {
+        let points = self.list().into_iter().filter(|point| point.requests > 0);
+        points.map(|point| (f64::from(point.t) + f64::from(self.width) / 2.0, point.mean_p95)).collect()
+    }
+
+    /// All points in order of time.
     pub fn list(&self) -> Vec<Point> {
         let mut points = self.closed.clone();
         for (t, open) in &self.open {
@@ -207,6 +220,23 @@ mod tests {
         assert!(list.len() <= MOST_POINTS && list.len() > MOST_POINTS / 4, "{} points", list.len());
         assert_eq!(list.iter().map(|point| point.requests).sum::<u64>(), 10_003);
         assert!(list.is_sorted_by(|one, next| one.t < next.t));
+    }
+
+    #[test]
+    fn latency_over_time_is_not_made_larger_by_thinning() {
+        let mut points = Points::default();
+        // Every other second is slower, and has three times as many requests.
+        for second in 0..5_000 {
+            let mut durations = Trend::default();
+            let (requests, milliseconds) = if second % 2 == 0 { (10, 20) } else { (30, 40) };
+            (0..requests).for_each(|_| durations.record(Duration::from_millis(milliseconds)));
+            let (from_ms, to_ms, requests) = (second * 1_000, second * 1_000 + 1_000, f64::from(requests));
+            points.add(&Slice { from_ms, to_ms, requests, durations, ..Slice::default() }, 1.0);
+        }
+        let latencies = points.latencies();
+        assert!(latencies.len() > MOST_POINTS / 4 && latencies.is_sorted_by(|one, next| one.0 < next.0));
+        assert!(latencies.iter().all(|(_, latency)| (latency - 35.0).abs() < 0.1), "{latencies:?}");
+        assert!(points.list().iter().all(|point| (point.p95 - 40.0).abs() < 0.1), "peaks stay");
     }
 
     #[test]

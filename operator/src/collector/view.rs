@@ -18,6 +18,7 @@ use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 use upsurge_figures::workload::Workload;
 
 use super::{
+    points::Points,
     session::{EpochFigures, Problem},
     shared::Shared,
 };
@@ -123,6 +124,8 @@ pub struct SessionSnapshot {
     pub folded: u8,
     /// When each level of that was reached, from T0.
     pub folds: Vec<Duration>,
+    /// The figures over time, thinned.
+    pub points: Shared<Points>,
     /// Requests that were lost on the way.
     pub losses: Losses,
     /// CPU time and throttling of the generators, summed.

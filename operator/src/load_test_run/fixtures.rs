@@ -71,6 +71,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         windows: Default::default(),
         folded: 0,
         folds: Vec::new(),
+        points: Default::default(),
         losses: Default::default(),
         generator: GeneratorDelta::default(),
         elapsed: Duration::ZERO,

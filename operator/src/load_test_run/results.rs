@@ -2,11 +2,13 @@
 //! From what the collector holds, and what Prometheus answered, to figures and the verdict. Pure.
 
 mod epochs;
+mod scarce;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling::{self, Doubt, Observed},
+    judged::Judged,
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
@@ -22,6 +24,7 @@ use upsurge_crds::{
     },
 };
 
+use self::scarce::Scarce;
 use super::{
     neighbours,
     plan::Plan,
@@ -76,7 +79,8 @@ pub fn conclude(
         return without_load(cause);
     };
     let Beside { checks, company } = *beside;
-    status.load_end_time = Some(Time(t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now)));
+    let load_end = t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now);
+    status.load_end_time = Some(Time(load_end));
     status.company = company.to_vec();
     status.outputs = outputs(plan, snapshot, true);
     let test = plan.test();
@@ -89,6 +93,9 @@ pub fn conclude(
     let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
     let doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
+    let scarce = Scarce::of(plan, snapshot, t0, load_end);
+    // Of a load that was cut short, they can't be asked.
+    let limits = if cause.is_none() { scarce.limits() } else { Vec::new() };
     let mut outcome = outcome(
         plan,
         snapshot,
@@ -99,9 +106,11 @@ pub fn conclude(
             autoscaling: autoscaling.as_ref(),
             doubts: &doubts,
             checks,
+            limits: &limits,
             generator: &generator,
         },
     );
+    scarce.tell(status, &mut outcome, plan, snapshot, (checks, &generator), cause.is_some());
     status.summary = Some(Box::new(figures.summary));
     status.stages = figures.stages;
     status.requests = figures.requests;
@@ -181,6 +190,7 @@ struct Measured<'a> {
     autoscaling: Option<&'a AutoscalingResult>,
     doubts: &'a [Doubt],
     checks: &'a [PrometheusCheckResult],
+    limits: &'a [Judged],
     generator: &'a GeneratorResult,
 }
 
@@ -205,6 +215,7 @@ fn outcome(
         // Of a load that was cut short, expectations on the autoscaler can't be asked.
         autoscaling: measured.autoscaling.filter(|_| cause.is_none()),
         checks: measured.checks,
+        limits: measured.limits,
         generator: Some(measured.generator),
     });
     match of_type(&[EndCauseType::ThresholdBreached]) {

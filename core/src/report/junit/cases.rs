@@ -38,10 +38,15 @@ fn skipped(message: &str) -> TestCaseStatus {
 /// All cases of a run.
 pub(super) fn of(judged: &Judged<'_>) -> Vec<TestCase> {
     let expectations = judged.autoscaling.iter().flat_map(|autoscaling| &autoscaling.expectations);
-    let classes: [(&str, Vec<TestCase>); 7] = [
+    let of_autoscaler = [reasons::AUTOSCALING_EXPECTATION_MISSED, reasons::OBSERVATION_INCOMPLETE];
+    let of_usage = [reasons::USAGE_EXCEEDED, reasons::USAGE_UNKNOWN];
+    let of_soak = [reasons::LATENCY_GREW, reasons::LATENCY_GROWTH_UNKNOWN];
+    let classes: [(&str, Vec<TestCase>); 9] = [
         ("run", vec![verdict(judged)]),
         ("thresholds", judged.thresholds.iter().map(threshold).collect()),
-        ("autoscaling", expectations.map(expectation).collect()),
+        ("autoscaling", expectations.map(|one| expectation(one, of_autoscaler)).collect()),
+        ("usage", judged.usage.iter().map(|one| expectation(one, of_usage)).collect()),
+        ("soak", judged.soak.iter().map(|one| expectation(one, of_soak)).collect()),
         ("prometheus", judged.prometheus.iter().map(prometheus).collect()),
         ("checks", judged.checks.iter().map(check).collect()),
         ("cluster", judged.not_judged.iter().map(|part| told(part)).collect()),
@@ -90,16 +95,16 @@ fn threshold(threshold: &ThresholdResult) -> TestCase {
     observation(&format!("{metric} {condition}"), threshold.passed, observed, "threshold")
 }
 
-fn expectation(expectation: &ExpectationResult) -> TestCase {
+/// Something that was asked for, with the reasons of a run that missed it, or of which nobody can say.
+fn expectation(expectation: &ExpectationResult, [missed, unknown]: [&str; 2]) -> TestCase {
     let ExpectationResult { name, expected, observed, message, .. } = expectation;
     let observed = message.as_ref().map_or_else(|| observed.clone(), |why| format!("{observed}: {why}"));
     if expectation.undecided {
         let message = format!("observed {observed}");
-        let result = error(&message, reasons::OBSERVATION_INCOMPLETE);
+        let result = error(&message, unknown);
         return case(&format!("{name} {expected}"), result, Some(&message));
     }
-    let kind = reasons::AUTOSCALING_EXPECTATION_MISSED;
-    observation(&format!("{name} {expected}"), expectation.passed, &observed, kind)
+    observation(&format!("{name} {expected}"), expectation.passed, &observed, missed)
 }
 
 fn prometheus(check: &PrometheusCheckResult) -> TestCase {

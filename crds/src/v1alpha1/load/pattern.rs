@@ -128,6 +128,14 @@ pub struct SoakLoad {
     /// Time in which the level falls to 0 after. Default: 0s, at once.
     #[serde(default)]
     pub ramp_down: TimeSpan,
+
+    /// Most that latency may grow over the stage `soak`, in percent per hour of what it was at first: the 95th percentile of
+    /// `http_req_duration` in each second. It is missed if it surely grew more, and held if it surely grew less, each with 95 %
+    /// confidence; a soak too short to tell makes the run Inconclusive, and says how long it must be. Default: any growth, which is only
+    /// reported. Example: `10`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_latency_growth_percent_per_hour: Option<i32>,
 }
 
 /// A straight ramp. Its only stage is named `breakpoint`.

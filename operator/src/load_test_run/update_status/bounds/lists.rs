@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The lists of a status: how long each may be, and what tells most in it.
 
+mod usage;
+
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
     AutoscalingResult, CapacityResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
@@ -35,7 +37,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 25] = [
+pub static LISTS: [List; 30] = [
     List {
         name: "requests",
         most: 50,
@@ -149,6 +151,11 @@ pub static LISTS: [List; 25] = [
         measure: |status| measure(&status.checks),
         keep: |status, most| keep::worst(&mut status.checks, most, |check| !check.passed, &[]),
     },
+    usage::PODS,
+    usage::ENDS,
+    usage::GAPS,
+    usage::EXPECTATIONS,
+    usage::SOAK,
     List {
         name: "runners",
         most: 50,

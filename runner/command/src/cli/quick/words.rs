@@ -209,6 +209,7 @@ mod tests {
             thresholds: &[],
             autoscaling: None,
             checks: &[],
+            limits: &[],
             generator: None,
         });
         let told =

@@ -127,6 +127,7 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
         thresholds: &thresholds,
         autoscaling: None,
         checks: &[],
+        limits: &[],
         generator: ran.then_some(&generator),
     });
     if let Some(answer) = search.answer.as_ref() {
@@ -224,6 +225,14 @@ fn not_judged(test: &LoadTestSpec) -> Vec<String> {
         parts.push(format!(
             "spec.target.workloads[{index}].expect: replicas can only be watched by the operator, in a cluster"
         ));
+    }
+    if !test.usage.is_empty() {
+        parts.push("spec.usage: CPU and memory can only be watched by the operator, in a cluster".into());
+    }
+    if test.load.soak.as_ref().is_some_and(|soak| soak.max_latency_growth_percent_per_hour.is_some()) {
+        parts.push(
+            "spec.load.soak.maxLatencyGrowthPercentPerHour: only the operator keeps latency over time, in a cluster".into(),
+        );
     }
     if let Some(prometheus) = &test.prometheus {
         let count = prometheus.checks.len();
