@@ -12,6 +12,7 @@ pub mod contract;
 pub mod expression;
 pub mod field_error;
 pub mod files;
+pub mod findings;
 pub mod format;
 pub mod html;
 pub mod http;

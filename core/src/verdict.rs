@@ -18,6 +18,7 @@ use upsurge_crds::{
 
 use crate::{
     autoscaling::{Doubt, explained, limited},
+    findings::Findings,
     metrics::names,
     thresholds::Target,
 };
@@ -41,6 +42,8 @@ pub struct Evidence<'a> {
     pub thresholds: &'a [ThresholdResult],
     /// What the autoscaler did.
     pub autoscaling: Option<&'a AutoscalingResult>,
+    /// What came of what only some tests ask for.
+    pub findings: &'a Findings,
     /// Prometheus checks.
     pub checks: &'a [PrometheusCheckResult],
     /// How the generator fared.
@@ -161,7 +164,7 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
         Some(Doubt { reason: reasons::CHECKS_BREACHED, message })
     });
     let by_rule = dropped(evidence).into_iter().chain(unanswered(evidence));
-    thresholds.chain(expectations).chain(checks).chain(by_rule).collect()
+    thresholds.chain(evidence.findings.failures()).chain(expectations).chain(checks).chain(by_rule).collect()
 }
 
 /// Thresholds that there is no data for, and expectations that hang on a gap.
@@ -172,7 +175,7 @@ fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
     let undecided = expectations.filter(|expectation| expectation.undecided);
     // What was observed is at fault before what was not measured: a threshold without data may come of the same.
     let gaps = undecided.map(|gap| Doubt { reason: reasons::OBSERVATION_INCOMPLETE, ..missed(gap) });
-    gaps.chain(thresholds).collect()
+    gaps.chain(evidence.findings.undecided()).chain(thresholds).collect()
 }
 
 /// What is told beside failures: where to look, and what to change.
@@ -260,6 +263,9 @@ fn praise(evidence: &Evidence<'_>) -> String {
         many => format!("; {many} {what}s held"),
     };
     text += &count(evidence.thresholds.len(), "threshold");
+    for said in evidence.findings.praise() {
+        text += &format!("; {said}");
+    }
     if let Some(autoscaling) = evidence.autoscaling {
         text += &count(autoscaling.expectations.len(), "autoscaling expectation");
         text += &format!("; replicas {}", autoscaling.replicas);

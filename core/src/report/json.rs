@@ -9,7 +9,9 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use upsurge_crds::v1alpha1::{CheckCount, GeneratorResult, ThresholdResult, Verdict};
+use upsurge_crds::v1alpha1::{
+    CheckCount, GeneratorResult, SpikeResult, StressResult, ThresholdResult, Verdict, VerificationResult,
+};
 
 use super::{Report, counts, histogram, k6};
 use crate::{
@@ -44,6 +46,12 @@ struct Document<'a> {
     errors: BTreeMap<String, u64>,
     checks: &'a [CheckCount],
     thresholds: &'a [ThresholdResult],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stress: Option<&'a StressResult>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    spikes: &'a [SpikeResult],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<&'a VerificationResult>,
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -162,6 +170,9 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         errors: counted(counts::errors(report)),
         checks: &report.figures.expectations,
         thresholds: report.thresholds,
+        stress: report.findings.stress.as_ref(),
+        spikes: &report.findings.spikes,
+        verification: report.findings.verification.as_ref(),
         metrics: k6::metrics(report),
         histograms: histogram::histograms(report),
         generator: report.generator,

@@ -6,6 +6,7 @@
 //! free of rounding conflicts.
 
 mod autoscaling;
+mod findings;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::autoscaling::*;
+pub use self::{autoscaling::*, findings::*};
 use super::metric::MetricType;
 
 /// Where a run is.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling::{self, Doubt, Observed},
+    findings::{self, Findings, Restarts},
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
@@ -88,6 +89,7 @@ pub fn conclude(
     let evaluated = recorded.evaluate(true);
     let generator = generator(plan, snapshot);
     let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
+    let findings = findings(plan, snapshot, t0, &evaluated, autoscaling.as_ref());
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
     let doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
     let mut outcome = outcome(
@@ -99,6 +101,7 @@ pub fn conclude(
             thresholds: &evaluated,
             autoscaling: autoscaling.as_ref(),
             doubts: &doubts,
+            findings: &findings,
             checks,
             generator: &generator,
         },
@@ -109,6 +112,8 @@ pub fn conclude(
     status.expectations = figures.expectations;
     status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;
+    let Findings { stress, spikes, verification } = findings;
+    (status.stress, status.spikes, status.verification) = (stress.map(Box::new), spikes, verification);
     status.autoscaling = autoscaling.map(Box::new);
     status.checks = checks.to_vec();
     status.generator = Some(Box::new(generator));
@@ -128,8 +133,8 @@ fn outputs(plan: &Plan, snapshot: &SessionSnapshot, is_over: bool) -> Vec<Output
 fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     let problem = match &snapshot.after {
         _ if plan.test().after.is_empty() => None,
-        Some(AfterOutcome { result: Ok(()) }) => None,
-        Some(AfterOutcome { result: Err(message) }) => Some(message.as_str()),
+        Some(AfterOutcome { result: Ok(()), .. }) => None,
+        Some(AfterOutcome { result: Err(message), .. }) => Some(message.as_str()),
         None => Some("runner 0, which does them, was gone or did not end in time"),
     };
     let foreign = snapshot.foreign.iter().map(|what| {
@@ -174,8 +179,33 @@ struct Measured<'a> {
     thresholds: &'a [ThresholdResult],
     autoscaling: Option<&'a AutoscalingResult>,
     doubts: &'a [Doubt],
+    findings: &'a Findings,
     checks: &'a [PrometheusCheckResult],
     generator: &'a GeneratorResult,
+}
+
+/// What came of what only some tests ask for.
+fn findings(
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+    start: Timestamp,
+    thresholds: &[ThresholdResult],
+    autoscaling: Option<&AutoscalingResult>,
+) -> Findings {
+    // Without a workload nobody watches, and nothing is listed.
+    let watched = plan.test().target.workload().is_some();
+    let restarts = watched.then(|| Restarts::of(snapshot.workload.log(), start));
+    Findings::of(&findings::Recorded {
+        test: plan.test(),
+        timeline: plan.timeline(),
+        metrics: &snapshot.metrics,
+        windows: &snapshot.windows,
+        thresholds,
+        elapsed: snapshot.elapsed,
+        restarts: restarts.as_ref(),
+        autoscaling,
+        verified: snapshot.after.as_ref().and_then(|after| after.verified.as_ref()),
+    })
 }
 
 fn outcome(
@@ -198,6 +228,7 @@ fn outcome(
         thresholds: measured.thresholds,
         // Of a load that was cut short, expectations on the autoscaler can't be asked.
         autoscaling: measured.autoscaling.filter(|_| cause.is_none()),
+        findings: measured.findings,
         checks: measured.checks,
         generator: Some(measured.generator),
     });

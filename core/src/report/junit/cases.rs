@@ -8,7 +8,7 @@ use upsurge_crds::{
 };
 
 use super::Judged;
-use crate::verdict::Outcome;
+use crate::{findings::Line, verdict::Outcome};
 
 fn passed() -> TestCaseStatus {
     TestCaseStatus::success()
@@ -38,9 +38,16 @@ fn skipped(message: &str) -> TestCaseStatus {
 /// All cases of a run.
 pub(super) fn of(judged: &Judged<'_>) -> Vec<TestCase> {
     let expectations = judged.autoscaling.iter().flat_map(|autoscaling| &autoscaling.expectations);
-    let classes: [(&str, Vec<TestCase>); 7] = [
+    let of_part = |part: &str| {
+        let lines = judged.findings.lines().into_iter().filter(|line| line.part == part);
+        lines.map(|line| finding(&line)).collect::<Vec<_>>()
+    };
+    let classes: [(&str, Vec<TestCase>); 10] = [
         ("run", vec![verdict(judged)]),
         ("thresholds", judged.thresholds.iter().map(threshold).collect()),
+        ("verification", of_part("verification")),
+        ("stress", of_part("stress")),
+        ("spikes", of_part("spikes")),
         ("autoscaling", expectations.map(expectation).collect()),
         ("prometheus", judged.prometheus.iter().map(prometheus).collect()),
         ("checks", judged.checks.iter().map(check).collect()),
@@ -100,6 +107,15 @@ fn expectation(expectation: &ExpectationResult) -> TestCase {
     }
     let kind = reasons::AUTOSCALING_EXPECTATION_MISSED;
     observation(&format!("{name} {expected}"), expectation.passed, &observed, kind)
+}
+
+fn finding(line: &Line) -> TestCase {
+    let result = match (line.passed, line.undecided) {
+        (true, _) => passed(),
+        (false, true) => error(&line.told, line.reason),
+        (false, false) => failure(&line.told, line.reason),
+    };
+    case(&line.name, result, Some(&line.told))
 }
 
 fn prometheus(check: &PrometheusCheckResult) -> TestCase {

@@ -41,7 +41,7 @@ pub enum Effect {
     WriteStatus,
     /// Tell the runners to stop, and why.
     StopRunners(String),
-    /// Have the steps of `spec.after` done.
+    /// Have the steps of `spec.verify` and `spec.after` done.
     RunAfter,
     /// End pods that are still there.
     Quench,

@@ -4,7 +4,8 @@
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
     AutoscalingResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
-    RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, WorkloadResult,
+    RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, StressResult,
+    WorkloadResult,
 };
 
 use super::keep;
@@ -35,7 +36,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 22] = [
+pub static LISTS: [List; 24] = [
     List {
         name: "requests",
         most: 50,
@@ -111,6 +112,23 @@ pub static LISTS: [List; 22] = [
         decides: true,
         measure: |status| measure(&status.thresholds),
         keep: |status, most| keep::worst(&mut status.thresholds, most, |threshold| !threshold.passed, &[]),
+    },
+    List {
+        name: "stress.expectations",
+        most: 8,
+        decides: true,
+        measure: |status| of(status.stress.as_deref(), |result: &StressResult| &result.expectations),
+        keep: |status, most| {
+            let expectations = status.stress.as_mut().map(|result| &mut result.expectations);
+            expectations.map_or(0, |list| keep::worst(list, most, |expectation| !expectation.passed, &[]))
+        },
+    },
+    List {
+        name: "spikes",
+        most: 12,
+        decides: true,
+        measure: |status| measure(&status.spikes),
+        keep: |status, most| keep::worst(&mut status.spikes, most, |spike| !spike.passed, &[]),
     },
     List {
         name: "checks",

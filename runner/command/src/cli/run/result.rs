@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::{
+    findings::{self, Findings, NO_FINDINGS},
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
@@ -50,6 +51,8 @@ pub(super) struct Ended {
     pub(super) outputs: Vec<Outcome>,
     /// What went wrong beside the load.
     pub(super) warnings: Vec<String>,
+    /// What became of `verify`; absent if it was not done.
+    pub(super) verified: Option<Result<(), String>>,
 }
 
 impl Ended {
@@ -67,6 +70,7 @@ impl Ended {
             started: Timestamp::now(),
             outputs: Vec::new(),
             warnings: Vec::new(),
+            verified: None,
         }
     }
 }
@@ -93,6 +97,18 @@ pub(super) fn show(
     if let Some(breached) = &ended.breached {
         keep_breach(&mut thresholds, breached);
     }
+    let found = Findings::of(&findings::Recorded {
+        test,
+        timeline,
+        metrics,
+        windows,
+        thresholds: &thresholds,
+        elapsed: *elapsed,
+        restarts: None,
+        autoscaling: None,
+        verified: ended.verified.as_ref(),
+    });
+    let findings = if ran { &found } else { &NO_FINDINGS };
     let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
@@ -106,6 +122,7 @@ pub(super) fn show(
         unlimited: windows.unlimited(),
         thresholds: &thresholds,
         autoscaling: None,
+        findings,
         checks: &[],
         generator: ran.then_some(&generator),
     });
@@ -124,6 +141,7 @@ pub(super) fn show(
         figures: &figures,
         thresholds: &thresholds,
         generator: &generator,
+        findings,
         outcome: &outcome,
         elapsed: *elapsed,
         not_judged: &not_judged,
