@@ -225,8 +225,11 @@ impl Intake {
         if let Some(done) = &done {
             check_end(done)?;
         }
-        if let Some(AfterOutcome { result: Err(message) }) = &after {
+        if let Some(AfterOutcome { result: Err(message), .. }) = &after {
             check_text("what became of after", message)?;
+        }
+        if let Some(AfterOutcome { verified: Some(Err(message)), .. }) = &after {
+            check_text("what became of verify", message)?;
         }
         let (mut taken, mut foreign) = (Metrics::default(), None);
         let bounds = Bounds { latest_microseconds: self.latest.as_micros() };

@@ -14,6 +14,7 @@ pub mod epochs;
 pub mod expression;
 pub mod field_error;
 pub mod files;
+pub mod findings;
 pub mod format;
 pub mod html;
 pub mod http;

@@ -11,6 +11,7 @@ mod levels;
 mod load_plan;
 mod patterns;
 mod shapes;
+mod staircase;
 mod stop;
 
 use std::time::Duration;
@@ -21,6 +22,8 @@ use upsurge_crds::v1alpha1::{Load, LoadUnit};
 pub use self::{
     course::Piece,
     load_plan::{LoadPlan, Pool, Work},
+    shapes::PARTS_OF_SPIKE,
+    staircase::{HELD, RECOVERY, failure_share, is_step},
     stop::with_stop,
 };
 use crate::{

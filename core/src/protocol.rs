@@ -13,8 +13,8 @@
 //! 3. The delta that ends the load has `done`; the runner exits 0 once it is acknowledged. Of a run that may have more epochs
 //!    ([`RunPlan::more`]) it says hello again instead, and asks for the plan of the next one, with the same barrier before its
 //!    start; or it is told that the load of the run is [`HelloCommand::Over`]. Numbers of deltas go on from epoch to epoch. Runner 0 of a test with
-//!    `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended; the outcome is in
-//!    `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks`.
+//!    `verify` or `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended, with the counters of the run
+//!    for `verify`; the outcome of both is in `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks`.
 //!
 //! Every request carries `Authorization: Bearer` with the pod's projected token. Answers other than 200:
 //! 401/403 the token is not this runner's (stop at once); 404/410 there is no such run any more (stop the
@@ -292,6 +292,9 @@ pub enum CheckAnswer {
 pub struct AfterOutcome {
     /// What went wrong, if something did.
     pub result: Result<(), String>,
+    /// What became of `verify`, which was done before: what did not hold, if something did not. Absent if it was not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Result<(), String>>,
 }
 
 /// How the generator itself fared in an interval.
@@ -379,6 +382,9 @@ pub struct DeltaReply {
     /// this one: what lies between may be merged, and is sent to a later session as one.
     #[serde(default)]
     pub cut: u64,
+    /// The counters of the run over all runners, together with `RunAfter`, if the test has `verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<serde_json::Map<String, serde_json::Value>>,
     /// Milliseconds from one message to the next, in multiples of [`DELTA_INTERVAL`]; absent where nothing is said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
@@ -395,7 +401,7 @@ pub enum DeltaCommand {
         /// Why.
         reason: String,
     },
-    /// The load of all runners has ended: do the `after` steps and report the outcome. Told until the outcome came,
+    /// The load of all runners has ended: do the steps of `verify` and `after` and report the outcome. Told until the outcome came,
     /// so the runner keeps it and does the steps only once.
     RunAfter,
     /// The load of all runners has ended, and so have the steps of `after`: ask the Prometheus server at

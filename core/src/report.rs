@@ -25,7 +25,7 @@ pub use self::{
     canvas::{Colours, NO_DATA},
     csv::Table,
 };
-use crate::{metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
+use crate::{findings::Findings, metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
 
 /// All that is shown of a run.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +48,8 @@ pub struct Report<'a> {
     pub epochs: &'a [EpochResult],
     /// What a search has found.
     pub capacity: Option<&'a CapacityResult>,
+    /// What came of what only some tests ask for.
+    pub findings: &'a Findings,
     /// The verdict.
     pub outcome: &'a Outcome,
     /// How long the load lasted.

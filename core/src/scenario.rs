@@ -67,6 +67,8 @@ pub struct ScenarioSet {
     pub data: Vec<DataSet>,
     /// Steps done once per run before the load.
     pub before: Vec<Step>,
+    /// Steps done once per run after the load, whose expectations decide the verdict.
+    pub verify: Vec<Step>,
     /// Steps done once per run after the load.
     pub after: Vec<Step>,
     /// Kinds of user journeys.

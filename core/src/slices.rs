@@ -222,7 +222,7 @@ mod tests {
     fn the_end_of_a_load_makes_no_slice_of_no_time() {
         let slicing = Slicing::of(&test());
         let mut merged = delta(0);
-        let after = Some(crate::protocol::AfterOutcome { result: Ok(()) });
+        let after = Some(crate::protocol::AfterOutcome { result: Ok(()), verified: None });
         slicing
             .merge(&mut merged, Delta { number: 2, from_ms: 1_000, to_ms: 1_000, after, ..Delta::default() });
         assert_eq!((merged.slices.len(), merged.number, merged.to_ms), (1, 2, 1_000));

@@ -5,10 +5,13 @@
 //! samples says nothing yet. At the end a counter reads as zero, as events that did not happen are none; of anything else
 //! no samples are no data, which neither passes nor fails.
 
+mod availability;
 mod condition;
 mod parts;
 mod rule;
 mod seconds;
+mod stages;
+mod steps;
 mod sums;
 mod target;
 #[cfg(test)]
@@ -19,18 +22,20 @@ use std::time::Duration;
 
 use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdResult};
 
-use self::rule::Observed;
+use self::{availability::source_of, rule::Observed};
 pub use self::{
     condition::{Aggregation, Condition, ConditionError},
     parts::Sums,
     rule::{Rule, RuleError},
     seconds::{Seconds, Stretch, is_told_by_seconds},
+    stages::over_stages,
+    steps::{StepCount, Steps},
     sums::Excess,
     target::{Target, TargetError},
     windows::{Windowed, Windows},
 };
 use crate::{
-    metrics::{Catalog, MOST_SERIES, Metrics},
+    metrics::{Catalog, MOST_SERIES, Metrics, names},
     plan::Timeline,
 };
 
@@ -103,6 +108,9 @@ impl Recorded<'_> {
             }
         };
         let source = self.windows.source(self.metrics);
+        if rule.target.metric == names::AVAILABILITY {
+            return self.availability(index, &rule, threshold, windowed, finished);
+        }
         let incomplete = |observed: &Observed| {
             let detail = format!("the test makes more than {MOST_SERIES} series: this part is not complete");
             undecided(rule.name(), rule.shown(observed), detail)
@@ -149,6 +157,59 @@ impl Recorded<'_> {
         }
         let passed = rule.condition.holds(observed.value);
         Some((result(rule.name(), rule.shown(&observed), passed, detail), !passed))
+    }
+
+    /// The result of a threshold on the share of good seconds.
+    fn availability(
+        &self,
+        index: usize,
+        rule: &Rule,
+        threshold: &Threshold,
+        windowed: &Windowed,
+        finished: bool,
+    ) -> Option<(ThresholdResult, bool)> {
+        let mut result = ThresholdResult {
+            metric: rule.name(),
+            condition: threshold.condition.clone(),
+            observed: NO_DATA.into(),
+            ..ThresholdResult::default()
+        };
+        let ended = finished.then_some(self.elapsed);
+        let counts = windowed.good_seconds(index, self.windows, ended).unwrap_or_default();
+        let all = counts.good + counts.bad + counts.unknown;
+        if all == 0 {
+            result.passed = threshold.allow_no_data;
+            result.undecided = !result.passed;
+            let why =
+                if result.passed { "allowNoData lets it pass" } else { "no second in which a request ended" };
+            result.detail = Some(why.into());
+            return finished.then_some((result, false));
+        }
+        let holds = counts.holds(|share| rule.condition.holds(share), rule.condition.comparison);
+        if let Some(share) = counts.share() {
+            result.observed = rule.shown(&Observed { value: share, parts: None });
+        }
+        let succeeded = availability::succeeded(threshold);
+        let mut detail = format!(
+            "{} of {all} seconds in which requests ended were not good: less than {succeeded}% succeeded",
+            counts.bad
+        );
+        if counts.unknown > 0 {
+            detail += &format!(
+                "; {} more are not known: some runner did not tell of them one by one",
+                counts.unknown
+            );
+        }
+        result.detail = Some(detail);
+        let is_incomplete = self.windows.source(self.metrics).is_incomplete(&source_of(&rule.target));
+        if is_incomplete {
+            let more = format!("the test makes more than {MOST_SERIES} series: this part is not complete");
+            result.detail = join([result.detail, Some(more)]);
+        }
+        result.undecided = is_incomplete || holds.is_none();
+        result.passed = !result.undecided && holds == Some(true);
+        let stops = !result.undecided && !result.passed;
+        Some((result, stops))
     }
 }
 

@@ -18,6 +18,7 @@ use upsurge_crds::{
 
 use crate::{
     autoscaling::{Doubt, explained, limited},
+    findings::Findings,
     judged::Judged,
     metrics::names,
     thresholds::Target,
@@ -42,6 +43,8 @@ pub struct Evidence<'a> {
     pub thresholds: &'a [ThresholdResult],
     /// What the autoscaler did.
     pub autoscaling: Option<&'a AutoscalingResult>,
+    /// What came of what only some tests ask for.
+    pub findings: &'a Findings,
     /// Prometheus checks.
     pub checks: &'a [PrometheusCheckResult],
     /// What is asked of usage and growth, held against what was seen.
@@ -166,7 +169,8 @@ fn failures(evidence: &Evidence<'_>) -> Vec<Doubt> {
     let limits = evidence.limits.iter().filter(|limit| !limit.result.passed && !limit.result.undecided);
     let limits = limits.map(|limit| Doubt { reason: limit.missed, message: limit.sentence() });
     let by_rule = dropped(evidence).into_iter().chain(unanswered(evidence));
-    thresholds.chain(expectations).chain(limits).chain(checks).chain(by_rule).collect()
+    let findings = evidence.findings.failures();
+    thresholds.chain(findings).chain(expectations).chain(limits).chain(checks).chain(by_rule).collect()
 }
 
 /// Thresholds that there is no data for, expectations that hang on a gap, and limits of which too little is known.
@@ -179,7 +183,7 @@ fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
     let gaps = undecided.map(|gap| Doubt { reason: reasons::OBSERVATION_INCOMPLETE, ..missed(gap) });
     let limits = evidence.limits.iter().filter(|limit| limit.result.undecided);
     let limits = limits.map(|limit| Doubt { reason: limit.unknown, message: limit.sentence() });
-    gaps.chain(thresholds).chain(limits).collect()
+    gaps.chain(evidence.findings.undecided()).chain(thresholds).chain(limits).collect()
 }
 
 /// What is told beside failures: where to look, and what to change.
@@ -267,6 +271,9 @@ fn praise(evidence: &Evidence<'_>) -> String {
         many => format!("; {many} {what}s held"),
     };
     text += &count(evidence.thresholds.len(), "threshold");
+    for said in evidence.findings.praise() {
+        text += &format!("; {said}");
+    }
     if let Some(autoscaling) = evidence.autoscaling {
         text += &count(autoscaling.expectations.len(), "autoscaling expectation");
         text += &format!("; replicas {}", autoscaling.replicas);

@@ -140,7 +140,7 @@ fn message() -> DeltaBatch {
         losses,
         slices: vec![slice(0), slice(500)],
         done: Some(RunnerEnd::Completed),
-        after: Some(AfterOutcome { result: Err("request \"tidy up\" got 503".into()) }),
+        after: Some(AfterOutcome { result: Err("request \"tidy up\" got 503".into()), verified: None }),
         checks: Some(vec![CheckAnswer::Value("17.5".into()), CheckAnswer::Problem("no such host".into())]),
         ..Delta::default()
     };

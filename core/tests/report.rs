@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use upsurge_core::{
+    findings::NO_FINDINGS,
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
     plan::Plan,
     report::{Colours, Report, junit_of_run},
@@ -86,6 +87,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         unlimited: 0,
         thresholds: &thresholds,
         autoscaling: None,
+        findings: &NO_FINDINGS,
         checks: &[],
         limits: &[],
         generator: Some(&generator),
@@ -102,6 +104,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         capacity: None,
         outcome: &outcome,
         elapsed,
+        findings: &NO_FINDINGS,
         not_judged: &["spec.prometheus: not asked".into()],
         warnings: &["the steps after the load failed: 503".into()],
     })

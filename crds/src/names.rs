@@ -136,6 +136,18 @@ pub mod reasons {
     pub const SEVERAL_AUTOSCALERS: &str = "SeveralAutoscalers";
     /// KEDA was told to leave the replicas alone.
     pub const AUTOSCALER_PAUSED: &str = "AutoscalerPaused";
+    /// Beyond its breaking point the target did not stay as good as `spec.load.stress.degradation` says.
+    pub const NOT_GRACEFUL: &str = "NotGraceful";
+    /// The target did not recover in time once the load had fallen.
+    pub const NOT_RECOVERED: &str = "NotRecovered";
+    /// The load did not go as far beyond the breaking point as is to be judged, or found none.
+    pub const OVERLOAD_NOT_REACHED: &str = "OverloadNotReached";
+    /// A spike did not keep a threshold.
+    pub const SPIKE_FAILED: &str = "SpikeFailed";
+    /// What `spec.verify` expects after the load does not hold.
+    pub const VERIFICATION_FAILED: &str = "VerificationFailed";
+    /// The steps of `spec.verify` were not done, or nobody knows what came of them.
+    pub const NOT_VERIFIED: &str = "NotVerified";
     /// Requests had no answer when the load was cut off after `gracefulStop`.
     pub const REQUESTS_UNANSWERED: &str = "RequestsUnanswered";
     /// Planned iterations could not be started for lack of free users.

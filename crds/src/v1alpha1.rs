@@ -33,7 +33,7 @@ pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
 pub use capture::{Capture, ElementSelector, MatchChoice};
 pub use data::{CsvData, DataOrder, DataScope, DataSource, EndOfData, GeneratedData, JsonData};
 pub use duration::TimeSpan;
-pub use expectation::Expectation;
+pub use expectation::{ExpectWhen, Expectation};
 pub use generated::{ContentKind, GeneratedContent};
 pub use http::{
     Coding, HttpOptions, HttpVersion,
@@ -45,9 +45,9 @@ pub use http::{
     tls::{ClientCertificate, TlsOptions},
 };
 pub use load::{
-    ArrivalRate, Arrivals, BreakpointLoad, CapacityLoad, ConstantLoad, ConstantVus, CountedIterations, Executor, Find, Load,
-    LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus, SoakLoad, SpikeLoad, Spread, StageSpec,
-    StopAt, StressLoad, VolumeLoad, WhenBusy,
+    ArrivalRate, Arrivals, BreakpointLoad, CapacityLoad, ConstantLoad, ConstantVus, CountedIterations,
+    Degradation, Executor, Find, Load, LoadUnit, NamedSpike, PatternLoad, PatternName, RampingRate, RampingVus,
+    SoakLoad, SpikeLoad, Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};

@@ -138,6 +138,11 @@ fn an_output_has_one_destination() {
 #[case::open(with("/load", json!({"unit": "IterationsPerSecond", "arrivals": {"spread": "Poisson", "seed": 1, "whenBusy": "Queue", "queueLimit": 1},
     "constant": {"level": "2.5", "duration": "1m"}})))]
 #[case::executors(with("/load", json!({"executors": [executor(json!({}))]})))]
+#[case::spikes(with("/load", json!({"spike": {"baseline": 1, "warmUp": "1m", "spikes": [{"name": "a", "peak": 9, "hold": "1m"}]}})))]
+#[case::stress(with("/load", json!({"stress": {"start": 1, "increment": 1, "every": "1m", "max": 9, "brokenAt": {"errorRate": "5%"},
+    "degradation": {"answers": [429, "500-599"]}, "recoverWithin": "2m"}})))]
+#[case::availability(with("/thresholds", json!([{"metric": "availability", "minSucceededPercent": 95, "condition": "rate > 99%"}])))]
+#[case::when_failed(expectation(json!({"jsonPath": "$.error", "exists": true, "when": "Failed"})))]
 #[case::volume(with("/load", json!({"volume": {"iterations": 5}})))]
 #[case::auth(request(json!({"auth": {"none": true}})))]
 #[case::group(step(json!({"group": {"name": "g", "steps": [{"request": {"url": "/"}}]}})))]
@@ -256,6 +261,23 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
 #[case::no_pattern(with("/load", json!({})), ONE_PATTERN)]
 #[case::two_patterns(
     with("/load/spike", json!({"baseline": 1, "peak": 9, "hold": "1m"})), ONE_PATTERN)]
+#[case::no_spike(with("/load", json!({"spike": {"baseline": 1}})), "spike needs exactly one of peak and spikes")]
+#[case::two_kinds_of_spike(
+    with("/load", json!({"spike": {"baseline": 1, "peak": 9, "hold": "1m", "spikes": [{"name": "a", "peak": 9, "hold": "1m"}]}})),
+    "spike needs exactly one of peak and spikes")]
+#[case::a_spike_without_hold(with("/load", json!({"spike": {"baseline": 1, "peak": 9}})), "peak needs hold")]
+#[case::hold_beside_spikes(
+    with("/load", json!({"spike": {"baseline": 1, "hold": "1m", "spikes": [{"name": "a", "peak": 9, "hold": "1m"}]}})),
+    "stand in each of spikes")]
+#[case::stop_and_go_on(
+    with("/load", json!({"stress": {"start": 1, "increment": 1, "every": "1m", "max": 9, "brokenAt": {"errorRate": "5%"},
+        "stopAt": {"errorRate": "5%"}}})), "give one of them")]
+#[case::degradation_of_nothing(
+    with("/load", json!({"stress": {"start": 1, "increment": 1, "every": "1m", "max": 9, "stopAt": {"errorRate": "5%"}, "degradation": {}}})),
+    "degradation and recoverWithin need brokenAt")]
+#[case::seconds_in_windows(
+    with("/thresholds", json!([{"metric": "availability", "minSucceededPercent": 95, "condition": "rate > 99%", "window": "5s"}])),
+    "availability looks at each second by itself")]
 #[case::no_scenarios(with("/scenarios", Value::Null), "spec needs scenarios")]
 #[case::unit_of_a_volume(with("/load", json!({"unit": "Users", "volume": {"iterations": 5}})), "unit and arrivals belong to patterns")]
 #[case::arrivals_of_users(

@@ -22,12 +22,11 @@ use crate::{
 fn spike() -> Timeline {
     let spike = SpikeLoad {
         baseline: 5.into(),
-        peak: 50.into(),
+        peak: Some(50.into()),
         warm_up: TimeSpan::from_secs(10),
-        ramp_up: TimeSpan::default(),
-        hold: TimeSpan::from_secs(20),
-        ramp_down: TimeSpan::default(),
-        recovery: TimeSpan::from_secs(30),
+        hold: Some(TimeSpan::from_secs(20)),
+        recovery: Some(TimeSpan::from_secs(30)),
+        ..SpikeLoad::default()
     };
     Plan::compile(&load(None, Some(spike)), &[]).unwrap().timeline
 }

@@ -42,6 +42,10 @@ impl Vocabulary {
     pub fn of(test: &LoadTestSpec, valid: &Valid) -> Self {
         let catalog = Catalog::new(&test.metrics);
         let metrics = catalog.names().filter_map(|name| {
+            // Made of another metric, and sent by nobody.
+            if name == names::AVAILABILITY {
+                return None;
+            }
             let is_built_in = names::kind_of(name).is_some();
             Some((name.to_owned(), (catalog.get(name)?.kind, is_built_in)))
         });

@@ -96,8 +96,12 @@ pub const ERROR_KINDS: [&str; 20] = [
     "other",
 ];
 
+/// Rate, of seconds: those in which enough of the requests that ended in them succeeded. It is made of [`HTTP_REQ_FAILED`] where
+/// thresholds ask for it, and no series has it.
+pub const AVAILABILITY: &str = "availability";
+
 /// All built-in metrics.
-pub const ALL: [&str; 26] = [
+pub const ALL: [&str; 27] = [
     HTTP_REQ_DURATION,
     HTTP_REQ_RESPONSE_TIME,
     HTTP_REQ_BLOCKED,
@@ -124,6 +128,7 @@ pub const ALL: [&str; 26] = [
     SCHEDULE_LAG,
     ITERATION_QUEUE_WAIT,
     REQUEST_ERRORS,
+    AVAILABILITY,
 ];
 
 /// Kind of value that a metric holds.
@@ -158,7 +163,7 @@ pub fn kind_of(metric: &str) -> Option<Kind> {
         | ITERATION_QUEUE_WAIT => Kind::Trend,
         HTTP_REQS | HTTP_REQ_RESENT | ITERATIONS | DROPPED_ITERATIONS | STARTED_ITERATIONS | DATA_SENT
         | DATA_RECEIVED | REQUEST_ERRORS => Kind::Counter,
-        HTTP_REQ_FAILED | CHECKS => Kind::Rate,
+        HTTP_REQ_FAILED | CHECKS | AVAILABILITY => Kind::Rate,
         VUS | VUS_MAX => Kind::Gauge,
         _ => return None,
     })

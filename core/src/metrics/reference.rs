@@ -88,6 +88,10 @@ pub fn description(name: &str) -> &'static str {
         names::REQUEST_ERRORS => {
             "Requests without a response, or with one that breaks off, tagged by [kind](http.md#errors)."
         }
+        names::AVAILABILITY => {
+            "Seconds, among those in which requests ended, in which [enough of them succeeded](metrics.md#availability). Only thresholds \
+             have it: it is no series, and is not handed on."
+        }
         _ => "",
     }
 }

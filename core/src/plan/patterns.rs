@@ -9,7 +9,7 @@ use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
     levels::level,
     shapes::{self, Shape},
-    stop,
+    staircase, stop,
 };
 use crate::{
     epochs,
@@ -108,14 +108,18 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
             errors.add("spec.load.stress.increment", message);
             return None;
         }
-        if let Some(stairs) = stairs.as_ref().filter(|_| stress.stop_at.is_some())
-            && stairs.len() > stop::MOST_STEPS
+        let mut stairs = stairs.unwrap_or_default();
+        for (field, given) in [("stopAt", stress.stop_at.is_some()), ("brokenAt", stress.broken_at.is_some())]
         {
-            let message =
-                format_args!("watches each step: at most {}, not {}", stop::MOST_STEPS, stairs.len());
-            errors.add("spec.load.stress.stopAt", message);
+            if given && stairs.len() > stop::MOST_STEPS {
+                let message =
+                    format_args!("watches each step: at most {}, not {}", stop::MOST_STEPS, stairs.len());
+                errors.add(format_args!("spec.load.stress.{field}"), message);
+            }
         }
-        given.push(("stress", stairs.unwrap_or_default()));
+        staircase::check(stress, errors);
+        stairs.extend(staircase::recovery(stress));
+        given.push(("stress", stairs));
     }
     if let Some(soak) = &load.soak {
         let level = level(errors, "spec.load.soak.level", soak.level);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use upsurge_crds::v1alpha1::{LoadUnit, PatternName, SpikeLoad, StageSpec, StressLoad};
+use upsurge_crds::v1alpha1::{LoadUnit, PatternName, SpikeLoad, StageSpec, StressLoad, TimeSpan};
 
 use super::{Stage, levels};
 use crate::field_error::Errors;
@@ -53,14 +53,41 @@ pub(super) fn staged(start: f64, specs: &[StageSpec], path: &str, errors: &mut E
 
 pub(super) fn spiked(spike: &SpikeLoad, errors: &mut Errors) -> Vec<Shape> {
     let low = levels::level(errors, "spec.load.spike.baseline", spike.baseline);
-    let high = levels::level(errors, "spec.load.spike.peak", spike.peak);
-    vec![
-        Shape::level("warm-up", spike.warm_up.0, low),
-        Shape::new("ramp-up", spike.ramp_up.0, low, high),
-        Shape::level("hold", spike.hold.0, high),
-        Shape::new("ramp-down", spike.ramp_down.0, high, low),
-        Shape::level("recovery", spike.recovery.0, low),
-    ]
+    let mut shapes = vec![Shape::level("warm-up", spike.warm_up.0, low)];
+    let beside = [spike.ramp_up, spike.hold, spike.ramp_down, spike.recovery];
+    match (spike.peak, &spike.spikes) {
+        (Some(peak), None) => {
+            if spike.hold.is_none() {
+                errors.add("spec.load.spike.hold", "is missing: how long the peak lasts");
+            }
+            let high = levels::level(errors, "spec.load.spike.peak", peak);
+            shapes.extend(one_spike("", low, high, beside));
+        }
+        (None, Some(spikes)) => {
+            if beside.iter().any(Option::is_some) {
+                let message = "rampUp, hold, rampDown and recovery stand in each of spikes";
+                errors.add("spec.load.spike", message);
+            }
+            for (index, named) in spikes.iter().enumerate() {
+                let path = format!("spec.load.spike.spikes[{index}].peak");
+                let high = levels::level(errors, path, named.peak);
+                let times = [named.ramp_up, Some(named.hold), named.ramp_down, named.recovery];
+                shapes.extend(one_spike(&format!("{}-", named.name), low, high, times));
+            }
+        }
+        _ => errors.add("spec.load.spike", "needs exactly one of peak and spikes"),
+    }
+    shapes
+}
+
+/// The stages of a spike, each with its own part of the name.
+pub const PARTS_OF_SPIKE: [&str; 4] = ["ramp-up", "hold", "ramp-down", "recovery"];
+
+fn one_spike(prefix: &str, low: f64, high: f64, times: [Option<TimeSpan>; 4]) -> impl Iterator<Item = Shape> {
+    let levels = [(low, high), (high, high), (high, low), (low, low)];
+    PARTS_OF_SPIKE.into_iter().zip(times).zip(levels).map(move |((part, time), (from, to))| {
+        Shape::new(format!("{prefix}{part}"), time.unwrap_or_default().0, from, to)
+    })
 }
 
 /// Steps of a staircase; the last one is at the highest level, however far it is from the one before.

@@ -3,7 +3,7 @@
 
 use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdSelector};
 
-use super::Plan;
+use super::{Plan, is_step};
 use crate::metrics::names;
 
 /// Most steps that may each have a threshold of their own: there is room for as many in a status.
@@ -14,13 +14,14 @@ pub(super) const MOST_STEPS: usize = 50;
 pub fn with_stop(mut spec: LoadTestSpec) -> LoadTestSpec {
     let Some(stop) = spec.load.stress.as_ref().and_then(|stress| stress.stop_at.clone()) else { return spec };
     let Ok(plan) = Plan::compile(&spec.load, &[]) else { return spec };
-    let steps = plan.timeline.stages.into_iter().map(|stage| Threshold {
-        metric: names::HTTP_REQ_FAILED.to_owned(),
-        selector: Some(ThresholdSelector { stage: Some(stage.name), ..ThresholdSelector::default() }),
-        condition: format!("rate < {}", stop.error_rate),
-        abort_on_fail: true,
-        ..Threshold::default()
-    });
+    let steps =
+        plan.timeline.stages.into_iter().filter(|stage| is_step(&stage.name)).map(|stage| Threshold {
+            metric: names::HTTP_REQ_FAILED.to_owned(),
+            selector: Some(ThresholdSelector { stage: Some(stage.name), ..ThresholdSelector::default() }),
+            condition: format!("rate < {}", stop.error_rate),
+            abort_on_fail: true,
+            ..Threshold::default()
+        });
     spec.thresholds.extend(steps);
     spec
 }

@@ -75,7 +75,8 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn urls(&mut self, valid: &Valid, reach: &Reach) {
         self.url("spec.target.baseURL", &self.test.target.base_url, reach);
-        let once = [("spec.before", &valid.scenarios.before), ("spec.after", &valid.scenarios.after)];
+        let set = &valid.scenarios;
+        let once = [("spec.before", &set.before), ("spec.verify", &set.verify), ("spec.after", &set.after)];
         for (path, steps) in once {
             for request in requests(steps) {
                 self.request(path, request, reach);

@@ -9,7 +9,10 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use upsurge_crds::v1alpha1::{CapacityResult, CheckCount, EpochResult, GeneratorResult, ThresholdResult, Verdict};
+use upsurge_crds::v1alpha1::{
+    CapacityResult, CheckCount, EpochResult, GeneratorResult, SpikeResult, StressResult, ThresholdResult, Verdict,
+    VerificationResult,
+};
 
 use super::{Report, counts, histogram, k6};
 use crate::{
@@ -49,6 +52,12 @@ struct Document<'a> {
     epochs: &'a [EpochResult],
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<&'a CapacityResult>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stress: Option<&'a StressResult>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    spikes: &'a [SpikeResult],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<&'a VerificationResult>,
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -169,6 +178,9 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         thresholds: report.thresholds,
         epochs: report.epochs,
         capacity: report.capacity,
+        stress: report.findings.stress.as_ref(),
+        spikes: &report.findings.spikes,
+        verification: report.findings.verification.as_ref(),
         metrics: k6::metrics(report),
         histograms: histogram::histograms(report),
         generator: report.generator,

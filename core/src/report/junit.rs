@@ -20,7 +20,7 @@ use upsurge_crds::{
 };
 
 use super::{Report, printable};
-use crate::{http::without_login, verdict::Outcome};
+use crate::{findings::Findings, http::without_login, verdict::Outcome};
 
 /// What is told of a judged run.
 struct Judged<'a> {
@@ -31,6 +31,7 @@ struct Judged<'a> {
     outcome: Outcome,
     summary: Option<&'a RunSummary>,
     thresholds: &'a [ThresholdResult],
+    findings: &'a Findings,
     autoscaling: Option<&'a AutoscalingResult>,
     usage: &'a [ExpectationResult],
     soak: &'a [ExpectationResult],
@@ -50,6 +51,7 @@ pub(super) fn of_report(report: &Report<'_>, started: Timestamp) -> String {
         outcome: report.outcome.clone(),
         summary: Some(&report.figures.summary),
         thresholds: report.thresholds,
+        findings: report.findings,
         autoscaling: None,
         usage: &[],
         soak: &[],
@@ -73,6 +75,11 @@ pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
     let started = instant(&status.start_time).unwrap_or(created);
     let ended = instant(&status.completion_time).unwrap_or(started);
     let test = run.spec.test.as_ref().and_then(|test| test.read().ok());
+    let findings = Findings {
+        stress: status.stress.as_deref().cloned(),
+        spikes: status.spikes.clone(),
+        verification: status.verification.clone(),
+    };
     Some(render(&Judged {
         name: run.metadata.name.as_deref().unwrap_or(&run.spec.load_test_ref.name),
         target: test.as_ref().map_or("", |test| test.target.base_url.as_str()),
@@ -81,6 +88,7 @@ pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
         outcome,
         summary: status.summary.as_deref(),
         thresholds: &status.thresholds,
+        findings: &findings,
         autoscaling: status.autoscaling.as_deref(),
         usage: &status.usage_expectations,
         soak: status.soak.as_ref().map_or(&[], |soak| &soak.expectations),
@@ -133,6 +141,7 @@ mod tests {
     use upsurge_crds::v1alpha1::Verdict;
 
     use super::*;
+    use crate::findings::NO_FINDINGS;
 
     #[test]
     fn whatever_a_name_holds_the_document_stays_whole() {
@@ -145,6 +154,7 @@ mod tests {
             outcome: Outcome { verdict: Verdict::Failed, reason: "Because".into(), message: name.into() },
             summary: None,
             thresholds: &[],
+            findings: &NO_FINDINGS,
             autoscaling: None,
             usage: &[],
             soak: &[],

@@ -45,6 +45,7 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     phases(report, canvas)?;
     custom(report, canvas)?;
     thresholds(report, canvas)?;
+    findings(report, canvas)?;
     checks(report, canvas)?;
     counts::list("failed requests", &counts::failures(report), |_| Some(Ink::Bad), canvas)?;
     generator(report, canvas)?;
@@ -207,6 +208,30 @@ pub(super) fn thresholds(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Resul
             Some(detail) => writeln!(canvas, " ({detail})")?,
             None => writeln!(canvas)?,
         }
+    }
+    writeln!(canvas)
+}
+
+/// What only some tests ask for.
+fn findings(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
+    let lines = report.findings.lines();
+    let said = report.findings.stress.as_ref().map(|stress| &stress.message);
+    if lines.is_empty() && said.is_none() {
+        return Ok(());
+    }
+    canvas.heading("judged beside them")?;
+    if let Some(message) = said {
+        writeln!(canvas, "    {message}")?;
+    }
+    for line in lines {
+        let (sign, ink) = match (line.passed, line.undecided) {
+            (true, _) => ('✓', Ink::Good),
+            (false, true) => ('?', Ink::Doubtful),
+            (false, false) => ('✗', Ink::Bad),
+        };
+        write!(canvas, "  ")?;
+        canvas.ink(ink, sign)?;
+        writeln!(canvas, " {}: {}", line.name, line.told)?;
     }
     writeln!(canvas)
 }

@@ -39,6 +39,13 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
         0,
     );
 
+    let names = table.verification(spec, &mut errors);
+    let verify = Compiler { spec, names: &names, blocks: &mut blocks, errors: &mut errors }.nested(
+        &spec.verify,
+        "spec.verify",
+        0,
+    );
+
     let names = table.with_captures(names::captured(spec, &spec.after));
     let after = Compiler { spec, names: &names, blocks: &mut blocks, errors: &mut errors }.steps(
         &spec.after,
@@ -105,7 +112,17 @@ pub(super) fn scenario_set(spec: &LoadTestSpec) -> Result<ScenarioSet, Vec<Field
     let sequences = table.sequences.count();
     data.iter_mut().for_each(|set| set.used = table.columns.of(set.slot));
     let names = table.names;
-    errors.finish(ScenarioSet { names, variables, secrets, sequences, data, before, after, scenarios })
+    errors.finish(ScenarioSet {
+        names,
+        variables,
+        secrets,
+        sequences,
+        data,
+        before,
+        verify,
+        after,
+        scenarios,
+    })
 }
 
 /// Compiles the steps of one scenario.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From an expectation of a spec to a check with a name.
 
-use upsurge_crds::v1alpha1::{self as api, Quantity};
+use upsurge_crds::v1alpha1::{self as api, ExpectWhen, Quantity};
 
 use super::{
     Comparison, Expectation, Matcher, Subject, Wanted,
@@ -50,7 +50,9 @@ pub(super) fn compile(
     };
     let negated = expected.not;
     let words = if negated { format!("not: {words}") } else { words };
-    Some(Expectation { name: expected.name.clone().unwrap_or(words), matcher, negated })
+    let of_failed = expected.when == Some(ExpectWhen::Failed);
+    let words = if of_failed { format!("when failed: {words}") } else { words };
+    Some(Expectation { name: expected.name.clone().unwrap_or(words), matcher, negated, of_failed })
 }
 
 fn matcher(

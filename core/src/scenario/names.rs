@@ -9,6 +9,7 @@ use upsurge_crds::v1alpha1::{LoadTestSpec, NestedSteps, Step};
 use super::{BUILT_INS, FIRST_DATA_SLOT, Variable};
 use crate::{
     field_error::Errors,
+    findings::COUNTERS,
     template::{Columns, Names, Sequences, is_name},
 };
 
@@ -84,6 +85,22 @@ impl Table {
             names.insert(&name, self.slot(&name));
         }
         names
+    }
+
+    /// The names that may be used in `verify`: the counters of the run, too.
+    pub(super) fn verification(&mut self, spec: &LoadTestSpec, errors: &mut Errors) -> Names {
+        if spec.verify.is_empty() {
+            return self.common.clone();
+        }
+        let mut captured = captured_raw(spec, &spec.verify);
+        if self.slots.contains_key(COUNTERS) || captured.iter().any(|name| name == COUNTERS) {
+            let message = format_args!(
+                "{COUNTERS:?} is the counters of the run here: give the variable of that name another one"
+            );
+            errors.add("spec.verify", message);
+        }
+        captured.push(COUNTERS.to_owned());
+        self.with_captures(captured)
     }
 
     fn share(&mut self, name: &str) {

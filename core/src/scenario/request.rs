@@ -44,7 +44,7 @@ pub(super) fn compile(
         })
         .collect();
     let by_expectation = expect.iter().find_map(|expected| match &expected.matcher {
-        Matcher::Status(codes) if !expected.negated => Some(codes.clone()),
+        Matcher::Status(codes) if !expected.negated && !expected.of_failed => Some(codes.clone()),
         _ => None,
     });
     let http = &compiler.spec.http;

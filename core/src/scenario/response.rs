@@ -101,6 +101,15 @@ pub struct Expectation {
     pub matcher: Matcher,
     /// That it must not hold instead.
     pub negated: bool,
+    /// Whether it is about answers alone whose status counts as failed.
+    pub of_failed: bool,
+}
+
+impl Expectation {
+    /// Whether it is about an answer that counts as failed, or about one that does not, or none.
+    pub fn is_about(&self, has_failed: bool) -> bool {
+        has_failed || !self.of_failed
+    }
 }
 
 /// What must hold of a response.

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::LoadTestSpec;
 
 use super::{
+    availability::source_of,
     rule::Rule,
+    steps::Steps,
     sums::{self, Budget, Excess},
     target::Target,
 };
@@ -49,12 +51,14 @@ pub struct Sums {
     /// In the order of what selects them.
     parts: Vec<Part>,
     unlimited: u64,
+    /// What became of the requests of each step of a staircase.
+    pub(super) steps: Steps,
 }
 
 impl Sums {
     /// About how much memory they take.
     pub fn bytes(&self) -> usize {
-        self.parts.iter().map(Part::bytes).sum()
+        self.parts.iter().map(Part::bytes).sum::<usize>() + self.steps.bytes()
     }
 }
 
@@ -80,13 +84,14 @@ impl Selected {
         let rules: Vec<Rule> =
             test.thresholds.iter().filter_map(|one| Rule::compile(one, catalog).ok()).collect();
         let references = rules.iter().filter_map(|rule| rule.reference.as_ref().map(|(target, _)| target));
-        let targets = rules.iter().map(|rule| &rule.target).chain(references);
+        let own: Vec<Target> = rules.iter().map(|rule| source_of(&rule.target)).collect();
+        let targets = own.iter().chain(references);
         let mut parts: Vec<Target> = targets.filter(|target| target.is_part()).cloned().collect();
         parts.sort();
         parts.dedup();
         let counting = Counting::default();
         let parts = parts.into_iter().map(|target| (target.to_string(), target)).collect();
-        let failures = rules.iter().map(|rule| &rule.target).filter(|target| match target.metric.as_str() {
+        let failures = own.iter().filter(|target| match target.metric.as_str() {
             names::HTTP_REQ_FAILED => counting == Counting::Failed,
             names::HTTP_REQ_INTERRUPTED | names::REQUEST_ERRORS => true,
             _ => false,
@@ -105,7 +110,7 @@ impl Selected {
         });
         let limited = |tags: &Tags| self.failures.iter().any(|target| is_of(target, tags));
         let unlimited = without.iter().filter(|(tags, _)| !limited(tags)).map(|(_, count)| count).sum();
-        Ok(Sums { parts: parts.collect(), unlimited })
+        Ok(Sums { parts: parts.collect(), unlimited, steps: Steps::default() })
     }
 
     /// Adds them to what there is.

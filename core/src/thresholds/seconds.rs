@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     metrics::{Catalog, Sink, Trend, names},
-    plan::Timeline,
+    plan::{RECOVERY, Timeline},
     slices::Slice,
 };
 
@@ -121,7 +121,7 @@ struct Entry {
 }
 
 /// The seconds that a slice is of. What is told a little early or late belongs to the second that most of it is of.
-fn seconds_of(slice: &Slice) -> impl Iterator<Item = u32> + use<> {
+pub(super) fn seconds_of(slice: &Slice) -> impl Iterator<Item = u32> + use<> {
     let first = slice.from_ms / 1_000;
     let last = (slice.to_ms.saturating_sub(1) / 1_000).clamp(first, first.saturating_add(MOST_OF_SLICE));
     let middle = (slice.from_ms / 2 + slice.to_ms / 2) / 1_000;
@@ -135,7 +135,7 @@ pub fn is_told_by_seconds(threshold: &Threshold, catalog: Catalog<'_>) -> bool {
     Rule::compile(threshold, catalog).is_ok_and(|rule| tells(&rule))
 }
 
-fn tells(rule: &Rule) -> bool {
+pub(super) fn tells(rule: &Rule) -> bool {
     let only_a_stage =
         ThresholdSelector { stage: None, ..rule.target.selector.clone() } == ThresholdSelector::default();
     let aggregation = rule.condition.aggregation;
@@ -145,6 +145,19 @@ fn tells(rule: &Rule) -> bool {
         _ => false,
     };
     known && only_a_stage && !rule.has_reference()
+}
+
+/// What counts as broken must be over for a target to have recovered, whatever other thresholds there are.
+fn recovery(test: &LoadTestSpec, timeline: &Timeline) -> Option<Entry> {
+    let stress = test.load.stress.as_ref().filter(|stress| stress.recover_within.is_some())?;
+    let threshold = Threshold {
+        metric: names::HTTP_REQ_FAILED.to_owned(),
+        condition: format!("rate < {}", stress.broken_at.as_ref()?.error_rate),
+        ..Threshold::default()
+    };
+    let rule = Rule::compile(&threshold, Catalog::new(&test.metrics)).ok()?;
+    let stage = timeline.stage(RECOVERY)?;
+    Some(Entry { rule, stage: Some((stage.start, stage.end())) })
 }
 
 impl PerSecond {
@@ -159,7 +172,9 @@ impl PerSecond {
             };
             Some(Entry { rule, stage })
         });
-        Self { rules: rules.collect() }
+        let mut rules: Vec<Entry> = rules.collect();
+        rules.extend(recovery(test, timeline));
+        Self { rules }
     }
 
     /// Whether the test has none.
@@ -170,7 +185,8 @@ impl PerSecond {
     /// Whether a test has any.
     pub(super) fn is_any(test: &LoadTestSpec) -> bool {
         let catalog = Catalog::new(&test.metrics);
-        test.thresholds.iter().any(|threshold| is_told_by_seconds(threshold, catalog))
+        let recovers = test.load.stress.as_ref().is_some_and(|stress| stress.recover_within.is_some());
+        recovers || test.thresholds.iter().any(|threshold| is_told_by_seconds(threshold, catalog))
     }
 
     /// Adds what was recorded in a slice. One that is longer than a second says the same of each of its seconds.

@@ -10,6 +10,7 @@
 //! neither that window nor a later one is judged, and the threshold is undecided unless one was breached before.
 
 mod course;
+mod entry;
 mod grid;
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
@@ -17,25 +18,23 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{LoadTestSpec, TimeSpan};
 
-use self::{
-    course::{Course, Worst},
-    grid::Grid,
-};
+use self::{course::Course, entry::Entry, grid::Grid};
 use super::{
-    condition::Aggregation,
+    availability::{Availability, Bins, Counts},
     parts::{Parts, Selected, Source, Sums},
     rule::{Observed, Rule, nothing},
     seconds::{PerSecond, Seconds},
+    steps::{Staircase, Steps},
     sums::{self, Budget, Excess},
+    target::Target,
 };
 use crate::{
-    comparison::Comparison,
     metrics::{
         Catalog, Metrics, Sink,
         names::{self, Kind},
     },
     plan::{Plan, Timeline},
-    slices::Slice,
+    slices::{self, Slice},
 };
 
 /// Most windows of a threshold that wait for slower runners, beside those of [`LATE`].
@@ -45,7 +44,8 @@ const MOST_OPEN: usize = 6;
 const LATE: Duration = Duration::from_secs(75);
 
 /// What thresholds keep of the samples that came in, beside the merged series: how their windows stand, by index of
-/// the threshold, exact sums of the parts that they select, and whether they were met, second by second.
+/// the threshold, exact sums of the parts that they select, and whether they were met, second by second. And what became of the
+/// requests of each step of a staircase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Windows {
     courses: BTreeMap<usize, Course>,
@@ -53,9 +53,19 @@ pub struct Windows {
     parts: Parts,
     #[serde(default)]
     seconds: Seconds,
+    /// Of thresholds on the share of good seconds, by index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    bins: BTreeMap<usize, Bins>,
+    #[serde(default, skip_serializing_if = "Steps::is_empty")]
+    steps: Steps,
 }
 
 impl Windows {
+    /// What became of the requests of each step of a staircase.
+    pub fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
     /// Whether thresholds were met, second by second.
     pub fn seconds(&self) -> &Seconds {
         &self.seconds
@@ -68,7 +78,9 @@ impl Windows {
 
     /// About how much memory they take.
     pub fn bytes(&self) -> usize {
-        self.parts.bytes() + self.seconds.bytes() + self.courses.values().map(Course::bytes).sum::<usize>()
+        let bins = self.bins.values().map(Bins::bytes).sum::<usize>();
+        let courses = self.courses.values().map(Course::bytes).sum::<usize>();
+        self.parts.bytes() + self.seconds.bytes() + self.steps.bytes() + bins + courses
     }
 
     /// Where thresholds find their samples.
@@ -83,16 +95,9 @@ pub struct Windowed {
     selected: Selected,
     rules: Vec<Entry>,
     per_second: PerSecond,
+    availability: Vec<Availability>,
+    staircase: Option<Staircase>,
     timeline: Option<Timeline>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    index: usize,
-    rule: Rule,
-    grid: Grid,
-    /// Time from the start of the load in which a breach does not stop the run.
-    delay: Duration,
 }
 
 /// What came of the windows of a threshold.
@@ -119,15 +124,22 @@ impl Windowed {
         });
         let rules: Vec<Entry> = entries.collect();
         let windowed = (!rules.is_empty()).then(|| timeline.clone());
-        let per_second = PerSecond::new(test, timeline);
-        Self { selected: Selected::by(test), rules, per_second, timeline: windowed }
+        Self {
+            selected: Selected::by(test),
+            rules,
+            per_second: PerSecond::new(test, timeline),
+            availability: Availability::of(test),
+            staircase: Staircase::of(test, timeline),
+            timeline: windowed,
+        }
     }
 
     /// The same, from the test alone.
     pub fn of(test: &LoadTestSpec) -> Self {
         let windowless = test.thresholds.iter().all(|threshold| threshold.window.is_none());
-        if windowless && !PerSecond::is_any(test) {
-            return Self { selected: Selected::by(test), ..Self::default() };
+        if windowless && !PerSecond::is_any(test) && !Staircase::is_any(test) {
+            let (selected, availability) = (Selected::by(test), Availability::of(test));
+            return Self { selected, availability, ..Self::default() };
         }
         let scenarios: Vec<&str> =
             test.scenarios.iter().flatten().map(|scenario| scenario.name.as_str()).collect();
@@ -143,10 +155,10 @@ impl Windowed {
     /// Adds what was recorded in an interval.
     pub fn add(&self, windows: &mut Windows, from: Duration, to: Duration, metrics: &Metrics) {
         if let Ok(sums) = self.selected.sums(metrics, &mut Budget::endless()) {
-            self.add_sums(windows, &sums);
+            self.add_sums(windows, &self.with_steps(sums, metrics));
         }
-        let selected = self.selected(metrics).collect();
-        self.add_between(windows, from / 2 + to / 2, &selected);
+        let [from_ms, to_ms] = [from, to].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        self.add_slice(windows, &slices::of(from_ms, to_ms, metrics, self));
     }
 
     /// What thresholds select of what a runner reported.
@@ -154,12 +166,18 @@ impl Windowed {
     /// # Errors
     /// When that takes more memory or time than there is for one report.
     pub fn sums(&self, metrics: &Metrics) -> Result<Sums, Excess> {
-        self.selected.sums(metrics, &mut Budget::of_delta())
+        Ok(self.with_steps(self.selected.sums(metrics, &mut Budget::of_delta())?, metrics))
+    }
+
+    fn with_steps(&self, mut sums: Sums, metrics: &Metrics) -> Sums {
+        sums.steps = self.staircase.as_ref().map(|staircase| staircase.count(metrics)).unwrap_or_default();
+        sums
     }
 
     /// Adds it to the sums of thresholds, whenever it was recorded.
     pub fn add_sums(&self, windows: &mut Windows, sums: &Sums) {
         self.selected.add(&mut windows.parts, sums);
+        windows.steps.merge(&sums.steps);
     }
 
     /// By how much memory windows and sums grow at most with these.
@@ -176,27 +194,40 @@ impl Windowed {
                 })
             });
             let seconds = if self.per_second.is_empty() { 0 } else { windows.seconds.growth(slice) };
-            grown.sum::<usize>() + seconds
+            let of_bins = self.availability.iter().map(|one| one.growth(windows.bins.get(&one.index), slice));
+            grown.sum::<usize>() + seconds + of_bins.sum::<usize>()
         };
-        self.selected.growth(&windows.parts, sums) + slices.iter().map(of_slice).sum::<usize>()
+        let of_sums = self.selected.growth(&windows.parts, sums) + windows.steps.growth(&sums.steps);
+        of_sums + slices.iter().map(of_slice).sum::<usize>()
     }
 
     /// Adds what was recorded in a slice to the windows.
     pub fn add_slice(&self, windows: &mut Windows, slice: &Slice) {
         self.add_between(windows, middle(slice), &slice.windows);
         self.per_second.add(&mut windows.seconds, slice);
+        for one in &self.availability {
+            one.add(windows.bins.entry(one.index).or_default(), slice);
+        }
     }
 
-    /// What thresholds with windows select of what was recorded, by their index.
+    /// What thresholds with windows, and those on the share of good seconds, select of what was recorded, by their index.
     pub fn selected(&self, metrics: &Metrics) -> impl Iterator<Item = (usize, Sink)> {
-        let targets = self.rules.iter().map(|entry| &entry.rule.target);
-        let sums = sums::of(targets, metrics, &mut Budget::endless()).unwrap_or_default();
-        self.rules.iter().zip(sums).filter_map(|(Entry { index, .. }, sum)| Some((*index, sum?)))
+        let sums = sums::of(self.targets().map(|(_, target)| target), metrics, &mut Budget::endless());
+        let sums = sums.unwrap_or_default();
+        self.targets().zip(sums).filter_map(|((index, _), sum)| Some((index, sum?)))
     }
 
-    /// The metric that the threshold of an index is about, if it has windows: its name, its kind, and whether it is none of
+    fn targets(&self) -> impl Iterator<Item = (usize, &Target)> {
+        let windowed = self.rules.iter().map(|entry| (entry.index, &entry.rule.target));
+        windowed.chain(self.availability.iter().map(|one| (one.index, &one.failures)))
+    }
+
+    /// The metric that slices hold for the threshold of an index, if they do: its name, its kind, and whether it is none of
     /// the test's own.
     pub fn metric(&self, index: usize) -> Option<(&str, Kind, bool)> {
+        if self.availability.iter().any(|one| one.index == index) {
+            return Some((names::HTTP_REQ_FAILED, Kind::Rate, true));
+        }
         let Entry { rule, .. } = self.rules.iter().find(|entry| entry.index == index)?;
         Some((&rule.target.metric, rule.definition.kind, names::kind_of(&rule.target.metric).is_some()))
     }
@@ -229,6 +260,9 @@ impl Windowed {
     /// recorded so far.
     pub fn close(&self, windows: &mut Windows, until: Duration, metrics: &Metrics) {
         self.per_second.close(&mut windows.seconds, until);
+        for one in &self.availability {
+            one.close(windows.bins.entry(one.index).or_default(), until);
+        }
         let late = |grid: &Grid| {
             usize::try_from(LATE.as_nanos().div_ceil(grid.length.as_nanos())).unwrap_or(usize::MAX)
         };
@@ -238,7 +272,8 @@ impl Windowed {
     /// Gives up the seconds that are not over, and then the windows of the threshold whose open ones take most, for good.
     /// False if there were none to give up.
     pub fn give_up(&self, windows: &mut Windows) -> bool {
-        if self.per_second.give_up(&mut windows.seconds) {
+        let of_bins = windows.bins.values_mut().fold(false, |any, bins| Availability::give_up(bins) | any);
+        if self.per_second.give_up(&mut windows.seconds) || of_bins {
             return true;
         }
         let open = windows.courses.values_mut().filter(|course| !course.open.is_empty());
@@ -246,6 +281,17 @@ impl Windowed {
         largest.given_up = largest.open.first_key_value().map(|(window, _)| *window);
         largest.open = BTreeMap::new();
         true
+    }
+
+    /// The seconds of a threshold on the share of good ones.
+    pub(super) fn good_seconds(
+        &self,
+        index: usize,
+        windows: &Windows,
+        ended: Option<Duration>,
+    ) -> Option<Counts> {
+        let one = self.availability.iter().find(|one| one.index == index)?;
+        Some(one.counts(windows.bins.get(&index)?, ended))
     }
 
     /// Thresholds whose windows were given up, by index, and from what time of the load on.
@@ -328,72 +374,6 @@ impl Windowed {
         }
         let (observed, passed) = (Some(observed), course.breached == 0);
         Some(Judgement { observed, is_undecided, passed, stops: course.stops, detail })
-    }
-}
-
-impl Entry {
-    fn holds(&self, observed: &Observed) -> bool {
-        self.rule.condition.holds(observed.value)
-    }
-
-    fn observe(
-        &self,
-        window: u32,
-        sink: &Sink,
-        source: Source<'_>,
-        timeline: &Timeline,
-        elapsed: Duration,
-    ) -> Option<Observed> {
-        let time = self.grid.finish(window).min(elapsed).saturating_sub(self.grid.begin(window));
-        self.rule.of(sink, time, source, timeline, elapsed)
-    }
-
-    /// Judges an open window and forgets its samples.
-    fn judge(
-        &self,
-        course: &mut Course,
-        window: u32,
-        source: Source<'_>,
-        timeline: &Timeline,
-        elapsed: Duration,
-    ) {
-        let Some(sink) = course.open.remove(&window) else { return };
-        course.next = course.next.max(window.saturating_add(1));
-        let Some(observed) = self.observe(window, &sink, source, timeline, elapsed) else { return };
-        course.judged += 1;
-        if !self.holds(&observed) {
-            course.breached += 1;
-            course.stops |= self.grid.finish(window) >= self.delay;
-        }
-        if course.worst.is_none_or(|worst| self.is_worse(observed.value, worst.value)) {
-            course.worst = Some(Worst { window, value: observed.value, parts: observed.parts });
-        }
-    }
-
-    /// Judges what is left at the end. A window that was cut short is judged if at least half of it has passed, or if
-    /// there is no other: a moment says too little. A sum says nothing unless its window is whole.
-    fn finish(&self, course: &mut Course, source: Source<'_>, timeline: &Timeline, elapsed: Duration) {
-        let open: Vec<u32> = course.open.keys().copied().collect();
-        for window in open {
-            let whole = self.grid.finish(window) <= elapsed;
-            let passed = elapsed.saturating_sub(self.grid.begin(window));
-            let telling =
-                passed >= self.grid.length / 2 && self.rule.condition.aggregation != Aggregation::Count;
-            if whole || telling || course.judged == 0 {
-                self.judge(course, window, source, timeline, elapsed);
-            }
-        }
-    }
-
-    /// Whether a value is farther from what is asked for than another.
-    fn is_worse(&self, value: f64, other: f64) -> bool {
-        let off = |value: f64| (value - self.rule.condition.limit).abs();
-        match self.rule.condition.comparison {
-            Comparison::Less | Comparison::AtMost => value > other,
-            Comparison::More | Comparison::AtLeast => value < other,
-            Comparison::Equal => off(value) > off(other),
-            Comparison::NotEqual => off(value) < off(other),
-        }
     }
 }
 

@@ -77,6 +77,23 @@ fn check_metrics(spec: &LoadTestSpec, errors: &mut Errors) {
     }
 }
 
+/// Seconds are judged one by one, and not compared with anything else.
+fn check_availability(threshold: &Threshold, target: &Target, path: &str, errors: &mut Errors) {
+    let is_one = target.metric == names::AVAILABILITY;
+    let reference = threshold.ratio_to.as_ref().and_then(|reference| reference.metric.as_deref());
+    if threshold.min_succeeded_percent.is_some() && !is_one {
+        errors.add(format_args!("{path}.minSucceededPercent"), "belongs to the metric availability");
+    }
+    if is_one && threshold.window.is_some() {
+        let message = "does not go with availability, which looks at each second by itself";
+        errors.add(format_args!("{path}.window"), message);
+    }
+    let referred = reference.is_some_and(|metric| metric.starts_with(names::AVAILABILITY));
+    if threshold.ratio_to.is_some() && (is_one || referred) {
+        errors.add(format_args!("{path}.ratioTo"), "does not go with availability, which is a share already");
+    }
+}
+
 /// All tags that the test gives to anything.
 fn tags<'a>(spec: &'a LoadTestSpec, set: &'a ScenarioSet) -> BTreeSet<(&'a str, &'a str)> {
     let executors = spec.load.executors.iter().flatten();
@@ -137,6 +154,7 @@ impl<'a> Known<'a> {
             Err(error @ RuleError::Reference { .. }) => errors.add(format_args!("{path}.ratioTo"), error),
             Err(error @ RuleError::Target(_)) => errors.add(field, error),
         }
+        check_availability(threshold, &target, path, errors);
         let Some(window) = threshold.window else { return };
         let field = format!("{path}.window");
         if window.0 < SHORTEST_WINDOW {

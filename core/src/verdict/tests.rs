@@ -3,6 +3,7 @@ use rstest::rstest;
 use upsurge_crds::v1alpha1::{LatencySummary, RequestsWhileScalingDown, Threshold};
 
 use super::*;
+use crate::findings::NO_FINDINGS;
 
 /// A run of which every part can be spoilt.
 #[derive(Clone)]
@@ -196,6 +197,7 @@ impl Run {
             unlimited: self.unlimited,
             thresholds: &self.thresholds,
             autoscaling: self.autoscaling.as_ref(),
+            findings: &NO_FINDINGS,
             checks: &self.checks,
             limits: &self.limits,
             generator: Some(&self.generator),

@@ -2,6 +2,7 @@
 //! What a request expects of its response; each expectation is counted as a check.
 
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -94,6 +95,12 @@ pub struct Expectation {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not: bool,
 
+    /// Which answers are checked: `Always`, all of them, or `Failed`, those whose status counts as failed. A request that is
+    /// answered otherwise, or not at all, then counts neither as passed nor as failed. Default: Always. Example:
+    /// `{jsonPath: $.error.message, exists: true, when: Failed}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<ExpectWhen>,
+
     /// Whether the value must be there. Default: true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exists: Option<bool>,
@@ -138,4 +145,13 @@ pub struct Expectation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub max_length: Option<i64>,
+}
+
+/// Which answers an expectation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ExpectWhen {
+    /// All of them.
+    Always,
+    /// Those whose status counts as failed.
+    Failed,
 }

@@ -13,8 +13,8 @@ pub use self::{
     capacity::{CapacityLoad, Find},
     executor::{ArrivalRate, ConstantVus, CountedIterations, Executor, RampingRate, RampingVus},
     pattern::{
-        BreakpointLoad, ConstantLoad, PatternLoad, PatternName, SoakLoad, SpikeLoad, StageSpec, StopAt,
-        StressLoad, VolumeLoad,
+        BreakpointLoad, ConstantLoad, Degradation, NamedSpike, PatternLoad, PatternName, SoakLoad, SpikeLoad,
+        StageSpec, StopAt, StressLoad, VolumeLoad,
     },
 };
 use super::duration::TimeSpan;
@@ -67,7 +67,7 @@ pub struct Load {
     #[schemars(length(min = 1, max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub stages: Option<Vec<StageSpec>>,
 
-    /// A baseline, a sudden peak, and a return to the baseline.
+    /// A baseline, a sudden peak, and a return to the baseline; or several such spikes over one baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spike: Option<SpikeLoad>,
 

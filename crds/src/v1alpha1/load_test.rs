@@ -23,7 +23,7 @@ use super::{
     scenario::{Block, Scenario},
     start::{Schedule, StartTrigger},
     status::{AutoscalingDigest, Phase, RunSummary, Verdict},
-    step::Step,
+    step::{NestedSteps, Step},
     target::{SecretVariable, Target},
     threshold::Threshold,
     usage::UsageLimit,
@@ -108,6 +108,14 @@ pub struct LoadTestSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub after: Vec<Step>,
+
+    /// Steps done once per run after the load of all runners has ended, before those of `after`, by the user of `before`, with the
+    /// variables that `before` captured and the counters of the run: `{{ run.iterations }}`, `{{ run.NAME }}` for a counter of
+    /// `spec.metrics`. If one of them fails, or a response is not as expected, the run is Failed (`VerificationFailed`). Written as
+    /// the steps of a scenario. They share the 5 minutes of `after`. Example:
+    /// `[{request: {url: /orders/count, capture: [{name: orders, jsonPath: $.count}], expect: [{condition: "orders == run.confirmed"}]}}]`.
+    #[serde(default, skip_serializing_if = "NestedSteps::is_empty")]
+    pub verify: NestedSteps,
 
     /// Sequences of steps that others run by name: `run: log in`. Unlike steps within other steps, those of a block are
     /// checked in full at apply. Example: `[{name: log in, steps: [{request: {url: /login}}]}]`.

@@ -155,6 +155,18 @@ pub struct LoadTestRunStatus {
     /// What a search by `spec.load.capacity` has found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Box<CapacityResult>>,
+    /// How the target stood the staircase of `spec.load.stress`, if that looks for a breaking point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stress: Option<Box<StressResult>>,
+
+    /// How the target stood each spike of `spec.load.spike.spikes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 12), extend("x-kubernetes-list-type" = "atomic"))]
+    pub spikes: Vec<SpikeResult>,
+
+    /// What came of `spec.verify`, if there are such steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<VerificationResult>,
 
     /// What the autoscaler did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

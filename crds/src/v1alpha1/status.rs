@@ -7,6 +7,7 @@
 
 mod autoscaling;
 mod epochs;
+mod findings;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{autoscaling::*, epochs::*, usage::*};
+pub use self::{autoscaling::*, epochs::*, findings::*, usage::*};
 use super::metric::MetricType;
 
 /// Where a run is.

@@ -3,19 +3,29 @@
 
 use std::collections::BTreeMap;
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::TimeSpan;
 
 /// A limit on a metric. A run passes only if every threshold holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    cel,
+    // What needs the text of the metric would cost the API server too much: the operator looks at that.
+    validation = (
+        "!has(self.minSucceededPercent) || !(has(self.window) || has(self.ratioTo))",
+        "availability looks at each second by itself: it has no window and no ratioTo"
+    )
+)]
 #[serde(rename_all = "camelCase")]
 pub struct Threshold {
     /// Metric by its k6 name, for example `http_req_duration`, `http_req_failed`, `checks`,
-    /// `iterations`, `dropped_iterations`, or Upsurge's own `http_req_response_time` and
-    /// `schedule_lag`, or the name of one of `spec.metrics`. k6's form with a selector is understood,
-    /// too: `http_req_duration{scenario:pay,expected_response:true}`.
+    /// `iterations`, `dropped_iterations`, or Upsurge's own `http_req_response_time`,
+    /// `schedule_lag` and `availability`, or the name of one of `spec.metrics`. k6's form with a selector is
+    /// understood, too: `http_req_duration{scenario:pay,expected_response:true}`. `availability` is the share of good
+    /// seconds among those in which requests ended, over all runners; see `minSucceededPercent`.
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*(\{[^{}]*\})?$"))]
     pub metric: String,
 
@@ -46,6 +56,12 @@ pub struct Threshold {
     /// `p(95) < 1.5` with selector `{stage: hold}` and ratioTo `{selector: {stage: baseline}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ratio_to: Option<SeriesReference>,
+
+    /// With `availability`: how many of the requests that end in a second have to succeed for it to be a good one, in percent.
+    /// Default: 99. Example: `{metric: availability, minSucceededPercent: 95, condition: "rate >= 99.9%"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100))]
+    pub min_succeeded_percent: Option<i32>,
 
     /// Lets the threshold pass when there is no data for it: when no sample of a trend, rate or gauge came that it
     /// selects. Counters need it not: what did not happen counts as zero. Default: false, a threshold

@@ -19,10 +19,12 @@ mod refusal;
 use std::sync::Arc;
 
 use upsurge_core::{
+    findings::counters,
     intake::Intake,
     protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
     thresholds::Windowed,
 };
+use upsurge_crds::LoadTestSpec;
 
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
@@ -57,9 +59,11 @@ pub struct Presence {
     pub end_durable: bool,
 }
 
-/// What only this operator knows of `after`.
+/// What only this operator knows of `verify` and `after`.
 #[derive(Clone, Debug, Default)]
 struct After {
+    /// The test, if the runner that does them must know the counters of the run.
+    counted: Option<Box<LoadTestSpec>>,
     /// Whether it is to be done: the load of all runners has ended.
     due: bool,
     /// Whether a durable checkpoint holds what became of it.
@@ -121,7 +125,11 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             look: Look::of(plan),
-            after: After { due: false, durable: state.after.is_some() },
+            after: After {
+                counted: (!plan.test.verify.is_empty()).then(|| Box::new((*plan.test).clone())),
+                due: false,
+                durable: state.after.is_some(),
+            },
             questions: Questions::of(plan, state.checks.is_some()),
             folding: Folding,
             windowed,
@@ -296,7 +304,7 @@ impl Session {
         Ok(self.reply(index))
     }
 
-    /// The load of all runners has ended, as far as it ever will: the steps of `after` are to be done.
+    /// The load of all runners has ended, as far as it ever will: the steps of `verify` and `after` are to be done.
     pub fn run_after(&mut self) {
         self.after.due = true;
     }
@@ -306,15 +314,22 @@ impl Session {
         self.revision += 1;
     }
 
+    /// Whether a runner is to do the steps of `verify` and `after` now.
+    fn does_after(&self, index: usize) -> bool {
+        index == 0 && self.after.due && self.state.after.is_none()
+    }
+
     fn reply(&self, index: usize) -> DeltaReply {
+        let counted = self.after.counted.as_ref().filter(|_| self.does_after(index));
         DeltaReply {
+            counters: counted.map(|test| counters(test, &self.state.totals.metrics)),
             acknowledged: self.presence[index].acknowledged,
             received: self.state.runners[index].received,
             session: Some(self.state.session),
             cut: self.presence[index].cut,
             interval_ms: None,
             command: match &self.state.stop {
-                _ if index == 0 && self.after.due && self.state.after.is_none() => DeltaCommand::RunAfter,
+                _ if self.does_after(index) => DeltaCommand::RunAfter,
                 Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
                 None => match self.questions.due {
                     Some((start, end)) if index == 0 && self.state.checks.is_none() => {

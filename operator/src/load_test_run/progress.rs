@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use upsurge_core::{plan::Timeline, protocol::Readiness};
-use upsurge_crds::v1alpha1::Phase;
+use upsurge_crds::{LoadTestSpec, v1alpha1::Phase};
 
 pub use self::cause::Cause;
 use super::{
@@ -30,7 +30,7 @@ const UNHEARD_PATIENCE: Duration = Duration::from_secs(10);
 const DRAIN_LIMIT: Duration = Duration::from_secs(20);
 /// Longest time that results and pods get to settle once the load has ended.
 const SETTLE_LIMIT: Duration = Duration::from_secs(15);
-/// Longest time that the steps of `after` get, beyond that.
+/// Longest time that the steps of `verify` and `after` get together, beyond that.
 const AFTER_LIMIT: Duration = Duration::from_secs(300);
 /// Time between two looks while nothing happens.
 const LOOK: Duration = Duration::from_secs(1);
@@ -111,7 +111,12 @@ pub enum Transition {
 
 /// Whether steps are to be done after the load, and it is not known yet what became of them.
 pub fn awaits_after(plan: &Plan, session: &SessionSnapshot) -> bool {
-    !plan.test().after.is_empty() && session.load_start().is_some() && session.after.is_none()
+    has_last_steps(plan.test()) && session.load_start().is_some() && session.after.is_none()
+}
+
+/// Whether a test has steps that one runner does after the load.
+pub fn has_last_steps(test: &LoadTestSpec) -> bool {
+    !(test.verify.is_empty() && test.after.is_empty())
 }
 
 /// Whether the test's own Prometheus server is to be asked, and it is not known yet what it said.
@@ -245,12 +250,16 @@ fn collecting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     // Runners leave once they know that their last figures are safe; only then may the session be closed.
     let settled = facts.session.durable && (0..facts.runners()).all(|index| facts.is_quiet(index));
     let test = facts.plan.test();
-    let after = if test.after.is_empty() { Duration::ZERO } else { AFTER_LIMIT };
+    let after = if has_last_steps(test) { AFTER_LIMIT } else { Duration::ZERO };
     let asks = test.prometheus.as_ref().is_some_and(|prometheus| prometheus.url.is_some());
     let limit = SETTLE_LIMIT + after + if asks { upsurge_prometheus::DEADLINE } else { Duration::ZERO };
     if !settled && !facts.for_longer_than(limit, now) {
         let message = if awaits_after(facts.plan, facts.session) {
-            "load has ended; doing the steps of spec.after"
+            if test.verify.is_empty() {
+                "load has ended; doing the steps of spec.after"
+            } else {
+                "load has ended; doing the steps of spec.verify and spec.after"
+            }
         } else if facts.cause.is_none() && awaits_answers(facts.plan, facts.session) {
             "load has ended; asking the server at spec.prometheus.url"
         } else {

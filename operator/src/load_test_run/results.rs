@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
     autoscaling::{self, Doubt, Observed},
+    findings::{self, Findings, Restarts},
     judged::Judged,
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
@@ -91,6 +92,7 @@ pub fn conclude(
     let evaluated = recorded(plan, snapshot).evaluate(true);
     let generator = generator(plan, snapshot);
     let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
+    let findings = findings(plan, snapshot, t0, &evaluated, autoscaling.as_ref());
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
     let doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
     let scarce = Scarce::of(plan, snapshot, t0, load_end);
@@ -105,6 +107,7 @@ pub fn conclude(
             thresholds: &evaluated,
             autoscaling: autoscaling.as_ref(),
             doubts: &doubts,
+            findings: &findings,
             checks,
             limits: &limits,
             generator: &generator,
@@ -117,6 +120,8 @@ pub fn conclude(
     status.expectations = figures.expectations;
     status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;
+    let Findings { stress, spikes, verification } = findings;
+    (status.stress, status.spikes, status.verification) = (stress.map(Box::new), spikes, verification);
     status.autoscaling = autoscaling.map(Box::new);
     status.checks = checks.to_vec();
     status.generator = Some(Box::new(generator));
@@ -143,8 +148,8 @@ fn outputs(plan: &Plan, snapshot: &SessionSnapshot, is_over: bool) -> Vec<Output
 fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     let problem = match &snapshot.after {
         _ if plan.test().after.is_empty() => None,
-        Some(AfterOutcome { result: Ok(()) }) => None,
-        Some(AfterOutcome { result: Err(message) }) => Some(message.as_str()),
+        Some(AfterOutcome { result: Ok(()), .. }) => None,
+        Some(AfterOutcome { result: Err(message), .. }) => Some(message.as_str()),
         None => Some("runner 0, which does them, was gone or did not end in time"),
     };
     let foreign = snapshot.foreign.iter().map(|what| {
@@ -189,9 +194,34 @@ struct Measured<'a> {
     thresholds: &'a [ThresholdResult],
     autoscaling: Option<&'a AutoscalingResult>,
     doubts: &'a [Doubt],
+    findings: &'a Findings,
     checks: &'a [PrometheusCheckResult],
     limits: &'a [Judged],
     generator: &'a GeneratorResult,
+}
+
+/// What came of what only some tests ask for.
+fn findings(
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+    start: Timestamp,
+    thresholds: &[ThresholdResult],
+    autoscaling: Option<&AutoscalingResult>,
+) -> Findings {
+    // Without a workload nobody watches, and nothing is listed.
+    let watched = plan.test().target.workload().is_some();
+    let restarts = watched.then(|| Restarts::of(snapshot.workload.log(), start));
+    Findings::of(&findings::Recorded {
+        test: plan.test(),
+        timeline: plan.timeline(),
+        metrics: &snapshot.metrics,
+        windows: &snapshot.windows,
+        thresholds,
+        elapsed: snapshot.elapsed,
+        restarts: restarts.as_ref(),
+        autoscaling,
+        verified: snapshot.after.as_ref().and_then(|after| after.verified.as_ref()),
+    })
 }
 
 fn outcome(
@@ -214,6 +244,7 @@ fn outcome(
         thresholds: measured.thresholds,
         // Of a load that was cut short, expectations on the autoscaler can't be asked.
         autoscaling: measured.autoscaling.filter(|_| cause.is_none()),
+        findings: measured.findings,
         checks: measured.checks,
         limits: measured.limits,
         generator: Some(measured.generator),

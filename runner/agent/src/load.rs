@@ -5,7 +5,10 @@
 use std::{future::pending, pin::pin, sync::Arc, time::{Duration, Instant}};
 
 use tokio::{sync::watch, time::timeout};
-use upsurge_core::{protocol::RunnerEnd, schedule::Share};
+use upsurge_core::{
+    protocol::{AfterOutcome, RunnerEnd},
+    schedule::Share,
+};
 use upsurge_crds::names::reasons;
 use upsurge_engine::EngineConfig;
 
@@ -123,9 +126,9 @@ async fn attend(report: &Report, terminate: &mut watch::Receiver<bool>) -> Endin
     let tidied = async {
         if tidies && timeout(LAST_STEPS, report.tidy_up_now(tidying)).await.is_err() {
             let limit = LAST_STEPS.as_secs();
-            report.tidied(Err(format!(
-                "the runner was terminated (SIGTERM): they were not done within {limit} s"
-            )));
+            let result =
+                Err(format!("the runner was terminated (SIGTERM): they were not done within {limit} s"));
+            report.tidied(AfterOutcome { result, verified: None });
         }
     };
     let limit = if tidies { LAST_STEPS + LAST_WORDS } else { LAST_WORDS };

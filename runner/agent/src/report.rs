@@ -162,7 +162,7 @@ impl Report {
         }
     }
 
-    /// Does the steps of `after` when they are due.
+    /// Does the steps of `verify` and `after` when they are due.
     pub(super) async fn tidy_up(&self) {
         if let Some(tidying) = &self.tidying {
             tidying.due.notified().await;
@@ -177,13 +177,16 @@ impl Report {
         begun.await;
     }
 
-    /// Adds what became of `after` to what is pending; its figures are none of the load's.
-    pub(super) fn tidied(&self, result: Result<(), String>) {
-        if let Err(message) = &result {
+    /// Adds what became of `verify` and `after` to what is pending; their figures are none of the load's.
+    pub(super) fn tidied(&self, outcome: AfterOutcome) {
+        if let Err(message) = &outcome.result {
             tracing::error!(message, "the steps after the load failed");
         }
+        if let Some(Err(message)) = &outcome.verified {
+            tracing::warn!(message, "what verify expects does not hold");
+        }
         let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
-        let after = Some(AfterOutcome { result });
+        let after = Some(outcome);
         self.pending.borrow_mut().push(Delta { from_ms, to_ms, after, ..Delta::default() });
         self.pace.hurry();
         self.tidying.iter().for_each(|tidying| tidying.is_done.set(true));
@@ -293,7 +296,9 @@ impl Report {
                 self.asking.iter().for_each(Asking::end);
                 self.stop(reason);
             }
-            DeltaCommand::RunAfter => self.tidying.iter().for_each(|tidying| tidying.due.notify_one()),
+            DeltaCommand::RunAfter => {
+                self.tidying.iter().for_each(|tidying| tidying.begin(reply.counters.clone()));
+            }
             DeltaCommand::AskPrometheus { start, end } => {
                 self.asking.iter().for_each(|asking| asking.begin(start, end));
             }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The steps of `after`, which one runner does for all.
+//! The steps of `verify` and `after`, which one runner does for all.
 
-use std::{cell::Cell, collections::BTreeMap};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
-use upsurge_engine::run_after;
+use upsurge_core::protocol::AfterOutcome;
+use upsurge_engine::{run_after, run_verify};
 
 use super::{config::AgentConfig, prepare::Prepared};
 
@@ -15,6 +19,8 @@ pub(super) struct Tidying {
     /// Captured by `before`.
     variables: Map<String, Value>,
     secrets: BTreeMap<String, String>,
+    /// The counters of the run, once they are told.
+    counters: RefCell<Option<Map<String, Value>>>,
     /// Told when it is time.
     pub(super) due: Notify,
     /// Whether the outcome is among what is pending, or was told.
@@ -28,22 +34,35 @@ impl Tidying {
         prepared: &Prepared,
         variables: &Map<String, Value>,
     ) -> Option<Self> {
-        let tidies = config.runner == 0 && !prepared.valid.scenarios.after.is_empty();
+        let steps = &prepared.valid.scenarios;
+        let tidies = config.runner == 0 && !(steps.verify.is_empty() && steps.after.is_empty());
         tidies.then(|| Self {
             prepared: prepared.clone(),
             variables: variables.clone(),
             secrets: config.secrets.clone(),
+            counters: RefCell::default(),
             due: Notify::new(),
             is_done: Cell::new(false),
         })
     }
 
-    /// Does it.
-    ///
-    /// # Errors
-    /// What went wrong, in words.
-    pub(super) async fn run(&self) -> Result<(), String> {
+    /// It is time, and the run has these counters.
+    pub(super) fn begin(&self, counters: Option<Map<String, Value>>) {
+        if counters.is_some() {
+            self.counters.replace(counters);
+        }
+        self.due.notify_one();
+    }
+
+    /// Does it. Without the counters of the run nothing can be verified.
+    pub(super) async fn run(&self) -> AfterOutcome {
         let Prepared { valid, test, files, .. } = &self.prepared;
-        run_after(valid, test, &self.secrets, files, &self.variables).await
+        let (secrets, variables) = (&self.secrets, &self.variables);
+        let counters = self.counters.take().filter(|_| !valid.scenarios.verify.is_empty());
+        let verified = match counters {
+            Some(counters) => Some(run_verify(valid, test, secrets, files, variables, counters).await),
+            None => None,
+        };
+        AfterOutcome { result: run_after(valid, test, secrets, files, variables).await, verified }
     }
 }

@@ -53,7 +53,7 @@ use upsurge_system::files::Files;
 use upsurge_system::generator::raise_file_limit;
 
 pub use self::{
-    before::{run_after, run_before},
+    before::{run_after, run_before, run_verify},
     preflight::{Unready, preflight},
 };
 use self::{

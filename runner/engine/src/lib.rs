@@ -9,5 +9,5 @@ mod recorder;
 
 pub use self::engine::{
     Engine, EngineConfig, EngineError, Interval, Progress, Unready, check, default_threads, preflight,
-    run_after, run_before,
+    run_after, run_before, run_verify,
 };

@@ -47,6 +47,8 @@ mod steps;
 mod transport;
 #[path = "engine/values.rs"]
 mod values;
+#[path = "engine/verify.rs"]
+mod verify;
 #[path = "engine/volume.rs"]
 mod volume;
 #[path = "engine/written.rs"]

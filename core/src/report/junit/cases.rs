@@ -8,7 +8,7 @@ use upsurge_crds::{
 };
 
 use super::Judged;
-use crate::verdict::Outcome;
+use crate::{findings::Line, verdict::Outcome};
 
 fn passed() -> TestCaseStatus {
     TestCaseStatus::success()
@@ -41,9 +41,16 @@ pub(super) fn of(judged: &Judged<'_>) -> Vec<TestCase> {
     let of_autoscaler = [reasons::AUTOSCALING_EXPECTATION_MISSED, reasons::OBSERVATION_INCOMPLETE];
     let of_usage = [reasons::USAGE_EXCEEDED, reasons::USAGE_UNKNOWN];
     let of_soak = [reasons::LATENCY_GREW, reasons::LATENCY_GROWTH_UNKNOWN];
-    let classes: [(&str, Vec<TestCase>); 9] = [
+    let of_part = |part: &str| {
+        let lines = judged.findings.lines().into_iter().filter(|line| line.part == part);
+        lines.map(|line| finding(&line)).collect::<Vec<_>>()
+    };
+    let classes: [(&str, Vec<TestCase>); 12] = [
         ("run", vec![verdict(judged)]),
         ("thresholds", judged.thresholds.iter().map(threshold).collect()),
+        ("verification", of_part("verification")),
+        ("stress", of_part("stress")),
+        ("spikes", of_part("spikes")),
         ("autoscaling", expectations.map(|one| expectation(one, of_autoscaler)).collect()),
         ("usage", judged.usage.iter().map(|one| expectation(one, of_usage)).collect()),
         ("soak", judged.soak.iter().map(|one| expectation(one, of_soak)).collect()),
@@ -105,6 +112,15 @@ fn expectation(expectation: &ExpectationResult, [missed, unknown]: [&str; 2]) ->
         return case(&format!("{name} {expected}"), result, Some(&message));
     }
     observation(&format!("{name} {expected}"), expectation.passed, &observed, missed)
+}
+
+fn finding(line: &Line) -> TestCase {
+    let result = match (line.passed, line.undecided) {
+        (true, _) => passed(),
+        (false, true) => error(&line.told, line.reason),
+        (false, false) => failure(&line.told, line.reason),
+    };
+    case(&line.name, result, Some(&line.told))
 }
 
 fn prometheus(check: &PrometheusCheckResult) -> TestCase {

@@ -297,7 +297,8 @@ fn a_gap_is_refused_with_what_was_received() {
     let mut session = Session::new(&plan(1, false), None);
     let refusal = session.deltas(&batch(0, 0, &[1, 2, 4]), &pod(0), 0).unwrap_err();
     let (session, interval_ms, command) = (Some(1), None, DeltaCommand::Continue);
-    let reply = DeltaReply { acknowledged: 0, received: 2, command, session, cut: 0, interval_ms };
+    let reply =
+        DeltaReply { acknowledged: 0, received: 2, command, session, cut: 0, counters: None, interval_ms };
     assert_eq!(refusal, Refusal::Gap(reply));
 }
 

@@ -25,7 +25,7 @@ use upsurge_crds::v1alpha1::SecretKeyRef;
 
 use super::{files, metadata, parts, placement};
 use crate::{
-    load_test_run::{plan::Plan, pods},
+    load_test_run::{plan::Plan, pods, progress::has_last_steps},
     naming,
     runner_defaults::PodDefaults,
     settings::RunnerDefaults,
@@ -68,7 +68,7 @@ pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<
 
 fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<&str>) -> PodTemplateSpec {
     let runner = &plan.test().runner;
-    let grace = if plan.test().after.is_empty() { GRACE_SECONDS } else { GRACE_SECONDS_WITH_AFTER };
+    let grace = if has_last_steps(plan.test()) { GRACE_SECONDS_WITH_AFTER } else { GRACE_SECONDS };
     let mut template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
             labels: Some(plan.labels(test, "runner")),

@@ -44,7 +44,7 @@ pub enum Effect {
     /// An epoch of the run is finished: go on to the next one, if there is one. The collector makes it durable before any runner
     /// hears of it.
     FinishEpoch(Box<Finished>),
-    /// Have the steps of `spec.after` done.
+    /// Have the steps of `spec.verify` and `spec.after` done.
     RunAfter,
     /// End pods that are still there.
     Quench,

@@ -407,10 +407,10 @@ fn tidying() -> Case {
 #[case::they_take_long(tidying(), 200, false)]
 #[case::the_runner_is_not_seen_to_run_yet(tidying().with(|case| not_seen_to_run(&mut case.pods[0])), 2, false)]
 #[case::they_take_too_long(tidying(), 315, true)]
-#[case::the_runner_leaves(tidying().with(|case| case.session.after = Some(AfterOutcome { result: Ok(()) })), 200, false)]
+#[case::the_runner_leaves(tidying().with(|case| case.session.after = Some(AfterOutcome { result: Ok(()), verified: None })), 200, false)]
 #[case::the_runner_left(
     tidying().with(|case| {
-        case.session.after = Some(AfterOutcome { result: Ok(()) });
+        case.session.after = Some(AfterOutcome { result: Ok(()), verified: None });
         left(&mut case.pods[0]);
     }),
     2, true)]

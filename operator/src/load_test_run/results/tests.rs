@@ -216,7 +216,7 @@ fn steps_after_the_load_warn_and_change_no_verdict(
     #[case] warning: Option<&str>,
 ) {
     let mut snapshot = measured();
-    snapshot.after = result.map(|result| AfterOutcome { result });
+    snapshot.after = result.map(|result| AfterOutcome { result, verified: None });
     let mut spec = threshold("rate < 50%");
     let (without, as_it_was) = concluded(spec.clone(), &snapshot, None);
     assert_eq!(without.warnings, [""; 0], "the test has no such steps");
@@ -228,6 +228,26 @@ fn steps_after_the_load_warn_and_change_no_verdict(
         let told = &status.warnings[0];
         assert!(told.starts_with("the steps after the load failed: ") && told.contains(part), "{told}");
     }
+}
+
+#[rstest]
+#[case::held(Some(Ok(())), Verdict::Passed, reasons::THRESHOLDS_MET)]
+#[case::did_not_hold(Some(Err("expected that orders == run.confirmed".into())), Verdict::Failed, reasons::VERIFICATION_FAILED)]
+#[case::unknown(None, Verdict::Inconclusive, reasons::NOT_VERIFIED)]
+fn what_verify_expects_decides(
+    #[case] verified: Option<Result<(), String>>,
+    #[case] verdict: Verdict,
+    #[case] reason: &str,
+) {
+    let mut snapshot = measured();
+    let message = verified.clone().and_then(Result::err);
+    snapshot.after = Some(AfterOutcome { result: Ok(()), verified });
+    let mut spec = threshold("rate < 50%");
+    spec["verify"] = json!([{"request": {"url": "/count"}}]);
+    let (status, outcome) = concluded(spec, &snapshot, None);
+    assert_eq!((outcome.verdict, outcome.reason.as_str()), (verdict, reason), "{outcome:?}");
+    assert_eq!(status.verification.map(|one| one.passed), Some(verdict == Verdict::Passed));
+    assert!(message.is_none_or(|words| outcome.message.contains(&words)), "{outcome:?}");
 }
 
 #[test]

@@ -53,7 +53,7 @@ async fn the_steps_after_the_load_wait_for_the_word_and_are_done_once() {
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
     assert_eq!(collector.requests(), 20.0, "after is not part of the load");
     let seen = collector.seen.lock().unwrap();
-    assert_eq!(seen.after(), Some(AfterOutcome { result: Ok(()) }));
+    assert_eq!(seen.after(), Some(AfterOutcome { result: Ok(()), verified: None }));
     let last = seen.deltas.values().last().unwrap();
     assert_eq!(last.from_ms, last.to_ms, "nor is its time");
 }
@@ -68,10 +68,62 @@ async fn a_step_after_the_load_that_fails_is_told() {
     assert_eq!(run(config).await, Ending::Done);
     assert_eq!(deletions(&target), 1);
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
-    let Some(AfterOutcome { result: Err(message) }) = collector.seen.lock().unwrap().after() else {
+    let Some(AfterOutcome { result: Err(message), .. }) = collector.seen.lock().unwrap().after() else {
         panic!("it did not fail")
     };
     assert!(message.contains("spec.after") && message.contains("503"), "{message}");
+}
+
+/// A test that expects as many rows after the load as the run has iterations, and so many more.
+fn verified(target: &Server, name: &str, more: u64) -> (Value, Seen) {
+    let mut test = tidied(target, arrivals(20, "1s"), get());
+    let expect = format!("rows + {more} == run.iterations");
+    test["verify"] = json!([{"request": {"name": name, "url": "/rows/count?run={{ run.iterations }}",
+        "capture": [{"name": "rows", "jsonPath": "$.rows"}], "expect": [{"condition": expect}]}}]);
+    // What all runners did together: more than this one.
+    let counters = json!({"iterations": 60}).as_object().cloned();
+    (test, Seen { run_after: true, counters, ..Seen::default() })
+}
+
+#[tokio::test]
+async fn what_is_verified_sees_the_counters_of_all_runners_and_comes_before_the_steps_of_after() {
+    for (more, held) in [(0, true), (1, false)] {
+        let target = Server::start(move |arrived| async move {
+            if arrived.method == "DELETE" { server::status(204) } else { server::json(r#"{"rows": 60}"#) }
+        });
+        let (test, seen) = verified(&target, "count rows", more);
+        let collector = Collector::start(seen);
+        let (config, _scratch) = agent(&format!("verify-{more}"), &collector, test);
+        assert_eq!(run(config).await, Ending::Done);
+        let arrived = target.arrived();
+        let last: Vec<&str> =
+            arrived[arrived.len() - 2..].iter().map(|arrived| arrived.target.as_str()).collect();
+        assert_eq!(last, ["/rows/count?run=60", "/rows"]);
+        let outcome = collector.seen.lock().unwrap().after().unwrap();
+        assert_eq!(outcome.result, Ok(()));
+        match outcome.verified {
+            Some(Ok(())) => assert!(held),
+            Some(Err(message)) => {
+                assert!(
+                    !held && message.contains("\"count rows\": expected that rows + 1 == run.iterations"),
+                    "{message}"
+                );
+            }
+            None => panic!("nothing was told of it"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_counters_of_the_run_nothing_is_verified() {
+    let target = target(204);
+    let (test, seen) = verified(&target, "count rows", 0);
+    let collector = Collector::start(Seen { counters: None, ..seen });
+    let (config, _scratch) = agent("verify-unknown", &collector, test);
+    assert_eq!(run(config).await, Ending::Done);
+    let outcome = collector.seen.lock().unwrap().after();
+    assert_eq!(outcome, Some(AfterOutcome { result: Ok(()), verified: None }));
+    assert_eq!(deletions(&target), 1);
 }
 
 /// What is told of the steps of a runner that is terminated when its load has ended.

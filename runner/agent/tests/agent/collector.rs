@@ -47,6 +47,8 @@ pub struct Seen {
     pub stop: Option<String>,
     /// Whether the load of all runners has ended once this one's has.
     pub run_after: bool,
+    /// The counters that it is told with that.
+    pub counters: Option<serde_json::Map<String, serde_json::Value>>,
     /// Versions that it says it serves, other than the usual ones.
     pub serves: Option<Versions>,
     /// Number of its session, which grows with each restart; none if it has none, like the first operators.
@@ -312,8 +314,16 @@ impl Seen {
             },
         };
         let (session, cut, interval_ms) = (self.session, self.acknowledged, self.interval_ms);
-        let reply =
-            DeltaReply { acknowledged: self.acknowledged, received, command, session, cut, interval_ms };
+        let counters = self.counters.clone();
+        let reply = DeltaReply {
+            acknowledged: self.acknowledged,
+            received,
+            command,
+            session,
+            cut,
+            counters,
+            interval_ms,
+        };
         server::json(serde_json::to_vec(&reply).unwrap())
     }
 }

@@ -15,7 +15,8 @@ use tokio::{
     time::timeout,
 };
 use upsurge_core::{
-    files::references, protocol::SECRET_ENV_PREFIX, report::after_failed, verdict::Breakdown,
+    files::references, findings::counters, protocol::SECRET_ENV_PREFIX, report::after_failed,
+    verdict::Breakdown,
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
 use upsurge_engine::{self as engine, default_threads};
@@ -34,7 +35,7 @@ use super::{
     say,
 };
 
-/// Longest time for the steps of `after`, as in a cluster.
+/// Longest time for the steps of `verify`, and for those of `after`, as in a cluster for both.
 const AFTER_LIMIT: Duration = Duration::from_secs(300);
 
 /// How the result is told.
@@ -141,6 +142,13 @@ async fn carry_out(
             match course.run(&mut interrupts, &mut reports).await {
                 Some(mut part) => {
                     let (variables, secrets, files) = after;
+                    let counters = counters(&test, &ended.metrics);
+                    ended.verified = tokio::select! {
+                        verified = timeout(AFTER_LIMIT, engine::run_verify(&valid, &test, &secrets, &files, &variables, counters)) => {
+                            verified.ok()
+                        }
+                        () = interrupts.next() => None,
+                    };
                     let tidied = tokio::select! {
                         tidied = timeout(AFTER_LIMIT, engine::run_after(&valid, &test, &secrets, &files, &variables)) => {
                             tidied.unwrap_or_else(|_| Err(format!("they were not done within {} s", AFTER_LIMIT.as_secs())))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The steps of `before` and `after`: done once, by one user, before and after all load.
+//! The steps of `before`, `verify` and `after`: done once, by one user, before and after all load.
 
 use std::{collections::BTreeMap, io, rc::Rc, sync::Arc, thread, time::Instant};
 
@@ -8,7 +8,7 @@ use tokio::{
     runtime::{Builder, LocalOptions},
     sync::oneshot,
 };
-use upsurge_core::{schedule::Share, template::Scope, validate::Valid};
+use upsurge_core::{findings::COUNTERS, schedule::Share, template::Scope, validate::Valid};
 use upsurge_crds::v1alpha1::LoadTestSpec;
 use upsurge_http::{client::Client, setup::Setup};
 use upsurge_system::files::Files;
@@ -40,6 +40,29 @@ pub async fn run_before(
     let sources = Sources { valid, test, secrets, files, variables: &variables };
     let program = Program::before(&sources).map_err(|error| error.to_string())?;
     apart(program, "before", valid, secrets, files).await
+}
+
+/// Does the steps of `verify` once, with the variables that `before` captured and the counters of the run. What is an error in
+/// `before` did not hold here.
+///
+/// # Errors
+/// The step that failed, and why.
+pub async fn run_verify(
+    valid: &Arc<Valid>,
+    test: &Arc<LoadTestSpec>,
+    secrets: &BTreeMap<String, String>,
+    files: &Files,
+    variables: &Map<String, Value>,
+    counters: Map<String, Value>,
+) -> Result<(), String> {
+    if valid.scenarios.verify.is_empty() {
+        return Ok(());
+    }
+    let mut variables = variables.clone();
+    variables.insert(COUNTERS.to_owned(), Value::Object(counters));
+    let sources = Sources { valid, test, secrets, files, variables: &variables };
+    let program = Program::verify(&sources).map_err(|error| error.to_string())?;
+    apart(program, "verify", valid, secrets, files).await.map(drop)
 }
 
 /// Does the steps of `after` once, with the variables that `before` captured. What is an error there is one

@@ -201,10 +201,11 @@ impl<'a> Iteration<'a> {
         duration: Duration,
     ) -> Result<(), Ended> {
         let seen = Seen::new(request, response, duration);
+        let has_failed = request.has_failed(response);
         let mut failed_check = None;
         for (check, expectation) in request.expectations.iter().enumerate() {
-            if matches!(expectation.matcher, Matcher::Condition(_)) {
-                // Once the captures are made.
+            // Conditions once the captures are made.
+            if matches!(expectation.matcher, Matcher::Condition(_)) || !expectation.is_about(has_failed) {
                 continue;
             }
             let passed = seen.meets(expectation, self.user);
@@ -231,14 +232,14 @@ impl<'a> Iteration<'a> {
                 }
                 None => {
                     self.context.recorder.borrow_mut().check(stage, index, check, false);
-                    self.check_variables(stage, index, request, false);
+                    self.check_variables(stage, index, request, false, has_failed);
                     let message = format!("nothing found to capture as {:?}", capture.name);
                     self.complain(request, message.clone())?;
                     return Err(Ended { message });
                 }
             }
         }
-        match self.check_variables(stage, index, request, response.is_some()) {
+        match self.check_variables(stage, index, request, response.is_some(), has_failed) {
             Some(name) => self.complain(request, format!("expected that {name}")),
             None => Ok(()),
         }

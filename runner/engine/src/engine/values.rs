@@ -24,6 +24,7 @@ impl Iteration<'_> {
         index: usize,
         request: &'r Request,
         complete: bool,
+        has_failed: bool,
     ) -> Option<&'r str> {
         if !request.has_conditions {
             return None;
@@ -32,6 +33,9 @@ impl Iteration<'_> {
         let mut failed = None;
         for (check, expectation) in request.expectations.iter().enumerate() {
             let Matcher::Condition(expression) = &expectation.matcher else { continue };
+            if !expectation.is_about(has_failed) {
+                continue;
+            }
             // What can't be evaluated does not hold, nor does its contrary.
             let answer = expression.evaluate(variables);
             let passed = complete && answer.is_ok_and(|answer| answer != expectation.negated);

@@ -81,6 +81,11 @@ impl Program {
         Self::once(sources, "before", &sources.valid.scenarios.before)
     }
 
+    /// Compiles `verify` as a test of one scenario.
+    pub(crate) fn verify(sources: &Sources<'_>) -> Result<Self, ProgramError> {
+        Self::once(sources, "verify", &sources.valid.scenarios.verify)
+    }
+
     /// Compiles `after` as a test of one scenario.
     pub(crate) fn after(sources: &Sources<'_>) -> Result<Self, ProgramError> {
         Self::once(sources, "after", &sources.valid.scenarios.after)

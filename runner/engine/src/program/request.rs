@@ -10,7 +10,7 @@ use upsurge_core::{
     template::{Scope, Template},
 };
 use upsurge_crds::v1alpha1::{HttpMethod, StatusRange};
-use upsurge_http::message::Keep;
+use upsurge_http::message::{Incoming, Keep};
 use upsurge_system::files::Files;
 
 use super::{
@@ -208,6 +208,11 @@ impl Request {
     /// Whether a response with that status counts as failed.
     pub(crate) fn is_failure(&self, status: u16) -> bool {
         !self.expected_status.iter().any(|range| range.contains(status))
+    }
+
+    /// Whether there is a response, and it counts as failed.
+    pub(crate) fn has_failed(&self, response: Option<&Incoming>) -> bool {
+        response.is_some_and(|response| self.is_failure(response.status.as_u16()))
     }
 
     /// The cookies of the request itself, filled in.

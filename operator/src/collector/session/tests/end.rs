@@ -55,7 +55,7 @@ fn after_is_done_by_one_runner_when_the_load_of_all_has_ended() {
     session.run_after();
     assert_eq!(command(&mut session, 0), DeltaCommand::RunAfter, "told again, also when the run was stopped");
     let mut outcome = batch(0, 0, &[2]);
-    outcome.deltas[0].after = Some(AfterOutcome { result: Err("503".into()) });
+    outcome.deltas[0].after = Some(AfterOutcome { result: Err("503".into()), verified: None });
     save(&mut session, 0);
     assert!(!session.is_urgent());
     assert!(matches!(session.deltas(&outcome, &pod(0), 0).unwrap().command, DeltaCommand::Stop { .. }));
@@ -63,7 +63,38 @@ fn after_is_done_by_one_runner_when_the_load_of_all_has_ended() {
     save(&mut session, 0);
     assert!(!session.is_urgent() && session.all_done());
     let restored = restarted(&session, &plan);
-    assert_eq!(restored.state().after, Some(AfterOutcome { result: Err("503".into()) }));
+    assert_eq!(restored.state().after, Some(AfterOutcome { result: Err("503".into()), verified: None }));
+}
+
+#[test]
+fn the_runner_that_verifies_is_told_the_counters_of_all() {
+    let mut plan = plan(2, false);
+    plan.test.verify = serde_json::from_value(json!([{"request": {"url": "/count"}}])).unwrap();
+    plan.test.metrics = serde_json::from_value(json!([{"name": "confirmed", "type": "Counter"}])).unwrap();
+    let mut session = Session::new(&plan, None);
+    for (runner, confirmed) in [(0, 30.0), (1, 12.0)] {
+        let mut last = batch(runner, 0, &[1]);
+        let key = SeriesKey { metric: "confirmed".into(), tags: Tags::default() };
+        last.deltas[0].metrics.add(key, &Sink::Counter(confirmed));
+        last.deltas[0].done = Some(RunnerEnd::Completed);
+        assert_eq!(session.deltas(&last, &pod(runner), 0).unwrap().counters, None);
+    }
+    session.run_after();
+    assert_eq!(session.deltas(&batch(1, 0, &[]), &pod(1), 0).unwrap().counters, None);
+    let told = |session: &mut Session| session.deltas(&batch(0, 0, &[]), &pod(0), 0).unwrap().counters;
+    let confirmed = |session: &mut Session| told(session).map(|counters| counters["confirmed"].clone());
+    assert_eq!(confirmed(&mut session), Some(json!(42)));
+    save(&mut session, 0);
+    let mut session = restarted(&session, &plan);
+    session.run_after();
+    assert_eq!(confirmed(&mut session), Some(json!(42)), "told again by the next operator");
+    let mut outcome = batch(0, 0, &[2]);
+    outcome.deltas[0].after = Some(AfterOutcome { result: Ok(()), verified: Some(Err("41".into())) });
+    session.deltas(&outcome, &pod(0), 0).unwrap();
+    assert_eq!(told(&mut session), None);
+    save(&mut session, 0);
+    let verified = restarted(&session, &plan).state().after.clone().and_then(|after| after.verified);
+    assert_eq!(verified, Some(Err("41".into())));
 }
 
 #[test]
@@ -90,7 +121,7 @@ fn prometheus_is_asked_by_one_runner_and_its_answers_are_bounded() {
     session.ask_prometheus(5, 9);
     assert_eq!(command(&mut session, 0), DeltaCommand::RunAfter, "the steps of after come first");
     let mut outcome = batch(0, 0, &[2]);
-    outcome.deltas[0].after = Some(AfterOutcome { result: Ok(()) });
+    outcome.deltas[0].after = Some(AfterOutcome { result: Ok(()), verified: None });
     session.deltas(&outcome, &pod(0), 0).unwrap();
     assert_eq!(command(&mut session, 1), DeltaCommand::Continue);
     assert_eq!(command(&mut session, 0), DeltaCommand::AskPrometheus { start: 5, end: 9 });

@@ -296,7 +296,7 @@ impl World {
             }
         }
         if self.after_is_due && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
-            self.session.after = Some(AfterOutcome { result: Ok(()) });
+            self.session.after = Some(AfterOutcome { result: Ok(()), verified: None });
         }
         if self.asks_runner && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
             self.session.checks = Some(vec![CheckAnswer::Problem("no answer".into())]);

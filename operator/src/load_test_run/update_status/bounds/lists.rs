@@ -5,8 +5,9 @@ mod usage;
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, CapacityResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
-    RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, WorkloadResult,
+    AutoscalingResult, CapacityResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus,
+    RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult,
+    StressResult, WorkloadResult,
 };
 
 use super::keep;
@@ -37,7 +38,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 30] = [
+pub static LISTS: [List; 32] = [
     List {
         name: "requests",
         most: 50,
@@ -143,6 +144,23 @@ pub static LISTS: [List; 30] = [
             let list = status.capacity.as_mut().map(|capacity| &mut capacity.workloads);
             list.map_or(0, |list| keep::worst(list, most, |_| false, &[]))
         },
+    },
+    List {
+        name: "stress.expectations",
+        most: 8,
+        decides: true,
+        measure: |status| of(status.stress.as_deref(), |result: &StressResult| &result.expectations),
+        keep: |status, most| {
+            let expectations = status.stress.as_mut().map(|result| &mut result.expectations);
+            expectations.map_or(0, |list| keep::worst(list, most, |expectation| !expectation.passed, &[]))
+        },
+    },
+    List {
+        name: "spikes",
+        most: 12,
+        decides: true,
+        measure: |status| measure(&status.spikes),
+        keep: |status, most| keep::worst(&mut status.spikes, most, |spike| !spike.passed, &[]),
     },
     List {
         name: "checks",

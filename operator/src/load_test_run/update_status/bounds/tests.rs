@@ -14,8 +14,8 @@ use upsurge_crds::{
         AutoscalingResult, CapacityResult, CheckCount, Company, EpochOutcome, EpochResult, ExpectationResult, GeneratorResult, LatencyPart,
         LatencySplit, LatencySummary, LimitResult, MetricResult, MetricType, OutputResult,
         PrometheusCheckResult, RecommendationResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown,
-        RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, StageResult, ThresholdResult,
-        WorkloadCapacity, WorkloadResult,
+        RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, SpikeResult, StageResult, StressResult,
+        ThresholdResult, WorkloadCapacity, WorkloadResult,
     },
 };
 
@@ -219,6 +219,16 @@ fn status(shape: Shape) -> LoadTestRunStatus {
             }),
             ..AutoscalingResult::default()
         })),
+        stress: Some(Box::new(StressResult {
+            message: shape.text(2_000),
+            expectations: shape.list(8, expectation),
+            ..StressResult::default()
+        })),
+        spikes: shape.list(12, |n| SpikeResult {
+            name: name(n),
+            message: shape.text(2_000),
+            ..SpikeResult::default()
+        }),
         conditions: ["Ready", "Stalled", "Complete", "Failed"].map(condition).into(),
         ..LoadTestRunStatus::default()
     }

@@ -121,6 +121,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
     use upsurge_core::{
+        findings::NO_FINDINGS,
         metrics::{Metrics, SeriesKey, Sink, Tags, Trend, names},
         plan::Plan,
         protocol::GeneratorDelta,
@@ -208,6 +209,7 @@ mod tests {
             unlimited: 3,
             thresholds: &[],
             autoscaling: None,
+            findings: &NO_FINDINGS,
             checks: &[],
             limits: &[],
             generator: None,

@@ -5,6 +5,7 @@ use std::{process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::{
+    findings::{self, Findings, NO_FINDINGS},
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
@@ -51,6 +52,8 @@ pub(super) struct Ended {
     pub(super) outputs: Vec<Outcome>,
     /// What went wrong beside the load.
     pub(super) warnings: Vec<String>,
+    /// What became of `verify`; absent if it was not done.
+    pub(super) verified: Option<Result<(), String>>,
 }
 
 impl Ended {
@@ -73,6 +76,7 @@ impl Ended {
             started: Timestamp::now(),
             outputs: Vec::new(),
             warnings: Vec::new(),
+            verified: None,
         }
     }
 }
@@ -113,6 +117,18 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let Evaluated { figures, mut generator, thresholds } = Evaluated::of(test, valid, ended);
+    let found = Findings::of(&findings::Recorded {
+        test,
+        timeline,
+        metrics,
+        windows,
+        thresholds: &thresholds,
+        elapsed: *elapsed,
+        restarts: None,
+        autoscaling: None,
+        verified: ended.verified.as_ref(),
+    });
+    let findings = if ran { &found } else { &NO_FINDINGS };
     let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
@@ -126,6 +142,7 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
         unlimited: windows.unlimited(),
         thresholds: &thresholds,
         autoscaling: None,
+        findings,
         checks: &[],
         limits: &[],
         generator: ran.then_some(&generator),
@@ -150,6 +167,7 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
         generator: &generator,
         epochs: &search.history,
         capacity: search.answer.as_ref().map(|answer| &answer.capacity),
+        findings,
         outcome: &outcome,
         elapsed: *elapsed,
         not_judged: &not_judged,

@@ -140,6 +140,7 @@ impl Session<'_> {
         outputs.post(&interval);
         metrics.merge(&interval.metrics);
         windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
+        windowed.close(&mut windows, interval.to, &metrics);
         drop(progress);
         usage.merge(&probe.take());
         // Elsewhere, so that an interrupt is seen; it ends the waiting.
@@ -160,6 +161,7 @@ impl Session<'_> {
             started,
             outputs,
             warnings: not_pushed(self.test),
+            verified: None,
         })
     }
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//! How the target stood each of several spikes over one baseline: each is judged by itself, so that a bad one does not hide among good ones.
+
+use std::time::Duration;
+
+use upsurge_crds::v1alpha1::{AutoscalingResult, NamedSpike, SpikeResult, ThresholdResult};
+
+use super::Recorded;
+use crate::{
+    metrics::{Metrics, Selector, Trend, names},
+    plan::{PARTS_OF_SPIKE, Stage},
+    results::{milliseconds, percent},
+    thresholds::{Target, over_stages},
+};
+
+pub(super) fn found(recorded: &Recorded<'_>) -> Vec<SpikeResult> {
+    let spikes = recorded.test.load.spike.iter().flat_map(|spike| spike.spikes.iter().flatten());
+    spikes.filter_map(|spike| one(recorded, spike)).collect()
+}
+
+fn one(recorded: &Recorded<'_>, spike: &NamedSpike) -> Option<SpikeResult> {
+    let stages: Vec<&Stage> = PARTS_OF_SPIKE
+        .iter()
+        .filter_map(|part| recorded.timeline.stage(&format!("{}-{part}", spike.name)))
+        .collect();
+    let (from, to) = (stages.first()?.start, stages.last()?.end());
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+    let measured = Measured::of(recorded.metrics, &names);
+    let mut result = SpikeResult {
+        name: spike.name.clone(),
+        requests: measured.requests as i64,
+        error_rate: percent(measured.error_rate()),
+        p95: milliseconds(measured.latency.percentile(95.0)),
+        p99: milliseconds(measured.latency.percentile(99.0)),
+        max: milliseconds(measured.latency.max()),
+        replicas: recorded.autoscaling.and_then(|seen| replicas(seen, from, to)),
+        ..SpikeResult::default()
+    };
+    let judged = judged(recorded, &names);
+    let breached: Vec<String> =
+        judged.iter().filter(|one| !one.passed && !one.undecided).map(in_words).collect();
+    let open: Vec<String> = judged.iter().filter(|one| one.undecided).map(in_words).collect();
+    let is_told_apart = stages_are_known(recorded.metrics);
+    let doubt = if !is_told_apart {
+        Some("there were too many series: figures are known of the whole run only".to_owned())
+    } else if recorded.elapsed < to {
+        Some("the load ended before it was over".to_owned())
+    } else if measured.requests + measured.failed.1 as f64 <= 0.0 {
+        Some("no request ended in it".to_owned())
+    } else {
+        (!open.is_empty()).then(|| open.join(", "))
+    };
+    result.undecided = breached.is_empty() && doubt.is_some();
+    result.passed = breached.is_empty() && doubt.is_none();
+    let replicas =
+        result.replicas.as_ref().map(|replicas| format!(", replicas {replicas}")).unwrap_or_default();
+    let figures = format!(
+        "{} requests, p95 {}, p99 {}, {} failed{replicas}",
+        result.requests, result.p95, result.p99, result.error_rate
+    );
+    let verdict = match (breached.is_empty(), doubt) {
+        (false, _) => format!("failed: {}", breached.join(", ")),
+        (true, Some(doubt)) => format!("can't be judged: {doubt}"),
+        (true, None) => format!("{} thresholds held", judged.len()),
+    };
+    result.message = format!("{verdict}; {figures}");
+    Some(result)
+}
+
+/// The thresholds that a spike is judged by.
+fn judged(recorded: &Recorded<'_>, stages: &[&str]) -> Vec<ThresholdResult> {
+    let thresholds = recorded.test.thresholds.iter().zip(recorded.thresholds);
+    let own = thresholds.filter(|(threshold, _)| {
+        let target = Target::new(&threshold.metric, threshold.selector.as_ref());
+        target.is_ok_and(|target| target.selector.stage.is_some_and(|stage| stages.contains(&stage.as_str())))
+    });
+    let own = own.map(|(_, result)| result.clone());
+    own.chain(over_stages(recorded.test, recorded.metrics, stages)).collect()
+}
+
+fn in_words(one: &ThresholdResult) -> String {
+    format!("{} {}: observed {}", one.metric, one.condition, one.observed)
+}
+
+struct Measured {
+    requests: f64,
+    failed: (u64, u64),
+    latency: Trend,
+}
+
+impl Measured {
+    fn of(metrics: &Metrics, stages: &[&str]) -> Self {
+        let mut all = Self { requests: 0.0, failed: (0, 0), latency: Trend::default() };
+        for stage in stages {
+            let selector = Selector { stage: Some((*stage).to_owned()), ..Selector::default() };
+            all.requests += metrics.count(names::HTTP_REQS, &selector);
+            let (failed, total) = metrics.rate(names::HTTP_REQ_FAILED, &selector);
+            all.failed = (all.failed.0 + failed, all.failed.1 + total);
+            all.latency.merge(&metrics.trend(names::HTTP_REQ_DURATION, &selector));
+        }
+        all
+    }
+
+    fn error_rate(&self) -> f64 {
+        let (failed, total) = self.failed;
+        if total == 0 { 0.0 } else { failed as f64 / total as f64 }
+    }
+}
+
+/// Whether what was recorded can be told apart by stages.
+fn stages_are_known(metrics: &Metrics) -> bool {
+    let everything = Selector::default();
+    let lost = |metric| metrics.select(metric, &everything).any(|(tags, _)| tags.stage.is_none());
+    !lost(names::HTTP_REQ_DURATION) && !lost(names::HTTP_REQ_FAILED)
+}
+
+/// Ready replicas at the begin, most of them, and at the end, as `2→6→2`.
+fn replicas(seen: &AutoscalingResult, from: Duration, to: Duration) -> Option<String> {
+    let (from, to) = (from.as_secs_f64(), to.as_secs_f64());
+    let before = seen.timeline.iter().rev().find(|point| point.seconds <= from)?;
+    let within = seen.timeline.iter().filter(|point| point.seconds > from && point.seconds <= to);
+    let ready: Vec<i32> = std::iter::once(before).chain(within).map(|point| point.ready).collect();
+    let most = ready.iter().max()?;
+    Some(format!("{}→{most}→{}", ready.first()?, ready.last()?))
+}
+
+#[cfg(test)]
+mod tests;
