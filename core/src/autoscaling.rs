@@ -9,6 +9,7 @@
 mod analyse;
 mod anew;
 mod budget;
+mod by_record;
 mod certain;
 mod course;
 mod demand;
@@ -30,6 +31,7 @@ mod unseen;
 mod workload;
 
 pub use analyse::{analyse, digest, watch_until};
+pub use by_record::{ByRecord, watched_until};
 pub use course::{fall, rise};
 pub use demand::{advice, declared, mixes_units};
 pub use doubts::{Doubt, doubts};

@@ -27,6 +27,7 @@ pub mod report;
 pub mod results;
 pub mod scenario;
 pub mod schedule;
+pub mod single;
 pub mod slices;
 pub mod suggest;
 pub mod target_lease;

@@ -44,9 +44,9 @@ pub use http::{
     tls::{ClientCertificate, TlsOptions},
 };
 pub use load::{
-    ArrivalRate, Arrivals, BreakpointLoad, ConstantLoad, ConstantVus, CountedIterations, Executor, Load,
-    LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus, SoakLoad, SpikeLoad, Spread, StageSpec,
-    StopAt, StressLoad, VolumeLoad, WhenBusy,
+    ArrivalRate, Arrivals, BenchmarkLimit, BenchmarkLoad, BreakpointLoad, ConstantLoad, ConstantVus,
+    CountedIterations, Executor, Load, LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus,
+    SmokeLoad, SoakLoad, SpikeLoad, Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};

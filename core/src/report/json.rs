@@ -9,13 +9,14 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use upsurge_crds::v1alpha1::{CheckCount, GeneratorResult, ThresholdResult, Verdict};
+use upsurge_crds::v1alpha1::{AutoscalingResult, CheckCount, GeneratorResult, ThresholdResult, Verdict};
 
 use super::{Report, counts, histogram, k6};
 use crate::{
     http::without_login,
     metrics::{Metrics, Selector, Trend, names},
-    results::{Measured, part, whole},
+    results::{self, part, whole},
+    single::{Kind, Measured},
 };
 
 /// What a document of this form says it is.
@@ -43,7 +44,11 @@ struct Document<'a> {
     status_codes: BTreeMap<String, u64>,
     errors: BTreeMap<String, u64>,
     checks: &'a [CheckCount],
+    /// Of a benchmark.
+    operations: Vec<OperationFigures<'a>>,
     thresholds: &'a [ThresholdResult],
+    /// As in the status of a run.
+    autoscaling: Option<&'a AutoscalingResult>,
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -68,6 +73,24 @@ struct RequestFigures<'a> {
     scenario: &'a str,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// The figures of an operation. A percentile without enough samples is null.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationFigures<'a> {
+    name: &'a str,
+    scenario: &'a str,
+    kind: &'static str,
+    repeats: u64,
+    samples: u64,
+    failures: u64,
+    min_milliseconds: Option<f64>,
+    mean_milliseconds: Option<f64>,
+    median_milliseconds: Option<f64>,
+    p95_milliseconds: Option<f64>,
+    p99_milliseconds: Option<f64>,
+    max_milliseconds: Option<f64>,
 }
 
 /// The figures of a run, a stage or a request.
@@ -161,7 +184,9 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         status_codes: counted(counts::statuses(report)),
         errors: counted(counts::errors(report)),
         checks: &report.figures.expectations,
+        operations: report.operations.iter().map(OperationFigures::of).collect(),
         thresholds: report.thresholds,
+        autoscaling: report.autoscaling,
         metrics: k6::metrics(report),
         histograms: histogram::histograms(report),
         generator: report.generator,
@@ -170,9 +195,32 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
     }
 }
 
+impl<'a> OperationFigures<'a> {
+    fn of(measured: &'a Measured) -> Self {
+        let [min, mean, median, p95, p99, max] = measured.all().map(|time| time.map(thousandths));
+        Self {
+            name: &measured.name,
+            scenario: &measured.scenario,
+            kind: match measured.kind {
+                Kind::Request => "request",
+                Kind::Group => "group",
+            },
+            repeats: measured.repeats,
+            samples: measured.samples(),
+            failures: measured.failures,
+            min_milliseconds: min,
+            mean_milliseconds: mean,
+            median_milliseconds: median,
+            p95_milliseconds: p95,
+            p99_milliseconds: p99,
+            max_milliseconds: max,
+        }
+    }
+}
+
 impl Figures {
     fn of(metrics: &Metrics, selector: &Selector, time: Duration) -> Self {
-        let measured = Measured::of(metrics, selector, time);
+        let measured = results::Measured::of(metrics, selector, time);
         Self {
             requests: measured.requests as u64,
             requests_per_second: thousandths(measured.requests_per_second),

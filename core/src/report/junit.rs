@@ -46,7 +46,7 @@ pub(super) fn of_report(report: &Report<'_>, started: Timestamp) -> String {
         outcome: report.outcome.clone(),
         summary: Some(&report.figures.summary),
         thresholds: report.thresholds,
-        autoscaling: None,
+        autoscaling: report.autoscaling,
         prometheus: &[],
         checks: &report.figures.expectations,
         not_judged: report.not_judged,

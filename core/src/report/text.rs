@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 use upsurge_crds::v1alpha1::{RunSummary, TimeSpan, Verdict};
 
 use super::{
-    Report,
+    Report, autoscaling,
     canvas::{Canvas, Colours, Ink, NO_DATA},
-    counts,
+    counts, operations,
     table::{Cell, Table},
 };
 use crate::{
@@ -39,10 +39,12 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     canvas.ink(Ink::Heading, format_args!("LoadTest {}", report.name))?;
     writeln!(canvas, " · {} · {seconds}\n", without_login(&report.test.target.base_url))?;
     figures(report, canvas)?;
+    operations::write(report, canvas)?;
     totals(report, canvas)?;
     phases(report, canvas)?;
     custom(report, canvas)?;
     thresholds(report, canvas)?;
+    autoscaling::write(report, canvas)?;
     checks(report, canvas)?;
     counts::list("failed requests", &counts::failures(report), |_| Some(Ink::Bad), canvas)?;
     generator(report, canvas)?;

@@ -8,7 +8,7 @@ use upsurge_core::{
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
-    results, target_lease,
+    results, single, target_lease,
     thresholds::{self, Recorded, Windowed},
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
@@ -89,7 +89,9 @@ pub fn conclude(
     let generator = generator(plan, snapshot);
     let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
-    let doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
+    let mut doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
+    let operations = single::measured(&plan.valid.scenarios, &snapshot.metrics);
+    doubts.extend(single::incomplete(&operations));
     let mut outcome = outcome(
         plan,
         snapshot,
@@ -106,6 +108,7 @@ pub fn conclude(
     status.summary = Some(Box::new(figures.summary));
     status.stages = figures.stages;
     status.requests = figures.requests;
+    status.operations = operations.iter().map(single::Measured::result).collect();
     status.expectations = figures.expectations;
     status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;

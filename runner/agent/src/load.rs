@@ -78,6 +78,7 @@ pub(super) async fn run(
         variables: start.variables,
         secrets: config.secrets.clone(),
         files: prepared.files,
+        trace: None,
         start: begin,
     });
     let (engine, problem) = match engine {

@@ -132,3 +132,17 @@ fn what_nobody_could_unpack_is_not_packed() {
     let refused = pack(session.state(), &large, None);
     assert!(matches!(refused, Err(CheckpointError::Large(_))), "{refused:?}");
 }
+
+#[test]
+fn events_are_where_the_command_reads_them() {
+    let asked = Event::found(Timestamp::UNIX_EPOCH, What::Asked { replicas: 2 });
+    let mut record = recorded(None, Demand::None);
+    record.note(vec![asked.clone()]);
+    let session = Session::new(&plan(1, false), None);
+    let kept = record.kept(Timestamp::UNIX_EPOCH).unwrap();
+    let packed = pack(session.state(), &Observation::default(), Some(&kept)).unwrap();
+    let content: serde_json::Value = serde_json::from_slice(&plain(&packed)).unwrap();
+    // `upsurge get RUN --events` takes this path, in checkpoints of this form.
+    assert_eq!(FORM, 1);
+    assert_eq!(content.pointer("/record/workload/log/events"), Some(&serde_json::json!([asked])));
+}

@@ -5,24 +5,29 @@ use std::{process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::{
+    autoscaling::Doubt,
+    losses::Losses,
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
     results::{Asked, figures, generator},
+    single,
     thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{ThresholdResult, TimeSpan},
+    v1alpha1::{AutoscalingResult, ThresholdResult, TimeSpan},
 };
+use upsurge_engine::Traced;
 use upsurge_output::Outcome;
 
 use super::{
     super::{exit, quick::in_arguments, say, surroundings::colours},
     Form, Manner,
     reports::Reports,
+    steps,
 };
 
 /// How the load ended.
@@ -32,6 +37,10 @@ pub(super) struct Ended {
     pub(super) metrics: Metrics,
     /// The windows of thresholds that have some.
     pub(super) windows: Windows,
+    /// Requests that were lost, and when.
+    pub(super) losses: Losses,
+    /// What the autoscaler did, if somebody observed it, and doubts about that.
+    pub(super) observed: Option<(AutoscalingResult, Vec<Doubt>)>,
     /// How long the load lasted.
     pub(super) elapsed: Duration,
     /// The threshold that stopped it, as it stood then.
@@ -48,16 +57,25 @@ pub(super) struct Ended {
     pub(super) started: Timestamp,
     /// How the outputs ended.
     pub(super) outputs: Vec<Outcome>,
+    /// Each request of a smoke test.
+    pub(super) steps: Vec<Traced>,
     /// What went wrong beside the load.
     pub(super) warnings: Vec<String>,
 }
 
 impl Ended {
+    /// Whether the load ended before all that was planned was done.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.breached.is_some() || self.interrupted.is_some() || self.aborted.is_some()
+    }
+
     /// Without any load.
     pub(super) fn broken(breakdown: Breakdown) -> Self {
         Self {
             metrics: Metrics::default(),
             windows: Windows::default(),
+            losses: Losses::default(),
+            observed: None,
             elapsed: Duration::ZERO,
             breached: None,
             interrupted: None,
@@ -66,6 +84,7 @@ impl Ended {
             breakdown: Some(breakdown),
             started: Timestamp::now(),
             outputs: Vec::new(),
+            steps: Vec::new(),
             warnings: Vec::new(),
         }
     }
@@ -97,15 +116,21 @@ pub(super) fn show(
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
     });
+    let operations = single::measured(&valid.scenarios, metrics);
+    let mut doubts: Vec<Doubt> = single::incomplete(&operations).into_iter().collect();
+    let autoscaling = ended.observed.as_ref().map(|(result, _)| result);
+    // A load that was cut short says nothing about the autoscaler, and nobody asks.
+    let is_asked = !ended.is_cut_short();
+    doubts.extend(ended.observed.iter().filter(|_| is_asked).flat_map(|(_, doubts)| doubts.iter().cloned()));
     let mut outcome = judge(&Evidence {
         test,
         aborted: by_step.or(interrupted).as_deref(),
         breakdown: breakdown.as_ref(),
-        doubts: &[],
+        doubts: &doubts,
         summary: ran.then_some(&figures.summary),
         unlimited: windows.unlimited(),
         thresholds: &thresholds,
-        autoscaling: None,
+        autoscaling: autoscaling.filter(|_| is_asked),
         checks: &[],
         generator: ran.then_some(&generator),
     });
@@ -115,14 +140,16 @@ pub(super) fn show(
             *text = in_arguments(text, arguments);
         }
     }
-    let not_judged = not_judged(test);
+    let not_judged = not_judged(test, autoscaling.is_some());
     let report = Report {
         name,
         test,
         timeline,
         metrics,
         figures: &figures,
+        operations: &operations,
         thresholds: &thresholds,
+        autoscaling,
         generator: &generator,
         outcome: &outcome,
         elapsed: *elapsed,
@@ -139,7 +166,7 @@ pub(super) fn show(
     let text = match (reports.prints_json, manner.form) {
         (true, _) => report.json(*started),
         (false, _) if !ran => String::new(),
-        (false, Form::Test) => report.text(colours),
+        (false, Form::Test) => steps::shown(&ended.steps) + &report.text(colours),
         (false, Form::Quick(_)) => report.quick_text(colours),
     };
     let mut whole = true;
@@ -193,11 +220,12 @@ fn whole_seconds(time: Duration) -> TimeSpan {
 }
 
 /// What only a cluster can tell.
-fn not_judged(test: &LoadTestSpec) -> Vec<String> {
+fn not_judged(test: &LoadTestSpec, is_observed: bool) -> Vec<String> {
     let mut parts = Vec::new();
-    for (index, _) in test.target.workloads.iter().enumerate().filter(|(_, one)| one.expect.is_some()) {
+    let workloads = test.target.workloads.iter().enumerate();
+    for (index, _) in workloads.filter(|(_, one)| one.expect.is_some() && !is_observed) {
         parts.push(format!(
-            "spec.target.workloads[{index}].expect: replicas can only be watched by the operator, in a cluster"
+            "spec.target.workloads[{index}].expect: nobody watched its replicas: --observe does"
         ));
     }
     if let Some(prometheus) = &test.prometheus {
