@@ -122,7 +122,7 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
 	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) \
 	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
-	  --profile e2e --run-ignored only --test faults --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates --test usage $(TESTS)
+	  --profile e2e --run-ignored only --test faults --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates --test usage --test command $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))

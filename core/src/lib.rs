@@ -31,6 +31,7 @@ pub mod report;
 pub mod results;
 pub mod scenario;
 pub mod schedule;
+pub mod single;
 pub mod slices;
 pub mod soak;
 pub mod suggest;

@@ -55,7 +55,7 @@ impl Plan {
         let mut errors = Errors::default();
         let mut loads = match &load.executors {
             Some(executors) => executors::compile(load, executors, scenarios, &mut errors),
-            None => patterns::compile(load, &mut errors).into_iter().collect(),
+            None => patterns::compile(load, scenarios.len(), &mut errors).into_iter().collect(),
         };
         let mut stages: Vec<Stage> = Vec::new();
         let mut users = 0;

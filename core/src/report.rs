@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The outcome of a run for people (text) and for programs (JSON, also in k6's handleSummary form, and JUnit XML).
 
+mod autoscaling;
 mod canvas;
 mod counts;
 mod csv;
@@ -8,6 +9,8 @@ mod histogram;
 mod json;
 mod junit;
 mod k6;
+mod markdown;
+mod operations;
 mod quick;
 mod table;
 mod text;
@@ -18,14 +21,18 @@ use jiff::Timestamp;
 use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
-    v1alpha1::{CapacityResult, EpochResult, GeneratorResult, LoadTestSpec, ThresholdResult},
+    v1alpha1::{
+        AutoscalingResult, CapacityResult, EpochResult, GeneratorResult, LoadTestSpec, ThresholdResult,
+    },
 };
 
 pub use self::{
     canvas::{Colours, NO_DATA},
     csv::Table,
 };
-use crate::{findings::Findings, metrics::Metrics, plan::Timeline, results::Figures, verdict::Outcome};
+use crate::{
+    findings::Findings, metrics::Metrics, plan::Timeline, results::Figures, single, verdict::Outcome,
+};
 
 /// All that is shown of a run.
 #[derive(Clone, Copy, Debug)]
@@ -40,8 +47,12 @@ pub struct Report<'a> {
     pub metrics: &'a Metrics,
     /// The figures made of it.
     pub figures: &'a Figures,
+    /// The operations of a benchmark.
+    pub operations: &'a [single::Measured],
     /// Thresholds, evaluated at the end.
     pub thresholds: &'a [ThresholdResult],
+    /// What the autoscaler did, if somebody observed it.
+    pub autoscaling: Option<&'a AutoscalingResult>,
     /// How the generator fared.
     pub generator: &'a GeneratorResult,
     /// The parts of a run that has several, whose figures are those of one of them.
@@ -102,6 +113,11 @@ impl Report<'_> {
     /// A summary of a test of one request: latencies in detail, and what came back.
     pub fn quick_text(&self, colours: Colours) -> String {
         quick::render(self, colours)
+    }
+
+    /// The operations of a benchmark and the verdict as Markdown, for a comment or a page.
+    pub fn markdown(&self) -> String {
+        markdown::render(self)
     }
 
     /// The whole result as JSON, in a form of its own with numbers instead of texts. Ends with a line break.

@@ -34,7 +34,7 @@ pub use self::{
     exchange::{Auth, AuthScheme, Body, DEFAULT_STATUSES, Part, PartContent, Request},
     pause::{Pause, Shape},
     response::{Capture, Comparison, Expectation, Matcher, Subject, Wanted, subjects},
-    step::{Assignment, Count, Elements, List, Loop, Step, ValueSource},
+    step::{Assignment, Count, Elements, List, Loop, Repeated, Step, ValueSource},
 };
 use crate::field_error::FieldError;
 
@@ -183,6 +183,7 @@ pub fn visit<'a>(steps: &'a [Step], act: &mut dyn FnMut(&'a Step)) {
                 visit(otherwise, act);
             }
             Step::Loop(repeated) => visit(&repeated.steps, act),
+            Step::Repeated(repeated) => visit(std::slice::from_ref(&repeated.operation), act),
             Step::Group { steps, .. } | Step::Block(steps) | Step::Parallel { branches: steps, .. } => {
                 visit(steps, act);
             }

@@ -31,6 +31,7 @@ use crate::{
     plan::{LoadPlan, Plan, Timeline},
     pod::{self, PodParts},
     scenario::ScenarioSet,
+    single,
     thresholds::is_told_by_seconds,
 };
 
@@ -72,7 +73,8 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
     let names = spec.scenarios.iter().flatten().map(|scenario| scenario.name.as_str());
     let names: Vec<&str> = names.collect();
     let plan = Plan::compile(&spec.load, &names).map_err(|wrong| errors.extend(wrong)).ok();
-    let scenarios = ScenarioSet::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
+    let mut scenarios = ScenarioSet::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
+    scenarios.iter_mut().for_each(|set| single::prepare(spec, set, &mut errors));
     let http = http_settings::compile(spec).map_err(|wrong| errors.extend(wrong)).ok();
     let (Some(Plan { timeline, loads }), Some(scenarios), Some(http)) = (plan, scenarios, http) else {
         return Err(errors.into_list());

@@ -231,6 +231,8 @@ pub mod reasons {
     pub const ROLLOUT_DURING_RUN: &str = "RolloutDuringRun";
     /// Prometheus could not answer a check.
     pub const CHECK_UNANSWERED: &str = "CheckUnanswered";
+    /// Operations of a benchmark were measured less often than they should have been.
+    pub const BENCHMARK_INCOMPLETE: &str = "BenchmarkIncomplete";
     /// There was nothing to measure: not one request was finished, or left without an answer.
     pub const NO_DATA: &str = "NoData";
 }

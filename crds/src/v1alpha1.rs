@@ -45,9 +45,10 @@ pub use http::{
     tls::{ClientCertificate, TlsOptions},
 };
 pub use load::{
-    ArrivalRate, Arrivals, BreakpointLoad, CapacityLoad, ConstantLoad, ConstantVus, CountedIterations,
-    Degradation, Executor, Find, Load, LoadUnit, NamedSpike, PatternLoad, PatternName, RampingRate, RampingVus,
-    SoakLoad, SpikeLoad, Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
+    ArrivalRate, Arrivals, BenchmarkLimit, BenchmarkLoad, BreakpointLoad, CapacityLoad, ConstantLoad,
+    ConstantVus, CountedIterations, Degradation, Executor, Find, Load, LoadUnit, NamedSpike, PatternLoad,
+    PatternName, RampingRate, RampingVus, SmokeLoad, SoakLoad, SpikeLoad, Spread, StageSpec, StopAt, StressLoad,
+    VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};

@@ -165,6 +165,7 @@ impl Vocabulary {
                 condition.iter().for_each(|condition| self.condition(condition));
             }
             Step::Group { .. }
+            | Step::Repeated(_)
             | Step::Block(_)
             | Step::Parallel { .. }
             | Step::Think(_)

@@ -69,6 +69,8 @@ fn check_alone(load: &Load, errors: &mut Errors) {
         load.volume.is_some(),
         load.pattern.is_some(),
         load.capacity.is_some(),
+        load.benchmark.is_some(),
+        load.smoke.is_some(),
     ];
     if patterns.contains(&true) {
         errors.add("spec.load", "has a pattern beside executors: write the pattern as one more executor");

@@ -29,11 +29,11 @@ pub(super) const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(600);
 const MOST_STEPS: usize = 100;
 
 /// The pattern of a load that has no executors.
-pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
+pub(super) fn compile(load: &Load, scenarios: usize, errors: &mut Errors) -> Option<LoadPlan> {
     let (name, shapes) = shapes_of(load, errors)?;
     let path = format!("spec.load.{name}");
     let unit = match load {
-        Load { volume: Some(_), .. } => LoadUnit::Users,
+        load if counting(load).is_some() => LoadUnit::Users,
         Load { capacity: Some(_), .. } => LoadUnit::IterationsPerSecond,
         load => load.unit(),
     };
@@ -47,6 +47,10 @@ pub(super) fn compile(load: &Load, errors: &mut Errors) -> Option<LoadPlan> {
             users: volume.users.max(1) as u64,
             iterations: volume.iterations.max(1) as u64,
         },
+        // Each scenario once.
+        (None, _) if counts_itself => {
+            Work::SharedIterations { users: 1, iterations: scenarios.max(1) as u64 }
+        }
         (None, LoadUnit::Users) => {
             Work::Users { crossing: Crossing::Above, graceful_ramp_down: graceful_stop(load) }
         }
@@ -142,6 +146,16 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
             errors.add("spec.load.volume.iterations", "is less than users: some would have nothing to do");
         }
     }
+    let single = [
+        ("benchmark", load.benchmark.as_ref().map(|benchmark| benchmark.max_duration)),
+        ("smoke", load.smoke.as_ref().map(|smoke| smoke.max_duration)),
+    ];
+    for (name, longest) in single {
+        if let Some(longest) = longest {
+            let longest = longest.map_or(DEFAULT_MAX_DURATION, |span| span.0);
+            given.push((name, vec![Shape::level(name, longest, 1.0)]));
+        }
+    }
     if let Some(pattern) = &load.pattern {
         let peak = level(errors, "spec.load.pattern.peak", pattern.peak);
         given.push(("pattern", shapes::named(pattern.name, peak, pattern.duration.0)));
@@ -160,11 +174,21 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
     if given.len() != 1 {
         errors.add(
             "spec.load",
-            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, executors and capacity",
+            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, benchmark, smoke, executors and capacity",
         );
         return None;
     }
     given.pop()
+}
+
+/// The pattern, if it counts its users and iterations itself.
+fn counting(load: &Load) -> Option<&'static str> {
+    let patterns = [
+        ("volume", load.volume.is_some()),
+        ("benchmark", load.benchmark.is_some()),
+        ("smoke", load.smoke.is_some()),
+    ];
+    patterns.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
 }
 
 /// A load has a length and rises above nothing.
@@ -186,10 +210,11 @@ fn check_unit(load: &Load, errors: &mut Errors) {
             );
         }
         load.arrivals.iter().for_each(|arrivals| check_arrivals(arrivals, "spec.load.arrivals", errors));
-    } else if load.volume.is_some() {
+    } else if let Some(name) = counting(load) {
         for (field, given) in [("unit", load.unit.is_some()), ("arrivals", load.arrivals.is_some())] {
             if given {
-                let message = "does not go with volume, which counts its users and iterations itself";
+                let message =
+                    format_args!("does not go with {name}, which counts its users and iterations itself");
                 errors.add(format_args!("spec.load.{field}"), message);
             }
         }

@@ -4,14 +4,17 @@
 use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdSelector};
 
 use super::{Plan, is_step};
-use crate::metrics::names;
+use crate::{metrics::names, single};
 
 /// Most steps that may each have a threshold of their own: there is room for as many in a status.
 pub(super) const MOST_STEPS: usize = 50;
 
-/// The spec with the thresholds that its load stands for: of `stopAt`, one for each step, which aborts.
+/// The spec with the thresholds that its load stands for: of `stopAt`, one for each step, which aborts; of a benchmark, one for each
+/// limit; of a smoke test, that nothing fails.
 /// A spec whose load is wrong stays as it is.
 pub fn with_stop(mut spec: LoadTestSpec) -> LoadTestSpec {
+    let own = single::thresholds(&spec);
+    spec.thresholds.extend(own);
     let Some(stop) = spec.load.stress.as_ref().and_then(|stress| stress.stop_at.clone()) else { return spec };
     let Ok(plan) = Plan::compile(&spec.load, &[]) else { return spec };
     let steps =

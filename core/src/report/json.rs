@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use upsurge_crds::v1alpha1::{
-    CapacityResult, CheckCount, EpochResult, GeneratorResult, SpikeResult, StressResult, ThresholdResult, Verdict,
+    AutoscalingResult, CapacityResult, CheckCount, EpochResult, GeneratorResult, SpikeResult, StressResult, ThresholdResult, Verdict,
     VerificationResult,
 };
 
@@ -18,7 +18,8 @@ use super::{Report, counts, histogram, k6};
 use crate::{
     http::without_login,
     metrics::{Metrics, Selector, Trend, names},
-    results::{Measured, part, whole},
+    results::{self, part, whole},
+    single::{Kind, Measured},
 };
 
 /// What a document of this form says it is.
@@ -46,6 +47,8 @@ struct Document<'a> {
     status_codes: BTreeMap<String, u64>,
     errors: BTreeMap<String, u64>,
     checks: &'a [CheckCount],
+    /// Of a benchmark.
+    operations: Vec<OperationFigures<'a>>,
     thresholds: &'a [ThresholdResult],
     /// Of a run with several parts only; the figures beside it are those of one of them.
     #[serde(skip_serializing_if = "<[EpochResult]>::is_empty")]
@@ -58,6 +61,8 @@ struct Document<'a> {
     spikes: &'a [SpikeResult],
     #[serde(skip_serializing_if = "Option::is_none")]
     verification: Option<&'a VerificationResult>,
+    /// As in the status of a run.
+    autoscaling: Option<&'a AutoscalingResult>,
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -82,6 +87,24 @@ struct RequestFigures<'a> {
     scenario: &'a str,
     #[serde(flatten)]
     figures: Figures,
+}
+
+/// The figures of an operation. A percentile without enough samples is null.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationFigures<'a> {
+    name: &'a str,
+    scenario: &'a str,
+    kind: &'static str,
+    repeats: u64,
+    samples: u64,
+    failures: u64,
+    min_milliseconds: Option<f64>,
+    mean_milliseconds: Option<f64>,
+    median_milliseconds: Option<f64>,
+    p95_milliseconds: Option<f64>,
+    p99_milliseconds: Option<f64>,
+    max_milliseconds: Option<f64>,
 }
 
 /// The figures of a run, a stage or a request.
@@ -175,12 +198,14 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         status_codes: counted(counts::statuses(report)),
         errors: counted(counts::errors(report)),
         checks: &report.figures.expectations,
+        operations: report.operations.iter().map(OperationFigures::of).collect(),
         thresholds: report.thresholds,
         epochs: report.epochs,
         capacity: report.capacity,
         stress: report.findings.stress.as_ref(),
         spikes: &report.findings.spikes,
         verification: report.findings.verification.as_ref(),
+        autoscaling: report.autoscaling,
         metrics: k6::metrics(report),
         histograms: histogram::histograms(report),
         generator: report.generator,
@@ -189,9 +214,32 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
     }
 }
 
+impl<'a> OperationFigures<'a> {
+    fn of(measured: &'a Measured) -> Self {
+        let [min, mean, median, p95, p99, max] = measured.all().map(|time| time.map(thousandths));
+        Self {
+            name: &measured.name,
+            scenario: &measured.scenario,
+            kind: match measured.kind {
+                Kind::Request => "request",
+                Kind::Group => "group",
+            },
+            repeats: measured.repeats,
+            samples: measured.samples(),
+            failures: measured.failures,
+            min_milliseconds: min,
+            mean_milliseconds: mean,
+            median_milliseconds: median,
+            p95_milliseconds: p95,
+            p99_milliseconds: p99,
+            max_milliseconds: max,
+        }
+    }
+}
+
 impl Figures {
     fn of(metrics: &Metrics, selector: &Selector, time: Duration) -> Self {
-        let measured = Measured::of(metrics, selector, time);
+        let measured = results::Measured::of(metrics, selector, time);
         Self {
             requests: measured.requests as u64,
             requests_per_second: thousandths(measured.requests_per_second),

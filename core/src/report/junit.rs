@@ -52,7 +52,7 @@ pub(super) fn of_report(report: &Report<'_>, started: Timestamp) -> String {
         summary: Some(&report.figures.summary),
         thresholds: report.thresholds,
         findings: report.findings,
-        autoscaling: None,
+        autoscaling: report.autoscaling,
         usage: &[],
         soak: &[],
         prometheus: &[],

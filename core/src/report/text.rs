@@ -6,9 +6,9 @@ use std::fmt::{self, Write as _};
 use upsurge_crds::v1alpha1::{EpochOutcome, RunSummary, TimeSpan, Verdict};
 
 use super::{
-    Report,
+    Report, autoscaling,
     canvas::{Canvas, Colours, Ink, NO_DATA},
-    counts,
+    counts, operations,
     table::{Cell, Table},
 };
 use crate::{
@@ -41,11 +41,13 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     writeln!(canvas, " · {} · {seconds}\n", without_login(&report.test.target.base_url))?;
     epochs(report, canvas)?;
     figures(report, canvas)?;
+    operations::write(report, canvas)?;
     totals(report, canvas)?;
     phases(report, canvas)?;
     custom(report, canvas)?;
     thresholds(report, canvas)?;
     findings(report, canvas)?;
+    autoscaling::write(report, canvas)?;
     checks(report, canvas)?;
     counts::list("failed requests", &counts::failures(report), |_| Some(Ink::Bad), canvas)?;
     generator(report, canvas)?;

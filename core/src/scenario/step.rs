@@ -40,6 +40,8 @@ pub enum Step {
     },
     /// The steps of a block, which stand here by its name.
     Block(Vec<Step>),
+    /// An operation of a benchmark, many times in a row.
+    Repeated(Box<Repeated>),
     /// Steps side by side, each a branch of its own.
     Parallel {
         /// Most branches under way at the same time.
@@ -74,6 +76,17 @@ pub enum Step {
         /// Only if this is true.
         condition: Option<Expression>,
     },
+}
+
+/// An operation of a benchmark.
+#[derive(Clone, Debug)]
+pub struct Repeated {
+    /// How often it is done before it counts: nothing of that is recorded.
+    pub warm_up: u64,
+    /// How often it is measured.
+    pub repeats: u64,
+    /// A request or a group.
+    pub operation: Step,
 }
 
 /// Repeated steps; the first limit that is reached ends them.

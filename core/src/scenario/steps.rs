@@ -308,6 +308,7 @@ fn takes_time(steps: &[Step]) -> bool {
         Step::Group { steps, .. } | Step::Block(steps) | Step::Parallel { branches: steps, .. } => {
             takes_time(steps)
         }
+        Step::Repeated(repeated) => takes_time(std::slice::from_ref(&repeated.operation)),
         Step::Fail { condition, .. } | Step::Abort { condition, .. } => condition.is_none(),
         Step::Set(_) | Step::Record { .. } | Step::Log(_) => false,
     })

@@ -4,6 +4,7 @@
 mod capacity;
 mod executor;
 mod pattern;
+mod single;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -16,19 +17,20 @@ pub use self::{
         BreakpointLoad, ConstantLoad, Degradation, NamedSpike, PatternLoad, PatternName, SoakLoad, SpikeLoad,
         StageSpec, StopAt, StressLoad, VolumeLoad,
     },
+    single::{BenchmarkLimit, BenchmarkLoad, SmokeLoad},
 };
 use super::duration::TimeSpan;
 
 /// The load over time. Exactly one pattern is given: `constant`, `stages`, `spike`, `stress`, `soak`,
-/// `breakpoint`, `volume`, `pattern`, `executors` or `capacity`.
+/// `breakpoint`, `volume`, `pattern`, `benchmark`, `smoke`, `executors` or `capacity`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
-    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.executors) ? 1 : 0) + (has(self.capacity) ? 1 : 0) == 1",
-        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, executors and capacity"),
+    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.benchmark) ? 1 : 0) + (has(self.smoke) ? 1 : 0) + (has(self.executors) ? 1 : 0) + (has(self.capacity) ? 1 : 0) == 1",
+        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, benchmark, smoke, executors and capacity"),
     validation = (
-        "!(has(self.volume) || has(self.executors)) || (!has(self.unit) && !has(self.arrivals))",
-        "unit and arrivals belong to patterns with levels; volume and executors say for themselves what they do"
+        "!(has(self.volume) || has(self.benchmark) || has(self.smoke) || has(self.executors)) || (!has(self.unit) && !has(self.arrivals))",
+        "unit and arrivals belong to patterns with levels; volume, benchmark, smoke and executors say for themselves what they do"
     ),
     validation = (
         "!has(self.capacity) || !has(self.unit)",
@@ -47,8 +49,8 @@ use super::duration::TimeSpan;
 pub struct Load {
     /// What the levels of the pattern count. `Users` (closed model): users at work at the same time,
     /// each starting its next iteration when the last one ended. `IterationsPerSecond` (open model):
-    /// iterations started per second, however long they take. Does not go with `volume`, `executors` and
-    /// `capacity`. Default: Users.
+    /// iterations started per second, however long they take. Does not go with `volume`, `benchmark`, `smoke`,
+    /// `executors` and `capacity`. Default: Users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<LoadUnit>,
 
@@ -91,6 +93,14 @@ pub struct Load {
     /// A course of load that is known from practice, by its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pattern: Option<PatternLoad>,
+
+    /// How long single operations take: each request and group of the scenarios many times in a row by one user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub benchmark: Option<BenchmarkLoad>,
+
+    /// Every scenario once by one user, to see that the test works before a large load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smoke: Option<SmokeLoad>,
 
     /// Loads side by side, each with one of k6's executors, as in k6's option `scenarios`: same fields, same behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]

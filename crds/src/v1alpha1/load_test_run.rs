@@ -130,6 +130,11 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub requests: Vec<RequestResult>,
 
+    /// The operations of a benchmark (`spec.load.benchmark`), in the order of the test.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
+    pub operations: Vec<OperationResult>,
+
     /// Checks made by `expect`, with how often they passed and failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]

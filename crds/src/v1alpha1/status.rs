@@ -181,6 +181,39 @@ pub struct RequestResult {
     pub summary: RunSummary,
 }
 
+/// The times of one operation of a benchmark, each as `182.4ms`. A percentile is absent where no sample is above it: p95 with
+/// fewer than 20 samples, p99 with fewer than 100. All are absent without any sample.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationResult {
+    /// Name of the request or group.
+    pub name: String,
+    /// Scenario that it stands in.
+    pub scenario: String,
+    /// How many times were measured: of a request those of answers as expected, of a group those in which it came to its end.
+    pub samples: i64,
+    /// Requests of it that failed.
+    pub failures: i64,
+    /// Shortest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Arithmetic mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<String>,
+    /// Median; of an even number of samples the lower of both in the middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub median: Option<String>,
+    /// 95th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<String>,
+    /// 99th percentile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<String>,
+    /// Longest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+}
+
 /// How often a check passed and failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

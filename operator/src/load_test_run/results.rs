@@ -13,7 +13,7 @@ use upsurge_core::{
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
-    results, target_lease,
+    results, single, target_lease,
     thresholds::{self, Recorded, Windowed},
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
@@ -94,10 +94,12 @@ pub fn conclude(
     let (autoscaling, doubts) = autoscaler(plan, snapshot, t0, now).unzip();
     let findings = findings(plan, snapshot, t0, &evaluated, autoscaling.as_ref());
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
-    let doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
+    let mut doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
     let scarce = Scarce::of(plan, snapshot, t0, load_end);
     // Of a load that was cut short, they can't be asked.
     let limits = if cause.is_none() { scarce.limits() } else { Vec::new() };
+    let operations = single::measured(&plan.valid.scenarios, &snapshot.metrics);
+    doubts.extend(single::incomplete(&operations));
     let mut outcome = outcome(
         plan,
         snapshot,
@@ -117,6 +119,7 @@ pub fn conclude(
     status.summary = Some(Box::new(figures.summary));
     status.stages = figures.stages;
     status.requests = figures.requests;
+    status.operations = operations.iter().map(single::Measured::result).collect();
     status.expectations = figures.expectations;
     status.metrics = results::custom(&snapshot.metrics, &test.metrics, plan.timeline(), snapshot.elapsed);
     status.thresholds = evaluated;

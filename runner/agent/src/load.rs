@@ -61,6 +61,7 @@ pub(super) async fn run(
         variables: start.variables.clone(),
         secrets: config.secrets.clone(),
         files,
+        trace: None,
         start: begin,
     });
     let (engine, problem) = match engine {

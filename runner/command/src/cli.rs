@@ -6,9 +6,13 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod arguments;
+mod bench;
+#[cfg_attr(not(feature = "cluster"), path = "cli/no_cluster.rs")]
+mod cluster;
 mod documents;
 mod exit;
 mod generate;
+mod instead;
 mod manifest;
 mod quick;
 mod report;
@@ -49,9 +53,18 @@ pub fn main() -> ExitCode {
             log();
             run::run(&arguments)
         }
+        Command::Bench(arguments) => {
+            log();
+            bench::run(&arguments)
+        }
         Command::Quick(arguments) => {
             log();
             quick::run(&arguments)
+        }
+        #[cfg(feature = "cluster")]
+        Command::Get(arguments) => {
+            log();
+            cluster::get(&arguments)
         }
         Command::Report(arguments) => report::run(&arguments),
         Command::Completion(arguments) => generate::completion(&arguments),

@@ -24,6 +24,7 @@ mod once;
 mod preflight;
 mod response;
 mod timer;
+mod trace;
 mod user;
 mod users;
 mod values;
@@ -55,6 +56,7 @@ use upsurge_system::generator::raise_file_limit;
 pub use self::{
     before::{run_after, run_before, run_verify},
     preflight::{Unready, preflight},
+    trace::{Traced, TracedRequest},
 };
 use self::{
     collector::Collector,
@@ -86,6 +88,8 @@ pub struct EngineConfig {
     /// Start of the load. Best some 100 ms ahead, so that all threads are ready by then; what was
     /// due more than a quarter of a second before the engine was up counts as dropped.
     pub start: Instant,
+    /// Who is told of each request. Only for few users: it takes time and memory.
+    pub trace: Option<mpsc::Sender<Traced>>,
 }
 
 /// What was recorded between two collections.
@@ -153,7 +157,7 @@ impl Engine {
     /// # Errors
     /// When the program can't be compiled or the system gives no threads.
     pub fn start(config: EngineConfig) -> Result<Self, EngineError> {
-        let EngineConfig { valid, test, share, threads, variables, secrets, files, start } = config;
+        let EngineConfig { valid, test, share, threads, variables, secrets, files, start, trace } = config;
         let sources =
             Sources { valid: &valid, test: &test, secrets: &secrets, files: &files, variables: &variables };
         let program =
@@ -184,6 +188,7 @@ impl Engine {
                 counts: Arc::clone(&counts),
                 halt: Arc::clone(&halt),
                 feeders: Arc::clone(&feeders),
+                trace: trace.clone(),
             };
             let (commands, receiver) = tokio::sync::mpsc::unbounded_channel();
             let (collected_sender, collected) = mpsc::channel();

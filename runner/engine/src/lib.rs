@@ -8,6 +8,6 @@ mod program;
 mod recorder;
 
 pub use self::engine::{
-    Engine, EngineConfig, EngineError, Interval, Progress, Unready, check, default_threads, preflight,
-    run_after, run_before, run_verify,
+    Engine, EngineConfig, EngineError, Interval, Progress, Traced, TracedRequest, Unready, check,
+    default_threads, preflight, run_after, run_before, run_verify,
 };

@@ -122,6 +122,8 @@ pub(crate) struct Group {
     pub(crate) name: String,
     /// The scenario it belongs to.
     pub(crate) scenario: usize,
+    /// Whether it counts in figures: the warm-up of a benchmark does not.
+    pub(crate) is_counted: bool,
 }
 
 /// A place that records a custom metric.
@@ -137,6 +139,8 @@ pub(crate) struct Point {
     pub(crate) group: Option<usize>,
     /// Its own tags, besides those of its scenario.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Whether it counts in figures: the warm-up of a benchmark does not.
+    pub(crate) is_counted: bool,
 }
 
 /// An expression, or anything else that fails a check of its own name.
@@ -150,4 +154,6 @@ pub(crate) struct Condition {
     pub(crate) scenario: usize,
     /// The innermost group it belongs to.
     pub(crate) group: Option<usize>,
+    /// Whether it counts in figures: the warm-up of a benchmark does not.
+    pub(crate) is_counted: bool,
 }

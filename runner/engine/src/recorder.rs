@@ -153,7 +153,9 @@ impl Recorder {
     pub(crate) fn fill(&self, start: Instant, metrics: &mut Metrics) {
         let program = &*self.program;
         for (stage, index, series) in self.requests.used() {
-            let Some(request) = program.requests.get(index) else { continue };
+            let Some(request) = program.requests.get(index).filter(|request| request.is_counted) else {
+                continue;
+            };
             let mut tags = self.tags(stage, request.scenario, request.group);
             tags.request = Some(request.name.clone());
             tags.custom.extend(request.tags.clone());
@@ -163,18 +165,21 @@ impl Recorder {
             series.fill(&self.tags(stage, index, None), metrics);
         }
         for (stage, index, trend) in self.groups.used().filter(|(_, _, trend)| !trend.is_empty()) {
-            let Some(group) = program.groups.get(index) else { continue };
+            let Some(group) = program.groups.get(index).filter(|group| group.is_counted) else { continue };
             let tags = self.tags(stage, group.scenario, Some(index));
             metrics.add(key(names::GROUP_DURATION, &tags), &Sink::Trend(trend.clone()));
         }
         for (stage, index, count) in self.failed_conditions.used() {
-            let Some(condition) = program.conditions.get(index) else { continue };
+            let Some(condition) = program.conditions.get(index).filter(|one| one.is_counted) else {
+                continue;
+            };
             let mut tags = self.tags(stage, condition.scenario, condition.group);
             tags.check = Some(condition.check.clone());
             metrics.add(key(names::CHECKS, &tags), &Sink::Rate { passes: 0, total: *count });
         }
         for (stage, index, series) in self.custom.used() {
-            let (Some(point), Some(sink)) = (program.points.get(index), series.sink(start)) else { continue };
+            let point = program.points.get(index).filter(|point| point.is_counted);
+            let (Some(point), Some(sink)) = (point, series.sink(start)) else { continue };
             let mut tags = self.tags(stage, point.scenario, point.group);
             tags.custom.extend(point.tags.clone());
             metrics.add(key(&point.metric, &tags), &sink);

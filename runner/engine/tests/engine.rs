@@ -17,6 +17,8 @@ mod raw;
 #[path = "support/server.rs"]
 mod server;
 
+#[path = "engine/alone.rs"]
+mod alone;
 #[path = "engine/cases.rs"]
 mod cases;
 #[path = "engine/data.rs"]

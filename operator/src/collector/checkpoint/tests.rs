@@ -150,3 +150,17 @@ fn what_the_version_before_kept_of_the_target_beside_the_record_is_not_missed() 
     let (session, record) = unpack(&packed(old.as_bytes())).unwrap();
     assert_eq!((session, record), unpack(&checkpoint()).unwrap());
 }
+
+#[test]
+fn events_are_where_the_command_reads_them() {
+    let asked = Event::found(Timestamp::UNIX_EPOCH, What::Asked { replicas: 2 });
+    let mut record = recorded(None, Demand::None);
+    record.note(vec![asked.clone()]);
+    let session = Session::new(&plan(1, false), None);
+    let kept = record.kept(Timestamp::UNIX_EPOCH).unwrap();
+    let packed = pack(session.state(), Some(&kept)).unwrap();
+    let content: serde_json::Value = serde_json::from_slice(&plain(&packed)).unwrap();
+    // `upsurge get RUN --events` takes this path, in checkpoints of this form.
+    assert_eq!(FORM, 2);
+    assert_eq!(content.pointer("/record/workload/log/events"), Some(&serde_json::json!([asked])));
+}

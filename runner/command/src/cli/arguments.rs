@@ -8,17 +8,25 @@ use clap_complete::Shell;
 use upsurge_crds::v1alpha1::TimeSpan;
 use upsurge_target::config::Bytes;
 
+mod bench;
+mod cluster;
 mod out;
 mod quick;
 mod session;
 
-pub(super) use self::{out::OutArguments, quick::QuickArguments, session::SessionArguments};
+#[cfg(feature = "cluster")]
+pub(super) use self::cluster::{ClusterArguments, GetArguments};
+pub(super) use self::{
+    bench::BenchArguments, cluster::ObserveArguments, out::OutArguments, quick::QuickArguments,
+    session::SessionArguments,
+};
 
 /// What is shown below the help of the whole command.
 const EXAMPLES: &str = "\
 Examples:
   upsurge quick http://127.0.0.1:8080/           one URL, 200 requests by 50 users
   upsurge validate manifests/                    checks every LoadTest of a directory
+  upsurge run --smoke test.yaml                  does each scenario once, and shows each request
   upsurge run test.yaml --target http://shop     runs a LoadTest from here
 
 Documentation: docs/src in the repository of Upsurge";
@@ -38,6 +46,11 @@ pub(super) enum Command {
     /// Exit codes: 0 passed, 1 failed, 2 error, 3 inconclusive, 130 interrupted. Ctrl-C ends the load and
     /// shows what was measured; a second one ends at once.
     Run(RunArguments),
+    /// Measure each request and group of a LoadTest on its own: many times in a row, by one user.
+    ///
+    /// Uses the test's load if that is a benchmark, else one of 100 repeats after a warm-up of 10. Exit codes are
+    /// those of `run`: 1 if a request failed or a limit of the benchmark was not kept.
+    Bench(BenchArguments),
     /// Request one URL over and over, without a manifest.
     ///
     /// By default 200 requests by 50 users. Exit codes are those of `run`.
@@ -47,6 +60,11 @@ pub(super) enum Command {
     /// Checks what the API server and the operator check, names included. Documents of other kinds are left out, and
     /// named. Exit codes: 0 all are valid, 2 something is wrong or there is no LoadTest.
     Validate(ValidateArguments),
+    /// Print what the operator keeps of a LoadTestRun in a cluster.
+    ///
+    /// Reads from the cluster and changes nothing. Exit codes: 0 printed, 2 it can't be had.
+    #[cfg(feature = "cluster")]
+    Get(GetArguments),
     /// Write the outcome of a LoadTestRun in a cluster as JUnit XML.
     ///
     /// Reads what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of `run`; of a run that is
@@ -122,6 +140,15 @@ pub(super) struct RunArguments {
     /// No progress, only the result.
     #[arg(long, short)]
     pub(super) quiet: bool,
+
+    /// Do every scenario once by one user instead of the test's load, and show each request. Thresholds and
+    /// expectations, which speak of the test's own load, are left out. The exit code is 1 if anything failed.
+    #[arg(long)]
+    pub(super) smoke: bool,
+
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub(super) observe: ObserveArguments,
 
     #[command(flatten)]
     pub(super) session: SessionArguments,

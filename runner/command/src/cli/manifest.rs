@@ -17,6 +17,7 @@ use upsurge_system::files::of_documents;
 use super::{
     arguments::ManifestArguments,
     documents::{self, DocumentsError, Kind, describe, name_of},
+    instead::Instead,
 };
 
 /// A test that can be run.
@@ -24,6 +25,8 @@ use super::{
 pub(super) struct Manifest {
     /// Name of the test.
     pub(super) name: String,
+    /// Its namespace, if it says one.
+    pub(super) namespace: Option<String>,
     /// Its spec.
     pub(super) spec: LoadTestSpec,
     /// Its spec, compiled.
@@ -58,15 +61,21 @@ fn list(errors: &[FieldError]) -> String {
     errors.iter().map(|error| format!("\n  {error}")).collect()
 }
 
-/// Reads, checks and compiles the test that the arguments name. `target` takes the place of the base URL.
-pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Result<Manifest, ManifestError> {
+/// Reads, checks and compiles the test that the arguments name. `target` takes the place of the base URL, and `instead` that of the
+/// load.
+pub(super) fn read(
+    arguments: &ManifestArguments,
+    target: Option<&str>,
+    instead: Option<Instead>,
+) -> Result<Manifest, ManifestError> {
     let path = documents::called(&arguments.file);
     let documents = documents::read(&arguments.file)?;
     let (tests, others): (Vec<Value>, Vec<Value>) =
         documents.into_iter().partition(|document| Kind::of(document) == Kind::Test);
     let test = choose(tests, &others, arguments.name.as_deref(), &path)?;
-    let manifest = compile(&test, target, &arguments.file)?;
+    let manifest = compile(&test, target, instead, &arguments.file)?;
     let (objects, mut notes) = of_documents(&others);
+    notes.extend(manifest.notes.iter().cloned());
     let unused: Vec<String> =
         others.iter().filter(|other| Kind::of(other) != Kind::Files).map(describe).collect();
     if !unused.is_empty() {
@@ -76,10 +85,19 @@ pub(super) fn read(arguments: &ManifestArguments, target: Option<&str>) -> Resul
 }
 
 /// Checks and compiles a test, without what is beside it.
-pub(super) fn compile(test: &Value, target: Option<&str>, path: &Path) -> Result<Manifest, ManifestError> {
+pub(super) fn compile(
+    test: &Value,
+    target: Option<&str>,
+    instead: Option<Instead>,
+    path: &Path,
+) -> Result<Manifest, ManifestError> {
     let name = name_of(test);
-    match compile_spec(test, target) {
-        Ok((spec, valid)) => Ok(Manifest { name, spec, valid, objects: BTreeMap::new(), notes: Vec::new() }),
+    match compile_spec(test, target, instead) {
+        Ok((spec, valid, note)) => {
+            let notes = note.into_iter().collect();
+            let namespace = test.pointer("/metadata/namespace").and_then(Value::as_str).map(str::to_owned);
+            Ok(Manifest { name, namespace, spec, valid, objects: BTreeMap::new(), notes })
+        }
         Err(errors) => Err(ManifestError::Invalid { path: documents::called(path), name, errors }),
     }
 }
@@ -117,7 +135,11 @@ fn told(document: &Value) -> String {
 }
 
 /// All that is wrong: of version and names, and of the spec.
-fn compile_spec(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Valid), Vec<FieldError>> {
+fn compile_spec(
+    test: &Value,
+    target: Option<&str>,
+    instead: Option<Instead>,
+) -> Result<(LoadTestSpec, Valid, Option<String>), Vec<FieldError>> {
     let mut errors = check_resource(test);
     let Some(raw) = test.get("spec") else { return Err(errors) };
     let compiled = read_spec(raw).and_then(|mut spec| {
@@ -133,7 +155,11 @@ fn compile_spec(test: &Value, target: Option<&str>) -> Result<(LoadTestSpec, Val
                 .map(|error| FieldError { path: error.field_path, message: error.message })
                 .collect::<Vec<_>>()
         })?;
-        Ok((with_stop(resource.spec), valid))
+        let Some(instead) = instead else { return Ok((with_stop(resource.spec), valid, None)) };
+        let note = instead.note(&resource.spec);
+        let spec = instead.of(resource.spec);
+        let valid = validate(&spec)?;
+        Ok((with_stop(spec), valid, note))
     });
     match compiled {
         Ok(compiled) if errors.is_empty() => Ok(compiled),

@@ -80,7 +80,9 @@ pub(super) fn run(arguments: &QuickArguments) -> ExitCode {
         Ok(manifest) => {
             let (whole, quiet) = (arguments, arguments.quiet);
             let arguments = &arguments.session;
-            run::conduct(manifest, &Manner { arguments, files: None, quiet, form: Form::Quick(whole) })
+            let form = Form::Quick(whole);
+            let manner = Manner { arguments, files: None, quiet, form, markdown: None, observe: None };
+            run::conduct(manifest, &manner)
         }
         Err(error) => exit::error(error),
     }
@@ -97,7 +99,7 @@ fn manifest(arguments: &QuickArguments) -> Result<Manifest, QuickError> {
     let spec = read_spec(&spec(arguments)?).map_err(told)?;
     let valid = validate(&spec).map_err(told)?;
     let objects = arguments.body_file.as_deref().map(body_file).transpose()?.into_iter().collect();
-    Ok(Manifest { name: "quick".into(), spec, valid, objects, notes: Vec::new() })
+    Ok(Manifest { name: "quick".into(), namespace: None, spec, valid, objects, notes: Vec::new() })
 }
 
 /// The test as it would stand in a manifest, so that it is checked like one.

@@ -6,16 +6,19 @@ mod progress;
 mod reports;
 mod result;
 mod session;
+mod steps;
 
 use std::{collections::BTreeMap, env, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
     time::timeout,
 };
 use upsurge_core::{
-    files::references, findings::counters, protocol::SECRET_ENV_PREFIX, report::after_failed,
+    files::references, findings::counters, plan::carried_out, protocol::SECRET_ENV_PREFIX, report::after_failed,
+    validate::Valid,
     verdict::Breakdown,
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
@@ -29,8 +32,10 @@ use self::{
     result::Ended,
 };
 use super::{
-    arguments::{QuickArguments, RunArguments, SessionArguments},
+    arguments::{ObserveArguments, QuickArguments, RunArguments, SessionArguments},
+    cluster::{self, Observation},
     exit,
+    instead::Instead,
     manifest::{self, Manifest},
     say,
 };
@@ -49,7 +54,15 @@ pub(super) enum Form<'a> {
 
 /// Runs the test of a file and prints its result.
 pub(super) fn run(arguments: &RunArguments) -> ExitCode {
-    let manifest = match manifest::read(&arguments.manifest, arguments.target.as_deref()) {
+    #[cfg(feature = "cluster")]
+    let observe = Some(&arguments.observe);
+    #[cfg(not(feature = "cluster"))]
+    let observe = None;
+    if let Some(flag) = observe.and_then(ObserveArguments::idle) {
+        return exit::error(format_args!("{flag} says nothing without --observe"));
+    }
+    let instead = arguments.smoke.then_some(Instead::Smoke);
+    let manifest = match manifest::read(&arguments.manifest, arguments.target.as_deref(), instead) {
         Ok(manifest) => manifest,
         Err(error) => return exit::error(error),
     };
@@ -59,6 +72,8 @@ pub(super) fn run(arguments: &RunArguments) -> ExitCode {
         files: arguments.files.as_deref(),
         quiet: arguments.quiet,
         form: Form::Test,
+        markdown: None,
+        observe,
     };
     conduct(manifest, &manner)
 }
@@ -71,6 +86,10 @@ pub(super) struct Manner<'a> {
     pub(super) files: Option<&'a Path>,
     pub(super) quiet: bool,
     pub(super) form: Form<'a>,
+    /// File for the table of a benchmark.
+    pub(super) markdown: Option<&'a Path>,
+    /// How the autoscaler is observed, if it is.
+    pub(super) observe: Option<&'a ObserveArguments>,
 }
 
 /// Runs a test and prints its result.
@@ -85,7 +104,7 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
         Err(message) => return exit::error(message),
     };
     // Before the load: to find out afterwards that there is no place for its figures would be a pity.
-    let reports = match Reports::open(manner.arguments) {
+    let reports = match Reports::open(manner.arguments, manner.markdown) {
         Ok(reports) => reports,
         Err(error) => return exit::error(error),
     };
@@ -116,10 +135,24 @@ async fn carry_out(
         Ok(interrupts) => interrupts,
         Err(error) => return exit::error(format_args!("can't listen to signals: {error}")),
     };
-    let Manifest { name, spec, valid, .. } = manifest;
+    let Manifest { name, namespace, spec, valid, .. } = manifest;
     let (test, valid) = (Arc::new(spec), Arc::new(valid));
+    let watched = async {
+        match manner.observe {
+            Some(observe) => cluster::observe(observe, namespace.as_deref(), &test, &valid).await,
+            None => Ok(None),
+        }
+    };
+    let watched = tokio::select! {
+        watched = watched => watched,
+        () = interrupts.next() => return ExitCode::from(exit::INTERRUPTED),
+    };
+    let observation = match watched {
+        Ok(observation) => observation,
+        Err(error) => return exit::error(error),
+    };
     let prepared = tokio::select! {
-        prepared = prepare(&valid, &test, &secrets, &files) => prepared,
+        prepared = prepare(&valid, &test, &secrets, &files, observation.as_ref()) => prepared,
         () = interrupts.next() => {
             say::line(format_args!("interrupted before the load: the target was being looked for, or the steps of before done"));
             return ExitCode::from(exit::INTERRUPTED);
@@ -138,12 +171,17 @@ async fn carry_out(
                 secrets,
                 files,
                 style: Style::choose(manner.quiet, manner.arguments.plain),
+                observation: observation.as_ref(),
             };
             match course.run(&mut interrupts, &mut reports).await {
                 Some(mut part) => {
+                    // The epochs of a search are too short to say anything about an autoscaler.
+                    if let Some(observation) = observation.as_ref().filter(|_| test.load.capacity.is_none()) {
+                        watch(observation, &mut part.ended, &valid, &mut interrupts).await;
+                    }
                     let (variables, secrets, files) = after;
-                    let counters = counters(&test, &ended.metrics);
-                    ended.verified = tokio::select! {
+                    let counters = counters(&test, &part.ended.metrics);
+                    part.ended.verified = tokio::select! {
                         verified = timeout(AFTER_LIMIT, engine::run_verify(&valid, &test, &secrets, &files, &variables, counters)) => {
                             verified.ok()
                         }
@@ -167,19 +205,43 @@ async fn carry_out(
     result::show(&name, &part, manner, reports)
 }
 
+/// Observes the workload after the load until its expectations are decided, and tells what became of it.
+async fn watch(observation: &Observation, ended: &mut Ended, valid: &Valid, interrupts: &mut Interrupts) {
+    if ended.breakdown.is_some() {
+        return;
+    }
+    let start = ended.started;
+    let load_end = start.saturating_add(ended.elapsed).unwrap_or(Timestamp::MAX);
+    let timeline = carried_out(&valid.timeline, &valid.loads, ended.elapsed);
+    tokio::select! {
+        // Of a load that was cut short, expectations on the autoscaler can't be asked.
+        () = observation.settled(&timeline, start, load_end), if !ended.is_cut_short() => {}
+        () = interrupts.next(), if !ended.is_cut_short() => ended.interrupted = Some(ended.elapsed),
+        else => {}
+    }
+    let facts = (&ended.metrics, &ended.windows, &ended.losses);
+    ended.observed = observation.result(&timeline, facts, [start, load_end, Timestamp::now().max(load_end)]);
+}
+
 /// Looks whether the target is there, and does the steps of `before`.
 async fn prepare(
-    valid: &Arc<upsurge_core::validate::Valid>,
+    valid: &Arc<Valid>,
     test: &Arc<LoadTestSpec>,
     secrets: &BTreeMap<String, String>,
     files: &Files,
+    observation: Option<&Observation>,
 ) -> Result<serde_json::Map<String, serde_json::Value>, Breakdown> {
     engine::preflight(test, &valid.http.reach)
         .await
         .map_err(|unready| Breakdown { reason: unready.reason.into(), message: unready.message })?;
-    engine::run_before(valid, test, secrets, files)
+    let variables = engine::run_before(valid, test, secrets, files)
         .await
-        .map_err(|message| Breakdown { reason: reasons::BEFORE_FAILED.into(), message })
+        .map_err(|message| Breakdown { reason: reasons::BEFORE_FAILED.into(), message })?;
+    if let Some(observation) = observation {
+        let looked = observation.looked(test.deadlines.prepare.0).await;
+        looked.map_err(|message| Breakdown { reason: reasons::OBSERVATION_INCOMPLETE.into(), message })?;
+    }
+    Ok(variables)
 }
 
 /// Values of the declared secrets, from the environment.

@@ -82,7 +82,7 @@ impl Checked {
     }
 
     fn check(&mut self, test: &Value, path: &Path) {
-        match manifest::compile(test, None, path) {
+        match manifest::compile(test, None, None, path) {
             Ok(manifest) => self.valid.push((documents::called(path), manifest)),
             Err(error) => {
                 say::line(format_args!("error: {error}"));

@@ -7,6 +7,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
+        mpsc::Sender,
     },
     time::{Duration, Instant},
 };
@@ -20,6 +21,7 @@ use super::{
     feeders::{Exhausted, Feeders},
     halt::Halt,
     timer::Timer,
+    trace::{Trace, Traced},
     user::User,
 };
 use crate::{program::Program, recorder::Recorder};
@@ -58,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) halt: Arc<Halt>,
     /// Rows of data.
     pub(crate) feeders: Arc<Feeders>,
+    /// Who is told of each request.
+    pub(super) trace: Option<Trace>,
 }
 
 /// Figures that other threads may read. Each core writes its own, so no two cores share a cache line.
@@ -131,7 +135,14 @@ impl Context {
             lines: Cell::new(0),
             halt,
             feeders,
+            trace: None,
         })
+    }
+
+    /// Tells of each request.
+    pub(super) fn traced(mut self, sender: Option<Sender<Traced>>) -> Self {
+        self.trace = sender.map(Trace::new);
+        self
     }
 
     /// The loads to carry out.
@@ -150,6 +161,14 @@ impl Context {
         let plan = self.loads().get(load)?;
         let scenario = plan.scenario.or_else(|| self.program.choice.pick(index))?;
         Some((plan.iteration_number(index, load, self.loads().len()), scenario))
+    }
+
+    /// Counts a check of a request: its expectations are counted first, then its captures.
+    pub(crate) fn check(&self, stage: usize, request: usize, check: usize, passed: bool) {
+        self.recorder.borrow_mut().check(stage, request, check, passed);
+        if let Some(trace) = &self.trace {
+            trace.check(check, passed);
+        }
     }
 
     /// Counts iterations as dropped.

@@ -38,6 +38,8 @@ pub(super) struct Exchanged {
     pub(super) stage: usize,
     /// When it was over.
     pub(super) ended: Instant,
+    /// Why there was no response, if somebody wants to see it.
+    pub(super) problem: Option<String>,
 }
 
 impl Iteration<'_> {
@@ -116,11 +118,19 @@ impl Iteration<'_> {
                 }
                 (Ok(response), None) => {
                     self.user.cookies.keep(&response.headers, &hop.destination, &hop.headers);
-                    return Ok(Exchanged { response: Some(response), duration: service, stage, ended });
+                    let problem = None;
+                    return Ok(Exchanged {
+                        response: Some(response),
+                        duration: service,
+                        stage,
+                        ended,
+                        problem,
+                    });
                 }
                 (Err(error), _) => {
                     self.context.log(&request.name, &error);
-                    let exchanged = Exchanged { response: None, duration: service, stage, ended };
+                    let problem = self.context.trace.as_ref().map(|_| error.to_string());
+                    let exchanged = Exchanged { response: None, duration: service, stage, ended, problem };
                     return self.complain(request, error.to_string()).map(|()| exchanged);
                 }
             }
@@ -176,7 +186,8 @@ impl Iteration<'_> {
         let sample = Sample::unsent(&timings, self.intended, &error);
         self.context.recorder.borrow_mut().request(stage, index, &sample);
         self.complain(request, error.to_string())?;
-        Ok(Exchanged { response: None, duration: Duration::ZERO, stage, ended })
+        let problem = self.context.trace.as_ref().map(|_| error.to_string());
+        Ok(Exchanged { response: None, duration: Duration::ZERO, stage, ended, problem })
     }
 }
 

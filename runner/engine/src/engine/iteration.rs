@@ -176,7 +176,9 @@ impl<'a> Iteration<'a> {
     async fn request(&mut self, index: usize) -> Result<(), Ended> {
         let context = self.context;
         let Some(request) = context.program.requests.get(index) else { return Ok(()) };
-        let Exchanged { response, duration, stage, ended } = self.exchange(index, request).await?;
+        let exchanged = self.exchange(index, request).await?;
+        let Exchanged { response, duration, stage, ended, .. } = &exchanged;
+        let (duration, stage, ended) = (*duration, *stage, *ended);
         self.intended = ended;
         if response.is_some() {
             self.rested = true;
@@ -188,7 +190,11 @@ impl<'a> Iteration<'a> {
             tokio::task::yield_now().await;
             self.intended = Instant::now();
         }
-        self.judge(stage, index, request, response.as_ref(), duration)
+        let judged = self.judge(stage, index, request, response.as_ref(), duration);
+        if let Some(trace) = &context.trace {
+            trace.request(&context.program, request, &exchanged);
+        }
+        judged
     }
 
     /// Checks the response and takes values from it.
@@ -209,7 +215,7 @@ impl<'a> Iteration<'a> {
                 continue;
             }
             let passed = seen.meets(expectation, self.user);
-            self.context.recorder.borrow_mut().check(stage, index, check, passed);
+            self.context.check(stage, index, check, passed);
             if !passed && failed_check.is_none() {
                 failed_check = Some(&expectation.name);
             }
@@ -225,13 +231,17 @@ impl<'a> Iteration<'a> {
         }
         for (number, capture) in request.captures.iter().enumerate() {
             let check = request.expectations.len() + number;
-            match seen.capture(capture, self.user) {
+            let value = seen.capture(capture, self.user);
+            if let Some(trace) = &self.context.trace {
+                trace.capture(&capture.name, value.as_ref(), &self.context.program);
+            }
+            match value {
                 Some(value) => {
-                    self.context.recorder.borrow_mut().check(stage, index, check, true);
+                    self.context.check(stage, index, check, true);
                     self.user.variables.set(capture.slot, value);
                 }
                 None => {
-                    self.context.recorder.borrow_mut().check(stage, index, check, false);
+                    self.context.check(stage, index, check, false);
                     self.check_variables(stage, index, request, false, has_failed);
                     let message = format!("nothing found to capture as {:?}", capture.name);
                     self.complain(request, message.clone())?;

@@ -120,9 +120,13 @@ async fn carry_out(
     scenario: usize,
     stage: StageOf,
 ) -> bool {
-    let mut iteration = Iteration::new(context, user, scenario, stage, Instant::now()).strictly();
+    let begun = Instant::now();
+    let mut iteration = Iteration::new(context, user, scenario, stage, begun).strictly();
     let Err(ended) = iteration.go(phase.range.clone()).await else { return true };
     context.recorder.borrow_mut().condition_failed(stage.at(context, Instant::now()), phase.check);
+    if let Some(trace) = &context.trace {
+        trace.iteration(&context.program, scenario, Some(&ended.message), begun.elapsed());
+    }
     if context.may_log_line() {
         let check = context.program.conditions.get(phase.check).map_or("", |check| check.check.as_str());
         tracing::warn!(steps = check, "a user failed: {}", ended.message);

@@ -39,7 +39,7 @@ impl Iteration<'_> {
             // What can't be evaluated does not hold, nor does its contrary.
             let answer = expression.evaluate(variables);
             let passed = complete && answer.is_ok_and(|answer| answer != expectation.negated);
-            self.context.recorder.borrow_mut().check(stage, index, check, passed);
+            self.context.check(stage, index, check, passed);
             if !passed && failed.is_none() {
                 failed = Some(expectation.name.as_str());
             }

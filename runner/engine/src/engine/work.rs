@@ -103,10 +103,15 @@ pub(crate) async fn iterate(
         }
     }
     let mut iteration = Iteration::new(context, user, task.scenario, task.stage, intended);
-    if let Err(ended) = iteration.run().await {
+    let early = iteration.run().await.err();
+    if let Some(ended) = &early {
         tracing::trace!(message = ended.message, "iteration ended early");
     }
     let ended = iteration.now();
+    if let Some(trace) = &context.trace {
+        let early = early.map(|early| early.message);
+        trace.iteration(&context.program, task.scenario, early.as_deref(), ended.duration_since(begun));
+    }
     context.recorder.borrow_mut().finished(stage, task.scenario, ended.duration_since(begun));
     count(&context.counts.finished, 1);
     let rested = iteration.rested();

@@ -31,6 +31,7 @@ use super::{
     crew,
     feeders::Feeders,
     halt::Halt,
+    trace::Traced,
     users,
 };
 use crate::{program::Program, recorder::Recorder};
@@ -55,6 +56,7 @@ pub(crate) struct Job {
     pub(crate) counts: Arc<Counts>,
     pub(crate) halt: Arc<Halt>,
     pub(crate) feeders: Arc<Feeders>,
+    pub(crate) trace: Option<mpsc::Sender<Traced>>,
 }
 
 /// What the engine says to a core.
@@ -130,6 +132,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
             Arc::clone(&job.halt),
             Arc::clone(&job.feeders),
         )?
+        .traced(job.trace.clone())
     };
     Ok((runtime, Rc::new(context)))
 }

@@ -127,6 +127,7 @@ fn compile(
         scenario: 0,
         scenario_name: "",
         group: None,
+        is_counted: true,
         operations: Vec::new(),
         program: Program {
             stages: sources.valid.timeline.stages.iter().map(|stage| stage.name.clone()).collect(),
@@ -247,6 +248,8 @@ pub(super) struct Compiler<'a> {
     pub(super) scenario: usize,
     pub(super) scenario_name: &'a str,
     pub(super) group: Option<usize>,
+    /// Whether what is compiled counts in figures.
+    pub(super) is_counted: bool,
     pub(super) operations: Vec<Operation>,
     pub(super) program: Program,
 }

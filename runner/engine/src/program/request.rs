@@ -33,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) scenario: usize,
     /// The innermost group it belongs to.
     pub(crate) group: Option<usize>,
+    /// Whether it counts in figures: the warm-up of a benchmark does not.
+    pub(crate) is_counted: bool,
     /// Its own tags, besides those of its scenario.
     pub(crate) tags: BTreeMap<String, String>,
     /// Its method.
@@ -132,6 +134,7 @@ impl Request {
             name: request.name.clone(),
             scenario,
             group,
+            is_counted: true,
             tags: request.tags.clone(),
             method: method(request.method),
             address,

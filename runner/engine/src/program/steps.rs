@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use upsurge_core::{
     expression::Expression,
-    scenario::{self, Assignment, Count, Loop, Step, ValueSource},
+    scenario::{self, Assignment, Count, Loop, Repeated, Step, ValueSource},
 };
 
 use super::{
@@ -29,6 +29,7 @@ impl Compiler<'_> {
                 return self.named(name, *exclude_think_time, steps);
             }
             Step::Block(steps) => return self.steps(steps),
+            Step::Repeated(repeated) => return self.operation(repeated),
             Step::Parallel { limit, branches } => return self.parallel(*limit, branches),
             Step::Set(assignments) => {
                 assignments.iter().for_each(|assignment| self.assign(assignment));
@@ -54,11 +55,12 @@ impl Compiler<'_> {
     fn request(&mut self, request: &scenario::Request) -> Result<(), ProgramError> {
         let common = Common { base: &self.base, secrets: self.secrets, files: self.files };
         let compiled = Request::compile(request, &common, self.scenario, self.group);
-        let compiled = compiled.map_err(|message| ProgramError::Request {
+        let mut compiled = compiled.map_err(|message| ProgramError::Request {
             request: request.name.clone(),
             scenario: self.scenario_name.to_owned(),
             message,
         })?;
+        compiled.is_counted = self.is_counted;
         self.operations.push(Operation::Request(self.program.requests.len()));
         self.program.requests.push(compiled);
         Ok(())
@@ -106,9 +108,27 @@ impl Compiler<'_> {
         Ok(())
     }
 
+    /// Two loops with operations of their own, so that what is recorded of the first can be left out.
+    fn operation(&mut self, repeated: &Repeated) -> Result<(), ProgramError> {
+        let counted = std::mem::replace(&mut self.is_counted, false);
+        let warm = self.times(repeated.warm_up, &repeated.operation);
+        self.is_counted = counted;
+        warm?;
+        self.times(repeated.repeats, &repeated.operation)
+    }
+
+    fn times(&mut self, count: u64, step: &Step) -> Result<(), ProgramError> {
+        if count == 0 {
+            return Ok(());
+        }
+        let count = Some(Count::Fixed(count));
+        self.repetition(&Loop { count, elements: None, condition: None, steps: vec![step.clone()] })
+    }
+
     fn named(&mut self, name: &str, exclude_think_time: bool, steps: &[Step]) -> Result<(), ProgramError> {
         let group = self.program.groups.len();
-        self.program.groups.push(Group { name: name.to_owned(), scenario: self.scenario });
+        let (scenario, is_counted) = (self.scenario, self.is_counted);
+        self.program.groups.push(Group { name: name.to_owned(), scenario, is_counted });
         let outer = self.group.replace(group);
         self.operations.push(Operation::EnterGroup);
         self.steps(steps)?;
@@ -149,8 +169,8 @@ impl Compiler<'_> {
         // The steps were checked: the metric is declared.
         if let Some(kind) = self.metrics.get(metric).map(|definition| definition.kind) {
             let (metric, tags) = (metric.to_owned(), tags.clone());
-            let (scenario, group) = (self.scenario, self.group);
-            self.program.points.push(Point { metric, kind, scenario, group, tags });
+            let (scenario, group, is_counted) = (self.scenario, self.group, self.is_counted);
+            self.program.points.push(Point { metric, kind, scenario, group, tags, is_counted });
         }
         Operation::Record { point, value }
     }
@@ -165,8 +185,8 @@ impl Compiler<'_> {
 
     /// A check that counts failures only.
     pub(super) fn check(&mut self, check: String) -> usize {
-        let (scenario, group) = (self.scenario, self.group);
-        self.program.conditions.push(Condition { expression: None, check, scenario, group });
+        let (scenario, group, is_counted) = (self.scenario, self.group, self.is_counted);
+        self.program.conditions.push(Condition { expression: None, check, scenario, group, is_counted });
         self.program.conditions.len() - 1
     }
 

@@ -31,6 +31,7 @@ fn program() -> Arc<Program> {
     program.requests[0].tags = BTreeMap::from([("kind".into(), "write".into())]);
     program.points = [Kind::Counter, Kind::Gauge, Kind::Rate, Kind::Trend]
         .map(|kind| Point {
+            is_counted: true,
             metric: format!("custom_{kind:?}").to_lowercase(),
             kind,
             scenario: 0,

@@ -48,6 +48,7 @@ pub fn config(spec: Value) -> EngineConfig {
         variables: Map::new(),
         secrets: BTreeMap::new(),
         files: Arc::default(),
+        trace: None,
         start: Instant::now() + Duration::from_millis(150),
     }
 }

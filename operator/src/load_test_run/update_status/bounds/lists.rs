@@ -38,7 +38,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 32] = [
+pub static LISTS: [List; 33] = [
     List {
         name: "requests",
         most: 50,
@@ -73,6 +73,21 @@ pub static LISTS: [List; 32] = [
                     |stage| p95(&stage.summary),
                     |stage| number(&stage.summary.requests_per_second),
                 ],
+            )
+        },
+    },
+    List {
+        name: "operations",
+        most: 50,
+        decides: true,
+        measure: |status| measure(&status.operations),
+        // Those with failures, then the slowest.
+        keep: |status, most| {
+            keep::worst(
+                &mut status.operations,
+                most,
+                |operation| operation.failures > 0,
+                &[|operation| operation.mean.as_deref().map_or(0.0, number)],
             )
         },
     },

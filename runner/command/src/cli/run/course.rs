@@ -23,7 +23,7 @@ use super::{
     result::{Ended, Evaluated},
     session::Session,
 };
-use crate::cli::say;
+use crate::cli::{cluster::Observation, say};
 
 /// What is run.
 pub(super) struct Course<'a> {
@@ -36,6 +36,8 @@ pub(super) struct Course<'a> {
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) files: Arc<Files>,
     pub(super) style: Style,
+    /// Who observes the target, if somebody does.
+    pub(super) observation: Option<&'a Observation>,
 }
 
 /// An epoch that has ended: the one whose figures are shown.
@@ -152,6 +154,7 @@ impl Course<'_> {
             secrets: self.secrets.clone(),
             files: Arc::clone(&self.files),
             style: self.style,
+            observation: self.observation.filter(|_| self.test.load.capacity.is_none()),
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) struct Reports<'a> {
     summary: Option<Place>,
     junit: Option<Place>,
     csv: Option<Place>,
+    markdown: Option<Place>,
 }
 
 /// A file that is open.
@@ -58,7 +59,10 @@ pub(super) enum ReportsError {
 
 impl<'a> Reports<'a> {
     /// Opens all files; what was in them is gone.
-    pub(super) fn open(arguments: &'a SessionArguments) -> Result<Self, ReportsError> {
+    pub(super) fn open(
+        arguments: &'a SessionArguments,
+        markdown: Option<&Path>,
+    ) -> Result<Self, ReportsError> {
         let open =
             |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
         check_tags(&arguments.out.tags, &arguments.out.destinations)?;
@@ -70,12 +74,14 @@ impl<'a> Reports<'a> {
             summary: open("summary", &arguments.summary)?,
             junit: open("junit", &arguments.junit)?,
             csv: open("csv", &arguments.csv)?,
+            markdown: markdown.map(|path| place("markdown", path)).transpose()?,
         };
         let places = [
             ("json", &reports.json),
             ("summary", &reports.summary),
             ("junit", &reports.junit),
             ("csv", &reports.csv),
+            ("markdown", &reports.markdown),
         ];
         let standard = prints_json.then(Place::of_standard_output).flatten();
         let mut places: Vec<_> =
@@ -124,7 +130,8 @@ impl<'a> Reports<'a> {
         let json = self.json.and_then(|place| place.fill(&report.json(started)));
         let summary = self.summary.and_then(|place| place.fill(&format!("{:#}\n", report.k6_summary())));
         let junit = self.junit.and_then(|place| place.fill(&report.junit(started)));
-        json.into_iter().chain(summary).chain(junit).collect()
+        let markdown = self.markdown.and_then(|place| place.fill(&report.markdown()));
+        [json, summary, junit, markdown].into_iter().flatten().collect()
     }
 }
 

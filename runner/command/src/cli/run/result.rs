@@ -5,19 +5,23 @@ use std::{process::ExitCode, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::{
+    autoscaling::Doubt,
     findings::{self, Findings, NO_FINDINGS},
+    losses::Losses,
     metrics::Metrics,
     protocol::GeneratorDelta,
     report::Report,
     results::{Asked, Figures, figures, generator},
+    single,
     thresholds::{Recorded, Windows},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{GeneratorResult, ThresholdResult, TimeSpan},
+    v1alpha1::{AutoscalingResult, GeneratorResult, ThresholdResult, TimeSpan},
 };
+use upsurge_engine::Traced;
 use upsurge_output::Outcome;
 
 use super::{
@@ -25,6 +29,7 @@ use super::{
     Form, Manner,
     course::Part,
     reports::Reports,
+    steps,
 };
 
 /// How the load ended.
@@ -34,6 +39,10 @@ pub(super) struct Ended {
     pub(super) metrics: Metrics,
     /// The windows of thresholds that have some.
     pub(super) windows: Windows,
+    /// Requests that were lost, and when.
+    pub(super) losses: Losses,
+    /// What the autoscaler did, if somebody observed it, and doubts about that.
+    pub(super) observed: Option<(AutoscalingResult, Vec<Doubt>)>,
     /// How long the load lasted.
     pub(super) elapsed: Duration,
     /// The threshold that stopped it, as it stood then.
@@ -50,6 +59,8 @@ pub(super) struct Ended {
     pub(super) started: Timestamp,
     /// How the outputs ended.
     pub(super) outputs: Vec<Outcome>,
+    /// Each request of a smoke test.
+    pub(super) steps: Vec<Traced>,
     /// What went wrong beside the load.
     pub(super) warnings: Vec<String>,
     /// What became of `verify`; absent if it was not done.
@@ -57,9 +68,12 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// Whether something other than its plan ended it, so that it says nothing about its level.
+    /// Whether something ended it before all that was planned was done, so that it says nothing about its level.
     pub(super) fn is_cut_short(&self) -> bool {
-        self.interrupted.is_some() || self.aborted.is_some() || self.breakdown.is_some()
+        self.breached.is_some()
+            || self.interrupted.is_some()
+            || self.aborted.is_some()
+            || self.breakdown.is_some()
     }
 
     /// Without any load.
@@ -67,6 +81,8 @@ impl Ended {
         Self {
             metrics: Metrics::default(),
             windows: Windows::default(),
+            losses: Losses::default(),
+            observed: None,
             elapsed: Duration::ZERO,
             breached: None,
             interrupted: None,
@@ -75,6 +91,7 @@ impl Ended {
             breakdown: Some(breakdown),
             started: Timestamp::now(),
             outputs: Vec::new(),
+            steps: Vec::new(),
             warnings: Vec::new(),
             verified: None,
         }
@@ -117,6 +134,13 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
     let Evaluated { figures, mut generator, thresholds } = Evaluated::of(test, valid, ended);
+    let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
+    let interrupted = interrupted.map(|at| {
+        format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
+    });
+    let operations = single::measured(&valid.scenarios, metrics);
+    let mut doubts: Vec<Doubt> = single::incomplete(&operations).into_iter().collect();
+    let autoscaling = ended.observed.as_ref().map(|(result, _)| result);
     let found = Findings::of(&findings::Recorded {
         test,
         timeline,
@@ -125,23 +149,22 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
         thresholds: &thresholds,
         elapsed: *elapsed,
         restarts: None,
-        autoscaling: None,
+        autoscaling,
         verified: ended.verified.as_ref(),
     });
     let findings = if ran { &found } else { &NO_FINDINGS };
-    let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
-    let interrupted = interrupted.map(|at| {
-        format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
-    });
+    // A load that was cut short says nothing about the autoscaler, and nobody asks.
+    let is_asked = !ended.is_cut_short();
+    doubts.extend(ended.observed.iter().filter(|_| is_asked).flat_map(|(_, doubts)| doubts.iter().cloned()));
     let mut outcome = judge(&Evidence {
         test,
         aborted: by_step.or(interrupted).as_deref(),
         breakdown: breakdown.as_ref(),
-        doubts: &[],
+        doubts: &doubts,
         summary: ran.then_some(&figures.summary),
         unlimited: windows.unlimited(),
         thresholds: &thresholds,
-        autoscaling: None,
+        autoscaling: autoscaling.filter(|_| is_asked),
         findings,
         checks: &[],
         limits: &[],
@@ -156,14 +179,16 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
             *text = in_arguments(text, arguments);
         }
     }
-    let not_judged = not_judged(test);
+    let not_judged = not_judged(test, autoscaling.is_some());
     let report = Report {
         name,
         test,
         timeline,
         metrics,
         figures: &figures,
+        operations: &operations,
         thresholds: &thresholds,
+        autoscaling,
         generator: &generator,
         epochs: &search.history,
         capacity: search.answer.as_ref().map(|answer| &answer.capacity),
@@ -183,7 +208,7 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
     let text = match (reports.prints_json, manner.form) {
         (true, _) => report.json(*started),
         (false, _) if !ran => String::new(),
-        (false, Form::Test) => report.text(colours),
+        (false, Form::Test) => steps::shown(&ended.steps) + &report.text(colours),
         (false, Form::Quick(_)) => report.quick_text(colours),
     };
     let mut whole = true;
@@ -237,11 +262,12 @@ fn whole_seconds(time: Duration) -> TimeSpan {
 }
 
 /// What only a cluster can tell.
-fn not_judged(test: &LoadTestSpec) -> Vec<String> {
+fn not_judged(test: &LoadTestSpec, is_observed: bool) -> Vec<String> {
     let mut parts = Vec::new();
-    for (index, _) in test.target.workloads.iter().enumerate().filter(|(_, one)| one.expect.is_some()) {
+    let workloads = test.target.workloads.iter().enumerate();
+    for (index, _) in workloads.filter(|(_, one)| one.expect.is_some() && !is_observed) {
         parts.push(format!(
-            "spec.target.workloads[{index}].expect: replicas can only be watched by the operator, in a cluster"
+            "spec.target.workloads[{index}].expect: nobody watched its replicas: --observe does"
         ));
     }
     if !test.usage.is_empty() {

@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{Receiver, channel},
+    },
     time::{Duration, Instant},
 };
 
@@ -15,6 +18,7 @@ use tokio::{
 };
 use upsurge_core::{
     http::without_login,
+    losses::Losses,
     metrics::Metrics,
     protocol::GeneratorDelta,
     results::{Counting, Unanswered},
@@ -29,6 +33,7 @@ use upsurge_system::files::Files;
 use upsurge_system::generator::GeneratorProbe;
 
 use super::{
+    super::cluster::Observation,
     Interrupts,
     progress::{Progress, Style},
     reports::Reports,
@@ -53,6 +58,8 @@ pub(super) struct Session<'a> {
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) files: Arc<Files>,
     pub(super) style: Style,
+    /// Who observes the workload.
+    pub(super) observation: Option<&'a Observation>,
 }
 
 impl Session<'_> {
@@ -69,6 +76,7 @@ impl Session<'_> {
                 return Some(Ended::broken(Breakdown { reason, message: error.to_string() }));
             }
         };
+        let (trace, traced) = self.test.load.smoke.as_ref().map(|_| channel()).unzip();
         let engine = Engine::start(EngineConfig {
             valid: Arc::clone(self.valid),
             test: Arc::clone(self.test),
@@ -78,6 +86,7 @@ impl Session<'_> {
             secrets: self.secrets,
             files: self.files,
             start,
+            trace,
         });
         let engine = match engine {
             Ok(engine) => engine,
@@ -87,9 +96,12 @@ impl Session<'_> {
             }
         };
         let timeline = &self.valid.timeline;
+        if let Some(observation) = self.observation {
+            observation.begin(timeline, started);
+        }
         let target = without_login(&self.test.target.base_url);
         let mut progress = Progress::new(self.name, &target, self.valid, self.style);
-        let mut metrics = Metrics::default();
+        let (mut metrics, mut losses) = (Metrics::default(), Losses::default());
         let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
         let unanswered = Unanswered::new(Counting::default(), &self.valid.loads);
         let collect = || {
@@ -112,6 +124,7 @@ impl Session<'_> {
                     let interval = collect();
                     outputs.post(&interval);
                     metrics.merge(&interval.metrics);
+                    losses.merge(&interval.losses);
                     usage.merge(&probe.take());
                     windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
                     windowed.close(&mut windows, interval.to, &metrics);
@@ -139,6 +152,7 @@ impl Session<'_> {
         let interval = collect();
         outputs.post(&interval);
         metrics.merge(&interval.metrics);
+        losses.merge(&interval.losses);
         windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
         windowed.close(&mut windows, interval.to, &metrics);
         drop(progress);
@@ -152,6 +166,8 @@ impl Session<'_> {
         Some(Ended {
             metrics,
             windows,
+            losses,
+            observed: None,
             elapsed,
             breached,
             interrupted,
@@ -160,6 +176,7 @@ impl Session<'_> {
             breakdown: None,
             started,
             outputs,
+            steps: traced.iter().flat_map(Receiver::try_iter).collect(),
             warnings: not_pushed(self.test),
             verified: None,
         })

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Arguments of what has to do with a cluster.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Which cluster, and where in it.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ClusterArguments {
+    /// Context of the kubeconfig. Default: its current one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Namespace. Default: that of the manifest, else that of the context.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+
+    /// File with the way to the cluster. Default: those that KUBECONFIG names, else ~/.kube/config; in a pod, its
+    /// service account.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+}
+
+/// Whether the autoscaler is observed.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ObserveArguments {
+    /// Observe the first workload of spec.target.workloads and its autoscaler while the load runs, as the operator
+    /// does, and judge what the test expects of it. Needs nothing in the cluster but the right to read.
+    #[arg(long)]
+    pub(crate) observe: bool,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+}
+
+impl ObserveArguments {
+    /// A flag that says nothing, as nothing is observed.
+    pub(crate) fn idle(&self) -> Option<&'static str> {
+        let ClusterArguments { context, namespace, kubeconfig } = &self.cluster;
+        let given = [
+            ("--context", context.is_some()),
+            ("--namespace", namespace.is_some()),
+            ("--kubeconfig", kubeconfig.is_some()),
+        ];
+        given.into_iter().find(|(_, is_given)| *is_given && !self.observe).map(|(flag, _)| flag)
+    }
+}
+
+/// What to read of which run.
+#[cfg(feature = "cluster")]
+#[derive(Debug, Args)]
+pub(crate) struct GetArguments {
+    /// Name of the LoadTestRun.
+    pub(crate) run: String,
+
+    /// Print what was observed of the workload and its autoscaler, as JSON lines in order of time. The operator keeps
+    /// it until the run is finished.
+    #[arg(long, required = true)]
+    pub(crate) events: bool,
+
+    /// Go on printing until the run is finished: so all of it can be had.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArguments,
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+//! In the place of `cluster.rs`, in a command that was built without the feature `cluster`: nothing is ever observed.
+
+use std::{convert::Infallible, time::Duration};
+
+use jiff::Timestamp;
+use upsurge_core::{
+    autoscaling::Doubt, losses::Losses, metrics::Metrics, plan::Timeline, thresholds::Windows,
+    validate::Valid,
+};
+use upsurge_crds::{LoadTestSpec, v1alpha1::AutoscalingResult};
+
+use super::arguments::ObserveArguments;
+
+/// There is none.
+pub(super) enum Observation {}
+
+/// Nothing can go wrong.
+pub(super) type ObserveError = Infallible;
+
+/// Observes nothing.
+pub(super) async fn observe(
+    _: &ObserveArguments,
+    _: Option<&str>,
+    _: &LoadTestSpec,
+    _: &Valid,
+) -> Result<Option<Observation>, ObserveError> {
+    Ok(None)
+}
+
+impl Observation {
+    pub(super) async fn looked(&self, _: Duration) -> Result<(), String> {
+        match *self {}
+    }
+
+    pub(super) fn begin(&self, _: &Timeline, _: Timestamp) {
+        match *self {}
+    }
+
+    pub(super) async fn settled(&self, _: &Timeline, _: Timestamp, _: Timestamp) {
+        match *self {}
+    }
+
+    pub(super) fn result(
+        &self,
+        _: &Timeline,
+        _: (&Metrics, &Windows, &Losses),
+        _: [Timestamp; 3],
+    ) -> (AutoscalingResult, Vec<Doubt>) {
+        match *self {}
+    }
+}
