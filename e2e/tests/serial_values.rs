@@ -66,14 +66,13 @@ async fn brought_up(context: &Context) -> Result<()> {
     let mut monitored = 0;
     for file in &shown {
         let up = ["--set", IMAGES, "--wait", "--timeout", "3m"];
-        installed(context, file, &up, async || {
+        monitored += installed(context, file, &up, async || {
             let namespace = ["--namespace", &context.namespace];
             let test = ["test", RELEASE, "--timeout", "2m"];
             command("helm", &[&test[..], &namespace].concat()).await?;
             // Taken, as the installation would have failed else; here only whether there are any at all.
             let kept = ["get", "servicemonitors,prometheusrules", "--output", "name"];
-            monitored += command("kubectl", &[&kept[..], &namespace].concat()).await?.lines().count();
-            Ok(())
+            Ok(command("kubectl", &[&kept[..], &namespace].concat()).await?.lines().count())
         })
         .await?;
     }
@@ -94,12 +93,12 @@ async fn brought_up(context: &Context) -> Result<()> {
 
 /// Installs a release with values and further arguments, has something done with it, and takes it away again. It watches the test's
 /// namespace alone.
-async fn installed(
+async fn installed<T>(
     context: &Context,
     values: &Path,
     further: &[&str],
-    done: impl AsyncFnOnce() -> Result<()>,
-) -> Result<()> {
+    done: impl AsyncFnOnce() -> Result<T>,
+) -> Result<T> {
     let namespace = ["--namespace", &context.namespace];
     let watched = format!("watchNamespaces={{{}}}", context.namespace);
     // Nothing of it in namespaces that are somebody's, or that there are not. The definitions belong to the release of the tests.
