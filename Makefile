@@ -124,7 +124,7 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
 	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
 	  --profile e2e --run-ignored only --test faults --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
-	  --test runner_fields --test outputs --test gitops --test serial_values --test serial_keda --test serial_kustomize $(TESTS)
+	  --test runner_fields --test outputs --test gitops --test starts --test serial_values --test serial_keda --test serial_kustomize $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
