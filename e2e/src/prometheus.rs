@@ -86,9 +86,10 @@ pub(crate) async fn serve(
         "--web.listen-address=:9090",
         "--web.enable-remote-write-receiver",
     ];
+    let arguments = [&arguments[..], further].concat();
     let container = json!({
         "name": name, "image": image, "imagePullPolicy": "IfNotPresent",
-        "args": [&arguments[..], further].concat(),
+        "args": arguments,
         "readinessProbe": {
             "httpGet": {"path": "/-/ready", "port": 9090, "httpHeaders": headers}, "periodSeconds": 1,
         },

@@ -186,14 +186,10 @@ async fn scheduled(context: &Context, scheduler: &str) -> Result<()> {
         "apiVersion": "v1", "kind": "Binding", "metadata": {"name": name},
         "target": {"apiVersion": "v1", "kind": "Node", "name": node},
     });
-    let bound = api.create_subresource::<Value>(
-        "binding",
-        &name,
-        &PostParams::default(),
-        serde_json::to_vec(&binding)?,
-    );
+    let parameters = PostParams::default();
     // Refused for a pod that has a node already.
-    bound.await.with_context(|| format!("{name} can't be put on {node}"))?;
+    let bound = api.create_subresource::<Value, Value>("binding", &name, &parameters, &binding).await;
+    bound.with_context(|| format!("{name} can't be put on {node}"))?;
     Ok(())
 }
 
