@@ -113,16 +113,19 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 # once the earlier release has been there, which asks for others.
 .PHONY: e2e-full
 e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upgrade from an earlier commit (TESTS=filter)
-	previous=$$(tools/build previous); gate=$$(tools/build gate-image); \
-	  $(with) load $(images) "$$previous"/upsurge-*.tar "$$gate"/gate.tar
+	previous=$$(tools/build previous); gate=$$(tools/build gate-image); telemetry=$$(tools/build telemetry-image); \
+	  $(with) load $(images) "$$previous"/upsurge-*.tar "$$gate"/gate.tar "$$telemetry"/telemetry.tar
 	$(nextest) -p upsurge-e2e --profile e2e --run-ignored only --no-run
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
 	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
-	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) \
+	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) E2E_GITOPS=$$(tools/build gitops) \
+	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
 	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
-	  --profile e2e --run-ignored only --test faults --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates --test usage --test command $(TESTS)
+	  --profile e2e --run-ignored only --test faults --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
+	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test serial_values --test serial_keda \
+	  --test serial_kustomize $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))

@@ -2,9 +2,7 @@
 //! A real controller of another project, run as a process beside a test, with its definitions in the cluster meanwhile.
 
 use std::{
-    env,
-    ffi::OsStr,
-    fs,
+    env, fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::Stdio,
@@ -13,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use tokio::process::{Child, Command};
 
-use crate::cluster::command;
+use crate::definitions::{Definitions, made};
 
 /// How much of a log is shown.
 const SHOWN: usize = 6000;
@@ -21,7 +19,7 @@ const SHOWN: usize = 6000;
 /// A controller that runs until it is stopped.
 pub struct Controller {
     process: Child,
-    definitions: PathBuf,
+    definitions: Definitions,
     log: PathBuf,
 }
 
@@ -32,18 +30,12 @@ impl Controller {
     /// # Errors
     /// When the variable is not set, the API server does not take the definitions, or the program does not start.
     pub async fn start(variable: &str, program: &str, arguments: &[&str]) -> Result<Self> {
-        let directory =
-            env::var_os(variable).with_context(|| format!("{variable} is not set: run `make e2e-full`"))?;
-        let directory = PathBuf::from(directory);
-        let definitions = directory.join("crds");
-        // Some are larger than the annotation of a client-side apply may be.
-        kubectl(&["apply", "--server-side", "--force-conflicts"], &definitions).await?;
-        kubectl(&["wait", "--for=condition=Established", "--timeout=60s"], &definitions).await?;
+        let definitions = Definitions::install(variable).await?;
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/e2e");
         fs::create_dir_all(&folder)?;
         let log = folder.join(format!("{program}.log"));
         let output = fs::File::create(&log)?;
-        let process = Command::new(directory.join(program))
+        let process = Command::new(made(variable)?.join(program))
             .arg("--kubeconfig")
             .arg(env::var_os("KUBECONFIG").context("KUBECONFIG is not set")?)
             .args(arguments)
@@ -63,16 +55,10 @@ impl Controller {
     /// That of the test, or when the definitions can't be removed.
     pub async fn stop(mut self, outcome: Result<()>) -> Result<()> {
         self.process.kill().await?;
-        let removed = kubectl(&["delete", "--ignore-not-found", "--timeout=90s"], &self.definitions).await;
-        outcome.with_context(|| format!("the end of {}:\n{}", self.log.display(), end(&self.log)))?;
-        removed
+        let outcome =
+            outcome.with_context(|| format!("the end of {}:\n{}", self.log.display(), end(&self.log)));
+        self.definitions.remove(outcome).await
     }
-}
-
-async fn kubectl(arguments: &[&str], definitions: &Path) -> Result<()> {
-    let file = ["--filename".as_ref(), definitions.as_os_str()];
-    let arguments: Vec<&OsStr> = arguments.iter().map(|one| one.as_ref()).chain(file).collect();
-    command("kubectl", &arguments).await.map(|_| ())
 }
 
 fn end(log: &Path) -> String {

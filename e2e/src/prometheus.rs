@@ -24,13 +24,21 @@ pub fn url(context: &Context) -> String {
 /// # Errors
 /// When it gives none or more, or does not answer.
 pub async fn value(context: &Context, query: &str) -> Result<f64> {
-    let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let path = format!(
-        "/api/v1/namespaces/{}/services/prometheus:9090/proxy/api/v1/query?query={encoded}",
-        context.namespace
-    );
+    let path =
+        format!("/api/v1/namespaces/{}/services/prometheus:9090/proxy{}", context.namespace, path(query));
     let request = http::Request::get(path).body(Vec::new())?;
     let answer: Value = context.client.request(request).await?;
+    single(query, &answer)
+}
+
+/// The path at which a query is asked.
+pub(crate) fn path(query: &str) -> String {
+    let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    format!("/api/v1/query?query={encoded}")
+}
+
+/// The value of the one series in the answer to a query.
+pub(crate) fn single(query: &str, answer: &Value) -> Result<f64> {
     let found = match answer["data"]["result"].as_array().map(Vec::as_slice) {
         Some([series]) => series["value"][1].as_str(),
         _ => None,
@@ -48,18 +56,43 @@ pub async fn deploy(context: &Context) -> Result<()> {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
         "scrape_configs": [{"job_name": "target", "static_configs": [{"targets": ["target:8080"]}]}],
     });
-    let labels = json!({"app": "prometheus"});
-    apply::<ConfigMap>(context, "prometheus", json!({"data": {"prometheus.yml": configuration.to_string()}}))
-        .await?;
-    apply::<Service>(context, "prometheus", json!({"spec": {"selector": labels, "ports": [{"port": 9090}]}}))
-        .await?;
+    let files = json!({"prometheus.yml": configuration.to_string()});
+    let further = ["--enable-feature=native-histograms"];
+    serve(context, "prometheus", "upsurge-test/prometheus:dev", files, &further, json!([])).await?;
+    // It is ready up to ten seconds before it scrapes for the first time.
+    wait::eventually("Prometheus has scraped", wait::seconds(30), async || {
+        Ok(value(context, "up").await.ok())
+    })
+    .await?;
+    Ok(())
+}
+
+/// Deploys a server with files in `/etc/prometheus` and further arguments, which takes remote writes, and waits until it is ready by
+/// requests with these headers.
+pub(crate) async fn serve(
+    context: &Context,
+    name: &str,
+    image: &str,
+    files: Value,
+    further: &[&str],
+    headers: Value,
+) -> Result<()> {
+    let labels = json!({"app": name});
+    apply::<ConfigMap>(context, name, json!({"data": files})).await?;
+    apply::<Service>(context, name, json!({"spec": {"selector": labels, "ports": [{"port": 9090}]}})).await?;
+    let arguments = [
+        "--config.file=/etc/prometheus/prometheus.yml",
+        "--storage.tsdb.path=/prometheus",
+        "--web.listen-address=:9090",
+        "--web.enable-remote-write-receiver",
+    ];
+    let arguments = [&arguments[..], further].concat();
     let container = json!({
-        "name": "prometheus", "image": "upsurge-test/prometheus:dev", "imagePullPolicy": "IfNotPresent",
-        "args": [
-            "--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus", "--web.listen-address=:9090",
-            "--web.enable-remote-write-receiver", "--enable-feature=native-histograms",
-        ],
-        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": 9090}, "periodSeconds": 1},
+        "name": name, "image": image, "imagePullPolicy": "IfNotPresent",
+        "args": arguments,
+        "readinessProbe": {
+            "httpGet": {"path": "/-/ready", "port": 9090, "httpHeaders": headers}, "periodSeconds": 1,
+        },
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         "securityContext": restricted_container(),
         "volumeMounts": [
@@ -67,23 +100,18 @@ pub async fn deploy(context: &Context) -> Result<()> {
             {"name": "data", "mountPath": "/prometheus"},
         ],
     });
-    apply::<Deployment>(context, "prometheus", json!({"spec": {
+    apply::<Deployment>(context, name, json!({"spec": {
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {
             "securityContext": restricted_pod(),
             "containers": [container],
-            "volumes": [{"name": "configuration", "configMap": {"name": "prometheus"}}, {"name": "data", "emptyDir": {}}],
+            "volumes": [{"name": "configuration", "configMap": {"name": name}}, {"name": "data", "emptyDir": {}}],
         }},
     }}))
     .await?;
     let ready = |deployment: &Deployment| {
         deployment.status.as_ref().is_some_and(|status| status.ready_replicas.unwrap_or(0) > 0)
     };
-    wait::until(&context.api::<Deployment>(), "prometheus", "is ready", wait::seconds(90), ready).await?;
-    // It is ready up to ten seconds before it scrapes for the first time.
-    wait::eventually("Prometheus has scraped", wait::seconds(30), async || {
-        Ok(value(context, "up").await.ok())
-    })
-    .await?;
+    wait::until(&context.api::<Deployment>(), name, "is ready", wait::seconds(90), ready).await?;
     Ok(())
 }

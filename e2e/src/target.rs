@@ -200,6 +200,14 @@ impl Target {
     /// # Errors
     /// When it has not in time.
     pub async fn autoscaler(&self, type_: &str, status: &str) -> Result<()> {
+        self.autoscaler_named(&self.name, type_, status).await
+    }
+
+    /// The same of an autoscaler with another name than the target's.
+    ///
+    /// # Errors
+    /// When it has not in time.
+    pub async fn autoscaler_named(&self, name: &str, type_: &str, status: &str) -> Result<()> {
         let holds = |autoscaler: &HorizontalPodAutoscaler| {
             let conditions = autoscaler.status.as_ref().and_then(|status| status.conditions.as_ref());
             conditions
@@ -210,7 +218,7 @@ impl Target {
         let what = format!("has {type_}={status}");
         wait::until(
             &self.context.api::<HorizontalPodAutoscaler>(),
-            &self.name,
+            name,
             &what,
             wait::seconds(90),
             holds,

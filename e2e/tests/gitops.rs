@@ -1,76 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What `kubectl wait`, Flux and Argo CD read from tests and runs.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex},
-};
+use std::collections::BTreeSet;
 
 use anyhow::{Context as _, Result, ensure};
-use futures::{StreamExt, stream};
-use kube::{
-    Api, Resource,
-    runtime::{WatchStreamExt, watcher},
-};
-use serde::{Serialize, de::DeserializeOwned};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::{task::JoinHandle, time::timeout};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
     v1alpha1::{Phase, Verdict},
 };
 use upsurge_e2e::{
+    Context,
     api::ensure_verdict,
     cluster::command,
     fixtures::{constant, merged},
+    gitops::{Reading, readings},
     kstatus::{Status, compute},
     target::{Kind, Target},
-    wait::{self, seconds},
+    versions::{Versions, phase},
+    wait::seconds,
     with_temp_namespace,
 };
-
-/// Records each version of an object until it is dropped.
-struct Versions {
-    seen: Arc<Mutex<Vec<Value>>>,
-    task: JoinHandle<()>,
-}
-
-impl Versions {
-    /// Begins to record; whatever comes after that is seen.
-    async fn of<K>(api: Api<K>, name: &str) -> Result<Self>
-    where
-        K: Resource + Clone + std::fmt::Debug + DeserializeOwned + Serialize + Send + 'static,
-    {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&seen);
-        let mut stream = Box::pin(watcher::watch_object(api, name).default_backoff());
-        // The first answer tells what there is, or that there is nothing yet.
-        let first = timeout(seconds(20), stream.next()).await.context("the watch does not begin")?;
-        let task = tokio::spawn(stream::iter(first).chain(stream).for_each(move |version| {
-            if let Ok(Some(object)) = version
-                && let Ok(value) = serde_json::to_value(object)
-            {
-                noted.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(value);
-            }
-            std::future::ready(())
-        }));
-        Ok(Self { seen, task })
-    }
-
-    fn all(&self) -> Vec<Value> {
-        self.seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
-    }
-}
-
-impl Drop for Versions {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-fn phase(object: &Value) -> Option<Phase> {
-    serde_json::from_value(object.pointer("/status/phase")?.clone()).ok()
-}
 
 /// Every version up to the end is in progress, and the last ones are what the verdict says.
 fn ensure_contract(versions: &[Value], end: Status) -> Result<BTreeSet<Phase>> {
@@ -99,8 +50,8 @@ async fn kstatus_is_as_agreed_in_every_phase_of_a_run_that_passes() -> Result<()
         let run = context.start("green", test).await?;
         let runs = Versions::of(context.api::<LoadTestRun>(), &run).await?;
         ensure_verdict(&context.finished(&run, seconds(60)).await?, Verdict::Passed, "ThresholdsMet")?;
-        current(&tests, Status::Current).await?;
-        current(&runs, Status::Current).await?;
+        tests.newest(Status::Current).await?;
+        runs.newest(Status::Current).await?;
 
         let phases = ensure_contract(&runs.all(), Status::Current)?;
         for phase in [Phase::Preparing, Phase::Starting, Phase::Running, Phase::Finished] {
@@ -115,15 +66,6 @@ async fn kstatus_is_as_agreed_in_every_phase_of_a_run_that_passes() -> Result<()
     .await
 }
 
-/// Waits until the newest version has that status.
-async fn current(versions: &Versions, status: Status) -> Result<()> {
-    let newest = || versions.all().last().map(compute);
-    wait::eventually(&format!("the newest version is {status:?}"), seconds(15), async || {
-        Ok((newest() == Some(status)).then_some(()))
-    })
-    .await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn kstatus_is_failed_after_a_failure_and_in_progress_again_with_the_next_run() -> Result<()> {
     with_temp_namespace(async |context| {
@@ -132,14 +74,14 @@ async fn kstatus_is_failed_after_a_failure_and_in_progress_again_with_the_next_r
         let tests = Versions::of(context.api::<LoadTest>(), "red").await?;
         let run = context.start("red", merged(constant(10, 2), json!({"thresholds": never}))).await?;
         ensure_verdict(&context.finished(&run, seconds(60)).await?, Verdict::Failed, "ThresholdsBreached")?;
-        current(&tests, Status::Failed).await?;
+        tests.newest(Status::Failed).await?;
         ensure_contract(&tests.all(), Status::Failed)?;
         let before = tests.all().len();
 
         context.patch("red", json!({"spec": {"thresholds": []}})).await?;
         let next = context.next_run("red", Some(&run)).await?;
         context.finished(&next, seconds(60)).await?;
-        current(&tests, Status::Current).await?;
+        tests.newest(Status::Current).await?;
         // From the edit on in progress, and not for an instant what it was before.
         let mut later = tests.all().split_off(before);
         let edited =
@@ -193,6 +135,119 @@ async fn a_test_that_is_applied_together_with_its_app_and_autoscaler_waits_for_b
         let run = context.finished(&run, seconds(120)).await?;
         ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
         ensure!(target.stats().await?.received >= 25, "not all of the load came");
+        Ok(())
+    })
+    .await
+}
+
+/// A test, what becomes of it, and what the tools are to say then.
+struct Case {
+    name: &'static str,
+    spec: Value,
+    verdict: Verdict,
+    reason: &'static str,
+    said: [&'static str; 2],
+}
+
+/// One of each verdict. They share their target, so as not to wait for each other.
+fn cases() -> Vec<Case> {
+    let shared = |spec, more| merged(merged(spec, json!({"target": {"sharing": "Shared"}})), more);
+    let never = json!({"thresholds": [{"metric": "http_reqs", "condition": "count > 1000"}]});
+    let unanswered = json!({"prometheus": {
+        "url": "http://target:9999", "checks": [{"name": "up", "query": "up", "condition": "> 0"}],
+    }});
+    let nowhere = json!({"target": {"baseURL": "http://nowhere:8080"}, "deadlines": {"start": "10s"}});
+    let failed = ["Failed", "Degraded"];
+    let case = |name, spec, verdict, reason, said| Case { name, spec, verdict, reason, said };
+    vec![
+        case(
+            "passed",
+            shared(constant(5, 4), json!({})),
+            Verdict::Passed,
+            "ThresholdsMet",
+            ["Current", "Healthy"],
+        ),
+        case("failed", shared(constant(5, 3), never), Verdict::Failed, "ThresholdsBreached", failed),
+        case(
+            "inconclusive",
+            shared(constant(5, 3), unanswered),
+            Verdict::Inconclusive,
+            "CheckUnanswered",
+            failed,
+        ),
+        case("error", shared(constant(5, 3), nowhere), Verdict::Error, "TargetUnresolved", failed),
+        case("aborted", shared(constant(5, 300), json!({})), Verdict::Aborted, "Aborted", failed),
+    ]
+}
+
+/// Runs it to its end, and holds what the tools say of each version of test and run against what was agreed.
+async fn read_through(context: &Context, case: Case) -> Result<()> {
+    let tests = Versions::of(context.api::<LoadTest>(), case.name).await?;
+    let run = context.start(case.name, case.spec.clone()).await?;
+    let api = context.api::<LoadTestRun>();
+    let runs = Versions::of(api.clone(), &run).await?;
+    if case.verdict == Verdict::Aborted {
+        context.loaded(&run, seconds(90)).await?;
+        let abort = Patch::Merge(json!({"spec": {"abort": true}}));
+        api.patch(&run, &PatchParams::default(), &abort).await?;
+    }
+    ensure_verdict(&context.finished(&run, seconds(120)).await?, case.verdict, case.reason)?;
+    let end = if case.verdict == Verdict::Passed { Status::Current } else { Status::Failed };
+    for versions in [&tests, &runs] {
+        versions.newest(end).await?;
+        let versions = versions.all();
+        for (version, reading) in versions.iter().zip(readings(&versions).await?) {
+            let ended = phase(version) == Some(Phase::Finished);
+            let expected = if ended { case.said } else { ["InProgress", "Progressing"] };
+            ensure_said(version, &reading, expected)?;
+            if ended {
+                ensure_told(version, &reading)?;
+            }
+        }
+        ensure!(versions.len() > 2, "only {} versions were seen", versions.len());
+    }
+    Ok(())
+}
+
+/// What the verdict was is told by both, but for a test that passed, of which Flux has words of its own.
+fn ensure_told(version: &Value, reading: &Reading) -> Result<()> {
+    let conditions = version["status"]["conditions"].as_array().context("no conditions")?;
+    let ready = conditions.iter().find(|condition| condition["type"] == "Ready").context("no Ready")?;
+    let told = ready["message"].as_str().unwrap_or_default();
+    let flux = ready["status"] == "True" || reading.flux.message == told;
+    ensure!(!told.is_empty() && reading.argo_cd.message == told && flux, "{reading:?}: {version:#}");
+    Ok(())
+}
+
+/// Also that what the other tests compute is what the library says.
+fn ensure_said(version: &Value, reading: &Reading, expected: [&str; 2]) -> Result<()> {
+    let said = [reading.flux.status.as_str(), reading.argo_cd.status.as_str()];
+    ensure!(said == expected, "{said:?} instead of {expected:?}: {version:#}");
+    ensure!(said[0] == format!("{:?}", compute(version)), "{said:?} of {version:#}");
+    Ok(())
+}
+
+/// A test that is not run.
+async fn read_unrun(context: &Context, name: &str, more: Value, expected: [&str; 2]) -> Result<()> {
+    context.create(name, merged(constant(5, 5), more)).await?;
+    let version = serde_json::to_value(context.observed(name).await?)?;
+    let readings = readings(std::slice::from_ref(&version)).await?;
+    ensure_said(&version, &readings[0], expected).with_context(|| name.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs the library of Flux and the interpreter of Argo CD, which are compiled for it: make e2e-full"]
+async fn flux_and_argo_cd_themselves_read_every_verdict_as_agreed() -> Result<()> {
+    with_temp_namespace(async |context| {
+        Target::deploy(&context, json!({})).await?;
+        let root = json!({"runner": {"securityContext": {"runAsUser": 0}}});
+        read_unrun(&context, "refused", root, ["Failed", "Degraded"]).await?;
+        read_unrun(&context, "suspended", json!({"suspend": true}), ["InProgress", "Healthy"]).await?;
+        let read = cases().into_iter().map(|case| {
+            let (context, name) = (context.clone(), case.name);
+            async move { read_through(&context, case).await.context(name) }
+        });
+        futures::future::try_join_all(read).await?;
         Ok(())
     })
     .await

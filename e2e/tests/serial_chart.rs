@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The chart as users set it: its own test, what it says of runners, and every file of values that it or the documentation
-//! shows.
+//! The chart as users set it: its own test, and what it says of runners.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::core::v1::Pod;
@@ -101,60 +97,6 @@ async fn what_kustomize_installs_is_accepted() -> Result<()> {
     let told = command("kubectl", &[&asked[..], &[text(&folder)?]].concat()).await?;
     ensure!(told.contains("deployment.apps/upsurge serverside-applied"), "{told}");
     Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_file_of_values_can_be_installed() -> Result<()> {
-    with_temp_namespace(async |context| {
-        let documented = std::env::temp_dir().join(format!("values-{}", context.namespace));
-        let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/documented-values");
-        command(text(&tool)?, &[&documented]).await?;
-        let mut files = yaml(&documented)?;
-        ensure!(files.len() >= 8, "only {} files of values in the documentation", files.len());
-        files.extend(yaml(&Path::new(&install::chart()?).join("ci"))?);
-        for file in &files {
-            installed(&context.namespace, text(file)?).await?;
-        }
-        fs::remove_dir_all(documented)?;
-        Ok(())
-    })
-    .await
-}
-
-/// Installs a release into the test's namespace and takes it away again. It watches that namespace alone, and its images are
-/// mostly not there, so it is not waited for: the API server shall take all of its objects.
-async fn installed(namespace: &str, values: &str) -> Result<()> {
-    let watched = format!("watchNamespaces={{{namespace}}}");
-    // Nothing of it in namespaces that are somebody's, or that there are not.
-    let dashboards = format!("monitoring.dashboards.namespace={namespace}");
-    let arguments = [
-        "install",
-        "shown",
-        &install::chart()?,
-        "--namespace",
-        namespace,
-        "--values",
-        values,
-        "--set",
-        &watched,
-        "--set",
-        &dashboards,
-        // The definitions belong to the release of the tests, and those of the Prometheus operator are not there.
-        "--set",
-        "crds.install=false,monitoring.serviceMonitor.enabled=false,monitoring.prometheusRule.enabled=false",
-    ];
-    let outcome = command("helm", &arguments).await.with_context(|| values.to_owned());
-    command("helm", &["uninstall", "shown", "--namespace", namespace, "--ignore-not-found", "--wait"])
-        .await?;
-    outcome.map(drop)
-}
-
-fn yaml(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
-    files.sort();
-    Ok(files)
 }
 
 fn text(path: &Path) -> Result<&str> {
