@@ -72,6 +72,7 @@ mod tests {
             stage: stage.map(Into::into),
             aggregate: "avg".into(),
             condition: "< 1".into(),
+            tells: None,
         }
     }
 

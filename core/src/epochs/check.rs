@@ -36,6 +36,14 @@ pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
             "does not go with spec.load.capacity: checks are of a whole run, and each probe is judged by itself",
         );
     }
+    for (field, is_given) in [("usage", !spec.usage.is_empty()), ("verify", !spec.verify.is_empty())] {
+        if is_given {
+            errors.add(
+                format_args!("spec.{field}"),
+                "does not go with spec.load.capacity: it judges a whole run, and each probe is judged by itself",
+            );
+        }
+    }
     for (index, _) in spec.target.workloads.iter().enumerate().filter(|(_, one)| one.expect.is_some()) {
         errors.add(
             format_args!("spec.target.workloads[{index}].expect"),

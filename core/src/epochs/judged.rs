@@ -13,6 +13,7 @@ use upsurge_crds::{
 use super::{Epoch, MEASURE, written};
 use crate::{
     autoscaling::Doubt,
+    findings::NO_FINDINGS,
     metrics::Metrics,
     plan::{Stage, Timeline},
     results,
@@ -57,7 +58,9 @@ pub fn judged(epoch: &Epoch, seen: &Seen<'_>) -> EpochResult {
         unlimited: seen.unlimited,
         thresholds: seen.thresholds,
         autoscaling: None,
+        findings: &NO_FINDINGS,
         checks: &[],
+        limits: &[],
         generator: Some(seen.generator),
     });
     let outcome = match verdict {

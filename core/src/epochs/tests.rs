@@ -130,6 +130,10 @@ fn the_test_of_a_probe_has_its_level_and_thresholds_on_what_is_measured() {
     json!({"target": {"baseURL": "http://shop", "workloads": [{"name": "checkout", "expect": {"scaleUpWithin": "1m"}}]}}),
     "spec.target.workloads[0].expect"
 )]
+#[case::with_limits_of_usage(json!({"usage": [{"resource": "Memory", "maxRestarts": 0}]}), "spec.usage")]
+#[case::with_a_verification(
+    json!({"verify": [{"request": {"name": "count", "url": "/count"}}]}), "spec.verify"
+)]
 #[case::with_rows_of_which_none_comes_twice(
     json!({"data": [{"name": "users", "order": "Unique", "generated": {"rows": 9, "fields": {"id": "{{ row }}"}}}]}),
     "spec.data[0].order"

@@ -32,8 +32,9 @@ const MOST_STEPS: usize = 100;
 pub(super) fn compile(load: &Load, scenarios: usize, errors: &mut Errors) -> Option<LoadPlan> {
     let (name, shapes) = shapes_of(load, errors)?;
     let path = format!("spec.load.{name}");
+    let counts_itself = counting(load).is_some();
     let unit = match load {
-        load if counting(load).is_some() => LoadUnit::Users,
+        _ if counts_itself => LoadUnit::Users,
         Load { capacity: Some(_), .. } => LoadUnit::IterationsPerSecond,
         load => load.unit(),
     };

@@ -45,7 +45,7 @@ async fn a_runner_does_each_epoch_by_its_own_start_and_the_steps_after_the_last_
     assert_eq!((arrived.len(), deletions), (61, vec![60]), "20 and 40 iterations, and the steps once, at last");
     assert_eq!(collector.requests(), 60.0);
     let seen = collector.seen.lock().unwrap();
-    assert_eq!(seen.after(), Some(AfterOutcome { result: Ok(()) }));
+    assert_eq!(seen.after(), Some(AfterOutcome { result: Ok(()), verified: None }));
     // Each by its own T0, with numbers that go on: the collector refuses one that is missing or comes twice.
     let mut told: Vec<(u32, i64)> = seen.batches.iter().map(|batch| (batch.epoch, batch.start)).collect();
     told.dedup();

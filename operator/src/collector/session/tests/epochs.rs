@@ -91,7 +91,7 @@ impl World {
             return false;
         }
         // As it is read back.
-        let bytes = pack(&self.checkpoint, &Observation::default(), None).unwrap();
+        let bytes = pack(&self.checkpoint, None).unwrap();
         let kept = unpack(&bytes).unwrap().0;
         self.session = Session::new(&self.config.at(&kept.history).unwrap().plan, Some(kept));
         self.checkpoint = self.session.state().clone();
@@ -277,9 +277,9 @@ fn what_comes_late_of_an_epoch_that_is_over_counts_for_nothing() {
     let next = Hello { epoch: 2, wants_plan: true, ..hello(0) };
     assert!(matches!(says(&mut world.session, &next, world.now), HelloCommand::Stop { .. }));
     let mut words = batch(0, t0, &[number + 1]);
-    words.deltas[0].after = Some(AfterOutcome { result: Ok(()) });
+    words.deltas[0].after = Some(AfterOutcome { result: Ok(()), verified: None });
     world.session.deltas(&words, &pod(0), world.now).unwrap();
-    assert_eq!(world.session.state().after, Some(AfterOutcome { result: Ok(()) }));
+    assert_eq!(world.session.state().after, Some(AfterOutcome { result: Ok(()), verified: None }));
     let ahead = DeltaBatch { epoch: 3, ..batch(0, t0, &[number + 2]) };
     let refused = world.session.deltas(&ahead, &pod(0), world.now).unwrap_err();
     assert!(matches!(refused, Refusal::OtherEpoch { theirs: 3, ours: 2, .. }), "{refused}");
