@@ -44,9 +44,9 @@ pub use http::{
     tls::{ClientCertificate, TlsOptions},
 };
 pub use load::{
-    ArrivalRate, Arrivals, BreakpointLoad, CapacityLoad, ConstantLoad, ConstantVus, CountedIterations, Executor, Find, Load,
-    LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus, SoakLoad, SpikeLoad, Spread, StageSpec,
-    StopAt, StressLoad, VolumeLoad, WhenBusy,
+    ArrivalRate, Arrivals, BreakpointLoad, CapacityLoad, ConstantLoad, ConstantVus, CountedIterations,
+    Executor, Find, Load, LoadUnit, PatternLoad, PatternName, RampingRate, RampingVus, SoakLoad, SpikeLoad,
+    Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};

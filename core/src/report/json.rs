@@ -9,7 +9,9 @@ use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use upsurge_crds::v1alpha1::{CapacityResult, CheckCount, EpochResult, GeneratorResult, ThresholdResult, Verdict};
+use upsurge_crds::v1alpha1::{
+    CapacityResult, CheckCount, EpochResult, GeneratorResult, ThresholdResult, Verdict,
+};
 
 use super::{Report, counts, histogram, k6};
 use crate::{

@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, CapacityResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus, RequestResult,
-    RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, WorkloadResult,
+    AutoscalingResult, CapacityResult, Company, GeneratorResult, LatencyPart, LimitResult, LoadTestRunStatus,
+    RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult,
+    WorkloadResult,
 };
 
 use super::keep;
