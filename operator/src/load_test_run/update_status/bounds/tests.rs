@@ -271,6 +271,8 @@ fn the_status_of_a_common_run_is_complete_and_small() {
     // A minute of scaling up, and as much of scaling down.
     let whole = status(Shape { entries: 40, width: 24, letter: 'x' });
     common.autoscaling.as_mut().unwrap().timeline = whole.autoscaling.unwrap().timeline;
+    // A run of one epoch.
+    (common.epochs, common.capacity) = (Vec::new(), None);
     common.message = Some("x".repeat(200));
     common.conditions.iter_mut().for_each(|condition| condition.message = "x".repeat(200));
     let status = bounded(common.clone());
