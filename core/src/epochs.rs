@@ -25,12 +25,12 @@ use upsurge_crds::v1alpha1::{
 };
 use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcome, Probe, Search};
 
+pub(crate) use self::check::{check, check_levels};
 pub use self::{
     answer::{Answer, answer, shown},
     judged::{Seen, judged, line},
     replicas::{Standing, standing},
 };
-pub(crate) use self::check::{check, check_levels};
 use crate::{
     format::decimal,
     metrics::{Catalog, names::Kind},

@@ -41,7 +41,8 @@ fn probes(status: &LoadTestRunStatus) -> Vec<(i32, String, Option<EpochOutcome>)
 }
 
 fn expected() -> Vec<(i32, String, Option<EpochOutcome>)> {
-    let probe = |(number, level, outcome): (i32, &str, EpochOutcome)| (number, level.to_owned(), Some(outcome));
+    let probe =
+        |(number, level, outcome): (i32, &str, EpochOutcome)| (number, level.to_owned(), Some(outcome));
     let all =
         [(1, "20", EpochOutcome::Passed), (2, "30", EpochOutcome::Passed), (3, "45", EpochOutcome::Failed)];
     all.map(probe).to_vec()
@@ -53,7 +54,10 @@ async fn ensure_found(run: &LoadTestRun, target: &Target, planned: u64) -> Resul
     let status = status(run);
     ensure!(probes(&status) == expected(), "{:?}", status.epochs);
     let capacity = status.capacity.clone().context("no capacity")?;
-    ensure!(capacity.level.as_deref() == Some("30") && capacity.failed_level.as_deref() == Some("45"), "{capacity:?}");
+    ensure!(
+        capacity.level.as_deref() == Some("30") && capacity.failed_level.as_deref() == Some("45"),
+        "{capacity:?}"
+    );
     let limit = capacity.limit.as_deref();
     ensure!(limit == Some("http_req_failed{stage:measure} rate < 5%"), "{limit:?}");
     ensure!(status.thresholds.iter().all(|threshold| threshold.passed), "those of the probe at the capacity");

@@ -11,8 +11,8 @@
 
 mod fact;
 mod find;
-mod glance;
 mod freshness;
+mod glance;
 mod observe;
 mod observer;
 mod poll;

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_crds::{
     names::reasons,
-    v1alpha1::{EpochOutcome, EpochResult, GeneratorResult, LoadTestSpec, RunSummary, ThresholdResult, Verdict},
+    v1alpha1::{
+        EpochOutcome, EpochResult, GeneratorResult, LoadTestSpec, RunSummary, ThresholdResult, Verdict,
+    },
 };
 
 use super::{Epoch, MEASURE, written};

@@ -110,7 +110,8 @@ fn the_test_of_a_probe_has_its_level_and_thresholds_on_what_is_measured() {
             "stock",
         ]
     );
-    let reference = |index: usize| test.thresholds[index].ratio_to.clone().unwrap().selector.unwrap().stage.unwrap();
+    let reference =
+        |index: usize| test.thresholds[index].ratio_to.clone().unwrap().selector.unwrap().stage.unwrap();
     assert_eq!((reference(3).as_str(), reference(4).as_str()), ("warm-up", "measure"));
     // As a whole it is its highest probe: that much is to be allowed.
     assert_eq!(validate(&spec).unwrap().timeline.peak(), 1000.0);
@@ -167,7 +168,10 @@ fn whoever_is_killed_between_two_epochs_goes_on_with_the_same_one_and_repeats_no
         assert_eq!(next.number as usize, length + 1);
     }
     let last = epochs(&spec).under_way(&history);
-    assert_eq!((last.number as usize, written(last.level.unwrap())), (history.len(), history.last().unwrap().level.clone()));
+    assert_eq!(
+        (last.number as usize, written(last.level.unwrap())),
+        (history.len(), history.last().unwrap().level.clone())
+    );
 }
 
 proptest! {
@@ -209,7 +213,8 @@ fn recorded(warm_up: u64, measure: u64) -> Metrics {
     let mut metrics = Metrics::default();
     for (stage, failed) in [(WARM_UP, warm_up), (MEASURE, measure)] {
         let tags = Tags { stage: Some(stage.into()), request: Some("pay".into()), ..Tags::default() };
-        let mut add = |metric: &str, sink| metrics.add(SeriesKey { metric: metric.into(), tags: tags.clone() }, &sink);
+        let mut add =
+            |metric: &str, sink| metrics.add(SeriesKey { metric: metric.into(), tags: tags.clone() }, &sink);
         let mut trend = Trend::default();
         trend.record_many(Duration::from_millis(if stage == MEASURE { 20 } else { 900 }), 100);
         add(names::HTTP_REQ_DURATION, Sink::Trend(trend));
@@ -226,9 +231,15 @@ fn probed(metrics: &Metrics, healthy: bool) -> EpochResult {
     let test = epochs(&whole).test(&whole, &epoch);
     let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
     let windows = Windows::default();
-    let recorded =
-        Recorded { test: &test, timeline: &timeline, metrics, windows: &windows, elapsed: Duration::from_secs(30) };
-    let generator = GeneratorResult { healthy, problems: vec!["too slow".into()], ..GeneratorResult::default() };
+    let recorded = Recorded {
+        test: &test,
+        timeline: &timeline,
+        metrics,
+        windows: &windows,
+        elapsed: Duration::from_secs(30),
+    };
+    let generator =
+        GeneratorResult { healthy, problems: vec!["too slow".into()], ..GeneratorResult::default() };
     judged(
         &epoch,
         &Seen {
@@ -249,7 +260,8 @@ fn probed(metrics: &Metrics, healthy: bool) -> EpochResult {
 fn a_probe_is_judged_by_what_is_measured_and_not_by_its_warm_up() {
     let passed = probed(&recorded(50, 0), true);
     assert_eq!((passed.outcome, passed.limit.clone()), (Some(EpochOutcome::Passed), None));
-    let figures = (passed.requests_per_second.as_deref(), passed.error_rate.as_deref(), passed.p95.as_deref());
+    let figures =
+        (passed.requests_per_second.as_deref(), passed.error_rate.as_deref(), passed.p95.as_deref());
     assert_eq!(figures, (Some("5"), Some("0%"), Some("20ms")), "a hundred in twenty seconds");
     assert_eq!((passed.level.as_str(), passed.number, passed.replicas), ("12.5", 4, Some(2)));
     assert_eq!(line(&passed), "probe 4: 12.5 iterations/s passed (p95 20ms, 0% failed)");
@@ -263,15 +275,36 @@ fn a_probe_is_judged_by_what_is_measured_and_not_by_its_warm_up() {
 #[test]
 fn a_probe_says_nothing_where_the_generator_or_the_data_fail() {
     let slow = probed(&recorded(0, 2), false);
-    assert_eq!((slow.outcome, slow.limit.as_deref()), (Some(EpochOutcome::Inconclusive), Some("the generator could not keep up")));
+    assert_eq!(
+        (slow.outcome, slow.limit.as_deref()),
+        (Some(EpochOutcome::Inconclusive), Some("the generator could not keep up"))
+    );
     let nothing = probed(&Metrics::default(), true);
-    assert_eq!((nothing.outcome, nothing.limit.as_deref()), (Some(EpochOutcome::Inconclusive), Some("there was nothing to judge")));
+    assert_eq!(
+        (nothing.outcome, nothing.limit.as_deref()),
+        (Some(EpochOutcome::Inconclusive), Some("there was nothing to judge"))
+    );
 }
 
 #[rstest]
-#[case::found(212.5, Verdict::Passed, reasons::CAPACITY_FOUND, "the target carries 205.938 iterations/s and not 216.235: http_req_failed rate < 1%; 3 replicas of checkout, 68.646 iterations/s each; 12 probes")]
-#[case::more_than_asked_for(5e6, Verdict::Passed, reasons::CAPACITY_FOUND, "the target carries 1000 iterations/s, which is as much as spec.load.capacity.to allows")]
-#[case::too_little(9.0, Verdict::Failed, reasons::CAPACITY_TOO_LOW, "the target does not carry 10 iterations/s, the lowest rate of spec.load.capacity: http_req_failed rate < 1%; 2 probes")]
+#[case::found(
+    212.5,
+    Verdict::Passed,
+    reasons::CAPACITY_FOUND,
+    "the target carries 205.938 iterations/s and not 216.235: http_req_failed rate < 1%; 3 replicas of checkout, 68.646 iterations/s each; 12 probes"
+)]
+#[case::more_than_asked_for(
+    5e6,
+    Verdict::Passed,
+    reasons::CAPACITY_FOUND,
+    "the target carries 1000 iterations/s, which is as much as spec.load.capacity.to allows"
+)]
+#[case::too_little(
+    9.0,
+    Verdict::Failed,
+    reasons::CAPACITY_TOO_LOW,
+    "the target does not carry 10 iterations/s, the lowest rate of spec.load.capacity: http_req_failed rate < 1%; 2 probes"
+)]
 fn a_search_answers_with_capacity_interval_and_limit(
     #[case] capacity: f64,
     #[case] verdict: Verdict,
@@ -311,8 +344,15 @@ fn told(outcome: impl Fn(f64, usize) -> EpochOutcome) -> Answer {
 #[test]
 fn what_speaks_against_one_clear_limit_is_told() {
     let blind = told(|level, _| if level < 50.0 { EpochOutcome::Passed } else { EpochOutcome::Inconclusive });
-    assert_eq!((blind.outcome.verdict, blind.outcome.reason.as_str()), (Verdict::Inconclusive, reasons::CAPACITY_UNKNOWN));
-    assert!(blind.outcome.message.starts_with("the target carries 47.649 iterations/s at least"), "{}", blind.outcome.message);
+    assert_eq!(
+        (blind.outcome.verdict, blind.outcome.reason.as_str()),
+        (Verdict::Inconclusive, reasons::CAPACITY_UNKNOWN)
+    );
+    assert!(
+        blind.outcome.message.starts_with("the target carries 47.649 iterations/s at least"),
+        "{}",
+        blind.outcome.message
+    );
 
     // It fails the first time everywhere near the limit, and is fine from then on.
     let noisy = told(|level, before| match level {
@@ -321,7 +361,10 @@ fn what_speaks_against_one_clear_limit_is_told() {
         _ => EpochOutcome::Failed,
     });
     assert_eq!(noisy.outcome.verdict, Verdict::Passed);
-    assert!(noisy.capacity.contradictions.iter().any(|told| told.ends_with("passed and failed")), "{noisy:?}");
+    assert!(
+        noisy.capacity.contradictions.iter().any(|told| told.ends_with("passed and failed")),
+        "{noisy:?}"
+    );
     assert!(noisy.outcome.message.contains("passed and failed"));
 }
 

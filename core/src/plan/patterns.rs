@@ -205,10 +205,7 @@ pub(super) fn check_stages(stages: &[Stage], path: &str, errors: &mut Errors) {
 fn check_unit(load: &Load, errors: &mut Errors) {
     if load.capacity.is_some() {
         if load.unit.is_some() {
-            errors.add(
-                "spec.load.unit",
-                "does not go with capacity, whose levels are iterations per second",
-            );
+            errors.add("spec.load.unit", "does not go with capacity, whose levels are iterations per second");
         }
         load.arrivals.iter().for_each(|arrivals| check_arrivals(arrivals, "spec.load.arrivals", errors));
     } else if let Some(name) = counting(load) {

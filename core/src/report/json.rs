@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, CapacityResult, CheckCount, EpochResult, GeneratorResult, SpikeResult, StressResult, ThresholdResult, Verdict,
-    VerificationResult,
+    AutoscalingResult, CapacityResult, CheckCount, EpochResult, GeneratorResult, SpikeResult, StressResult,
+    ThresholdResult, Verdict, VerificationResult,
 };
 
 use super::{Report, counts, histogram, k6};

@@ -48,8 +48,16 @@ pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Re
 
 fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bool), Refusal> {
     let Batch { version, runner, epoch, start, started_at, session, .. } = *batch;
-    let of =
-        |deltas| DeltaBatch { version, runner, pod: batch.pod.clone(), epoch, start, started_at, session, deltas };
+    let of = |deltas| DeltaBatch {
+        version,
+        runner,
+        pod: batch.pod.clone(),
+        epoch,
+        start,
+        started_at,
+        session,
+        deltas,
+    };
     let refused = |objection| Refusal::Content { runner, objection };
     // Also without deltas: the runner shows that it is there, and asks.
     let mut reply = cell.speak_blocking(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;

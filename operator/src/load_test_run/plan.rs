@@ -15,9 +15,7 @@ use upsurge_core::{
     target_lease::{self, Claim},
     validate::Valid,
 };
-use upsurge_crds::{
-    LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels, v1alpha1::MOST_EPOCHS,
-};
+use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels, v1alpha1::MOST_EPOCHS};
 
 use crate::{
     collector::{EpochsView, RunKey, SessionConfig},

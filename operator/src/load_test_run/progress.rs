@@ -294,7 +294,11 @@ fn running_message(facts: &Facts<'_>) -> String {
     let duration = facts.plan.timeline().duration().into_span();
     if facts.plan.whole.is_some() {
         let level = facts.plan.timeline().in_words(Timeline::peak, 3);
-        return format!("probe {}: {} generating {level} for {duration}", facts.plan.content.epoch, counted(facts.runners()));
+        return format!(
+            "probe {}: {} generating {level} for {duration}",
+            facts.plan.content.epoch,
+            counted(facts.runners())
+        );
     }
     format!("{} generating load for {duration}", counted(facts.runners()))
 }

@@ -2,7 +2,12 @@
 //! The agent during the load: what was recorded in each second, sent at the operator's pace until it is acknowledged. And after
 //! the load of the run: the steps and questions that one runner does for all.
 
-use std::{future::pending, pin::pin, sync::Arc, time::{Duration, Instant}};
+use std::{
+    future::pending,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{sync::watch, time::timeout};
 use upsurge_core::{

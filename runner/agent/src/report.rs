@@ -76,7 +76,13 @@ pub(super) struct Report {
 
 impl Report {
     /// Nothing yet, of no load. What this runner does after the load of the run is due, or is left for later.
-    pub(super) fn of(config: &AgentConfig, link: &Arc<Link>, prepared: &Prepared, start: &Start, is_last: bool) -> Self {
+    pub(super) fn of(
+        config: &AgentConfig,
+        link: &Arc<Link>,
+        prepared: &Prepared,
+        start: &Start,
+        is_last: bool,
+    ) -> Self {
         let kept = Pending::new(Slicing::of(&prepared.test), start.session, start.numbered);
         Self {
             link: link.clone(),

@@ -78,11 +78,22 @@ pub(super) async fn run(
 
 /// What became of the wait.
 enum Told {
-    Start { at: i64, variables: Map<String, Value>, prepared: Prepared, session: Option<u64>, form: Form },
+    Start {
+        at: i64,
+        variables: Map<String, Value>,
+        prepared: Prepared,
+        session: Option<u64>,
+        form: Form,
+    },
     /// No epoch follows.
-    Over { session: Option<u64> },
+    Over {
+        session: Option<u64>,
+    },
     /// The run ends early.
-    Stopped { session: Option<u64>, ending: Ending },
+    Stopped {
+        session: Option<u64>,
+        ending: Ending,
+    },
     End(Ending),
 }
 

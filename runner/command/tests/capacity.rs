@@ -56,7 +56,9 @@ fn a_search_says_what_the_target_carries_probe_by_probe() {
     // The figures beside it are those of the probe at the capacity.
     let rate = result["summary"]["requestsPerSecond"].as_f64().unwrap();
     assert!((27.0..=33.0).contains(&rate), "{rate}");
-    for (number, line) in ["20 iterations/s passed", "30 iterations/s passed", "45 iterations/s failed"].iter().enumerate() {
+    for (number, line) in
+        ["20 iterations/s passed", "30 iterations/s passed", "45 iterations/s failed"].iter().enumerate()
+    {
         let line = format!("probe {}: {line}", number + 1);
         assert!(ended.stderr.contains(&line) && ended.stdout.contains(&line), "{line:?} in {ended:?}");
     }
@@ -69,7 +71,10 @@ fn a_target_that_does_not_carry_the_lowest_rate_fails() {
     let file = scratch("too-low.json", &manifest(&json!({})));
     let ended = Upsurge::run(&file).args(["--target", target.url(), "--plain"]).end();
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.stdout.contains("Failed (CapacityTooLow): the target does not carry 20 iterations/s"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("Failed (CapacityTooLow): the target does not carry 20 iterations/s"),
+        "{ended:?}"
+    );
 }
 
 #[test]

@@ -10,8 +10,8 @@ use upsurge_core::{
     protocol::{DeltaBatch, DeltaReply, HelloCommand},
 };
 use upsurge_crds::v1alpha1::{
-    CheckCount, EpochOutcome, EpochResult, GeneratorResult, MetricResult, RequestResult, RunSummary, StageResult,
-    ThresholdResult,
+    CheckCount, EpochOutcome, EpochResult, GeneratorResult, MetricResult, RequestResult, RunSummary,
+    StageResult, ThresholdResult,
 };
 
 use super::{Durable, DurableRunner, Refusal, Session};
@@ -149,7 +149,10 @@ impl Session {
         for prepared in deltas {
             let delta = prepared?.delta;
             let runner = &mut self.state.runners[index];
-            if delta.first_number() == runner.received + 1 && delta.metrics.is_empty() && delta.after.is_some() {
+            if delta.first_number() == runner.received + 1
+                && delta.metrics.is_empty()
+                && delta.after.is_some()
+            {
                 runner.received = delta.number;
                 self.state.after = delta.after;
                 self.revision += 1;

@@ -42,15 +42,22 @@ impl Sessions {
             return Ok(());
         };
         let (namespace, name) = (run.namespace.clone(), cell.config.checkpoint.clone());
-        let damaged =
-            |message: String| SessionError::Damaged { namespace: namespace.clone(), name: name.clone(), message };
+        let damaged = |message: String| SessionError::Damaged {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            message,
+        };
         let config = cell.config.at(&following.history).map_err(damaged)?;
         let (record, sampler) = (cell.record.clone(), cell.take_sampler());
         self.close(run).await;
         let mut store = Store::new(self.client().clone(), &config);
         let load = async {
             let kept = store.load().await;
-            let kept = kept.map_err(|source| SessionError::Load { namespace: namespace.clone(), name: name.clone(), source })?;
+            let kept = kept.map_err(|source| SessionError::Load {
+                namespace: namespace.clone(),
+                name: name.clone(),
+                source,
+            })?;
             writer::unpacked(kept).await.map_err(|error| damaged(error.to_string()))
         };
         let entered = match load.await {
@@ -93,7 +100,9 @@ impl Sessions {
         let (namespace, name) = (key.namespace.clone(), config.checkpoint.clone());
         // Also before there are runners: a checkpoint that is missing later is known to be.
         let bytes = writer::fence(&session, &record, &mut store).await.map_err(|error| match error {
-            FenceError::Packing(error) => SessionError::Damaged { namespace, name, message: error.to_string() },
+            FenceError::Packing(error) => {
+                SessionError::Damaged { namespace, name, message: error.to_string() }
+            }
             FenceError::Save(source) => SessionError::Save { namespace, name, source },
         })?;
         let Shared { budget, pace, memory, changes, .. } = &*self.shared;

@@ -198,7 +198,11 @@ fn a_search_begins_each_epoch_once_whenever_its_operator_is_killed() {
     let passed = |level: &str| (level.to_owned(), Some(EpochOutcome::Passed));
     let failed = |level: &str| (level.to_owned(), Some(EpochOutcome::Failed));
     assert_eq!(end.epochs, [passed("10"), passed("20"), failed("40")]);
-    assert_eq!((end.capacity.as_deref(), end.requests), (Some("20"), Some(1_200)), "the figures are of the second");
+    assert_eq!(
+        (end.capacity.as_deref(), end.requests),
+        (Some("20"), Some(1_200)),
+        "the figures are of the second"
+    );
     for effects in 0..done.len() {
         let begun = begun(&story, (effects > 0).then_some(effects));
         assert_eq!(begun, ["10", "20", "40"], "killed after {effects} effects");

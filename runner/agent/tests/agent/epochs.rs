@@ -40,9 +40,17 @@ async fn a_runner_does_each_epoch_by_its_own_start_and_the_steps_after_the_last_
     collector.seen.lock().unwrap().epochs = plans;
     assert_eq!(run(config).await, Ending::Done);
     let arrived = target.arrived();
-    let deletions: Vec<usize> =
-        arrived.iter().enumerate().filter(|(_, one)| one.method == "DELETE").map(|(place, _)| place).collect();
-    assert_eq!((arrived.len(), deletions), (61, vec![60]), "20 and 40 iterations, and the steps once, at last");
+    let deletions: Vec<usize> = arrived
+        .iter()
+        .enumerate()
+        .filter(|(_, one)| one.method == "DELETE")
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(
+        (arrived.len(), deletions),
+        (61, vec![60]),
+        "20 and 40 iterations, and the steps once, at last"
+    );
     assert_eq!(collector.requests(), 60.0);
     let seen = collector.seen.lock().unwrap();
     assert_eq!(seen.after(), Some(AfterOutcome { result: Ok(()), verified: None }));

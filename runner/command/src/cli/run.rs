@@ -17,9 +17,8 @@ use tokio::{
     time::timeout,
 };
 use upsurge_core::{
-    files::references, findings::counters, plan::carried_out, protocol::SECRET_ENV_PREFIX, report::after_failed,
-    validate::Valid,
-    verdict::Breakdown,
+    files::references, findings::counters, plan::carried_out, protocol::SECRET_ENV_PREFIX,
+    report::after_failed, validate::Valid, verdict::Breakdown,
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
 use upsurge_engine::{self as engine, default_threads};

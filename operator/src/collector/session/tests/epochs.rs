@@ -271,7 +271,11 @@ fn what_comes_late_of_an_epoch_that_is_over_counts_for_nothing() {
     }
     let (number, t0) = (world.runners[0].1, world.begun[0][0].1);
     let reply = world.session.deltas(&batch(0, t0, &[number]), &pod(0), world.now).unwrap();
-    assert_eq!((reply.acknowledged, world.session.t0()), (number, None), "it has no part in the start of the next one");
+    assert_eq!(
+        (reply.acknowledged, world.session.t0()),
+        (number, None),
+        "it has no part in the start of the next one"
+    );
     // What a runner does after the load may come then, if the run was stopped.
     world.session.stop("aborted");
     let next = Hello { epoch: 2, wants_plan: true, ..hello(0) };

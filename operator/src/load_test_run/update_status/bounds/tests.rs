@@ -11,11 +11,11 @@ use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
-        AutoscalingResult, CapacityResult, CheckCount, Company, EpochOutcome, EpochResult, ExpectationResult, GeneratorResult, LatencyPart,
-        LatencySplit, LatencySummary, LimitResult, MetricResult, MetricType, OutputResult,
-        PrometheusCheckResult, RecommendationResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown,
-        RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, SpikeResult, StageResult, StressResult,
-        ThresholdResult, WorkloadCapacity, WorkloadResult,
+        AutoscalingResult, CapacityResult, CheckCount, Company, EpochOutcome, EpochResult, ExpectationResult,
+        GeneratorResult, LatencyPart, LatencySplit, LatencySummary, LimitResult, MetricResult, MetricType,
+        OutputResult, PrometheusCheckResult, RecommendationResult, ReplicaPoint, RequestResult,
+        RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, SpikeResult,
+        StageResult, StressResult, ThresholdResult, WorkloadCapacity, WorkloadResult,
     },
 };
 
