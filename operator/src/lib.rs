@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Upsurge operator: controllers, the collector that runners report to, and the samplers that
-//! watch the target. `main.rs` only reads arguments and starts what is here.
+//! The Upsurge operator: controllers, the collector that runners report to, and what records the
+//! target. `main.rs` only reads arguments and starts what is here.
 
 pub mod admin;
 pub mod args;

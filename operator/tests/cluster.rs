@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The collector, the samplers and the leases on targets against a real API server, kubelet and autoscaler.
+//! The collector, the record of a target and the leases on targets against a real API server, kubelet and autoscaler.
 //!
 //! `e2e/cluster/with exec cargo test -p upsurge-operator --test cluster -- --ignored`
 
