@@ -31,7 +31,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::version::first_version;
+use self::version::is_first;
+pub(crate) use self::version::{first_epoch, first_version};
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions, served};
 pub use self::{
     form::{Form, FormError},
@@ -119,16 +120,6 @@ pub struct Hello {
     /// Number of the epoch that the runner is to begin.
     #[serde(default = "first_epoch", skip_serializing_if = "is_first")]
     pub epoch: u32,
-}
-
-/// The epoch of who names none.
-pub(crate) fn first_epoch() -> u32 {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
-fn is_first(epoch: &u32) -> bool {
-    *epoch == first_epoch()
 }
 
 /// How far a runner is.

@@ -280,6 +280,9 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
     "availability looks at each second by itself")]
 #[case::no_scenarios(with("/scenarios", Value::Null), "spec needs scenarios")]
 #[case::unit_of_a_volume(with("/load", json!({"unit": "Users", "volume": {"iterations": 5}})), "unit and arrivals belong to patterns")]
+#[case::unit_of_a_search(
+    with("/load", json!({"unit": "IterationsPerSecond", "capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1s"}})),
+    "unit does not go with capacity")]
 #[case::arrivals_of_users(
     with("/load/arrivals", json!({"spread": "Poisson"})), "arrivals need unit: IterationsPerSecond")]
 #[case::stop_of_executors(

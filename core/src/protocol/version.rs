@@ -29,6 +29,17 @@ pub(crate) fn first_version() -> u32 {
     1
 }
 
+/// The epoch of who names none.
+pub(crate) fn first_epoch() -> u32 {
+    1
+}
+
+/// Whether it is that one, which is not written down.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+pub(super) fn is_first(epoch: &u32) -> bool {
+    *epoch == first_epoch()
+}
+
 /// Versions that an operator serves, from one to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {

@@ -150,7 +150,7 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub thresholds: Vec<ThresholdResult>,
 
-    /// The parts of a run that has several, each with a load of its own: the probes of `spec.load.capacity`. Of such a run,
+    /// The parts of a run that has several, each with a load of its own: the probes of `spec.load.capacity`. In such a run,
     /// `summary`, `stages`, `requests`, `expectations`, `metrics`, `thresholds` and `generator` are those of the last probe that
     /// passed at the capacity, or of the last one of all if none passed or the search did not come to its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -53,6 +53,9 @@ enum Doing {
     Over,
 }
 
+/// What each of two runners began, in order: level and T0.
+type Begun = [Vec<(String, i64)>; 2];
+
 struct World {
     config: SessionConfig,
     epochs: Epochs,
@@ -60,8 +63,7 @@ struct World {
     session: Session,
     now: i64,
     runners: [(Doing, u64); 2],
-    /// What each runner began, in order: level and T0.
-    begun: [Vec<(String, i64)>; 2],
+    begun: Begun,
     instants: usize,
     killed_at: Option<usize>,
 }
@@ -189,7 +191,7 @@ impl World {
 }
 
 /// Plays a run; what the runners began, the history, and at how many instants the operator may have been killed.
-fn played(killed_at: Option<usize>) -> ([Vec<(String, i64)>; 2], Vec<EpochResult>, usize) {
+fn played(killed_at: Option<usize>) -> (Begun, Vec<EpochResult>, usize) {
     let mut world = World::new(killed_at);
     for _ in 0..5_000 {
         if world.runners.iter().all(|(doing, _)| *doing == Doing::Over) {
