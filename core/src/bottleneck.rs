@@ -60,7 +60,10 @@ fn killed(seen: &Seen<'_>) -> Found {
     let kills = seen.usage?.oom_kills();
     let times = if kills == 1 { "once".into() } else { format!("{kills} times") };
     (kills > 0).then(|| {
-        (Bottleneck::Memory, format!("containers of the target were killed for lack of memory (OOMKilled) {times}"))
+        (
+            Bottleneck::Memory,
+            format!("containers of the target were killed for lack of memory (OOMKilled) {times}"),
+        )
     })
 }
 
@@ -111,8 +114,12 @@ fn nothing(seen: &Seen<'_>) -> String {
         }
     };
     let (failed, all) = seen.failed;
-    let tells: Vec<CheckTells> =
-        seen.prometheus.iter().flat_map(|prometheus| &prometheus.checks).filter_map(|check| check.tells).collect();
+    let tells: Vec<CheckTells> = seen
+        .prometheus
+        .iter()
+        .flat_map(|prometheus| &prometheus.checks)
+        .filter_map(|check| check.tells)
+        .collect();
     let unseen: Vec<&str> = [
         (CheckTells::CPUThrottling, "throttling"),
         (CheckTells::Database, "the database"),
@@ -122,11 +129,8 @@ fn nothing(seen: &Seen<'_>) -> String {
     .filter(|(one, _)| !tells.contains(one))
     .map(|(_, word)| word)
     .collect();
-    let mut text = format!(
-        "{}, {}, {failed} of {all} requests failed",
-        of(Bottleneck::CPU),
-        of(Bottleneck::Memory)
-    );
+    let mut text =
+        format!("{}, {}, {failed} of {all} requests failed", of(Bottleneck::CPU), of(Bottleneck::Memory));
     if !unseen.is_empty() {
         text += &format!("; not looked at: {}", unseen.join(", "));
     }
@@ -175,7 +179,8 @@ mod tests {
         let mut workload = Workload::new(Demand::None);
         workload.begin(at(0), []);
         for second in (10..110).step_by(10) {
-            let amount = |used: f64, most: f64| Amount { used: used * most, request: None, limit: Some(most) };
+            let amount =
+                |used: f64, most: f64| Amount { used: used * most, request: None, limit: Some(most) };
             let container = ContainerUsage {
                 name: "main".into(),
                 cpu: amount(cpu, 1.0),
@@ -247,7 +252,10 @@ mod tests {
             let prometheus = Some(&prometheus);
             bottleneck(&Seen { generator: &generator, usage, prometheus, checks, failed: (0, 9) }).name
         };
-        assert_eq!(name(&workload, true, &[answer("queries", true), answer("other", false)]), Bottleneck::CPU);
+        assert_eq!(
+            name(&workload, true, &[answer("queries", true), answer("other", false)]),
+            Bottleneck::CPU
+        );
         assert_eq!(name(&workload, true, &[answer("queries", false)]), Bottleneck::Database);
         let killed = Life::Ended { reason: "OOMKilled".into(), exit_code: 137, restarts: 1 };
         let what = What::Pod { pod: "checkout-1".into(), life: killed };

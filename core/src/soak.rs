@@ -63,7 +63,8 @@ pub fn soak(
 
 fn judge(found: &Growth, most: i32) -> Judged {
     let limit = grown(f64::from(most));
-    let observed = found.percent_per_hour.map_or_else(|| "not known".into(), |percent| grown(percent.estimate));
+    let observed =
+        found.percent_per_hour.map_or_else(|| "not known".into(), |percent| grown(percent.estimate));
     let grew = match found.percent_per_hour {
         Some(percent) => format!(
             "over the soak p95 latency grew by {} from {}",
@@ -131,8 +132,9 @@ mod tests {
         #[case] is_held: bool,
     ) {
         // The ramp is slow, and is no part of the soak.
-        let latency =
-            |hours: f64| if hours < 1.0 / 6.0 { 900.0 } else { 100.0 * (1.0 + percent / 100.0 * (hours - 1.0 / 6.0)) };
+        let latency = |hours: f64| {
+            if hours < 1.0 / 6.0 { 900.0 } else { 100.0 * (1.0 + percent / 100.0 * (hours - 1.0 / 6.0)) }
+        };
         let (result, judged) = soaked(latency, 7_800, Some(10));
         let told = result.latency_growth_per_hour.unwrap();
         let estimate: f64 = told.estimate.trim_end_matches('%').parse().unwrap();
@@ -143,7 +145,10 @@ mod tests {
         assert_eq!((!line.passed && !line.undecided, line.passed), (is_missed, is_held), "{line:?}");
         if is_missed {
             let said = judged[0].sentence();
-            assert!(said.contains("p95 latency grew by") && said.ends_with("and may grow by 10%/h"), "{said}");
+            assert!(
+                said.contains("p95 latency grew by") && said.ends_with("and may grow by 10%/h"),
+                "{said}"
+            );
         }
     }
 
@@ -160,6 +165,8 @@ mod tests {
     #[test]
     fn without_a_limit_growth_is_only_told() {
         let (result, judged) = soaked(|_| 100.0, 7_800, None);
-        assert!(judged.is_empty() && result.expectations.is_empty() && result.latency_growth_per_hour.is_some());
+        assert!(
+            judged.is_empty() && result.expectations.is_empty() && result.latency_growth_per_hour.is_some()
+        );
     }
 }

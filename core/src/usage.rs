@@ -6,9 +6,9 @@
 
 mod growth;
 mod judge;
-mod told;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use jiff::Timestamp;
 use upsurge_crds::v1alpha1::{LoadTestSpec, Workload};

@@ -55,7 +55,8 @@ fn pod(status: &LoadTestRunStatus) -> Result<&UsageResult> {
 
 /// A figure without its unit.
 fn number(text: &str) -> Result<f64> {
-    let end = text.find(|sign: char| !(sign.is_ascii_digit() || sign == '.' || sign == '-')).unwrap_or(text.len());
+    let end =
+        text.find(|sign: char| !(sign.is_ascii_digit() || sign == '.' || sign == '-')).unwrap_or(text.len());
     Ok(text[..end].parse()?)
 }
 

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use upsurge_figures::{
     growth::{Finding, Growth},
-    usage::{Point, PodTrack},
+    usage::{PodTrack, Point},
 };
 
 use super::Used;
@@ -30,8 +30,12 @@ pub(super) fn findings(used: &Used<'_>, percent_per_hour: f64) -> Findings {
     let (from, to) = used.steady();
     let mut findings = Findings::default();
     let half = to.duration_since(from).as_secs_f64() / 2.0;
-    let lasting: Vec<&str> =
-        used.usage().pods().filter(|(_, pod)| lasted(used, pod, from) >= half).map(|(name, _)| name).collect();
+    let lasting: Vec<&str> = used
+        .usage()
+        .pods()
+        .filter(|(_, pod)| lasted(used, pod, from) >= half)
+        .map(|(name, _)| name)
+        .collect();
     for (name, _) in used.usage().pods() {
         if !lasting.is_empty() && !lasting.contains(&name) {
             findings.brief += 1;

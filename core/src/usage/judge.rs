@@ -28,11 +28,14 @@ const BLIND: SignedDuration = SignedDuration::from_secs(60);
 
 /// All limits of a workload, in the order of the spec.
 pub fn judge(used: &Used<'_>) -> Vec<Judged> {
-    let own = used.test.usage.iter().filter(|limit| {
-        limit.workload.as_ref().is_none_or(|workload| *workload == used.workload.name)
-    });
+    let own = used
+        .test
+        .usage
+        .iter()
+        .filter(|limit| limit.workload.as_ref().is_none_or(|workload| *workload == used.workload.name));
     own.flat_map(|limit| {
-        let share = limit.max_percent.zip(limit.relative_to).map(|(most, bound)| share(used, limit, most, bound));
+        let share =
+            limit.max_percent.zip(limit.relative_to).map(|(most, bound)| share(used, limit, most, bound));
         let growth = limit.max_growth_percent_per_hour.map(|most| growth(used, most));
         let restarts = limit.max_restarts.map(|most| restarts(used, most));
         [share, growth, restarts].into_iter().flatten()
@@ -81,14 +84,16 @@ fn share_finding(
 ) -> Finding {
     let usage = used.usage();
     let pods = usage.pods().map(|(name, pod)| (format!("pod {name}"), of(&pod.track.shares, which)));
-    let others = (usage.omitted() > 0).then(|| ("one of the other pods".to_owned(), of(usage.others(), which)));
+    let others =
+        (usage.omitted() > 0).then(|| ("one of the other pods".to_owned(), of(usage.others(), which)));
     let shares: Vec<(String, &Share)> = pods.chain(others).collect();
     let highest = shares.iter().filter(|(_, share)| share.known > 0);
     let highest = highest.max_by(|(_, one), (_, other)| one.most.total_cmp(&other.most));
     if let Some((pod, share)) = highest.filter(|(_, share)| share.most > most) {
         let observed = percent(share.most);
         let of = share.container.as_ref().map_or_else(String::new, |name| format!(" of container {name}"));
-        let why = format!("{pod} used {observed} of the {resource} {field}{of}, and may use {}", percent(most));
+        let why =
+            format!("{pod} used {observed} of the {resource} {field}{of}, and may use {}", percent(most));
         return Finding::Missed { observed, why };
     }
     let observed = highest.map_or_else(|| "not known".into(), |(_, share)| percent(share.most));
@@ -106,7 +111,9 @@ fn share_finding(
         );
     }
     if let Some((pod, _)) = shares.iter().find(|(_, share)| share.unseen > share.known) {
-        let why = format!("{pod} itself was not seen, so its {resource} {field} is not known: see to the operator's rights on pods");
+        let why = format!(
+            "{pod} itself was not seen, so its {resource} {field} is not known: see to the operator's rights on pods"
+        );
         return unknown(observed, why);
     }
     Finding::Held { observed }
@@ -132,8 +139,9 @@ fn growth(used: &Used<'_>, most: i32) -> Judged {
     } else if let Some((pod, growth)) = findings.undecided.first() {
         match (needed(growth), growth.percent_per_hour) {
             (Some(needed), _) => {
-                let advice =
-                    format!("this time is too short to tell that from {limit}/h: let it last at least {needed}");
+                let advice = format!(
+                    "this time is too short to tell that from {limit}/h: let it last at least {needed}"
+                );
                 unknown(estimate(growth), format!("{}, and {advice}", in_words(pod, growth)))
             }
             (None, Some(_)) => {
@@ -145,7 +153,9 @@ fn growth(used: &Used<'_>, most: i32) -> Judged {
     } else if let Some((_, fastest)) = findings.below.first() {
         let brief = match findings.brief + used.usage().omitted() {
             0 => String::new(),
-            some => format!(" ({some} more pods were not looked at: there for less than half of the time, or too many)"),
+            some => format!(
+                " ({some} more pods were not looked at: there for less than half of the time, or too many)"
+            ),
         };
         Finding::Held { observed: format!("at most {}{brief}", estimate(fastest)) }
     } else {
@@ -164,7 +174,9 @@ fn restarts(used: &Used<'_>, most: i32) -> Judged {
             let seconds = end.at.duration_since(used.start).as_secs_f64();
             format!("; the last one was in pod {name} {seconds:.0} s after the start of the load ({}, exit code {})", end.reason, end.exit_code)
         });
-        let why = format!("containers ended by themselves {restarts} times, {kills} of them for lack of memory, and may do so {most} times{last}");
+        let why = format!(
+            "containers ended by themselves {restarts} times, {kills} of them for lack of memory, and may do so {most} times{last}"
+        );
         Finding::Missed { observed, why }
     } else if let Some(why) = pods_unseen(used) {
         unknown(observed, why)

@@ -26,7 +26,8 @@ struct Bounds {
 const BOUNDED: Bounds = Bounds { cores: Some(1.0), mebibytes: Some(512.0) };
 
 fn pod(name: &str, second: i64, cores: f64, mebibytes: f64, bounds: Bounds) -> PodUsage {
-    let amount = |used: f64, limit: Option<f64>| Amount { used, request: limit.map(|limit| limit / 2.0), limit };
+    let amount =
+        |used: f64, limit: Option<f64>| Amount { used, request: limit.map(|limit| limit / 2.0), limit };
     let container = ContainerUsage {
         name: "main".into(),
         cpu: amount(cores, bounds.cores),
@@ -106,9 +107,27 @@ fn held(judged: &Judged) -> Option<bool> {
 #[rstest]
 #[case::cpu_of_the_limit("CPU", "Limit", 0.8, 100.0, None)]
 #[case::cpu_of_the_request("CPU", "Request", 0.4, 100.0, None)]
-#[case::too_much_cpu("CPU", "Limit", 0.95, 100.0, Some("pod checkout-1 used 95% of the CPU limit of container main, and may use 80%"))]
-#[case::too_much_of_the_request("CPU", "Request", 0.95, 100.0, Some("pod checkout-1 used 190% of the CPU request, and may use 80%"))]
-#[case::too_much_memory("Memory", "Limit", 0.1, 500.0, Some("pod checkout-1 used 97.7% of the Memory limit of container main, and may use 80%"))]
+#[case::too_much_cpu(
+    "CPU",
+    "Limit",
+    0.95,
+    100.0,
+    Some("pod checkout-1 used 95% of the CPU limit of container main, and may use 80%")
+)]
+#[case::too_much_of_the_request(
+    "CPU",
+    "Request",
+    0.95,
+    100.0,
+    Some("pod checkout-1 used 190% of the CPU request, and may use 80%")
+)]
+#[case::too_much_memory(
+    "Memory",
+    "Limit",
+    0.1,
+    500.0,
+    Some("pod checkout-1 used 97.7% of the Memory limit of container main, and may use 80%")
+)]
 fn a_share_is_held_against_the_highest_measurement(
     #[case] resource: &str,
     #[case] bound: &str,
@@ -132,7 +151,10 @@ fn what_has_no_limit_can_not_be_held_against_it() {
     let judged = Run::new(limit).measured(600, |_| (0.1, 100.0), unbounded).judged();
     assert_eq!((held(&judged), judged.unknown), (None, "UsageUnknown"));
     let said = judged.sentence();
-    assert!(said.contains("has no CPU limit: set resources.limits.cpu") && said.contains("relativeTo: Request"), "{said}");
+    assert!(
+        said.contains("has no CPU limit: set resources.limits.cpu") && said.contains("relativeTo: Request"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -147,7 +169,10 @@ fn without_measurements_nothing_is_known() {
     run.recorded.note(Event::live(at(-5), lost));
     for judged in judge(&run.used()) {
         let said = judged.sentence();
-        assert!(held(&judged).is_none() && said.contains("no metrics API") && said.contains("600 s"), "{said}");
+        assert!(
+            held(&judged).is_none() && said.contains("no metrics API") && said.contains("600 s"),
+            "{said}"
+        );
     }
     let told = told(&run.used());
     assert_eq!((told.len(), told[0].samples, told[0].gaps.len()), (1, 0, 1));
@@ -168,7 +193,10 @@ fn growth_is_missed_held_or_open_and_says_by_how_much() {
     let judged = Run::new(limit.clone()).measured(600, grows(300.0), BOUNDED).judged();
     assert_eq!(held(&judged), Some(false), "{judged:?}");
     let said = judged.sentence();
-    assert!(said.starts_with("memory of pod checkout-1 grew by ") && said.ends_with("%), and may grow by 60%/h"), "{said}");
+    assert!(
+        said.starts_with("memory of pod checkout-1 grew by ") && said.ends_with("%), and may grow by 60%/h"),
+        "{said}"
+    );
     let judged = Run::new(limit).measured(600, grows(0.0), BOUNDED).judged();
     assert_eq!(held(&judged), Some(true), "{judged:?}");
     // A limit that ten minutes of such noise can't tell from nothing.
@@ -232,10 +260,7 @@ fn ends_of_containers_are_counted_with_their_reasons() {
 fn the_status_has_all_pods_together_and_then_the_largest_first() {
     let mut run = Run::new(json!([]));
     for second in (5..600).step_by(10) {
-        let pods = vec![
-            pod("small", second, 0.2, 50.0, BOUNDED),
-            pod("large", second, 0.4, 256.0, BOUNDED),
-        ];
+        let pods = vec![pod("small", second, 0.2, 50.0, BOUNDED), pod("large", second, 0.4, 256.0, BOUNDED)];
         run.look(second, pods);
     }
     let told = told(&run.used());
@@ -246,6 +271,9 @@ fn the_status_has_all_pods_together_and_then_the_largest_first() {
     assert_eq!(whole.cpu.as_ref().unwrap().max_of_request.as_deref(), Some("60%"));
     let memory = large.memory.as_ref().unwrap();
     assert_eq!((memory.mean.as_str(), memory.max.as_str()), ("256 MiB", "256 MiB"));
-    assert_eq!((memory.max_of_limit.as_deref(), memory.nearest_container.as_deref()), (Some("50%"), Some("main")));
+    assert_eq!(
+        (memory.max_of_limit.as_deref(), memory.nearest_container.as_deref()),
+        (Some("50%"), Some("main"))
+    );
     assert_eq!(large.memory_growth_per_hour.as_ref().unwrap().estimate, "0%");
 }

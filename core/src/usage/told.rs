@@ -61,7 +61,10 @@ pub(super) fn gaps(used: &Used<'_>) -> Vec<String> {
         let seconds = to.duration_since(from).as_secs_f64();
         let begin = from.duration_since(used.start).as_secs_f64();
         (seconds > 0.0).then(|| {
-            format!("CPU and memory were not told for {seconds:.0} s from {begin:.0} s of the load on ({})", gap.message)
+            format!(
+                "CPU and memory were not told for {seconds:.0} s from {begin:.0} s of the load on ({})",
+                gap.message
+            )
         })
     };
     used.usage().gaps().filter_map(told).take(10).collect()
@@ -79,7 +82,9 @@ fn of_track(used: &Used<'_>, track: &Track) -> UsageResult {
         workload: used.workload.name.clone(),
         samples: i64::try_from(track.samples()).unwrap_or(i64::MAX),
         cpu: track.cpu().map(|course| figures(course, cores, &shares.cpu_request, &shares.cpu_limit)),
-        memory: track.memory().map(|course| figures(course, bytes, &shares.memory_request, &shares.memory_limit)),
+        memory: track
+            .memory()
+            .map(|course| figures(course, bytes, &shares.memory_request, &shares.memory_limit)),
         ..UsageResult::default()
     }
 }

@@ -12,7 +12,8 @@ pub(super) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
         check_limit(limit, &path, errors);
         match &limit.workload {
             _ if names.is_empty() => {
-                errors.add(&path, "needs spec.target.workloads: without it nobody knows whose pods are meant");
+                errors
+                    .add(&path, "needs spec.target.workloads: without it nobody knows whose pods are meant");
             }
             Some(name) if !names.contains(&name.as_str()) => {
                 let path = format_args!("{path}.workload");
@@ -30,7 +31,8 @@ pub(super) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
 
 /// As the rules of the schema.
 fn check_limit(limit: &UsageLimit, path: &str, errors: &mut Errors) {
-    let UsageLimit { max_percent, relative_to, max_growth_percent_per_hour: growth, max_restarts, .. } = limit;
+    let UsageLimit { max_percent, relative_to, max_growth_percent_per_hour: growth, max_restarts, .. } =
+        limit;
     if max_percent.is_some() != relative_to.is_some() {
         errors.add(path, "maxPercent and relativeTo belong together: percent of what?");
     }

@@ -180,7 +180,11 @@ impl Run {
         let result = ExpectationResult {
             name: "Memory maxGrowthPercentPerHour".into(),
             undecided,
-            ..expectation("31%", false, Some("memory of pod a grew by 31%/h (28% to 34%), and may grow by 5%/h"))
+            ..expectation(
+                "31%",
+                false,
+                Some("memory of pod a grew by 31%/h (28% to 34%), and may grow by 5%/h"),
+            )
         };
         let (missed, unknown) = (reasons::USAGE_EXCEEDED, reasons::USAGE_UNKNOWN);
         self.with(|run| run.limits.push(Judged { result, missed, unknown }))

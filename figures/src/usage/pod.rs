@@ -100,7 +100,10 @@ impl PodTrack {
 
     pub(super) fn bytes(&self) -> usize {
         let ends = self.ends.iter().map(|end| size_of::<End>() + end.reason.len());
-        size_of::<Self>() + self.track.bytes() + ends.sum::<usize>() + self.starts.len() * size_of::<Timestamp>()
+        size_of::<Self>()
+            + self.track.bytes()
+            + ends.sum::<usize>()
+            + self.starts.len() * size_of::<Timestamp>()
     }
 }
 

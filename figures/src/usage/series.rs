@@ -65,15 +65,7 @@ impl From<Point> for Wire {
 impl Point {
     /// One sample.
     pub(super) fn new(seconds: f64, memory: f64, cpu: f64, life: u32) -> Self {
-        Self {
-            milliseconds: seconds * 1e3,
-            memory,
-            most_memory: memory,
-            cpu,
-            most_cpu: cpu,
-            weight: 1,
-            life,
-        }
+        Self { milliseconds: seconds * 1e3, memory, most_memory: memory, cpu, most_cpu: cpu, weight: 1, life }
     }
 
     /// The mean of their times, in seconds from the start of the load.

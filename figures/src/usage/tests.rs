@@ -200,7 +200,11 @@ fn three_minutes_tell_a_leak_of_twenty_mebibytes_per_minute(#[case] per_minute: 
     for n in 0..18 {
         let seconds = f64::from(n) * 10.0 + 4.0;
         let noise = crate::statistics::tests::normal(&mut random) * 0.2;
-        look(&mut usage, seconds, vec![pod("a", seconds, 0.1, (30.0 + noise + per_minute * seconds / 60.0) * MEBIBYTE)]);
+        look(
+            &mut usage,
+            seconds,
+            vec![pod("a", seconds, 0.1, (30.0 + noise + per_minute * seconds / 60.0) * MEBIBYTE)],
+        );
     }
     let found = usage.growth("a", at(0.0), at(180.0), 100.0).unwrap();
     let slope = found.percent_per_hour.unwrap().estimate / 100.0 * found.level / MEBIBYTE / 60.0;

@@ -63,9 +63,10 @@ impl Track {
 
     /// Takes the sum of all pods of a look.
     pub(super) fn add_sum(&mut self, at: Timestamp, from: Timestamp, pods: &[PodUsage]) {
-        let sums = pods.iter().map(PodUsage::sum).fold([Amount::none(); 2], |[cpu, memory], [more, bytes]| {
-            [cpu.plus(more), memory.plus(bytes)]
-        });
+        let sums = pods
+            .iter()
+            .map(PodUsage::sum)
+            .fold([Amount::none(); 2], |[cpu, memory], [more, bytes]| [cpu.plus(more), memory.plus(bytes)]);
         if self.push(at, from, sums, 0) {
             self.shares.measure_sums(sums, pods.iter().all(|pod| pod.is_seen));
         }

@@ -242,5 +242,8 @@ async fn a_metrics_api_that_may_not_be_asked_is_told_with_what_to_do() {
     let events = observed.until(|events| events.iter().any(|event| lost(&event.what, Source::Usage))).await;
     let said = events.iter().find(|event| lost(&event.what, Source::Usage)).unwrap();
     let said = serde_json::to_value(&said.what).unwrap();
-    assert!(said["message"].as_str().is_some_and(|text| text.contains("grant list on pods of metrics.k8s.io")), "{said}");
+    assert!(
+        said["message"].as_str().is_some_and(|text| text.contains("grant list on pods of metrics.k8s.io")),
+        "{said}"
+    );
 }

@@ -46,7 +46,9 @@ impl Resources {
     fn sum(&self, container: Option<&str>, of: impl Fn(Bounds) -> Option<f64>) -> Option<f64> {
         match container {
             Some(name) => of(self.0.get(name)?[0]),
-            None => self.0.values().map(|[cpu, _]| of(*cpu)).sum::<Option<f64>>().filter(|_| !self.0.is_empty()),
+            None => {
+                self.0.values().map(|[cpu, _]| of(*cpu)).sum::<Option<f64>>().filter(|_| !self.0.is_empty())
+            }
         }
     }
 }

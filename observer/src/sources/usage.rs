@@ -72,7 +72,8 @@ mod tests {
         let [main, mesh] = &usage.containers[..] else { panic!("{usage:?}") };
         assert_eq!(main.cpu, Amount { used: 1.5, request: Some(0.25), limit: None });
         let mebibyte = f64::from(1 << 20);
-        let memory = Amount { used: 64.0 * mebibyte, request: Some(64.0 * mebibyte), limit: Some(128.0 * mebibyte) };
+        let memory =
+            Amount { used: 64.0 * mebibyte, request: Some(64.0 * mebibyte), limit: Some(128.0 * mebibyte) };
         assert_eq!(main.memory, memory);
         assert_eq!(mesh.cpu, Amount { used: 0.25, request: Some(1.0), limit: Some(1.0) });
         let [cpu, _] = usage.sum();
@@ -83,7 +84,9 @@ mod tests {
     fn of_a_pod_that_was_not_seen_only_what_it_uses_is_known() {
         let object = told(&json!([{"name": "main", "usage": {"cpu": "1", "memory": "1Mi"}}]));
         let usage = usage(&object, None).unwrap();
-        assert!(!usage.is_seen && usage.containers[0].cpu == Amount { used: 1.0, request: None, limit: None });
+        assert!(
+            !usage.is_seen && usage.containers[0].cpu == Amount { used: 1.0, request: None, limit: None }
+        );
     }
 
     #[test]

@@ -61,5 +61,8 @@ fn who_goes_on_after_a_restart_notes_that_usage_was_not_seen_meanwhile() {
         at(20),
         "the operator was restarted",
     );
-    assert!(gap.iter().any(|event| matches!(event.what, What::Lost { source: Source::Usage, .. })), "{gap:?}");
+    assert!(
+        gap.iter().any(|event| matches!(event.what, What::Lost { source: Source::Usage, .. })),
+        "{gap:?}"
+    );
 }

@@ -177,7 +177,8 @@ fn a_run_stopped_for_a_breach_stays_failed_even_if_the_figure_recovered() {
     let cause = Cause::breach("http_req_failed rate < 50%: observed 61%");
     let (_, outcome) = concluded(threshold("rate < 50%"), &measured(), Some(cause));
     assert_eq!(outcome.verdict, Verdict::Failed);
-    let expected = "http_req_failed rate < 50%: observed 61%; bottleneck: Errors (36 of 360 requests failed (10%))";
+    let expected =
+        "http_req_failed rate < 50%: observed 61%; bottleneck: Errors (36 of 360 requests failed (10%))";
     assert_eq!(outcome.message, expected);
 }
 

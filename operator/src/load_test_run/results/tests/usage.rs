@@ -49,7 +49,10 @@ fn a_pod_that_grows_too_fast_fails_the_run_and_what_was_scarce_is_told() {
     let (status, outcome) = concluded(limits(), &used(30.0), None);
     assert_eq!((outcome.verdict, outcome.reason.as_str()), (Verdict::Failed, "UsageExceeded"), "{outcome:?}");
     assert!(outcome.message.contains("memory of pod checkout-a grew by 17"), "{outcome:?}");
-    assert!(outcome.message.contains("; bottleneck: CPU (pod checkout-a used up to 99% of the CPU limit"), "{outcome:?}");
+    assert!(
+        outcome.message.contains("; bottleneck: CPU (pod checkout-a used up to 99% of the CPU limit"),
+        "{outcome:?}"
+    );
     let names: Vec<Option<&str>> = status.usage.iter().map(|usage| usage.pod.as_deref()).collect();
     assert_eq!(names, [None, Some("checkout-a")]);
     let told: Vec<(&str, bool)> =
@@ -77,7 +80,11 @@ fn without_a_metrics_api_limits_on_usage_are_open() {
     recorded.begin(at(0), []);
     snapshot.workload = recorded.into();
     let (status, outcome) = concluded(limits(), &snapshot, None);
-    assert_eq!((outcome.verdict, outcome.reason.as_str()), (Verdict::Inconclusive, "UsageUnknown"), "{outcome:?}");
+    assert_eq!(
+        (outcome.verdict, outcome.reason.as_str()),
+        (Verdict::Inconclusive, "UsageUnknown"),
+        "{outcome:?}"
+    );
     assert!(outcome.message.contains("no metrics API"), "{outcome:?}");
     assert!(status.usage_expectations.iter().all(|one| one.undecided), "{:?}", status.usage_expectations);
 }
