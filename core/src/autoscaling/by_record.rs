@@ -233,7 +233,7 @@ mod tests {
             ]
         );
         let ups = &result.workloads[0].scale_ups;
-        assert_eq!((ups.len(), ups[0].from, ups[0].to, ups[0].seconds), (1, 1, 2, 10.0));
+        assert_eq!((ups.len(), ups[0].from, ups[0].to, ups[0].seconds), (1, 1, 2, 11.0));
         assert_eq!(result.requests_while_scaling_down, None, "its pods ended after the load");
     }
 }
