@@ -178,14 +178,8 @@ impl Target {
                 .any(|condition| condition.type_ == type_ && condition.status == status)
         };
         let what = format!("has {type_}={status}");
-        wait::until(
-            &self.context.api::<HorizontalPodAutoscaler>(),
-            name,
-            &what,
-            wait::seconds(90),
-            holds,
-        )
-        .await?;
+        wait::until(&self.context.api::<HorizontalPodAutoscaler>(), name, &what, wait::seconds(90), holds)
+            .await?;
         Ok(())
     }
 

@@ -38,7 +38,8 @@ where
         + DeserializeOwned,
 {
     let namespace = Api::<Namespace>::all(context.client.clone()).get(&context.namespace).await?;
-    let mut object: K = serde_json::from_value(merged(json!({"metadata": {"name": context.namespace}}), body))?;
+    let mut object: K =
+        serde_json::from_value(merged(json!({"metadata": {"name": context.namespace}}), body))?;
     object.meta_mut().owner_references = namespace.owner_ref(&()).map(|owner| vec![owner]);
     Api::<K>::all(context.client.clone()).create(&PostParams::default(), &object).await?;
     Ok(())
@@ -77,7 +78,8 @@ fn place<'a>(pod: &'a Value, field: &str) -> &'a Value {
 /// Something for every field. Only by the search domain is `elsewhere` found, and only by the alias `checkout.example`.
 fn every(context: &Context, foreign: &Context, address: &str) -> Value {
     let key = json!({"configMapKeyRef": {"name": "surroundings", "key": "region"}});
-    let linux = json!([{"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}]);
+    let linux =
+        json!([{"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}]);
     let token = json!({"path": "token", "audience": "example.com", "expirationSeconds": 600});
     let own = json!({"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}});
     let fetch = json!({
@@ -127,9 +129,12 @@ fn every(context: &Context, foreign: &Context, address: &str) -> Value {
 }
 
 async fn run_with_every_field(context: &Context, foreign: &Context) -> Result<()> {
-    let target =
-        Target::deploy_as(foreign, "elsewhere", json!({"routes": [{"method": "GET", "path": "/", "json": {}}]}))
-            .await?;
+    let target = Target::deploy_as(
+        foreign,
+        "elsewhere",
+        json!({"routes": [{"method": "GET", "path": "/", "json": {}}]}),
+    )
+    .await?;
     apply::<ConfigMap>(context, "surroundings", json!({"data": {"region": "here"}})).await?;
     apply::<Secret>(context, "words", json!({"stringData": {"SESAME": "open"}})).await?;
     apply::<ServiceAccount>(context, "load-test", json!({})).await?;
@@ -223,7 +228,8 @@ async fn every_field_of_a_runner_is_on_its_pods_and_the_run_passes() -> Result<(
 
 /// What *restricted* forbids, and the field that is to be named.
 fn forbidden() -> Vec<(Value, &'static str)> {
-    let container = |more: Value| json!({"initContainers": [merged(json!({"name": "a", "image": "b"}), more)]});
+    let container =
+        |more: Value| json!({"initContainers": [merged(json!({"name": "a", "image": "b"}), more)]});
     vec![
         (json!({"securityContext": {"runAsUser": 0}}), "securityContext.runAsUser"),
         (json!({"securityContext": {"runAsNonRoot": false}}), "securityContext.runAsNonRoot"),
@@ -291,7 +297,10 @@ async fn enforce(context: &Context, standard: &str, container: &Value) -> Result
 #[ignore = "the words are held against the real ones; the rest is in unit tests: make e2e-full"]
 async fn a_container_put_into_the_pod_that_pod_security_refuses_is_named() -> Result<()> {
     with_temp_namespace(async |context| {
-        let proxy = merged(sidecar("a-proxy"), json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": true}}));
+        let proxy = merged(
+            sidecar("a-proxy"),
+            json!({"securityContext": {"privileged": true, "allowPrivilegeEscalation": true}}),
+        );
         enforce(&context, "privileged", &proxy).await?;
         inject(&context, "containers", proxy.clone()).await?;
         enforce(&context, "restricted", &proxy).await?;

@@ -109,7 +109,8 @@ async fn a_rollout_that_is_overtaken_before_it_settles_starts_no_run() -> Result
         let first = context.start("overtaken", merged(constant(5, 3), trigger)).await?;
         context.finished(&first, seconds(60)).await?;
         let known = |test: &LoadTest| shown(test).last_revision.is_some();
-        wait::until(&context.api::<LoadTest>(), "overtaken", "knows the revision", seconds(20), known).await?;
+        wait::until(&context.api::<LoadTest>(), "overtaken", "knows the revision", seconds(20), known)
+            .await?;
         for (version, revision) in [("2", "2"), ("3", "3")] {
             target.patch(with_version(json!(version))).await?;
             rolled_out(&context, revision).await?;
