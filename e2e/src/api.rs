@@ -142,13 +142,21 @@ impl Context {
     /// # Errors
     /// When there is none in time.
     pub async fn told(&self, test: &str, reason: &str) -> Result<()> {
+        self.told_about("LoadTest", test, reason).await
+    }
+
+    /// The same of an object of another kind.
+    ///
+    /// # Errors
+    /// When there is none in time.
+    pub async fn told_about(&self, kind: &str, name: &str, reason: &str) -> Result<()> {
         let events: Api<Event> = self.api();
-        wait::eventually(&format!("{test} has the event {reason}"), wait::seconds(10), async || {
+        wait::eventually(&format!("{name} has the event {reason}"), wait::seconds(10), async || {
             let found = events.list(&ListParams::default()).await?.items;
             let about = |event: &Event| {
                 let object = event.regarding.as_ref();
                 object.is_some_and(|object| {
-                    object.kind.as_deref() == Some("LoadTest") && object.name.as_deref() == Some(test)
+                    object.kind.as_deref() == Some(kind) && object.name.as_deref() == Some(name)
                 })
             };
             Ok(found

@@ -62,7 +62,7 @@ async fn three_runners_with_a_password_from_a_secret_give_otlp_the_figures_of_th
         let message = stranger.message.clone().unwrap_or_default();
         ensure!(stranger.delivered_samples == 0 && stranger.lost_samples > 0, "{stranger:?}");
         ensure!(message.contains("answered 401") && !message.contains("cnVubmVyczp"), "{message}");
-        context.told("pushed", "OutputIncomplete").await?;
+        context.told_about("LoadTestRun", &run.name_any(), "OutputIncomplete").await?;
 
         let summary = status.summary.context("no summary")?;
         let judged = summary.latency.p99_microseconds.context("no p99")? as f64;
