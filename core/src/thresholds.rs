@@ -191,8 +191,9 @@ impl Recorded<'_> {
         }
         let succeeded = availability::succeeded(threshold);
         let mut detail = format!(
-            "{} of {all} seconds in which requests ended were not good: less than {succeeded}% succeeded",
-            counts.bad
+            "{} of {} seconds in which requests ended were not good: less than {succeeded}% succeeded",
+            counts.bad,
+            counts.good + counts.bad
         );
         if counts.unknown > 0 {
             detail += &format!(

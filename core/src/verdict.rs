@@ -147,7 +147,13 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<Doubt> {
             message: format!("check {:?} has no answer: {why}", check.name),
         }
     });
-    generator.into_iter().chain(evidence.doubts.iter().cloned()).chain(unanswered).collect()
+    let doubts = evidence.doubts.iter().filter(|doubt| !is_incomplete(doubt)).cloned();
+    generator.into_iter().chain(doubts).chain(unanswered).collect()
+}
+
+/// That something was measured less often than asked is no doubt about what was: a limit that was broken stays broken.
+fn is_incomplete(doubt: &Doubt) -> bool {
+    doubt.reason == reasons::BENCHMARK_INCOMPLETE
 }
 
 /// What was asked for and did not hold.
@@ -183,7 +189,8 @@ fn undecided(evidence: &Evidence<'_>) -> Vec<Doubt> {
     let gaps = undecided.map(|gap| Doubt { reason: reasons::OBSERVATION_INCOMPLETE, ..missed(gap) });
     let limits = evidence.limits.iter().filter(|limit| limit.result.undecided);
     let limits = limits.map(|limit| Doubt { reason: limit.unknown, message: limit.sentence() });
-    gaps.chain(evidence.findings.undecided()).chain(thresholds).chain(limits).collect()
+    let incomplete = evidence.doubts.iter().filter(|doubt| is_incomplete(doubt)).cloned();
+    gaps.chain(evidence.findings.undecided()).chain(incomplete).chain(thresholds).chain(limits).collect()
 }
 
 /// What is told beside failures: where to look, and what to change.

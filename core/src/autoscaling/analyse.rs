@@ -147,8 +147,9 @@ fn problems(log: &Log, start: Timestamp, end: Timestamp) -> Vec<String> {
         .flat_map(|type_| outages(log, type_, start, end))
         .map(|outage| {
             format!(
-                "{}=False from {:.0} s to {:.0} s of the run: {}: {}",
+                "{}={} from {:.0} s to {:.0} s of the run: {}: {}",
                 outage.condition.condition,
+                outage.condition.status,
                 seconds_between(start, outage.from),
                 seconds_between(start, outage.to),
                 outage.condition.reason,

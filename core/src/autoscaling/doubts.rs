@@ -106,7 +106,7 @@ fn of_autoscaler(observed: &Observed<'_>, load_end: Timestamp) -> Option<Doubt> 
         return None;
     }
     let message = format!(
-        "{name} could not read its metrics for {blind:.0} s of {whole:.0} s of load ({}: {}); see to the metrics API and run \
+        "{name} could not read its metrics for {blind:.0} s of the {whole:.0} s until the load fell ({}: {}); see to the metrics API and run \
          the test again",
         longest.condition.reason, longest.condition.message,
     );

@@ -130,6 +130,11 @@ impl Course<'_> {
         late: impl FnOnce() -> String,
     ) -> Outcome {
         let deadline = after(from, within.0);
+        let end = self.replicas.end();
+        if reached.seen.is_none() && deadline > end {
+            let left = seconds_between(end, deadline);
+            return Err(Why::NotKnown(format!("the observation ended {left}s before its time was over")));
+        }
         match reached.by(deadline) {
             Some(true) => Ok(()),
             Some(false) => Err(Why::Missed(late())),

@@ -302,3 +302,19 @@ fn a_constant_load_rises_at_its_start_and_falls_at_its_end() {
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(18.5), Some(12.25)));
     assert_eq!((rise(&timeline), fall(&timeline)), (Duration::ZERO, Duration::from_secs(60)));
 }
+
+#[test]
+fn what_had_no_time_to_come_true_is_not_missed() {
+    let spec = expecting(Some(60), None, None, Some(60));
+    let judged = |end: f64| {
+        let result = analysed(&good(), end, &spec);
+        result.expectations.into_iter().map(|one| (one.passed, one.undecided, one.message)).collect::<Vec<_>>()
+    };
+    let early = |left: &str| {
+        (false, true, Some(format!("the observation ended {left}s before its time was over")))
+    };
+    // Cut short before the load fell, and after that.
+    assert_eq!(judged(15.0), [early("55"), early("75")]);
+    assert_eq!(judged(45.0), [(true, false, None), early("45")]);
+    assert_eq!(judged(95.0), [(true, false, None), (true, false, None)]);
+}

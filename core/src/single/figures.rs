@@ -121,7 +121,7 @@ impl Measured {
     }
 }
 
-/// A doubt about a benchmark that did not come to its end.
+/// Why a benchmark that did not come to its end can't pass. That a limit was broken before stays true.
 pub fn incomplete(measured: &[Measured]) -> Option<Doubt> {
     let first = measured.iter().find(|one| one.missing() > 0)?;
     let Measured { name, repeats, .. } = first;

@@ -191,6 +191,11 @@ impl Run {
         self.with(|run| run.limits.push(Judged { result, missed, unknown }))
     }
 
+    fn incomplete(self) -> Self {
+        let message = "\"pay\" was measured 3 times instead of 20".to_owned();
+        self.with(|run| run.doubts.push(Doubt { reason: reasons::BENCHMARK_INCOMPLETE, message }))
+    }
+
     fn judged(&self) -> Outcome {
         judge(&Evidence {
             test: &self.test,
@@ -224,6 +229,8 @@ impl Run {
 #[case::a_breach_beside_no_data(passed().slow().without_data(), Verdict::Failed, "ThresholdsBreached")]
 #[case::generator(passed().slow().saturated(), Verdict::Inconclusive, "GeneratorLimited")]
 #[case::doubt(passed().slow().doubtful(), Verdict::Inconclusive, "MetricsUnavailable")]
+#[case::incomplete(passed().incomplete(), Verdict::Inconclusive, "BenchmarkIncomplete")]
+#[case::incomplete_hides_no_failure(passed().incomplete().slow(), Verdict::Failed, "ThresholdsBreached")]
 #[case::unanswered(passed().slow().unanswered(), Verdict::Inconclusive, "CheckUnanswered")]
 #[case::generator_comes_first(passed().unanswered().doubtful().saturated(), Verdict::Inconclusive, "GeneratorLimited")]
 #[case::nothing_measured(passed().silent().slow().saturated(), Verdict::Error, "NoData")]

@@ -24,7 +24,7 @@ fn an_autoscaler_that_is_blind_for_long_can_not_be_judged() {
         doubted(&blind(5.0), &spec),
         [(
             "MetricsUnavailable",
-            "HorizontalPodAutoscaler/checkout could not read its metrics for 25 s of 30 s of load \
+            "HorizontalPodAutoscaler/checkout could not read its metrics for 25 s of the 30 s until the load fell \
              (FailedGetResourceMetric: no metrics known); see to the metrics API and run the test again"
                 .to_owned()
         )]
