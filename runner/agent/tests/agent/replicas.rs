@@ -188,8 +188,8 @@ async fn an_operator_of_another_version_is_told_with_both_named() {
         agent("version", &collector, load::spec(&target.url(), arrivals(50, "1s"), get()));
     match run(config).await {
         Ending::Failed(message) => {
-            assert!(message.starts_with("ProtocolMismatch: the runner speaks version 2 "), "{message}");
-            assert!(message.contains("the operator serves versions 3 and 4: "), "{message}");
+            assert!(message.starts_with("ProtocolMismatch: the runner speaks version 3 "), "{message}");
+            assert!(message.contains("the operator serves versions 4 and 5: "), "{message}");
         }
         other => panic!("{other:?}"),
     }

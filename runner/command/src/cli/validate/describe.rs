@@ -18,8 +18,10 @@ pub(super) fn whole(manifest: &Manifest) -> String {
     let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
     text += &format!("target     {}\n", without_login(&manifest.spec.target.base_url));
     text += &format!("load       {}", load(manifest));
-    // A sum of only some loads would say nothing.
-    if let Some(planned) = loads.iter().map(iterations).sum::<Option<u64>>() {
+    // A sum of only some loads would say nothing, and how many a search takes nobody knows.
+    let is_search = manifest.spec.load.capacity.is_some();
+    let planned = loads.iter().map(iterations).sum::<Option<u64>>();
+    if let Some(planned) = planned.filter(|_| !is_search) {
         text += &format!(", {planned} iterations in all");
     }
     text += "\n";
