@@ -32,8 +32,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::version::is_first;
-pub(crate) use self::version::{first_epoch, first_version};
 pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions, served};
+pub(crate) use self::version::{first_epoch, first_version};
 pub use self::{
     form::{Form, FormError},
     planned::PlannedTest,

@@ -308,11 +308,14 @@ fn what_had_no_time_to_come_true_is_not_missed() {
     let spec = expecting(Some(60), None, None, Some(60));
     let judged = |end: f64| {
         let result = analysed(&good(), end, &spec);
-        result.expectations.into_iter().map(|one| (one.passed, one.undecided, one.message)).collect::<Vec<_>>()
+        result
+            .expectations
+            .into_iter()
+            .map(|one| (one.passed, one.undecided, one.message))
+            .collect::<Vec<_>>()
     };
-    let early = |left: &str| {
-        (false, true, Some(format!("the observation ended {left}s before its time was over")))
-    };
+    let early =
+        |left: &str| (false, true, Some(format!("the observation ended {left}s before its time was over")));
     // Cut short before the load fell, and after that.
     assert_eq!(judged(15.0), [early("55"), early("75")]);
     assert_eq!(judged(45.0), [(true, false, None), early("45")]);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The figures over time, thinned to a bounded number of points.
 //!
-//! Seconds stay open for a while, because the deltas of several runners make up one; then they become points. When
-//! there are too many points, each two become one that is twice as wide.
+//! Seconds stay open for a while, because the deltas of several runners make up one; then they are closed, and become part of a
+//! point. When there are too many points, each two become one that is twice as wide. However wide, a point is made of the
+//! percentiles of seconds, so that those at the end of a run mean the same as those at its begin.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +12,7 @@ use upsurge_core::{metrics::Trend, slices::Slice};
 
 /// Most points that are kept.
 pub const MOST_POINTS: usize = 600;
-/// Stretches that wait for the deltas of slower runners, which may take turns within ten seconds.
+/// Seconds that wait for the deltas of slower runners, which may take turns within ten seconds.
 const MOST_OPEN: usize = 25;
 
 /// The figures of a stretch of time.
@@ -52,7 +53,7 @@ impl Point {
     }
 }
 
-/// A stretch that is still being filled.
+/// A second that is still being filled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Open {
     requests: u64,
@@ -94,32 +95,36 @@ pub struct Points {
     width: u32,
     closed: BTreeMap<u32, Point>,
     open: BTreeMap<u32, Open>,
+    /// Seconds before this one are closed.
+    #[serde(default)]
+    closed_to: u32,
 }
 
 impl Default for Points {
     fn default() -> Self {
-        Self { width: 1, closed: BTreeMap::new(), open: BTreeMap::new() }
+        Self { width: 1, closed: BTreeMap::new(), open: BTreeMap::new(), closed_to: 0 }
     }
 }
 
 impl Points {
     /// Adds a slice of a delta, at which `users` were at work over all runners.
     pub fn add(&mut self, slice: &Slice, users: f64) {
-        let t = self.at(slice);
+        let second = second(slice);
         let new = Open {
             requests: slice.requests as u64,
             failed: slice.failed,
             users,
             durations: slice.durations.clone(),
         };
-        match self.closed.get_mut(&t) {
-            Some(point) => point.merge(&new.close(t)),
-            None => self.open.entry(t).or_default().merge(&new),
+        if second < self.closed_to {
+            self.close_second(second, &new);
+        } else {
+            self.open.entry(second).or_default().merge(&new);
         }
         while self.open.len() > MOST_OPEN
-            && let Some((t, open)) = self.open.pop_first()
+            && let Some((second, open)) = self.open.pop_first()
         {
-            self.closed.insert(t, open.close(t));
+            self.close_second(second, &open);
         }
         while self.closed.len() + self.open.len() > MOST_POINTS {
             self.widen();
@@ -134,7 +139,7 @@ impl Points {
 
     /// By how much memory they grow at most with these.
     pub fn growth(&self, slices: &[Slice]) -> usize {
-        let of_slice = |slice: &Slice| match self.open.get(&self.at(slice)) {
+        let of_slice = |slice: &Slice| match self.open.get(&second(slice)) {
             Some(open) => open.durations.growth(&slice.durations),
             None => size_of::<u32>() + size_of::<Open>() + Trend::default().growth(&slice.durations),
         };
@@ -145,7 +150,7 @@ impl Points {
     pub fn close(&mut self) -> bool {
         let open = std::mem::take(&mut self.open);
         let was_open = !open.is_empty();
-        self.closed.extend(open.into_iter().map(|(t, open)| (t, open.close(t))));
+        open.into_iter().for_each(|(second, open)| self.close_second(second, &open));
         was_open
     }
 
@@ -157,16 +162,16 @@ impl Points {
 
     /// All points in order of time.
     pub fn list(&self) -> Vec<Point> {
-        let mut points = self.closed.clone();
-        for (t, open) in &self.open {
-            points.entry(*t).or_insert_with(|| Point { t: *t, ..Point::default() }).merge(&open.close(*t));
-        }
-        points.into_values().collect()
+        let mut whole = self.clone();
+        whole.close();
+        whole.closed.into_values().collect()
     }
 
-    fn at(&self, slice: &Slice) -> u32 {
-        let middle = slice.from_ms / 2 + slice.to_ms / 2;
-        self.begin(u32::try_from(middle / 1_000).unwrap_or(u32::MAX))
+    /// Makes a second part of its point.
+    fn close_second(&mut self, second: u32, open: &Open) {
+        self.closed_to = self.closed_to.max(second.saturating_add(1));
+        let t = self.begin(second);
+        self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&open.close(t));
     }
 
     fn begin(&self, t: u32) -> u32 {
@@ -179,11 +184,13 @@ impl Points {
             let t = self.begin(point.t);
             self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&point);
         }
-        for (t, open) in std::mem::take(&mut self.open) {
-            let t = self.begin(t);
-            self.open.entry(t).or_default().merge(&open);
-        }
     }
+}
+
+/// The second that a slice belongs to, by its middle.
+fn second(slice: &Slice) -> u32 {
+    let middle = slice.from_ms / 2 + slice.to_ms / 2;
+    u32::try_from(middle / 1_000).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
-        AutoscalingResult, CapacityResult, CheckCount, Company, EpochOutcome, EpochResult, ExpectationResult,
-        GeneratorResult, LatencyPart, LatencySplit, LatencySummary, LimitResult, MetricResult, MetricType,
-        OutputResult, PrometheusCheckResult, RecommendationResult, ReplicaPoint, RequestResult,
-        RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult, SpikeResult,
-        StageResult, StressResult, ThresholdResult, WorkloadCapacity, WorkloadResult,
+        AutoscalingResult, CapacityResult, CheckCount, Company, ContainerEnd, EpochOutcome, EpochResult,
+        ExpectationResult, GeneratorResult, LatencyPart, LatencySplit, LatencySummary, LimitResult,
+        MetricResult, MetricType, OutputResult, PrometheusCheckResult, RecommendationResult, ReplicaPoint,
+        RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult,
+        SoakResult, SpikeResult, StageResult, StressResult, ThresholdResult, UsageFigures, UsageResult,
+        WorkloadCapacity, WorkloadResult,
     },
 };
 
@@ -137,6 +138,20 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         undecided: false,
         message: Some(shape.text(2_000)),
     };
+    // Of most pods nothing ended, and nothing was missed.
+    let usage = |n: i32| UsageResult {
+        workload: name(n),
+        pod: Some(name(n)),
+        samples: 1 << 40,
+        cpu: Some(UsageFigures { mean: "0.25".into(), max: "0.5".into(), ..UsageFigures::default() }),
+        ends: shape.list(if n == 0 { 50 } else { 0 }, |_| ContainerEnd {
+            at: at.clone(),
+            reason: shape.text(2_000),
+            exit_code: 137,
+        }),
+        gaps: shape.list(if n == 0 { 50 } else { 0 }, |_| shape.text(2_000)),
+        ..UsageResult::default()
+    };
     let check = |n| CheckCount { name: name(n), request: shape.text(256), passes: 1, fails: i64::from(n) };
     let metric = |n| MetricResult {
         name: name(n),
@@ -187,6 +202,12 @@ fn status(shape: Shape) -> LoadTestRunStatus {
             workloads: shape
                 .list(16, |_| WorkloadCapacity { name: shape.text(253), ..WorkloadCapacity::default() }),
             ..CapacityResult::default()
+        })),
+        usage: shape.list(100, usage),
+        usage_expectations: shape.list(100, expectation),
+        soak: Some(Box::new(SoakResult {
+            expectations: shape.list(10, expectation),
+            ..SoakResult::default()
         })),
         runners: shape.list(1_000, runner),
         outputs: shape.list(8, |index| OutputResult {
