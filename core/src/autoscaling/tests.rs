@@ -219,7 +219,7 @@ fn a_missed_expectation_says_what_was_observed(
 
 #[test]
 fn replicas_that_are_not_back_at_the_end_of_the_observation_miss_scale_down_within() {
-    let result = analysed(&good(), 60.0, &expecting(None, None, None, Some(60)));
+    let result = analysed(&good(), 60.0, &expecting(None, None, None, Some(30)));
     assert_eq!(result.scale_down_seconds, None);
     let missed = result.expectations.first().unwrap();
     let told = missed.message.as_deref().unwrap();
