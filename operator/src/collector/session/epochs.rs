@@ -87,7 +87,7 @@ impl Session {
     }
 
     /// Whether a finished epoch is not durable yet.
-    pub(super) fn awaits_epoch(&self) -> bool {
+    pub fn awaits_epoch(&self) -> bool {
         self.place.durable < self.state.history.len()
     }
 
