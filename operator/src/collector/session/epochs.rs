@@ -54,7 +54,7 @@ pub struct Finished {
 pub struct EpochFigures {
     /// Its level.
     pub level: String,
-    /// Of its whole load.
+    /// Of what was measured of it, as those of each request and each check.
     pub summary: RunSummary,
     /// Of each stage.
     pub stages: Vec<StageResult>,
