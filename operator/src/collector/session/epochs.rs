@@ -118,6 +118,8 @@ impl Session {
             variables: self.state.variables.clone(),
             stop: self.state.stop.clone(),
             foreign: self.state.foreign.clone(),
+            // Done already by a runner that was terminated.
+            after: self.state.after.clone(),
             runners: self.state.runners.iter().map(runner).collect(),
             history,
             figures: kept,
