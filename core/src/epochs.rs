@@ -28,7 +28,7 @@ use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcom
 pub(crate) use self::check::{check, check_levels};
 pub use self::{
     answer::{Answer, answer, shown},
-    judged::{Seen, judged, line},
+    judged::{Seen, figures, judged, line},
     replicas::{Standing, standing},
 };
 use crate::{

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use upsurge_core::{
+    epochs::{self, MEASURE},
     findings::NO_FINDINGS,
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
     plan::Plan,
@@ -15,7 +16,7 @@ use upsurge_core::{
     thresholds::{Recorded, Windows},
     verdict::{Evidence, judge},
 };
-use upsurge_crds::{LoadTestRun, LoadTestSpec};
+use upsurge_crds::{LoadTestRun, LoadTestSpec, v1alpha1::CapacityResult};
 
 fn spec() -> LoadTestSpec {
     serde_json::from_value(json!({
@@ -110,6 +111,38 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         not_judged: &["spec.prometheus: not asked".into()],
         warnings: &["the steps after the load failed: 503".into()],
     })
+}
+
+#[test]
+fn the_figures_of_a_search_are_without_its_warm_up() {
+    with_report(|report| {
+        let (mut timeline, mut metrics) = (report.timeline.clone(), Metrics::default());
+        timeline.stages[1].name = MEASURE.into();
+        for (key, sink) in report.metrics.iter() {
+            let mut key = key.clone();
+            if key.tags.stage.as_deref() == Some("high") {
+                key.tags.stage = Some(MEASURE.into());
+            }
+            metrics.add(key, sink);
+        }
+        let figures = epochs::figures(&metrics, &timeline, report.elapsed);
+        let capacity = CapacityResult::default();
+        let report = Report {
+            timeline: &timeline,
+            metrics: &metrics,
+            figures: &figures,
+            capacity: Some(&capacity),
+            ..*report
+        };
+        let json: Value = serde_json::from_str(&report.json(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        let counted = |part: &Value| (part["requests"].clone(), part["requestsPerSecond"].clone());
+        let measured = (json!(3), json!(3.0));
+        assert_eq!((counted(&json["summary"]), counted(&json["requests"][0])), (measured.clone(), measured));
+        assert_eq!(json["stages"][0]["requests"], json!(1), "each stage is told");
+        let text = report.text(Colours::Off);
+        let all = text.lines().find(|line| line.trim_start().starts_with("all")).unwrap();
+        assert_eq!(all.split_whitespace().take(3).collect::<Vec<_>>(), ["all", "3", "3"], "{text}");
+    });
 }
 
 #[test]

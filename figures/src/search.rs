@@ -104,6 +104,8 @@ pub fn decide(search: &Search, history: &[Probe]) -> Decision {
     let (low, high) = turn(search, &votes);
     let due = match (low, high) {
         (None, None) => Some(0),
+        // The lowest level was of one kind once and of the other once: whether the turn lies below all of them isn't known.
+        (None, Some(high)) if high > 0 => Some(0),
         // Still climbing.
         (Some(low), None) if low + 1 < levels.len() => Some(search.ladder.doubled(low)),
         (Some(low), Some(high)) if high - low > 1 => Some(low + (high - low) / 2),

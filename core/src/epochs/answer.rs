@@ -38,7 +38,8 @@ pub fn answer(test: &LoadTestSpec, found: &Found, history: &[EpochResult]) -> An
     let contradictions = found.unsteady.iter().take(MOST_CONTRADICTIONS).map(in_words).collect();
     let capacity = CapacityResult {
         level: found.level.map(written),
-        failed_level: found.failed.map(written),
+        // A level that said nothing did not fail.
+        failed_level: found.failed.filter(|_| !found.inconclusive).map(written),
         limit: found.limit.clone(),
         probes: i32::try_from(history.len()).unwrap_or(i32::MAX),
         contradictions,

@@ -18,7 +18,7 @@ use crate::{
     findings::NO_FINDINGS,
     metrics::Metrics,
     plan::{Stage, Timeline},
-    results,
+    results::{self, Figures},
     verdict::{Evidence, Outcome, judge},
 };
 
@@ -87,15 +87,32 @@ pub fn judged(epoch: &Epoch, seen: &Seen<'_>) -> EpochResult {
     }
 }
 
-/// The figures of the measured part, as if nothing else had been.
+/// The figures of a probe: those of the measured part, as if nothing else had been, and each of its stages.
+pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Figures {
+    let Figures { stages, .. } = results::figures(metrics, timeline, elapsed);
+    match alone(metrics, timeline) {
+        Some((metrics, timeline)) => {
+            Figures { stages, ..results::figures(&metrics, &timeline, timeline.duration()) }
+        }
+        None => Figures { stages, ..Figures::default() },
+    }
+}
+
 fn measured(seen: &Seen<'_>) -> RunSummary {
-    let Some(stage) = seen.timeline.stage(MEASURE) else { return RunSummary::default() };
+    let alone = alone(seen.metrics, seen.timeline);
+    alone.map_or_else(RunSummary::default, |(metrics, timeline)| {
+        results::total(&metrics, &timeline, timeline.duration())
+    })
+}
+
+/// The measured part of a probe, as if nothing else had been.
+fn alone(recorded: &Metrics, timeline: &Timeline) -> Option<(Metrics, Timeline)> {
+    let stage = timeline.stage(MEASURE)?;
     let mut metrics = Metrics::default();
-    let of_stage = seen.metrics.iter().filter(|(key, _)| key.tags.stage.as_deref() == Some(MEASURE));
+    let of_stage = recorded.iter().filter(|(key, _)| key.tags.stage.as_deref() == Some(MEASURE));
     of_stage.for_each(|(key, sink)| metrics.add(key.clone(), sink));
-    let alone = Stage { start: Duration::ZERO, ..stage.clone() };
-    let timeline = Timeline { stages: vec![alone], graceful_stop: Duration::ZERO };
-    results::total(&metrics, &timeline, stage.duration)
+    let stage = Stage { start: Duration::ZERO, ..stage.clone() };
+    Some((metrics, Timeline { stages: vec![stage], graceful_stop: Duration::ZERO }))
 }
 
 /// What kept a probe from passing, in words that are the same each time.

@@ -348,6 +348,7 @@ fn what_speaks_against_one_clear_limit_is_told() {
         (blind.outcome.verdict, blind.outcome.reason.as_str()),
         (Verdict::Inconclusive, reasons::CAPACITY_UNKNOWN)
     );
+    assert_eq!(blind.capacity.failed_level, None, "it said nothing, which is not to fail");
     assert!(
         blind.outcome.message.starts_with("the target carries 47.649 iterations/s at least"),
         "{}",

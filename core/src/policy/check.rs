@@ -215,7 +215,11 @@ impl Checker<'_> {
         }
         if let Some(rule) = self.rules.max_duration.clone() {
             let one = valid.timeline.duration();
-            let lasts = Epochs::of(&self.test.load).map_or(one, |epochs| epochs.longest(one));
+            let lasts = match Epochs::of(&self.test.load) {
+                // Of a load only its end takes longer; of a search that comes once more with each probe.
+                Ok(epochs) if epochs.are_several() => epochs.longest(one + valid.timeline.graceful_stop),
+                _ => one,
+            };
             self.duration(&rule, "spec.load", "lasts", lasts, rule.value);
             self.waits(valid, &rule);
         }

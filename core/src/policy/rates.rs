@@ -17,9 +17,9 @@ const STALE: Duration = Duration::from_secs(10);
 /// What has been measured of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// When its load started.
+    /// When the load started that was measured: of a run of several epochs, that of the one under way.
     pub start: Timestamp,
-    /// Time that the figures cover.
+    /// Time from there that the figures cover.
     pub elapsed: Duration,
     /// Requests in that time.
     pub requests: f64,
@@ -50,6 +50,8 @@ impl Excess {
 
 #[derive(Clone, Debug)]
 struct Known {
+    /// When the first load started that is known of the run.
+    since: Timestamp,
     sample: Sample,
     /// Requests per second since the sample before.
     rate: f64,
@@ -77,15 +79,19 @@ impl Rates {
     ) -> Option<Excess> {
         let runs = self.runs.entry(namespace.to_owned()).or_default();
         match runs.get_mut(name) {
+            // Of another epoch: time and requests are counted from the start again.
+            Some(known) if sample.start != known.sample.start => {
+                *known = Known { sample, rate: 0.0, at: now, ..*known };
+            }
             // Over less than a second a rate says little: the deltas of several runners come one by one.
             Some(known) if sample.elapsed < known.sample.elapsed.saturating_add(Duration::from_secs(1)) => {}
             Some(known) => {
                 let seconds = (sample.elapsed - known.sample.elapsed).as_secs_f64();
                 let rate = (sample.requests - known.sample.requests).max(0.0) / seconds;
-                *known = Known { sample, rate, at: now };
+                *known = Known { sample, rate, at: now, ..*known };
             }
             None => {
-                runs.insert(name.to_owned(), Known { sample, rate: 0.0, at: now });
+                runs.insert(name.to_owned(), Known { since: sample.start, sample, rate: 0.0, at: now });
             }
         }
         let fresh = |known: &&Known| age(known.at, now) < STALE;
@@ -97,7 +103,7 @@ impl Rates {
         };
         let since = *self.high.entry(namespace.to_owned()).or_insert(now);
         let youngest = runs.iter().filter(|(_, known)| fresh(known));
-        let youngest = youngest.max_by_key(|(name, known)| (known.sample.start, *name));
+        let youngest = youngest.max_by_key(|(name, known)| (known.since, *name));
         let is_youngest = youngest.is_some_and(|(youngest, _)| youngest == name);
         if !is_youngest || age(since, now) < PATIENCE {
             return None;
@@ -193,6 +199,40 @@ mod tests {
             }
         }
         assert_eq!(stopped, [("young", 14)]);
+    }
+
+    #[test]
+    fn each_epoch_of_a_run_is_watched_and_makes_it_no_younger() {
+        let rule = Rule { value: 100, path: "p".into() };
+        let sample = |start: i64, second: i64, rate: f64| Sample {
+            start: at(start),
+            elapsed: Duration::from_secs((second - start).unsigned_abs()),
+            requests: rate * (second - start) as f64,
+        };
+        // Its first epoch is within the limit, the second one is not.
+        let mut rates = Rates::default();
+        let stopped = (0..30).find(|second| {
+            let sample = if *second < 20 { sample(0, *second, 90.0) } else { sample(20, *second, 150.0) };
+            rates.see("a", "search", sample, Some(&rule), at(*second)).is_some()
+        });
+        assert_eq!(stopped, Some(24));
+        // Another run that began before the second epoch is the last one to start.
+        let mut rates = Rates::default();
+        let mut stopped = Vec::new();
+        for second in 0..30 {
+            let start = if second < 20 { 0 } else { 20 };
+            for (name, start, rate) in
+                [("search", start, 60.0), ("young", 10, if second < 20 { 0.0 } else { 60.0 })]
+            {
+                if second >= start
+                    && stopped.is_empty()
+                    && rates.see("a", name, sample(start, second, rate), Some(&rule), at(second)).is_some()
+                {
+                    stopped.push(name);
+                }
+            }
+        }
+        assert_eq!(stopped, ["young"]);
     }
 
     #[test]

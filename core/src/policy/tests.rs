@@ -73,6 +73,7 @@ fn what_is_put_together_at_run_time_is_left_to_the_runners() {
 #[case::output(json!({"secretNames": []}), json!({"outputs": [{"name": "o", "otlp": {"endpoint": "http://o", "headers": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "root", "key": "k"}}}]}}]}), "spec.outputs[0].otlp.headers[0].valueFrom.secretKeyRef.name asks for \"root\"")]
 #[case::runners(json!({"maxRunners": 3}), json!({}), "spec.runner.parallelism asks for 4 runners, which policy.rules.maxRunners does not allow (at most 3)")]
 #[case::duration(json!({"maxDuration": "5m"}), json!({}), "spec.load lasts 10m, which policy.rules.maxDuration does not allow (at most 5m)")]
+#[case::search(json!({"maxDuration": "30m"}), json!({"load": {"capacity": {"find": "MaxRate", "from": 10, "to": 40, "within": 100, "repeats": 1, "warmUp": "10s", "measure": "20s"}, "gracefulStop": "5m"}, "thresholds": [{"metric": "http_req_failed", "condition": "rate < 1%"}]}), "spec.load lasts 33m, which policy.rules.maxDuration does not allow (at most 30m)")]
 #[case::wait(json!({"maxDuration": "20m"}), json!({"deadlines": {"prepare": "21m"}}), "spec.deadlines.prepare is 21m, which policy.rules.maxDuration does not allow (at most 20m)")]
 #[case::start(json!({"maxDuration": "10m"}), json!({"deadlines": {"start": "16m"}}), "spec.deadlines.start is 16m, which policy.rules.maxDuration does not allow (at most 15m)")]
 #[case::run(json!({"maxDuration": "10m"}), json!({"deadlines": {"run": "26m"}}), "spec.deadlines.run is 26m, which policy.rules.maxDuration does not allow (at most 25m)")]

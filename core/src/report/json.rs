@@ -16,6 +16,7 @@ use upsurge_crds::v1alpha1::{
 
 use super::{Report, counts, histogram, k6};
 use crate::{
+    epochs::MEASURE,
     http::without_login,
     metrics::{Metrics, Selector, Trend, names},
     results::{self, part, whole},
@@ -152,10 +153,13 @@ pub(super) fn render(report: &Report<'_>, started: Timestamp) -> String {
 
 fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
     let Report { name, test, timeline, metrics, elapsed, .. } = *report;
-    let time = whole(timeline, elapsed);
+    // Of a probe of a search counts what was measured of it.
+    let measured = report.capacity.and_then(|_| timeline.stage(MEASURE));
+    let time = measured.map_or_else(|| whole(timeline, elapsed), |stage| part(stage, elapsed));
+    let counted_stage = measured.map(|stage| stage.name.clone());
     let summary = || Figures {
         unanswered_requests: Some(report.figures.summary.unanswered_requests.unwrap_or_default()),
-        ..Figures::of(metrics, &Selector::default(), time)
+        ..Figures::of(metrics, &Selector { stage: counted_stage.clone(), ..Selector::default() }, time)
     };
     let stages = report.figures.stages.iter().map(|stage| {
         let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
@@ -171,6 +175,7 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         let selector = Selector {
             scenario: (!request.scenario.is_empty()).then(|| request.scenario.clone()),
             request: Some(request.name.clone()),
+            stage: counted_stage.clone(),
             ..Selector::default()
         };
         let figures = Figures::of(metrics, &selector, time);

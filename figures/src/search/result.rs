@@ -68,7 +68,7 @@ pub(super) fn result(
     Found {
         level: passed.and_then(level),
         failed: failed.and_then(level),
-        limit: told.and_then(|step| most_often(history, step)),
+        limit: told.and_then(|step| most_often(history, step, inconclusive)),
         inconclusive,
         unsteady: unsteady(search, votes),
         probes: u32::try_from(
@@ -78,15 +78,14 @@ pub(super) fn result(
     }
 }
 
-/// What was said most often of a step that didn't pass.
-fn most_often(history: &[Probe], step: usize) -> Option<String> {
+/// What was said most often of a step that didn't pass: why it failed, or why nothing could be said of it.
+fn most_often(history: &[Probe], step: usize, inconclusive: bool) -> Option<String> {
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for probe in history.iter().filter(|probe| probe.step == step) {
         match &probe.outcome {
-            Outcome::Pass => {}
-            Outcome::Fail { limit: text } | Outcome::Inconclusive { reason: text } => {
-                *counts.entry(text).or_default() += 1;
-            }
+            Outcome::Fail { limit: text } if !inconclusive => *counts.entry(text).or_default() += 1,
+            Outcome::Inconclusive { reason: text } if inconclusive => *counts.entry(text).or_default() += 1,
+            _ => {}
         }
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(text, _)| text.to_owned())

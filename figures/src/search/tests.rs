@@ -85,6 +85,36 @@ fn a_generator_that_is_the_limit_leaves_what_was_shown() {
     assert_eq!((found.level, found.inconclusive), (Some(9.0), false));
 }
 
+#[rstest]
+#[case::too_low([true, false, false], (None, Some(10.0)))]
+#[case::high_enough([true, false, true], (Some(10.0), Some(12.0)))]
+fn a_lowest_level_that_wavers_is_decided_before_the_search_ends(
+    #[case] lowest: [bool; 3],
+    #[case] ends: (Option<f64>, Option<f64>),
+) {
+    let search = search(Find::MaxRate, Ladder::by_step(10.0, 20.0, 2.0).unwrap(), 3);
+    let mut tries = lowest.into_iter();
+    let (found, probes) = run(&search, |step, _| outcome(step == 0 && tries.next().unwrap()));
+    assert_eq!((found.level, found.failed), ends, "{probes:?}");
+    assert_eq!(probes.iter().filter(|probe| probe.step == 0).count(), 3, "{probes:?}");
+}
+
+#[test]
+fn of_a_level_that_fails_only_why_it_fails_is_told() {
+    let search = search(Find::MaxRate, Ladder::by_step(1.0, 2.0, 1.0).unwrap(), 3);
+    let mut tries = 0;
+    let (found, probes) = run(&search, |step, _| {
+        tries += usize::from(step == 1);
+        match (step, tries) {
+            (0, _) => Outcome::Pass,
+            (_, 1) => outcome(false),
+            _ => Outcome::Inconclusive { reason: "the generator was the limit".into() },
+        }
+    });
+    assert_eq!((found.level, found.failed, found.inconclusive), (Some(1.0), Some(2.0), false));
+    assert_eq!((tries, found.limit.as_deref()), (4, Some("p(95) < 200ms")), "{probes:?}");
+}
+
 #[test]
 fn a_step_that_another_ladder_had_does_not_count() {
     let search = search(Find::MaxRate, Ladder::by_step(1.0, 3.0, 1.0).unwrap(), 1);
@@ -182,6 +212,9 @@ proptest! {
         if let (Some(level), Some(failed)) = (found.level, found.failed) {
             prop_assert_eq!(if find == Find::MaxRate { failed - level } else { level - failed }, 1.0);
         }
+        // Nothing is found only where not even the easiest level passes.
+        let easiest = if find == Find::MaxRate { 1.0 } else { outcomes.len() as f64 };
+        prop_assert!(found.level.is_some() || found.inconclusive || found.failed == Some(easiest), "{found:?}");
         let noisy: Vec<f64> = (0..outcomes.len())
             .filter(|step| of(*step, true) > 0 && of(*step, false) > 0)
             .map(|step| step as f64 + 1.0)

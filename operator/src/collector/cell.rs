@@ -315,6 +315,7 @@ impl Cell {
                 history: session.history().to_vec(),
                 figures: state.figures.clone(),
                 is_over: session.is_over(),
+                awaits_epoch: session.awaits_epoch(),
             }),
             metrics: state.totals.metrics.clone(),
             windows: state.totals.windows.clone(),

@@ -21,6 +21,7 @@ use upsurge_core::autoscaling;
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 use upsurge_figures::elasticity::Demand;
 
+use self::epochs::Observing;
 use super::{
     admission::Room,
     authentication::{Authenticator, Denied, Identity},
@@ -219,7 +220,7 @@ impl Sessions {
         })?;
         let session = Session::new(&config.plan, session);
         info!(run = %key, restored = was_kept, session = session.number(), epoch = session.epoch(), "opening session");
-        self.enter(config, session, record, store, None).await
+        self.enter(config, session, record, store, Observing::default()).await
     }
 
     /// Time from one message of a runner to its next, as runners are told.

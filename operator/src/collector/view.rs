@@ -103,6 +103,8 @@ pub struct EpochsView {
     pub figures: Vec<EpochFigures>,
     /// Whether the last one is finished, durably.
     pub is_over: bool,
+    /// Whether one is finished, and that is not durable yet.
+    pub awaits_epoch: bool,
 }
 
 /// A run as the collector knows it at this moment.
@@ -157,6 +159,20 @@ impl SessionSnapshot {
     pub fn load_start(&self) -> Option<Timestamp> {
         let first = self.epochs.as_ref().and_then(|epochs| epochs.history.first());
         first.and_then(|epoch| epoch.start_time.as_ref()).map(|time| time.0).or(self.t0)
+    }
+
+    /// Until when there was load, as far as is known; `None` before it began. Between two epochs that is the planned end of the
+    /// last one that is finished.
+    pub fn load_end(&self) -> Option<Timestamp> {
+        let (start, lasts) = match (self.t0, &self.epochs) {
+            (Some(t0), _) => (t0, self.elapsed),
+            (None, Some(epochs)) => {
+                let last = epochs.history.last()?.start_time.as_ref()?;
+                (last.0, epochs.valid.timeline.duration())
+            }
+            (None, None) => return None,
+        };
+        Some(start.saturating_add(lasts).unwrap_or(Timestamp::MAX))
     }
 }
 

@@ -253,9 +253,7 @@ fn company<'a>(situation: &'a Situation, facts: &Facts<'_>) -> Result<&'a [Compa
 
 /// Start and end of the load.
 fn span(session: &SessionSnapshot, now: Timestamp) -> Option<(Timestamp, Timestamp)> {
-    let begin = session.load_start()?;
-    let last = session.t0.unwrap_or(begin);
-    Some((begin, last.saturating_add(session.elapsed).unwrap_or(now).min(now)))
+    Some((session.load_start()?, session.load_end()?.min(now)))
 }
 
 /// The run ends without having been measured.

@@ -10,11 +10,11 @@ use upsurge_core::{
     protocol::{GeneratorDelta, Readiness},
     validate::validate,
 };
-use upsurge_crds::LoadTestRun;
+use upsurge_crds::{LoadTestRun, v1alpha1::EpochResult};
 use upsurge_figures::{elasticity::Demand, workload::Workload};
 
 use super::{plan::Plan, pods::RunnerPod};
-use crate::collector::{RunnerView, SessionSnapshot};
+use crate::collector::{EpochsView, RunnerView, SessionConfig, SessionSnapshot};
 
 /// A time, in seconds from an arbitrary start.
 pub fn at(seconds: i64) -> Timestamp {
@@ -47,6 +47,20 @@ pub fn plan(more: &Value) -> Plan {
     let test = run.spec.test.as_ref().unwrap().read().unwrap();
     let valid = validate(&test).unwrap();
     Plan::new(&run, &test, valid, Default::default()).unwrap()
+}
+
+/// More of the spec: a search from 10 to 40 iterations per second, whose probes take 15 s.
+pub fn search() -> Value {
+    let capacity = json!({"find": "MaxRate", "from": 10, "to": 40, "within": 100, "repeats": 1, "warmUp": "5s",
+        "measure": "10s"});
+    let thresholds = json!([{"metric": "http_req_failed", "condition": "rate < 50%"}]);
+    json!({"load": {"capacity": capacity, "gracefulStop": "5s"}, "thresholds": thresholds})
+}
+
+/// Where that search stands after these epochs.
+pub fn standing(plan: &Plan, history: Vec<EpochResult>) -> EpochsView {
+    let SessionConfig { plan, valid, .. } = plan.session("checkout").at(&history).unwrap();
+    EpochsView { plan, valid, history, figures: Vec::new(), is_over: false, awaits_epoch: false }
 }
 
 /// A session in which every runner has said this, and of which nothing else is known.

@@ -15,7 +15,7 @@ use upsurge_core::{
     target_lease::{self, Claim},
     validate::Valid,
 };
-use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels, v1alpha1::MOST_EPOCHS};
+use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels};
 
 use crate::{
     collector::{EpochsView, RunKey, SessionConfig},
@@ -108,8 +108,8 @@ impl Plan {
     /// Longest time from the start of the load until all results are in. What outputs take is not the load's.
     pub fn run_deadline(&self) -> Duration {
         let timeline = self.timeline();
-        let epochs = if self.whole.is_some() { MOST_EPOCHS as u32 } else { 1 };
-        let default = || (timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN) * epochs;
+        let one = timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN;
+        let default = || self.epochs().map_or(one, |epochs| epochs.longest(one));
         self.test().deadlines.run.map_or_else(default, |span| span.0) + self.output_delay()
     }
 
@@ -171,7 +171,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::load_test_run::fixtures::plan;
+    use crate::load_test_run::fixtures::{plan, search};
+
+    #[test]
+    fn a_search_gets_as_long_as_its_levels_may_take() {
+        let one = Duration::from_secs(15 + 5) + RESULTS_MARGIN;
+        // Three levels on the way up, and the tries that may say nothing.
+        assert_eq!(plan(&search()).run_deadline(), one * 6);
+    }
 
     #[test]
     fn servers_that_take_nothing_make_no_run_miss_its_deadline() {

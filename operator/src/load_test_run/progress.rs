@@ -140,10 +140,12 @@ fn under_way(facts: &Facts<'_>, now: Timestamp) -> Transition {
         return match breakdown::told(facts).or_else(|| breach(facts)) {
             Some(cause) => Transition::Stop(cause),
             None if facts.phase != Phase::Running => running(facts),
-            None if facts.session.epochs.as_ref().is_some_and(|epochs| !epochs.is_over) => {
-                Transition::FinishEpoch
-            }
-            None => collect(facts),
+            None => match &facts.session.epochs {
+                // It is judged; the collector tells once that is durable.
+                Some(epochs) if epochs.awaits_epoch => stay(running_message(facts)),
+                Some(epochs) if !epochs.is_over => Transition::FinishEpoch,
+                _ => collect(facts),
+            },
         };
     }
     if facts.abort {

@@ -76,11 +76,10 @@ pub fn conclude(
     status.omitted.clear();
     status.runners = runners(snapshot, pods);
     epochs::show(status, plan, snapshot);
-    let Some(t0) = snapshot.t0 else {
+    let Some(load_end) = snapshot.load_end().map(|end| end.min(now)) else {
         return without_load(cause);
     };
     let Beside { checks, company } = *beside;
-    let load_end = t0.saturating_add(snapshot.elapsed).unwrap_or(now).min(now);
     status.load_end_time = Some(Time(load_end));
     status.company = company.to_vec();
     status.outputs = outputs(plan, snapshot, true);
@@ -88,6 +87,10 @@ pub fn conclude(
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(plan, snapshot));
     status.warnings.extend(neighbours(snapshot, pods));
+    // Between two epochs: there was load, and of the next one there are no figures.
+    let Some(t0) = snapshot.t0 else {
+        return beside_others(without_load(cause), company);
+    };
     let figures = figures(plan, snapshot);
     let evaluated = recorded(plan, snapshot).evaluate(true);
     let generator = generator(plan, snapshot);
@@ -135,6 +138,11 @@ pub fn conclude(
             outcome = answered;
         }
     }
+    beside_others(outcome, company)
+}
+
+/// A verdict that says who else was there.
+fn beside_others(mut outcome: Outcome, company: &[Company]) -> Outcome {
     if let Some(told) = target_lease::told(company) {
         outcome.message += &format!("; {told}");
     }

@@ -114,6 +114,8 @@ async fn attend(report: &Report, terminate: &mut watch::Receiver<bool>) -> Endin
         _ = terminate.wait_for(|terminate| *terminate) => {}
     }
     tracing::info!("terminated: the load stops, the rest is reported");
+    // No other load comes after this one.
+    report.is_last.set(true);
     report.stop("SIGTERM".to_owned());
     if report.end.borrow().is_none() {
         // All cores let go at once; what they recorded is collected after that.

@@ -57,7 +57,9 @@ pub(super) struct Report {
     begin: Instant,
     /// `None` if it could not start.
     pub(super) engine: Option<Box<dyn Generator>>,
-    /// What this runner does after the load; `None` if that is nothing.
+    /// Whether nothing comes after this load: then the steps after the load of the run are waited for.
+    pub(super) is_last: Cell<bool>,
+    /// What this runner does after the load of the run; `None` if that is nothing.
     pub(super) tidying: Option<Tidying>,
     /// Whom this runner asks after the load; `None` if that is nobody.
     pub(super) asking: Option<Asking>,
@@ -75,7 +77,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Nothing yet, of no load. What this runner does after the load of the run is due, or is left for later.
+    /// Nothing yet, of no load. What this runner does after the load of the run is waited for if this is the last; else only
+    /// the end of the runner makes it due.
     pub(super) fn of(
         config: &AgentConfig,
         link: &Arc<Link>,
@@ -93,7 +96,8 @@ impl Report {
             start: start.at,
             begin: start.clock.instant_of(start.at),
             engine: None,
-            tidying: Tidying::of(config, prepared, &start.variables).filter(|_| is_last),
+            is_last: Cell::new(is_last),
+            tidying: Tidying::of(config, prepared, &start.variables),
             asking: Asking::of(config, prepared).filter(|_| is_last),
             outputs: Pushing::default(),
             probe: RefCell::default(),
@@ -220,7 +224,7 @@ impl Report {
 
     /// Whether the operator still has something to tell this runner to do.
     fn awaits_orders(&self) -> bool {
-        self.awaits_after() || self.asking.as_ref().is_some_and(Asking::is_awaited)
+        (self.is_last.get() && self.awaits_after()) || self.asking.as_ref().is_some_and(Asking::is_awaited)
     }
 
     /// Whether the steps of `after` are still to be done, or under way.
@@ -302,9 +306,11 @@ impl Report {
                 self.asking.iter().for_each(Asking::end);
                 self.stop(reason);
             }
-            DeltaCommand::RunAfter => {
+            // Before the last load has been told, the runner may leave this report, and the steps in the midst.
+            DeltaCommand::RunAfter if self.is_last.get() => {
                 self.tidying.iter().for_each(|tidying| tidying.begin(reply.counters.clone()));
             }
+            DeltaCommand::RunAfter => {}
             DeltaCommand::AskPrometheus { start, end } => {
                 self.asking.iter().for_each(|asking| asking.begin(start, end));
             }

@@ -53,8 +53,15 @@ pub(super) async fn run(
         let epoch = last.as_ref().map_or(1, |last| last.prepared.epoch + 1);
         let mut waiting = Waiting::new(&config, epoch);
         let told = tokio::select! {
-            told = waiting.wait_for_start(&link) => told,
-            _ = terminate.wait_for(|terminate| *terminate) => return Ending::Terminated,
+            told = waiting.wait_for_start(&link) => Some(told),
+            _ = terminate.wait_for(|terminate| *terminate) => None,
+        };
+        let Some(told) = told else {
+            // There was load perhaps, after which something may be left to do.
+            if let Some(last) = &last {
+                load::conclude(&config, &link, last, &mut terminate).await;
+            }
+            return Ending::Terminated;
         };
         match (told, last.take()) {
             (Told::Start { at, variables, prepared, session, form }, before) => {

@@ -54,7 +54,7 @@ pub struct Finished {
 pub struct EpochFigures {
     /// Its level.
     pub level: String,
-    /// Of its whole load.
+    /// Of what was measured of it, as those of each request and each check.
     pub summary: RunSummary,
     /// Of each stage.
     pub stages: Vec<StageResult>,
@@ -87,7 +87,7 @@ impl Session {
     }
 
     /// Whether a finished epoch is not durable yet.
-    pub(super) fn awaits_epoch(&self) -> bool {
+    pub fn awaits_epoch(&self) -> bool {
         self.place.durable < self.state.history.len()
     }
 
@@ -118,6 +118,8 @@ impl Session {
             variables: self.state.variables.clone(),
             stop: self.state.stop.clone(),
             foreign: self.state.foreign.clone(),
+            // Done already by a runner that was terminated.
+            after: self.state.after.clone(),
             runners: self.state.runners.iter().map(runner).collect(),
             history,
             figures: kept,

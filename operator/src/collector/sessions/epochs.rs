@@ -20,6 +20,17 @@ use crate::{
     sampling::{self, SharedRecord},
 };
 
+/// What observes the target, on its way from one session to the next. It ends with whoever gives up on the way: a handle
+/// that is dropped ends nothing.
+#[derive(Default)]
+pub(super) struct Observing(Option<AbortHandle>);
+
+impl Drop for Observing {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
 impl Sessions {
     /// An epoch of a run is finished: the next one begins, or it is known that none does. Said once more, nothing happens. If it
     /// fails, the session is closed; opened again, it is where its checkpoint is.
@@ -48,7 +59,7 @@ impl Sessions {
             message,
         };
         let config = cell.config.at(&following.history).map_err(damaged)?;
-        let (record, sampler) = (cell.record.clone(), cell.take_sampler());
+        let (record, sampler) = (cell.record.clone(), Observing(cell.take_sampler()));
         self.close(run).await;
         let mut store = Store::new(self.client().clone(), &config);
         let load = async {
@@ -64,18 +75,16 @@ impl Sessions {
             Ok(Some((kept, ..))) if kept.session == number => {
                 let session = Session::new(&config.plan, Some(following));
                 info!(run = %run, epoch = session.epoch(), "next epoch");
-                self.enter(config, session, record, store, sampler.clone()).await
+                self.enter(config, session, record, store, sampler).await
             }
             Ok(_) => {
                 warn!(run = %run, "another operator wrote the checkpoint; going on from what it holds");
-                sampler.iter().for_each(AbortHandle::abort);
                 return Ok(());
             }
             Err(error) => Err(error),
         };
-        match &entered {
-            Ok(()) => self.cell(run).iter().for_each(|cell| cell.announce()),
-            Err(_) => sampler.iter().for_each(AbortHandle::abort),
+        if entered.is_ok() {
+            self.cell(run).iter().for_each(|cell| cell.announce());
         }
         entered
     }
@@ -94,7 +103,7 @@ impl Sessions {
         session: Session,
         record: SharedRecord,
         mut store: Store,
-        sampler: Option<AbortHandle>,
+        mut sampler: Observing,
     ) -> Result<(), SessionError> {
         let key = config.key();
         let (namespace, name) = (key.namespace.clone(), config.checkpoint.clone());
@@ -114,12 +123,40 @@ impl Sessions {
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
         let workload = cell.config.plan.test.target.workload().map(|workload| workload.reference());
-        let begun = workload.filter(|_| sampler.is_none()).map(|workload| {
+        let handed_over = sampler.0.take();
+        let begun = workload.filter(|_| handed_over.is_none()).map(|workload| {
             let target = sampling::target(&key.namespace, workload);
             sampling::spawn(self.client().clone(), target, cell.record.clone()).abort_handle()
         });
-        sampler.or(begun).into_iter().for_each(|sampler| cell.keep_sampler(sampler));
+        handed_over.or(begun).into_iter().for_each(|sampler| cell.keep_sampler(sampler));
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, time::Duration};
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_observes_the_target_ends_with_whoever_was_to_hand_it_over() {
+        let task = tokio::spawn(pending::<()>());
+        let observing = Observing(Some(task.abort_handle()));
+        drop(async move {
+            let _observing = observing;
+            pending::<()>().await;
+        });
+        let ended = timeout(Duration::from_secs(10), task).await.expect("it goes on");
+        assert!(ended.unwrap_err().is_cancelled());
+
+        let task = tokio::spawn(async {});
+        let mut observing = Observing(Some(task.abort_handle()));
+        let handed_over = observing.0.take();
+        drop(observing);
+        assert!(handed_over.is_some() && task.await.is_ok());
     }
 }

@@ -11,7 +11,7 @@ use upsurge_crds::{
 
 use super::*;
 use crate::load_test_run::{
-    fixtures::{at, plan, pods, session},
+    fixtures::{at, plan, pods, search, session, standing},
     pods::PodEnd,
 };
 
@@ -433,4 +433,17 @@ fn what_can_t_be_kept_ends_the_run_with_its_own_reason(#[case] case: Case) {
     let Transition::Stop(cause) = case.next(1) else { panic!("the run goes on") };
     assert_eq!((cause.reason(), cause.message()), (reasons::CHECKPOINT_TOO_LARGE, "it does not fit"));
     assert_eq!(cause.type_(), EndCauseType::Breakdown);
+}
+
+#[rstest]
+#[case::not_judged_yet(false)]
+#[case::judged_and_not_durable(true)]
+fn an_epoch_that_is_over_is_judged_once(#[case] awaits_epoch: bool) {
+    let mut case = done(running());
+    case.spec = search();
+    let epochs = standing(&plan(&case.spec), Vec::new());
+    case.session.epochs = Some(crate::collector::EpochsView { awaits_epoch, ..epochs });
+    let transition = case.next(16);
+    assert_eq!(transition == Transition::FinishEpoch, !awaits_epoch, "{transition:?}");
+    assert_eq!(matches!(transition, Transition::Stay { .. }), awaits_epoch);
 }

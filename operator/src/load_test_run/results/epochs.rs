@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_core::{
     autoscaling::Doubt,
-    epochs::{Done, MEASURE, Next, Seen, Standing, answer, judged, shown, standing},
+    epochs::{self, Done, MEASURE, Next, Seen, Standing, answer, judged, shown, standing},
     results::custom,
     verdict::Outcome,
 };
@@ -14,7 +14,7 @@ use upsurge_crds::{
     v1alpha1::{EpochResult, LoadTestRunStatus},
 };
 
-use super::{Plan, autoscaler, figures, generator, recorded};
+use super::{Plan, autoscaler, generator, recorded};
 use crate::collector::{EpochFigures, Finished, SessionSnapshot};
 
 /// Whether an epoch is finished, or has begun, that the status doesn't know of.
@@ -68,7 +68,7 @@ pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
             },
         },
     );
-    let figures = figures(plan, snapshot);
+    let figures = epochs::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
     let figures = EpochFigures {
         level: result.level.clone(),
         summary: figures.summary,
@@ -104,6 +104,10 @@ pub(super) fn answered(
     let Next::Done(Done::Capacity(found)) = epochs.decide(&view.history) else { return None };
     let answer = answer(plan.test(), &found, &view.history);
     let at = shown(&view.history, &found).filter(|_| found.level.is_some());
+    // Without a level that passed they are those of the last probe.
+    let last = epochs::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
+    status.summary = Some(Box::new(last.summary));
+    (status.requests, status.expectations) = (last.requests, last.expectations);
     if let Some(kept) = at.and_then(|at| view.figures.iter().find(|kept| kept.level == at.level)).cloned() {
         status.summary = Some(Box::new(kept.summary));
         status.stages = kept.stages;

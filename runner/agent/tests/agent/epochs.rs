@@ -2,11 +2,15 @@
 //! A run of several epochs: the runner stays up and carries out one load after the other.
 
 use serde_json::{Value, json};
-use upsurge_agent::Ending;
-use upsurge_core::protocol::{AfterOutcome, RunPlan, RunnerEnd};
+use tokio::{sync::watch, time::timeout};
+use upsurge_agent::{Ending, run_with};
+use upsurge_core::{
+    metrics::Selector,
+    protocol::{AfterOutcome, RunPlan, RunnerEnd},
+};
 
 use crate::{
-    agent, arrivals,
+    PATIENCE, agent, arrivals,
     collector::{Collector, Seen},
     get, load, run, run_while,
     server::Server,
@@ -83,4 +87,51 @@ async fn a_run_that_is_stopped_between_two_epochs_still_has_its_steps_done() {
     assert_eq!(ending.await, Ending::Done);
     let deletions = target.arrived().iter().filter(|arrived| arrived.method == "DELETE").count();
     assert_eq!((deletions, target.arrived().len()), (1, 21), "the second epoch never began");
+}
+
+#[tokio::test]
+async fn a_target_that_an_epoch_knocked_over_gets_the_load_of_the_next_one() {
+    let target = Server::simple();
+    let collector = Collector::start(Seen { run_after: true, ..Seen::default() });
+    let (config, _scratch) = agent("epochs-knocked-over", &collector, test(&target, 20));
+    let mut plans = plans(&collector, &target, &[20, 40]);
+    // Nobody listens there.
+    let mut gone = test(&target, 40);
+    gone["target"]["baseURL"] = json!("http://127.0.0.1:1");
+    plans[1].test = serde_json::from_value(gone).unwrap();
+    collector.seen.lock().unwrap().epochs = plans;
+    assert_eq!(run(config).await, Ending::Done);
+    assert_eq!(collector.metrics().rate("http_req_failed", &Selector::default()), (40, 60));
+}
+
+/// Terminates the runner of a search when something holds; checks that it did the steps after the load, and told of it.
+async fn terminated(name: &str, never_start: bool, when: impl Fn(&Seen, &Server) -> bool) {
+    let target = Server::simple();
+    let collector = Collector::start(Seen::default());
+    let (config, _scratch) = agent(name, &collector, test(&target, 20));
+    let plans = plans(&collector, &target, &[20, 40]);
+    collector.seen.lock().unwrap().epochs = plans;
+    let (terminate, receiver) = watch::channel(false);
+    let (ending, ()) = tokio::join!(timeout(PATIENCE, run_with(config, receiver)), async {
+        wait_until("the first load", || !target.arrived().is_empty()).await;
+        collector.seen.lock().unwrap().never_start = never_start;
+        wait_until("the time to end", || when(&collector.seen.lock().unwrap(), &target)).await;
+        terminate.send_replace(true);
+    });
+    assert_eq!(ending.unwrap(), Ending::Terminated);
+    let deletions = target.arrived().iter().filter(|arrived| arrived.method == "DELETE").count();
+    let seen = collector.seen.lock().unwrap();
+    assert_eq!((deletions, seen.after()), (1, Some(AfterOutcome { result: Ok(()), verified: None })));
+    assert!(seen.batches.iter().all(|batch| batch.epoch == 1), "it began another epoch");
+}
+
+#[tokio::test]
+async fn a_runner_that_is_terminated_in_an_epoch_that_is_not_the_last_tidies_up() {
+    terminated("epochs-terminated", false, |_, target| target.arrived().len() > 3).await;
+}
+
+#[tokio::test]
+async fn a_runner_that_is_terminated_between_two_epochs_tidies_up() {
+    let asks = |seen: &Seen, _: &Server| seen.hellos.iter().any(|hello| hello.epoch == 2);
+    terminated("epochs-terminated-between", true, asks).await;
 }

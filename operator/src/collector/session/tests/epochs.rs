@@ -290,3 +290,21 @@ fn what_comes_late_of_an_epoch_that_is_over_counts_for_nothing() {
     let refused = world.session.deltas(&ahead, &pod(0), world.now).unwrap_err();
     assert!(matches!(refused, Refusal::OtherEpoch { theirs: 3, ours: 2, .. }), "{refused}");
 }
+
+#[test]
+fn what_a_terminated_runner_did_after_its_load_is_known_in_the_next_epoch() {
+    let mut world = World::new(None);
+    while !world.session.all_done() {
+        world.now += SECOND / 20;
+        (0..2).for_each(|index| world.speaks(index));
+        if world.session.is_urgent() {
+            world.write();
+        }
+    }
+    let done = Some(AfterOutcome { result: Ok(()), verified: None });
+    let mut words = batch(0, world.begun[0][0].1, &[world.runners[0].1 + 1]);
+    words.deltas[0].after = done.clone();
+    world.session.deltas(&words, &pod(0), world.now).unwrap();
+    world.looks();
+    assert_eq!((world.session.epoch(), &world.session.state().after), (2, &done));
+}

@@ -78,7 +78,7 @@ pub struct World {
 fn standing(plan: &Plan, history: Vec<EpochResult>, figures: Vec<EpochFigures>) -> Option<EpochsView> {
     let is_over = matches!(plan.epochs()?.decide(&history), epochs::Next::Done(_));
     let SessionConfig { plan, valid, .. } = plan.session("checkout").at(&history).unwrap();
-    Some(EpochsView { plan, valid, history, figures, is_over })
+    Some(EpochsView { plan, valid, history, figures, is_over, awaits_epoch: false })
 }
 
 impl World {

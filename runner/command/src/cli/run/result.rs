@@ -6,6 +6,7 @@ use std::{process::ExitCode, time::Duration};
 use jiff::Timestamp;
 use upsurge_core::{
     autoscaling::Doubt,
+    epochs,
     findings::{self, Findings, NO_FINDINGS},
     losses::Losses,
     metrics::Metrics,
@@ -133,7 +134,10 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
     let Ended { metrics, windows, elapsed, interrupted, aborted, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
-    let Evaluated { figures, mut generator, thresholds } = Evaluated::of(test, valid, ended);
+    let Evaluated { mut figures, mut generator, thresholds } = Evaluated::of(test, valid, ended);
+    if search.answer.is_some() {
+        figures = epochs::figures(metrics, timeline, *elapsed);
+    }
     let by_step = aborted.as_ref().map(|reason| format!("the test ended itself: {reason}"));
     let interrupted = interrupted.map(|at| {
         format!("interrupted after {} of {}", whole_seconds(at), whole_seconds(timeline.duration()))
