@@ -80,7 +80,9 @@ impl Usage {
         match &event.what {
             What::Usage { pods, omitted } => self.look(pods, *omitted),
             What::Pod { pod, life } => self.live(pod, life, event),
-            What::Lost { source: Source::Usage, message } => self.lose(event.seen, message),
+            What::Lost { source: Source::Usage, message } => {
+                self.lose(event.stamped.unwrap_or(event.seen), message)
+            }
             What::Listed { source: Source::Usage } => {
                 if let Some(gap) = self.gaps.last_mut().filter(|gap| gap.to.is_none()) {
                     gap.to = Some(event.seen);

@@ -141,6 +141,11 @@ fn times_without_an_answer_are_gaps() {
     listed(&mut usage, 40.0);
     let gaps: Vec<&Gap> = usage.gaps().collect();
     assert_eq!(gaps, [&Gap { from: at(20.0), to: Some(at(40.0)), message: "forbidden".into() }]);
+    // Of what was told again and again that is known only after a while.
+    let mut frozen = begun();
+    let stale = What::Lost { source: Source::Usage, message: "nothing new".into() };
+    frozen.see(&Event::live(at(150.0), stale).stamped(at(55.0)));
+    assert_eq!(frozen.gaps().map(|gap| gap.from).collect::<Vec<_>>(), [at(55.0)]);
     for n in 0..50 {
         lost(&mut usage, 50.0 + f64::from(n) * 10.0, "again");
         listed(&mut usage, 55.0 + f64::from(n) * 10.0);
