@@ -195,8 +195,8 @@ impl Usage {
         // What was found without a stamp may be of any time before.
         let counts = self.is_during(at) && (event.stamped.is_some() || !event.found);
         match self.track_of(name) {
-            Some(pod) => pod.live(life, at, counts),
-            None => self.others.live(name, life, counts),
+            Some(pod) => pod.live(life, at, event.seen, counts),
+            None => self.others.live(name, life, at, counts),
         }
     }
 

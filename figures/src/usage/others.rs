@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -13,6 +14,8 @@ use crate::observation::{Life, PodUsage};
 
 /// Most names that are known; of more pods nobody knows which are which.
 const MOST_NAMES: usize = 500;
+/// Most ends of containers of which it is known that they were counted, the newest.
+const MOST_ENDS: usize = 500;
 
 /// Pods that have no track of their own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,6 +25,9 @@ pub(super) struct Others {
     names: BTreeSet<String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     terminating: BTreeSet<String>,
+    /// Ends that were counted: when, of which pod, why and with which exit code.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    ends: BTreeSet<(Timestamp, String, String, i32)>,
     shares: Shares,
     restarts: u32,
     oom_kills: u32,
@@ -55,12 +61,18 @@ impl Others {
     }
 
     /// Takes a step in the life of one of them.
-    pub(super) fn live(&mut self, name: &str, life: &Life, counts: bool) {
+    pub(super) fn live(&mut self, name: &str, life: &Life, at: Timestamp, counts: bool) {
         match life {
             Life::Terminating if self.terminating.len() < MOST_NAMES => {
                 self.terminating.insert(name.into());
             }
-            Life::Ended { reason, .. } if counts && !self.terminating.contains(name) => {
+            Life::Ended { reason, exit_code, .. } if counts && !self.terminating.contains(name) => {
+                if !self.ends.insert((at, name.into(), reason.clone(), *exit_code)) {
+                    return;
+                }
+                if self.ends.len() > MOST_ENDS {
+                    self.ends.pop_first();
+                }
                 self.restarts = self.restarts.saturating_add(1);
                 self.oom_kills += u32::from(is_oom(reason));
             }
@@ -81,7 +93,10 @@ impl Others {
 
     pub(super) fn bytes(&self) -> usize {
         let names = self.names.iter().chain(&self.terminating);
-        size_of::<Self>() + names.map(|name| size_of::<String>() + name.len()).sum::<usize>()
+        let ends = self.ends.iter().map(|end| size_of_val(end) + end.1.len() + end.2.len());
+        size_of::<Self>()
+            + names.map(|name| size_of::<String>() + name.len()).sum::<usize>()
+            + ends.sum::<usize>()
     }
 
     fn note(&mut self, name: &str) {

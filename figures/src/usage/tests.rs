@@ -126,6 +126,47 @@ fn ends_that_nobody_asked_for_are_restarts() {
 }
 
 #[test]
+fn of_several_ends_in_a_gap_the_count_of_kubernetes_tells() {
+    let found = |usage: &mut Usage, seen: f64, stamped: f64, life: Life| {
+        let what = What::Pod { pod: "a".into(), life };
+        usage.see(&Event::found(at(seen), what).stamped(at(stamped)));
+    };
+    // It never ended before.
+    let mut usage = begun();
+    live(&mut usage, -60.0, "a", Life::Created);
+    live(&mut usage, 90.0, "a", ended("OOMKilled", 2));
+    assert_eq!(usage.restarts(), 2);
+    // It had ended five times, and was running when somebody looked first.
+    let mut usage = begun();
+    found(&mut usage, -10.0, -900.0, Life::Created);
+    found(&mut usage, -10.0, -500.0, ended("OOMKilled", 5));
+    found(&mut usage, -10.0, -490.0, Life::Started);
+    live(&mut usage, 90.0, "a", ended("OOMKilled", 7));
+    assert_eq!(usage.restarts(), 2);
+    // It was seen to end for the fifth time before Kubernetes had started and counted it again.
+    let mut usage = begun();
+    live(&mut usage, -900.0, "a", Life::Created);
+    live(&mut usage, -20.0, "a", ended("OOMKilled", 4));
+    live(&mut usage, -10.0, "a", Life::Started);
+    live(&mut usage, 90.0, "a", ended("OOMKilled", 6));
+    assert_eq!(usage.restarts(), 1);
+}
+
+#[test]
+fn an_end_that_is_told_again_is_the_same() {
+    let mut usage = begun();
+    look(&mut usage, 5.0, (0..41).map(|n| pod(&format!("pod-{n:02}"), 5.0, 0.1, MEBIBYTE)).collect());
+    // One with a track of its own, and one without.
+    for name in ["pod-00", "pod-40"] {
+        live(&mut usage, 30.0, name, ended("OOMKilled", 1));
+        live(&mut usage, 30.0, name, ended("OOMKilled", 1));
+        live(&mut usage, 30.0, name, ended("Error", 1));
+        live(&mut usage, 60.0, name, ended("OOMKilled", 3));
+    }
+    assert_eq!((usage.restarts(), usage.oom_kills()), (6, 4));
+}
+
+#[test]
 fn times_without_an_answer_are_gaps() {
     let mut usage = begun();
     let lost = |usage: &mut Usage, seconds: f64, message: &str| {
