@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::track::Track;
+use super::{Load, sight::Sight, track::Track};
 use crate::observation::{Life, PodUsage};
 
 /// Why a container ends for lack of memory.
@@ -38,6 +38,8 @@ pub struct PodTrack {
     ended_before: Option<u32>,
     /// When the last of these was seen.
     seen_before: Option<Timestamp>,
+    /// Whether it was measured while it was ready.
+    pub(super) sight: Sight,
     is_terminating: bool,
     /// Whether it is not there any more.
     pub(super) is_gone: bool,
@@ -66,6 +68,7 @@ impl PodTrack {
     /// Takes a sample; false if it was taken before.
     pub(super) fn measure(&mut self, usage: &PodUsage, from: Timestamp) -> bool {
         self.is_gone = false;
+        self.sight.measure(usage.at, from);
         // By its own time: a sample comes some seconds after the start of the next container.
         let later = self.starts.iter().rev().take_while(|start| **start > usage.at).count();
         let life = self.lives.saturating_sub(u32::try_from(later).unwrap_or(0));
@@ -73,7 +76,8 @@ impl PodTrack {
     }
 
     /// Takes a step of its life, which was `seen` then and `counts` if it was under the load.
-    pub(super) fn live(&mut self, life: &Life, at: Timestamp, seen: Timestamp, counts: bool) {
+    pub(super) fn live(&mut self, life: &Life, at: Timestamp, seen: Timestamp, counts: bool, load: Load) {
+        self.sight.live(life, at, load);
         match life {
             Life::Created => {
                 self.is_gone = false;
@@ -109,6 +113,7 @@ impl PodTrack {
                 let before = self.ended_before.map_or(*restarts, |ends| ends.min(*restarts));
                 self.counts = Some((self.counts.map_or(before, |(first, _)| first), *restarts));
                 self.oom_kills += u32::from(is_oom(reason));
+                self.sight.ended_unmeasured |= self.track.samples() == 0;
                 self.ends.push(end);
                 if self.ends.len() > MOST_ENDS {
                     self.ends.remove(0);

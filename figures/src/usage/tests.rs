@@ -166,6 +166,44 @@ fn an_end_that_is_told_again_is_the_same() {
     assert_eq!((usage.restarts(), usage.oom_kills()), (6, 4));
 }
 
+#[rstest]
+#[case::each_time(&[10.0, 70.0, 130.0, 190.0], true)]
+#[case::once_too_late(&[10.0, 70.0, 161.0, 190.0], false)]
+#[case::not_at_last(&[10.0, 70.0], false)]
+#[case::first_after_two_minutes(&[120.0, 190.0], true)]
+#[case::first_much_later(&[160.0, 190.0], false)]
+#[case::never(&[], false)]
+fn a_ready_pod_is_measured_or_nobody_knows(#[case] looks: &[f64], #[case] known: bool) {
+    // With a track of its own, and without as there is no room for it.
+    for crowd in [0, MOST_PODS] {
+        let mut usage = Usage::default();
+        (0..crowd).for_each(|n| live(&mut usage, -99.0, &format!("pod-{n}"), Life::Created));
+        live(&mut usage, -900.0, "z", Life::Ready);
+        usage.begin(at(0.0));
+        looks.iter().for_each(|second| look(&mut usage, *second, vec![pod("z", *second, 0.1, MEBIBYTE)]));
+        assert_eq!(usage.unmeasured(at(200.0)).is_empty(), known, "{crowd} pods before it");
+        live(&mut usage, 200.0, "z", Life::Gone);
+        let written = serde_json::to_value(&usage).unwrap();
+        let read: Usage = serde_json::from_value(written).unwrap();
+        assert_eq!(read.unmeasured(at(900.0)).is_empty(), known, "and so it stays");
+    }
+}
+
+#[test]
+fn who_gets_a_track_later_takes_along_how_far_it_was_measured() {
+    let mut usage = begun();
+    (0..MOST_PODS).for_each(|n| live(&mut usage, 0.0, &format!("pod-{n}"), Life::Created));
+    live(&mut usage, 0.0, "z", Life::Ready);
+    live(&mut usage, 50.0, "pod-0", Life::Gone);
+    for second in (60..600).step_by(60) {
+        let second = f64::from(second);
+        look(&mut usage, second, vec![pod("z", second, 0.1, MEBIBYTE)]);
+    }
+    assert!(usage.pods().any(|(name, _)| name == "z"));
+    assert!(usage.unmeasured(at(600.0)).is_empty());
+    assert_eq!(usage.unmeasured(at(700.0)), ["z"]);
+}
+
 #[test]
 fn times_without_an_answer_are_gaps() {
     let mut usage = begun();
