@@ -11,7 +11,7 @@ use upsurge_core::{metrics::Trend, slices::Slice};
 
 /// Most points that are kept.
 pub const MOST_POINTS: usize = 600;
-/// Stretches that wait for the deltas of slower runners, which may take turns within ten seconds.
+/// Seconds that wait for the deltas of slower runners, which may take turns within ten seconds.
 const MOST_OPEN: usize = 25;
 
 /// The figures of a stretch of time.
@@ -30,7 +30,8 @@ pub struct Point {
     pub p95: f64,
     /// 99th percentile.
     pub p99: f64,
-    /// Mean of the 95th percentiles, weighted with requests: of points that were made one it does not grow, as `p95` does.
+    /// Mean of the 95th percentiles, weighted with requests: of points that were made one it does not grow, as `p95` does. 0 if
+    /// there is none, as of points that were written down before it was kept.
     #[serde(default)]
     pub mean_p95: f64,
     /// Users at work.
@@ -39,11 +40,12 @@ pub struct Point {
 
 impl Point {
     fn merge(&mut self, other: &Self) {
-        let all = self.requests + other.requests;
-        if all > 0 {
-            self.mean_p95 += (other.mean_p95 - self.mean_p95) * other.requests as f64 / all as f64;
+        let weight = |point: &Self| if point.mean_p95 > 0.0 { point.requests as f64 } else { 0.0 };
+        let (mine, theirs) = (weight(self), weight(other));
+        if mine + theirs > 0.0 {
+            self.mean_p95 += (other.mean_p95 - self.mean_p95) * theirs / (mine + theirs);
         }
-        self.requests = all;
+        self.requests += other.requests;
         self.failed += other.failed;
         self.p50 = self.p50.max(other.p50);
         self.p95 = self.p95.max(other.p95);
@@ -52,7 +54,7 @@ impl Point {
     }
 }
 
-/// A stretch that is still being filled.
+/// A second that is still being filled.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Open {
     requests: u64,
@@ -93,6 +95,7 @@ pub struct Points {
     /// Seconds that a point covers.
     width: u32,
     closed: BTreeMap<u32, Point>,
+    /// By their seconds, however wide a point is: the percentile of all durations of a stretch is not the mean of its seconds'.
     open: BTreeMap<u32, Open>,
 }
 
@@ -105,21 +108,18 @@ impl Default for Points {
 impl Points {
     /// Adds a slice of a delta, at which `users` were at work over all runners.
     pub fn add(&mut self, slice: &Slice, users: f64) {
-        let t = self.at(slice);
+        let t = Self::at(slice);
         let new = Open {
             requests: slice.requests as u64,
             failed: slice.failed,
             users,
             durations: slice.durations.clone(),
         };
-        match self.closed.get_mut(&t) {
-            Some(point) => point.merge(&new.close(t)),
-            None => self.open.entry(t).or_default().merge(&new),
-        }
+        self.open.entry(t).or_default().merge(&new);
         while self.open.len() > MOST_OPEN
             && let Some((t, open)) = self.open.pop_first()
         {
-            self.closed.insert(t, open.close(t));
+            self.keep(&open.close(t));
         }
         while self.closed.len() + self.open.len() > MOST_POINTS {
             self.widen();
@@ -134,24 +134,24 @@ impl Points {
 
     /// By how much memory they grow at most with these.
     pub fn growth(&self, slices: &[Slice]) -> usize {
-        let of_slice = |slice: &Slice| match self.open.get(&self.at(slice)) {
+        let of_slice = |slice: &Slice| match self.open.get(&Self::at(slice)) {
             Some(open) => open.durations.growth(&slice.durations),
             None => size_of::<u32>() + size_of::<Open>() + Trend::default().growth(&slice.durations),
         };
         slices.iter().map(of_slice).sum()
     }
 
-    /// Makes points of all stretches, also of those for which more may come; false if there were none.
+    /// Makes points of all seconds, also of those for which more may come; false if there were none.
     pub fn close(&mut self) -> bool {
         let open = std::mem::take(&mut self.open);
         let was_open = !open.is_empty();
-        self.closed.extend(open.into_iter().map(|(t, open)| (t, open.close(t))));
+        open.into_iter().for_each(|(t, open)| self.keep(&open.close(t)));
         was_open
     }
 
-    /// The 95th percentile of latency over time, in milliseconds, at seconds from T0 in which there were requests.
+    /// The 95th percentile of latency over time, in milliseconds, at seconds from T0 of which it is known.
     pub fn latencies(&self) -> Vec<(f64, f64)> {
-        let points = self.list().into_iter().filter(|point| point.requests > 0);
+        let points = self.list().into_iter().filter(|point| point.mean_p95 > 0.0);
         points.map(|point| (f64::from(point.t) + f64::from(self.width) / 2.0, point.mean_p95)).collect()
     }
 
@@ -159,29 +159,31 @@ impl Points {
     pub fn list(&self) -> Vec<Point> {
         let mut points = self.closed.clone();
         for (t, open) in &self.open {
-            points.entry(*t).or_insert_with(|| Point { t: *t, ..Point::default() }).merge(&open.close(*t));
+            let t = self.begin(*t);
+            points.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&open.close(t));
         }
         points.into_values().collect()
     }
 
-    fn at(&self, slice: &Slice) -> u32 {
+    fn at(slice: &Slice) -> u32 {
         let middle = slice.from_ms / 2 + slice.to_ms / 2;
-        self.begin(u32::try_from(middle / 1_000).unwrap_or(u32::MAX))
+        u32::try_from(middle / 1_000).unwrap_or(u32::MAX)
     }
 
     fn begin(&self, t: u32) -> u32 {
         t / self.width * self.width
     }
 
+    /// Adds a second, or a stretch, to the point of its time, which others may have made before.
+    fn keep(&mut self, point: &Point) {
+        let t = self.begin(point.t);
+        self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(point);
+    }
+
     fn widen(&mut self) {
         self.width = self.width.saturating_mul(2);
         for point in std::mem::take(&mut self.closed).into_values() {
-            let t = self.begin(point.t);
-            self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&point);
-        }
-        for (t, open) in std::mem::take(&mut self.open) {
-            let t = self.begin(t);
-            self.open.entry(t).or_default().merge(&open);
+            self.keep(&point);
         }
     }
 }
@@ -237,6 +239,32 @@ mod tests {
         assert!(latencies.len() > MOST_POINTS / 4 && latencies.is_sorted_by(|one, next| one.0 < next.0));
         assert!(latencies.iter().all(|(_, latency)| (latency - 35.0).abs() < 0.1), "{latencies:?}");
         assert!(points.list().iter().all(|point| (point.p95 - 40.0).abs() < 0.1), "peaks stay");
+    }
+
+    #[test]
+    fn points_from_before_latency_was_kept_over_time_are_not_taken_for_zero() {
+        let mut points = Points::default();
+        for second in 0..500 {
+            points.add(&slice(second % 2, 2), 1.0);
+            points.add(&slice(second, 2), 1.0);
+        }
+        points.close();
+        let mut written = serde_json::to_value(&points).unwrap();
+        for point in written["closed"].as_object_mut().unwrap().values_mut() {
+            point.as_object_mut().unwrap().remove("mean_p95").unwrap();
+        }
+        let mut read: Points = serde_json::from_value(written).unwrap();
+        assert!(read.latencies().is_empty(), "nobody knows them");
+        // Goes on for so long that old and new points become one.
+        for second in 501..2_500 {
+            let mut late = slice(second, 2);
+            late.durations = slice(40, 2).durations;
+            read.add(&late, 1.0);
+        }
+        assert!(read.width > 2);
+        let latencies = read.latencies();
+        assert!(latencies.iter().all(|(_, latency)| (latency - 50.0).abs() < 0.2), "{latencies:?}");
+        assert_eq!(read.list().iter().map(|point| point.requests).sum::<u64>(), 2_000 + 1_999 * 2);
     }
 
     #[test]
