@@ -11,6 +11,7 @@ mod others;
 mod pod;
 mod series;
 mod share;
+mod sight;
 #[cfg(test)]
 mod tests;
 mod track;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use self::others::Others;
+use self::{others::Others, sight::Sight};
 pub use self::{
     pod::{End, PodTrack},
     series::Point,
@@ -50,7 +51,12 @@ pub struct Usage {
     others: Others,
     whole: Track,
     gaps: Vec<Gap>,
+    /// Most pods of a look that there was no room for.
+    left_out: u32,
 }
+
+/// When the load began and ended, if it did.
+type Load = (Option<Timestamp>, Option<Timestamp>);
 
 /// A time for which nobody told of CPU and memory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -80,7 +86,9 @@ impl Usage {
         match &event.what {
             What::Usage { pods, omitted } => self.look(pods, *omitted),
             What::Pod { pod, life } => self.live(pod, life, event),
-            What::Lost { source: Source::Usage, message } => self.lose(event.seen, message),
+            What::Lost { source: Source::Usage, message } => {
+                self.lose(event.stamped.unwrap_or(event.seen), message)
+            }
             What::Listed { source: Source::Usage } => {
                 if let Some(gap) = self.gaps.last_mut().filter(|gap| gap.to.is_none()) {
                     gap.to = Some(event.seen);
@@ -109,6 +117,24 @@ impl Usage {
     /// How many pods have no track of their own; at least so many, of more than 500.
     pub fn omitted(&self) -> usize {
         self.others.len()
+    }
+
+    /// How many pods there were at least, most at a time, of which nothing is known, as there was no room for them.
+    pub fn left_out(&self) -> u32 {
+        self.left_out.max(u32::from(self.others.is_crowded()))
+    }
+
+    /// The pods that were ready under the load for too long without a measurement, by its end. Of which none was taken in more
+    /// than 90 s, nobody knows what they used.
+    pub fn unmeasured(&self, end: Timestamp) -> Vec<&str> {
+        let Some(from) = self.from else { return Vec::new() };
+        let to = self.to.map_or(end, |to| to.min(end));
+        self.sights().filter(|(_, sight)| sight.is_blind(from, to)).map(|(name, _)| name).collect()
+    }
+
+    /// The pods of which containers ended under the load, and which were never measured.
+    pub fn ended_unmeasured(&self) -> Vec<&str> {
+        self.sights().filter(|(_, sight)| sight.ended_unmeasured).map(|(name, _)| name).collect()
     }
 
     /// The highest shares of the pods that have no track of their own.
@@ -160,12 +186,19 @@ impl Usage {
         size_of::<Self>() + pods.sum::<usize>() + self.others.bytes() + self.whole.bytes()
     }
 
+    fn sights(&self) -> impl Iterator<Item = (&str, &Sight)> {
+        self.pods.iter().map(|(name, pod)| (name.as_str(), &pod.sight)).chain(self.others.sights())
+    }
+
     fn is_during(&self, at: Timestamp) -> bool {
         self.from.is_some_and(|from| at >= from) && self.to.is_none_or(|to| at <= to)
     }
 
     fn look(&mut self, pods: &[PodUsage], omitted: u32) {
         let Some(from) = self.from else { return };
+        if pods.iter().any(|usage| self.is_during(usage.at)) {
+            self.left_out = self.left_out.max(omitted);
+        }
         let mut news = None;
         for usage in pods {
             if !self.is_during(usage.at) {
@@ -174,7 +207,7 @@ impl Usage {
             let is_news = match self.track_of(&usage.pod) {
                 Some(pod) => pod.measure(usage, from),
                 None => {
-                    self.others.measure(usage);
+                    self.others.measure(usage, from);
                     true
                 }
             };
@@ -192,9 +225,10 @@ impl Usage {
         let at = event.stamped.unwrap_or(event.seen);
         // What was found without a stamp may be of any time before.
         let counts = self.is_during(at) && (event.stamped.is_some() || !event.found);
+        let load = (self.from, self.to);
         match self.track_of(name) {
-            Some(pod) => pod.live(life, at, counts),
-            None => self.others.live(name, life, counts),
+            Some(pod) => pod.live(life, at, event.seen, counts, load),
+            None => self.others.live(name, life, at, counts, load),
         }
     }
 
@@ -219,7 +253,8 @@ impl Usage {
             if self.pods.len() >= MOST_PODS && !self.make_room() {
                 return None;
             }
-            self.pods.insert(name.to_owned(), PodTrack::default());
+            let sight = self.others.release(name);
+            self.pods.entry(name.to_owned()).or_default().sight = sight;
         }
         self.pods.get_mut(name)
     }

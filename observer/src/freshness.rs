@@ -11,6 +11,7 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(90);
 pub struct Freshness {
     newest: Option<Timestamp>,
     since: Option<Timestamp>,
+    is_stale: bool,
 }
 
 impl Freshness {
@@ -20,13 +21,19 @@ impl Freshness {
             self.newest = newest;
             self.since = Some(now);
         }
-        if now.duration_since(self.since.unwrap_or(now)) <= LONGEST {
+        self.is_stale = now.duration_since(self.since.unwrap_or(now)) > LONGEST;
+        if !self.is_stale {
             return Ok(());
         }
         Err(format!(
             "the metrics API (metrics.k8s.io) answers, but has measured nothing new for {} s and more: see to metrics-server",
             LONGEST.as_secs()
         ))
+    }
+
+    /// Since when nothing new has been measured, if that is too long ago.
+    pub fn stale_since(&self) -> Option<Timestamp> {
+        self.since.filter(|_| self.is_stale)
     }
 }
 
@@ -44,8 +51,15 @@ mod tests {
         assert!(freshness.look(None, at(0)).is_ok(), "pods may be too young");
         assert!(freshness.look(Some(at(20)), at(60)).is_ok());
         assert!(freshness.look(Some(at(20)), at(150)).is_ok());
+        assert_eq!(freshness.stale_since(), None);
         assert!(freshness.look(Some(at(20)), at(151)).unwrap_err().contains("90 s and more"));
+        assert_eq!(
+            freshness.stale_since(),
+            Some(at(60)),
+            "the time in which that was not known yet counts, too"
+        );
         assert!(freshness.look(Some(at(145)), at(160)).is_ok(), "it measures again");
+        assert_eq!(freshness.stale_since(), None);
     }
 
     #[test]

@@ -346,7 +346,10 @@ impl Observer {
             // Nobody has heard of it yet.
             Some(None) => return None,
         };
-        self.told.tell(Fact::of(what), Look { now, found: false })
+        // Whoever measures nothing new can be told from one who is slow only after a while, and all of it is not known.
+        let is_lost_usage = matches!(what, What::Lost { source: Source::Usage, .. });
+        let stamped = self.freshness.stale_since().filter(|_| is_lost_usage);
+        self.told.tell(Fact { stamped, ..Fact::of(what) }, Look { now, found: false })
     }
 
     fn is_seen(&self, watched: Watched) -> bool {

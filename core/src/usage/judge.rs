@@ -21,7 +21,7 @@ use crate::{
     judged::{Judged, grown},
 };
 
-/// Fewest measurements that a share is judged by.
+/// Fewest looks that measured anything that a share is judged by.
 const FEWEST: u64 = 3;
 /// Longest time without a measurement that hides nothing: a metrics API may take so long from one to the next.
 const BLIND: SignedDuration = SignedDuration::from_secs(60);
@@ -96,8 +96,25 @@ fn share_finding(
             format!("{pod} used {observed} of the {resource} {field}{of}, and may use {}", percent(most));
         return Finding::Missed { observed, why };
     }
+    // What is measured is memory as it was some seconds before it was too much.
+    if let kills @ 1.. = usage.oom_kills()
+        && *which == (UsageResource::Memory, UsageBound::Limit)
+    {
+        let why = format!(
+            "containers were killed for lack of memory {kills} times, and may use {} of the {resource} {field}{}",
+            percent(most),
+            last_end(used)
+        );
+        return Finding::Missed { observed: "killed for lack of memory".into(), why };
+    }
     let observed = highest.map_or_else(|| "not known".into(), |(_, share)| percent(share.most));
     if let Some(why) = not_measured(used, resource) {
+        return unknown(observed, why);
+    }
+    if let Some(pods) = some(&usage.ended_unmeasured()) {
+        let why = format!(
+            "{pods} ended before anybody measured it: let it run for longer than a metrics API takes, or see to why it ends"
+        );
         return unknown(observed, why);
     }
     if let Some((pod, _)) = shares.iter().find(|(_, share)| share.unbounded > 0) {
@@ -169,13 +186,9 @@ fn restarts(used: &Used<'_>, most: i32) -> Judged {
     let (restarts, kills) = (usage.restarts(), usage.oom_kills());
     let observed = restarts.to_string();
     let finding = if i64::from(restarts) > i64::from(most) {
-        let last = usage.pods().flat_map(|(name, pod)| pod.ends.iter().map(move |end| (name, end)));
-        let last = last.max_by_key(|(_, end)| end.at).map_or_else(String::new, |(name, end)| {
-            let seconds = end.at.duration_since(used.start).as_secs_f64();
-            format!("; the last one was in pod {name} {seconds:.0} s after the start of the load ({}, exit code {})", end.reason, end.exit_code)
-        });
         let why = format!(
-            "containers ended by themselves {restarts} times, {kills} of them for lack of memory, and may do so {most} times{last}"
+            "containers ended by themselves {restarts} times, {kills} of them for lack of memory, and may do so {most} times{}",
+            last_end(used)
         );
         Finding::Missed { observed, why }
     } else if let Some(why) = pods_unseen(used) {
@@ -184,6 +197,18 @@ fn restarts(used: &Used<'_>, most: i32) -> Judged {
         Finding::Held { observed }
     };
     judged("Memory maxRestarts", most.to_string(), finding)
+}
+
+/// The last end of a container that nobody asked for, in words that end a sentence.
+fn last_end(used: &Used<'_>) -> String {
+    let ends = used.usage().pods().flat_map(|(name, pod)| pod.ends.iter().map(move |end| (name, end)));
+    ends.max_by_key(|(_, end)| end.at).map_or_else(String::new, |(name, end)| {
+        let seconds = end.at.duration_since(used.start).as_secs_f64();
+        format!(
+            "; the last one was in pod {name} {seconds:.0} s after the start of the load ({}, exit code {})",
+            end.reason, end.exit_code
+        )
+    })
 }
 
 /// Why usage is not known well enough, if it isn't.
@@ -195,12 +220,30 @@ fn not_measured(used: &Used<'_>, resource: &str) -> Option<String> {
     if gap.is_some() {
         return Some(format!("{resource} is not known for all of the load: {}", gaps(used).join("; ")));
     }
-    let samples = used.usage().pods().map(|(_, pod)| pod.track.samples()).sum::<u64>();
-    (samples < FEWEST).then(|| too_few(used, resource))
+    if let more @ 1.. = used.usage().left_out() {
+        return Some(format!(
+            "{resource} is not known of {more} pods or more: they are too many to look at each of them"
+        ));
+    }
+    if used.usage().whole().samples() < FEWEST {
+        return Some(too_few(used, resource));
+    }
+    let pods = some(&used.usage().unmeasured(used.end))?;
+    Some(format!(
+        "{resource} is not known for all of the load: {pods} was ready for more than 90 s without a measurement; the log of \
+         metrics-server says which kubelet it can't ask"
+    ))
+}
+
+/// Pods in words: the first, and how many more there are.
+fn some(pods: &[&str]) -> Option<String> {
+    let (first, others) = pods.split_first()?;
+    let more = if others.is_empty() { String::new() } else { format!(" (and {} more pods)", others.len()) };
+    Some(format!("pod {first}{more}"))
 }
 
 fn too_few(used: &Used<'_>, resource: &str) -> String {
-    let samples = used.usage().pods().map(|(_, pod)| pod.track.samples()).sum::<u64>();
+    let samples = used.usage().whole().samples();
     let mut gaps = gaps(used);
     if gaps.is_empty() {
         gaps.push("a metrics API measures every 10 to 60 s, so let the load last longer".into());

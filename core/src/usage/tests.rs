@@ -67,6 +67,12 @@ impl Run {
         self.recorded.note(Event::live(at(second + 2), What::Usage { pods, omitted: 0 }));
     }
 
+    /// Steps of pods: seconds, names and what happened.
+    fn with<const N: usize>(mut self, steps: [(i64, &str, Life); N]) -> Self {
+        steps.into_iter().for_each(|(second, pod, life)| self.live(second, pod, life));
+        self
+    }
+
     /// Measured every ten seconds, with some noise.
     fn measured(mut self, seconds: i64, of: impl Fn(f64) -> (f64, f64), bounds: Bounds) -> Self {
         for second in (5..seconds).step_by(10) {
@@ -184,6 +190,84 @@ fn without_measurements_nothing_is_known() {
         run.recorded.note(Event::live(at(100 + seconds), What::Listed { source: Source::Usage }));
         assert_eq!(held(&run.judged()).is_some(), is_known, "{seconds} s");
     }
+}
+
+/// Limits on CPU, memory and its growth, none of which is reached by a tenth of a core and 100 MiB.
+fn wide() -> Value {
+    json!([{"resource": "CPU", "relativeTo": "Limit", "maxPercent": 80},
+        {"resource": "Memory", "relativeTo": "Request", "maxPercent": 80},
+        {"resource": "Memory", "maxGrowthPercentPerHour": 60}])
+}
+
+fn killed(restarts: u32) -> Life {
+    Life::Ended { reason: "OOMKilled".into(), exit_code: 137, restarts }
+}
+
+#[test]
+fn a_pod_that_was_ready_and_not_measured_keeps_limits_open() {
+    let measured = || {
+        let run = Run::new(wide()).measured(600, |_| (0.1, 100.0), BOUNDED);
+        run.with([(-20, "checkout-1", Life::Ready)])
+    };
+    // Its node can't be asked: the metrics API leaves it out.
+    for (ready, not_ready, is_known) in
+        [(-20, None, false), (100, None, false), (100, Some(150), true), (540, None, true)]
+    {
+        let mut run = measured().with([(ready, "checkout-2", Life::Ready)]);
+        not_ready.into_iter().for_each(|second| run.live(second, "checkout-2", Life::NotReady));
+        for judged in judge(&run.used()) {
+            assert_eq!(held(&judged), is_known.then_some(true), "ready at {ready} s: {judged:?}");
+            assert!(
+                is_known || judged.sentence().contains("pod checkout-2 was ready for more than 90 s"),
+                "{judged:?}"
+            );
+        }
+    }
+    // What is known to be too much is missed all the same.
+    let limit = json!([{"resource": "CPU", "relativeTo": "Limit", "maxPercent": 5}]);
+    let run = Run::new(limit).measured(600, |_| (0.1, 100.0), BOUNDED).with([(0, "checkout-2", Life::Ready)]);
+    assert_eq!(held(&run.judged()), Some(false));
+}
+
+#[test]
+fn more_pods_than_are_looked_at_keep_limits_open() {
+    let mut run = Run::new(wide()).measured(600, |_| (0.1, 100.0), BOUNDED);
+    let names: Vec<String> = (0..503).map(|n| format!("checkout-{n:03}")).collect();
+    run.look(300, names.iter().map(|name| pod(name, 301, 0.1, 100.0, BOUNDED)).collect());
+    for judged in judge(&run.used()) {
+        assert!(held(&judged).is_none() && judged.sentence().contains("of 3 pods or more"), "{judged:?}");
+    }
+}
+
+#[test]
+fn who_was_killed_for_lack_of_memory_did_not_keep_to_a_share_of_its_limit() {
+    let limits = |bound: &str| json!([{"resource": "Memory", "relativeTo": bound, "maxPercent": 80}]);
+    let run = |bound| Run::new(limits(bound)).measured(600, |_| (0.1, 100.0), BOUNDED);
+    let judged = run("Limit").with([(300, "checkout-1", killed(1))]).judged();
+    assert_eq!(held(&judged), Some(false), "{judged:?}");
+    assert_eq!(
+        judged.sentence(),
+        "containers were killed for lack of memory 1 times, and may use 80% of the Memory limit; the last one was in pod \
+         checkout-1 300 s after the start of the load (OOMKilled, exit code 137)"
+    );
+    assert_eq!(held(&run("Request").with([(300, "checkout-1", killed(1))]).judged()), Some(true));
+    // One that dies every eight seconds is never measured.
+    let failed = |restarts| Life::Ended { reason: "Error".into(), exit_code: 1, restarts };
+    let judged = run("Limit").with([(8, "checkout-2", failed(1)), (16, "checkout-2", failed(2))]).judged();
+    assert_eq!(held(&judged), None, "{judged:?}");
+    assert!(judged.sentence().starts_with("pod checkout-2 ended before anybody measured it"), "{judged:?}");
+}
+
+#[test]
+fn looks_are_counted_and_not_pods() {
+    let mut run = Run::new(wide());
+    let three = |second| ["a", "b", "c"].map(|name| pod(name, second, 0.1, 100.0, BOUNDED)).to_vec();
+    run.look(100, three(100));
+    let judged = run.judged();
+    assert!(held(&judged).is_none() && judged.sentence().contains("measured 1 times"), "{judged:?}");
+    run.look(120, three(120));
+    run.look(140, three(140));
+    assert_eq!(held(&run.judged()), Some(true));
 }
 
 #[test]

@@ -51,7 +51,9 @@ impl Clock {
     /// As the events show it.
     pub fn of(events: &[Event]) -> Self {
         let ahead = |stamper| {
-            let live = events.iter().filter(|event| !event.found && Stamper::of(&event.what) == stamper);
+            // What was lost has a stamp of the observer's own.
+            let stamped = events.iter().filter(|event| !matches!(event.what, What::Lost { .. }));
+            let live = stamped.filter(|event| !event.found && Stamper::of(&event.what) == stamper);
             live.filter_map(|event| Some(event.seen.duration_since(event.stamped?))).min()
         };
         Self { control_plane: ahead(Stamper::ControlPlane), node: ahead(Stamper::Node) }

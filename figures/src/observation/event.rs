@@ -18,7 +18,8 @@ pub struct Event {
     /// When the observer saw it, by the observer's own clock. For what a watch brings, that is some milliseconds after it
     /// became known to the API server.
     pub seen: Timestamp,
-    /// When it happened, as Kubernetes has it: in whole seconds, rounded down, and by the clock of whoever stamped it.
+    /// When it happened, as Kubernetes has it: in whole seconds, rounded down, and by the clock of whoever stamped it. Of a source
+    /// that was lost, since when it has told nothing new, by the observer's own clock; absent if that is when it was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamped: Option<Timestamp>,
     /// Whether it was found by listing, at the first look or after a gap: it may have happened at any time before.

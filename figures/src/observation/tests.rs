@@ -89,6 +89,12 @@ fn each_kind_of_event_survives_being_a_line() {
 }
 
 #[test]
+fn a_source_that_has_told_nothing_new_for_long_says_nothing_of_clocks() {
+    let lost = What::Lost { source: Source::Usage, message: "nothing new".into() };
+    assert_eq!(Clock::of(&[Event::live(at(90_000), lost).stamped(at(0))]), Clock::default());
+}
+
+#[test]
 fn a_line_says_its_version_and_both_times() {
     let started = Event::live(at(250), pod("checkout-1", Life::Started)).stamped(at(0));
     assert_eq!(

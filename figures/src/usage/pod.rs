@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::track::Track;
+use super::{Load, sight::Sight, track::Track};
 use crate::observation::{Life, PodUsage};
 
 /// Why a container ends for lack of memory.
@@ -32,8 +32,14 @@ pub struct PodTrack {
     lives: u32,
     /// Ends that were told.
     told: u32,
-    /// Kubernetes' own count at the first and the last of them.
+    /// Kubernetes' own count before the first and at the last of them, as far as known: at most so many before.
     counts: Option<(u32, u32)>,
+    /// How many ends there were before the first that counts, at most; absent if nobody saw it come.
+    ended_before: Option<u32>,
+    /// When the last of these was seen.
+    seen_before: Option<Timestamp>,
+    /// Whether it was measured while it was ready.
+    pub(super) sight: Sight,
     is_terminating: bool,
     /// Whether it is not there any more.
     pub(super) is_gone: bool,
@@ -53,7 +59,8 @@ pub struct End {
 
 impl PodTrack {
     /// How often its containers ended under the load without being asked to, and so were started again. Of several ends between
-    /// two looks only the last one is told; Kubernetes' own count knows of the others.
+    /// two looks only the last one is told; Kubernetes' own count knows of the others. At least so often: the count may not have the
+    /// last end yet.
     pub fn restarts(&self) -> u32 {
         self.told.max(self.counts.map_or(0, |(first, last)| last.saturating_sub(first)))
     }
@@ -61,20 +68,27 @@ impl PodTrack {
     /// Takes a sample; false if it was taken before.
     pub(super) fn measure(&mut self, usage: &PodUsage, from: Timestamp) -> bool {
         self.is_gone = false;
+        self.sight.measure(usage.at, from);
         // By its own time: a sample comes some seconds after the start of the next container.
         let later = self.starts.iter().rev().take_while(|start| **start > usage.at).count();
         let life = self.lives.saturating_sub(u32::try_from(later).unwrap_or(0));
         self.track.add(usage, from, life)
     }
 
-    /// Takes a step of its life, which `counts` if it was under the load.
-    pub(super) fn live(&mut self, life: &Life, at: Timestamp, counts: bool) {
+    /// Takes a step of its life, which was `seen` then and `counts` if it was under the load.
+    pub(super) fn live(&mut self, life: &Life, at: Timestamp, seen: Timestamp, counts: bool, load: Load) {
+        self.sight.live(life, at, load);
         match life {
             Life::Created => {
                 self.is_gone = false;
                 self.is_terminating = false;
+                self.ended_before = Some(0);
             }
             Life::Started => {
+                if self.seen_before.take() == Some(seen) {
+                    // In the very look that told of its end it was running again, so that the count had that end already.
+                    self.ended_before = self.ended_before.map(|ends| ends.saturating_sub(1));
+                }
                 if self.starts.last() != Some(&at) {
                     self.starts.push(at);
                     self.lives = self.lives.saturating_add(1);
@@ -84,11 +98,23 @@ impl PodTrack {
                 }
             }
             Life::Terminating => self.is_terminating = true,
+            Life::Ended { restarts, .. } if !counts && !self.is_terminating && self.counts.is_none() => {
+                // Kubernetes counts an end when it starts the container again.
+                self.ended_before = Some(restarts.saturating_add(1));
+                self.seen_before = Some(seen);
+            }
             Life::Ended { reason, exit_code, restarts } if counts && !self.is_terminating => {
+                let end = End { at, reason: reason.clone(), exit_code: *exit_code };
+                // Whoever goes on after a gap tells the last end again, if nobody kept that it was told.
+                if self.ends.contains(&end) {
+                    return;
+                }
                 self.told = self.told.saturating_add(1);
-                self.counts = Some((self.counts.map_or(*restarts, |(first, _)| first), *restarts));
+                let before = self.ended_before.map_or(*restarts, |ends| ends.min(*restarts));
+                self.counts = Some((self.counts.map_or(before, |(first, _)| first), *restarts));
                 self.oom_kills += u32::from(is_oom(reason));
-                self.ends.push(End { at, reason: reason.clone(), exit_code: *exit_code });
+                self.sight.ended_unmeasured |= self.track.samples() == 0;
+                self.ends.push(end);
                 if self.ends.len() > MOST_ENDS {
                     self.ends.remove(0);
                 }

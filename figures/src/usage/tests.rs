@@ -126,6 +126,85 @@ fn ends_that_nobody_asked_for_are_restarts() {
 }
 
 #[test]
+fn of_several_ends_in_a_gap_the_count_of_kubernetes_tells() {
+    let found = |usage: &mut Usage, seen: f64, stamped: f64, life: Life| {
+        let what = What::Pod { pod: "a".into(), life };
+        usage.see(&Event::found(at(seen), what).stamped(at(stamped)));
+    };
+    // It never ended before.
+    let mut usage = begun();
+    live(&mut usage, -60.0, "a", Life::Created);
+    live(&mut usage, 90.0, "a", ended("OOMKilled", 2));
+    assert_eq!(usage.restarts(), 2);
+    // It had ended five times, and was running when somebody looked first.
+    let mut usage = begun();
+    found(&mut usage, -10.0, -900.0, Life::Created);
+    found(&mut usage, -10.0, -500.0, ended("OOMKilled", 5));
+    found(&mut usage, -10.0, -490.0, Life::Started);
+    live(&mut usage, 90.0, "a", ended("OOMKilled", 7));
+    assert_eq!(usage.restarts(), 2);
+    // It was seen to end for the fifth time before Kubernetes had started and counted it again.
+    let mut usage = begun();
+    live(&mut usage, -900.0, "a", Life::Created);
+    live(&mut usage, -20.0, "a", ended("OOMKilled", 4));
+    live(&mut usage, -10.0, "a", Life::Started);
+    live(&mut usage, 90.0, "a", ended("OOMKilled", 6));
+    assert_eq!(usage.restarts(), 1);
+}
+
+#[test]
+fn an_end_that_is_told_again_is_the_same() {
+    let mut usage = begun();
+    look(&mut usage, 5.0, (0..41).map(|n| pod(&format!("pod-{n:02}"), 5.0, 0.1, MEBIBYTE)).collect());
+    // One with a track of its own, and one without.
+    for name in ["pod-00", "pod-40"] {
+        live(&mut usage, 30.0, name, ended("OOMKilled", 1));
+        live(&mut usage, 30.0, name, ended("OOMKilled", 1));
+        live(&mut usage, 30.0, name, ended("Error", 1));
+        live(&mut usage, 60.0, name, ended("OOMKilled", 3));
+    }
+    assert_eq!((usage.restarts(), usage.oom_kills()), (6, 4));
+}
+
+#[rstest]
+#[case::each_time(&[10.0, 70.0, 130.0, 190.0], true)]
+#[case::once_too_late(&[10.0, 70.0, 161.0, 190.0], false)]
+#[case::not_at_last(&[10.0, 70.0], false)]
+#[case::first_after_two_minutes(&[120.0, 190.0], true)]
+#[case::first_much_later(&[160.0, 190.0], false)]
+#[case::never(&[], false)]
+fn a_ready_pod_is_measured_or_nobody_knows(#[case] looks: &[f64], #[case] known: bool) {
+    // With a track of its own, and without as there is no room for it.
+    for crowd in [0, MOST_PODS] {
+        let mut usage = Usage::default();
+        (0..crowd).for_each(|n| live(&mut usage, -99.0, &format!("pod-{n}"), Life::Created));
+        live(&mut usage, -900.0, "z", Life::Ready);
+        usage.begin(at(0.0));
+        looks.iter().for_each(|second| look(&mut usage, *second, vec![pod("z", *second, 0.1, MEBIBYTE)]));
+        assert_eq!(usage.unmeasured(at(200.0)).is_empty(), known, "{crowd} pods before it");
+        live(&mut usage, 200.0, "z", Life::Gone);
+        let written = serde_json::to_value(&usage).unwrap();
+        let read: Usage = serde_json::from_value(written).unwrap();
+        assert_eq!(read.unmeasured(at(900.0)).is_empty(), known, "and so it stays");
+    }
+}
+
+#[test]
+fn who_gets_a_track_later_takes_along_how_far_it_was_measured() {
+    let mut usage = begun();
+    (0..MOST_PODS).for_each(|n| live(&mut usage, 0.0, &format!("pod-{n}"), Life::Created));
+    live(&mut usage, 0.0, "z", Life::Ready);
+    live(&mut usage, 50.0, "pod-0", Life::Gone);
+    for second in (60..600).step_by(60) {
+        let second = f64::from(second);
+        look(&mut usage, second, vec![pod("z", second, 0.1, MEBIBYTE)]);
+    }
+    assert!(usage.pods().any(|(name, _)| name == "z"));
+    assert!(usage.unmeasured(at(600.0)).is_empty());
+    assert_eq!(usage.unmeasured(at(700.0)), ["z"]);
+}
+
+#[test]
 fn times_without_an_answer_are_gaps() {
     let mut usage = begun();
     let lost = |usage: &mut Usage, seconds: f64, message: &str| {
@@ -141,6 +220,11 @@ fn times_without_an_answer_are_gaps() {
     listed(&mut usage, 40.0);
     let gaps: Vec<&Gap> = usage.gaps().collect();
     assert_eq!(gaps, [&Gap { from: at(20.0), to: Some(at(40.0)), message: "forbidden".into() }]);
+    // Of what was told again and again that is known only after a while.
+    let mut frozen = begun();
+    let stale = What::Lost { source: Source::Usage, message: "nothing new".into() };
+    frozen.see(&Event::live(at(150.0), stale).stamped(at(55.0)));
+    assert_eq!(frozen.gaps().map(|gap| gap.from).collect::<Vec<_>>(), [at(55.0)]);
     for n in 0..50 {
         lost(&mut usage, 50.0 + f64::from(n) * 10.0, "again");
         listed(&mut usage, 55.0 + f64::from(n) * 10.0);

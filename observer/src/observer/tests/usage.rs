@@ -47,6 +47,9 @@ fn an_api_that_does_not_answer_or_measures_no_more_is_a_gap() {
     }
     cluster.live(200, Seen::Usage(listed(&[metrics("a", 195)])));
     assert_eq!(sights(&cluster), [(10, true), (20, false), (30, true), (130, false), (200, true)]);
+    let lost = cluster.told(|what| matches!(what, What::Lost { source: Source::Usage, .. }));
+    let since: Vec<_> = lost.iter().map(|event| event.stamped).collect();
+    assert_eq!(since, [None, Some(at(30))], "nothing was measured since then");
 }
 
 #[test]
