@@ -34,3 +34,4 @@ pub use endings::while_ending;
 pub use observed::{Observed, begin};
 pub use sentence::{explained, limited};
 pub use standing::{ONLY_AUTOSCALER, PAUSED};
+pub(crate) use unseen::hides_replicas;

@@ -46,7 +46,7 @@ pub(crate) fn prepare(spec: &LoadTestSpec, set: &mut ScenarioSet, errors: &mut E
 /// The thresholds that the load stands for; none of other loads, and of one that is wrong.
 pub(crate) fn thresholds(spec: &LoadTestSpec) -> Vec<Threshold> {
     if spec.load.smoke.is_some() {
-        return smoke::thresholds();
+        return smoke::thresholds(spec);
     }
     let Some(benchmark) = &spec.load.benchmark else { return Vec::new() };
     let Ok(mut set) = ScenarioSet::compile(spec) else { return Vec::new() };

@@ -71,6 +71,19 @@ impl Unseen {
     }
 }
 
+/// Whether a problem of a result, as [`Unseen::told`] words it, is that the number of replicas was not seen at some time between two
+/// seconds of the load. That the autoscaler was not seen hides none. The words have whole seconds.
+pub(crate) fn hides_replicas(problem: &str, from: f64, to: f64) -> bool {
+    let times = || {
+        let (what, rest) = problem.split_once(" not seen from ")?;
+        let (begin, rest) = rest.split_once(" s to ")?;
+        let (end, _) = rest.split_once(" s of the run")?;
+        let times: (f64, f64) = (begin.parse().ok()?, end.parse().ok()?);
+        (what != not_seen(Source::Autoscaler)).then_some(times)
+    };
+    times().is_some_and(|(begin, end)| begin - 0.5 <= to && end + 0.5 >= from)
+}
+
 /// The times between two instants for which a source was not seen. It is not before it is listed for the first time.
 pub(super) fn unseen(log: &Log, source: Source, start: Timestamp, end: Timestamp) -> Vec<Unseen> {
     let (mut since, mut why, mut found) = (Some(start), None, Vec::new());
@@ -91,4 +104,27 @@ pub(super) fn unseen(log: &Log, source: Source, start: Timestamp, end: Timestamp
     found.extend(since.map(|from| gap(from, end, why)));
     found.retain(|gap| gap.to > gap.from);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_a_gap_says_when_it_hides_replicas() {
+        let at = |second: i64| Timestamp::from_second(1_900_000_000 + second).unwrap();
+        let told = |source: Source, why: Option<&str>| {
+            let (from, to) = (at(20), at(30));
+            let what = format!("{} not seen", not_seen(source));
+            Unseen { what, from, to, why: why.map(Into::into) }.explained(at(0))
+        };
+        for source in [Source::Pods, Source::Endpoints, Source::Workload] {
+            let problem = told(source, Some("connection reset: from 1 s to 2 s"));
+            let hides = [(0.0, 19.0), (0.0, 20.0), (25.0, 26.0), (29.0, 90.0), (31.0, 90.0)]
+                .map(|(from, to)| hides_replicas(&problem, from, to));
+            assert_eq!(hides, [false, true, true, true, false], "{problem}");
+        }
+        assert!(!hides_replicas(&told(Source::Autoscaler, None), 0.0, 90.0));
+        assert!(!hides_replicas("ScalingActive=False from 6 s to 80 s of the run: no metrics", 0.0, 90.0));
+    }
 }

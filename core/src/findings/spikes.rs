@@ -7,11 +7,16 @@ use upsurge_crds::v1alpha1::{AutoscalingResult, NamedSpike, SpikeResult, Thresho
 
 use super::Recorded;
 use crate::{
+    autoscaling::hides_replicas,
     metrics::{Metrics, Selector, Trend, names},
     plan::{PARTS_OF_SPIKE, Stage},
     results::{milliseconds, percent},
     thresholds::{Target, over_stages},
 };
+
+/// Why a spike that nobody asks anything of does not pass.
+const SILENCE: &str = "no threshold speaks of it: add one on http_req_duration or http_req_failed that selects nothing and has no window, or \
+                       one that selects a stage of the spike";
 
 pub(super) fn found(recorded: &Recorded<'_>) -> Vec<SpikeResult> {
     let spikes = recorded.test.load.spike.iter().flat_map(|spike| spike.spikes.iter().flatten());
@@ -41,30 +46,42 @@ fn one(recorded: &Recorded<'_>, spike: &NamedSpike) -> Option<SpikeResult> {
         judged.iter().filter(|one| !one.passed && !one.undecided).map(in_words).collect();
     let open: Vec<String> = judged.iter().filter(|one| one.undecided).map(in_words).collect();
     let is_told_apart = stages_are_known(recorded.metrics);
+    let is_measured = is_told_apart && measured.requests + measured.failed.1 as f64 > 0.0;
     let doubt = if !is_told_apart {
         Some("there were too many series: figures are known of the whole run only".to_owned())
     } else if recorded.elapsed < to {
         Some("the load ended before it was over".to_owned())
-    } else if measured.requests + measured.failed.1 as f64 <= 0.0 {
+    } else if !is_measured {
         Some("no request ended in it".to_owned())
+    } else if judged.is_empty() {
+        Some(SILENCE.to_owned())
     } else {
         (!open.is_empty()).then(|| open.join(", "))
     };
     result.undecided = breached.is_empty() && doubt.is_some();
     result.passed = breached.is_empty() && doubt.is_none();
-    let replicas =
-        result.replicas.as_ref().map(|replicas| format!(", replicas {replicas}")).unwrap_or_default();
-    let figures = format!(
-        "{} requests, p95 {}, p99 {}, {} failed{replicas}",
-        result.requests, result.p95, result.p99, result.error_rate
-    );
     let verdict = match (breached.is_empty(), doubt) {
         (false, _) => format!("failed: {}", breached.join(", ")),
         (true, Some(doubt)) => format!("can't be judged: {doubt}"),
         (true, None) => format!("{} thresholds held", judged.len()),
     };
-    result.message = format!("{verdict}; {figures}");
+    let figures = figures(&result, is_measured, measured.latency.count() > 0).join(", ");
+    result.message = if figures.is_empty() { verdict } else { format!("{verdict}; {figures}") };
     Some(result)
+}
+
+/// What is known of a spike, in words.
+fn figures(result: &SpikeResult, is_measured: bool, is_timed: bool) -> Vec<String> {
+    let mut figures = Vec::new();
+    if is_measured {
+        figures.push(format!("{} requests", result.requests));
+        if is_timed {
+            figures.push(format!("p95 {}, p99 {}", result.p95, result.p99));
+        }
+        figures.push(format!("{} failed", result.error_rate));
+    }
+    figures.extend(result.replicas.as_ref().map(|replicas| format!("replicas {replicas}")));
+    figures
 }
 
 /// The thresholds that a spike is judged by.
@@ -114,9 +131,12 @@ fn stages_are_known(metrics: &Metrics) -> bool {
     !lost(names::HTTP_REQ_DURATION) && !lost(names::HTTP_REQ_FAILED)
 }
 
-/// Ready replicas at the begin, most of them, and at the end, as `2→6→2`.
+/// Ready replicas at the begin, most of them, and at the end, as `2→6→2`; nothing if they were not seen all the time.
 fn replicas(seen: &AutoscalingResult, from: Duration, to: Duration) -> Option<String> {
     let (from, to) = (from.as_secs_f64(), to.as_secs_f64());
+    if seen.problems.iter().any(|problem| hides_replicas(problem, from, to)) {
+        return None;
+    }
     let before = seen.timeline.iter().rev().find(|point| point.seconds <= from)?;
     let within = seen.timeline.iter().filter(|point| point.seconds > from && point.seconds <= to);
     let ready: Vec<i32> = std::iter::once(before).chain(within).map(|point| point.ready).collect();

@@ -5,15 +5,20 @@ use upsurge_crds::v1alpha1::{BenchmarkLoad, Load, LoadTestSpec, Threshold};
 
 use crate::metrics::names;
 
-/// Nothing may fail.
-pub(super) fn thresholds() -> Vec<Threshold> {
+/// Nothing may fail, and each scenario comes to its end: of one that is cut off nothing has failed yet.
+pub(super) fn thresholds(spec: &LoadTestSpec) -> Vec<Threshold> {
     let of = |metric: &str, condition: &str| Threshold {
         metric: metric.to_owned(),
         condition: condition.to_owned(),
         allow_no_data: true,
         ..Threshold::default()
     };
-    vec![of(names::HTTP_REQ_FAILED, "rate <= 0%"), of(names::CHECKS, "rate >= 100%")]
+    let scenarios = spec.scenarios.iter().flatten().count().max(1);
+    vec![
+        of(names::HTTP_REQ_FAILED, "rate <= 0%"),
+        of(names::CHECKS, "rate >= 100%"),
+        of(names::ITERATIONS, &format!("count >= {scenarios}")),
+    ]
 }
 
 /// The test with its scenarios once each instead of its own load.

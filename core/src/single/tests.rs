@@ -130,7 +130,37 @@ fn limits_are_thresholds_and_nothing_may_fail_by_itself() {
     assert_eq!(valid, Ok(()), "runners read the spec with them");
     let smoke = with_stop(read(spec(json!({"smoke": {}}))));
     let conditions: Vec<&str> = smoke.thresholds.iter().map(|one| one.condition.as_str()).collect();
-    assert_eq!(conditions, ["rate <= 0%", "rate >= 100%"]);
+    assert_eq!(conditions, ["rate <= 0%", "rate >= 100%", "count >= 2"]);
+}
+
+#[rstest]
+#[case::all(Some(2), true)]
+#[case::one_was_cut_off(Some(1), false)]
+#[case::all_were(None, false)]
+fn a_smoke_test_passes_once_each_scenario_has_come_to_its_end(
+    #[case] ended: Option<u32>,
+    #[case] passes: bool,
+) {
+    let test = with_stop(read(spec(json!({"smoke": {}}))));
+    let valid = validate(&test).unwrap();
+    let mut metrics = Metrics::default();
+    let tags = || Tags { scenario: Some("buy".into()), ..Tags::default() };
+    let key = |metric: &str| SeriesKey { metric: metric.into(), tags: tags() };
+    metrics.add(key("http_req_failed"), &Sink::Rate { passes: 0, total: 3 });
+    if let Some(ended) = ended {
+        metrics.add(key("iterations"), &Sink::Counter(ended.into()));
+    }
+    let recorded = crate::thresholds::Recorded {
+        test: &test,
+        timeline: &valid.timeline,
+        metrics: &metrics,
+        windows: &Default::default(),
+        elapsed: Duration::from_secs(600),
+    };
+    let evaluated = recorded.evaluate(true);
+    let passed: Vec<bool> = evaluated.iter().map(|one| one.passed).collect();
+    assert_eq!(passed, [true, true, passes], "{evaluated:?}");
+    assert!(evaluated.iter().all(|one| !one.undecided), "{evaluated:?}");
 }
 
 #[test]

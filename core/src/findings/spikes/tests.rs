@@ -52,19 +52,29 @@ fn metrics(stages: &[(&str, &[u64])]) -> Metrics {
 }
 
 fn judged(metrics: &Metrics, seconds: u64, autoscaling: Option<&AutoscalingResult>) -> Vec<SpikeResult> {
-    let (test, windows) = (spec(), Windows::default());
+    judged_by(&spec(), metrics, seconds, autoscaling)
+}
+
+fn judged_by(
+    test: &LoadTestSpec,
+    metrics: &Metrics,
+    seconds: u64,
+    autoscaling: Option<&AutoscalingResult>,
+) -> Vec<SpikeResult> {
+    let windows = Windows::default();
     let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
     let elapsed = Duration::from_secs(seconds);
-    let evaluated =
-        thresholds::Recorded { test: &test, timeline: &timeline, metrics, windows: &windows, elapsed };
+    let evaluated = thresholds::Recorded { test, timeline: &timeline, metrics, windows: &windows, elapsed };
     // Parts have sums of their own, which nobody fed here.
     let mut evaluated = evaluated.evaluate(true);
     let selector = Selector { stage: Some("evening-hold".into()), ..Selector::default() };
     let (failed, total) = metrics.rate(names::HTTP_REQ_FAILED, &selector);
-    evaluated[1].undecided = total == 0;
-    evaluated[1].passed = total > 0 && (failed as f64) < 0.1 * total as f64;
+    for part in evaluated.iter_mut().filter(|one| one.metric.contains("evening-hold")) {
+        part.undecided = total == 0;
+        part.passed = total > 0 && (failed as f64) < 0.1 * total as f64;
+    }
     Findings::of(&Recorded {
-        test: &test,
+        test,
         timeline: &timeline,
         metrics,
         windows: &windows,
@@ -118,10 +128,32 @@ fn what_can_t_be_told_is_no_pass() {
     assert_eq!((early[0].passed, early[1].undecided), (true, true), "{early:?}");
     let silent = judged(&metrics(&[("lunch-hold", good)]), 50, None);
     assert!(silent[1].undecided && !silent[1].passed, "{silent:?}");
+    assert_eq!(
+        silent[1].message, "can't be judged: no request ended in it",
+        "no figures where there are none"
+    );
     let mut folded = metrics(&[("evening-hold", good)]);
     let key = SeriesKey { metric: names::HTTP_REQ_DURATION.into(), tags: Tags::default() };
     folded.add(key, &Sink::Trend(Trend::default()));
-    assert!(judged(&folded, 50, None).iter().all(|one| one.undecided && !one.passed));
+    let folded = judged(&folded, 50, None);
+    assert!(folded.iter().all(|one| one.undecided && !one.passed));
+    assert!(folded.iter().all(|one| one.message.ends_with("known of the whole run only")), "{folded:?}");
+}
+
+#[test]
+fn a_spike_that_no_threshold_speaks_of_does_not_pass() {
+    let good: &[u64] = &[10, 20];
+    let metrics = metrics(&[("lunch-hold", good), ("evening-hold", good)]);
+    let mut test = spec();
+    // One on durations and failures of the whole load is put to each spike; the rest speaks of the evening, or of the whole.
+    test.thresholds.remove(0);
+    let spikes = judged_by(&test, &metrics, 50, None);
+    assert!(spikes[0].undecided && !spikes[0].passed && spikes[1].passed, "{spikes:?}");
+    assert!(
+        spikes[0].message.starts_with("can't be judged: no threshold speaks of it: add one on"),
+        "{spikes:?}"
+    );
+    assert!(spikes[0].message.ends_with("; 2 requests, p95 20ms, p99 20ms, 0% failed"), "{spikes:?}");
 }
 
 #[test]
@@ -139,6 +171,13 @@ fn replicas_are_those_of_the_time_of_the_spike() {
     let spikes = judged(&metrics(&[("lunch-hold", good), ("evening-hold", good)]), 50, Some(&seen));
     let replicas: Vec<Option<&str>> = spikes.iter().map(|one| one.replicas.as_deref()).collect();
     assert_eq!(replicas, [Some("1→4→2"), Some("2→7→5")]);
+    // Nobody knows how many there were in a gap.
+    let gap = "pods were not seen from 38 s to 47 s of the run: connection reset".to_owned();
+    let seen = AutoscalingResult { problems: vec![gap], ..seen };
+    let spikes = judged(&metrics(&[("lunch-hold", good), ("evening-hold", good)]), 50, Some(&seen));
+    let replicas: Vec<Option<&str>> = spikes.iter().map(|one| one.replicas.as_deref()).collect();
+    assert_eq!(replicas, [Some("1→4→2"), None]);
+    assert!(!spikes[1].message.contains("replicas"), "{spikes:?}");
 }
 
 proptest! {

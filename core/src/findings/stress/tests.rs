@@ -62,6 +62,17 @@ fn without_recovery(stress: &Value) -> LoadTestSpec {
 
 /// Carries out the load on a target, second by second, until a time.
 fn found(test: &LoadTestSpec, target: Target, until: u64, restarts: Option<&Restarts>) -> StressResult {
+    found_since(0, test, target, until, restarts)
+}
+
+/// The same, with nothing but the merged series of the time before a second.
+fn found_since(
+    since: u64,
+    test: &LoadTestSpec,
+    target: Target,
+    until: u64,
+    restarts: Option<&Restarts>,
+) -> StressResult {
     let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
     let windowed = Windowed::new(test, &timeline);
     let (mut windows, mut all) = (Windows::default(), Metrics::default());
@@ -93,6 +104,9 @@ fn found(test: &LoadTestSpec, target: Target, until: u64, restarts: Option<&Rest
             metrics.add(key(names::HTTP_REQ_DURATION), &Sink::Trend(durations));
         }
         all.merge(&metrics);
+        if second < since {
+            continue;
+        }
         windowed.add(&mut windows, at, at + Duration::from_secs(1), &metrics);
         windowed.close(&mut windows, at + Duration::from_secs(1), &all);
         windows = serde_json::from_str(&serde_json::to_string(&windows).unwrap()).unwrap();
@@ -159,16 +173,20 @@ proptest! {
         let overload = levels[broken] * 3 / 2;
         let judged: Vec<usize> = (broken..10).filter(|index| levels[*index] <= overload).collect();
         let best = (0..=*judged.last().unwrap()).map(|index| outcomes[index].0).max().unwrap();
-        let worst = judged.iter().map(|index| outcomes[*index].0).min().unwrap();
-        let is_good = worst * 100 >= best * 80;
-        let sum = |of: fn(&(u64, u64, u64)) -> u64| judged.iter().map(|index| of(&outcomes[*index])).sum::<u64>();
-        let is_answered = sum(|one| one.1) * 100 >= sum(|one| one.1 + one.2) * 95;
-        let is_reached = overload <= 1_000;
-        for (name, holds) in [("minGoodPercent", is_good), ("minAnsweredPercent", is_answered)] {
-            let expected = match (holds, is_reached) {
+        let is_good = |last: usize| (broken..=last).all(|index| outcomes[index].0 * 100 >= best * 80);
+        let is_answered = |last: usize| {
+            let sum = |of: fn(&(u64, u64, u64)) -> u64| outcomes[broken..=last].iter().map(of).sum::<u64>();
+            sum(|one| one.1) * 100 >= sum(|one| one.1 + one.2) * 95
+        };
+        // The last step that is not beyond the overload, and the first that is not below it.
+        let (below, above) = (*judged.last().unwrap(), (0..10).find(|index| levels[*index] >= overload));
+        let lines: [(&str, &dyn Fn(usize) -> bool); 2] =
+            [("minGoodPercent", &is_good), ("minAnsweredPercent", &is_answered)];
+        for (name, holds) in lines {
+            let expected = match (holds(below), above.map(holds)) {
                 (false, _) => "failed",
-                (true, true) => "passed",
-                (true, false) => "undecided",
+                (true, Some(true)) => "passed",
+                (true, Some(false) | None) => "undecided",
             };
             prop_assert_eq!(verdict(&result, name), expected, "{:?}", result);
         }
@@ -222,6 +240,47 @@ fn a_staircase_that_is_too_low_is_said_and_never_passed() {
     assert!(unbroken.message.contains("did not break up to 600 iterations/s"), "{}", unbroken.message);
     let findings = Findings { stress: Some(unbroken), ..NO_FINDINGS.clone() };
     assert!(findings.lines().iter().all(|line| line.reason == "OverloadNotReached"), "{findings:?}");
+}
+
+#[rstest]
+#[case::holds_above_it(0, "passed")]
+#[case::holds_below_it_only(60, "undecided")]
+fn what_no_step_is_at_is_told_by_the_first_one_above_it(#[case] loss: u64, #[case] expected: &str) {
+    // It breaks in the first step, at 100, and the next one is at 200% of that.
+    let target = Target { capacity: 95, loss, ..STEADY };
+    let result = found(&without_recovery(&json!({"degradation": {}})), target, u64::MAX, None);
+    let good = line(&result, "minGoodPercent");
+    assert_eq!(verdict(&result, "minGoodPercent"), expected, "{result:?}");
+    let told = good.message.as_ref().unwrap_or(&good.observed);
+    assert!(told.contains("judged up to 200 iterations/s (200% of the breaking point)"), "{told}");
+    if good.undecided {
+        assert!(told.contains("judged up to 100 iterations/s (100% of the breaking point), but "), "{told}");
+        assert!(told.contains("no step is at the 150 iterations/s that are 150% of"), "{told}");
+    }
+}
+
+#[rstest]
+#[case::in_the_step_that_broke(22, None)]
+#[case::before_any_counted_step_was_good(20, None)]
+#[case::in_the_last_good_step(17, Some("400"))]
+fn steps_that_nobody_counted_are_not_taken_for_good_ones_or_bad_ones(
+    #[case] since: u64,
+    #[case] last_good: Option<&str>,
+) {
+    let test = spec(&json!({"degradation": {}, "recoverWithin": "10s"}));
+    let result = found_since(since, &test, STEADY, u64::MAX, None);
+    let point = result.breaking_point.as_ref();
+    assert_eq!(point.and_then(|point| point.last_good_level.as_deref()), last_good, "{result:?}");
+    if last_good.is_none() {
+        let why = "not known: no request was counted in the steps before step-5 at 500 iterations/s";
+        assert!(point.is_none() && result.message.contains(why), "{}", result.message);
+        let is_told = |one: &ExpectationResult| one.undecided && one.message.as_ref().unwrap().contains(why);
+        assert!(result.expectations.iter().all(is_told), "{result:?}");
+        let findings = Findings { stress: Some(result), ..NO_FINDINGS.clone() };
+        assert!(findings.lines().iter().all(|line| line.reason == "ObservationIncomplete"), "{findings:?}");
+    } else {
+        assert!(result.expectations.iter().all(|one| one.passed), "{result:?}");
+    }
 }
 
 #[rstest]
