@@ -117,6 +117,7 @@ impl Session {
             session: self.state.session,
             variables: self.state.variables.clone(),
             stop: self.state.stop.clone(),
+            problem: self.state.problem.clone(),
             foreign: self.state.foreign.clone(),
             runners: self.state.runners.iter().map(runner).collect(),
             history,
