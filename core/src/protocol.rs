@@ -24,6 +24,7 @@
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
 
 pub(crate) mod form;
+mod novelty;
 mod planned;
 mod version;
 
@@ -32,7 +33,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::version::is_first;
-pub use self::version::{Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions, served};
+pub use self::version::{
+    Introduction, Mismatch, PROTOCOL_VERSION, SERVED_VERSIONS, Versions, is_served, served,
+};
 pub(crate) use self::version::{first_epoch, first_version};
 pub use self::{
     form::{Form, FormError},

@@ -4,7 +4,7 @@
 use k8s_openapi::api::autoscaling::v1::Scale;
 use kube::{
     Api, Client,
-    core::{DynamicObject, GroupVersionKind},
+    core::{ApiResource, DynamicObject, GroupVersionKind},
     discovery,
 };
 
@@ -79,7 +79,24 @@ impl Found {
 pub async fn find(client: &Client, target: &Target) -> Result<Found, FindError> {
     let (group, version) = target.api_version.split_once('/').unwrap_or(("", &target.api_version));
     let kind = GroupVersionKind::gvk(group, version, &target.kind);
-    let (resource, _) = discovery::pinned_kind(client, &kind).await.map_err(|error| match error {
+    let resource = if target.is_built_in() {
+        // Every cluster has it, by this name: whoever looks again and again need not ask each time.
+        ApiResource::from_gvk(&kind)
+    } else {
+        discover(client, target, &kind).await?
+    };
+    let api = Api::namespaced_with(client.clone(), &target.namespace, &resource);
+    let scale = scale(&api, target).await?;
+    Ok(Found { api, scale })
+}
+
+async fn discover(
+    client: &Client,
+    target: &Target,
+    kind: &GroupVersionKind,
+) -> Result<ApiResource, FindError> {
+    let found = discovery::pinned_kind(client, kind).await;
+    found.map(|(resource, _)| resource).map_err(|error| match error {
         kube::Error::Discovery(error) => FindError::NotFound {
             target: target.to_string(),
             message: format!(
@@ -88,10 +105,7 @@ pub async fn find(client: &Client, target: &Target) -> Result<Found, FindError> 
             ),
         },
         error => FindError::of(target, error),
-    })?;
-    let api = Api::namespaced_with(client.clone(), &target.namespace, &resource);
-    let scale = scale(&api, target).await?;
-    Ok(Found { api, scale })
+    })
 }
 
 /// Reads the scale of a workload.

@@ -42,7 +42,7 @@ pub async fn glance(client: &Client, target: &Target) -> Result<Glance, FindErro
     let mut look = Look { observer: Observer::new(target.clone()), glance: Glance::default() };
     look.glance.selector = found.selector().map(str::to_owned);
     let namespace = &target.namespace;
-    // As the API server has it in memory: a run that waits looks each second.
+    // As the API server has it in memory: a run that waits looks again and again.
     let all = ListParams::default().match_any();
     if target.is_built_in() {
         let this = all.clone().fields(&format!("metadata.name={}", target.name));

@@ -9,19 +9,27 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The version that this release speaks. 1 is that of the releases whose hello named none.
-/// 2 names its version; 3 knows runs of several epochs.
-pub const PROTOCOL_VERSION: u32 = 3;
+use super::{RunPlan, novelty};
 
-/// The first version whose runners stay for another epoch.
-const EPOCHS: u32 = 3;
+/// The version that this release speaks. 1 is that of the releases whose hello named none.
+/// 2 names its version; 3 knows runs of several epochs, and all else that `novelty` looks for.
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The versions that an operator of this release serves.
 pub const SERVED_VERSIONS: Versions = Versions { from: PROTOCOL_VERSION - 1, to: PROTOCOL_VERSION };
 
-/// The versions that are served of a run that may have more epochs, or has one: a runner that knows of one only can't stay.
-pub fn served(more: bool) -> Versions {
-    if more { Versions { from: EPOCHS, ..SERVED_VERSIONS } } else { SERVED_VERSIONS }
+/// The versions that are served of a plan: the present one alone if it has what the one before does not know.
+pub fn served(plan: &RunPlan) -> Versions {
+    if novelty::is_any(plan) {
+        Versions { from: PROTOCOL_VERSION, ..SERVED_VERSIONS }
+    } else {
+        SERVED_VERSIONS
+    }
+}
+
+/// Whether a version is served of a plan. Of the present one that is known without a look at the plan.
+pub fn is_served(plan: &RunPlan, version: u32) -> bool {
+    version == PROTOCOL_VERSION || served(plan).contains(version)
 }
 
 /// The version of who names none.
@@ -120,9 +128,6 @@ mod tests {
     fn the_present_version_and_the_one_before_are_served() {
         assert!(SERVED_VERSIONS.contains(PROTOCOL_VERSION) && SERVED_VERSIONS.contains(PROTOCOL_VERSION - 1));
         assert!(!SERVED_VERSIONS.contains(PROTOCOL_VERSION + 1) && !SERVED_VERSIONS.contains(0));
-        // A runner of the release before does all of a run that has one epoch.
-        assert_eq!(served(false), SERVED_VERSIONS);
-        assert_eq!(served(true).to_string(), "version 3 only");
         // Releases before the first that named a version.
         assert!(Versions::default().contains(1) && !Versions::default().contains(PROTOCOL_VERSION));
     }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The figures over time, thinned to a bounded number of points.
 //!
-//! Seconds stay open for a while, because the deltas of several runners make up one; then they are closed, and become part of a
-//! point. When there are too many points, each two become one that is twice as wide. However wide, a point is made of the
-//! percentiles of seconds, so that those at the end of a run mean the same as those at its begin.
+//! Seconds stay open for a while, because the deltas of several runners make up one; then they become points. When
+//! there are too many points, each two become one that is twice as wide.
 
 use std::collections::BTreeMap;
 
@@ -31,7 +30,8 @@ pub struct Point {
     pub p95: f64,
     /// 99th percentile.
     pub p99: f64,
-    /// Mean of the 95th percentiles, weighted with requests: of points that were made one it does not grow, as `p95` does.
+    /// Mean of the 95th percentiles, weighted with requests: of points that were made one it does not grow, as `p95` does. 0 if
+    /// there is none, as of points that were written down before it was kept.
     #[serde(default)]
     pub mean_p95: f64,
     /// Users at work.
@@ -40,11 +40,12 @@ pub struct Point {
 
 impl Point {
     fn merge(&mut self, other: &Self) {
-        let all = self.requests + other.requests;
-        if all > 0 {
-            self.mean_p95 += (other.mean_p95 - self.mean_p95) * other.requests as f64 / all as f64;
+        let weight = |point: &Self| if point.mean_p95 > 0.0 { point.requests as f64 } else { 0.0 };
+        let (mine, theirs) = (weight(self), weight(other));
+        if mine + theirs > 0.0 {
+            self.mean_p95 += (other.mean_p95 - self.mean_p95) * theirs / (mine + theirs);
         }
-        self.requests = all;
+        self.requests += other.requests;
         self.failed += other.failed;
         self.p50 = self.p50.max(other.p50);
         self.p95 = self.p95.max(other.p95);
@@ -94,37 +95,31 @@ pub struct Points {
     /// Seconds that a point covers.
     width: u32,
     closed: BTreeMap<u32, Point>,
+    /// By their seconds, however wide a point is: the percentile of all durations of a stretch is not the mean of its seconds'.
     open: BTreeMap<u32, Open>,
-    /// Seconds before this one are closed.
-    #[serde(default)]
-    closed_to: u32,
 }
 
 impl Default for Points {
     fn default() -> Self {
-        Self { width: 1, closed: BTreeMap::new(), open: BTreeMap::new(), closed_to: 0 }
+        Self { width: 1, closed: BTreeMap::new(), open: BTreeMap::new() }
     }
 }
 
 impl Points {
     /// Adds a slice of a delta, at which `users` were at work over all runners.
     pub fn add(&mut self, slice: &Slice, users: f64) {
-        let second = second(slice);
+        let t = Self::at(slice);
         let new = Open {
             requests: slice.requests as u64,
             failed: slice.failed,
             users,
             durations: slice.durations.clone(),
         };
-        if second < self.closed_to {
-            self.close_second(second, &new);
-        } else {
-            self.open.entry(second).or_default().merge(&new);
-        }
+        self.open.entry(t).or_default().merge(&new);
         while self.open.len() > MOST_OPEN
-            && let Some((second, open)) = self.open.pop_first()
+            && let Some((t, open)) = self.open.pop_first()
         {
-            self.close_second(second, &open);
+            self.keep(&open.close(t));
         }
         while self.closed.len() + self.open.len() > MOST_POINTS {
             self.widen();
@@ -139,58 +134,58 @@ impl Points {
 
     /// By how much memory they grow at most with these.
     pub fn growth(&self, slices: &[Slice]) -> usize {
-        let of_slice = |slice: &Slice| match self.open.get(&second(slice)) {
+        let of_slice = |slice: &Slice| match self.open.get(&Self::at(slice)) {
             Some(open) => open.durations.growth(&slice.durations),
             None => size_of::<u32>() + size_of::<Open>() + Trend::default().growth(&slice.durations),
         };
         slices.iter().map(of_slice).sum()
     }
 
-    /// Makes points of all stretches, also of those for which more may come; false if there were none.
+    /// Makes points of all seconds, also of those for which more may come; false if there were none.
     pub fn close(&mut self) -> bool {
         let open = std::mem::take(&mut self.open);
         let was_open = !open.is_empty();
-        open.into_iter().for_each(|(second, open)| self.close_second(second, &open));
+        open.into_iter().for_each(|(t, open)| self.keep(&open.close(t)));
         was_open
     }
 
-    /// The 95th percentile of latency over time, in milliseconds, at seconds from T0 in which there were requests.
+    /// The 95th percentile of latency over time, in milliseconds, at seconds from T0 of which it is known.
     pub fn latencies(&self) -> Vec<(f64, f64)> {
-        let points = self.list().into_iter().filter(|point| point.requests > 0);
+        let points = self.list().into_iter().filter(|point| point.mean_p95 > 0.0);
         points.map(|point| (f64::from(point.t) + f64::from(self.width) / 2.0, point.mean_p95)).collect()
     }
 
     /// All points in order of time.
     pub fn list(&self) -> Vec<Point> {
-        let mut whole = self.clone();
-        whole.close();
-        whole.closed.into_values().collect()
+        let mut points = self.closed.clone();
+        for (t, open) in &self.open {
+            let t = self.begin(*t);
+            points.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&open.close(t));
+        }
+        points.into_values().collect()
     }
 
-    /// Makes a second part of its point.
-    fn close_second(&mut self, second: u32, open: &Open) {
-        self.closed_to = self.closed_to.max(second.saturating_add(1));
-        let t = self.begin(second);
-        self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&open.close(t));
+    fn at(slice: &Slice) -> u32 {
+        let middle = slice.from_ms / 2 + slice.to_ms / 2;
+        u32::try_from(middle / 1_000).unwrap_or(u32::MAX)
     }
 
     fn begin(&self, t: u32) -> u32 {
         t / self.width * self.width
     }
 
+    /// Adds a second, or a stretch, to the point of its time, which others may have made before.
+    fn keep(&mut self, point: &Point) {
+        let t = self.begin(point.t);
+        self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(point);
+    }
+
     fn widen(&mut self) {
         self.width = self.width.saturating_mul(2);
         for point in std::mem::take(&mut self.closed).into_values() {
-            let t = self.begin(point.t);
-            self.closed.entry(t).or_insert_with(|| Point { t, ..Point::default() }).merge(&point);
+            self.keep(&point);
         }
     }
-}
-
-/// The second that a slice belongs to, by its middle.
-fn second(slice: &Slice) -> u32 {
-    let middle = slice.from_ms / 2 + slice.to_ms / 2;
-    u32::try_from(middle / 1_000).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -244,6 +239,32 @@ mod tests {
         assert!(latencies.len() > MOST_POINTS / 4 && latencies.is_sorted_by(|one, next| one.0 < next.0));
         assert!(latencies.iter().all(|(_, latency)| (latency - 35.0).abs() < 0.1), "{latencies:?}");
         assert!(points.list().iter().all(|point| (point.p95 - 40.0).abs() < 0.1), "peaks stay");
+    }
+
+    #[test]
+    fn points_from_before_latency_was_kept_over_time_are_not_taken_for_zero() {
+        let mut points = Points::default();
+        for second in 0..500 {
+            points.add(&slice(second % 2, 2), 1.0);
+            points.add(&slice(second, 2), 1.0);
+        }
+        points.close();
+        let mut written = serde_json::to_value(&points).unwrap();
+        for point in written["closed"].as_object_mut().unwrap().values_mut() {
+            point.as_object_mut().unwrap().remove("mean_p95").unwrap();
+        }
+        let mut read: Points = serde_json::from_value(written).unwrap();
+        assert!(read.latencies().is_empty(), "nobody knows them");
+        // Goes on for so long that old and new points become one.
+        for second in 501..2_500 {
+            let mut late = slice(second, 2);
+            late.durations = slice(40, 2).durations;
+            read.add(&late, 1.0);
+        }
+        assert!(read.width > 2);
+        let latencies = read.latencies();
+        assert!(latencies.iter().all(|(_, latency)| (latency - 50.0).abs() < 0.2), "{latencies:?}");
+        assert_eq!(read.list().iter().map(|point| point.requests).sum::<u64>(), 2_000 + 1_999 * 2);
     }
 
     #[test]

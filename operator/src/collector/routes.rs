@@ -18,7 +18,7 @@ use upsurge_core::{
     intake::Batch,
     protocol::{
         DeltaBatch, DeltaReply, Form, Hello, HelloCommand, HelloReply, Introduction, LEADER_HEADER,
-        MAX_BODY_BYTES, RunPlan, SERVED_VERSIONS, served,
+        MAX_BODY_BYTES, RunPlan, SERVED_VERSIONS, is_served,
     },
 };
 
@@ -151,7 +151,7 @@ async fn hello(
     }
     let Admitted { who, index, cell, .. } = &admitted;
     let hello = match serde_json::from_slice::<Hello>(body.bytes()) {
-        Ok(hello) if served(cell.config.plan.more).contains(hello.version) => hello,
+        Ok(hello) if is_served(&cell.config.plan, hello.version) => hello,
         heard => match version::not_served(Form::Json, body.bytes(), &cell.config.plan) {
             Some((said, reason)) => {
                 binding::check(cell, who, *index, said.runner, &said.pod)?;
@@ -208,7 +208,7 @@ async fn deltas(
     // below is not to keep its room from others.
     let heard = spawn_blocking(move || {
         let batch = match Batch::read(form, body.bytes()) {
-            Ok(batch) if served(cell.config.plan.more).contains(batch.version) => batch,
+            Ok(batch) if is_served(&cell.config.plan, batch.version) => batch,
             heard => match version::not_served(form, body.bytes(), &cell.config.plan) {
                 Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
                 None => heard.map_err(|objection| not_understood(&objection))?,

@@ -84,7 +84,6 @@ pub struct Session {
     folding: Folding,
     windowed: Windowed,
     preparing: Arc<Preparing>,
-    problem: Option<Problem>,
     /// Most bytes of memory that the figures may take, as things are now.
     most_figures: usize,
     revision: u64,
@@ -134,7 +133,6 @@ impl Session {
             folding: Folding,
             windowed,
             preparing: Arc::new(Preparing::of(&plan.test)),
-            problem: None,
             most_figures,
             revision: 0,
             durable: 0,

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Versions of the protocol that are not served: told from the first words, before the rest is read.
 
-use upsurge_core::protocol::{Form, Introduction, Mismatch, RunPlan, served};
+use upsurge_core::protocol::{Form, Introduction, Mismatch, RunPlan, is_served, served};
 
 /// Who speaks a version that is not served of a run, and what to say about it. Words without a version are of the first one;
 /// such that can't be understood at all are for others to refuse.
 pub fn not_served(form: Form, words: &[u8], plan: &RunPlan) -> Option<(Introduction, String)> {
     let said = Introduction::read(form, words).ok()?;
-    let served = served(plan.more);
-    let mismatch = || Mismatch {
+    if is_served(plan, said.version) {
+        return None;
+    }
+    let mismatch = Mismatch {
         image: plan.test.runner.image.clone(),
         spoken: said.version,
         operator: "this operator",
-        served,
+        served: served(plan),
     };
-    let message = (!served.contains(said.version)).then(|| mismatch().to_string())?;
-    Some((said, message))
+    Some((said, mismatch.to_string()))
 }
 
 #[cfg(test)]
@@ -49,10 +50,18 @@ mod tests {
     }
 
     #[test]
-    fn a_runner_that_knows_of_one_epoch_only_has_no_part_in_a_run_of_several() {
+    fn a_runner_of_the_version_before_has_no_part_in_a_run_that_asks_for_more_than_it_knows() {
         let words = br#"{"version": 2, "runner": 0, "pod": "p"}"#;
         assert!(not_served(Form::Json, words, &plan(1, false)).is_none());
-        let (_, message) = not_served(Form::Json, words, &RunPlan { more: true, ..plan(1, false) }).unwrap();
-        assert!(message.contains("this operator serves version 3 only: "), "{message}");
+        let mut verified = plan(1, false);
+        verified.test.verify =
+            serde_json::from_value(serde_json::json!([{"request": {"url": "/"}}])).unwrap();
+        for plan in [RunPlan { more: true, ..plan(1, false) }, verified] {
+            let (_, message) = not_served(Form::Json, words, &plan).unwrap();
+            assert!(message.contains("speaks version 2 "), "{message}");
+            assert!(message.contains("this operator serves version 3 only: "), "{message}");
+            let present = format!(r#"{{"version": {PROTOCOL_VERSION}, "runner": 0, "pod": "p"}}"#);
+            assert!(not_served(Form::Json, present.as_bytes(), &plan).is_none());
+        }
     }
 }

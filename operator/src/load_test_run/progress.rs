@@ -137,7 +137,7 @@ pub fn next(facts: &Facts<'_>, now: Timestamp) -> Transition {
 
 fn under_way(facts: &Facts<'_>, now: Timestamp) -> Transition {
     if facts.session.all_done && facts.session.t0.is_some() {
-        return match breakdown::told(facts).or_else(|| breach(facts)) {
+        return match breakdown::told(facts).or_else(|| early(facts)) {
             Some(cause) => Transition::Stop(cause),
             None if facts.phase != Phase::Running => running(facts),
             None => match &facts.session.epochs {
@@ -151,7 +151,7 @@ fn under_way(facts: &Facts<'_>, now: Timestamp) -> Transition {
     if facts.abort {
         return Transition::Stop(Cause::aborted());
     }
-    if let Some(cause) = breakdown::find(facts, now) {
+    if let Some(cause) = breakdown::find(facts, now).or_else(|| early(facts)) {
         return Transition::Stop(cause);
     }
     match facts.phase {
@@ -201,6 +201,11 @@ fn while_starting(facts: &Facts<'_>, now: Timestamp) -> Transition {
     stay(state)
 }
 
+/// The collector has told the runners to stop: their load is not the one that was planned, and is not judged as if it were.
+fn early(facts: &Facts<'_>) -> Option<Cause> {
+    breach(facts).or_else(|| breakdown::forgotten(facts))
+}
+
 /// A threshold that stops the run is breached. The collector has told the runners already, and they may even be done.
 fn breach(facts: &Facts<'_>) -> Option<Cause> {
     let breach = facts.session.abort_breach.as_ref()?;
@@ -211,9 +216,6 @@ fn breach(facts: &Facts<'_>) -> Option<Cause> {
 }
 
 fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
-    if let Some(cause) = breach(facts) {
-        return Transition::Stop(cause);
-    }
     let limit = facts.plan.run_deadline();
     let start = facts.session.load_start().unwrap_or(facts.since);
     if passed(start, now) >= limit {

@@ -45,6 +45,7 @@ async fn a_glance_tells_replicas_conditions_and_the_request_that_is_missing() {
     assert!(!seen.is_rolling && cluster.asked(SCALED_OBJECTS).is_empty());
     cluster.set(PODS, &[ready_pod("a", &json!({"requests": {"cpu": "100m"}}))]);
     assert_eq!(glance(&cluster.client(), &cluster.target()).await.unwrap().missing, None);
+    assert!(cluster.asked("/apis/apps/v1").is_empty(), "nobody asks what a Deployment is");
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 
-use super::EpochFigures;
+use super::{EpochFigures, Problem};
 use crate::collector::totals::Totals;
 
 /// What of a session survives the operator.
@@ -24,6 +24,9 @@ pub struct Durable {
     pub variables: Option<Map<String, Value>>,
     /// Why the run was told to stop.
     pub stop: Option<String>,
+    /// Why the collector broke the run off, if it did. Checkpoints from before there was this have the stop only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
     /// The threshold with `abortOnFail` that stopped the run.
     #[serde(default)]
     pub abort_breach: Option<ThresholdResult>,

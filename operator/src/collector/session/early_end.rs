@@ -2,30 +2,34 @@
 //! Why a run ends before its load has: it is told to stop, a threshold is breached, or a runner says what no runner
 //! says. And what is remembered of names that the test does not have.
 
+use serde::{Deserialize, Serialize};
 use upsurge_core::protocol::{DeltaCommand, DeltaReply, RunnerEnd};
 use upsurge_crds::{names::reasons, v1alpha1::ThresholdResult};
 
 use super::{Pod, Refusal, Session};
 
 /// Why a run can't go on, as the collector knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// One of `upsurge_crds::names::reasons`.
-    pub reason: &'static str,
+    pub reason: String,
     /// What, and what to do.
     pub message: String,
 }
 
 impl Session {
-    /// The run can't go on; the first reason stays.
+    /// The run can't go on; the first reason stays, and outlives the operator.
     pub fn break_off(&mut self, reason: &'static str, message: &str) {
-        self.problem.get_or_insert_with(|| Problem { reason, message: message.into() });
+        if self.state.problem.is_none() {
+            self.state.problem = Some(Problem { reason: reason.into(), message: message.into() });
+            self.revision += 1;
+        }
         self.stop(message);
     }
 
     /// Why the run can't go on, if it can't.
     pub fn problem(&self) -> Option<&Problem> {
-        self.problem.as_ref()
+        self.state.problem.as_ref()
     }
 
     /// Tells the runners to stop; the first reason stays.

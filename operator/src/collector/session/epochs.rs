@@ -117,6 +117,7 @@ impl Session {
             session: self.state.session,
             variables: self.state.variables.clone(),
             stop: self.state.stop.clone(),
+            problem: self.state.problem.clone(),
             foreign: self.state.foreign.clone(),
             // Done already by a runner that was terminated.
             after: self.state.after.clone(),

@@ -290,6 +290,27 @@ fn what_a_checkpoint_held_has_to_fit_too() {
     assert_eq!(problem.reason, reasons::CHECKPOINT_TOO_LARGE);
     assert_eq!(session.state().totals, Totals::default(), "the memory is free again");
     assert!(session.is_dirty() && session.state().stop.is_some());
+    // The next operator has room for what is left, and still knows that the run can't go on.
+    let kept = serde_json::to_value(session.state()).unwrap();
+    let next = Session::new(&plan, Some(serde_json::from_value(kept.clone()).unwrap()));
+    assert_eq!(next.problem(), session.problem());
+    // Checkpoints from before there was a place for it are read.
+    let mut old = kept;
+    assert!(old.as_object_mut().unwrap().remove("problem").is_some());
+    let next = Session::new(&plan, Some(serde_json::from_value(old).unwrap()));
+    assert_eq!((next.problem(), &next.state().stop), (None, &session.state().stop));
+}
+
+#[test]
+fn why_a_run_breaks_off_is_kept_though_it_was_told_to_stop_before() {
+    let plan = plan(1, false);
+    let mut session = Session::new(&plan, None);
+    session.stop("deadline");
+    save(&mut session, 0);
+    assert!(!session.is_dirty());
+    session.break_off(reasons::CHECKPOINT_REFUSED, "quota");
+    assert!(session.is_dirty() && session.state().stop.as_deref() == Some("deadline"));
+    assert_eq!(restarted(&session, &plan).problem(), session.problem());
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use kube::ResourceExt;
 use upsurge_core::verdict::Outcome;
 use upsurge_crds::{
+    LoadTestSpec,
     names::reasons,
     v1alpha1::{Phase, Verdict},
 };
@@ -23,8 +24,12 @@ use crate::{
     target_leases::Next,
 };
 
-/// Time between two looks at a target that is not quiet.
-const QUIET_LOOK: Duration = Duration::from_secs(1);
+/// Time between two looks of a run that waits for its target, by how long it has waited: each look asks the API server several times.
+const TARGET_LOOKS: [(Duration, Duration); 3] = [
+    (Duration::from_secs(10), Duration::from_secs(1)),
+    (Duration::from_secs(60), Duration::from_secs(5)),
+    (Duration::MAX, Duration::from_secs(10)),
+];
 /// Time between two looks of a run that waits for its turn. There may be hundreds of them.
 const QUEUE_LOOK: Duration = Duration::from_secs(5);
 
@@ -92,23 +97,23 @@ fn create(situation: &Situation) -> Decision {
         }
         (Admission::Granted, Next::Held) => {}
     }
+    let since = run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
+    // The wait for its turn is none for the target to settle.
+    let since = since.filter(|_| !run.status.as_ref().is_some_and(awaits_turn));
+    let waited = since.map_or(Duration::ZERO, |since| validate::since(since, situation.now));
+    let look = target_look(plan.test(), waited);
     if let Some(target) = &situation.target {
-        let since =
-            run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
-        // The wait for its turn is none for the target to settle.
-        let since = since.filter(|_| !run.status.as_ref().is_some_and(awaits_turn));
-        let waited = since.map_or(Duration::ZERO, |since| validate::since(since, situation.now));
         match validate::target(plan.test(), target, waited) {
             Ok(()) => {}
             Err(Obstacle::End(outcome)) => return ended(situation, &outcome),
-            Err(Obstacle::Wait(message)) => return wait(situation, &message),
+            Err(Obstacle::Wait(message)) => return wait(situation, &message, look),
         }
     }
     let defaults = match &situation.runner {
         Ok(defaults) => defaults,
         Err(problem) => {
             let message = format!("waiting for the collector's certificate: {problem}");
-            return wait(situation, &message);
+            return wait(situation, &message, look);
         }
     };
     let selector = situation.target.as_ref().and_then(validate::Target::selector);
@@ -145,10 +150,19 @@ fn prepared(situation: &Situation) -> Decision {
     Decision::new(state, vec![Effect::WriteStatus], Look::After(NEXT_LOOK))
 }
 
-fn wait(situation: &Situation, message: &str) -> Decision {
+/// When a run looks again that has waited so long for its target: not later than its time is up.
+fn target_look(test: &LoadTestSpec, waited: Duration) -> Duration {
+    let usual = TARGET_LOOKS.into_iter().find(|(until, _)| waited < *until).map(|(_, look)| look);
+    let idle = test.autoscaling.as_ref().and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
+    let limits = [Some(test.deadlines.prepare), idle.map(|idle| idle.timeout)].into_iter().flatten();
+    let left = limits.map(|limit| limit.0.saturating_sub(waited)).filter(|left| !left.is_zero());
+    usual.into_iter().chain(left).min().unwrap_or(NEXT_LOOK)
+}
+
+fn wait(situation: &Situation, message: &str, look: Duration) -> Decision {
     let mut state = base(&situation.run);
     in_phase(&mut state, Phase::Pending, None, message, situation.now);
-    Decision::new(state, vec![Effect::WriteStatus], Look::After(QUIET_LOOK))
+    Decision::new(state, vec![Effect::WriteStatus], Look::After(look))
 }
 
 fn queue(situation: &Situation, reason: &str, message: &str, first: Option<Effect>) -> Decision {

@@ -50,7 +50,14 @@ pub fn told(facts: &Facts<'_>) -> Option<Cause> {
 /// The collector can't keep what it is told.
 fn kept(facts: &Facts<'_>) -> Option<Cause> {
     let problem = facts.session.problem.as_ref()?;
-    Some(Cause::breakdown(problem.reason, &problem.message))
+    Some(Cause::breakdown(&problem.reason, &problem.message))
+}
+
+/// Runners were told to stop and nothing says why but the words that they were told: so it is after a checkpoint from before there
+/// was a place for the collector's reason, which was nearly always this one.
+pub fn forgotten(facts: &Facts<'_>) -> Option<Cause> {
+    let words = facts.session.stop.as_ref()?;
+    Some(Cause::breakdown(reasons::CHECKPOINT_TOO_LARGE, words))
 }
 
 /// A runner says itself that it can't start or can't go on.

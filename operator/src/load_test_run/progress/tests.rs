@@ -305,6 +305,15 @@ fn a_breached_threshold_stops_the_run_with_its_numbers_however_late_anybody_look
     }
 }
 
+#[test]
+fn a_load_that_was_told_to_stop_is_never_judged_as_the_whole_one_though_nobody_knows_why_any_more() {
+    let told = |case: Case| case.with(|case| case.session.stop = Some("the figures are too heavy".into()));
+    for case in [told(running()), told(done(running())), told(starting())] {
+        let Transition::Stop(cause) = case.next(10) else { panic!("{:?}", case.next(10)) };
+        assert_eq!((cause.type_(), cause.message()), (EndCauseType::Breakdown, "the figures are too heavy"));
+    }
+}
+
 fn stopping(t0: Option<Timestamp>) -> Case {
     case(Phase::Stopping, session(Some(Readiness::Ready), t0))
         .with(|case| case.cause = Some(Cause::aborted()))
@@ -428,7 +437,7 @@ fn steps_after_the_load_are_waited_for(#[case] case: Case, #[case] now: i64, #[c
 #[case::before_what_runners_say(running().runner_end(RunnerEnd::Stopped { reason: "told to".into() }))]
 fn what_can_t_be_kept_ends_the_run_with_its_own_reason(#[case] case: Case) {
     let message = "it does not fit".to_owned();
-    let problem = crate::collector::Problem { reason: reasons::CHECKPOINT_TOO_LARGE, message };
+    let problem = crate::collector::Problem { reason: reasons::CHECKPOINT_TOO_LARGE.into(), message };
     let case = case.with(|case| case.session.problem = Some(problem));
     let Transition::Stop(cause) = case.next(1) else { panic!("the run goes on") };
     assert_eq!((cause.reason(), cause.message()), (reasons::CHECKPOINT_TOO_LARGE, "it does not fit"));

@@ -110,3 +110,24 @@ fn a_verdict_names_who_made_load_on_the_target_at_the_same_time() {
     let span = status.load_end_time.unwrap().0.duration_since(status.start_time.unwrap().0);
     assert_eq!(span.as_secs(), 10);
 }
+
+#[test]
+fn a_run_whose_target_is_not_there_looks_less_and_less_often_and_not_later_than_its_time_is_up() {
+    let mut world = World::new(&Story::of(Event::None));
+    assert!(is_write(&step(&mut world).effects[0]), "first it takes its target");
+    let mut situation = world.situation(None);
+    situation.plan = Some(Ok(fixtures::plan(&serde_json::json!({})).into()));
+    situation.target = Some(validate::Target::Missing("Deployment shop/checkout was not found".into()));
+    let begun = situation.now;
+    for (waited, look) in [(0, 1), (9, 1), (10, 5), (59, 5), (60, 10), (290, 10), (297, 3)] {
+        situation.run.status = Some(LoadTestRunStatus {
+            phase: Some(Phase::Pending),
+            phase_start_time: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(begun)),
+            ..LoadTestRunStatus::default()
+        });
+        situation.now = begun + jiff::SignedDuration::from_secs(waited);
+        let decision = decide(&situation);
+        assert_eq!(decision.state.phase, Some(Phase::Pending), "{:?}", decision.state.message);
+        assert_eq!(decision.look, Look::After(Duration::from_secs(look)), "after {waited} s");
+    }
+}
