@@ -123,7 +123,7 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) E2E_GITOPS=$$(tools/build gitops) \
 	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
 	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
-	  --profile e2e --run-ignored only --test faults --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
+	  --profile e2e --run-ignored only --test faults --test targets --test serial_chart --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
 	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test serial_values --test serial_keda \
 	  --test serial_kustomize $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
