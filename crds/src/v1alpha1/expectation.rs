@@ -147,7 +147,9 @@ pub struct Expectation {
     pub max_length: Option<i64>,
 }
 
-/// Which answers an expectation is about.
+/// Which answers are checked: `Always`, all of them, or `Failed`, those whose status counts as failed. A request that is
+/// answered otherwise, or not at all, then counts neither as passed nor as failed. Default: Always. Example:
+/// `{jsonPath: $.error.message, exists: true, when: Failed}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ExpectWhen {
     /// All of them.

@@ -112,8 +112,9 @@ pub struct LoadTestSpec {
     /// Steps done once per run after the load of all runners has ended, before those of `after`, by the user of `before`, with the
     /// variables that `before` captured and the counters of the run: `{{ run.iterations }}`, `{{ run.NAME }}` for a counter of
     /// `spec.metrics`. If one of them fails, or a response is not as expected, the run is Failed (`VerificationFailed`). Written as
-    /// the steps of a scenario. They share the 5 minutes of `after`. Example:
-    /// `[{request: {url: /orders/count, capture: [{name: orders, jsonPath: $.count}], expect: [{condition: "orders == run.confirmed"}]}}]`.
+    /// the steps of a scenario. They share the 5 minutes of `after`. Example, with the number of orders before the load as `earlier`:
+    /// `[{request: {url: /orders/count, capture: [{name: orders, jsonPath: $.count}],
+    /// expect: [{condition: "orders - earlier >= run.confirmed"}]}}]`.
     #[serde(default, skip_serializing_if = "NestedSteps::is_empty")]
     pub verify: NestedSteps,
 

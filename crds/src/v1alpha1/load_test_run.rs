@@ -177,8 +177,8 @@ pub struct LoadTestRunStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<Box<AutoscalingResult>>,
 
-    /// CPU and memory of the target's pods while the load lasted: first of all pods of a workload together, then of the pods that used
-    /// most memory.
+    /// CPU and memory of the target's pods while the load lasted: first of all pods of a workload together, then of single
+    /// pods: those whose containers ended, and those that used most memory.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 30), extend("x-kubernetes-list-type" = "atomic"))]
     pub usage: Vec<UsageResult>,

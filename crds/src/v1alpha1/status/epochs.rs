@@ -31,7 +31,7 @@ pub struct EpochResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
 
-    /// The same with what was measured.
+    /// `limit` as a sentence, with numbers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 
@@ -57,7 +57,7 @@ pub struct EpochResult {
     pub replicas: Option<i32>,
 }
 
-/// What came out of a part of a run.
+/// What came out of a part of a run; absent until it is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EpochOutcome {
     /// All thresholds held.
@@ -76,12 +76,12 @@ pub struct CapacityResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
 
-    /// The next rate, at which they did not: the truth lies between the two. Absent if there is none, so that the capacity may
-    /// be higher than `level`.
+    /// Lowest rate above `level` at which a threshold did not hold: the truth lies between the two. Absent if none failed, so that
+    /// the capacity may be higher than `level`, and if the verdict has the reason CapacityUnknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_level: Option<String>,
 
-    /// What did not hold there, most often first; or why nothing could be said, if that is what ended the search.
+    /// What did not hold most often at `failedLevel`, or why nothing could be said, if that is what ended the search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
 

@@ -13,7 +13,7 @@ pub struct StressResult {
     /// Where the target broke; absent if it did not, or if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaking_point: Option<BreakingPoint>,
-    /// The same in a sentence with numbers; also says how far the load went if the target did not break.
+    /// The result in a sentence, with numbers; also says how far the load went if the target did not break.
     pub message: String,
     /// What was asked for beyond the breaking point, with what was observed: `minGoodPercent`, `minAnsweredPercent` and
     /// `maxRestarts` of `degradation`, and `recoverWithin`.
@@ -35,7 +35,7 @@ pub struct BreakingPoint {
     /// The step before it, in which few enough failed; absent if the first step was the one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_step: Option<String>,
-    /// Level of that step.
+    /// Level of `lastGoodStep`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_good_level: Option<String>,
 }
@@ -65,7 +65,7 @@ pub struct SpikeResult {
     /// Whether that can't be told: a threshold has no data, or the load ended before. `passed` is false then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub undecided: bool,
-    /// The same in a sentence with numbers.
+    /// The result in a sentence, with numbers.
     pub message: String,
 }
 

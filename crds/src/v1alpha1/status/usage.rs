@@ -32,9 +32,9 @@ pub struct UsageResult {
     pub memory_growth_per_hour: Option<GrowthResult>,
     /// How often containers ended by themselves, and so were started again.
     pub restarts: i32,
-    /// How many of these were for lack of memory.
+    /// How many of `restarts` were for lack of memory.
     pub oom_kills: i32,
-    /// The newest of these ends.
+    /// The newest ends of containers that nobody asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), extend("x-kubernetes-list-type" = "atomic"))]
     pub ends: Vec<ContainerEnd>,
@@ -58,7 +58,7 @@ pub struct UsageFigures {
     /// At most, in percent of the limit: of a pod, of the container that was nearest to its own. Absent if none has a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_of_limit: Option<String>,
-    /// That container.
+    /// Container nearest to its limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nearest_container: Option<String>,
 }
