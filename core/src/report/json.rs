@@ -52,15 +52,10 @@ struct Document<'a> {
     operations: Vec<OperationFigures<'a>>,
     thresholds: &'a [ThresholdResult],
     /// Of a run with several parts only; the figures beside it are those of one of them.
-    #[serde(skip_serializing_if = "<[EpochResult]>::is_empty")]
     epochs: &'a [EpochResult],
-    #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<&'a CapacityResult>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     stress: Option<&'a StressResult>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     spikes: &'a [SpikeResult],
-    #[serde(skip_serializing_if = "Option::is_none")]
     verification: Option<&'a VerificationResult>,
     /// As in the status of a run.
     autoscaling: Option<&'a AutoscalingResult>,

@@ -80,6 +80,8 @@ async fn a_run_that_is_stopped_between_two_epochs_still_has_its_steps_done() {
     collector.seen.lock().unwrap().epochs = plans;
     let seen = collector.seen.clone();
     let ending = run_while(config, async {
+        wait_until("the first load", || !target.arrived().is_empty()).await;
+        seen.lock().unwrap().never_start = true;
         wait_until("the first epoch", || seen.lock().unwrap().ended()).await;
         let mut seen = seen.lock().unwrap();
         (seen.stop, seen.run_after) = (Some("aborted".into()), true);
