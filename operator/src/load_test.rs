@@ -47,7 +47,7 @@ pub async fn reconcile(test: Arc<PackedTest>, context: Arc<Context>) -> Result<A
                 timeout(LONGEST_LOOK, look(&test, &context, &Timestamp::now).instrument(span)).await;
             answered.unwrap_or(Err(Error::Unanswered))
         }
-        Err(invalid) => Err(Error::Invalid(Box::new(invalid))),
+        Err(invalid) => Err(Error::Invalid(invalid)),
     };
     let (outcome, action) = match &result {
         Ok(Done::Applied(next)) => ("Applied", until(*next)),

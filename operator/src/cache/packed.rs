@@ -46,10 +46,10 @@ impl PackedTest {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn read(&self) -> Result<LoadTest, InvalidObject> {
-        let invalid = |error: &dyn std::fmt::Display| InvalidObject {
-            error: error.to_string(),
-            metadata: self.metadata.clone(),
+    pub fn read(&self) -> Result<LoadTest, Box<InvalidObject>> {
+        let invalid = |error: &dyn std::fmt::Display| {
+            let (error, metadata) = (error.to_string(), self.metadata.clone());
+            Box::new(InvalidObject { error, metadata })
         };
         let text = self.rest.as_ref().map_err(|error| invalid(error))?;
         let mut test: LoadTest = serde_json::from_str(text).map_err(|error| invalid(&error))?;
