@@ -259,7 +259,7 @@ fn however_long_it_lasts_it_stays_small_and_can_be_written_down() {
     }
     let (_, found) = usage.pods().next().unwrap();
     let points = found.track.points().count();
-    assert!(points <= MOST_POINTS && points >= MOST_POINTS / 2, "{points}");
+    assert!((MOST_POINTS / 2..=MOST_POINTS).contains(&points), "{points}");
     assert_eq!(found.track.samples(), 20_000);
     assert!((found.track.memory().unwrap().mean - 1e8 - 9_999.5).abs() < 1.0);
     let written = serde_json::to_string(&usage).unwrap();
