@@ -33,12 +33,13 @@ fn shrink(mut status: LoadTestRunStatus) -> LoadTestRunStatus {
     status
 }
 
-/// The list that gives most room, and its entries. Nothing goes down to a few entries before all others have, and what
-/// the verdict rests on goes last.
+/// The list that gives most room, and its entries. Nothing goes down to a few entries before all others have, nothing
+/// vanishes as long as another one has more than one, and what the verdict rests on goes last.
 fn largest(status: &LoadTestRunStatus) -> Option<(&'static List, usize)> {
     let measured = LISTS.iter().map(|list| (list, (list.measure)(status)));
     let filled = measured.filter(|(_, (entries, _))| *entries > 0);
-    let largest = filled.max_by_key(|(list, (entries, bytes))| (*entries > FEW, !list.decides, *bytes));
+    let largest =
+        filled.max_by_key(|(list, (entries, bytes))| (*entries > FEW, *entries > 1, !list.decides, *bytes));
     largest.map(|(list, (entries, _))| (list, entries))
 }
 

@@ -278,6 +278,10 @@ proptest! {
             let (after, _) = (list.measure)(&small);
             prop_assert!(after <= list.most);
             let left_out = small.omitted.get(list.name).copied().unwrap_or_default();
+            // What a pod that is left out had goes with it, and is not counted by itself.
+            if list.name.starts_with("usage[]") && small.omitted.contains_key("usage") {
+                continue;
+            }
             prop_assert_eq!(before - after, left_out as usize, "{}", list.name);
         }
         // No threshold that held is shown in the place of one that did not.
@@ -287,18 +291,34 @@ proptest! {
     }
 }
 
+/// A test has one load, so what belongs to others is not there.
+fn of_one_load(status: LoadTestRunStatus) -> LoadTestRunStatus {
+    LoadTestRunStatus {
+        epochs: Vec::new(),
+        capacity: None,
+        stress: None,
+        spikes: Vec::new(),
+        operations: Vec::new(),
+        soak: None,
+        ..status
+    }
+}
+
 #[test]
 fn the_largest_status_still_shows_something_of_everything() {
-    let status = bounded(status(HUGE));
+    let whole = of_one_load(status(HUGE));
+    let status = bounded(whole.clone());
     assert!(breached(&status) > 0);
-    for list in &LISTS {
+    for list in LISTS.iter().filter(|list| (list.measure)(&whole).0 > 0) {
         assert!((list.measure)(&status).0 > 0, "{} is empty: {:?}", list.name, status.omitted);
     }
 }
 
 #[test]
 fn the_status_of_a_common_run_is_complete_and_small() {
-    let mut common = status(Shape { entries: 4, width: 24, letter: 'x' });
+    let mut common = of_one_load(status(Shape { entries: 4, width: 24, letter: 'x' }));
+    // It asks for nothing of usage, which is told with some 300 bytes for each pod.
+    (common.usage, common.usage_expectations) = (Vec::new(), Vec::new());
     // A minute of scaling up, and as much of scaling down.
     let whole = status(Shape { entries: 40, width: 24, letter: 'x' });
     common.autoscaling.as_mut().unwrap().timeline = whole.autoscaling.unwrap().timeline;
