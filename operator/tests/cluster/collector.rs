@@ -206,7 +206,7 @@ async fn a_runner_speaks_only_for_itself_and_what_it_says_outlives_the_operator(
     // A runner of a release to come, of whose words only the first are known.
     let strange = json!({"version": 9, "runner": 1, "pod": "run-1-1", "readiness": "entangled"});
     let (status, reply) = post(&router, &path("hello"), Some(&tokens[1]), &strange).await;
-    assert_eq!((status, &reply["serves"]), (StatusCode::OK, &json!({"from": 1, "to": 2})), "{reply}");
+    assert_eq!((status, &reply["serves"]), (StatusCode::OK, &json!({"from": 2, "to": 3})), "{reply}");
     let told = reply["command"]["stop"]["reason"].as_str().unwrap();
     assert!(told.contains("version 9") && told.contains("versions 2 and 3"), "{told}");
 
@@ -269,7 +269,7 @@ async fn a_checkpoint_of_another_version_is_left_alone() {
     let sessions = Sessions::new(space.client.clone());
     let error = sessions.open(config.clone()).await.unwrap_err();
     assert_eq!(error.reason(), Some("CheckpointUnknown"), "{error}");
-    assert!(error.to_string().contains("99") && error.to_string().contains("knows form"), "{error}");
+    assert!(error.to_string().contains("99") && error.to_string().contains("knows the forms"), "{error}");
     discard(&space.client, &space.name, "run-1-checkpoint").await.unwrap();
     let left = space.api::<Checkpoint>().get("run-1-checkpoint").await.unwrap();
     assert_eq!(left, foreign);
