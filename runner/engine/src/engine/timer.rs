@@ -20,6 +20,8 @@ use std::{
 pub(crate) struct Timer {
     waiting: RefCell<BinaryHeap<Reverse<Waiter>>>,
     rings: Cell<u64>,
+    /// Whether those whose time has come are being asked what they wait for next.
+    turning: Cell<bool>,
     alarm: alarm::Alarm,
 }
 
@@ -52,7 +54,12 @@ impl Ord for Waiter {
 impl Timer {
     /// A timer of the current runtime.
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { waiting: RefCell::default(), rings: Cell::new(0), alarm: alarm::Alarm::new()? })
+        Ok(Self {
+            waiting: RefCell::default(),
+            rings: Cell::new(0),
+            turning: Cell::new(false),
+            alarm: alarm::Alarm::new()?,
+        })
     }
 
     /// Waits until an instant; not at all if it has passed.
@@ -81,7 +88,7 @@ impl Timer {
         let mut waiting = self.waiting.borrow_mut();
         let earliest = waiting.peek().is_none_or(|Reverse(first)| until < first.until);
         waiting.push(Reverse(Waiter { until, waker }));
-        if earliest {
+        if earliest && !self.turning.get() {
             self.alarm.set(until);
         }
     }
@@ -91,16 +98,32 @@ impl Timer {
         loop {
             self.alarm.ring().await?;
             self.rings.set(self.rings.get() + 1);
-            let now = Instant::now();
-            let mut waiting = self.waiting.borrow_mut();
-            while let Some(Reverse(first)) = waiting.peek() {
-                if first.until > now {
-                    self.alarm.set(first.until);
-                    break;
+            self.wake_due();
+            // Whoever was woken mostly waits for the next instant at once. Setting the alarm after that is one system call
+            // per ring instead of two: they are in the queue of the event loop before this task is.
+            self.turning.set(true);
+            let mut asked = false;
+            poll_fn(|context| {
+                if std::mem::replace(&mut asked, true) {
+                    return Poll::Ready(());
                 }
-                if let Some(Reverse(due)) = waiting.pop() {
-                    due.waker.wake();
-                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            self.turning.set(false);
+            if let Some(Reverse(first)) = self.waiting.borrow().peek() {
+                self.alarm.set(first.until);
+            }
+        }
+    }
+
+    fn wake_due(&self) {
+        let now = Instant::now();
+        let mut waiting = self.waiting.borrow_mut();
+        while waiting.peek().is_some_and(|Reverse(first)| first.until <= now) {
+            if let Some(Reverse(due)) = waiting.pop() {
+                due.waker.wake();
             }
         }
     }
