@@ -84,7 +84,7 @@ impl Name {
         match self {
             Self::Static => &["upsurge", "wrk", "oha", "hey", "ab", "k6"],
             Self::Unpinned => &["upsurge", "wrk"],
-            Self::Open => &["upsurge", "vegeta", "oha", "k6"],
+            Self::Open => &["upsurge", "vegeta", "oha", "k6", "floor"],
             Self::Shop => &["upsurge", "k6", "artillery"],
             Self::Memory | Self::Executors | Self::Html => &["upsurge", "k6"],
             Self::Freeze => &["upsurge", "oha", "k6", "hey"],

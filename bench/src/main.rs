@@ -5,6 +5,7 @@
 mod cases;
 #[cfg(feature = "cluster")]
 mod cluster;
+mod floor;
 mod machine;
 mod measure;
 mod peers;
@@ -69,6 +70,9 @@ enum Command {
     /// Be the server.
     #[command(hide = true)]
     Serve,
+    /// Send requests at a rate with as little as that takes.
+    #[command(hide = true)]
+    Floor(floor::Floor),
     /// Measure the operator on the cluster of KUBECONFIG.
     #[cfg(feature = "cluster")]
     Cluster {
@@ -99,6 +103,7 @@ fn main() -> Result<()> {
             std::fs::write(&page, text).with_context(|| format!("can't write {}", page.display()))
         }
         Command::Serve => server::serve(),
+        Command::Floor(floor) => floor.run(),
         #[cfg(feature = "cluster")]
         Command::Cluster { results } => cluster::run(&results),
         #[cfg(feature = "cluster")]

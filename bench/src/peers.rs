@@ -3,6 +3,7 @@
 
 mod apache_bench;
 mod artillery;
+mod floor;
 mod hey;
 mod install;
 mod k6;
@@ -201,7 +202,7 @@ pub trait Peer {
 }
 
 /// All of them, Upsurge first.
-pub fn all() -> [&'static dyn Peer; 8] {
+pub fn all() -> [&'static dyn Peer; 9] {
     [
         &upsurge::Upsurge,
         &wrk::Wrk,
@@ -211,6 +212,7 @@ pub fn all() -> [&'static dyn Peer; 8] {
         &k6::K6,
         &artillery::Artillery,
         &vegeta::Vegeta,
+        &floor::Floor,
     ]
 }
 

@@ -24,7 +24,9 @@ const GOALS: [(&str, f64); 2] = [("vegeta", 0.5), ("k6", 0.25)];
 pub fn measure(bench: &Bench) -> Result<Case> {
     let how = format!(
         "`GET /` with an answer of 128 bytes, {RATE}/s over at most {CONNECTIONS} connections (oha with `-q`), {} s per run. The CPU \
-         time of a run with one request is subtracted.",
+         time of a run with one request is subtracted. `floor` is no tool: it is a bare loop around the system calls that each of them \
+         needs on this machine (wait, set a timer, send, receive), which measures nothing. Both cores sleep between two requests, \
+         and waking them is most of what it costs.",
         bench.seconds
     );
     let mut case = bench.case(Name::Open, "Open model at a moderate rate", how);

@@ -4,7 +4,9 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
+    future::poll_fn,
     rc::Rc,
+    task::{Poll, Waker},
     time::{Duration, Instant},
 };
 
@@ -57,11 +59,12 @@ pub(crate) struct Crew {
     existing: Cell<u64>,
     made: Cell<u64>,
     busy: Cell<u64>,
-    free: RefCell<VecDeque<Member>>,
+    /// The numbers of members without an iteration, who has been free for longest first.
+    free: RefCell<VecDeque<usize>>,
     /// What waits for a user, and since when.
     waiting: RefCell<VecDeque<(Due, Instant)>>,
-    /// What each member is doing, or did last.
-    tasks: RefCell<Vec<Option<JoinHandle<()>>>>,
+    /// All members that were made, by their number.
+    members: RefCell<Vec<Member>>,
     returned: Notify,
 }
 
@@ -73,9 +76,47 @@ impl Drop for Crew {
     }
 }
 
+/// A user and its task, which does one iteration after another. A task of its own for each iteration would cost as much as a
+/// good part of a request.
 struct Member {
-    place: usize,
-    user: User,
+    desk: Rc<Desk>,
+    task: JoinHandle<User>,
+}
+
+/// Where a member finds what it is to do next.
+#[derive(Default)]
+struct Desk {
+    order: Cell<Option<Order>>,
+    waker: RefCell<Option<Waker>>,
+}
+
+enum Order {
+    Do(Due),
+    Leave,
+}
+
+impl Desk {
+    fn put(&self, order: Order) {
+        self.order.set(Some(order));
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    async fn next(&self) -> Order {
+        poll_fn(|context| match self.order.take() {
+            Some(order) => Poll::Ready(order),
+            None => {
+                let mut waker = self.waker.borrow_mut();
+                match &mut *waker {
+                    Some(known) => known.clone_from(context.waker()),
+                    None => *waker = Some(context.waker().clone()),
+                }
+                Poll::Pending
+            }
+        })
+        .await
+    }
 }
 
 /// The share of a part in a load whose users are such a pool.
@@ -109,7 +150,7 @@ impl Crew {
             busy: Cell::new(0),
             free: RefCell::default(),
             waiting: RefCell::default(),
-            tasks: RefCell::default(),
+            members: RefCell::default(),
             returned: Notify::new(),
         })
     }
@@ -152,16 +193,20 @@ impl Crew {
 
     /// Lets all users end what they began for good, some at a time.
     pub(crate) async fn dismiss(&self) {
-        let members = self.free.take().into_iter().filter(|member| !member.user.stays.is_empty());
-        let leaving = members.map(|mut member| async move {
-            once::stop(&self.context, &mut member.user, StageOf::Load(self.load)).await;
+        let leaving = self.members.take().into_iter().map(|member| async move {
+            member.desk.put(Order::Leave);
+            // One that was cut off, or broke, has nothing to end any more.
+            let Ok(mut user) = member.task.await else { return };
+            if !user.stays.is_empty() {
+                once::stop(&self.context, &mut user, StageOf::Load(self.load)).await;
+            }
         });
         stream::iter(leaving).buffer_unordered(LEAVING_AT_ONCE).for_each(|()| future::ready(())).await;
     }
 
     /// Cuts off what is under way; what still waits is dropped.
     pub(crate) fn cut(&self) {
-        self.tasks.borrow().iter().flatten().for_each(JoinHandle::abort);
+        self.members.borrow().iter().for_each(|member| member.task.abort());
         self.drop_waiting();
     }
 
@@ -175,35 +220,44 @@ impl Crew {
         true
     }
 
-    /// The user that has been free for longest, or a new one; `None` when all are busy.
-    fn take(&self) -> Option<Member> {
+    /// The member that has been free for longest, or a new one; `None` when all are busy.
+    fn take(self: &Rc<Self>) -> Option<usize> {
         let made = self.made.get();
         let mut free = self.free.borrow_mut();
         if (free.is_empty() || made < self.in_turn) && made < self.existing.get() {
             self.made.set(made + 1);
             let first = self.context.loads().get(self.load).map_or(0, |plan| plan.first_user);
             let user = User::new(&self.context.program, first + self.share.nth(made) + 1);
-            return Some(Member { place: made as usize, user });
+            let (number, desk) = (made as usize, Rc::<Desk>::default());
+            let task = spawn_local(Rc::clone(self).serve(number, user, Rc::clone(&desk)));
+            self.members.borrow_mut().push(Member { desk, task });
+            return Some(number);
         }
         free.pop_front()
     }
 
-    fn send(self: &Rc<Self>, member: Member, due: Due) {
-        let place = member.place;
-        self.busy.set(self.busy.get() + 1);
-        let task = spawn_local(Rc::clone(self).work(member, due));
-        let mut tasks = self.tasks.borrow_mut();
-        if tasks.len() <= place {
-            tasks.resize_with(place + 1, || None);
-        }
-        if let Some(last) = tasks.get_mut(place) {
-            *last = Some(task);
+    fn send(&self, number: usize, due: Due) {
+        if let Some(member) = self.members.borrow().get(number) {
+            self.busy.set(self.busy.get() + 1);
+            member.desk.put(Order::Do(due));
         }
     }
 
-    async fn work(self: Rc<Self>, mut member: Member, mut due: Due) {
+    /// The life of a member.
+    async fn serve(self: Rc<Self>, number: usize, mut user: User, desk: Rc<Desk>) -> User {
+        while let Order::Do(due) = desk.next().await {
+            self.work(&mut user, due).await;
+            self.busy.set(self.busy.get() - 1);
+            self.free.borrow_mut().push_back(number);
+            self.returned.notify_one();
+        }
+        user
+    }
+
+    /// Does an iteration, and after it those that wait for somebody.
+    async fn work(&self, user: &mut User, mut due: Due) {
         let context = &self.context;
-        let present = Present::new(context);
+        let _present = Present::new(context);
         // Where iterations may wait, those that need not count as well.
         let mut queued = (self.when_busy == WhenBusy::Queue).then_some(Duration::ZERO);
         while let Some((unique, scenario)) = context.choose(self.load, due.index) {
@@ -214,17 +268,13 @@ impl Crew {
                 scenario,
                 stage: StageOf::Known(context.stage_at(self.load, context.instant(due.at))),
             };
-            member.user.choose_values(&context.program);
-            iterate(context, &mut member.user, task, Instant::now()).await;
+            user.choose_values(&context.program);
+            iterate(context, user, task, Instant::now()).await;
             let next = if context.stopping() { None } else { self.waiting.borrow_mut().pop_front() };
             match next {
                 Some((next, since)) => (due, queued) = (next, Some(since.elapsed())),
                 None => break,
             }
         }
-        drop(present);
-        self.busy.set(self.busy.get() - 1);
-        self.free.borrow_mut().push_back(member);
-        self.returned.notify_one();
     }
 }
