@@ -49,12 +49,14 @@ unit: ## Tests that need no cluster
 	  PATH="$$(tools/build prometheus):$$(tools/build servers):$$PATH"; \
 	  $(nextest) --workspace --exclude upsurge-e2e --profile watched
 	@if [ -e $(disturbed) ]; then echo "Begun anew, as the machine stood still:"; cat $(disturbed); fi
-	cargo test --quiet --doc --workspace --exclude upsurge-e2e
+	tools/doc-tests
 
 .PHONY: generate
-generate: ## Write the CRD manifests, the schema and the pages of all fields and metrics from the types
+generate: ## Write the CRD manifests, the schemas and the pages of all fields and metrics from the types
 	cargo run --quiet -p upsurge-crds --bin crdgen -- --schema crds/schemas/loadtest.json crds/manifests charts/upsurge/files/crds
 	cargo run --quiet -p upsurge-core --bin docgen -- docs/src/reference
+	cargo run --quiet -p upsurge-record --bin recordgen -- record/schema.json
+	$(MAKE) report-picture
 
 .PHONY: generate-chart
 generate-chart: ## Write the schema and the README of the chart's values, and what kustomize installs, from the chart
@@ -70,6 +72,19 @@ check-generated: ## Fail when a generated file is not what the types say
 	@rm -rf target/reference
 	cargo run --quiet -p upsurge-core --bin docgen -- target/reference
 	for page in target/reference/*.md; do diff -u docs/src/reference/$${page##*/} $$page || { echo 'run: make generate' >&2; exit 1; }; done
+
+.PHONY: report-picture
+report-picture: ## Draw the picture of a report for the documentation, of a played run
+	cargo run --quiet -p upsurge-report --example played -- svg >target/report.svg
+	mv target/report.svg docs/src/how-to/report.svg
+
+# Not part of `make test`: it fetches a browser.
+.PHONY: report-browser
+report-browser: ## Look at reports with a real Chromium and axe-core; leaves pictures in target/report-pictures
+	uplot=$$(tools/build uplot); for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do \
+	  cmp "$$uplot/$$file" "$$(case $$file in LICENSE) echo report/src/assets/uPlot.LICENSE ;; *) echo report/src/assets/$${file#dist/} ;; esac)"; done
+	UPSURGE_CHROMIUM=$$(tools/build chromium)/chromium UPSURGE_AXE=$$(tools/build axe)/axe.min.js \
+	  UPSURGE_SCREENSHOTS=$(CURDIR)/target/report-pictures $(nextest) -p upsurge-report --test browser --run-ignored only
 
 .PHONY: docs
 docs: ## Make a book of the documentation, target/book/html, and follow its links
@@ -90,6 +105,16 @@ release-dry-run: ## Make a release as far as that is possible here, check it, pu
 .PHONY: cluster-up
 cluster-up: ## Start the cluster that CLUSTER names (bundled, kind or current)
 	$(with) up
+
+.PHONY: cluster-load
+cluster-load: images ## Give it the images
+	$(with) load $(images)
+
+# A shell ends as its last command did, which says nothing about this target.
+.PHONY: cluster-shell
+cluster-shell: ## Open a shell in which kubectl and helm reach it
+	@$(with) exec true
+	@$(with) shell || true
 
 .PHONY: cluster-down
 cluster-down: ## Take it down
@@ -124,9 +149,11 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
 	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
 	  --profile e2e --run-ignored only --test faults --test targets --test serial_chart --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
-	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test serial_values --test serial_keda \
+	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test lifecycle --test surroundings \
+	  --test inconclusive --test beyond --test serial_values --test serial_keda --test serial_namespaced \
 	  --test serial_kustomize $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
+	$(if $(TESTS),,$(MAKE) report-browser)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build release):$$(tools/build nextest):$$PATH" $(with) exec e2e/from-registry)

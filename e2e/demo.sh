@@ -52,4 +52,13 @@ done
 say "The verdict"
 kubectl -n shop get loadtests
 kubectl -n shop get loadtestrun "$run" -o go-template-file=e2e/demo.tmpl
+
+say "What is left"
+cat <<'LEFT'
+The cluster, Upsurge in the namespace upsurge-system, and service and test in the namespace shop.
+  make cluster-shell              a shell with kubectl and helm: kubectl -n shop get loadtests, and so on
+  make demo                       the same test once more
+  kubectl delete namespace shop   in that shell, before you follow README or tutorial: they make it themselves
+  make cluster-down               takes all of it away, if make has made the cluster
+LEFT
 [ "$(field .status.verdict)" = Passed ]

@@ -15,7 +15,8 @@ use rustix::{
     buffer::spare_capacity,
     event::epoll,
     time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
     },
 };
 
@@ -57,11 +58,8 @@ impl Floor {
             epoll::add(&epoll, &connection, epoll::EventData::new_u64(number), flags)?;
             connections.push(connection);
         }
-        #[expect(
-            deprecated,
-            reason = "its successor must be called as unsafe; an `OwnedFd` keeps what that asks for: it stays the same open file"
-        )]
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let timer =
+            timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         let flags = epoll::EventFlags::IN | epoll::EventFlags::ET;
         epoll::add(&epoll, &timer, epoll::EventData::new_u64(TIMER), flags)?;
 

@@ -32,6 +32,7 @@ pub use demand::{advice, declared, mixes_units};
 pub use doubts::Doubt;
 pub use endings::while_ending;
 pub use observed::{Observed, begin};
+pub use replicas::ready_replicas;
 pub use sentence::{explained, limited};
 pub use standing::{ONLY_AUTOSCALER, PAUSED};
 pub(crate) use unseen::hides_replicas;

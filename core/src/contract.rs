@@ -3,7 +3,8 @@
 //!
 //! One place computes them for both kinds, from the state that the object is in. `Reconciling` and
 //! `Stalled` are abnormal-true as kstatus has it: absent when there is nothing to say. `Complete` and
-//! `Failed` are there only once there is a verdict, so that a rerun takes them away.
+//! `Failed` are there only once nothing more comes by itself, so that a rerun takes them away: there is a verdict, or the spec
+//! can't be run. So whoever waits for `Complete` does not wait for a run that never comes.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -85,19 +86,17 @@ fn wanted<'a>(state: &State<'a>) -> Vec<Wanted<'a>> {
             condition(RECONCILING, true, PROGRESSING_WITH_RETRY, message),
         ],
         State::Suspended { message } => vec![condition(READY, false, reasons::SUSPENDED, message)],
-        State::Refused { reason, message } => {
-            vec![condition(READY, false, reason, message), condition(STALLED, true, reason, message)]
-        }
+        State::Refused { reason, message } => ended_badly(reason, message),
         State::Finished { verdict: Verdict::Passed, reason, message } => {
             vec![condition(READY, true, reason, message), condition(COMPLETE, true, reason, message)]
         }
-        State::Finished { reason, message, .. } => vec![
-            condition(READY, false, reason, message),
-            condition(STALLED, true, reason, message),
-            condition(COMPLETE, true, reason, message),
-            condition(FAILED, true, reason, message),
-        ],
+        State::Finished { reason, message, .. } => ended_badly(reason, message),
     }
+}
+
+fn ended_badly<'a>(reason: &'a str, message: &'a str) -> Vec<Wanted<'a>> {
+    let all = [(READY, false), (STALLED, true), (COMPLETE, true), (FAILED, true)];
+    all.into_iter().map(|(type_, status)| Wanted { type_, status, reason, message }).collect()
 }
 
 /// Reason by which Flux knows that work goes on after an error.
@@ -136,7 +135,7 @@ mod tests {
         &["Ready=False:Retrying", "Reconciling=True:ProgressingWithRetry"])]
     #[case::suspended(State::Suspended { message: "" }, &["Ready=False:Suspended"])]
     #[case::refused(State::Refused { reason: "InvalidSpec", message: "spec.load" },
-        &["Ready=False:InvalidSpec", "Stalled=True:InvalidSpec"])]
+        &["Complete=True:InvalidSpec", "Failed=True:InvalidSpec", "Ready=False:InvalidSpec", "Stalled=True:InvalidSpec"])]
     #[case::passed(passed(), &["Complete=True:ThresholdsMet", "Ready=True:ThresholdsMet"])]
     #[case::failed(finished(Verdict::Failed), &["Complete=True:ThresholdsBreached", "Failed=True:ThresholdsBreached",
         "Ready=False:ThresholdsBreached", "Stalled=True:ThresholdsBreached"])]

@@ -28,19 +28,16 @@ use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcom
 pub(crate) use self::check::{check, check_levels};
 pub use self::{
     answer::{Answer, answer, shown},
-    judged::{Seen, figures, judged, line},
+    judged::{Seen, alone, figures, judged, line},
     replicas::{Standing, standing},
 };
 use crate::{
     format::decimal,
     metrics::{Catalog, names::Kind},
+    plan::{MEASURE, WARM_UP},
     thresholds::Target,
 };
 
-/// The stage of a probe before its figures count.
-pub const WARM_UP: &str = "warm-up";
-/// The stage of a probe by which it is judged.
-pub const MEASURE: &str = "measure";
 /// Digits of a level behind the point: as many as a quantity has.
 const DIGITS: usize = 9;
 

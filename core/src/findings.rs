@@ -131,7 +131,8 @@ impl Findings {
 /// What is found where nothing is asked for.
 pub static NO_FINDINGS: Findings = Findings { stress: None, spikes: Vec::new(), verification: None };
 
-/// One thing that was judged, in words.
+/// One thing that was judged, in words: a spike and a verification have no line of their own in the status, as what
+/// [`Judged`](crate::judged::Judged) holds has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     /// What it belongs to.

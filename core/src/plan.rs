@@ -9,6 +9,7 @@ mod course;
 mod executors;
 mod levels;
 mod load_plan;
+mod names;
 mod patterns;
 mod shapes;
 mod staircase;
@@ -22,8 +23,8 @@ use upsurge_crds::v1alpha1::{Load, LoadUnit};
 pub use self::{
     course::Piece,
     load_plan::{LoadPlan, Pool, Work},
-    shapes::PARTS_OF_SPIKE,
-    staircase::{HELD, RECOVERY, failure_share, is_step},
+    names::{MEASURE, PARTS_OF_SPIKE, RECOVERY, SOAK, WARM_UP},
+    staircase::{HELD, failure_share, is_step},
     stop::with_stop,
 };
 use crate::{

@@ -8,6 +8,7 @@
 mod mounts;
 mod own;
 mod references;
+mod resources;
 mod restricted;
 
 use k8s_openapi::api::core::v1::{
@@ -18,9 +19,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use upsurge_crds::v1alpha1::RunnerSpec;
 
+pub(crate) use self::resources::complaint;
 pub use self::{
     own::is_own_mark,
     references::{PodReference, references},
+    resources::check_resources,
 };
 use crate::field_error::{Errors, FieldError};
 
@@ -82,6 +85,7 @@ pub(crate) fn compile(runner: &RunnerSpec) -> Result<PodParts, Vec<FieldError>> 
         dns_config: one("dnsConfig", runner.dns_config.as_ref(), &mut errors),
     };
     own::check(runner, &parts, &mut errors);
+    resources::check(runner, &parts, &mut errors);
     mounts::check(&parts, &mut errors);
     restricted::check(runner, &parts, &mut errors);
     errors.finish(parts)

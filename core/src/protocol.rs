@@ -24,6 +24,7 @@
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
 
 pub(crate) mod form;
+mod generator;
 mod novelty;
 mod planned;
 mod version;
@@ -39,6 +40,7 @@ pub use self::version::{
 pub(crate) use self::version::{first_epoch, first_version};
 pub use self::{
     form::{Form, FormError},
+    generator::GeneratorDelta,
     planned::PlannedTest,
 };
 
@@ -289,51 +291,6 @@ pub struct AfterOutcome {
     /// What became of `verify`, which was done before: what did not hold, if something did not. Absent if it was not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Result<(), String>>,
-}
-
-/// How the generator itself fared in an interval.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GeneratorDelta {
-    /// CPU time used, in seconds.
-    pub cpu_seconds: f64,
-    /// CPU scheduling periods of the container's cgroup.
-    pub periods: u64,
-    /// Those in which it was throttled.
-    pub throttled_periods: u64,
-    /// Seconds in which the load threads were watched.
-    #[serde(default)]
-    pub watched_seconds: f64,
-    /// Those of them in which a load thread had no time to spare: it ran, or waited for a CPU, nearly all the time.
-    #[serde(default)]
-    pub saturated_seconds: f64,
-    /// Highest share of a core that a load thread used; of the CPU limit, where that is less than a core.
-    #[serde(default)]
-    pub busiest_core: f64,
-    /// Fewest file descriptors that were left.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files_left: Option<u64>,
-    /// Fewest local ports that were left for connections to one address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ports_left: Option<u64>,
-}
-
-impl GeneratorDelta {
-    /// Adds another interval, or another runner.
-    pub fn merge(&mut self, other: &Self) {
-        self.cpu_seconds += other.cpu_seconds;
-        self.periods = self.periods.saturating_add(other.periods);
-        self.throttled_periods = self.throttled_periods.saturating_add(other.throttled_periods);
-        self.watched_seconds += other.watched_seconds;
-        self.saturated_seconds += other.saturated_seconds;
-        self.busiest_core = self.busiest_core.max(other.busiest_core);
-        self.files_left = fewest(self.files_left, other.files_left);
-        self.ports_left = fewest(self.ports_left, other.ports_left);
-    }
-}
-
-fn fewest(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    one.into_iter().chain(other).min()
 }
 
 /// How a runner ended.

@@ -4,6 +4,7 @@
 //! Every figure is computed from the merged series alone, so that figures of many runners equal those of
 //! one. Lists are whole: what a status has no room for is left out, and counted, where the status is written.
 
+mod counts;
 mod custom;
 mod generator;
 #[cfg(test)]
@@ -19,6 +20,7 @@ use upsurge_crds::v1alpha1::{CheckCount, LatencySummary, RequestResult, RunSumma
 
 pub(crate) use self::unanswered::as_failed;
 pub use self::{
+    counts::{Counts, errors, failures, statuses},
     custom::custom,
     generator::{Asked, generator},
     unanswered::{Counting, Unanswered},
@@ -44,14 +46,7 @@ pub struct Figures {
 
 /// The figures of the whole load alone: with many requests, theirs take far more time.
 pub fn total(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> RunSummary {
-    let everything = Selector::default();
-    let mut summary = summary(metrics, &everything, whole(timeline, elapsed));
-    summary.unanswered_requests = unanswered::of(metrics);
-    count_microseconds(&mut summary.latency, &metrics.trend(names::HTTP_REQ_DURATION, &everything));
-    if let Some(response_time) = &mut summary.response_time {
-        count_microseconds(response_time, &metrics.trend(names::HTTP_REQ_RESPONSE_TIME, &everything));
-    }
-    summary
+    Measured::of(metrics, &Selector::default(), whole(timeline, elapsed)).total(unanswered::of(metrics))
 }
 
 /// The figures after a time of load. `metrics` have their unanswered requests counted ([`Unanswered`]).
@@ -70,12 +65,12 @@ pub fn figures(metrics: &Metrics, timeline: &Timeline, elapsed: Duration) -> Fig
 }
 
 /// Time of load that whole-run rates refer to: what has passed, but not the watching that comes after.
-pub(crate) fn whole(timeline: &Timeline, elapsed: Duration) -> Duration {
+pub fn whole(timeline: &Timeline, elapsed: Duration) -> Duration {
     elapsed.min(timeline.duration().saturating_add(timeline.graceful_stop))
 }
 
 /// Time of a stage that has passed.
-pub(crate) fn part(stage: &Stage, elapsed: Duration) -> Duration {
+pub fn part(stage: &Stage, elapsed: Duration) -> Duration {
     elapsed.min(stage.end()).saturating_sub(stage.start)
 }
 
@@ -95,29 +90,29 @@ fn stage_result(metrics: &Metrics, stage: &Stage, elapsed: Duration) -> StageRes
 }
 
 /// What was measured of a run or a part of it, as numbers.
-#[derive(Clone, Debug)]
-pub(crate) struct Measured {
+#[derive(Clone, Debug, Default)]
+pub struct Measured {
     /// Requests finished.
-    pub(crate) requests: f64,
+    pub requests: f64,
     /// The same per second of load.
-    pub(crate) requests_per_second: f64,
+    pub requests_per_second: f64,
     /// Requests that failed, and all that could.
-    pub(crate) failed: (u64, u64),
+    pub failed: (u64, u64),
     /// Iterations finished.
-    pub(crate) iterations: f64,
+    pub iterations: f64,
     /// Planned iterations that could not be started.
-    pub(crate) dropped: f64,
+    pub dropped: f64,
     /// Bytes sent and received.
-    pub(crate) traffic: (f64, f64),
+    pub traffic: (f64, f64),
     /// Service time of requests.
-    pub(crate) latency: Trend,
+    pub latency: Trend,
     /// Time of requests from their intended start.
-    pub(crate) response_time: Trend,
+    pub response_time: Trend,
 }
 
 impl Measured {
     /// What was measured of the selected series over a time of load.
-    pub(crate) fn of(metrics: &Metrics, selector: &Selector, time: Duration) -> Self {
+    pub fn of(metrics: &Metrics, selector: &Selector, time: Duration) -> Self {
         let count = |metric| metrics.count(metric, selector);
         let requests = count(names::HTTP_REQS);
         Self {
@@ -137,20 +132,34 @@ impl Measured {
         let (failed, all) = self.failed;
         if all == 0 { 0.0 } else { failed as f64 / all as f64 }
     }
+
+    /// The figures of a part of a run, as a status has them.
+    pub fn summary(&self) -> RunSummary {
+        RunSummary {
+            requests: self.requests as i64,
+            requests_per_second: per_second(self.requests_per_second),
+            error_rate: percent(self.error_rate()),
+            iterations: self.iterations as i64,
+            dropped_iterations: self.dropped as i64,
+            unanswered_requests: None,
+            latency: latency(&self.latency),
+            response_time: (!self.response_time.is_empty()).then(|| latency(&self.response_time)),
+        }
+    }
+
+    /// The figures of a whole run: also as numbers, and with its requests without an answer.
+    pub fn total(&self, unanswered_requests: Option<i64>) -> RunSummary {
+        let mut summary = RunSummary { unanswered_requests, ..self.summary() };
+        count_microseconds(&mut summary.latency, &self.latency);
+        if let Some(response_time) = &mut summary.response_time {
+            count_microseconds(response_time, &self.response_time);
+        }
+        summary
+    }
 }
 
 fn summary(metrics: &Metrics, selector: &Selector, time: Duration) -> RunSummary {
-    let measured = Measured::of(metrics, selector, time);
-    RunSummary {
-        requests: measured.requests as i64,
-        requests_per_second: per_second(measured.requests_per_second),
-        error_rate: percent(measured.error_rate()),
-        iterations: measured.iterations as i64,
-        dropped_iterations: measured.dropped as i64,
-        unanswered_requests: None,
-        latency: latency(&measured.latency),
-        response_time: (!measured.response_time.is_empty()).then(|| latency(&measured.response_time)),
-    }
+    Measured::of(metrics, selector, time).summary()
 }
 
 fn latency(trend: &Trend) -> LatencySummary {

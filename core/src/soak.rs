@@ -16,14 +16,10 @@ use upsurge_figures::growth::{Finding, Growth, Limit, Sample, growth};
 use crate::{
     format::milliseconds,
     judged::{Judged, grown, growth_in_words, hours_in_words},
-    plan::Timeline,
-    usage::{SOAK, growth_result},
+    plan::{SOAK, Timeline},
+    usage::growth_result,
 };
 
-/// Longest time at the begin of the stage that does not count.
-const LONGEST_SETTLING: f64 = 0.5;
-/// Against what growth is held where no limit is set; only its estimate is told then.
-const ANY_LIMIT: f64 = 10.0;
 /// Name of the limit.
 const FIELD: &str = "maxLatencyGrowthPercentPerHour";
 
@@ -46,11 +42,7 @@ pub fn soak(
     let during = latencies.iter().filter(|(at, _)| *at >= from && *at <= to);
     let samples: Vec<Sample> =
         during.map(|(at, latency)| Sample { hours: (at - from) / 3_600.0, value: *latency }).collect();
-    let hours = (to - from) / 3_600.0;
-    let limit = Limit {
-        percent_per_hour: asked.map_or(ANY_LIMIT, f64::from),
-        settle_hours: (hours / 10.0).min(LONGEST_SETTLING),
-    };
+    let limit = Limit::over(to - from, asked.map_or(Limit::ANY, f64::from));
     let found = growth(&samples, &[0.0], limit);
     let judged: Vec<Judged> = asked.map(|most| judge(&found, most)).into_iter().collect();
     let result = SoakResult {

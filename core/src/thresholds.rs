@@ -214,6 +214,18 @@ impl Recorded<'_> {
     }
 }
 
+/// Keeps a breach that stopped the load: what came in after it may have mended the figure, and the load was stopped for it all
+/// the same.
+pub fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
+    let same =
+        |one: &&mut ThresholdResult| (&one.metric, &one.condition) == (&breached.metric, &breached.condition);
+    if thresholds.iter().all(|threshold| threshold.passed || threshold.undecided)
+        && let Some(mended) = thresholds.iter_mut().find(same)
+    {
+        mended.clone_from(breached);
+    }
+}
+
 /// What is observed where there is nothing to observe.
 const NO_DATA: &str = "no data";
 

@@ -14,14 +14,11 @@ use jiff::Timestamp;
 use upsurge_crds::v1alpha1::{LoadTestSpec, Workload};
 use upsurge_figures::{usage::Usage, workload::Workload as Recorded};
 
-use crate::plan::Timeline;
+use crate::plan::{SOAK, Timeline};
 
 pub use judge::judge;
 pub(crate) use told::growth_result;
 pub use told::told;
-
-/// Name of the stage of a soak at its level.
-pub const SOAK: &str = "soak";
 
 /// What is known of a workload's pods.
 #[derive(Clone, Copy, Debug)]

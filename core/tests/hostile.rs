@@ -6,6 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "hostile/mutations.rs"]
+mod mutations;
+
 use std::{
     io::{Read as _, Write as _},
     sync::{Mutex, PoisonError},
@@ -15,7 +18,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use peak_alloc::PeakAlloc;
-use proptest::{prelude::*, sample::Index, test_runner::TestRunner};
+use proptest::{prelude::*, test_runner::TestRunner};
 use serde_json::{Value, json};
 use upsurge_core::{
     intake::{Batch, Intake, MOST_DELTA_BYTES},
@@ -31,6 +34,8 @@ use upsurge_core::{
 };
 use upsurge_crds::LoadTestSpec;
 
+use self::mutations::{mutations, spoilt};
+
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
 
@@ -39,56 +44,6 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// What is allowed beside what the histograms of one delta may take.
 const BESIDE: usize = 16 * 1024 * 1024;
-
-/// How a message is spoilt.
-#[derive(Clone, Debug)]
-enum Mutation {
-    Set(Index, u8),
-    Cut(Index),
-    Repeat(Index, Index),
-    Insert(Index, Vec<u8>),
-}
-
-fn mutations() -> impl Strategy<Value = Vec<Mutation>> {
-    let digits = prop_oneof![
-        Just(b"-1".to_vec()),
-        Just(b"1e999".to_vec()),
-        Just(b"18446744073709551615".to_vec()),
-        Just(b"[[[[[[[[".to_vec()),
-        Just(b"null".to_vec()),
-        prop::collection::vec(any::<u8>(), 1..12),
-    ];
-    let mutation = prop_oneof![
-        (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Mutation::Set(at, byte)),
-        any::<Index>().prop_map(Mutation::Cut),
-        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Mutation::Repeat(from, to)),
-        (any::<Index>(), digits).prop_map(|(at, bytes)| Mutation::Insert(at, bytes)),
-    ];
-    prop::collection::vec(mutation, 0..4)
-}
-
-fn spoilt(mut bytes: Vec<u8>, mutations: &[Mutation]) -> Vec<u8> {
-    for mutation in mutations {
-        if bytes.is_empty() {
-            break;
-        }
-        let length = bytes.len();
-        match mutation {
-            Mutation::Set(at, byte) => bytes[at.index(length)] = *byte,
-            Mutation::Cut(at) => bytes.truncate(at.index(length)),
-            Mutation::Repeat(from, to) => {
-                let (from, to) = (from.index(length), to.index(length));
-                let part = bytes[from.min(to)..from.max(to)].to_vec();
-                bytes.splice(from..from, part);
-            }
-            Mutation::Insert(at, inserted) => {
-                let at = at.index(length);
-                bytes.splice(at..at, inserted.iter().copied());
-            }
-        }
-    }
-    bytes
-}
 
 fn test() -> LoadTestSpec {
     serde_json::from_value(json!({

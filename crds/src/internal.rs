@@ -4,7 +4,7 @@
 //! They have no short names and no category, and belong to no aggregated role, so that people who may view or edit
 //! load tests neither see nor change them. They grow and change with the operator, not with the API.
 
-mod checkpoint;
+pub mod checkpoint;
 mod target_lease;
 
 pub use self::{

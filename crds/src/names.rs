@@ -74,9 +74,9 @@ pub mod conditions {
     pub const STALLED: &str = "Stalled";
     /// The run is from before a change of the API, and its copy of the test can't be read any more. Only ever `True`.
     pub const OLD_SPEC: &str = "OldSpec";
-    /// True when the run ended with a verdict, whatever it is; for `kubectl wait`.
+    /// True when the run ended with a verdict, whatever it is, or none is made because the spec can't be run; for `kubectl wait`.
     pub const COMPLETE: &str = "Complete";
-    /// True when the run ended with any verdict but `Passed`; for `kubectl wait`.
+    /// True when the run ended with any verdict but `Passed`, or none is made because the spec can't be run; for `kubectl wait`.
     pub const FAILED: &str = "Failed";
 }
 
@@ -219,6 +219,8 @@ pub mod reasons {
     pub const CHECKPOINT_TOO_LARGE: &str = "CheckpointTooLarge";
     /// The API server refuses to keep what was received so far.
     pub const CHECKPOINT_REFUSED: &str = "CheckpointRefused";
+    /// The run was cut off, and this is what it had recorded until then.
+    pub const RECORD_INCOMPLETE: &str = "RecordIncomplete";
     /// A phase lasted longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
     /// The generator could not produce the load as asked.

@@ -62,6 +62,11 @@ fn wrong() -> Vec<(Value, &'static [&'static str])> {
             &["spec.scenarios[0].steps[0]", "a step is exactly one of"],
         ),
         (
+            json!({"runner": {"resources": {"requests": {"memory": "64MB"}}}}),
+            &["spec.runner.resources.requests.memory"],
+        ),
+        (json!({"runner": {"resources": {"limits": {"cpu": -1}}}}), &["spec.runner.resources.limits.cpu"]),
+        (
             steps(json!({"request": {"url": "/", "expect": [{"status": [999]}]}})),
             &["spec.scenarios[0].steps[0].request.expect[0].status[0]"],
         ),
@@ -112,16 +117,25 @@ async fn what_the_schema_can_not_say_is_told_in_a_condition_with_its_path() -> R
                 "spec.thresholds[0].selector.stage",
             ),
             (nested(json!({"loop": {"steps": []}})), "spec.scenarios[0].steps[0].group.steps[0].loop"),
+            (threshold(json!({"metric": "http_req_failed", "condition": "rate < 5"})), "spec.thresholds[0].condition"),
+            (
+                json!({"runner": {"resources": {"requests": {"memory": "512Mi"}, "limits": {"memory": "256Mi"}}}}),
+                "spec.runner.resources.requests.memory",
+            ),
+            (
+                json!({"runner": {"volumes": [{"name": "a", "emptyDir": {"sizeLimit": "16MB"}}]}}),
+                "spec.runner.volumes[0].emptyDir.sizeLimit",
+            ),
         ];
         for (number, (patch, path)) in cases.into_iter().enumerate() {
             let name = format!("wrong-{number}");
             context.create(&name, merged(constant(1, 1), patch)).await?;
             let test = context.observed(&name).await?;
             let status = test.status.context("no status")?;
-            for type_ in ["Ready", "Stalled"] {
+            for type_ in ["Ready", "Stalled", "Complete", "Failed"] {
                 let condition = conditions::find(&status.conditions, type_).with_context(|| format!("no {type_}"))?;
                 ensure!(condition.reason == "InvalidSpec" && condition.message.contains(path), "{path}: {condition:?}");
-                ensure!((condition.status == "True") == (type_ == "Stalled"), "{condition:?}");
+                ensure!((condition.status == "True") == (type_ != "Ready"), "{condition:?}");
             }
             ensure!(context.runs(&name).await?.is_empty(), "{name} was run");
         }

@@ -2,12 +2,12 @@
 //! README and tutorial, as a newcomer follows them: each command that needs the cluster is run as the page has it, and must
 //! print what the page shows, figures aside. The others are run by `runner/command/tests/pages.rs`.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{env, fs, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, api::DeleteParams};
-use tokio::{process::Command, time::timeout};
+use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
 use upsurge_e2e::{Context, wait::seconds, with_temp_namespace};
 use upsurge_testing::pages::{Example, difference, examples};
 
@@ -90,6 +90,43 @@ async fn the_commands_of_the_readme_print_what_it_shows() -> Result<()> {
 async fn the_commands_of_the_tutorial_print_what_it_shows() -> Result<()> {
     let page = "docs/src/tutorial/first-load-test.md";
     with_temp_namespace(async |context| follow(&context, page, seconds(420)).await).await
+}
+
+/// The search path without folders that have a helm.
+fn path_without_helm() -> Result<std::ffi::OsString> {
+    let path = env::var_os("PATH").context("no PATH")?;
+    let others = env::split_paths(&path).filter(|folder| !folder.join("helm").exists());
+    Ok(env::join_paths(others)?)
+}
+
+/// Types commands into the shell, and gives what they print.
+async fn typed_into_the_shell(commands: &str) -> Result<String> {
+    let mut shell = Command::new(root().join("e2e/cluster/with"))
+        .arg("shell")
+        .env("PATH", path_without_helm()?)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut typed = shell.stdin.take().context("no standard input")?;
+    typed.write_all(commands.as_bytes()).await?;
+    drop(typed);
+    let output = timeout(seconds(60), shell.wait_with_output()).await??;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    ensure!(output.status.success(), "it ended with {}:\n{printed}", output.status);
+    Ok(printed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shell_that_the_readme_opens_has_kubectl_and_helm() -> Result<()> {
+    with_temp_namespace(async |_| {
+        let commands = "kubectl get namespace default -o name\nhelm list --all-namespaces --short\n";
+        let printed = typed_into_the_shell(commands).await?;
+        ensure!(printed.starts_with("namespace/default\n"), "{printed}");
+        ensure!(printed.lines().any(|line| line == "upsurge"), "{printed}");
+        Ok(())
+    })
+    .await
 }
 
 #[test]

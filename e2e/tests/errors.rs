@@ -99,6 +99,26 @@ async fn a_quota_that_forbids_the_pods() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_admission_refuses_ends_its_run_at_once_and_frees_the_target() -> Result<()> {
+    with_temp_namespace(async |context| {
+        Target::deploy(&context, json!({})).await?;
+        let hard = json!({"spec": {"hard": {"count/jobs.batch": "0"}}});
+        apply::<ResourceQuota>(&context, "no-jobs", hard).await?;
+        let quotas = context.api::<ResourceQuota>();
+        let enforced =
+            |quota: &ResourceQuota| quota.status.as_ref().is_some_and(|status| status.hard.is_some());
+        wait::until(&quotas, "no-jobs", "is enforced", seconds(20), enforced).await?;
+        let message = error(&context, constant(5, 5), "PodsForbidden", seconds(30)).await?;
+        ensure!(message.contains("no-jobs"), "{message}");
+        ensure!(!message.contains("Status {") && !message.contains("ApiError"), "{message}");
+        quotas.delete("no-jobs", &DeleteParams::default()).await?;
+        let run = context.run("mended", constant(5, 5), seconds(60)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_does_not_exist() -> Result<()> {
     with_temp_namespace(async |context| {
         let secret = json!({
@@ -131,6 +151,19 @@ async fn a_workload_that_does_not_exist() -> Result<()> {
         let message = error(&context, merged(constant(5, 5), absent), "TargetNotFound", seconds(40)).await?;
         ensure!(message.contains("absent"), "{message}");
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_does_not_exist_holds_up_no_other_test_on_its_address() -> Result<()> {
+    with_temp_namespace(async |context| {
+        Target::deploy(&context, json!({})).await?;
+        let absent = json!({"target": {"workloads": [{"name": "absent"}]}, "deadlines": {"prepare": "2m"}});
+        let waiting = context.start("absent", merged(constant(5, 5), absent)).await?;
+        context.phase(&waiting, Phase::Pending, seconds(20)).await?;
+        let run = context.run("other", constant(5, 5), seconds(60)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")
     })
     .await
 }

@@ -7,7 +7,6 @@ use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use upsurge_crds::v1alpha1::{Phase, Verdict};
 use upsurge_e2e::{
-    Context,
     api::{ensure_verdict, status},
     fixtures::{constant, merged},
     target::Target,
@@ -29,9 +28,12 @@ fn judged() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_autoscaler_without_metrics_can_not_be_judged_and_there_is_no_load() -> Result<()> {
+async fn an_autoscaler_without_metrics_can_not_be_judged_and_is_reported_where_nothing_is_expected_of_it()
+-> Result<()> {
     with_temp_namespace(async |context| {
-        let target = blind_target(&context).await?;
+        let target = Target::deploy(&context, json!({})).await?;
+        target.autoscale_by(unserved(), 3).await?;
+        target.autoscaler("ScalingActive", "False").await?;
         let test = merged(merged(constant(5, 10), judged()), json!({"deadlines": {"prepare": "10s"}}));
         let run = context.start("blind", test).await?;
         let run = context.phase(&run, Phase::Finished, seconds(60)).await?;
@@ -44,6 +46,15 @@ async fn an_autoscaler_without_metrics_can_not_be_judged_and_there_is_no_load() 
             "{message}"
         );
         ensure!(status.summary.is_none() && target.stats().await?.received == 0, "there was load");
+
+        let test = merged(constant(5, 8), json!({"target": {"workloads": [{"name": "target"}]}}));
+        let run = context.run("reported", test, seconds(90)).await?;
+        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        let autoscaling = self::status(&run).autoscaling.context("nothing about the autoscaler")?;
+        ensure!(
+            autoscaling.problems.iter().any(|problem| problem.contains("ScalingActive")),
+            "{autoscaling:?}"
+        );
         Ok(())
     })
     .await
@@ -69,30 +80,6 @@ async fn an_autoscaler_of_containers_that_request_nothing_is_told_with_container
         Ok(())
     })
     .await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_autoscaler_without_metrics_is_only_reported_when_nothing_is_expected_of_it() -> Result<()> {
-    with_temp_namespace(async |context| {
-        blind_target(&context).await?;
-        let test = merged(constant(5, 8), json!({"target": {"workloads": [{"name": "target"}]}}));
-        let run = context.run("reported", test, seconds(90)).await?;
-        ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
-        let autoscaling = status(&run).autoscaling.context("nothing about the autoscaler")?;
-        ensure!(
-            autoscaling.problems.iter().any(|problem| problem.contains("ScalingActive")),
-            "{autoscaling:?}"
-        );
-        Ok(())
-    })
-    .await
-}
-
-async fn blind_target(context: &Context) -> Result<Target> {
-    let target = Target::deploy(context, json!({})).await?;
-    target.autoscale_by(unserved(), 3).await?;
-    target.autoscaler("ScalingActive", "False").await?;
-    Ok(target)
 }
 
 #[tokio::test(flavor = "multi_thread")]

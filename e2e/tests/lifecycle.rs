@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::{
     batch::v1::Job,
     core::v1::{ConfigMap, Pod, ServiceAccount},
+    events::v1::Event,
 };
 use kube::{
     Api, ResourceExt,
@@ -63,6 +64,7 @@ async fn an_abort_stops_the_load_and_keeps_what_was_measured() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "over a minute and a half, and decided in memory too (decide::tests): make e2e-full"]
 async fn an_abort_while_the_scale_down_is_awaited_keeps_the_whole_load() -> Result<()> {
     with_temp_namespace(async |context| {
         let target =
@@ -159,13 +161,14 @@ async fn deleting_a_test_stops_its_load_within_seconds_and_leaves_nothing() -> R
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_is_over_leaves_its_result_and_after_a_while_no_runners() -> Result<()> {
+async fn a_run_that_is_over_says_so_and_leaves_its_result_and_after_a_while_no_runners() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;
         let run = context.run("over", constant(10, 2), seconds(60)).await?;
         ensure!(status(&run).verdict == Some(Verdict::Passed), "{:?}", status(&run).message);
         let name = run.metadata.name.clone().unwrap_or_default();
         ensure!(!context.jobs(&name).await?.is_empty(), "the Job is gone before anybody could read the logs");
+        told(&context, "over", &run).await?;
         nothing_left::<Checkpoint>(&context).await?;
         nothing_left::<Job>(&context).await?;
         nothing_left::<Pod>(&context).await?;
@@ -173,6 +176,25 @@ async fn a_run_that_is_over_leaves_its_result_and_after_a_while_no_runners() -> 
         let kept = context.api::<LoadTestRun>().get(&name).await?;
         ensure!(status(&kept) == status(&run), "the result changed");
         Ok(())
+    })
+    .await
+}
+
+/// The end of a run that passed is told by its test, and by an event.
+async fn told(context: &Context, test: &str, run: &LoadTestRun) -> Result<()> {
+    let done = |test: &LoadTest| test.status.as_ref().is_some_and(|status| status.verdict.is_some());
+    let test = wait::until(&context.api::<LoadTest>(), test, "has the verdict", seconds(10), done).await?;
+    let found = test.status.context("no status")?;
+    ensure!(found.phase == Some(Phase::Finished) && found.last_run == Some(run.name_any()), "{found:?}");
+    ensure!(found.summary.as_ref() == status(run).summary.as_deref(), "{found:?}");
+    ensure_conditions(&found.conditions, Verdict::Passed, "ThresholdsMet")?;
+    let events = context.api::<Event>();
+    wait::eventually("an event tells the verdict", seconds(10), async || {
+        let about_run = events.list(&ListParams::default()).await?.items.into_iter().find(|event| {
+            event.regarding.as_ref().and_then(|object| object.name.as_ref()) == Some(&run.name_any())
+                && event.reason.as_deref() == Some("Passed")
+        });
+        Ok(about_run.map(drop))
     })
     .await
 }
@@ -337,31 +359,6 @@ async fn a_run_made_by_hand_runs_the_test_as_it_is() -> Result<()> {
         runs.create(&PostParams::default(), &by_hand("lost", "absent")?).await?;
         let lost = context.finished("lost", seconds(30)).await?;
         ensure_verdict(&lost, Verdict::Error, "TestNotFound")
-    })
-    .await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_finished_run_says_so_on_the_test_and_in_events() -> Result<()> {
-    with_temp_namespace(async |context| {
-        Target::deploy(&context, json!({})).await?;
-        let run = context.run("told", short(), seconds(60)).await?;
-        let done = |test: &LoadTest| test.status.as_ref().is_some_and(|status| status.verdict.is_some());
-        let test =
-            wait::until(&context.api::<LoadTest>(), "told", "has the verdict", seconds(10), done).await?;
-        let found = test.status.context("no status")?;
-        ensure!(found.phase == Some(Phase::Finished) && found.last_run == Some(run.name_any()), "{found:?}");
-        ensure!(found.summary.as_ref() == status(&run).summary.as_deref(), "{found:?}");
-        ensure_conditions(&found.conditions, Verdict::Passed, "ThresholdsMet")?;
-        let events = context.api::<k8s_openapi::api::events::v1::Event>();
-        wait::eventually("an event tells the verdict", seconds(10), async || {
-            let about_run = events.list(&ListParams::default()).await?.items.into_iter().find(|event| {
-                event.regarding.as_ref().and_then(|object| object.name.as_ref()) == Some(&run.name_any())
-                    && event.reason.as_deref() == Some("Passed")
-            });
-            Ok(about_run.map(drop))
-        })
-        .await
     })
     .await
 }

@@ -46,22 +46,25 @@ async fn checks_hold_are_breached_or_stay_unanswered() -> Result<()> {
 
         // Each in its own way without an answer: no series, many series, a wrong query, nobody there.
         let nobody = format!("http://target.{}.svc:9999", context.namespace);
-        for (name, url, query) in [
-            ("no-series", &url, "no_such_metric"),
-            ("many-series", &url, "{job=\"target\"}"),
-            ("wrong-query", &url, "rate("),
-            ("nobody", &nobody, "up"),
-        ] {
-            let test = merged(
-                test(url, &[check("unanswered", query, "> 0")]),
-                json!({"load": {"constant": {"duration": "3s"}}}),
-            );
-            let run = context.run(name, test, seconds(90)).await?;
-            ensure_verdict(&run, Verdict::Inconclusive, "CheckUnanswered").context(name)?;
-            let checks = status(&run).checks;
-            let told = checks.first().and_then(|check| check.message.clone()).unwrap_or_default();
-            ensure!(checks.len() == 1 && !told.is_empty(), "{name}: {checks:?}");
-        }
+        let queries =
+            [("no-series", "no_such_metric"), ("many-series", "{job=\"target\"}"), ("wrong-query", "rate(")];
+        let queries = queries.map(|(name, query)| check(name, query, "> 0"));
+        let unanswered = async |name: &str, url: &str, checks: &[Value]| -> Result<()> {
+            let brief = json!({"target": {"sharing": "Shared"}, "load": {"constant": {"duration": "3s"}}});
+            let run = context.run(name, merged(test(url, checks), brief), seconds(90)).await?;
+            ensure_verdict(&run, Verdict::Inconclusive, "CheckUnanswered").context(name.to_owned())?;
+            let found = status(&run).checks;
+            let is_told = found.iter().all(|check| {
+                check.observed.is_none() && check.message.as_ref().is_some_and(|told| !told.is_empty())
+            });
+            ensure!(found.len() == checks.len() && is_told, "{name}: {found:?}");
+            Ok(())
+        };
+        let of_nobody = [check("unanswered", "up", "> 0")];
+        tokio::try_join!(
+            unanswered("unanswered", &url, &queries),
+            unanswered("nobody", &nobody, &of_nobody),
+        )?;
         Ok(())
     })
     .await

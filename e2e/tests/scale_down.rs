@@ -13,13 +13,17 @@ use upsurge_e2e::{
     with_temp_namespace,
 };
 
-/// Three pods under load, of which two are scaled down in the middle.
-async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, RequestsWhileScalingDown)> {
+/// Three pods under load for so many seconds, of which two are scaled down in the middle.
+async fn scaled_down(
+    context: &Context,
+    behaviour: Value,
+    duration: u32,
+) -> Result<(i64, RequestsWhileScalingDown)> {
     let target = Target::deploy(context, behaviour).await?;
     target.scale(3).await?;
     // Many users, each with a connection of its own: every pod has requests in work at any time.
     // A POST is never sent again, so that each one that gets no answer is seen.
-    let load = json!({"unit": "Users", "constant": {"level": 30, "duration": "40s"}});
+    let load = json!({"unit": "Users", "constant": {"level": 30, "duration": format!("{duration}s")}});
     let request = json!({"request": {"name": "post", "method": "POST", "url": "/"}});
     let test = merged(
         spec(load),
@@ -48,7 +52,7 @@ async fn scaled_down(context: &Context, behaviour: Value) -> Result<(i64, Reques
 async fn every_request_that_an_ending_pod_drops_is_found() -> Result<()> {
     with_temp_namespace(async |context| {
         let behaviour = json!({"latency": {"fixed": "200ms"}, "dropOnStop": true});
-        let (_, found) = scaled_down(&context, behaviour).await?;
+        let (_, found) = scaled_down(&context, behaviour, 25).await?;
         ensure!(found.failed > 0 && found.requests == found.failed, "{found:?}");
         Ok(())
     })
@@ -60,7 +64,7 @@ async fn of_requests_that_fail_at_random_only_those_in_flight_are_claimed() -> R
     with_temp_namespace(async |context| {
         // An orderly end: what fails, fails all the time.
         let behaviour = json!({"latency": {"fixed": "200ms"}, "resetRate": 0.02, "drain": "3s"});
-        let (requests, found) = scaled_down(&context, behaviour).await?;
+        let (requests, found) = scaled_down(&context, behaviour, 40).await?;
         ensure!(found.failed > 20 && requests > 1_000, "{found:?}");
         // The pods were ending for some 3 + 2 s of 40 s; twice that is the most that luck and a slow machine explain.
         ensure!(found.requests * 4 < found.failed * 2, "{found:?}");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The installation without Helm: `deploy/base` on a cluster that has nothing of Upsurge.
+//! The commands of the documentation that take everything away, and the installation without Helm: `deploy/base` on a cluster
+//! that has nothing of Upsurge.
 
 use std::{
     fs,
@@ -23,6 +24,7 @@ use upsurge_e2e::{
     whole::ensure_whole,
     with_temp_namespace,
 };
+use upsurge_testing::pages::blocks;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -46,6 +48,24 @@ fn overlay() -> Result<String> {
     });
     fs::write(folder.join("kustomization.yaml"), kustomization.to_string())?;
     Ok(folder.to_str().context("the path is not UTF-8")?.to_owned())
+}
+
+/// Takes everything of Upsurge away as the page of the installation says, and looks that nothing is left.
+async fn nothing_by_the_page() -> Result<()> {
+    // What the page names as left by helm.
+    command("helm", &["test", install::RELEASE, "--namespace", install::NAMESPACE]).await?;
+    let page = blocks(&root(), "docs/src/how-to/install.md");
+    let commands =
+        page.iter().find(|block| block.language == "sh" && block.text.contains("kubectl delete crd"));
+    let commands = commands.context("the page has no commands that take everything away")?;
+    command("bash", &["-euc", &commands.text]).await?;
+    let kinds = "crds,clusterroles,clusterrolebindings,namespaces";
+    let left = command("kubectl", &["get", kinds, "--output", "name"]).await?;
+    // Namespaces of tests, which are named after it too, go by themselves.
+    let left: Vec<&str> =
+        left.lines().filter(|name| name.contains("upsurge") && !name.contains("upsurge-e2e-")).collect();
+    ensure!(left.is_empty(), "{} leaves {left:?}", commands.place());
+    Ok(())
 }
 
 /// Takes everything of Upsurge away, its definitions too.
@@ -87,7 +107,7 @@ async fn installed(context: &Context) -> Result<()> {
 #[ignore = "replaces the operator and all definitions twice: make e2e-full"]
 async fn the_installation_without_helm_comes_up_and_runs_a_test() -> Result<()> {
     with_temp_namespace(async |context| {
-        nothing(&context).await?;
+        nothing_by_the_page().await?;
         let outcome = installed(&context).await;
         if outcome.is_err() {
             // Afterwards there is nothing to be known any more.

@@ -40,13 +40,15 @@ async fn held(context: Context) -> Result<()> {
         {"path": "/away", "status": 302, "headers": {"location": "http://forbidden:8080/"}},
         {"path": "/mapped", "status": 302, "headers": {"location": "http://[::ffff:169.254.169.254]/"}},
     ]});
-    let target = Target::deploy(&context, away).await?;
-    let forbidden = Target::deploy_as(&context, "forbidden", json!({})).await?;
+    let (target, forbidden, ()) = tokio::try_join!(
+        Target::deploy(&context, away),
+        Target::deploy_as(&context, "forbidden", json!({})),
+        prometheus::deploy(&context),
+    )?;
     refused(&context).await?;
     redirected(&context, &forbidden).await?;
     queued(&context).await?;
     stopped(&context, &target).await?;
-    asked(&context).await?;
     reloaded(&context).await
 }
 
@@ -116,33 +118,38 @@ async fn refused(context: &Context) -> Result<()> {
 
 /// What only shows while the load runs is refused where the connection is made.
 async fn redirected(context: &Context, forbidden: &Target) -> Result<()> {
-    for path in ["/away", "/mapped"] {
-        let test = merged(
-            constant(5, 4),
-            json!({
-                "scenarios": [{"name": "get", "steps": [{"request": {"name": "get", "url": path}}]}],
-                "thresholds": [{"metric": "http_req_failed", "condition": "rate < 1%"}],
-            }),
-        );
-        let name = format!("redirect{}", path.replace('/', "-"));
-        let run = context.run(&name, test, seconds(60)).await?;
-        ensure_verdict(&run, Verdict::Failed, "ThresholdsBreached").context(path)?;
-        // Each hop is a request.
-        let requests = status(&run).summary.context("no summary")?.requests;
-        ensure!(requests == 40, "{path}: {requests} requests");
-    }
+    let names = ["away", "mapped"];
+    let requests = names.map(|name| json!({"request": {"name": name, "url": format!("/{name}")}}));
+    let thresholds = names.map(
+        |name| json!({"metric": "http_req_failed", "selector": {"request": name}, "condition": "rate < 1%"}),
+    );
+    let test = merged(
+        constant(5, 4),
+        json!({"scenarios": [{"name": "get", "steps": requests}], "thresholds": thresholds}),
+    );
+    let run = context.run("redirected", test, seconds(60)).await?;
+    ensure_verdict(&run, Verdict::Failed, "ThresholdsBreached")?;
+    let status = status(&run);
+    ensure!(status.thresholds.iter().all(|threshold| !threshold.passed), "{:?}", status.thresholds);
+    // Each hop is a request.
+    let made: Vec<(&str, i64)> =
+        status.requests.iter().map(|request| (request.name.as_str(), request.summary.requests)).collect();
+    ensure!(made == [("away", 40), ("mapped", 40)], "{made:?}");
     ensure!(forbidden.stats().await?.received == 0, "a redirect led to a host that the policy forbids");
     Ok(())
 }
 
-/// The second run waits for the first, and says so.
+/// The second run waits for the first, and says so. Then it has the Prometheus server of the policy asked, by its name.
 async fn queued(context: &Context) -> Result<()> {
     // It is not the target that they wait for.
     let shared = |test| merged(test, json!({"target": {"sharing": "Shared"}}));
     let first = context.start("first", shared(constant(5, 20))).await?;
     context.loaded(&first, seconds(60)).await?;
     // Its deadline is shorter than it will have to wait.
-    let patient = merged(shared(constant(5, 3)), json!({"deadlines": {"prepare": "15s"}}));
+    let patient = merged(
+        shared(constant(5, 3)),
+        json!({"deadlines": {"prepare": "15s"}, "prometheus": {"server": "main", "checks": [up()]}}),
+    );
     let second = context.start("second", patient).await?;
     let waits = |run: &LoadTestRun| {
         let status = status(run);
@@ -150,9 +157,11 @@ async fn queued(context: &Context) -> Result<()> {
             && status.message.is_some_and(|message| message.contains(&format!("{RULES}.maxRuns")))
     };
     wait::until(&context.api::<LoadTestRun>(), &second, "is queued and says why", seconds(10), waits).await?;
-    for run in [&first, &second] {
+    for (run, answers) in [(&first, 0), (&second, 1)] {
         let run = context.finished(run, seconds(90)).await?;
         ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
+        let checks = status(&run).checks;
+        ensure!(checks.iter().filter(|check| check.passed).count() == answers, "{checks:?}");
     }
     Ok(())
 }
@@ -174,14 +183,6 @@ async fn stopped(context: &Context, target: &Target) -> Result<()> {
 
 fn up() -> Value {
     json!({"name": "up", "query": "up", "condition": "== 1"})
-}
-
-/// The Prometheus server of the policy is known by its name.
-async fn asked(context: &Context) -> Result<()> {
-    prometheus::deploy(context).await?;
-    let checks = json!({"prometheus": {"server": "main", "checks": [up()]}});
-    let run = context.run("asks", merged(constant(5, 5), checks), seconds(60)).await?;
-    ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")
 }
 
 /// A changed policy is taken up by the operator that runs.

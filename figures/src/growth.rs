@@ -23,6 +23,8 @@ use crate::statistics::Interval;
 
 /// Fewest medians that a slope is taken from.
 const FEWEST: usize = 8;
+/// Longest time to settle in, in hours.
+const LONGEST_SETTLING: f64 = 0.5;
 
 /// A value at an instant: memory, or any other figure that may grow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +42,17 @@ pub struct Limit {
     pub percent_per_hour: f64,
     /// Hours after each start of a container that don't count: caches fill then.
     pub settle_hours: f64,
+}
+
+impl Limit {
+    /// Percent per hour against which growth is held where no limit is set. Only the estimate is told then, which does not
+    /// depend on it.
+    pub const ANY: f64 = 5.0;
+
+    /// A limit for growth over so many seconds: a tenth of them is to settle in, and half an hour at most.
+    pub fn over(seconds: f64, percent_per_hour: f64) -> Self {
+        Self { percent_per_hour, settle_hours: (seconds / 10.0 / 3_600.0).min(LONGEST_SETTLING) }
+    }
 }
 
 /// What is known of the growth of a pod's memory.

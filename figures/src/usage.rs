@@ -18,7 +18,7 @@ mod track;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::{others::Others, sight::Sight};
@@ -37,9 +37,6 @@ use crate::{
 pub const MOST_PODS: usize = 40;
 /// Most gaps that are kept as they were; a further one is joined with the last.
 const MOST_GAPS: usize = 20;
-/// Longest time after the start of a container that does not count for growth: caches fill then. It is a tenth of the time
-/// that is looked at, if that is less.
-const LONGEST_SETTLING: SignedDuration = SignedDuration::from_mins(30);
 
 /// CPU and memory of a workload's pods under a load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -161,12 +158,12 @@ impl Usage {
     /// How the memory of a pod grew between two instants, held against a limit in percent per hour.
     pub fn growth(&self, pod: &str, from: Timestamp, to: Timestamp, percent_per_hour: f64) -> Option<Growth> {
         let (begin, pod) = (self.from?, self.pods.get(pod)?);
-        let settling = (to.duration_since(from) / 10).min(LONGEST_SETTLING);
+        let limit = Limit::over(to.duration_since(from).as_secs_f64(), percent_per_hour);
         let hours = |at: Timestamp| at.duration_since(begin).as_secs_f64() / 3_600.0;
         // What was started shortly before has to settle, too; its life began before anybody looked.
         let earlier = pod.starts.iter().rev().find(|start| **start < from);
-        let first = earlier.map_or(from, |start| start.saturating_add(settling).unwrap_or(from).max(from));
-        let (first, last) = (hours(first), hours(to));
+        let (earliest, last) = (hours(from), hours(to));
+        let first = earlier.map_or(earliest, |start| (hours(*start) + limit.settle_hours).max(earliest));
         let samples: Vec<Sample> = pod
             .track
             .points()
@@ -176,7 +173,6 @@ impl Usage {
             .collect();
         let during = pod.starts.iter().filter(|start| **start >= from && **start <= to);
         let starts: Vec<f64> = during.map(|start| hours(*start)).collect();
-        let limit = Limit { percent_per_hour, settle_hours: settling.as_secs_f64() / 3_600.0 };
         Some(growth::growth(&samples, &starts, limit))
     }
 

@@ -8,7 +8,7 @@ use kube::{
     discovery,
 };
 
-use crate::target::Target;
+use crate::{target::Target, words::plain};
 
 /// Why a workload is not found.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,7 @@ pub enum FindError {
         message: String,
     },
     /// The API server did not answer as it should; trying again may help.
-    #[error("{target} can't be read: {source}")]
+    #[error("{target} can't be read: {}", plain(.source))]
     Api {
         /// The workload.
         target: String,

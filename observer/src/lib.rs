@@ -23,6 +23,7 @@ mod sources;
 mod target;
 mod told;
 mod watch;
+mod words;
 
 pub use find::{FindError, Found, find};
 pub use glance::{Glance, glance};
@@ -35,3 +36,4 @@ pub use sources::{
     requests::MissingRequest,
 };
 pub use target::Target;
+pub use words::plain;

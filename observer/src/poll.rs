@@ -11,7 +11,7 @@ use kube::{
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use crate::seen::Change;
+use crate::{seen::Change, words::plain};
 
 /// Time between two looks. metrics-server itself measures every 10 to 15 seconds; what it told before is told again.
 const LOOK: Duration = Duration::from_secs(10);
@@ -59,6 +59,6 @@ fn words(error: &kube::Error) -> String {
             "CPU and memory may not be read: {}; grant list on pods of metrics.k8s.io",
             status.message
         ),
-        error => format!("the metrics API (metrics.k8s.io) does not answer: {error}"),
+        error => format!("the metrics API (metrics.k8s.io) does not answer: {}", plain(error)),
     }
 }

@@ -25,7 +25,7 @@ use kube::{
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::debug;
 
-use crate::{find::scale, prune::nothing, seen::Change, target::Target};
+use crate::{find::scale, prune::nothing, seen::Change, target::Target, words};
 
 /// First and longest wait before what failed is tried again.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
@@ -139,7 +139,7 @@ where
                     self.there.remove(&identity(&object));
                     return Change::Deleted(Box::new(object));
                 }
-                Some(Err(error)) => return self.fail(&error.to_string()),
+                Some(Err(error)) => return self.fail(&words::of_watch(&error)),
                 None => return self.fail("the watch has ended"),
             }
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Whether this operator may write: only while it holds the lease, and under the lease's epoch.
+//! Whether this operator may write: only while it holds the lease, and under the lease's term.
 //!
 //! Everything that changes the cluster asks here first. An operator that was held up (a machine that slept, a process
 //! that was stopped) finds its time run out by its own clock before anybody has told it so. What is under way at
-//! that moment is caught by resource version and epoch when a status is written.
+//! that moment is caught by resource version and term when a status is written.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -29,7 +29,7 @@ enum Standing {
     #[default]
     Waiting,
     Leading {
-        epoch: i64,
+        term: i64,
         until: Instant,
     },
     Lost,
@@ -43,10 +43,10 @@ pub struct Fence {
 
 impl Fence {
     /// The lease was taken or renewed; it is sure until then. One that was lost stays lost.
-    pub fn held(&self, epoch: i64, until: Instant) {
+    pub fn held(&self, term: i64, until: Instant) {
         let mut standing = self.lock();
         if !matches!(*standing, Standing::Lost) {
-            *standing = Standing::Leading { epoch, until };
+            *standing = Standing::Leading { term, until };
         }
     }
 
@@ -55,7 +55,7 @@ impl Fence {
         *self.lock() = Standing::Lost;
     }
 
-    /// The epoch under which this operator may write now.
+    /// The term under which this operator may write now.
     ///
     /// # Errors
     /// When it may not.
@@ -63,7 +63,7 @@ impl Fence {
         match *self.lock() {
             Standing::Waiting => Err(NotLeading::Waiting),
             Standing::Leading { until, .. } if Instant::now() >= until => Err(NotLeading::Expired),
-            Standing::Leading { epoch, .. } => Ok(epoch),
+            Standing::Leading { term, .. } => Ok(term),
             Standing::Lost => Err(NotLeading::Lost),
         }
     }

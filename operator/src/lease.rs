@@ -3,7 +3,7 @@
 //!
 //! [`evaluate`] decides, purely; writing uses the lease's resource version as an optimistic lock, so that of two
 //! candidates only one can win. A lease counts as abandoned when it has not changed for its duration by
-//! this machine's clock; clocks of other machines are not compared with it. The count of its transitions is the epoch
+//! this machine's clock; clocks of other machines are not compared with it. The count of its transitions is the term
 //! under which the holder writes ([`Fence`]).
 
 use std::{
@@ -26,6 +26,7 @@ use tracing::{info, warn};
 use upsurge_crds::names::LEASE_FIELD_MANAGER;
 
 use crate::{
+    errors::chain,
     fence::Fence,
     leader::{self, Leader},
 };
@@ -67,8 +68,8 @@ fn claimed(old: Option<&LeaseSpec>, identity: &str, step: Step, now: Timestamp) 
     let mut spec = old.cloned().unwrap_or_default();
     if step == Step::Acquire {
         let before = old.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default();
-        let epoch = spec.lease_transitions.map_or_else(|| first_epoch(now), |count| count.saturating_add(1));
-        spec.lease_transitions = Some(epoch);
+        let term = spec.lease_transitions.map_or_else(|| first_term(now), |count| count.saturating_add(1));
+        spec.lease_transitions = Some(term);
         spec.acquire_time = Some(MicroTime(now));
         info!(before, identity, "taking the lease");
     }
@@ -78,9 +79,9 @@ fn claimed(old: Option<&LeaseSpec>, identity: &str, step: Step, now: Timestamp) 
     spec
 }
 
-/// The count of transitions with which a new lease begins: minutes since 1970. Epochs must not fall when somebody
+/// The count of transitions with which a new lease begins: minutes since 1970. Terms must not fall when somebody
 /// deletes the lease, or nobody could write any more what an operator of a higher one wrote before.
-fn first_epoch(now: Timestamp) -> i32 {
+fn first_term(now: Timestamp) -> i32 {
     i32::try_from(now.as_second() / 60).unwrap_or(i32::MAX)
 }
 
@@ -228,10 +229,10 @@ impl Candidate {
         result: Result<Lease, kube::Error>,
     ) -> Result<Step, LeaseError> {
         let transitions = |lease: &Lease| lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
-        let epoch = result.as_ref().ok().and_then(transitions).unwrap_or_default();
+        let term = result.as_ref().ok().and_then(transitions).unwrap_or_default();
         let step = self.written(step, result)?;
         if step != Step::Yield {
-            self.fence.held(epoch.into(), began + RENEWAL_DEADLINE);
+            self.fence.held(term.into(), began + RENEWAL_DEADLINE);
         }
         Ok(step)
     }
@@ -282,13 +283,6 @@ impl Candidate {
 
     fn lost(&self, why: &str) -> LeaseError {
         LeaseError::Lost { name: self.name.clone(), why: why.into() }
-    }
-}
-
-fn chain(error: &LeaseError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }
 
@@ -343,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_epoch_of_a_lease_that_is_made_anew_is_higher_than_before() {
+    fn the_term_of_a_lease_that_is_made_anew_is_higher_than_before() {
         let (then, now) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-02T00:00:00Z".parse().unwrap());
         let mut spec = claimed(None, "me", Step::Acquire, then);
         for other in ["a", "b", "c"] {

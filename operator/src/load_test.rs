@@ -28,7 +28,7 @@ pub use self::failure::Error;
 use crate::{
     cache::PackedTest,
     context::Context,
-    errors::{LONGEST_LOOK, chain},
+    errors::{LONGEST_LOOK, TELLING_FAILURES, chain},
     metrics,
     status::{self, WriteError},
 };
@@ -107,7 +107,13 @@ async fn look(cached: &LoadTest, context: &Context, clock: Clock<'_>) -> Result<
             info!(reason = %why, "did nothing for the test");
             Ok(Done::Unsure)
         }
-        Err(error) => Err(error),
+        Err(error) => {
+            let key = key_of(&cached.namespace().unwrap_or_default(), &cached.name_any());
+            if context.backoff.failures(&key) >= TELLING_FAILURES {
+                update_status::retrying(context, cached, &chain(&error)).await;
+            }
+            Err(error)
+        }
     }
 }
 

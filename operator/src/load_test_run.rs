@@ -46,14 +46,12 @@ use self::{
 use crate::{
     cache::CachedRun,
     collector::RunKey,
-    errors::{LONGEST_LOOK, chain},
+    errors::{LONGEST_LOOK, TELLING_FAILURES, chain},
     metrics,
     status::WriteError,
     target_leases,
 };
 
-/// Failures in a row after which the status says that something is being retried.
-const TELLING_FAILURES: u32 = 3;
 /// Most looks in a row before others get their turn.
 const LOOKS: u32 = 8;
 /// Time until the next look when it is not sure whether this operator leads.
@@ -155,7 +153,13 @@ async fn steps(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
             if runs.context.backoff.failures(&name(cached)) >= TELLING_FAILURES
                 && let Ok(Some(run)) = observe::run(&runs.context.client, cached).await
             {
-                update_status::retrying(&runs.context, &run, &chain(&error)).await;
+                let why = chain(&error);
+                let Some(decision) = decide::given_up(&run, &why, Timestamp::now()) else {
+                    update_status::retrying(&runs.context, &run, &why).await;
+                    return Err(error);
+                };
+                warn!(reason = why, "gave up a run that could not begin");
+                return last(runs, &run, decision).await;
             }
             Err(error)
         }
@@ -175,7 +179,7 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     if is_finished(cached) {
         return clear_up(cached, runs).await;
     }
-    let situation = observe::situation(runs, cached.clone(), Source::Cache, None).await?;
+    let situation = observe::situation(runs, cached.clone(), Source::Cache, None, None).await?;
     let decision = decide::decide(&situation);
     // Said once: who is to be stopped is told, and the others get their time anew. So it must not get lost on the way.
     let mut excess = situation.excess.clone();
@@ -191,7 +195,7 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    let mut refusal = None;
+    let (mut refusal, mut delay) = (None, None);
     for _ in 0..LOOKS {
         let Some(run) = observe::run(&runs.context.client, cached).await? else {
             return last(runs, cached, decide::gone(cached)).await;
@@ -199,7 +203,8 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
         if is_finished(&run) {
             return clear_up(&run, runs).await;
         }
-        let mut situation = observe::situation(runs, run, Source::Server, refusal.take()).await?;
+        let mut situation =
+            observe::situation(runs, run, Source::Server, refusal.take(), delay.take()).await?;
         situation.excess = situation.excess.or(excess);
         excess = situation.excess.clone();
         let decision = decide::decide(&situation);
@@ -210,6 +215,10 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
                 }
             }
             Ok(Carried::Refused(cause)) => refusal = Some(cause),
+            Ok(Carried::Delayed(why)) => {
+                warn!(reason = why, "run can't begin yet; trying again");
+                delay = Some(why);
+            }
             // Somebody was faster: decide anew on what is there now.
             Err(
                 carry_out::Error::UpdateStatus(WriteError::Conflict)
@@ -261,8 +270,13 @@ async fn note_old_spec(run: &LoadTestRun, runs: &Runs) -> Result<(), Error> {
 
 /// Carries out what is left to do for a run that is over.
 async fn last(runs: &Runs, run: &LoadTestRun, decision: Decision) -> Result<Done, Error> {
-    carry_out(runs, run, None, &decision).await?;
-    Ok(done(decision.look).unwrap_or(Done::Again(NEXT_LOOK)))
+    match carry_out(runs, run, None, &decision).await? {
+        Carried::Delayed(why) => {
+            warn!(reason = why, "failed to clear up after the run; trying again");
+            Ok(Done::Again(UNSURE))
+        }
+        Carried::Out | Carried::Refused(_) => Ok(done(decision.look).unwrap_or(Done::Again(NEXT_LOOK))),
+    }
 }
 
 /// Ends what was kept for a run that is gone: its runners are told to stop, and its target is free.

@@ -105,10 +105,10 @@ pub fn failure(code: u16, reason: &str) -> (u16, Value) {
     (code, status)
 }
 
-/// A fence of an operator that leads under an epoch.
-pub fn leading(epoch: i64) -> Fence {
+/// A fence of an operator that leads under a term.
+pub fn leading(term: i64) -> Fence {
     let fence = Fence::default();
-    fence.held(epoch, Instant::now() + Duration::from_secs(60));
+    fence.held(term, Instant::now() + Duration::from_secs(60));
     fence
 }
 

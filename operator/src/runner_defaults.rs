@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
-use upsurge_core::pod::is_own_mark;
+use upsurge_core::pod::{check_resources, is_own_mark};
 
 /// Defaults of all runner pods. What is absent is left to the operator and to Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -72,6 +72,14 @@ pub enum Error {
         /// All of them.
         fields: Vec<String>,
     },
+    /// Its resources are none, or none that a pod can have.
+    #[error("file of runner defaults {path} can't be used: {}", .wrong.join("; "))]
+    Resources {
+        /// The file.
+        path: String,
+        /// Each wrong field.
+        wrong: Vec<String>,
+    },
     /// It sets a label or an annotation by which the operator finds runners.
     #[error("file of runner defaults {path} sets {field} {key}, which is the operator's own")]
     Own {
@@ -114,6 +122,10 @@ fn parse(path: String, text: &str) -> Result<PodDefaults, Error> {
         if let Some(key) = keys.keys().find(|key| is_own_mark(key)) {
             return Err(Error::Own { path, field, key: key.clone() });
         }
+    }
+    let resources = defaults.resources.as_ref().map(|resources| check_resources(resources, "resources"));
+    if let Some(Err(wrong)) = resources {
+        return Err(Error::Resources { path, wrong: wrong.iter().map(ToString::to_string).collect() });
     }
     Ok(defaults)
 }
@@ -295,6 +307,14 @@ securityContext: {readOnlyRootFilesystem: true}
         "sets label app.kubernetes.io/component"
     )]
     #[case::own_label_of_jobs("labels: {job-name: x}", "sets label job-name")]
+    #[case::unit(
+        "resources: {limits: {memory: 64MB}}",
+        "resources.limits.memory: \"64MB\" is not a quantity: write 64Mi or 64M"
+    )]
+    #[case::above_the_limit(
+        "resources: {requests: {cpu: 2}, limits: {cpu: 500m}}",
+        "resources.requests.cpu: 2 is above the limit of 500m"
+    )]
     #[case::own_annotation("annotations: {upsurge.dev/run: x}", "sets annotation upsurge.dev/run")]
     fn wrong_defaults_are_refused_with_words(#[case] text: &str, #[case] expected: &str) {
         let message = parse("file".into(), text).unwrap_err().to_string();

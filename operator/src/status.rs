@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Writing status: by server-side apply, only when there is something new to say, and never over what was not read.
 //!
-//! A write carries the resource version that was read and the epoch of the leader who writes. So an operator that lost
+//! A write carries the resource version that was read and the term of the leader who writes. So an operator that lost
 //! its lease and does not know yet can't write over what its successor wrote: it fails by the version, and
-//! afterwards by the epoch that it then reads.
+//! afterwards by the term that it then reads.
 
 pub mod texts;
 
@@ -33,9 +33,9 @@ pub enum WriteError {
     #[error(transparent)]
     NotLeading(#[from] NotLeading),
     /// An operator that leads since later has written the status.
-    #[error("the status was written under epoch {theirs} of the lease, and this operator leads under {ours}")]
+    #[error("the status was written under term {theirs} of the lease, and this operator leads under {ours}")]
     Superseded {
-        /// The epoch in the status.
+        /// The term in the status.
         theirs: i64,
         /// This operator's.
         ours: i64,
@@ -44,44 +44,44 @@ pub enum WriteError {
     #[error("the object has changed since it was read")]
     Conflict,
     /// The API server refused the status or did not answer.
-    #[error(transparent)]
+    #[error("the API server did not take the status")]
     Api(#[from] Box<kube::Error>),
 }
 
-/// A status that says under which epoch it was written.
+/// A status that says under which term it was written.
 pub trait Stamped: Serialize + Clone {
-    /// Whether a new leader writes its epoch even if it has nothing else to say. For what only the leader may decide
+    /// Whether a new leader writes its term even if it has nothing else to say. For what only the leader may decide
     /// on; of thousands of objects it would be thousands of writes.
     const CLAIMED: bool;
 
-    /// The epoch.
-    fn epoch(&self) -> Option<i64>;
+    /// The term.
+    fn term(&self) -> Option<i64>;
 
-    /// Sets the epoch.
-    fn stamp(&mut self, epoch: Option<i64>);
+    /// Sets the term.
+    fn stamp(&mut self, term: Option<i64>);
 }
 
 impl Stamped for LoadTestStatus {
     const CLAIMED: bool = false;
 
-    fn epoch(&self) -> Option<i64> {
-        self.leader_epoch
+    fn term(&self) -> Option<i64> {
+        self.leader_term
     }
 
-    fn stamp(&mut self, epoch: Option<i64>) {
-        self.leader_epoch = epoch;
+    fn stamp(&mut self, term: Option<i64>) {
+        self.leader_term = term;
     }
 }
 
 impl Stamped for LoadTestRunStatus {
     const CLAIMED: bool = true;
 
-    fn epoch(&self) -> Option<i64> {
-        self.leader_epoch
+    fn term(&self) -> Option<i64> {
+        self.leader_term
     }
 
-    fn stamp(&mut self, epoch: Option<i64>) {
-        self.leader_epoch = epoch;
+    fn stamp(&mut self, term: Option<i64>) {
+        self.leader_term = term;
     }
 }
 
@@ -91,7 +91,7 @@ impl Stamped for LoadTestRunStatus {
 /// When it may not.
 pub fn admit<S: Stamped>(fence: &Fence, observed: Option<&S>) -> Result<i64, WriteError> {
     let ours = fence.check()?;
-    match observed.and_then(Stamped::epoch) {
+    match observed.and_then(Stamped::term) {
         Some(theirs) if theirs > ours => Err(WriteError::Superseded { theirs, ours }),
         _ => Ok(ours),
     }
@@ -107,13 +107,13 @@ where
     K: Resource<DynamicType = ()> + HasStatus<Status = S> + Clone + DeserializeOwned + std::fmt::Debug,
     S: Stamped,
 {
-    let epoch = admit(fence, observed.status())?;
-    let known = observed.status().and_then(Stamped::epoch);
-    wanted.stamp(if S::CLAIMED { Some(epoch) } else { known });
+    let term = admit(fence, observed.status())?;
+    let known = observed.status().and_then(Stamped::term);
+    wanted.stamp(if S::CLAIMED { Some(term) } else { known });
     if !differs(observed.status(), &wanted)? {
         return Ok(false);
     }
-    wanted.stamp(Some(epoch));
+    wanted.stamp(Some(term));
     let body = json!({
         "apiVersion": K::api_version(&()),
         "kind": K::kind(&()),

@@ -7,8 +7,8 @@
 
 #[path = "cluster/collector.rs"]
 mod collector;
-#[path = "cluster/sampling.rs"]
-mod sampling;
+#[path = "cluster/recording.rs"]
+mod recording;
 #[path = "cluster/space.rs"]
 mod space;
 #[path = "cluster/targets.rs"]

@@ -20,7 +20,14 @@ impl Peer for Floor {
         let Task::Open { rate, connections } = job.task else { return Ok(None) };
         let address = job.url.strip_prefix("http://").context("a URL of the server here")?;
         let mut command = Command::new(program);
-        command.args(["floor", address, "--rate", &rate.to_string(), "--connections", &connections.to_string()]);
+        command.args([
+            "floor",
+            address,
+            "--rate",
+            &rate.to_string(),
+            "--connections",
+            &connections.to_string(),
+        ]);
         command.args(["--seconds", &job.seconds.to_string()]);
         Ok(Some(command))
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What an autoscaler's own settings make it take: whether an expectation on it can hold at all.
+//! What an autoscaler's own settings make it take: whether an expectation on it can hold at all. In words it says what to allow.
 
 use std::time::Duration;
 
@@ -31,12 +31,22 @@ pub(super) fn down(report: &Report) -> Option<String> {
 
 fn told(budget: Budget) -> String {
     let whole = |span: Duration| TimeSpan::from_secs(span.as_secs_f64().ceil() as u64);
+    let further = budget.steps.saturating_sub(1);
+    let parts = [
+        (upsurge_figures::elasticity::REACTION, "to see a change of the load and act"),
+        (budget.window, "of stabilization window"),
+        (budget.period.saturating_mul(further), "between the steps of its policies"),
+        (budget.pods, "until pods are ready"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(span, _)| !span.is_zero())
+        .map(|(span, what)| format!("{} {what}", whole(span)))
+        .collect();
     format!(
-        "by the autoscaler's own settings it may take {} (window {}, {} step(s), and {} until a change of the load is seen and acted on)",
+        "this autoscaler may need up to {} ({}): allow that much, or change its settings",
         whole(budget.longest()),
-        whole(budget.window),
-        budget.steps,
-        whole(upsurge_figures::elasticity::REACTION),
+        parts.join(", ")
     )
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What kept the workload from growing further: one limit, wherever a result or a message names it.
 
+use upsurge_crds::v1alpha1::ExpectationResult;
 use upsurge_figures::{
     limits::{Facts, Limit, Recommendation, recommend},
     observation::Autoscaler,
@@ -44,5 +45,14 @@ impl Limiting {
     /// As the end of a sentence.
     pub(super) fn in_words(&self) -> String {
         format!(", limited by {:?}: {}", self.limit, self.evidence)
+    }
+
+    /// Leaves these words in the first message that has them: in others they would only be repeated.
+    pub(super) fn say_once(&self, expectations: &mut [ExpectationResult]) {
+        let words = self.in_words();
+        let messages = expectations.iter_mut().filter_map(|expectation| expectation.message.as_mut());
+        for message in messages.filter(|message| message.contains(&words)).skip(1) {
+            *message = message.replace(&words, "");
+        }
     }
 }

@@ -82,7 +82,7 @@ impl Observed<'_> {
         let limit = Limiting::of(report, autoscaler, own_need(self.workload, self.timeline));
         let mut result =
             AutoscalingResult { requests_while_scaling_down: lost, ..analyse(self, limit.as_ref()) };
-        self.compare_with_settings(report, &mut result);
+        self.compare_with_settings(report, limit.as_ref(), &mut result);
         let advice = demand::why_unknown(self.workload, self.timeline, self.base_url);
         if let Some(expect) = &self.workload.expect {
             let judge = Judge {
@@ -97,6 +97,7 @@ impl Observed<'_> {
         let mut workload = told(report, self.workload, advice);
         if let Some(limit) = &limit {
             name_limit(limit, &mut workload);
+            limit.say_once(&mut result.expectations);
         }
         result.workloads = vec![workload];
         result
@@ -107,8 +108,14 @@ impl Observed<'_> {
         doubts(self, report)
     }
 
-    /// Says beside an expectation on time that was missed what the autoscaler's own settings make it take.
-    fn compare_with_settings(&self, report: &Report, result: &mut AutoscalingResult) {
+    /// Says beside an expectation on time that was missed what the autoscaler's own settings make it take. Where a limit kept it from
+    /// growing, more time would not have helped.
+    fn compare_with_settings(
+        &self,
+        report: &Report,
+        limit: Option<&Limiting>,
+        result: &mut AutoscalingResult,
+    ) {
         let fewest = self.workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
         let fewest = fewest.and_then(|fewest| u32::try_from(fewest).ok());
         let needed = fewest.or(report.limits.most_demanded);
@@ -118,7 +125,7 @@ impl Observed<'_> {
             .filter(|expectation| !expectation.passed && !expectation.undecided);
         for expectation in missed {
             let allowed = match expectation.name.as_str() {
-                "scaleUpWithin" => needed.and_then(|needed| budget::up(report, needed)),
+                "scaleUpWithin" if limit.is_none() => needed.and_then(|needed| budget::up(report, needed)),
                 "scaleDownWithin" => budget::down(report),
                 _ => None,
             };

@@ -45,6 +45,13 @@ impl Reached {
     }
 }
 
+/// Ready replicas by a log: at the start of a time or seen first after that, most of them, and at its end or seen last.
+pub fn ready_replicas(log: &Log, start: Timestamp, end: Timestamp) -> [Option<i32>; 3] {
+    let replicas = Replicas::of(log, start, end);
+    let (first, last) = (replicas.at_start(), replicas.at_end());
+    [first.or(replicas.first_seen()), replicas.peak(), last.or(replicas.last_seen())]
+}
+
 impl Replicas {
     /// What a log tells of the time between two instants.
     pub(super) fn of(log: &Log, start: Timestamp, end: Timestamp) -> Self {

@@ -13,7 +13,7 @@ pub fn explained(result: &AutoscalingResult) -> Vec<String> {
         .iter()
         .flat_map(|workload| {
             let change = workload.recommendation.as_ref().map(|told| format!("to change: {}", told.text));
-            [took_longest(workload), limited(workload), change]
+            [took_longest(workload), limited_besides(workload, result), change]
         })
         .flatten()
         .collect()
@@ -21,12 +21,36 @@ pub fn explained(result: &AutoscalingResult) -> Vec<String> {
 
 /// What limited, in short; nothing if nothing did.
 pub fn limited(workload: &WorkloadResult) -> Option<String> {
-    let limit = workload.limited_by.as_ref().filter(|limit| *limit != "None")?;
-    let own = || workload.limits.iter().filter(|stretch| stretch.limit == *limit);
-    let seconds: f64 = own().map(|stretch| stretch.seconds).sum();
-    let longest = own().max_by(|one, other| one.seconds.total_cmp(&other.seconds))?;
+    let Limit { limit, seconds, evidence } = limit(workload)?;
     let WorkloadResult { kind, name, .. } = workload;
-    Some(format!("{kind}/{name} was limited by {limit} for {seconds:.0} s ({})", longest.evidence))
+    Some(format!("{kind}/{name} was limited by {limit} for {seconds:.0} s ({evidence})"))
+}
+
+/// The same after what became of expectations: where these name the limit, only for how long it was in force.
+fn limited_besides(workload: &WorkloadResult, result: &AutoscalingResult) -> Option<String> {
+    let Limit { seconds, evidence, .. } = limit(workload)?;
+    let mut messages = result.expectations.iter().filter_map(|expectation| expectation.message.as_ref());
+    match !evidence.is_empty() && messages.any(|message| message.contains(evidence)) {
+        true => Some(format!("that limit was in force for {seconds:.0} s")),
+        false => limited(workload),
+    }
+}
+
+/// The limit of a workload.
+struct Limit<'a> {
+    limit: &'a str,
+    /// How long it was in force in all.
+    seconds: f64,
+    /// What it was seen by for the longest time.
+    evidence: &'a str,
+}
+
+fn limit(workload: &WorkloadResult) -> Option<Limit<'_>> {
+    let limit = workload.limited_by.as_deref().filter(|limit| *limit != "None")?;
+    let own = || workload.limits.iter().filter(|stretch| stretch.limit == limit);
+    let seconds = own().map(|stretch| stretch.seconds).sum();
+    let longest = own().max_by(|one, other| one.seconds.total_cmp(&other.seconds))?;
+    Some(Limit { limit, seconds, evidence: &longest.evidence })
 }
 
 fn took_longest(workload: &WorkloadResult) -> Option<String> {

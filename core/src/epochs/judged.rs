@@ -12,12 +12,12 @@ use upsurge_crds::{
     },
 };
 
-use super::{Epoch, MEASURE, written};
+use super::{Epoch, written};
 use crate::{
     autoscaling::Doubt,
     findings::NO_FINDINGS,
     metrics::Metrics,
-    plan::{Stage, Timeline},
+    plan::{MEASURE, Stage, Timeline},
     results::{self, Figures},
     verdict::{Evidence, Outcome, judge},
 };
@@ -105,8 +105,8 @@ fn measured(seen: &Seen<'_>) -> RunSummary {
     })
 }
 
-/// The measured part of a probe, as if nothing else had been.
-fn alone(recorded: &Metrics, timeline: &Timeline) -> Option<(Metrics, Timeline)> {
+/// The measured part of a probe, as if nothing else had been; `None` without such a part.
+pub fn alone(recorded: &Metrics, timeline: &Timeline) -> Option<(Metrics, Timeline)> {
     let stage = timeline.stage(MEASURE)?;
     let mut metrics = Metrics::default();
     let of_stage = recorded.iter().filter(|(key, _)| key.tags.stage.as_deref() == Some(MEASURE));

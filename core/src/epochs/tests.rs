@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod answer;
+mod judged;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_crds::{
-    names::reasons,
-    v1alpha1::{GeneratorResult, Verdict},
-};
 use upsurge_figures::{
     elasticity::Demand,
     observation::{Event, Life, Source, What},
@@ -17,12 +16,7 @@ use upsurge_figures::{
 };
 
 use super::*;
-use crate::{
-    metrics::{Metrics, SeriesKey, Sink, Tags, Trend, names},
-    plan::Plan,
-    thresholds::{Recorded, Windows},
-    validate::validate,
-};
+use crate::validate::validate;
 
 fn spec(more: &Value) -> LoadTestSpec {
     let mut spec = json!({
@@ -206,167 +200,6 @@ fn from_ten_to_a_thousand_within_five_percent_takes_twelve_levels_at_most() {
         assert!(levels.len() <= 12, "{levels:?}");
         assert!(found.level.unwrap() <= capacity && capacity < found.failed.unwrap());
     }
-}
-
-/// A hundred requests in each part of a probe, of which so many failed.
-fn recorded(warm_up: u64, measure: u64) -> Metrics {
-    let mut metrics = Metrics::default();
-    for (stage, failed) in [(WARM_UP, warm_up), (MEASURE, measure)] {
-        let tags = Tags { stage: Some(stage.into()), request: Some("pay".into()), ..Tags::default() };
-        let mut add =
-            |metric: &str, sink| metrics.add(SeriesKey { metric: metric.into(), tags: tags.clone() }, &sink);
-        let mut trend = Trend::default();
-        trend.record_many(Duration::from_millis(if stage == MEASURE { 20 } else { 900 }), 100);
-        add(names::HTTP_REQ_DURATION, Sink::Trend(trend));
-        add(names::HTTP_REQS, Sink::Counter(100.0));
-        add(names::HTTP_REQ_FAILED, Sink::Rate { passes: failed, total: 100 });
-        add(names::ITERATIONS, Sink::Counter(100.0));
-    }
-    metrics
-}
-
-fn probed(metrics: &Metrics, healthy: bool) -> EpochResult {
-    let whole = spec(&json!({}));
-    let epoch = Epoch { number: 4, level: Some(12.5) };
-    let test = epochs(&whole).test(&whole, &epoch);
-    let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
-    let windows = Windows::default();
-    let recorded = Recorded {
-        test: &test,
-        timeline: &timeline,
-        metrics,
-        windows: &windows,
-        elapsed: Duration::from_secs(30),
-    };
-    let generator =
-        GeneratorResult { healthy, problems: vec!["too slow".into()], ..GeneratorResult::default() };
-    judged(
-        &epoch,
-        &Seen {
-            test: &test,
-            timeline: &timeline,
-            metrics,
-            unlimited: 0,
-            start: Timestamp::UNIX_EPOCH,
-            generator: &generator,
-            thresholds: &recorded.evaluate(true),
-            doubts: &[],
-            replicas: Some(2),
-        },
-    )
-}
-
-#[test]
-fn a_probe_is_judged_by_what_is_measured_and_not_by_its_warm_up() {
-    let passed = probed(&recorded(50, 0), true);
-    assert_eq!((passed.outcome, passed.limit.clone()), (Some(EpochOutcome::Passed), None));
-    let figures =
-        (passed.requests_per_second.as_deref(), passed.error_rate.as_deref(), passed.p95.as_deref());
-    assert_eq!(figures, (Some("5"), Some("0%"), Some("20ms")), "a hundred in twenty seconds");
-    assert_eq!((passed.level.as_str(), passed.number, passed.replicas), ("12.5", 4, Some(2)));
-    assert_eq!(line(&passed), "probe 4: 12.5 iterations/s passed (p95 20ms, 0% failed)");
-
-    let failed = probed(&recorded(0, 2), true);
-    assert_eq!(failed.outcome, Some(EpochOutcome::Failed));
-    assert_eq!(failed.limit.as_deref(), Some("http_req_failed{stage:measure} rate < 1%"));
-    assert!(failed.message.unwrap().contains("observed 2%"));
-}
-
-#[test]
-fn a_probe_says_nothing_where_the_generator_or_the_data_fail() {
-    let slow = probed(&recorded(0, 2), false);
-    assert_eq!(
-        (slow.outcome, slow.limit.as_deref()),
-        (Some(EpochOutcome::Inconclusive), Some("the generator could not keep up"))
-    );
-    let nothing = probed(&Metrics::default(), true);
-    assert_eq!(
-        (nothing.outcome, nothing.limit.as_deref()),
-        (Some(EpochOutcome::Inconclusive), Some("there was nothing to judge"))
-    );
-}
-
-#[rstest]
-#[case::found(
-    212.5,
-    Verdict::Passed,
-    reasons::CAPACITY_FOUND,
-    "the target carries 205.938 iterations/s and not 216.235: http_req_failed rate < 1%; 3 replicas of checkout, 68.646 iterations/s each; 12 probes"
-)]
-#[case::more_than_asked_for(
-    5e6,
-    Verdict::Passed,
-    reasons::CAPACITY_FOUND,
-    "the target carries 1000 iterations/s, which is as much as spec.load.capacity.to allows"
-)]
-#[case::too_little(
-    9.0,
-    Verdict::Failed,
-    reasons::CAPACITY_TOO_LOW,
-    "the target does not carry 10 iterations/s, the lowest rate of spec.load.capacity: http_req_failed rate < 1%; 2 probes"
-)]
-fn a_search_answers_with_capacity_interval_and_limit(
-    #[case] capacity: f64,
-    #[case] verdict: Verdict,
-    #[case] reason: &str,
-    #[case] message: &str,
-) {
-    let spec = spec(&json!({}));
-    let (found, history) = searched(&spec, capacity);
-    let Answer { capacity, outcome } = answer(&spec, &found, &history);
-    assert_eq!((outcome.verdict, outcome.reason.as_str()), (verdict, reason));
-    assert!(outcome.message.starts_with(message), "{}", outcome.message);
-    assert_eq!(capacity.probes as usize, history.len());
-    let shown = shown(&history, &found).unwrap();
-    match capacity.level {
-        Some(level) => assert_eq!((&shown.level, shown.outcome), (&level, Some(EpochOutcome::Passed))),
-        None => assert_eq!(Some(shown), history.last()),
-    }
-}
-
-/// What a search says whose probes come out as they are told by their levels, in turn.
-fn told(outcome: impl Fn(f64, usize) -> EpochOutcome) -> Answer {
-    let spec = spec(&json!({}));
-    let mut history: Vec<EpochResult> = Vec::new();
-    loop {
-        match epochs(&spec).decide(&history) {
-            Next::Epoch(epoch) => {
-                let level = epoch.level.unwrap();
-                let before = history.iter().filter(|known| known.level == written(level)).count();
-                history.push(result(&epoch, outcome(level, before)));
-            }
-            Next::Done(Done::Capacity(found)) => return answer(&spec, &found, &history),
-            Next::Done(Done::Once) => panic!("a search has more than one epoch"),
-        }
-    }
-}
-
-#[test]
-fn what_speaks_against_one_clear_limit_is_told() {
-    let blind = told(|level, _| if level < 50.0 { EpochOutcome::Passed } else { EpochOutcome::Inconclusive });
-    assert_eq!(
-        (blind.outcome.verdict, blind.outcome.reason.as_str()),
-        (Verdict::Inconclusive, reasons::CAPACITY_UNKNOWN)
-    );
-    assert_eq!(blind.capacity.failed_level, None, "it said nothing, which is not to fail");
-    assert!(
-        blind.outcome.message.starts_with("the target carries 47.649 iterations/s at least"),
-        "{}",
-        blind.outcome.message
-    );
-
-    // It fails the first time everywhere near the limit, and is fine from then on.
-    let noisy = told(|level, before| match level {
-        ..30.0 => EpochOutcome::Passed,
-        30.0..60.0 if before > 0 => EpochOutcome::Passed,
-        _ => EpochOutcome::Failed,
-    });
-    assert_eq!(noisy.outcome.verdict, Verdict::Passed);
-    assert!(
-        noisy.capacity.contradictions.iter().any(|told| told.ends_with("passed and failed")),
-        "{noisy:?}"
-    );
-    assert!(noisy.outcome.message.contains("passed and failed"));
 }
 
 fn workload(events: &[(i64, What)]) -> Workload {

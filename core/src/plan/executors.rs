@@ -8,6 +8,7 @@ use upsurge_crds::v1alpha1::{Arrivals, Executor, Load, LoadUnit, StageSpec, Time
 use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Work,
     levels::level,
+    names::by_place,
     patterns::{self, DEFAULT_MAX_DURATION, DEFAULT_QUEUE, DEFAULT_SEED},
     shapes::{self, Shape},
 };
@@ -223,7 +224,7 @@ impl Compiler<'_> {
         let lone = specs.len() == 1 && specs.iter().all(|stage| stage.name.is_none());
         let mut named = specs.to_vec();
         for (index, stage) in named.iter_mut().enumerate() {
-            let own = stage.name.take().unwrap_or_else(|| format!("stage-{}", index + 1));
+            let own = stage.name.take().unwrap_or_else(|| by_place(index));
             stage.name = Some(if lone { name.clone() } else { format!("{name}/{own}") });
         }
         shapes::staged(start, &named, &format!("{}.{member}.stages", self.path), self.errors)

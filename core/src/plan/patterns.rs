@@ -8,6 +8,7 @@ use upsurge_crds::v1alpha1::{Arrivals, Load, LoadUnit, Spread, WhenBusy};
 use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
     levels::level,
+    names::{MEASURE, RAMP_DOWN, RAMP_UP, SOAK, WARM_UP},
     shapes::{self, Shape},
     staircase, stop,
 };
@@ -96,7 +97,7 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
     let mut given: Vec<(&'static str, Vec<Shape>)> = Vec::new();
     if let Some(constant) = &load.constant {
         let level = level(errors, "spec.load.constant.level", constant.level);
-        given.push(("constant", vec![Shape::level("constant", constant.duration.0, level)]));
+        given.push(one_stage("constant", constant.duration.0, level, level));
     }
     if let Some(stages) = &load.stages {
         given.push(("stages", shapes::staged(0.0, stages, "spec.load.stages", errors)));
@@ -129,20 +130,21 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
     if let Some(soak) = &load.soak {
         let level = level(errors, "spec.load.soak.level", soak.level);
         let shapes = vec![
-            Shape::new("ramp-up", soak.ramp_up.0, 0.0, level),
-            Shape::level("soak", soak.duration.0, level),
-            Shape::new("ramp-down", soak.ramp_down.0, level, 0.0),
+            Shape::new(RAMP_UP, soak.ramp_up.0, 0.0, level),
+            Shape::level(SOAK, soak.duration.0, level),
+            Shape::new(RAMP_DOWN, soak.ramp_down.0, level, 0.0),
         ];
         given.push(("soak", shapes));
     }
     if let Some(ramp) = &load.breakpoint {
         let start = level(errors, "spec.load.breakpoint.start", ramp.start);
         let max = level(errors, "spec.load.breakpoint.max", ramp.max);
-        given.push(("breakpoint", vec![Shape::new("breakpoint", ramp.duration.0, start, max)]));
+        given.push(one_stage("breakpoint", ramp.duration.0, start, max));
     }
     if let Some(volume) = &load.volume {
         let longest = volume.max_duration.map_or(DEFAULT_MAX_DURATION, |span| span.0);
-        given.push(("volume", vec![Shape::level("volume", longest, f64::from(volume.users))]));
+        let users = f64::from(volume.users);
+        given.push(one_stage("volume", longest, users, users));
         if volume.iterations < i64::from(volume.users) {
             errors.add("spec.load.volume.iterations", "is less than users: some would have nothing to do");
         }
@@ -154,7 +156,7 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
     for (name, longest) in single {
         if let Some(longest) = longest {
             let longest = longest.map_or(DEFAULT_MAX_DURATION, |span| span.0);
-            given.push((name, vec![Shape::level(name, longest, 1.0)]));
+            given.push(one_stage(name, longest, 1.0, 1.0));
         }
     }
     if let Some(pattern) = &load.pattern {
@@ -167,8 +169,8 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         let to = level(errors, "spec.load.capacity.to", capacity.to);
         epochs::check_levels(capacity, errors);
         let shapes = vec![
-            Shape::level(epochs::WARM_UP, capacity.warm_up.0, to),
-            Shape::level(epochs::MEASURE, capacity.measure.0, to),
+            Shape::level(WARM_UP, capacity.warm_up.0, to),
+            Shape::level(MEASURE, capacity.measure.0, to),
         ];
         given.push(("capacity", shapes));
     }
@@ -180,6 +182,11 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         return None;
     }
     given.pop()
+}
+
+/// A pattern that is one stage, which has its name.
+fn one_stage(name: &'static str, duration: Duration, from: f64, to: f64) -> (&'static str, Vec<Shape>) {
+    (name, vec![Shape::new(name, duration, from, to)])
 }
 
 /// The pattern, if it counts its users and iterations itself.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use upsurge_crds::v1alpha1::{LoadUnit, PatternName, SpikeLoad, StageSpec, StressLoad, TimeSpan};
 
-use super::{Stage, levels};
+use super::{
+    Stage, levels,
+    names::{PARTS_OF_SPIKE, WARM_UP, by_place},
+};
 use crate::field_error::Errors;
 
 /// A stage before it has its place.
@@ -42,7 +45,7 @@ pub(super) fn place(shapes: Vec<Shape>, mut start: Duration, unit: LoadUnit, sca
 pub(super) fn staged(start: f64, specs: &[StageSpec], path: &str, errors: &mut Errors) -> Vec<Shape> {
     let mut level = start;
     let shapes = specs.iter().enumerate().map(|(index, spec)| {
-        let name = spec.name.clone().unwrap_or_else(|| format!("stage-{}", index + 1));
+        let name = spec.name.clone().unwrap_or_else(|| by_place(index));
         let target = levels::level(errors, format_args!("{path}[{index}].target"), spec.target);
         let from = if spec.jump { target } else { level };
         level = target;
@@ -53,7 +56,7 @@ pub(super) fn staged(start: f64, specs: &[StageSpec], path: &str, errors: &mut E
 
 pub(super) fn spiked(spike: &SpikeLoad, errors: &mut Errors) -> Vec<Shape> {
     let low = levels::level(errors, "spec.load.spike.baseline", spike.baseline);
-    let mut shapes = vec![Shape::level("warm-up", spike.warm_up.0, low)];
+    let mut shapes = vec![Shape::level(WARM_UP, spike.warm_up.0, low)];
     let beside = [spike.ramp_up, spike.hold, spike.ramp_down, spike.recovery];
     match (spike.peak, &spike.spikes) {
         (Some(peak), None) => {
@@ -79,9 +82,6 @@ pub(super) fn spiked(spike: &SpikeLoad, errors: &mut Errors) -> Vec<Shape> {
     }
     shapes
 }
-
-/// The stages of a spike, each with its own part of the name.
-pub const PARTS_OF_SPIKE: [&str; 4] = ["ramp-up", "hold", "ramp-down", "recovery"];
 
 fn one_spike(prefix: &str, low: f64, high: f64, times: [Option<TimeSpan>; 4]) -> impl Iterator<Item = Shape> {
     let levels = [(low, high), (high, high), (high, low), (low, low)];

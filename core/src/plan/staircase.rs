@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use upsurge_crds::v1alpha1::StressLoad;
 
-use super::shapes::Shape;
+use super::{names::RECOVERY, shapes::Shape};
 use crate::field_error::Errors;
 
-/// Name of the stage in which the target is to recover.
-pub const RECOVERY: &str = "recovery";
 /// How long thresholds must be met on end for a target to count as recovered.
 pub const HELD: Duration = Duration::from_secs(30);
 /// The first and the last second of a stage may not be whole.

@@ -119,6 +119,28 @@ fn what_a_pod_may_have_is_read_as_it_is_written() {
 #[case::proc_mount(json!({"containerSecurityContext": {"procMount": "Unmasked"}}), "procMount: can't be Unmasked")]
 #[case::host_port(init(json!({"ports": [{"containerPort": 80, "hostPort": 80}]})), "initContainers[0].ports[0].hostPort: can't be set")]
 #[case::probe(init(json!({"restartPolicy": "Always", "startupProbe": {"httpGet": {"host": "169.254.169.254", "port": 80}}})), "initContainers[0].startupProbe: can't name a host")]
+#[case::unit(json!({"resources": {"requests": {"memory": "64MB"}}}), "spec.runner.resources.requests.memory: \"64MB\" is not a quantity: write 64Mi or 64M")]
+#[case::word(json!({"resources": {"limits": {"cpu": "half"}}}), "spec.runner.resources.limits.cpu: \"half\" is not a quantity")]
+#[case::negative(json!({"resources": {"requests": {"cpu": -1}}}), "spec.runner.resources.requests.cpu: \"-1\" is below 0")]
+#[case::above_the_limit(
+    json!({"resources": {"requests": {"memory": "512Mi"}, "limits": {"memory": "256Mi"}}}),
+    "spec.runner.resources.requests.memory: 512Mi is above the limit of 256Mi"
+)]
+#[case::size_limit(volume(json!({"name": "a", "emptyDir": {"sizeLimit": "16MB"}})), "spec.runner.volumes[0].emptyDir.sizeLimit: \"16MB\" is not a quantity: write 16Mi or 16M")]
+#[case::claim(
+    volume(json!({"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": {"resources": {"requests": {"storage": "1 Gi"}}}}}})),
+    "spec.runner.volumes[0].ephemeral.volumeClaimTemplate.spec.resources.requests.storage: \"1 Gi\" is not a quantity: write 1Gi"
+)]
+#[case::claim_above_its_limit(
+    volume(json!({"name": "a", "ephemeral": {"volumeClaimTemplate": {"spec": {"resources":
+        {"requests": {"storage": "2Gi"}, "limits": {"storage": "1Gi"}}}}}})),
+    "volumeClaimTemplate.spec.resources.requests.storage: 2Gi is above the limit of 1Gi"
+)]
+#[case::init_container(init(json!({"resources": {"requests": {"cpu": 2}, "limits": {"cpu": "500m"}}})), "spec.runner.initContainers[0].resources.requests.cpu: 2 is above the limit of 500m")]
+#[case::divisor(
+    json!({"env": [{"name": "A", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1MB"}}}]}),
+    "spec.runner.env[0].valueFrom.resourceFieldRef.divisor: \"1MB\" is not a quantity: write 1Mi or 1M"
+)]
 fn what_cannot_be_had_is_refused_with_its_path(#[case] runner: Value, #[case] words: &str) {
     let said = objections(runner);
     assert!(said.iter().any(|line| line.contains(words)), "{words:?} is missing in {said:#?}");

@@ -1,58 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What became of requests, counted by status and by kind of error.
+//! How it is shown what became of requests.
 
-use std::{
-    collections::BTreeMap,
-    fmt::{self, Write as _},
-};
+use std::fmt::{self, Write as _};
 
-use super::{
-    Report,
-    canvas::{Canvas, Ink},
-};
-use crate::{
-    metrics::{Selector, Sink, Tags, names},
-    results::decimal,
-};
-
-/// How often each of several things happened.
-pub(super) type Counts = BTreeMap<String, f64>;
-
-/// Responses by their status codes.
-pub(super) fn statuses(report: &Report<'_>) -> Counts {
-    by(report, names::HTTP_REQS, |tags| answered(tags).map(|status| status.to_string()))
-}
-
-/// Requests without a whole response, by what went wrong.
-pub(super) fn errors(report: &Report<'_>) -> Counts {
-    by(report, names::REQUEST_ERRORS, |tags| tags.check.clone())
-}
-
-/// Both, of failed requests only.
-pub(super) fn failures(report: &Report<'_>) -> Counts {
-    let mut failures = by(report, names::HTTP_REQS, |tags| {
-        let status = answered(tags).filter(|_| tags.expected_response == Some(false))?;
-        Some(format!("status {status}"))
-    });
-    failures.extend(errors(report));
-    failures
-}
-
-fn answered(tags: &Tags) -> Option<u16> {
-    tags.status.filter(|status| *status > 0)
-}
-
-/// A counter by a property of its series.
-fn by(report: &Report<'_>, metric: &str, property: impl Fn(&Tags) -> Option<String>) -> Counts {
-    let everything = Selector::default();
-    let mut counts = BTreeMap::new();
-    for (tags, sink) in report.metrics.select(metric, &everything) {
-        if let (Sink::Counter(count), Some(property)) = (sink, property(tags)) {
-            *counts.entry(property).or_default() += count;
-        }
-    }
-    counts
-}
+use super::canvas::{Canvas, Ink};
+use crate::results::{Counts, decimal};
 
 /// Writes counts, if there are any; `ink` gives each its colour.
 pub(super) fn list(

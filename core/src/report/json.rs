@@ -14,11 +14,11 @@ use upsurge_crds::v1alpha1::{
     ThresholdResult, Verdict, VerificationResult,
 };
 
-use super::{Report, counts, histogram, k6};
+use super::{Report, histogram, k6};
 use crate::{
-    epochs::MEASURE,
     http::without_login,
     metrics::{Metrics, Selector, Trend, names},
+    plan::MEASURE,
     results::{self, part, whole},
     single::{Kind, Measured},
 };
@@ -180,7 +180,7 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         .into_iter()
         .filter_map(|phase| Some((phase, Times::of(&metrics.trend(phase, &Selector::default()))?)));
     let counted =
-        |counts: counts::Counts| counts.into_iter().map(|(what, count)| (what, count as u64)).collect();
+        |counts: results::Counts| counts.into_iter().map(|(what, count)| (what, count as u64)).collect();
     Document {
         format: FORMAT,
         version: VERSION,
@@ -195,8 +195,8 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         stages: stages.collect(),
         requests: requests.collect(),
         phases: phases.collect(),
-        status_codes: counted(counts::statuses(report)),
-        errors: counted(counts::errors(report)),
+        status_codes: counted(results::statuses(report.metrics)),
+        errors: counted(results::errors(report.metrics)),
         checks: &report.figures.expectations,
         operations: report.operations.iter().map(OperationFigures::of).collect(),
         thresholds: report.thresholds,

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     http::without_login,
     metrics::{Selector, Trend, names},
-    results::{decimal, milliseconds, percent},
+    results::{self, decimal, milliseconds, percent},
 };
 
 /// Percentiles that are listed.
@@ -28,8 +28,8 @@ pub(super) fn render(report: &Report<'_>, colours: Colours) -> String {
 fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     totals(report, canvas)?;
     latencies(report, canvas)?;
-    counts::list("status codes", &counts::statuses(report), counts::of_status, canvas)?;
-    counts::list("errors", &counts::errors(report), |_| Some(Ink::Bad), canvas)?;
+    counts::list("status codes", &results::statuses(report.metrics), counts::of_status, canvas)?;
+    counts::list("errors", &results::errors(report.metrics), |_| Some(Ink::Bad), canvas)?;
     text::thresholds(report, canvas)?;
     text::generator(report, canvas)?;
     text::verdict(report, canvas)

@@ -49,7 +49,7 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     findings(report, canvas)?;
     autoscaling::write(report, canvas)?;
     checks(report, canvas)?;
-    counts::list("failed requests", &counts::failures(report), |_| Some(Ink::Bad), canvas)?;
+    counts::list("failed requests", &results::failures(report.metrics), |_| Some(Ink::Bad), canvas)?;
     generator(report, canvas)?;
     for part in report.not_judged {
         canvas.ink(Ink::Doubtful, "not judged:")?;

@@ -160,6 +160,24 @@ impl Condition {
         self.unit == Unit::Percent
     }
 
+    /// What is wrong with a condition on a share that every share keeps, or none does; `text` is how it was written. Most
+    /// often a percentage lacks its sign.
+    pub fn idle_on_share(&self, text: &str) -> Option<String> {
+        let (lowest, highest) = (self.holds(0.0), self.holds(1.0));
+        let is_share = (0.0..=1.0).contains(&self.limit);
+        let by_equality = matches!(self.comparison, Comparison::Equal | Comparison::NotEqual);
+        if lowest != highest || (by_equality && is_share) {
+            return None;
+        }
+        let always = if lowest { "always" } else { "never" };
+        let text = text.trim();
+        let meant = match self.unit {
+            Unit::None if self.limit > 0.0 && self.limit <= 100.0 => format!(": did you mean {text}%?"),
+            _ => "; choose a limit between, for example rate < 5%".into(),
+        };
+        Some(format!("a rate is a share from 0 to 1 (0% to 100%), so {text:?} {always} holds{meant}"))
+    }
+
     /// Whether an observed value keeps the limit.
     pub fn holds(&self, observed: f64) -> bool {
         self.comparison.holds(observed, self.limit)

@@ -235,3 +235,66 @@ fn a_threshold_that_can_not_be_read_never_passes() {
     );
     assert!(!results.first().unwrap().passed);
 }
+
+#[test]
+fn a_breach_that_stopped_the_load_stays_one() {
+    let threshold = |condition: &str, passed: bool| ThresholdResult {
+        metric: "http_req_failed".into(),
+        condition: condition.into(),
+        observed: if passed { "0.98%" } else { "1%" }.into(),
+        passed,
+        ..ThresholdResult::default()
+    };
+    let mut thresholds = [threshold("rate < 5%", true), threshold("rate < 1%", true)];
+    keep_breach(&mut thresholds, &threshold("rate < 1%", false));
+    assert_eq!(thresholds, [threshold("rate < 5%", true), threshold("rate < 1%", false)]);
+}
+
+#[rstest]
+#[case::a_percentage_without_its_sign("rate < 5", Some("always holds: did you mean rate < 5%?"))]
+#[case::all_of_it("rate<=1", Some("\"rate<=1\" always holds: did you mean rate<=1%?"))]
+#[case::none_of_it("rate >= 0", Some("always holds; choose a limit between"))]
+#[case::no_less_than_none("rate > -0.1", Some("always holds; choose"))]
+#[case::all_in_percent("rate <= 100%", Some("always holds; choose"))]
+#[case::another_value("rate != 2", Some("always holds"))]
+#[case::a_share_of_checks("rate > 95", Some("never holds: did you mean rate > 95%?"))]
+#[case::more_than_all("rate > 100%", Some("never holds; choose"))]
+#[case::less_than_none("rate < 0", Some("never holds"))]
+#[case::no_share("rate == 5", Some("never holds: did you mean rate == 5%?"))]
+#[case::a_share("rate < 0.05", None)]
+#[case::in_percent("rate < 5%", None)]
+#[case::not_all("rate < 1", None)]
+#[case::some("rate > 0", None)]
+#[case::all("rate >= 1", None)]
+#[case::exactly("rate == 0.5", None)]
+#[case::not_exactly("rate != 0.5", None)]
+#[case::none("rate == 0", None)]
+fn a_limit_that_every_share_keeps_or_none_is_idle(#[case] text: &str, #[case] expected: Option<&str>) {
+    let said = Condition::parse(text).unwrap().idle_on_share(text);
+    match expected {
+        Some(expected) => assert!(said.as_ref().is_some_and(|said| said.contains(expected)), "{said:?}"),
+        None => assert_eq!(said, None),
+    }
+}
+
+#[test]
+fn validation_refuses_what_no_run_can_break() {
+    let wrong = |threshold: serde_json::Value| {
+        let spec = serde_json::from_value(serde_json::json!({
+            "target": {"baseURL": "http://shop"},
+            "scenarios": [{"name": "a", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}},
+            "thresholds": [threshold]
+        }));
+        let wrong = crate::validate::validate(&spec.unwrap()).err().unwrap_or_default();
+        wrong.into_iter().map(|error| error.path).collect::<Vec<_>>()
+    };
+    let condition = ["spec.thresholds[0].condition"];
+    assert_eq!(wrong(serde_json::json!({"metric": "http_req_failed", "condition": "rate < 5"})), condition);
+    assert_eq!(wrong(serde_json::json!({"metric": "availability", "condition": "rate >= 99.9"})), condition);
+    // A counter per second, and a quotient, may be anything.
+    let none: [&str; 0] = [];
+    assert_eq!(wrong(serde_json::json!({"metric": "http_reqs", "condition": "rate < 5"})), none);
+    let ratio = serde_json::json!({"metric": "http_req_failed", "condition": "rate < 5", "ratioTo": {"selector": {"scenario": "a"}}});
+    assert_eq!(wrong(ratio), none);
+}

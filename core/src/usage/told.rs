@@ -4,6 +4,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use upsurge_crds::v1alpha1::{ContainerEnd, GrowthResult, UsageFigures, UsageResult};
 use upsurge_figures::{
+    growth::Limit,
     statistics::Interval,
     usage::{Course, Gap, PodTrack, Share, Track},
 };
@@ -13,9 +14,6 @@ use crate::{
     format::{bytes, decimal},
     judged::grown,
 };
-
-/// Against what growth is held where no limit is set; only its estimate is told then.
-const ANY_LIMIT: f64 = 5.0;
 
 /// All pods together, then each of them, those that used most memory first; nothing if nothing was measured or ended.
 pub fn told(used: &Used<'_>) -> Vec<UsageResult> {
@@ -36,7 +34,7 @@ pub fn told(used: &Used<'_>) -> Vec<UsageResult> {
     };
     let (from, to) = used.steady();
     let each = pods.into_iter().map(|(name, pod)| {
-        let growth = usage.growth(name, from, to, ANY_LIMIT).and_then(|growth| growth.percent_per_hour);
+        let growth = usage.growth(name, from, to, Limit::ANY).and_then(|growth| growth.percent_per_hour);
         let ends = pod.ends.iter().map(|end| ContainerEnd {
             at: Time(end.at),
             reason: end.reason.clone(),

@@ -149,7 +149,11 @@ impl<'a> Known<'a> {
             }
         }
         match Rule::compile(threshold, catalog) {
-            Ok(_) => {}
+            Ok(rule) => {
+                let is_share = rule.definition.kind == Kind::Rate && threshold.ratio_to.is_none();
+                let idle = rule.condition.idle_on_share(&threshold.condition).filter(|_| is_share);
+                idle.into_iter().for_each(|idle| errors.add(format_args!("{path}.condition"), idle));
+            }
             Err(error @ RuleError::Condition(_)) => errors.add(format_args!("{path}.condition"), error),
             Err(error @ RuleError::Reference { .. }) => errors.add(format_args!("{path}.ratioTo"), error),
             Err(error @ RuleError::Target(_)) => errors.add(field, error),

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `Checkpoint`: what the operator needs to take up a run again after a restart.
+//!
+//! Its data is compressed JSON that only the operator understands as a whole. What the command knows of it, to print the events of a
+//! run, stands here, so that both know the same.
 
 #![allow(clippy::duplicated_attributes, reason = "each column states its type")]
 
@@ -8,6 +11,15 @@ use kube::CustomResource;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+/// Value of the label [`COMPONENT`](crate::names::labels::COMPONENT), by which checkpoints are found.
+pub const COMPONENT: &str = "checkpoint";
+/// Form of the data that this version writes. It is raised when the version before could not read what this one writes. In form 1 there
+/// was a list of samples of the target beside the record, which nobody reads any more.
+pub const FORM: i32 = 2;
+/// Where the events that were observed are in the data of this form, as a JSON pointer.
+pub const EVENTS: &str = "/record/workload/log/events";
+/// Most bytes that the data has unpacked; beyond that it is no checkpoint of ours.
+pub const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 /// Longest text of the data: 1 MiB and a bit in base64, below the 1.5 MiB that etcd takes.
 const LONGEST_DATA: u32 = 1_450_000;
 

@@ -43,8 +43,9 @@ pub struct AutoscalingExpectations {
     #[schemars(range(min = 1, max = 100_000))]
     pub max_peak_replicas: Option<i32>,
 
-    /// Longest time from the fall of the load until the replicas are back to what they were at the
-    /// start. The run goes on watching after the load has ended until then. Example: `6m`.
+    /// Longest time from the fall of the load until the replicas are back to what they were at the start. The load falls where
+    /// it begins to drop without rising again, at its end at the latest. The run goes on watching after the load has ended
+    /// until then. Example: `6m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down_within: Option<TimeSpan>,
 

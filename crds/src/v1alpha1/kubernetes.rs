@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use super::quantity;
 use crate::schemas::strip_descriptions;
 
 /// Most entries of a list of Kubernetes' own.
@@ -18,7 +19,29 @@ const MOST: u32 = 50;
 pub(super) fn bare<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     let mut schema = T::json_schema(generator).to_value();
     strip_descriptions(&mut schema);
+    bound_quantities(&mut schema);
     Schema::try_from(schema).unwrap_or_default()
+}
+
+/// Says of each quantity what it must be like. All that Kubernetes has as a whole number or text is one, but for ports.
+fn bound_quantities(schema: &mut Value) {
+    if schema["x-kubernetes-int-or-string"] == true {
+        quantity::amount(schema);
+        return;
+    }
+    for (word, value) in schema.as_object_mut().into_iter().flatten() {
+        match word.as_str() {
+            "properties" => {
+                let all = value.as_object_mut().into_iter().flatten();
+                all.filter(|(name, _)| *name != "port").for_each(|(_, one)| bound_quantities(one));
+            }
+            "items" | "additionalProperties" => bound_quantities(value),
+            "allOf" | "anyOf" | "oneOf" => {
+                value.as_array_mut().into_iter().flatten().for_each(bound_quantities);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A list of them.

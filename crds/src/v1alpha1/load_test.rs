@@ -168,8 +168,9 @@ pub struct LoadTestSpec {
     #[serde(default)]
     pub deadlines: Deadlines,
 
-    /// Holds new runs; a run under way goes on. Setting it back does not make a run by itself, nor are scheduled times and
-    /// rollouts made up for that came meanwhile. Default: false.
+    /// Holds new runs; a run under way goes on. When it is set back, what is due starts: the first run of a test that was created
+    /// suspended, or a run of a spec that changed meanwhile. A test whose spec has been run as it is makes none, and scheduled times
+    /// and rollouts that came meanwhile are not made up for. Default: false.
     #[serde(default)]
     pub suspend: bool,
 
@@ -285,8 +286,10 @@ pub struct LoadTestStatus {
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
     /// lease, for example 29410512. A write of an operator whose term is lower is not made. It has no other use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leader_epoch: Option<i64>,
+    // It is stored by this name, from before a run had epochs. Under another one, what operators of the version before wrote
+    // would be lost even with an alias: the API server prunes what the schema does not know, and their writes would not be fenced.
+    #[serde(rename = "leaderEpoch", default, skip_serializing_if = "Option::is_none")]
+    pub leader_term: Option<i64>,
 
     /// State in the form that `kubectl wait`, Flux and Argo CD read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -230,8 +230,10 @@ pub struct LoadTestRunStatus {
 
     /// Which term of leadership wrote this status last: a number that grows each time another operator takes over the
     /// lease, for example 29410512. A write of an operator whose term is lower is not made. It has no other use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leader_epoch: Option<i64>,
+    // It is stored by this name, from before a run had epochs. Under another one, what operators of the version before wrote
+    // would be lost even with an alias: the API server prunes what the schema does not know, and their writes would not be fenced.
+    #[serde(rename = "leaderEpoch", default, skip_serializing_if = "Option::is_none")]
+    pub leader_term: Option<i64>,
 
     /// How many entries the lists of this status leave out, by the name of the list, so that it stays within 64 KiB; absent
     /// if they are complete. What tells most is kept: what did not hold or broke, then what is slowest or fails most.

@@ -25,6 +25,8 @@ const LARGEST: i128 = i64::MAX as i128 * ONE;
 const PATTERN: &str = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$";
 /// The same for numbers that can't be below zero.
 const LEVEL_PATTERN: &str = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$";
+/// The same for amounts of resources, which Kubernetes also takes with a plus.
+const AMOUNT_PATTERN: &str = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$";
 /// Longest text.
 const LONGEST: usize = 32;
 
@@ -199,6 +201,14 @@ pub(crate) fn level(_: &mut SchemaGenerator) -> Schema {
         "minimum": 0,
         "maximum": Quantity::HIGHEST_LEVEL
     })
+}
+
+/// Bounds the schema of a quantity of Kubernetes' own: an amount of a resource, which is none below zero. Kubernetes' schema
+/// takes any text, so that a slip would only be found once a pod is to be made.
+pub(crate) fn amount(schema: &mut Value) {
+    schema["maxLength"] = LONGEST.into();
+    schema["pattern"] = AMOUNT_PATTERN.into();
+    schema["minimum"] = 0.into();
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ pub struct RunnerSpec {
 
     /// Resources of each runner. A CPU request of whole cores keeps the pacing true; a CPU limit
     /// throttles it. Default: what the platform team has set for all runners (`runner.resources` in the chart's values), else
-    /// 500m CPU and 128Mi requested, 512Mi memory limit. Example: `{requests: {cpu: "2", memory: 1Gi}}`.
+    /// 500m CPU and 128Mi requested, 512Mi memory limit. A request can't be above its limit. Example:
+    /// `{requests: {cpu: "2", memory: 1Gi}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "kubernetes::bare::<ResourceRequirements>")]
     pub resources: Option<ResourceRequirements>,
@@ -209,8 +210,9 @@ fn hundred_milliseconds() -> TimeSpan {
 #[serde(rename_all = "camelCase")]
 pub struct Deadlines {
     /// How long the run waits for its target before it makes runner pods: until the replicas of `target.workloads` are ready and,
-    /// where something is expected of an autoscaler, it reads its metrics. Then, as long again, from the creation of the runner pods
-    /// until all of them run. Default: 5m.
+    /// where something is expected of an autoscaler, it reads its metrics. If the API server does not take
+    /// what a run consists of for a reason that may pass, it is tried again for as long. Then, as long again, from the creation of the
+    /// runner pods until all of them run. Default: 5m.
     #[serde(default = "five_minutes")]
     pub prepare: TimeSpan,
 

@@ -36,7 +36,7 @@ pub struct Threshold {
     /// Aggregation, operator and limit, in k6's grammar. Aggregations by kind of metric: trend `avg`,
     /// `min`, `max`, `med`, `p(N)`; counter `count`, `rate`; rate `rate`; gauge `value`. Operators: `<`,
     /// `<=`, `>`, `>=`, `==`, `!=`. A trend's limit is in milliseconds unless it has a unit (`us`, `ms`,
-    /// `s`, `m`); a rate's limit is a share from 0 to 1, or with `%`. Examples: `p(95) < 200ms`, `rate < 0.1%`.
+    /// `s`, `m`); a rate's limit is a share from 0 to 1, or with `%`, and one that always or never holds is refused. Examples: `p(95) < 200ms`, `rate < 0.1%`.
     #[schemars(
         length(min = 3, max = 128),
         regex(

@@ -52,9 +52,11 @@ healthy() {
     kubectl get --raw /readyz --request-timeout=5s >/dev/null 2>&1 && node_ready >/dev/null 2>&1
 }
 
+# Not the path of the kubeconfig: nothing outside of the cluster's network can use it.
 access() {
-  echo "cluster $name is ready: Kubernetes $version, KUBECONFIG=$state/admin.kubeconfig"
-  echo "reach it with: CLUSTER_NAME=$name $here/cluster kubectl …   or: CLUSTER_NAME=$name $here/cluster exec COMMAND…"
+  local call=${CLUSTER:+CLUSTER=$CLUSTER }${CLUSTER_NAME:+CLUSTER_NAME=$CLUSTER_NAME }
+  echo "cluster $name is ready: Kubernetes $version, in a network of its own"
+  echo "a shell that reaches it: ${call}make cluster-shell; one command: ${call}e2e/cluster/with exec COMMAND…"
 }
 
 status() {

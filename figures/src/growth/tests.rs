@@ -42,6 +42,13 @@ fn a_leak_of_twenty_mebibytes_per_minute_is_found_in_three_minutes() {
     assert!((slope - 20.0).abs() < 4.0 && found.finding == Finding::Above, "{slope} MiB/min, {found:?}");
 }
 
+#[rstest]
+#[case::of_a_test(180.0, 0.005)]
+#[case::at_most_half_an_hour(86_400.0, 0.5)]
+fn a_tenth_of_the_time_is_to_settle_in(#[case] seconds: f64, #[case] hours: f64) {
+    assert_eq!(Limit::over(seconds, 5.0), Limit { percent_per_hour: 5.0, settle_hours: hours });
+}
+
 #[test]
 fn a_restart_neither_hides_a_leak_nor_makes_one() {
     let leak = |hours: f64| 1e9 * (1.0 + 0.10 * (hours % 3.0));

@@ -134,7 +134,17 @@ impl Log {
     /// Places of the events of a class.
     fn of(&self, class: Class) -> impl DoubleEndedIterator<Item = usize> + '_ {
         let all = self.events.iter().enumerate();
-        all.filter(move |(_, event)| Class::of(&event.what) == class).map(|(place, _)| place)
+        let is_of_class = move |(_, event): &(usize, &Event)| {
+            count_look();
+            Class::of(&event.what) == class
+        };
+        all.filter(is_of_class).map(|(place, _)| place)
+    }
+
+    /// The event at a place.
+    fn look(&self, place: usize) -> Option<&Event> {
+        count_look();
+        self.events.get(place)
     }
 
     fn make_room(&mut self, class: Class, head: usize) {
@@ -148,7 +158,7 @@ impl Log {
         };
         let Some((mut gone, to)) = chosen.or_else(superseded) else { return };
         gone.sort_unstable();
-        if let Some(from) = gone.first().and_then(|first| self.events.get(*first)).map(|event| event.seen)
+        if let Some(from) = gone.first().and_then(|first| self.look(*first)).map(|event| event.seen)
             && class != Class::Gaps
         {
             let left = self.left_out.entry(class).or_insert(LeftOut { events: 0, from, to });
@@ -170,8 +180,8 @@ impl Log {
             return None;
         }
         tail.iter().enumerate().find_map(|(index, place)| {
-            let what = &self.events.get(*place)?.what;
-            let later = tail.iter().skip(index + 1).filter_map(|place| self.events.get(*place));
+            let what = &self.look(*place)?.what;
+            let later = tail.iter().skip(index + 1).filter_map(|place| self.look(*place));
             let next = later.into_iter().find(|event| supersedes(&event.what, what))?;
             Some((vec![*place], next.seen))
         })
@@ -179,7 +189,7 @@ impl Log {
 
     /// A source and whether it is seen from an event on.
     fn sight(&self, place: usize) -> Option<(Source, bool)> {
-        match &self.events.get(place)?.what {
+        match &self.look(place)?.what {
             What::Listed { source } => Some((*source, true)),
             What::Lost { source, .. } => Some((*source, false)),
             _ => None,
@@ -203,7 +213,7 @@ impl Log {
             let (source, true) = self.sight(*place)? else { return None };
             let lost =
                 tail.iter().skip(index + 1).find(|later| self.sight(**later) == Some((source, false)))?;
-            let length = self.events.get(*lost)?.seen.duration_since(self.events.get(*place)?.seen);
+            let length = self.look(*lost)?.seen.duration_since(self.look(*place)?.seen);
             Some((length, vec![*place, *lost]))
         });
         // What is joined is unknown by the gaps themselves.
@@ -214,11 +224,11 @@ impl Log {
     fn oldest_life(&self, tail: &[usize]) -> Option<(Vec<usize>, Timestamp)> {
         let first = tail.first()?;
         let of_pod = |place: usize, name: &str| {
-            let what = self.events.get(place).map(|event| &event.what);
+            let what = self.look(place).map(|event| &event.what);
             matches!(what, Some(What::Pod { pod, .. }) if pod == name)
         };
         tail.iter().find_map(|place| {
-            let event = self.events.get(*place)?;
+            let event = self.look(*place)?;
             let What::Pod { pod, life: Life::Gone } = &event.what else { return None };
             let begun = self.of(Class::Pods).find(|earlier| of_pod(*earlier, pod))?;
             let whole = tail.iter().copied().filter(|other| other <= place && of_pod(*other, pod));
@@ -236,4 +246,16 @@ fn supersedes(later: &What, earlier: &What) -> bool {
         (What::Pod { .. }, _) => false,
         _ => std::mem::discriminant(later) == std::mem::discriminant(earlier),
     }
+}
+
+/// Counts that an event was looked at to make room: tests ask how often.
+fn count_look() {
+    #[cfg(test)]
+    LOOKS.set(LOOKS.get() + 1);
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often an event was looked at to make room.
+    pub(super) static LOOKS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::*;
+use super::{log::LOOKS, *};
 
 fn at(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(1_900_000_000_000 + milliseconds).unwrap()
@@ -238,9 +238,8 @@ fn what_others_write_is_bounded() {
 }
 
 #[test]
-fn a_full_log_takes_pods_as_fast_as_they_come() {
+fn a_full_log_of_pods_keeps_as_many_as_there_is_room_for() {
     let mut log = Log::default();
-    // A comparison of each with each would take longer than a test may (`slow-timeout`).
     for index in 0..6_000 {
         log.push(Event::live(at(index), pod(&format!("checkout-{index}"), Life::Ready)));
     }
@@ -250,6 +249,26 @@ fn a_full_log_takes_pods_as_fast_as_they_come() {
     let mut read: Log = serde_json::from_value(written).unwrap();
     read.push(Event::live(at(6_000), pod("checkout", Life::Ready)));
     assert_eq!(read.events().len(), 2_400, "as one before counts were written");
+}
+
+/// How often events are looked at while 100 pods come to a full log.
+fn looks(room: i64) -> u64 {
+    let mut log = Log::default();
+    let mut push = |index: i64| {
+        let ready = Event::live(at(index), pod(&format!("checkout-{index}"), Life::Ready));
+        log.push_within(ready, |_| room as usize);
+    };
+    (0..room).for_each(&mut push);
+    let before = LOOKS.get();
+    (room..room + 100).for_each(&mut push);
+    LOOKS.get() - before
+}
+
+#[test]
+fn a_full_log_takes_pods_as_fast_as_they_come() {
+    let (few, many) = (looks(200), looks(800));
+    // A comparison of each with each would be 16 times as many.
+    assert!(few > 0 && many < 5 * few, "{few} looks with room for 200, {many} for 800");
 }
 
 /// A flood of events: milliseconds since the one before, and what.

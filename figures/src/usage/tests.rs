@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use rstest::rstest;
 

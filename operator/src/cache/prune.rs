@@ -43,7 +43,7 @@ pub fn run(run: &mut CachedRun) {
             start_time: status.start_time,
             load_end_time: status.load_end_time,
             completion_time: status.completion_time,
-            leader_epoch: status.leader_epoch,
+            leader_term: status.leader_term,
             ..LoadTestRunStatus::default()
         });
     }

@@ -78,7 +78,7 @@ fn a_finished_run_keeps_what_tells_its_end_and_one_under_way_keeps_all() {
     assert!(kept.spec.test.is_none() && kept.metadata.managed_fields.is_none());
     assert_eq!(kept.metadata.annotations.unwrap().len(), 1);
     let status = kept.status.unwrap();
-    assert!(status.verdict.is_some() && status.completion_time.is_some() && status.leader_epoch == Some(7));
+    assert!(status.verdict.is_some() && status.completion_time.is_some() && status.leader_term == Some(7));
     assert_eq!(status.message, None);
     let mut running: CachedRun = serde_json::from_value(run("a-1", "a", "Running")).unwrap();
     prune::run(&mut running);

@@ -20,6 +20,7 @@ use kube::Api;
 use tokio::sync::OnceCell;
 use upsurge_core::protocol::AUTHORITIES_ENV;
 use upsurge_crds::names::labels;
+use upsurge_observer::plain;
 
 use super::{
     authentication::{Denied, Identity},
@@ -152,7 +153,11 @@ async fn find(sessions: &Sessions, cell: &Cell, who: &Identity) -> Result<Runner
         None => {
             let pods: Api<Pod> = Api::namespaced(sessions.client().clone(), namespace);
             let pod = pods.get_opt(&who.pod.name).await.map_err(|error| {
-                Denied::Unavailable(format!("pod {namespace}/{} can't be looked up: {error}", who.pod.name))
+                Denied::Unavailable(format!(
+                    "pod {namespace}/{} can't be looked up: {}",
+                    who.pod.name,
+                    plain(&error)
+                ))
             })?;
             pod.ok_or_else(|| stranger("it does not exist any more"))?.metadata
         }
@@ -162,7 +167,7 @@ async fn find(sessions: &Sessions, cell: &Cell, who: &Identity) -> Result<Runner
         let jobs: Api<Job> = Api::namespaced(sessions.client().clone(), namespace);
         let name = &cell.config.job;
         let job = jobs.get_opt(name).await.map_err(|error| {
-            Denied::Unavailable(format!("Job {namespace}/{name} can't be looked up: {error}"))
+            Denied::Unavailable(format!("Job {namespace}/{name} can't be looked up: {}", plain(&error)))
         })?;
         let job = job.ok_or_else(|| stranger("the run has no Job"))?;
         let is_told_authorities = is_told_authorities(&job);

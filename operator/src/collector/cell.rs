@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An open session: the state machine behind its lock, with what wakes those who wait on it.
 
+mod snapshot;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -22,9 +24,9 @@ use super::{
     pace::Pace,
     prepared::Preparing,
     session::{Mark, Pod, Session},
-    view::{EpochsView, RunKey, RunnerView, SessionConfig, SessionSnapshot},
+    view::{RunKey, SessionConfig},
 };
-use crate::sampling::SharedRecord;
+use crate::recording::SharedRecord;
 
 /// An open session.
 pub struct Cell {
@@ -62,7 +64,7 @@ pub struct Cell {
     changes: broadcast::Sender<RunKey>,
     tasks: Mutex<Vec<AbortHandle>>,
     /// What observes the target, which a following epoch takes over.
-    sampler: Mutex<Option<AbortHandle>>,
+    observer: Mutex<Option<AbortHandle>>,
 }
 
 impl Cell {
@@ -107,7 +109,7 @@ impl Cell {
             opened_at: Mutex::new(Timestamp::now()),
             changes,
             tasks: Mutex::default(),
-            sampler: Mutex::default(),
+            observer: Mutex::default(),
         }
     }
 
@@ -284,59 +286,6 @@ impl Cell {
         }
     }
 
-    /// The session's state.
-    pub async fn snapshot(&self) -> SessionSnapshot {
-        let workload = self.record.workload();
-        let session = self.lock().await;
-        let state = session.state();
-        let runners = state.runners.iter().zip(session.presence()).enumerate();
-        SessionSnapshot {
-            opened_at: *self.opened_at.lock().unwrap_or_else(PoisonError::into_inner),
-            t0: session.t0().and_then(instant),
-            runners: runners
-                .map(|(index, (runner, presence))| RunnerView {
-                    index: index as u32,
-                    pod: runner.pod.as_ref().map(|pod| pod.name.clone()),
-                    readiness: presence.readiness.clone(),
-                    started_at: runner.started_at.and_then(instant),
-                    last_seen: presence
-                        .last_seen
-                        .max(self.last_heard(index, runner.pod.as_ref()))
-                        .and_then(instant),
-                    end: runner.end.clone(),
-                    outputs: runner.outputs.clone(),
-                    received: runner.received,
-                    acknowledged: presence.acknowledged,
-                })
-                .collect(),
-            epochs: self.config.whole.as_ref().map(|_| EpochsView {
-                plan: self.config.plan.clone(),
-                valid: self.config.valid.clone(),
-                history: session.history().to_vec(),
-                figures: state.figures.clone(),
-                is_over: session.is_over(),
-                awaits_epoch: session.awaits_epoch(),
-            }),
-            metrics: state.totals.metrics.clone(),
-            windows: state.totals.windows.clone(),
-            folded: state.totals.folded,
-            folds: state.totals.folds.iter().map(|at| Duration::from_millis(*at)).collect(),
-            points: state.totals.points.clone(),
-            losses: state.totals.losses.clone(),
-            generator: state.totals.generator.clone(),
-            elapsed: state.totals.elapsed(),
-            workload,
-            abort_breach: state.abort_breach.clone(),
-            stop: state.stop.clone(),
-            problem: session.problem().cloned(),
-            after: state.after.clone(),
-            foreign: state.foreign.clone(),
-            checks: state.checks.clone(),
-            all_done: session.all_done(),
-            durable: runners_durable(&session),
-        }
-    }
-
     /// What the record of the target leaves of the run's share to its figures. Of the record nothing can be given up, so figures give
     /// way to it; but where shares are small, not by more than half.
     fn most_figures(&self) -> usize {
@@ -377,31 +326,22 @@ impl Cell {
     }
 
     /// Keeps what observes the target.
-    pub fn keep_sampler(&self, sampler: AbortHandle) {
-        *self.sampler.lock().unwrap_or_else(PoisonError::into_inner) = Some(sampler);
+    pub fn keep_observer(&self, observer: AbortHandle) {
+        *self.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(observer);
     }
 
     /// Gives away what observes the target: it does not end with the session.
-    pub fn take_sampler(&self) -> Option<AbortHandle> {
-        self.sampler.lock().unwrap_or_else(PoisonError::into_inner).take()
+    pub fn take_observer(&self) -> Option<AbortHandle> {
+        self.observer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Ends the session's tasks.
     pub fn end(&self) {
-        self.take_sampler().iter().for_each(AbortHandle::abort);
+        self.take_observer().iter().for_each(AbortHandle::abort);
         for task in self.tasks.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             task.abort();
         }
     }
-}
-
-fn runners_durable(session: &Session) -> bool {
-    let runners = session.state().runners.iter().zip(session.presence());
-    runners.into_iter().all(|(runner, presence)| runner.received == presence.acknowledged)
-}
-
-fn instant(nanoseconds: i64) -> Option<Timestamp> {
-    Timestamp::from_nanosecond(i128::from(nanoseconds)).ok()
 }
 
 /// Now, in nanoseconds since the Unix epoch.

@@ -6,19 +6,15 @@ use std::io::{Read as _, Write as _};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
+use upsurge_crds::internal::checkpoint::{FORM, MOST_UNPACKED};
 
 use super::session::Durable;
-use crate::sampling::Kept;
+use crate::recording::Kept;
 
 /// Most bytes of a checkpoint: 1.2 MiB in base64, where etcd takes 1.5 MiB with everything.
 pub const MOST_BYTES: usize = 900 * 1024;
-/// Form of what is written. It is raised when an earlier operator could not read what this one writes. In form 1 there was a list of
-/// samples of the target beside the record, which nobody reads any more.
-pub const FORM: i32 = 2;
 /// Oldest form that is read: that of the version before.
 pub const OLDEST_FORM: i32 = 1;
-/// Most bytes that a checkpoint may have unpacked; beyond that it is no checkpoint of ours.
-const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 
 /// Why bytes are no checkpoint.
 #[derive(Debug, thiserror::Error)]

@@ -13,6 +13,7 @@ mod figures;
 mod look;
 mod marks;
 mod outline;
+mod presence;
 mod questions;
 mod refusal;
 
@@ -31,6 +32,7 @@ pub use self::{
     early_end::Problem,
     epochs::{EpochFigures, Finished},
     marks::Mark,
+    presence::Presence,
     refusal::Refusal,
 };
 use self::{epochs::Place, look::Look, questions::Questions};
@@ -43,21 +45,6 @@ use super::{
 
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
-
-/// What only this operator knows of a runner.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Presence {
-    /// How far it says it is.
-    pub readiness: Option<Readiness>,
-    /// When it was heard last.
-    pub last_seen: Option<i64>,
-    /// Number of the last durable delta.
-    pub acknowledged: u64,
-    /// Number of the last delta in the newest checkpoint that was begun.
-    pub cut: u64,
-    /// Whether a durable checkpoint says how it ended.
-    pub end_durable: bool,
-}
 
 /// What only this operator knows of `verify` and `after`.
 #[derive(Clone, Debug, Default)]

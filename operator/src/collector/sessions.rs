@@ -40,7 +40,7 @@ use super::{
 use crate::{
     cache::Cache,
     leader::Leader,
-    sampling::{self, SharedRecord},
+    recording::{self, SharedRecord},
 };
 
 /// Changes that a slow listener may lag behind before it is told of all runs instead.
@@ -209,7 +209,7 @@ impl Sessions {
         let workload = config.plan.test.target.workload();
         let demand =
             workload.map_or(Demand::None, |workload| autoscaling::declared(workload, &config.valid.timeline));
-        let record = SharedRecord::new(sampling::recorded(record, demand));
+        let record = SharedRecord::new(recording::recorded(record, demand));
         let config = match &session {
             Some(session) => config.at(&session.history),
             None => config.at(&[]),

@@ -16,19 +16,21 @@ use kube::{
 };
 use tokio::time::timeout;
 use upsurge_crds::{
-    internal::{Checkpoint, CheckpointSpec},
+    internal::{
+        Checkpoint, CheckpointSpec,
+        checkpoint::{COMPONENT, FORM},
+    },
     names::{FIELD_MANAGER, labels},
 };
+use upsurge_observer::plain;
 
 use super::{
-    checkpoint::{FORM, is_known, known},
+    checkpoint::{is_known, known},
     view::SessionConfig,
 };
 
 /// Longest time for a write. Whether it was carried out all the same, the optimistic lock tells.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
-/// Value of the component label.
-const COMPONENT: &str = "checkpoint";
 
 /// The checkpoint of a run.
 pub struct Store {
@@ -47,7 +49,7 @@ pub enum SaveError {
     #[error("the checkpoint was written by another operator")]
     Conflict,
     /// The API server did not answer as it should; try again.
-    #[error("the checkpoint can't be written: {0}")]
+    #[error("the checkpoint can't be written: {}", plain(.0))]
     Api(#[from] kube::Error),
     /// The API server did not answer in time; try again.
     #[error("the checkpoint was not written within {} s", LONGEST_WRITE.as_secs())]
@@ -70,7 +72,7 @@ impl SaveError {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The API server did not answer as it should; try again.
-    #[error("the checkpoint can't be read: {0}")]
+    #[error("the checkpoint can't be read: {}", plain(.0))]
     Api(#[from] kube::Error),
     /// Another version wrote it.
     #[error("the checkpoint has payload version {found}, and was left as it is; {known}", known = known())]

@@ -17,7 +17,7 @@ use super::{
     session::{Durable, Mark, Session},
     store::{Kept, SaveError, Store},
 };
-use crate::sampling::{Kept as Record, SharedRecord};
+use crate::recording::{Kept as Record, SharedRecord};
 
 /// Time between two checkpoints of a run, unless the next one can't wait; longer where the budget of all runs says so.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -16,7 +16,7 @@ pub enum Error {
     #[error("failed to observe")]
     Observe(#[from] observe::Error),
     /// A run can't be created or deleted.
-    #[error("failed to apply")]
+    #[error(transparent)]
     Apply(#[from] apply::Error),
     /// The test can't be read again.
     #[error("failed to read the test")]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A test that holds its runs, as it is after so many changes.
-fn test(version: u32, epoch: i64) -> serde_json::Value {
+fn test(version: u32, term: i64) -> serde_json::Value {
     json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest",
         "metadata": {"name": "checkout", "namespace": "shop", "uid": "test-uid", "generation": 1,
@@ -23,12 +23,12 @@ fn test(version: u32, epoch: i64) -> serde_json::Value {
             "scenarios": [{"name": "pay", "steps": [{"request": {"name": "pay", "url": "/pay"}}]}],
             "load": {"constant": {"level": 5, "duration": "10s"}}
         },
-        "status": {"leaderEpoch": epoch}
+        "status": {"leaderEpoch": term}
     })
 }
 
 /// Reconciles the test as of version 41, when it is at 42; gives the versions that writes carried.
-async fn versions(epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>) {
+async fn versions(term: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>) {
     let (client, log) = server(move |asked| {
         match (asked.method.as_str(), asked.path.ends_with("/loadtestruns")) {
             ("GET", true) => {
@@ -36,10 +36,10 @@ async fn versions(epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>
                 (200, list)
             }
             ("PATCH", _) if asked.body["metadata"]["resourceVersion"] != "42" => failure(409, "Conflict"),
-            _ => (200, test(42, epoch)),
+            _ => (200, test(42, term)),
         }
     });
-    let cached = serde_json::from_value(test(41, epoch)).unwrap();
+    let cached = serde_json::from_value(test(41, term)).unwrap();
     let result = look(&cached, &context(client, fence), &Timestamp::now).await;
     let log = log.lock().unwrap();
     let writes = log.iter().filter(|asked| asked.method == "PATCH");
@@ -52,6 +52,33 @@ async fn a_test_that_has_changed_meanwhile_is_read_again() {
     let (result, versions) = versions(7, leading(7)).await;
     assert_eq!(result.unwrap(), Done::Applied(None));
     assert_eq!(versions, ["41", "42"]);
+}
+
+#[tokio::test]
+async fn a_run_that_the_api_server_does_not_take_is_told_in_the_conditions_of_its_test() {
+    let mut cached = test(41, 7);
+    cached["spec"]["suspend"] = json!(false);
+    let (client, log) = server(|asked| {
+        match (asked.method.as_str(), asked.path.ends_with("/loadtestruns")) {
+            ("GET", true) => {
+                let list = json!({"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRunList", "metadata": {}, "items": []});
+                (200, list)
+            }
+            ("POST", true) => failure(403, "Forbidden"),
+            _ => (200, test(42, 7)),
+        }
+    });
+    let context = context(client, leading(7));
+    for _ in 0..TELLING_FAILURES {
+        context.backoff.failed(&key_of("shop", "checkout"));
+    }
+    let cached = serde_json::from_value(cached).unwrap();
+    assert!(look(&cached, &context, &Timestamp::now).await.is_err());
+    let log = log.lock().unwrap();
+    let written = log.iter().find(|asked| asked.path.ends_with("/loadtests/checkout/status")).unwrap();
+    let ready = &written.body["status"]["conditions"][0];
+    assert_eq!((&ready["type"], &ready["reason"]), (&json!("Ready"), &json!("Retrying")));
+    assert_eq!(ready["message"], "Retrying: failed to create run checkout-g1: because");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Api, Resource, ResourceExt};
+use tracing::info;
 use upsurge_core::{autoscaling, contract, verdict::headline};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
@@ -16,6 +17,7 @@ use super::decide::{Decided, Decision, Trigger, age_key, is_active, remembered, 
 use crate::{
     audit::{self, Act},
     context::Context,
+    errors::chain,
     status::{self, WriteError, texts},
 };
 
@@ -98,7 +100,7 @@ fn note_starts(status: &mut LoadTestStatus, test: &LoadTest, decided: &Decided) 
 fn suspended(decision: &Decision) -> &'static str {
     match decision {
         Decision::Suspended { due: true } => "spec.suspend holds the next run; set it to false to start it",
-        _ => "spec.suspend holds new runs",
+        _ => "spec.suspend holds new runs; none is due, so that setting it to false starts none by itself",
     }
 }
 
@@ -174,6 +176,19 @@ pub async fn update(context: &Context, test: &LoadTest, wanted: &LoadTestStatus)
         tell(context, test, wanted).await;
     }
     Ok(written)
+}
+
+/// Says that an error holds up the test, such as a run that the API server does not take; best effort.
+pub async fn retrying(context: &Context, test: &LoadTest, error: &str) {
+    let mut wanted = test.status.clone().unwrap_or_default();
+    wanted.observed_generation = test.metadata.generation;
+    let message = format!("Retrying: {error}");
+    let state = contract::State::Retrying { message: &message };
+    contract::apply(&mut wanted.conditions, &state, test.metadata.generation, Timestamp::now());
+    let api: Api<LoadTest> = Api::namespaced(context.client.clone(), &test.namespace().unwrap_or_default());
+    if let Err(error) = status::write(&context.fence, &api, test, texts::bounded(wanted)).await {
+        info!(reason = chain(&error), "failed to say in the status that the test is being retried");
+    }
 }
 
 async fn tell(context: &Context, test: &LoadTest, wanted: &LoadTestStatus) {

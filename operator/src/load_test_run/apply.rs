@@ -37,15 +37,28 @@ pub enum Error {
     },
 }
 
+/// Words of an API server that passes on the refusal of a webhook.
+const DENIED: &str = "denied the request";
+/// Words of one that can't read an object. It says that it had an error itself, but has it again each time.
+const UNREADABLE: [&str; 3] = [
+    "failed to convert new object",
+    "failed to create typed patch object",
+    "failed to create typed live object",
+];
+
 impl Error {
-    /// Why trying again is of no use, as a reason of ours and in words: the API server understood what was asked for
-    /// and does not want it.
+    /// Why trying again is of no use, as a reason of ours and in words: the API server does not want what was asked for, or
+    /// can't make anything of it.
     pub fn refusal(&self) -> Option<(&'static str, String)> {
         let Self::Api { verb, what, source } = self;
         let kube::Error::Api(status) = source.as_ref() else { return None };
+        let said = |words: &[&str]| words.iter().any(|words| status.message.contains(words));
         let reason = match status.code {
-            400 | 422 => reasons::INVALID_SPEC,
+            // A webhook may choose any code for its refusal.
+            400.. if said(&[DENIED]) => reasons::PODS_FORBIDDEN,
+            400 | 413 | 422 => reasons::INVALID_SPEC,
             403 => reasons::PODS_FORBIDDEN,
+            500 if said(&UNREADABLE) => reasons::INVALID_SPEC,
             _ => return None,
         };
         Some((reason, format!("failed to {verb} {what}: {}", refusal::explained(&status.message))))

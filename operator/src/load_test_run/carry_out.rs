@@ -2,7 +2,8 @@
 //! Carries out what was decided, one effect after the other, and asks before each whether this operator still leads.
 //!
 //! Decides nothing. What the API server understood and does not want is no failure: it goes back into the next
-//! decision as a refusal.
+//! decision as a refusal. So does, as a delay, what could not be done for a run that has no Job yet: it is decided how long that is
+//! tried again.
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     collector::SessionError,
+    errors::chain,
     fence::NotLeading,
     prometheus_checks,
     status::{self, WriteError},
@@ -33,7 +35,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Objects can't be written.
-    #[error("failed to apply")]
+    #[error(transparent)]
     Apply(#[from] apply::Error),
     /// The collector can't open the run's session.
     #[error("failed to open the collector's session")]
@@ -49,6 +51,19 @@ pub enum Error {
     NoPlan,
 }
 
+impl Error {
+    /// Whether it keeps a run from its beginning, for now. Where there is load, nothing is given up for a failure that may pass;
+    /// and a run that has changed since, or another's to work on, is only looked at again.
+    fn delays(&self, run: &LoadTestRun) -> bool {
+        let is_pending = matches!(update_status::base(run).phase, None | Some(Phase::Pending));
+        is_pending
+            && match self {
+                Self::Apply(_) | Self::Session(_) | Self::Lease(target_leases::Error::Api { .. }) => true,
+                Self::Lease(_) | Self::UpdateStatus(_) | Self::NoPlan => false,
+            }
+    }
+}
+
 impl From<NotLeading> for Error {
     fn from(error: NotLeading) -> Self {
         Self::UpdateStatus(error.into())
@@ -62,6 +77,8 @@ pub enum Carried {
     Out,
     /// One effect can't be had; what came after it was left.
     Refused(Cause),
+    /// One effect could not be carried out, for this reason, which may pass; what came after it was left.
+    Delayed(String),
 }
 
 /// Carries out a decision on a run.
@@ -76,8 +93,11 @@ pub async fn carry_out(
 ) -> Result<Carried, Error> {
     for effect in &decision.effects {
         status::admit(&runs.context.fence, run.status.as_ref())?;
-        if let Some(cause) = one(runs, run, plan, decision, effect).await? {
-            return Ok(Carried::Refused(cause));
+        match one(runs, run, plan, decision, effect).await {
+            Ok(None) => {}
+            Ok(Some(cause)) => return Ok(Carried::Refused(cause)),
+            Err(error) if error.delays(run) => return Ok(Carried::Delayed(chain(&error))),
+            Err(error) => return Err(error),
         }
     }
     Ok(Carried::Out)
@@ -94,7 +114,9 @@ async fn one(
     let (client, sessions) = (&context.client, &context.sessions);
     let plan = || plan.ok_or(Error::NoPlan);
     match effect {
-        Effect::Complete(body) => apply::complete(client, run, body).await.map(drop)?,
+        Effect::Complete(body) => {
+            return apply::complete(client, run, body).await.map_or_else(refused, |_| Ok(None));
+        }
         Effect::WriteLease(lease) => runs.leases.write(lease).await?,
         Effect::LeaveTarget => leave(runs, run).await?,
         Effect::LookForCompany { start, end } => {

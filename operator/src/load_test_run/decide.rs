@@ -16,7 +16,7 @@ use upsurge_core::{autoscaling, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
-    v1alpha1::{Company, Phase, PrometheusCheckResult, Verdict},
+    v1alpha1::{Company, Deadlines, Phase, PrometheusCheckResult, Snapshot, TimeSpan, Verdict},
 };
 
 pub use self::{
@@ -27,7 +27,7 @@ use super::{
     plan::Plan,
     progress::{self, Cause, Facts, Transition},
     results,
-    update_status::{base, finished, in_phase},
+    update_status::{base, finished, in_phase, is_retrying},
     validate,
 };
 use crate::{collector::SessionSnapshot, prometheus_checks, settings::Keep};
@@ -47,6 +47,33 @@ pub fn decide(situation: &Situation) -> Decision {
         None | Some(Phase::Pending) => begin::decide(situation),
         Some(phase) => proceed(situation, phase),
     }
+}
+
+/// The end of a run that could not even be looked at for as long as it may wait for its beginning; `None` before. One under load is
+/// never given up for that.
+pub fn given_up(run: &LoadTestRun, why: &str, now: Timestamp) -> Option<Decision> {
+    let status = run.status.as_ref()?;
+    let is_pending = status.phase == Some(Phase::Pending) && is_retrying(status);
+    let since = status.phase_start_time.as_ref().filter(|_| is_pending)?;
+    let deadline = match run.spec.test.as_ref().map(Snapshot::read) {
+        Some(Ok(test)) => test.deadlines.prepare,
+        // One that was made by hand has no test yet.
+        _ => Deadlines::default().prepare,
+    };
+    if validate::since(since.0, now) < deadline.0 {
+        return None;
+    }
+    let cause = overdue(deadline, why);
+    let mut state = base(run);
+    finished(&mut state, &results::without_load(Some(&cause)), now);
+    state.end_cause.get_or_insert_with(|| cause.recorded());
+    Some(Decision::new(state, vec![Effect::WriteStatus], Look::After(NEXT_LOOK)))
+}
+
+/// The cause of an end before there was a Job.
+fn overdue(deadline: TimeSpan, why: &str) -> Cause {
+    let message = format!("spec.deadlines.prepare of {deadline} has passed: {why}");
+    Cause::breakdown(reasons::DEADLINE_EXCEEDED, message)
 }
 
 /// What is left of a run that is over.

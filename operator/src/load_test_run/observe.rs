@@ -38,7 +38,7 @@ use super::{
 use crate::{
     collector::{RunKey, SessionSnapshot},
     context::Context,
-    naming, sampling,
+    naming, recording,
     status::{self, WriteError},
     target_leases::{self, Next, Place},
 };
@@ -97,6 +97,7 @@ pub async fn situation(
     run: LoadTestRun,
     from: Source,
     refusal: Option<Cause>,
+    delay: Option<String>,
 ) -> Result<Situation, Error> {
     let context = &runs.context;
     status::admit(&context.fence, run.status.as_ref())?;
@@ -119,8 +120,9 @@ pub async fn situation(
         _ => (Admission::Granted, Place::held()),
     };
     // Only then: hundreds that wait for their turn need not look at their targets, nor should they judge one that another
-    // run makes load on.
-    let looks = begins && admission == Admission::Granted && place.next == Next::Held;
+    // run makes load on. Before a run takes its target, it looks whether that is there.
+    let is_turn = matches!(place.next, Next::Held | Next::Free(_));
+    let looks = begins && admission == Admission::Granted && is_turn;
     let (test, target) = match (begins, &plan) {
         (false, _) => (Lookup::NotNeeded, None),
         (true, Some(Ok(plan))) if looks => {
@@ -151,6 +153,7 @@ pub async fn situation(
         figures_due: runs.memory.is_showing_due(&key, live_interval(context.sessions.count())),
         checks: runs.memory.asked(&key),
         refusal,
+        delay,
         runner: context.runner(),
         run,
     })
@@ -214,7 +217,7 @@ async fn test(client: &Client, run: &LoadTestRun) -> Result<Lookup, Error> {
 async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Option<Target>, Error> {
     let Some(workload) = plan.test().target.workload() else { return Ok(None) };
     let namespace = run.namespace().unwrap_or_default();
-    Ok(Some(validate::look(client, &sampling::target(&namespace, workload.reference())).await?))
+    Ok(Some(validate::look(client, &recording::target(&namespace, workload.reference())).await?))
 }
 
 /// The plan of a run: what its own copy of the test says, which nobody can change.

@@ -4,6 +4,9 @@
 
 use super::pods::CONTAINER;
 
+/// How a quota calls the number of Jobs.
+const JOBS: &str = "count/jobs.batch";
+
 /// The refusal with what to do about it, then the API server's own words.
 pub fn explained(message: &str) -> String {
     let told = told(message);
@@ -22,6 +25,7 @@ fn told(message: &str) -> &str {
 fn advice(told: &str) -> Option<String> {
     demanded(told)
         .or_else(|| exceeded(told))
+        .or_else(|| above_the_limit(told))
         .or_else(|| limited(told))
         .or_else(|| security(told))
         .or_else(|| webhook(told))
@@ -63,6 +67,17 @@ fn exceeded(told: &str) -> Option<String> {
     };
     let named: Vec<(&str, &str)> =
         requested.split(',').filter_map(|entry| entry.trim().split_once('=')).collect();
+    if let [(name, _)] = named.as_slice()
+        && *name == JOBS
+    {
+        let known = |list| amount(list, JOBS).unwrap_or_else(|| "?".into());
+        return Some(format!(
+            "ResourceQuota {quota} has no room for the runners' Job: {} of {} Jobs are there: delete others, or have the quota \
+             raised",
+            known(used),
+            known(limited)
+        ));
+    }
     let asked: Vec<String> = named
         .iter()
         .map(|(name, wanted)| {
@@ -79,8 +94,30 @@ fn exceeded(told: &str) -> Option<String> {
     ))
 }
 
+/// `Invalid value: "512Mi": must be less than or equal to memory limit of 256Mi`, of the pods in a Job: no LimitRange has had a
+/// hand in these, so that both amounts are what the test says, or the platform team.
+fn above_the_limit(told: &str) -> Option<String> {
+    let (place, rest) = told.split_once("resources.requests: Invalid value: ")?;
+    if !place.contains("spec.template.spec.") {
+        return None;
+    }
+    let (request, rest) = rest.split_once(": must be less than or equal to ")?;
+    let (resource, limit) = rest.split_once(" limit of ")?;
+    let (request, limit) =
+        (request.trim_matches('"'), limit.split([',', ' ', ']']).next().unwrap_or_default());
+    let (whose, fields) = if place.contains("initContainers[") {
+        ("an init container", "spec.runner.initContainers[].resources")
+    } else {
+        ("the runner", "spec.runner.resources")
+    };
+    Some(format!(
+        "{whose} requests {request} of {resource}, above its limit of {limit}: lower {fields}.requests.{resource} or raise \
+         {fields}.limits.{resource}; what the test leaves out is from runner.resources in the chart's values"
+    ))
+}
+
 /// `maximum memory usage per Container is 64Mi, but limit is 512Mi`, and the same in a list; and what comes of a limit
-/// that a LimitRange gave by default: `Invalid value: "500m": must be less than or equal to cpu limit of 20m`.
+/// that a LimitRange gave a pod by default: `Invalid value: "500m": must be less than or equal to cpu limit of 20m`.
 fn limited(told: &str) -> Option<String> {
     let mut found = Vec::new();
     for part in told.trim_matches(['[', ']']).split(", ") {
@@ -186,6 +223,10 @@ mod tests {
         "exceeded quota: none, requested: pods=1, used: pods=0, limited: pods=0",
         "each runner asks for 1 of pods, and 0 of 0 are in use: lower spec.runner.parallelism"
     )]
+    #[case::no_jobs(
+        "exceeded quota: none, requested: count/jobs.batch=1, used: count/jobs.batch=2, limited: count/jobs.batch=2",
+        "ResourceQuota none has no room for the runners' Job: 2 of 2 Jobs are there: delete others"
+    )]
     #[case::limit_range(
         "maximum memory usage per Container is 64Mi, but limit is 512Mi",
         "the namespace's LimitRange sets at most 64Mi of memory: set spec.runner.resources.limits.memory within it"
@@ -214,6 +255,18 @@ mod tests {
         let explained = explained(message);
         assert!(explained.contains("a limit of 20m of cpu"), "{explained}");
         assert!(explained.contains("spec.runner.resources.requests.cpu"), "{explained}");
+    }
+
+    #[test]
+    fn a_request_above_the_limit_of_the_job_itself_is_no_matter_of_a_limit_range() {
+        let message = "Job.batch \"my-spike-g3\" is invalid: spec.template.spec.containers[0].resources.requests: Invalid value: \
+            \"512Mi\": must be less than or equal to memory limit of 256Mi";
+        let explained = explained(message);
+        assert!(
+            explained.starts_with("the runner requests 512Mi of memory, above its limit of 256Mi: lower"),
+            "{explained}"
+        );
+        assert!(!explained.contains("LimitRange"), "{explained}");
     }
 
     #[test]

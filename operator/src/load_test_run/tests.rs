@@ -12,26 +12,26 @@ use crate::{
 };
 
 /// A run that somebody aborted at once, as it is after so many changes.
-fn run(version: u32, epoch: i64) -> serde_json::Value {
+fn run(version: u32, term: i64) -> serde_json::Value {
     json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun",
         "metadata": {"name": "checkout-g1", "namespace": "shop", "uid": "run-uid", "resourceVersion": version.to_string()},
         "spec": {"loadTestRef": {"name": "checkout"}, "abort": true},
-        "status": {"phase": "Pending", "leaderEpoch": epoch}
+        "status": {"phase": "Pending", "leaderEpoch": term}
     })
 }
 
 /// Reconciles that run, which changes as often between being read and being written; gives the versions that writes carried.
-async fn versions(changes: u32, epoch: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>) {
+async fn versions(changes: u32, term: i64, fence: Fence) -> (Result<Done, Error>, Vec<String>) {
     let read = AtomicU32::new(0);
     let (client, log) = server(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", path) if path.contains("/jobs/") => failure(404, "NotFound"),
-        ("GET", _) => (200, run(40 + read.fetch_add(1, Ordering::SeqCst), epoch)),
+        ("GET", _) => (200, run(40 + read.fetch_add(1, Ordering::SeqCst), term)),
         ("PATCH", _) if read.load(Ordering::SeqCst) <= changes => failure(409, "Conflict"),
-        _ => (200, run(99, epoch)),
+        _ => (200, run(99, term)),
     });
     let runs = Runs::new(Arc::new(context(client, fence)), "upsurge-system");
-    let cached = serde_json::from_value(run(1, epoch)).unwrap();
+    let cached = serde_json::from_value(run(1, term)).unwrap();
     let result = steps(&cached, &runs).await;
     let log = log.lock().unwrap();
     let writes = log.iter().filter(|asked| asked.path.ends_with("/status"));

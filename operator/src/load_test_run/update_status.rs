@@ -19,6 +19,7 @@ use super::{neighbours, progress::Cause};
 use crate::{
     audit::{self, Act},
     context::Context,
+    errors::chain,
     status::{self, WriteError},
 };
 
@@ -55,6 +56,7 @@ pub fn in_phase(
     message: &str,
     now: Timestamp,
 ) {
+    let was_retrying = is_retrying(status);
     // Whoever waited for its turn begins only now: that uses up none of its time.
     if status.phase != Some(phase) || awaits_turn(status) {
         status.phase = Some(phase);
@@ -66,7 +68,33 @@ pub fn in_phase(
         status.message = Some(cause.message().to_owned());
     } else if !message.is_empty() {
         status.message = Some(message.to_owned());
+    } else if was_retrying {
+        // What failed has worked.
+        status.message = None;
     }
+}
+
+/// Something that may work later is tried again. Why a run ends stays what its status says first.
+pub fn retry(status: &mut LoadTestRunStatus, error: &str, now: Timestamp) {
+    if status.end_cause.is_some() {
+        return;
+    }
+    if matches!(status.phase, None | Some(Phase::Pending)) && !is_retrying(status) {
+        // There is time for it from now on, however long the run has waited for its target.
+        status.phase = Some(Phase::Pending);
+        status.phase_start_time = Some(Time(now));
+    }
+    status.message = Some(retrying_message(error));
+    status.reason = Some(reasons::RETRYING.into());
+}
+
+/// Whether something is tried again.
+pub fn is_retrying(status: &LoadTestRunStatus) -> bool {
+    status.reason.as_deref() == Some(reasons::RETRYING)
+}
+
+fn retrying_message(error: &str) -> String {
+    format!("Retrying: {error}")
 }
 
 /// The run ends with a verdict.
@@ -87,6 +115,7 @@ fn judge_conditions(status: &mut LoadTestRunStatus, generation: Option<i64>, now
     let (reason, message) = (reason.as_str(), message.as_str());
     let state = match status.verdict {
         Some(verdict) => contract::State::Finished { verdict, reason, message },
+        None if reason == reasons::RETRYING => contract::State::Retrying { message },
         None => contract::State::Working { reason, message },
     };
     contract::apply(&mut status.conditions, &state, generation, now);
@@ -126,7 +155,7 @@ pub async fn update(
     // Most looks find nothing new. Then nothing is compared piece by piece, as it is written.
     let is_the_same = run.status.as_ref() == Some(&wanted)
         && wanted.observed_generation == run.metadata.generation
-        && wanted.leader_epoch.is_some_and(|epoch| context.fence.check() == Ok(epoch));
+        && wanted.leader_term.is_some_and(|term| context.fence.check() == Ok(term));
     if is_the_same {
         return Ok(false);
     }
@@ -140,17 +169,18 @@ pub async fn update(
     Ok(written)
 }
 
-/// Says in the conditions that a temporary error holds up the run; best effort.
+/// Says that a temporary error holds up the run; best effort.
 pub async fn retrying(context: &Context, run: &LoadTestRun, error: &str) {
-    let mut wanted = base(run);
+    let (mut wanted, now) = (base(run), Timestamp::now());
+    retry(&mut wanted, error, now);
     wanted.observed_generation = run.metadata.generation;
-    let message = format!("{error}; trying again");
+    let message = retrying_message(error);
     let state = contract::State::Retrying { message: &message };
-    contract::apply(&mut wanted.conditions, &state, run.metadata.generation, Timestamp::now());
+    contract::apply(&mut wanted.conditions, &state, run.metadata.generation, now);
     let wanted = bounded(wanted);
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     if let Err(error) = status::write(&context.fence, &api, run, wanted).await {
-        info!(%error, "failed to say in the status that the run is being retried");
+        info!(reason = chain(&error), "failed to say in the status that the run is being retried");
     }
 }
 

@@ -11,6 +11,7 @@ use upsurge_crds::{
     LoadTest, LoadTestRun,
     internal::{Checkpoint, TargetLease},
 };
+use upsurge_observer::plain;
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(2);
@@ -22,7 +23,7 @@ pub async fn wait(client: &Client, stop: &CancellationToken) -> bool {
         let missing = match missing(client).await {
             Ok(missing) if missing.is_empty() => return true,
             Ok(missing) => format!("waiting for the definitions of {}; install the CRDs", missing.join(", ")),
-            Err(error) => format!("waiting for the API server: {error}"),
+            Err(error) => format!("waiting for the API server: {}", plain(&error)),
         };
         if missing != told {
             warn!("{missing}");

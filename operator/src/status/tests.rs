@@ -7,7 +7,7 @@ use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
 use super::*;
 use crate::played::{Asked, failure, leading, server};
 
-fn run(epoch: Option<i64>) -> LoadTestRun {
+fn run(term: Option<i64>) -> LoadTestRun {
     let mut run: LoadTestRun = serde_json::from_value(json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun",
         "metadata": {"name": "checkout-g1", "namespace": "shop", "uid": "run-uid", "resourceVersion": "41"},
@@ -16,20 +16,20 @@ fn run(epoch: Option<i64>) -> LoadTestRun {
     .unwrap();
     run.status = Some(LoadTestRunStatus {
         phase: Some(Phase::Running),
-        leader_epoch: epoch,
+        leader_term: term,
         ..LoadTestRunStatus::default()
     });
     run
 }
 
-/// What comes of a write of a new phase to a run that was last written under an epoch, and what was asked of the API server.
+/// What comes of a write of a new phase to a run that was last written under a term, and what was asked of the API server.
 async fn written(
     fence: &Fence,
-    epoch: Option<i64>,
+    term: Option<i64>,
     answer: (u16, Value),
 ) -> (Result<bool, WriteError>, Vec<Asked>) {
     let (client, log) = server(move |_| answer.clone());
-    let run = run(epoch);
+    let run = run(term);
     let wanted = LoadTestRunStatus { phase: Some(Phase::Collecting), ..run.status.clone().unwrap() };
     let result = write(fence, &Api::namespaced(client, "shop"), &run, wanted).await;
     let asked = log.lock().unwrap().clone();
@@ -41,7 +41,7 @@ fn accepted() -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn a_write_carries_the_version_that_was_read_and_the_epoch() {
+async fn a_write_carries_the_version_that_was_read_and_the_term() {
     let (result, asked) = written(&leading(7), Some(6), accepted()).await;
     assert!(result.unwrap());
     let [Asked { path, body, .. }] = asked.as_slice() else { panic!("{asked:?}") };
@@ -51,7 +51,7 @@ async fn a_write_carries_the_version_that_was_read_and_the_epoch() {
 }
 
 #[tokio::test]
-async fn an_operator_of_a_lower_epoch_does_not_write() {
+async fn an_operator_of_a_lower_term_does_not_write() {
     let (result, asked) = written(&leading(7), Some(8), accepted()).await;
     assert!(matches!(result, Err(WriteError::Superseded { theirs: 8, ours: 7 })), "{result:?}");
     assert!(asked.is_empty(), "{asked:?}");
@@ -84,11 +84,11 @@ async fn an_object_that_is_gone_needs_no_status_and_a_refusal_is_an_error() {
 #[tokio::test]
 async fn a_new_leader_claims_a_run_and_an_old_one_has_nothing_to_say() {
     let (client, log) = server(|_| accepted());
-    for (epoch, claimed) in [(None, true), (Some(6), true), (Some(7), false)] {
-        let run = run(epoch);
+    for (term, claimed) in [(None, true), (Some(6), true), (Some(7), false)] {
+        let run = run(term);
         let wanted = run.status.clone().unwrap();
         let result = write(&leading(7), &Api::namespaced(client.clone(), "shop"), &run, wanted).await;
-        assert_eq!(result.unwrap(), claimed, "{epoch:?}");
+        assert_eq!(result.unwrap(), claimed, "{term:?}");
     }
     assert_eq!(log.lock().unwrap().len(), 2);
 }

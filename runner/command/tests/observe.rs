@@ -15,6 +15,8 @@ use std::path::PathBuf;
 use processes::{Upsurge, scratch, start_target};
 use serde_json::{Value, json};
 use server::{Answer, Arrived, Server, json as answer};
+use upsurge_figures::observation::What;
+use upsurge_record::{disk::decode, verify::verify};
 
 const EXPECT: &str = "{maxPeakReplicas: 2, minPeakReplicas: 1}";
 
@@ -114,6 +116,7 @@ fn a_workload_is_observed_and_judged_as_by_the_operator() {
     let (cluster, target) = (cluster(|_| true), start_target(None, &["--latency", "20ms"]));
     let (file, config) = (manifest("observed.yaml"), kubeconfig("observed.kubeconfig", &cluster));
     let (result, junit) = (file.with_extension("json"), file.with_extension("xml"));
+    let record = file.with_extension("record");
     let ended = Upsurge::run(&file)
         .args(["--observe", "--context", "here", "--target", target.url(), "--kubeconfig"])
         .arg(&config)
@@ -121,6 +124,8 @@ fn a_workload_is_observed_and_judged_as_by_the_operator() {
         .arg(&result)
         .arg("--junit")
         .arg(&junit)
+        .arg("--record")
+        .arg(&record)
         .end();
     assert_eq!(ended.code, 0, "{ended:?}");
     let result: Value = serde_json::from_str(&std::fs::read_to_string(&result).unwrap()).unwrap();
@@ -141,6 +146,16 @@ fn a_workload_is_observed_and_judged_as_by_the_operator() {
     assert!(ended.stdout.contains("✓ maxPeakReplicas 2: 1\n"), "{ended:?}");
     assert_eq!(result["notJudged"], json!([]));
     assert!(std::fs::read_to_string(&junit).unwrap().contains("maxPeakReplicas"));
+    // All that was seen is in the record, and says the same.
+    let record = decode(&std::fs::read(&record).unwrap()).unwrap();
+    assert_eq!(serde_json::to_value(&record.autoscaling).unwrap(), *seen);
+    let events = &record.workloads[0].events;
+    assert!(events.iter().any(|event| matches!(event.what, What::Asked { replicas: 1 })), "{events:?}");
+    // The played cluster has no metrics API.
+    let gaps: Vec<&str> = record.gaps.iter().map(|gap| gap.what.as_ref()).collect();
+    assert_eq!(gaps, ["usage"], "{:?}", record.gaps);
+    let verified = verify(&record);
+    assert!(verified.differences.is_empty() && verified.skipped.is_empty(), "{verified:?}");
     let written = cluster
         .arrived()
         .into_iter()

@@ -75,6 +75,37 @@ fn one_test_is_described_in_full() {
 }
 
 #[test]
+fn what_is_expected_of_the_cluster_has_a_line_each() {
+    let target = "{baseURL: \"http://shop\", workloads: [{name: checkout, capacityPerReplica: 50, expect: {scaleUpWithin: 90s, \
+                  minPeakReplicas: 4}}]}\n  usage: [{resource: Memory, maxRestarts: 0}]\n  secrets: [{name: password, \
+                  secretKeyRef: {name: shop-login, key: pass}}]";
+    let text = manifest("shop");
+    let old = text.lines().find_map(|line| line.trim().strip_prefix("target: ")).unwrap();
+    let ended = validate(&[&scratch("cluster.yaml", &text.replace(old, target))]);
+    let words = [
+        "workload   Deployment/checkout, 50 per replica\n",
+        "  expect   minPeakReplicas 4\n",
+        "  expect   scaleUpWithin 1m30s\n",
+        "  usage    ",
+        "maxRestarts 0",
+        "secret     password is key pass of Secret shop-login\n",
+    ];
+    assert_says(&ended, 0, &words);
+}
+
+#[test]
+fn a_search_shows_the_level_of_its_first_probe() {
+    let text = manifest("shop");
+    let load = text.find("  load:").unwrap();
+    let end = text[load..].find("\n  thresholds").unwrap() + load;
+    let search = "  load: {capacity: {find: MaxRate, from: 50, to: 1000, warmUp: 10s, measure: 20s}}";
+    let ended = validate(&[&scratch("search.yaml", &format!("{}{search}{}", &text[..load], &text[end..]))]);
+    let words = ["a search from 50 to 1000 iterations/s", "the first probe", "50 → 50 iterations/s"];
+    assert_says(&ended, 0, &words);
+    assert!(!ended.stdout.contains("1000 → 1000"), "{ended:?}");
+}
+
+#[test]
 fn every_test_of_many_files_and_directories_is_checked() {
     let (first, other) = (manifest("first"), manifest("second") + "---\n" + &manifest("third"));
     let wrong = manifest("wrong").replace("level: 20", "level: -1");

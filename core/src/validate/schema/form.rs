@@ -2,7 +2,7 @@
 //! What the patterns of the schema stand for, in words and with examples: nobody wants to read a regular expression to
 //! find out how to write ninety seconds.
 
-use crate::{http::without_login, thresholds::Condition};
+use crate::{http::without_login, pod, thresholds::Condition};
 
 /// The form of a text.
 #[derive(Debug)]
@@ -20,7 +20,10 @@ pub(super) struct Form {
 /// Pattern of the condition of a threshold, whose grammar can say more.
 const CONDITION: &str = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|count|rate|value)\s*(<=?|>=?|===?|!=)\s*-?[0-9]+(\.[0-9]+)?\s*(us|ms|s|m|%)?\s*$";
 
-const FORMS: [Form; 15] = [
+/// Pattern of an amount of a resource, of which people know many spellings.
+const AMOUNT: &str = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$";
+
+const FORMS: [Form; 16] = [
     Form {
         pattern: r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$",
         what: "a duration",
@@ -100,6 +103,12 @@ const FORMS: [Form; 15] = [
         examples: ["2.5", "-40"],
     },
     Form {
+        pattern: AMOUNT,
+        what: "a quantity",
+        how: "write a number, with a unit if it needs one",
+        examples: ["500m", "64Mi"],
+    },
+    Form {
         pattern: r"^https?://[^\s/]+",
         what: "a URL",
         how: "start with http:// or https:// and a host",
@@ -131,6 +140,9 @@ impl Form {
             && let Err(error) = Condition::parse(text)
         {
             return error.to_string();
+        }
+        if self.pattern == AMOUNT {
+            return pod::complaint(text);
         }
         // It may be a URL, and that may hold a password.
         let text = without_login(text);

@@ -9,6 +9,7 @@ use upsurge_core::{
     metrics::{SeriesKey, Sink, Tags, Trend, names},
     protocol::{Delta, DeltaBatch, PROTOCOL_VERSION},
 };
+use upsurge_crds::internal::checkpoint::EVENTS;
 use upsurge_figures::{
     elasticity::Demand,
     observation::{Event, What},
@@ -20,7 +21,7 @@ use crate::{
         Session,
         tests::{plan, pod},
     },
-    sampling::recorded,
+    recording::recorded,
 };
 
 fn checkpoint() -> Vec<u8> {
@@ -160,7 +161,5 @@ fn events_are_where_the_command_reads_them() {
     let kept = record.kept(Timestamp::UNIX_EPOCH).unwrap();
     let packed = pack(session.state(), Some(&kept)).unwrap();
     let content: serde_json::Value = serde_json::from_slice(&plain(&packed)).unwrap();
-    // `upsurge get RUN --events` takes this path, in checkpoints of this form.
-    assert_eq!(FORM, 2);
-    assert_eq!(content.pointer("/record/workload/log/events"), Some(&serde_json::json!([asked])));
+    assert_eq!(content.pointer(EVENTS), Some(&serde_json::json!([asked])));
 }

@@ -26,7 +26,7 @@ use crate::{
         },
         view::{SessionConfig, SessionSnapshot},
     },
-    sampling::SharedRecord,
+    recording::SharedRecord,
 };
 
 pub fn cell(plan: RunPlan) -> Cell {

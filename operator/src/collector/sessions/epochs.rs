@@ -17,7 +17,7 @@ use crate::{
         view::{RunKey, SessionConfig},
         writer::{self, FenceError},
     },
-    sampling::{self, SharedRecord},
+    recording::{self, SharedRecord},
 };
 
 /// What observes the target, on its way from one session to the next. It ends with whoever gives up on the way: a handle
@@ -59,7 +59,7 @@ impl Sessions {
             message,
         };
         let config = cell.config.at(&following.history).map_err(damaged)?;
-        let (record, sampler) = (cell.record.clone(), Observing(cell.take_sampler()));
+        let (record, observer) = (cell.record.clone(), Observing(cell.take_observer()));
         self.close(run).await;
         let mut store = Store::new(self.client().clone(), &config);
         let load = async {
@@ -75,7 +75,7 @@ impl Sessions {
             Ok(Some((kept, ..))) if kept.session == number => {
                 let session = Session::new(&config.plan, Some(following));
                 info!(run = %run, epoch = session.epoch(), "next epoch");
-                self.enter(config, session, record, store, sampler).await
+                self.enter(config, session, record, store, observer).await
             }
             Ok(_) => {
                 warn!(run = %run, "another operator wrote the checkpoint; going on from what it holds");
@@ -103,7 +103,7 @@ impl Sessions {
         session: Session,
         record: SharedRecord,
         mut store: Store,
-        mut sampler: Observing,
+        mut observer: Observing,
     ) -> Result<(), SessionError> {
         let key = config.key();
         let (namespace, name) = (key.namespace.clone(), config.checkpoint.clone());
@@ -123,12 +123,12 @@ impl Sessions {
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
         let workload = cell.config.plan.test.target.workload().map(|workload| workload.reference());
-        let handed_over = sampler.0.take();
+        let handed_over = observer.0.take();
         let begun = workload.filter(|_| handed_over.is_none()).map(|workload| {
-            let target = sampling::target(&key.namespace, workload);
-            sampling::spawn(self.client().clone(), target, cell.record.clone()).abort_handle()
+            let target = recording::target(&key.namespace, workload);
+            recording::spawn(self.client().clone(), target, cell.record.clone()).abort_handle()
         });
-        handed_over.or(begun).into_iter().for_each(|sampler| cell.keep_sampler(sampler));
+        handed_over.or(begun).into_iter().for_each(|observer| cell.keep_observer(observer));
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::{
         view::SessionConfig,
     },
     played::{Asked, failure, server},
-    sampling,
+    recording,
 };
 
 const REQUESTS: u64 = 150;
@@ -238,7 +238,7 @@ async fn what_fits_into_no_checkpoint_ends_its_run_and_costs_others_nothing() {
 #[tokio::test]
 async fn a_record_of_the_target_that_leaves_no_room_is_left_out_and_costs_no_figure() {
     let lost = Event::live(Timestamp::now(), What::Lost { source: Source::Pods, message: "PLACE".into() });
-    let mut record = sampling::recorded(None, Demand::None);
+    let mut record = recording::recorded(None, Demand::None);
     record.note(vec![lost]);
     let mut seed = 7_u64;
     let noise = (0..MOST_BYTES / 4).map(|_| {
@@ -248,7 +248,7 @@ async fn a_record_of_the_target_that_leaves_no_room_is_left_out_and_costs_no_fig
     // As no observer tells it: what a log takes in is short.
     let text = serde_json::to_string(&record.kept(Timestamp::now())).unwrap();
     let text = text.replace("PLACE", &noise.collect::<String>());
-    let record = sampling::recorded(serde_json::from_str(&text).unwrap(), Demand::None);
+    let record = recording::recorded(serde_json::from_str(&text).unwrap(), Demand::None);
     let (config, changes) = (config(), tokio::sync::broadcast::channel(1).0);
     let record = SharedRecord::new(record);
     let session = Session::new(&config.plan, None);

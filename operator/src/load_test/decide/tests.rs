@@ -138,6 +138,34 @@ fn suspending_and_releasing_makes_no_run() {
 }
 
 #[test]
+fn what_was_held_starts_once_suspend_is_set_back_as_the_status_says() {
+    // Created suspended, it has never run: its first run is due, and starts. `suspend` is a change of the generation.
+    let mut created = suspended(test(1, 5));
+    let held = at_start(&created, &[]);
+    assert_eq!(held.decision, Decision::Suspended { due: true });
+    created.status = Some(status(&created, &held, &[], jiff::Timestamp::UNIX_EPOCH));
+    let ready = |test: &LoadTest| test.status.as_ref().unwrap().conditions[0].message.clone();
+    assert!(ready(&created).contains("set it to false to start it"), "{}", ready(&created));
+    let mut released = test(2, 5);
+    released.status = created.status.clone();
+    assert_eq!(started(&decide(&released, &[])), Some(("checkout-g2", Trigger::SpecChanged)));
+
+    // A test whose spec has been run as it is has none due.
+    let ran = test(1, 5);
+    let mut idle = after(suspended(test(2, 5)), &ran, None);
+    idle.status = Some(status(&idle, &at_start(&idle, &[]), &[], jiff::Timestamp::UNIX_EPOCH));
+    assert!(ready(&idle).contains("none is due"), "{}", ready(&idle));
+    let mut back = test(3, 5);
+    back.status = idle.status.clone();
+    assert_eq!(decide(&back, &[]), Decision::Nothing);
+
+    // One whose spec was changed meanwhile has.
+    let mut changed = test(4, 6);
+    changed.status = idle.status;
+    assert_eq!(started(&decide(&changed, &[])), Some(("checkout-g4", Trigger::SpecChanged)));
+}
+
+#[test]
 fn a_digest_that_a_newer_operator_computes_differently_makes_no_run() {
     let ran = test(1, 5);
     let mut released = after(test(3, 5), &ran, None);

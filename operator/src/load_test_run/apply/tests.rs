@@ -63,3 +63,36 @@ fn a_refusal_ends_the_run_and_a_hiccup_does_not(#[case] code: u16, #[case] reaso
     assert_eq!(refusal.as_ref().map(|(reason, _)| *reason), reason);
     assert!(refusal.is_none_or(|(_, message)| message == "failed to apply Job base: because"));
 }
+
+#[rstest]
+#[case::a_quantity_that_it_can_not_read(
+    500,
+    "failed to convert new object (shop/base; batch/v1, Kind=Job) to proper version: quantities must match the regular expression",
+    Some(reasons::INVALID_SPEC)
+)]
+#[case::a_webhook(
+    400,
+    "admission webhook \"a.b.c\" denied the request: no tests",
+    Some(reasons::PODS_FORBIDDEN)
+)]
+#[case::a_webhook_with_a_code_of_its_own(
+    503,
+    "admission webhook \"a.b.c\" denied the request: not at night",
+    Some(reasons::PODS_FORBIDDEN)
+)]
+#[case::a_webhook_that_does_not_answer(
+    500,
+    "Internal error occurred: failed calling webhook \"a.b.c\": context deadline exceeded",
+    None
+)]
+#[case::an_error_of_its_own(500, "etcdserver: request timed out", None)]
+fn what_the_api_server_says_tells_a_refusal_from_a_hiccup(
+    #[case] code: u16,
+    #[case] message: &str,
+    #[case] reason: Option<&str>,
+) {
+    let status = Status { code, message: message.into(), ..Status::default() };
+    let refusal = failed("apply", "Job base".into(), kube::Error::Api(status.boxed())).refusal();
+    assert_eq!(refusal.as_ref().map(|(reason, _)| *reason), reason);
+    assert!(refusal.is_none_or(|(_, told)| told.contains(message) && !told.contains("Status {")));
+}

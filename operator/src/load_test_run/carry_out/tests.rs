@@ -49,12 +49,12 @@ fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
 async fn an_operator_that_does_not_lead_any_more_has_no_effect() {
     let lost = leading(7);
     lost.lose();
-    for (fence, epoch) in [(lost, 7), (leading(7), 8)] {
+    for (fence, term) in [(lost, 7), (leading(7), 8)] {
         let (client, log) = server(|_| failure(500, "InternalError"));
         let runs = Runs::new(Arc::new(context(client, fence)), "upsurge-system");
         let (plan, mut run) = (Arc::new(plan(&json!({}))), run(&json!({})));
         run.status = Some(Default::default());
-        run.status.as_mut().unwrap().leader_epoch = Some(epoch);
+        run.status.as_mut().unwrap().leader_term = Some(term);
         for effect in effects(&plan, &runs) {
             let decision = Decision::new(base(&run), vec![effect.clone()], Look::AtChange);
             let error = carry_out(&runs, &run, Some(&plan), &decision).await.unwrap_err();
@@ -89,6 +89,31 @@ async fn what_the_api_server_refuses_is_a_fact_for_the_next_decision_and_ends_th
 }
 
 #[tokio::test]
+async fn what_may_pass_delays_a_run_that_has_no_job_and_fails_for_any_other() {
+    for (phase, delays) in [(None, true), (Some(Phase::Pending), true), (Some(Phase::Running), false)] {
+        let (client, _) = server(|_| failure(500, "InternalError"));
+        let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+        let (plan, mut run) = (Arc::new(plan(&json!({}))), run(&json!({})));
+        run.status = phase.map(|phase| upsurge_crds::v1alpha1::LoadTestRunStatus {
+            phase: Some(phase),
+            ..Default::default()
+        });
+        let objects =
+            Arc::new(build::objects(&plan, "checkout", &runs.context.runner().unwrap(), None).unwrap());
+        let decision = Decision::new(base(&run), vec![Effect::CreateJob(objects)], Look::AtChange);
+        match carry_out(&runs, &run, Some(&plan), &decision).await {
+            Ok(Carried::Delayed(why)) => {
+                assert!(delays, "{phase:?}");
+                // The API server's words, and not what a programmer would print.
+                assert!(why.ends_with(": because") && !why.contains("Status {"), "{why}");
+            }
+            Err(Error::Apply(_)) => assert!(!delays, "{phase:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_checkpoint_that_nobody_can_read_ends_the_run_and_one_that_can_not_be_had_now_does_not() {
     let unknown = json!({"apiVersion": "internal.upsurge.dev/v1alpha1", "kind": "Checkpoint",
         "metadata": {"name": "checkout-g1", "resourceVersion": "3"}, "spec": {"payloadVersion": 99, "data": ""}});
@@ -104,11 +129,11 @@ async fn a_checkpoint_that_nobody_can_read_ends_the_run_and_one_that_can_not_be_
         let decision = Decision::new(base(&run), vec![Effect::OpenSession], Look::AtChange);
         let told = match carry_out(&runs, &run, Some(&plan), &decision).await {
             Ok(Carried::Refused(cause)) => Some(cause.reason().to_owned()),
-            Ok(Carried::Out) => panic!("a session was opened"),
-            Err(error) => {
-                assert!(matches!(error, Error::Session(_)), "{error:?}");
+            Ok(Carried::Delayed(why)) => {
+                assert!(why.contains("because") && !why.contains("Status {"), "{why}");
                 None
             }
+            other => panic!("{other:?}"),
         };
         assert_eq!(told.as_deref(), reason);
     }

@@ -10,16 +10,16 @@ use upsurge_core::verdict::Outcome;
 use upsurge_crds::{
     LoadTestSpec,
     names::reasons,
-    v1alpha1::{Phase, Verdict},
+    v1alpha1::{Deadlines, Phase, TimeSpan, Verdict},
 };
 
-use super::{Admission, Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by};
+use super::{Admission, Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by, overdue};
 use crate::{
     load_test_run::{
         apply, build,
         progress::Cause,
-        update_status::{awaiting_turn, awaits_turn, base, in_phase},
-        validate::{self, Obstacle},
+        update_status::{awaiting_turn, awaits_turn, base, in_phase, is_retrying, retry},
+        validate::{self, Obstacle, Target},
     },
     target_leases::Next,
 };
@@ -50,6 +50,9 @@ pub fn decide(situation: &Situation) -> Decision {
             "Job {name} exists already and belongs to something else: delete it and start another run"
         );
         return error(situation, reasons::NAME_TAKEN, message);
+    }
+    if let Some(why) = &situation.delay {
+        return delayed(situation, why);
     }
     match &situation.test {
         Lookup::Found(test) => {
@@ -92,20 +95,30 @@ fn create(situation: &Situation) -> Decision {
             let leave = situation.place.is_known.then_some(Effect::LeaveTarget);
             return queue(situation, reasons::QUEUED, message, leave);
         }
-        (Admission::Granted, Next::Free(lease)) => {
+        (Admission::Granted, Next::Free(lease)) if !is_absent(situation) => {
             return Decision::first(base(run), Effect::WriteLease(lease.clone()));
         }
-        (Admission::Granted, Next::Held) => {}
+        (Admission::Granted, Next::Free(_) | Next::Held) => {}
     }
-    let since = run.status.as_ref().and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
-    // The wait for its turn is none for the target to settle.
-    let since = since.filter(|_| !run.status.as_ref().is_some_and(awaits_turn));
-    let waited = since.map_or(Duration::ZERO, |since| validate::since(since, situation.now));
+    if run.status.as_ref().is_some_and(awaits_turn) {
+        // What it says of whom it waits for is over, whatever comes next.
+        let mut state = base(run);
+        in_phase(&mut state, Phase::Pending, None, "it is the run's turn", situation.now);
+        return Decision::new(state, vec![Effect::WriteStatus], Look::Now);
+    }
+    let waited = waited(situation);
     let look = target_look(plan.test(), waited);
     if let Some(target) = &situation.target {
         match validate::target(plan.test(), target, waited) {
             Ok(()) => {}
             Err(Obstacle::End(outcome)) => return ended(situation, &outcome),
+            Err(Obstacle::Wait(message)) if is_absent(situation) => {
+                // A slip in its name must not hold up all others that go by the same address.
+                let leave = situation.place.is_known.then_some(Effect::LeaveTarget);
+                let mut decision = wait(situation, &message, look);
+                decision.effects.splice(0..0, leave);
+                return decision;
+            }
             Err(Obstacle::Wait(message)) => return wait(situation, &message, look),
         }
     }
@@ -116,7 +129,7 @@ fn create(situation: &Situation) -> Decision {
             return wait(situation, &message, look);
         }
     };
-    let selector = situation.target.as_ref().and_then(validate::Target::selector);
+    let selector = situation.target.as_ref().and_then(Target::selector);
     let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults, selector) {
         Ok(objects) => Arc::new(objects),
         Err(refused) => return error(situation, reasons::INVALID_SPEC, refused.to_string()),
@@ -133,6 +146,37 @@ fn create(situation: &Situation) -> Decision {
     let mut decision = prepared(situation);
     decision.effects.splice(0..0, [Effect::ApplyGroundwork(objects.clone()), Effect::CreateJob(objects)]);
     decision
+}
+
+/// Whether there is no such target: there is nothing to have a place on.
+fn is_absent(situation: &Situation) -> bool {
+    matches!(situation.target, Some(Target::Missing(_) | Target::Forbidden(_)))
+}
+
+/// How long it has been the run's turn.
+fn waited(situation: &Situation) -> Duration {
+    let status = situation.run.status.as_ref();
+    let since = status.and_then(|status| status.phase_start_time.as_ref()).map(|time| time.0);
+    // The wait for its turn is none for the target to settle.
+    let since = since.filter(|_| !status.is_some_and(awaits_turn));
+    since.map_or(Duration::ZERO, |since| validate::since(since, situation.now))
+}
+
+/// Something that the run needs could not be made, and perhaps can be later.
+fn delayed(situation: &Situation, why: &str) -> Decision {
+    let deadline = match &situation.plan {
+        Some(Ok(plan)) => plan.test().deadlines.prepare,
+        // One that was made by hand has no test yet.
+        _ => Deadlines::default().prepare,
+    };
+    let is_first = !situation.run.status.as_ref().is_some_and(is_retrying);
+    let waited = if is_first { Duration::ZERO } else { waited(situation) };
+    if waited >= deadline.0 {
+        return ended_by(situation, &overdue(deadline, why));
+    }
+    let mut state = base(&situation.run);
+    retry(&mut state, why, situation.now);
+    Decision::new(state, vec![Effect::WriteStatus], Look::After(next_look(waited, [deadline])))
 }
 
 /// There is a Job.
@@ -152,10 +196,13 @@ fn prepared(situation: &Situation) -> Decision {
 
 /// When a run looks again that has waited so long for its target: not later than its time is up.
 fn target_look(test: &LoadTestSpec, waited: Duration) -> Duration {
-    let usual = TARGET_LOOKS.into_iter().find(|(until, _)| waited < *until).map(|(_, look)| look);
     let idle = test.autoscaling.as_ref().and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
-    let limits = [Some(test.deadlines.prepare), idle.map(|idle| idle.timeout)].into_iter().flatten();
-    let left = limits.map(|limit| limit.0.saturating_sub(waited)).filter(|left| !left.is_zero());
+    next_look(waited, [test.deadlines.prepare].into_iter().chain(idle.map(|idle| idle.timeout)))
+}
+
+fn next_look(waited: Duration, limits: impl IntoIterator<Item = TimeSpan>) -> Duration {
+    let usual = TARGET_LOOKS.into_iter().find(|(until, _)| waited < *until).map(|(_, look)| look);
+    let left = limits.into_iter().map(|limit| limit.0.saturating_sub(waited)).filter(|left| !left.is_zero());
     usual.into_iter().chain(left).min().unwrap_or(NEXT_LOOK)
 }
 

@@ -54,6 +54,8 @@ pub struct Situation {
     pub excess: Option<String>,
     /// Why an effect that was decided on a moment ago can't be had.
     pub refusal: Option<Cause>,
+    /// Why one could not be carried out, where that may pass.
+    pub delay: Option<String>,
     /// How runner pods are made, or why they can't be at the moment.
     pub runner: Result<RunnerDefaults, String>,
 }

@@ -2,6 +2,8 @@
 //! Whole runs, decided step by step in a world that is only played; and the same once more for each effect after which
 //! the operator may be killed.
 
+mod delays;
+mod policy;
 mod story;
 mod targets;
 mod world;
@@ -75,7 +77,7 @@ fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effec
                 refusal = None;
                 break;
             }
-            if refusal.is_some() {
+            if refusal.is_some() || world.delay.is_some() {
                 break;
             }
         }
@@ -159,6 +161,18 @@ fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effec
     Story { then: Event::AbortIn(Phase::Stopping), ..Story::of(Event::Breach) }, Verdict::Failed, reasons::THRESHOLDS_BREACHED)]
 #[case::a_runner_is_killed(Story::of(Event::PodKilled), Verdict::Error, reasons::RUNNER_OOM_KILLED)]
 #[case::a_quota_forbids_the_job(Story::of(Event::JobRefused), Verdict::Error, reasons::PODS_FORBIDDEN)]
+#[case::its_job_can_be_made_at_the_fourth_try(
+    Story::of(Event::JobFails(3)),
+    Verdict::Passed,
+    reasons::THRESHOLDS_MET
+)]
+#[case::its_job_can_never_be_made(
+    Story::of(Event::JobFails(u32::MAX)),
+    Verdict::Error,
+    reasons::DEADLINE_EXCEEDED
+)]
+#[case::aborted_when_its_job_can_not_be_made(
+    Story { then: Event::AbortIn(Phase::Pending), ..Story::of(Event::JobFails(u32::MAX)) }, Verdict::Aborted, reasons::ABORTED)]
 #[case::its_name_is_taken(Story::of(Event::ForeignIn(Phase::Pending)), Verdict::Error, reasons::NAME_TAKEN)]
 #[case::aborted_when_its_name_is_taken(
     Story { then: Event::AbortIn(Phase::Pending), ..Story::of(Event::ForeignIn(Phase::Pending)) },
@@ -215,68 +229,6 @@ fn step(world: &mut World) -> Decision {
     let decision = decide(&world.situation(None));
     decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
     decision
-}
-
-#[test]
-fn what_the_policy_refuses_ends_before_there_is_anything() {
-    let mut world = World::new(&Story::of(Event::None));
-    world.admission = Admission::Refused("spec.runner.image …; ask us".into());
-    assert_eq!(step(&mut world).effects, [Effect::WriteStatus]);
-    let status = base(&world.run);
-    assert_eq!(
-        (status.verdict, status.reason.as_deref()),
-        (Some(Verdict::Error), Some(reasons::POLICY_VIOLATION))
-    );
-    assert!(status.message.unwrap().contains("ask us"));
-}
-
-#[test]
-fn waiting_for_its_turn_uses_up_no_time_of_a_run() {
-    let mut world = World::new(&Story::of(Event::None));
-    world.admission = Admission::Queued("behind run a".into());
-    for _ in 0..3 {
-        assert_eq!(step(&mut world).effects, [Effect::WriteStatus]);
-        let status = base(&world.run);
-        assert_eq!((status.phase, status.reason.as_deref()), (Some(Phase::Pending), Some(reasons::QUEUED)));
-        assert_eq!(status.message.as_deref(), Some("behind run a"));
-        world.pass(Duration::from_secs(3_600));
-    }
-    world.admission = Admission::Granted;
-    while base(&world.run).phase == Some(Phase::Pending) {
-        step(&mut world);
-    }
-    let status = base(&world.run);
-    assert_eq!(status.phase_start_time.map(|time| time.0), Some(world.now()));
-    assert_eq!(status.reason.as_deref(), Some("Preparing"));
-}
-
-#[test]
-fn a_run_that_waits_for_its_turn_can_be_aborted() {
-    let mut world = World::new(&Story::of(Event::AbortIn(Phase::Pending)));
-    world.admission = Admission::Queued("behind run a".into());
-    step(&mut world);
-    assert_eq!(base(&world.run).verdict, Some(Verdict::Aborted));
-}
-
-#[test]
-fn too_much_load_stops_a_run_that_is_under_way() {
-    let mut world = World::new(&Story::of(Event::None));
-    while !world.is_finished() {
-        let decision = step(&mut world);
-        if base(&world.run).phase == Some(Phase::Running) {
-            world.excess = Some("5000 requests/s".into());
-        }
-        if let Look::After(wait) = decision.look {
-            world.pass(wait);
-        }
-    }
-    let status = base(&world.run);
-    assert_eq!(
-        (status.verdict, status.reason.as_deref()),
-        (Some(Verdict::Error), Some(reasons::RATE_EXCEEDED))
-    );
-    assert!(status.message.unwrap().contains("5000 requests/s"));
-    assert_eq!(world.pods_at_work(), 0);
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl Cause {
 
     /// The cause of a run under way whose status an operator wrote that had no field for it.
     fn displayed(status: &LoadTestRunStatus) -> Option<Self> {
-        let old = status.leader_epoch.is_none();
+        let old = status.leader_term.is_none();
         if !old || !matches!(status.phase, Some(Phase::Stopping | Phase::Collecting)) {
             return None;
         }

@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_core::{
     autoscaling::Doubt,
-    epochs::{self, Done, MEASURE, Next, Seen, Standing, answer, judged, shown, standing},
+    epochs::{self, Done, Next, Seen, Standing, answer, judged, shown, standing},
+    plan::MEASURE,
     results::custom,
     verdict::Outcome,
 };

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use upsurge_crds::v1alpha1::TimeSpan;
 use upsurge_target::config::Bytes;
@@ -65,10 +65,10 @@ pub(super) enum Command {
     /// Reads from the cluster and changes nothing. Exit codes: 0 printed, 2 it can't be had.
     #[cfg(feature = "cluster")]
     Get(GetArguments),
-    /// Write the outcome of a LoadTestRun in a cluster as JUnit XML.
+    /// Write what a record holds in another form, or check it; or the outcome of a LoadTestRun as JUnit XML.
     ///
-    /// Reads what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of `run`; of a run that is
-    /// not finished it is 2.
+    /// Reads a record, as `run --record` writes it, or what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of
+    /// `run`; of a run that is not finished it is 2. With --verify it is 1 if a figure differs.
     Report(ReportArguments),
     /// Serve an HTTP service with scripted behaviour, to test against.
     Target(TargetArguments),
@@ -157,12 +157,43 @@ pub(super) struct RunArguments {
 /// Which run, and where to.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// File that holds a LoadTestRun with its status, as YAML or JSON, or `-` for standard input.
+    /// File that holds a record, or a LoadTestRun with its status as YAML or JSON; `-` for standard input.
     pub(super) file: PathBuf,
 
-    /// File to write JUnit XML to. Default: standard output.
-    #[arg(long, value_name = "FILE")]
+    /// Form to write a record in.
+    #[arg(long = "output", short = 'o', value_name = "FORM", value_enum)]
+    pub(super) form: Option<Form>,
+
+    /// File to write to. Default: standard output; with --recover, FILE without .part.
+    #[arg(long, value_name = "FILE", conflicts_with = "verify")]
+    pub(super) to: Option<PathBuf>,
+
+    /// Compute the figures of a record once more from what was measured, and say which differ.
+    #[arg(long, conflicts_with_all = ["form", "recover", "junit"])]
+    pub(super) verify: bool,
+
+    /// Make a record of FILE.part, which a run has left that was cut off. Its verdict is Error.
+    #[arg(long, conflicts_with_all = ["form", "junit"])]
+    pub(super) recover: bool,
+
+    /// File to write JUnit XML of a LoadTestRun to. Default: standard output.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "to"])]
     pub(super) junit: Option<PathBuf>,
+}
+
+/// Forms in which a record can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// A page in one file that loads nothing.
+    Html,
+    /// A summary for GitHub and GitLab.
+    Markdown,
+    /// The main chart as a picture.
+    Svg,
+    /// The record itself, unpacked.
+    Json,
+    /// The course of the load, a row for each point.
+    Csv,
 }
 
 /// How the target behaves; flags win over the file.

@@ -10,6 +10,8 @@ use upsurge_core::{
 };
 use upsurge_crds::{LoadTestSpec, v1alpha1::AutoscalingResult};
 
+use upsurge_record::{Event, model::ObservedWorkload};
+
 use super::arguments::ObserveArguments;
 
 /// There is none.
@@ -41,12 +43,20 @@ impl Observation {
         match *self {}
     }
 
+    pub(super) fn fresh(&self) -> Vec<Event> {
+        match *self {}
+    }
+
+    pub(super) fn workload(&self, _: Timestamp) -> ObservedWorkload {
+        match *self {}
+    }
+
     pub(super) fn result(
         &self,
         _: &Timeline,
         _: (&Metrics, &Windows, &Losses),
         _: [Timestamp; 3],
-    ) -> (AutoscalingResult, Vec<Doubt>) {
+    ) -> Option<(AutoscalingResult, Vec<Doubt>)> {
         match *self {}
     }
 }

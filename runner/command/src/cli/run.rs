@@ -3,6 +3,7 @@
 
 mod course;
 mod progress;
+mod record;
 mod reports;
 mod result;
 mod session;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use upsurge_core::{
     files::references, findings::counters, plan::carried_out, protocol::SECRET_ENV_PREFIX,
@@ -27,8 +28,10 @@ use upsurge_system::files::{Files, Places};
 use self::{
     course::{Course, Part},
     progress::Style,
+    record::About,
     reports::Reports,
     result::Ended,
+    session::Session,
 };
 use super::{
     arguments::{ObserveArguments, QuickArguments, RunArguments, SessionArguments},
@@ -41,6 +44,9 @@ use super::{
 
 /// Longest time for the steps of `verify`, and for those of `after`, as in a cluster for both.
 const AFTER_LIMIT: Duration = Duration::from_secs(300);
+
+/// Time between two looks at what was seen of the workload after the load.
+const NOTE_EVERY: Duration = Duration::from_secs(10);
 
 /// How the result is told.
 #[derive(Clone, Copy, Debug)]
@@ -103,7 +109,15 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
         Err(message) => return exit::error(message),
     };
     // Before the load: to find out afterwards that there is no place for its figures would be a pity.
-    let reports = match Reports::open(manner.arguments, manner.markdown) {
+    let about = About {
+        name: &manifest.name,
+        namespace: manifest.namespace.as_deref(),
+        test: &manifest.spec,
+        secrets: &secrets.values().cloned().collect::<Vec<_>>(),
+        threads: threads(manner),
+        is_observed: manner.observe.is_some_and(|observe| observe.observe),
+    };
+    let reports = match Reports::open(manner.arguments, manner.markdown, &about) {
         Ok(reports) => reports,
         Err(error) => return exit::error(error),
     };
@@ -121,6 +135,11 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
     // Without waiting for an output that was given up.
     runtime.shutdown_background();
     code
+}
+
+/// Threads that generate load.
+fn threads(manner: &Manner<'_>) -> usize {
+    manner.arguments.threads.map_or_else(default_threads, usize::from)
 }
 
 async fn carry_out(
@@ -157,26 +176,34 @@ async fn carry_out(
             return ExitCode::from(exit::INTERRUPTED);
         }
     };
-    let part = match prepared {
+    let mut part = match prepared {
         Ok(variables) => {
-            let threads = manner.arguments.threads.map_or_else(default_threads, usize::from);
             let after = (variables.clone(), secrets.clone(), Arc::clone(&files));
-            let course = Course {
+            let whole = Session {
                 name: &name,
                 test: &test,
                 valid: &valid,
-                threads,
+                threads: threads(manner),
                 variables,
                 secrets,
                 files,
                 style: Style::choose(manner.quiet, manner.arguments.plain),
                 observation: observation.as_ref(),
             };
-            match course.run(&mut interrupts, &mut reports).await {
+            match (Course { whole }).run(&mut interrupts, &mut reports).await {
                 Some(mut part) => {
-                    // The epochs of a search are too short to say anything about an autoscaler.
-                    if let Some(observation) = observation.as_ref().filter(|_| test.load.capacity.is_none()) {
-                        watch(observation, &mut part.ended, &valid, &mut interrupts).await;
+                    if let Some(observation) = &observation {
+                        // The epochs of a search are too short to say anything about an autoscaler.
+                        let end = match &test.load.capacity {
+                            Some(_) => Timestamp::now(),
+                            None => {
+                                watch(observation, &mut part.ended, &valid, &mut interrupts, &mut reports)
+                                    .await
+                            }
+                        };
+                        if let Some(recording) = &mut reports.recording {
+                            recording.observed(observation.workload(end));
+                        }
                     }
                     let (variables, secrets, files) = after;
                     let counters = counters(&test, &part.ended.metrics);
@@ -201,13 +228,19 @@ async fn carry_out(
         }
         Err(breakdown) => Part::whole(&test, &valid, Ended::broken(breakdown)),
     };
-    result::show(&name, &part, manner, reports)
+    result::show(&name, &mut part, manner, reports)
 }
 
-/// Observes the workload after the load until its expectations are decided, and tells what became of it.
-async fn watch(observation: &Observation, ended: &mut Ended, valid: &Valid, interrupts: &mut Interrupts) {
+/// Observes the workload after the load until its expectations are decided, and tells what became of it. Gives the end of that.
+async fn watch(
+    observation: &Observation,
+    ended: &mut Ended,
+    valid: &Valid,
+    interrupts: &mut Interrupts,
+    reports: &mut Reports<'_>,
+) -> Timestamp {
     if ended.breakdown.is_some() {
-        return;
+        return Timestamp::now();
     }
     let start = ended.started;
     let load_end = start.saturating_add(ended.elapsed).unwrap_or(Timestamp::MAX);
@@ -215,11 +248,24 @@ async fn watch(observation: &Observation, ended: &mut Ended, valid: &Valid, inte
     tokio::select! {
         // Of a load that was cut short, expectations on the autoscaler can't be asked.
         () = observation.settled(&timeline, start, load_end), if !ended.is_cut_short() => {}
+        () = note_events(observation, reports), if !ended.is_cut_short() => {}
         () = interrupts.next(), if !ended.is_cut_short() => ended.interrupted = Some(ended.elapsed),
         else => {}
     }
     let facts = (&ended.metrics, &ended.windows, &ended.losses);
-    ended.observed = observation.result(&timeline, facts, [start, load_end, Timestamp::now().max(load_end)]);
+    let end = Timestamp::now().max(load_end);
+    ended.observed = observation.result(&timeline, facts, [start, load_end, end]);
+    end
+}
+
+/// Hands what is seen of the workload to the record, until somebody ends that.
+async fn note_events(observation: &Observation, reports: &mut Reports<'_>) {
+    loop {
+        sleep(NOTE_EVERY).await;
+        if let Some(recording) = &mut reports.recording {
+            recording.seen(observation.fresh());
+        }
+    }
 }
 
 /// Looks whether the target is there, and does the steps of `before`.

@@ -11,8 +11,13 @@ use upsurge_core::report::printable;
 
 /// Writes a result to standard output. A reader that went away has seen what it wanted, which is no error.
 pub(super) fn result(text: &str) -> io::Result<()> {
+    bytes(text.as_bytes())
+}
+
+/// The same of what need not be text.
+pub(super) fn bytes(bytes: &[u8]) -> io::Result<()> {
     let mut output = io::stdout().lock();
-    let written = output.write_all(text.as_bytes()).and_then(|()| output.flush());
+    let written = output.write_all(bytes).and_then(|()| output.flush());
     written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 

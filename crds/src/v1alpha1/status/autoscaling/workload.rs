@@ -131,7 +131,8 @@ pub struct ScaleDownResult {
     pub from: i32,
     /// Replicas that were asked for.
     pub to: i32,
-    /// From the fall of the load until then.
+    /// From the last time that the load fell before that until then. The end of the load is such a time, so this may count from
+    /// later than `scaleDownWithin`, which counts from where the load begins to drop without rising again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided: Option<String>,
     /// From that decision until the last of its pods was gone.

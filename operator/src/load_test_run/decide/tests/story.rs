@@ -12,6 +12,8 @@ pub enum Event {
     Breach,
     PodKilled,
     JobRefused,
+    /// So often the Job can't be made, for a reason that may pass.
+    JobFails(u32),
     /// In this phase there is a Job of somebody else where the run's own belongs.
     ForeignIn(Phase),
     /// The operator is killed in this phase, and its checkpoint can't be read by the next.

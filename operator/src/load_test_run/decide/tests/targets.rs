@@ -112,6 +112,32 @@ fn a_verdict_names_who_made_load_on_the_target_at_the_same_time() {
 }
 
 #[test]
+fn a_run_whose_target_is_not_there_has_no_place_on_it() {
+    let missing = |world: &World| {
+        let mut situation = world.situation(None);
+        situation.plan = Some(Ok(fixtures::plan(&serde_json::json!({})).into()));
+        situation.target = Some(validate::Target::Missing("Deployment shop/chekout was not found".into()));
+        situation
+    };
+    let mut world = World::new(&Story::of(Event::None));
+    let decision = decide(&missing(&world));
+    assert_eq!(decision.effects, [Effect::WriteStatus], "it takes nothing");
+    let message = decision.state.message.unwrap();
+    assert!(
+        message.starts_with("waiting at most 5m for") && message.contains("shop/chekout was not found"),
+        "{message}"
+    );
+    // It was there, and was deleted before the load: others may have its place.
+    assert!(is_write(&step(&mut world).effects[0]));
+    let decision = decide(&missing(&world));
+    assert_eq!(decision.effects, [Effect::LeaveTarget, Effect::WriteStatus]);
+    decision.effects.iter().for_each(|effect| drop(world.carry_out(effect, &decision.state)));
+    assert!(world.leases.is_empty());
+    // Once it is there, the run takes it.
+    assert!(is_write(&step(&mut world).effects[0]));
+}
+
+#[test]
 fn a_run_whose_target_is_not_there_looks_less_and_less_often_and_not_later_than_its_time_is_up() {
     let mut world = World::new(&Story::of(Event::None));
     assert!(is_write(&step(&mut world).effects[0]), "first it takes its target");

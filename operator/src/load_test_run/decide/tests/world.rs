@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is outside of the state machine, as far as it matters to it: API server, kubelet, runners, collector, Prometheus.
 
+mod runners;
 mod targets;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -9,10 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
 use serde_json::json;
 use upsurge_core::{
-    checks,
-    epochs::{self, MEASURE},
-    metrics::{Metrics, SeriesKey, Sink, Tags},
-    protocol::{AfterOutcome, CheckAnswer, Readiness, RunnerEnd},
+    checks, epochs,
+    metrics::Metrics,
     target_lease::{Company, Gone},
     validate::validate,
 };
@@ -20,7 +19,7 @@ use upsurge_crds::{
     LoadTest, LoadTestRun,
     internal::TargetLeaseSpec,
     names::reasons,
-    v1alpha1::{EpochResult, LoadTestRunStatus, Phase, Snapshot, ThresholdResult},
+    v1alpha1::{EpochResult, LoadTestRunStatus, Phase, Snapshot},
 };
 
 use super::{
@@ -32,8 +31,8 @@ use crate::{
     load_test_run::{
         fixtures::{self, at},
         plan::Plan,
-        pods::{JobState, PodEnd, RunnerPod},
-        progress::{self, Cause},
+        pods::{JobState, RunnerPod},
+        progress::Cause,
     },
     naming,
     settings::RunnerDefaults,
@@ -65,6 +64,10 @@ pub struct World {
     /// What the policy says.
     pub admission: Admission,
     pub excess: Option<String>,
+    /// Why the last effect could not be carried out, where that may pass.
+    pub delay: Option<String>,
+    /// How often the Job could not be made.
+    failures: u32,
     /// The leases on targets.
     pub leases: BTreeMap<String, TargetLeaseSpec>,
     /// Runs that are gone, and whose leases nobody has cleared up.
@@ -137,6 +140,8 @@ impl World {
             asks_runner: false,
             admission: Admission::Granted,
             excess: None,
+            delay: None,
+            failures: 0,
             leases: BTreeMap::new(),
             gone: Gone::new(),
             company: None,
@@ -224,103 +229,6 @@ impl World {
         }
     }
 
-    fn kubelet(&mut self) {
-        if self.suspended {
-            self.pods.retain(|pod| pod.end.is_some());
-        } else if self.job.is_some() && self.pods.is_empty() {
-            self.pods = fixtures::pods();
-        }
-        let epochs = self.session.epochs.as_ref();
-        let stays = epochs.is_some_and(|epochs| !epochs.is_over) && self.session.stop.is_none();
-        for pod in self.pods.iter_mut().filter(|_| !stays) {
-            let view = &self.session.runners[pod.index as usize];
-            let tidies = pod.index == 0
-                && !self.plan.test().after.is_empty()
-                && self.session.load_start().is_some()
-                && self.session.after.is_none();
-            let asks = pod.index == 0
-                && progress::awaits_answers(&self.plan, &self.session)
-                && self.session.stop.is_none();
-            if view.end.is_some() && !tidies && !asks && pod.end.is_none() {
-                (pod.running, pod.end) = (false, Some(PodEnd { exit_code: Some(0), ..PodEnd::default() }));
-            }
-        }
-    }
-
-    fn runners(&mut self) {
-        let (now, start) = (self.now(), self.session.t0);
-        let since = start.map_or(SignedDuration::ZERO, |start| now.duration_since(start));
-        for (index, view) in self.session.runners.iter_mut().enumerate() {
-            if self.pods.get(index).is_none_or(|pod| pod.end.is_some()) {
-                continue;
-            }
-            (view.last_seen, view.readiness) = (Some(now), Some(Readiness::Ready));
-            view.pod = Some(format!("pod-{index}"));
-            view.started_at = start;
-            if view.end.is_some() {
-            } else if let Some(reason) = &self.session.stop {
-                view.end = Some(RunnerEnd::Stopped { reason: reason.clone() });
-            } else if since >= SignedDuration::from_secs(10) {
-                view.end = Some(RunnerEnd::Completed);
-            }
-        }
-        let begins = match self.phase() {
-            Phase::Starting => true,
-            Phase::Running => self.story.search,
-            _ => false,
-        };
-        if start.is_none() && begins && self.session.stop.is_none() {
-            let all = self.session.runners.iter().all(|view| view.readiness == Some(Readiness::Ready));
-            self.session.t0 = all.then_some(now);
-            self.begun.extend(all.then(|| self.level().to_string()));
-        }
-        if start.is_some() && self.session.metrics.is_empty() {
-            let (level, stage) = (self.level(), if self.story.search { MEASURE } else { "constant" });
-            let (requests, passes) = (60.0 * level, if level > 20.0 { 300 } else { 36 });
-            let metrics = &mut self.session.metrics;
-            metrics.add(series("http_reqs", stage), &Sink::Counter(requests));
-            metrics.add(series("http_req_failed", stage), &Sink::Rate { passes, total: 360 });
-            metrics.add(series("started_iterations", stage), &Sink::Counter(10.0 * level));
-            self.session.elapsed = Duration::from_secs(10);
-        }
-        if since >= SignedDuration::from_secs(3) && self.pods_at_work() == 3 {
-            match self.story.event {
-                Event::Breach if self.session.abort_breach.is_none() => self.breach(),
-                Event::PodKilled => {
-                    let at = start.map(|start| start + SignedDuration::from_secs(3));
-                    let end =
-                        PodEnd { exit_code: Some(137), reason: "OOMKilled".into(), at, ..PodEnd::default() };
-                    (self.pods[1].running, self.pods[1].end) = (false, Some(end));
-                }
-                _ => {}
-            }
-        }
-        if self.after_is_due && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
-            self.session.after = Some(AfterOutcome { result: Ok(()), verified: None });
-        }
-        if self.asks_runner && self.pods.first().is_some_and(|pod| pod.end.is_none()) {
-            self.session.checks = Some(vec![CheckAnswer::Problem("no answer".into())]);
-        }
-        self.session.all_done = self.session.runners.iter().all(|view| view.end.is_some());
-    }
-
-    /// The collector finds a breach and stops the runners by itself; they are done before a controller looks.
-    fn breach(&mut self) {
-        self.session.abort_breach = Some(ThresholdResult {
-            metric: "http_req_failed".into(),
-            condition: "rate < 50%".into(),
-            observed: "61%".into(),
-            passed: false,
-            undecided: false,
-            detail: None,
-        });
-        let reason = "threshold http_req_failed is breached";
-        self.session.stop = Some(reason.into());
-        for view in &mut self.session.runners {
-            view.end.get_or_insert(RunnerEnd::Stopped { reason: reason.into() });
-        }
-    }
-
     pub fn situation(&self, refusal: Option<Cause>) -> Situation {
         let is_owned = self.run.metadata.owner_references.is_some();
         let has_job = self.job.is_some();
@@ -346,6 +254,7 @@ impl World {
             excess: self.excess.clone(),
             checks: self.asked.clone(),
             refusal,
+            delay: self.delay.clone(),
             runner: Ok(RunnerDefaults {
                 image: "upsurge/runner:1".into(),
                 image_pull_policy: "IfNotPresent".into(),
@@ -382,13 +291,19 @@ impl World {
             Effect::CreateJob(_) if self.story.event == Event::JobRefused => {
                 return Some(Cause::breakdown(reasons::PODS_FORBIDDEN, "exceeded quota"));
             }
+            Effect::CreateJob(_) if matches!(self.story.event, Event::JobFails(times) if self.failures < times) =>
+            {
+                self.failures += 1;
+                self.delay = Some("failed to apply Job base: etcd does not answer".into());
+            }
             Effect::CreateJob(_) => {
                 assert_eq!(self.place().next, Next::Held, "there may be load on a target that others have");
                 self.jobs += u32::from(self.job.is_none());
                 self.job.get_or_insert(JobState { created: Some(self.now()), ..JobState::default() });
             }
             Effect::WriteStatus => {
-                self.run.status = Some(LoadTestRunStatus { leader_epoch: Some(1), ..state.clone() });
+                self.delay = None;
+                self.run.status = Some(LoadTestRunStatus { leader_term: Some(1), ..state.clone() });
             }
             Effect::StopRunners(reason) => {
                 let status = self.run.status.as_ref();
@@ -412,7 +327,7 @@ impl World {
     /// All that is not durable is lost, and another operator takes over.
     pub fn kill_operator(&mut self) {
         (self.is_open, self.told, self.after_is_due, self.asked) = (false, None, false, Asked::NotYet);
-        (self.asks_runner, self.company) = (false, None);
+        (self.asks_runner, self.company, self.delay) = (false, None, None);
         for view in &mut self.session.runners {
             (view.readiness, view.last_seen) = (None, None);
         }
@@ -423,14 +338,4 @@ impl World {
 fn own(run: &mut LoadTestRun, test: &LoadTest) {
     run.metadata.owner_references = test.controller_owner_ref(&()).map(|owner| vec![owner]);
     run.metadata.labels = Some(naming::run_labels("checkout"));
-}
-
-fn series(metric: &str, stage: &str) -> SeriesKey {
-    let tags = Tags {
-        request: Some("pay".into()),
-        scenario: Some("pay".into()),
-        stage: Some(stage.into()),
-        ..Tags::default()
-    };
-    SeriesKey { metric: metric.into(), tags }
 }

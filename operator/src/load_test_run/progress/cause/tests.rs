@@ -20,7 +20,7 @@ fn the_cause_outlives_the_operator_whatever_the_status_says_to_people(
             phase: Some(phase),
             reason: Some("Whatever".into()),
             message: Some("something else".into()),
-            leader_epoch: Some(7),
+            leader_term: Some(7),
             end_cause: Some(cause.recorded()),
             ..LoadTestRunStatus::default()
         };

@@ -35,6 +35,16 @@ pub(crate) struct SessionArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 
+    /// File to write the record to: all that is known of the run, from which reports are made. While the load runs, FILE.part
+    /// holds what there is so far.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Directory to write the record and all reports to: run.record, report.html (a page in one file), report.md and junit.xml. It is
+    /// made if it is not there.
+    #[arg(long, value_name = "DIR", conflicts_with = "record")]
+    pub(crate) report_dir: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) out: OutArguments,
 }

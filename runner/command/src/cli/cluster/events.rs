@@ -15,18 +15,23 @@ use flate2::read::ZlibDecoder;
 use kube::{Api, api::ListParams};
 use serde_json::{Map, Value};
 use tokio::{runtime::Builder, time::sleep};
-use upsurge_crds::{LoadTestRun, internal::Checkpoint, names::labels, v1alpha1::Phase};
+use upsurge_crds::{
+    LoadTestRun,
+    internal::{
+        Checkpoint,
+        checkpoint::{COMPONENT, EVENTS, FORM, MOST_UNPACKED},
+    },
+    names::labels,
+    v1alpha1::Phase,
+};
 use upsurge_figures::observation::VERSION;
+use upsurge_observer::plain;
 
 use super::connect::{Cluster, ConnectError, connect};
 use crate::cli::{arguments::GetArguments, exit, say};
 
 /// Time between two looks.
 const LOOK: Duration = Duration::from_secs(1);
-/// Form of checkpoints that is read.
-const FORM: i32 = 2;
-/// Most bytes that a checkpoint has unpacked.
-const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 
 /// Why there are no events.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +43,7 @@ enum EventsError {
     #[error("namespace {namespace} has no LoadTestRun {run}")]
     NoRun { namespace: String, run: String },
     /// The API server refuses or does not answer.
-    #[error("{what} can't be read: {source}{}", advice(.source))]
+    #[error("{what} can't be read: {}{}", plain(.source), advice(.source))]
     Api {
         what: String,
         #[source]
@@ -129,7 +134,7 @@ impl Asked {
         let found = runs.get_opt(name).await.map_err(failed(format!("LoadTestRun {namespace}/{name}")))?;
         let run =
             found.ok_or_else(|| EventsError::NoRun { namespace: namespace.clone(), run: name.clone() })?;
-        let those = ListParams::default().labels(&format!("{}=checkpoint", labels::COMPONENT));
+        let those = ListParams::default().labels(&format!("{}={COMPONENT}", labels::COMPONENT));
         let what = format!("checkpoints of namespace {namespace}");
         // Without what is in them, which may be a mebibyte each.
         let all = checkpoints.list_metadata(&those).await.map_err(failed(what.clone()))?;
@@ -163,8 +168,7 @@ fn lines(packed: &[u8]) -> Result<Vec<String>, EventsError> {
         .read_to_end(&mut json)
         .map_err(|error| unreadable(&error))?;
     let mut content: Value = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
-    let Some(Value::Array(events)) = content.pointer_mut("/record/workload/log/events").map(Value::take)
-    else {
+    let Some(Value::Array(events)) = content.pointer_mut(EVENTS).map(Value::take) else {
         return Ok(Vec::new());
     };
     let line = |event: Value| {
@@ -203,7 +207,7 @@ mod tests {
         workload.note(Event::live(at(3), What::Asked { replicas: 2 }).stamped(at(2)));
         workload.note(Event::found(at(4), What::Existing { replicas: 1 }));
         let text = lines(&packed(
-            &json!({"form": 2, "session": {}, "record": {"workload": workload, "until": at(9)}}),
+            &json!({"form": FORM, "session": {}, "record": {"workload": workload, "until": at(9)}}),
         ))
         .unwrap()
         .concat();
@@ -215,11 +219,12 @@ mod tests {
     #[test]
     fn what_is_not_known_is_printed_as_it_is_and_nothing_observed_is_nothing() {
         let event = json!({"seen": "2030-01-01T00:00:00Z", "type": "later", "new": [1]});
-        let text = lines(&packed(&json!({"form": 2, "record": {"workload": {"log": {"events": [event]}}}})))
-            .unwrap()
-            .concat();
+        let text =
+            lines(&packed(&json!({"form": FORM, "record": {"workload": {"log": {"events": [event]}}}})))
+                .unwrap()
+                .concat();
         assert!(text.contains("\"later\"") && text.ends_with("}\n"), "{text}");
-        assert!(lines(&packed(&json!({"form": 2}))).unwrap().is_empty());
+        assert!(lines(&packed(&json!({"form": FORM}))).unwrap().is_empty());
         assert!(matches!(lines(b"nothing"), Err(EventsError::Content(_))));
     }
 }

@@ -2,6 +2,7 @@
 //! Observation of a workload while the command makes the load, with the operator's observer, figures and verdict.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -26,10 +27,11 @@ use upsurge_crds::{
     v1alpha1::{AutoscalingResult, TimeSpan, Workload},
 };
 use upsurge_figures::{
-    observation::{Source, What},
+    observation::{Event, Source, What},
     workload::Workload as Record,
 };
-use upsurge_observer::{FindError, Observer, Target, find};
+use upsurge_observer::{FindError, Observer, Target, find, plain};
+use upsurge_record::model::ObservedWorkload;
 
 use super::{
     connect::{Cluster, ConnectError, connect},
@@ -40,12 +42,17 @@ use crate::cli::{arguments::ObserveArguments, say};
 /// Longest time between two looks whether there is still something to wait for.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// Most events that wait for somebody who asks: as many as a log has.
+const MOST_FRESH: usize = 5_300;
+
 /// An observation that goes on until it is dropped.
 pub(in crate::cli) struct Observation {
     record: Arc<Mutex<Record>>,
     changed: Arc<Notify>,
     workload: Workload,
     base_url: String,
+    /// What nobody has asked for yet, for whoever writes down what happens as it comes.
+    fresh: Arc<Mutex<VecDeque<Event>>>,
     watching: JoinHandle<()>,
 }
 
@@ -59,7 +66,7 @@ pub(in crate::cli) enum ObserveError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The kind of the workload is not known there.
-    #[error("the API server of the cluster can't tell about {kind} in {api_version}: {source}")]
+    #[error("the API server of the cluster can't tell about {kind} in {api_version}: {}", plain(.source))]
     Kind {
         kind: String,
         api_version: String,
@@ -100,14 +107,21 @@ pub(in crate::cli) async fn observe(
     let (record, changed) = (Arc::new(Mutex::new(Record::new(demand))), Arc::new(Notify::new()));
     let (noted, news) = (Arc::clone(&record), Arc::clone(&changed));
     let observer = Observer::new(target);
+    let fresh = Arc::<Mutex<VecDeque<Event>>>::default();
+    let coming = Arc::clone(&fresh);
     let watching = tokio::spawn(upsurge_observer::observe(client, observer, move |events| {
+        let mut coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
+        coming.extend(events.iter().cloned());
+        let surplus = coming.len().saturating_sub(MOST_FRESH);
+        drop(coming.drain(..surplus));
+        drop(coming);
         let mut record = lock(&noted);
         events.into_iter().for_each(|event| record.note(event));
         drop(record);
         news.notify_one();
     }));
     let base_url = test.target.base_url.clone();
-    Ok(Some(Observation { record, changed, workload, base_url, watching }))
+    Ok(Some(Observation { record, changed, workload, base_url, fresh, watching }))
 }
 
 async fn check_rights(client: &Client, target: &Target) -> Result<(), ObserveError> {
@@ -178,6 +192,25 @@ impl Observation {
                 () = sleep(left.min(LOOK)) => {}
                 () = self.changed.notified() => {}
             }
+        }
+    }
+
+    /// Events that came since the last time.
+    pub(in crate::cli) fn fresh(&self) -> Vec<Event> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+
+    /// What was seen of the workload until an instant.
+    pub(in crate::cli) fn workload(&self, until: Timestamp) -> ObservedWorkload {
+        let record = lock(&self.record);
+        let log = record.log();
+        ObservedWorkload {
+            name: self.workload.name.clone(),
+            kind: self.workload.kind.clone(),
+            api_version: self.workload.api_version.clone(),
+            until,
+            events: log.events().to_vec(),
+            left_out: log.left_out().clone(),
         }
     }
 

@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::{Map, Value};
 use upsurge_core::{
     epochs::{Answer, Done, Epoch, Epochs, Next, Seen, answer, judged, line, shown},
     validate::{Valid, validate},
@@ -14,30 +13,21 @@ use upsurge_crds::{
     names::reasons,
     v1alpha1::{EpochOutcome, EpochResult},
 };
-use upsurge_system::files::Files;
 
 use super::{
     Interrupts,
     progress::Style,
+    record,
     reports::Reports,
     result::{Ended, Evaluated},
     session::Session,
 };
-use crate::cli::{cluster::Observation, say};
+use crate::cli::say;
 
-/// What is run.
+/// All of a run: a load, or those of a search one after the other.
 pub(super) struct Course<'a> {
-    pub(super) name: &'a str,
-    pub(super) test: &'a Arc<LoadTestSpec>,
-    pub(super) valid: &'a Arc<Valid>,
-    pub(super) threads: usize,
-    /// Captured by `before`.
-    pub(super) variables: Map<String, Value>,
-    pub(super) secrets: BTreeMap<String, String>,
-    pub(super) files: Arc<Files>,
-    pub(super) style: Style,
-    /// Who observes the target, if somebody does.
-    pub(super) observation: Option<&'a Observation>,
+    /// As if the whole test were one load. Each epoch is this, with a test of its own.
+    pub(super) whole: Session<'a>,
 }
 
 /// An epoch that has ended: the one whose figures are shown.
@@ -66,7 +56,7 @@ impl Part {
 impl Course<'_> {
     /// Generates the load of each epoch. `None` when it was interrupted twice.
     pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports<'_>) -> Option<Part> {
-        let Ok(epochs) = Epochs::of(&self.test.load) else {
+        let Ok(epochs) = Epochs::of(&self.whole.test.load) else {
             return Some(self.broken("spec.load.capacity has no levels".into()));
         };
         let mut history: Vec<EpochResult> = Vec::new();
@@ -81,7 +71,7 @@ impl Course<'_> {
                     let found_at = shown(&history, &found).filter(|_| found.level.is_some());
                     let mut part = found_at.and_then(|epoch| passed.remove(&epoch.level)).or(last)?;
                     part.ended.outputs = outputs;
-                    let answer = Some(answer(self.test, &found, &history));
+                    let answer = Some(answer(self.whole.test, &found, &history));
                     part.search = Searched { history, answer };
                     return Some(part);
                 }
@@ -90,7 +80,7 @@ impl Course<'_> {
                 Ok(compiled) => compiled,
                 Err(message) => return Some(self.broken(message)),
             };
-            let mut ended = self.session(&test, &valid).run(interrupts, reports).await?;
+            let mut ended = self.session(&test, &valid).run(&epoch, interrupts, reports).await?;
             let mut part = Part::whole(&test, &valid, Ended { outputs: Vec::new(), ..ended });
             outputs.append(&mut ended.outputs);
             if epoch.level.is_none() || part.ended.is_cut_short() {
@@ -99,7 +89,10 @@ impl Course<'_> {
                 return Some(part);
             }
             let result = self.judged(&epoch, &part);
-            if self.style != Style::Quiet {
+            if let Some((recording, course)) = reports.recording.as_mut().zip(part.ended.course.take()) {
+                record::probe(recording, &part, &result, course);
+            }
+            if self.whole.style != Style::Quiet {
                 say::line(format_args!("{}", line(&result)));
             }
             if result.outcome == Some(EpochOutcome::Passed) {
@@ -132,34 +125,27 @@ impl Course<'_> {
 
     /// The test of an epoch.
     fn compiled(&self, epochs: &Epochs, epoch: &Epoch) -> Result<(Arc<LoadTestSpec>, Arc<Valid>), String> {
+        let (whole, as_whole) = (self.whole.test, self.whole.valid);
         if epoch.level.is_none() {
-            return Ok((self.test.clone(), self.valid.clone()));
+            return Ok((Arc::clone(whole), Arc::clone(as_whole)));
         }
-        let test = epochs.test(self.test, epoch);
+        let test = epochs.test(whole, epoch);
         let mut valid = validate(&test).map_err(|errors| {
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
             format!("epoch {} can't be run: {}", epoch.number, errors.join("; "))
         })?;
-        valid.http.reach.clone_from(&self.valid.http.reach);
+        valid.http.reach.clone_from(&as_whole.http.reach);
         Ok((Arc::new(test), Arc::new(valid)))
     }
 
     fn session<'b>(&'b self, test: &'b Arc<LoadTestSpec>, valid: &'b Arc<Valid>) -> Session<'b> {
-        Session {
-            name: self.name,
-            test,
-            valid,
-            threads: self.threads,
-            variables: self.variables.clone(),
-            secrets: self.secrets.clone(),
-            files: Arc::clone(&self.files),
-            style: self.style,
-            observation: self.observation.filter(|_| self.test.load.capacity.is_none()),
-        }
+        // Epochs of a search are too short to say anything about an autoscaler.
+        let observation = self.whole.observation.filter(|_| self.whole.test.load.capacity.is_none());
+        Session { test, valid, observation, ..self.whole.clone() }
     }
 
     fn broken(&self, message: String) -> Part {
         let breakdown = Breakdown { reason: reasons::INVALID_SPEC.into(), message };
-        Part::whole(self.test, self.valid, Ended::broken(breakdown))
+        Part::whole(self.whole.test, self.whole.valid, Ended::broken(breakdown))
     }
 }

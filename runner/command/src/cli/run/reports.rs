@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The files that a run writes, opened before its load starts.
 
+mod directory;
+
 use std::{
     fs::{self, File},
     io::{self, Write},
@@ -13,6 +15,8 @@ use upsurge_core::report::Report;
 use upsurge_crds::LoadTestSpec;
 use upsurge_output::{CsvFile, OutputError, Outputs, Pushing, TagsError, check_tags};
 
+use self::directory::Directory;
+use super::record::{About, RecordError, Recording};
 use crate::cli::arguments::{OutArguments, SessionArguments};
 
 /// Files that were asked for.
@@ -26,6 +30,9 @@ pub(super) struct Reports<'a> {
     junit: Option<Place>,
     csv: Option<Place>,
     markdown: Option<Place>,
+    directory: Option<Directory>,
+    /// The record, which grows while the load runs.
+    pub(super) recording: Option<Recording>,
 }
 
 /// A file that is open.
@@ -55,6 +62,9 @@ pub(super) enum ReportsError {
     /// Standard output, where the result is shown already.
     #[error("--{argument} writes to a file, and - is not one: name a file, or /dev/stdout")]
     StandardOutput { argument: &'static str },
+    /// The record.
+    #[error(transparent)]
+    Record(#[from] RecordError),
 }
 
 impl<'a> Reports<'a> {
@@ -62,12 +72,13 @@ impl<'a> Reports<'a> {
     pub(super) fn open(
         arguments: &'a SessionArguments,
         markdown: Option<&Path>,
+        about: &About<'_>,
     ) -> Result<Self, ReportsError> {
         let open =
             |argument, path: &Option<PathBuf>| path.as_deref().map(|path| place(argument, path)).transpose();
         check_tags(&arguments.out.tags, &arguments.out.destinations)?;
         let prints_json = arguments.json.as_deref() == Some(Path::new("-"));
-        let reports = Self {
+        let mut reports = Self {
             out: &arguments.out,
             prints_json,
             json: if prints_json { None } else { open("json", &arguments.json)? },
@@ -75,6 +86,8 @@ impl<'a> Reports<'a> {
             junit: open("junit", &arguments.junit)?,
             csv: open("csv", &arguments.csv)?,
             markdown: markdown.map(|path| place("markdown", path)).transpose()?,
+            directory: arguments.report_dir.as_deref().map(Directory::open).transpose()?,
+            recording: None,
         };
         let places = [
             ("json", &reports.json),
@@ -87,11 +100,22 @@ impl<'a> Reports<'a> {
         let mut places: Vec<_> =
             places.iter().filter_map(|(argument, place)| Some((*argument, place.as_ref()?))).collect();
         places.extend(standard.as_ref().map(|place| ("json", place)));
+        let in_directory = reports.directory.iter().flat_map(Directory::places);
+        places.extend(in_directory.map(|place| (directory::ARGUMENT, place)));
         for (index, (other, place)) in places.iter().enumerate() {
             if let Some((one, _)) = places.iter().take(index).find(|(_, known)| known.is(place)) {
                 let path = place.path.display().to_string();
                 return Err(ReportsError::Same { one, other, path });
             }
+        }
+        let record = reports.directory.as_ref().map(Directory::record).or_else(|| arguments.record.clone());
+        if let Some(path) = &record {
+            // It takes the place of what is there, whoever has that open.
+            if let Some((one, _)) = places.iter().find(|(_, place)| place.is_at(path)) {
+                let path = path.display().to_string();
+                return Err(ReportsError::Same { one, other: "record", path });
+            }
+            reports.recording = Some(Recording::open(path, about)?);
         }
         Ok(reports)
     }
@@ -125,13 +149,15 @@ impl<'a> Reports<'a> {
         Ok(outputs)
     }
 
-    /// Writes what is known at the end. Gives what went wrong.
-    pub(super) fn write(self, report: &Report<'_>, started: Timestamp) -> Vec<String> {
+    /// Writes what is known at the end; `record` is the record as it was written. Gives what went wrong.
+    pub(super) fn write(self, report: &Report<'_>, started: Timestamp, record: Option<&[u8]>) -> Vec<String> {
         let json = self.json.and_then(|place| place.fill(&report.json(started)));
         let summary = self.summary.and_then(|place| place.fill(&format!("{:#}\n", report.k6_summary())));
         let junit = self.junit.and_then(|place| place.fill(&report.junit(started)));
         let markdown = self.markdown.and_then(|place| place.fill(&report.markdown()));
-        [json, summary, junit, markdown].into_iter().flatten().collect()
+        let directory = self.directory.map(|directory| directory.fill(record, &report.junit(started)));
+        let wrong = [json, summary, junit, markdown].into_iter().flatten();
+        wrong.chain(directory.into_iter().flatten()).collect()
     }
 }
 
@@ -144,18 +170,26 @@ impl Place {
 
     /// Whether both are one file or pipe, whatever its names. A device takes what both have.
     fn is(&self, other: &Self) -> bool {
-        use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-        let identity = |place: &Self| {
-            let found = place.file.metadata().ok()?;
-            (!found.file_type().is_char_device()).then(|| (found.dev(), found.ino()))
-        };
-        identity(self).is_some_and(|file| Some(file) == identity(other))
+        let own = |place: &Self| identity(&place.file.metadata().ok()?);
+        own(self).is_some_and(|file| Some(file) == own(other))
+    }
+
+    /// Whether that is the file of a path.
+    fn is_at(&self, path: &Path) -> bool {
+        let own = self.file.metadata().ok().and_then(|found| identity(&found));
+        own.is_some_and(|file| fs::metadata(path).ok().and_then(|found| identity(&found)) == Some(file))
     }
 
     fn fill(mut self, text: &str) -> Option<String> {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.flush());
         written.err().map(|error| format!("can't write to {}: {error}", self.path.display()))
     }
+}
+
+/// What tells files apart whatever their names; `None` of a device.
+fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    (!found.file_type().is_char_device()).then(|| (found.dev(), found.ino()))
 }
 
 fn place(argument: &'static str, path: &Path) -> Result<Place, ReportsError> {

@@ -14,13 +14,13 @@ use upsurge_core::{
     report::Report,
     results::{Asked, Figures, figures, generator},
     single,
-    thresholds::{Recorded, Windows},
+    thresholds::{Recorded, Windows, keep_breach},
     validate::Valid,
     verdict::{Breakdown, Evidence, judge},
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{AutoscalingResult, GeneratorResult, ThresholdResult, TimeSpan},
+    v1alpha1::{AutoscalingResult, EpochResult, GeneratorResult, ThresholdResult, TimeSpan},
 };
 use upsurge_engine::Traced;
 use upsurge_output::Outcome;
@@ -29,6 +29,7 @@ use super::{
     super::{exit, quick::in_arguments, say, surroundings::colours},
     Form, Manner,
     course::Part,
+    record::{self, Told},
     reports::Reports,
     steps,
 };
@@ -56,6 +57,12 @@ pub(super) struct Ended {
     pub(super) usage: GeneratorDelta,
     /// Why there was no load.
     pub(super) breakdown: Option<Breakdown>,
+    /// Number of the part of the run that it is; 0 of none.
+    pub(super) number: u32,
+    /// Of a probe of a search: its level.
+    pub(super) under_way: Option<EpochResult>,
+    /// Its course, if there is to be a record that has none of it yet.
+    pub(super) course: Option<record::Course>,
     /// When the load started.
     pub(super) started: Timestamp,
     /// How the outputs ended.
@@ -90,6 +97,9 @@ impl Ended {
             aborted: None,
             usage: GeneratorDelta::default(),
             breakdown: Some(breakdown),
+            number: 0,
+            under_way: None,
+            course: None,
             started: Timestamp::now(),
             outputs: Vec::new(),
             steps: Vec::new(),
@@ -129,8 +139,9 @@ impl Evaluated {
 }
 
 /// Judges, prints, writes the files that were asked for, and gives the exit code.
-pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Reports<'_>) -> ExitCode {
-    let Part { test, valid, ended, search } = part;
+pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports: Reports<'_>) -> ExitCode {
+    let course = part.ended.course.take();
+    let Part { test, valid, ended, search } = &*part;
     let Ended { metrics, windows, elapsed, interrupted, aborted, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
     let ran = breakdown.is_none();
@@ -215,10 +226,32 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
         (false, Form::Test) => steps::shown(&ended.steps) + &report.text(colours),
         (false, Form::Quick(_)) => report.quick_text(colours),
     };
+    let mut record = None;
+    if let Some(recording) = reports.recording.take() {
+        let told = Told {
+            outcome: &outcome,
+            load: course
+                .map(|course| (record::load(test, valid, ended, &figures, &thresholds, &generator), course)),
+            shown: ran.then_some(ended.number),
+            started: *started,
+            capacity: report.capacity,
+            findings,
+            operations: &operations,
+            autoscaling,
+            not_judged: &not_judged,
+            warnings: &ended.warnings,
+            folded: record::folded(metrics, &ended.losses),
+        };
+        // The verdict is what it is without a record, too.
+        match recording.finish(told) {
+            Ok(bytes) => record = Some(bytes),
+            Err(error) => say::line(format_args!("error: {error}")),
+        }
+    }
     let mut whole = true;
     // Files first: whoever reads the text may go away, or have no room.
     let outputs = ended.outputs.iter().filter_map(complaint);
-    for message in reports.write(&report, *started).into_iter().chain(outputs) {
+    for message in reports.write(&report, *started, record.as_deref()).into_iter().chain(outputs) {
         say::line(format_args!("error: {message}"));
         whole = false;
     }
@@ -228,17 +261,6 @@ pub(super) fn show(name: &str, part: &Part, manner: &Manner<'_>, reports: Report
     }
     // What was asked for in writing is missing: that must not go unnoticed, whatever the verdict.
     if whole { exit::of(outcome.verdict) } else { ExitCode::from(exit::ERROR) }
-}
-
-/// What came in after a breach may have mended the figure; the load was stopped for it all the same.
-fn keep_breach(thresholds: &mut [ThresholdResult], breached: &ThresholdResult) {
-    let same =
-        |one: &&mut ThresholdResult| (&one.metric, &one.condition) == (&breached.metric, &breached.condition);
-    if thresholds.iter().all(|threshold| threshold.passed || threshold.undecided)
-        && let Some(mended) = thresholds.iter_mut().find(same)
-    {
-        mended.clone_from(breached);
-    }
 }
 
 /// What went wrong with an output, and whether that is an error.
@@ -287,27 +309,4 @@ fn not_judged(test: &LoadTestSpec, is_observed: bool) -> Vec<String> {
         parts.push(format!("spec.prometheus: its {count} checks are only asked for in a cluster"));
     }
     parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn threshold(condition: &str, passed: bool) -> ThresholdResult {
-        ThresholdResult {
-            metric: "http_req_failed".into(),
-            condition: condition.into(),
-            observed: if passed { "0.98%" } else { "1%" }.into(),
-            passed,
-            detail: None,
-            undecided: false,
-        }
-    }
-
-    #[test]
-    fn a_breach_that_stopped_the_load_stays_one() {
-        let mut thresholds = [threshold("rate < 5%", true), threshold("rate < 1%", true)];
-        keep_breach(&mut thresholds, &threshold("rate < 1%", false));
-        assert_eq!(thresholds, [threshold("rate < 5%", true), threshold("rate < 1%", false)]);
-    }
 }

@@ -17,9 +17,11 @@ use tokio::{
     time::{Instant as TokioInstant, MissedTickBehavior, interval_at},
 };
 use upsurge_core::{
+    epochs::Epoch,
     http::without_login,
     losses::Losses,
     metrics::Metrics,
+    plan::MEASURE,
     protocol::GeneratorDelta,
     results::{Counting, Unanswered},
     schedule::Share,
@@ -48,6 +50,7 @@ const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
 /// What is run.
+#[derive(Clone)]
 pub(super) struct Session<'a> {
     pub(super) name: &'a str,
     pub(super) test: &'a Arc<LoadTestSpec>,
@@ -63,8 +66,13 @@ pub(super) struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Generates the load. `None` when it was interrupted twice.
-    pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports<'_>) -> Option<Ended> {
+    /// Generates the load of an epoch. `None` when it was interrupted twice.
+    pub(super) async fn run(
+        self,
+        epoch: &Epoch,
+        interrupts: &mut Interrupts,
+        reports: &mut Reports<'_>,
+    ) -> Option<Ended> {
         // What was used before is not the load's.
         let (mut probe, mut usage) = (GeneratorProbe::default(), GeneratorDelta::default());
         let start = Instant::now() + START_AHEAD;
@@ -99,6 +107,11 @@ impl Session<'_> {
         if let Some(observation) = self.observation {
             observation.begin(timeline, started);
         }
+        let mut recording = reports.recording.as_mut();
+        if let Some(recording) = &mut recording {
+            let counted = epoch.level.map(|_| MEASURE);
+            recording.load(epoch.number, timeline, started, counted);
+        }
         let target = without_login(&self.test.target.base_url);
         let mut progress = Progress::new(self.name, &target, self.valid, self.style);
         let (mut metrics, mut losses) = (Metrics::default(), Losses::default());
@@ -125,7 +138,15 @@ impl Session<'_> {
                     outputs.post(&interval);
                     metrics.merge(&interval.metrics);
                     losses.merge(&interval.losses);
-                    usage.merge(&probe.take());
+                    let used = probe.take();
+                    usage.merge(&used);
+                    if let Some(recording) = &mut recording {
+                        let events = self.observation.map(Observation::fresh).unwrap_or_default();
+                        recording.add(&interval, &used, events);
+                        if let Some(complaint) = recording.complaint() {
+                            progress.say(&complaint);
+                        }
+                    }
                     windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
                     windowed.close(&mut windows, interval.to, &metrics);
                     progress.show(&interval, engine.progress().users, &metrics);
@@ -156,7 +177,12 @@ impl Session<'_> {
         windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
         windowed.close(&mut windows, interval.to, &metrics);
         drop(progress);
-        usage.merge(&probe.take());
+        let used = probe.take();
+        usage.merge(&used);
+        let course = recording.and_then(|recording| {
+            recording.add(&interval, &used, Vec::new());
+            recording.over()
+        });
         // Elsewhere, so that an interrupt is seen; it ends the waiting.
         let outputs = tokio::select! {
             outcomes = spawn_blocking(move || outputs.finish(FLUSH_TIME)) => outcomes.unwrap_or_default(),
@@ -174,6 +200,9 @@ impl Session<'_> {
             aborted,
             usage,
             breakdown: None,
+            number: epoch.number,
+            under_way: epoch.under_way(None),
+            course,
             started,
             outputs,
             steps: traced.iter().flat_map(Receiver::try_iter).collect(),

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a test will do, in words.
 
+mod target;
+
+use std::borrow::Cow;
+
 use upsurge_core::{
+    epochs::{Epochs, Next},
     http::without_login,
-    plan::{LoadPlan, Timeline, Work, unit_name},
+    plan::{LoadPlan, Plan, Timeline, Work, unit_name},
     results::decimal,
     scenario::ScenarioSet,
     thresholds::display_name,
@@ -14,9 +19,10 @@ use crate::cli::manifest::Manifest;
 
 /// What a test will do, in full.
 pub(super) fn whole(manifest: &Manifest) -> String {
-    let loads = &manifest.valid.loads;
+    let loads = loads(manifest);
     let mut text = format!("LoadTest {} is valid.\n\n", manifest.name);
     text += &format!("target     {}\n", without_login(&manifest.spec.target.base_url));
+    text += &target::workloads(&manifest.spec);
     text += &format!("load       {}", load(manifest));
     // A sum of only some loads would say nothing, and how many a search takes nobody knows.
     let is_search = manifest.spec.load.capacity.is_some();
@@ -32,7 +38,10 @@ pub(super) fn whole(manifest: &Manifest) -> String {
         text += &format!("trigger    {:?}, ready for {}\n", trigger.type_, trigger.settle);
     }
     let several = loads.len() > 1;
-    for load in loads {
+    if is_search {
+        text += "  the first probe; how it ends decides on the level of the next one:\n";
+    }
+    for load in &*loads {
         describe_load(load, several, &manifest.valid.scenarios, &mut text);
     }
     text += "scenarios\n";
@@ -43,6 +52,7 @@ pub(super) fn whole(manifest: &Manifest) -> String {
             requests.iter().for_each(|request| text += &format!("{when}{}\n", request.name));
         }
     }
+    text += &target::secrets(&manifest.spec);
     for metric in &manifest.spec.metrics {
         let description = metric.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
         text += &format!("metric     {} ({:?}){description}\n", metric.name, metric.type_);
@@ -52,6 +62,19 @@ pub(super) fn whole(manifest: &Manifest) -> String {
         text += &format!("threshold  {} {}{aborts}\n", display_name(threshold), threshold.condition);
     }
     text
+}
+
+/// The loads that are shown: of a search those of its first probe, as its spec has no levels but the bounds.
+fn loads(manifest: &Manifest) -> Cow<'_, [LoadPlan]> {
+    first_probe(manifest).map_or(Cow::Borrowed(&manifest.valid.loads[..]), Cow::Owned)
+}
+
+fn first_probe(manifest: &Manifest) -> Option<Vec<LoadPlan>> {
+    let epochs = Epochs::of(&manifest.spec.load).ok().filter(Epochs::are_several)?;
+    let Next::Epoch(first) = epochs.decide(&[]) else { return None };
+    let scenarios = manifest.valid.scenarios.scenarios.iter();
+    let names: Vec<&str> = scenarios.map(|scenario| scenario.name.as_str()).collect();
+    Plan::compile(&epochs.test(&manifest.spec, &first).load, &names).ok().map(|plan| plan.loads)
 }
 
 /// The whole load in a few words.

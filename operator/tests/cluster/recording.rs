@@ -10,7 +10,7 @@ use serde_json::json;
 use upsurge_crds::v1alpha1::WorkloadReference;
 use upsurge_figures::observation::{Levels, What, levels, lives};
 use upsurge_observer::glance;
-use upsurge_operator::sampling::{self, SharedRecord};
+use upsurge_operator::recording::{self, SharedRecord};
 
 use crate::space::{PAUSE, Space, until};
 
@@ -22,11 +22,11 @@ fn numbers(levels: &Levels) -> [Option<u32>; 3] {
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn replicas_of_a_real_autoscaler_are_seen_as_they_change() {
-    let space = Space::new("sampling").await;
+    let space = Space::new("recording").await;
     let workload = |kind: &str, name: &str| {
         let reference =
             WorkloadReference { api_version: "apps/v1".into(), kind: kind.into(), name: name.into() };
-        sampling::target(&space.name, reference)
+        recording::target(&space.name, reference)
     };
     let checkout = workload("Deployment", "checkout");
     let missing = glance(&space.client, &checkout).await.unwrap_err().to_string();
@@ -56,7 +56,7 @@ async fn replicas_of_a_real_autoscaler_are_seen_as_they_change() {
     assert_eq!((found.name.as_str(), found.max), ("by-cpu", 5));
 
     let seen = SharedRecord::default();
-    let observing = sampling::spawn(space.client.clone(), checkout, seen.clone());
+    let observing = recording::spawn(space.client.clone(), checkout, seen.clone());
     let reached = |replicas: u32| {
         let seen = seen.clone();
         move || {

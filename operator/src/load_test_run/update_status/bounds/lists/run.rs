@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The lists of what carried the run out, and of what was beside it.
+
+use upsurge_crds::v1alpha1::{Company, GeneratorResult, RunnerResult};
+
+use super::{super::keep, List, measure, of};
+
+/// Who generated the load.
+pub(super) const RUNNERS: List = List {
+    name: "runners",
+    most: 50,
+    decides: false,
+    measure: |status| measure(&status.runners),
+    // Those that did not end well, then the latest and the earliest to start.
+    keep: |status, most| {
+        keep::worst(&mut status.runners, most, has_trouble, &[start, |runner| -start(runner)])
+    },
+};
+
+/// Where figures were sent to.
+pub(super) const OUTPUTS: List = List {
+    name: "outputs",
+    most: 8,
+    decides: false,
+    measure: |status| measure(&status.outputs),
+    // Those that did not get all.
+    keep: |status, most| keep::worst(&mut status.outputs, most, |output| output.message.is_some(), &[]),
+};
+
+/// Other runs on the same target.
+pub(super) const COMPANY: List = List {
+    name: "company",
+    most: 20,
+    decides: false,
+    measure: |status| measure(&status.company),
+    // Those that were there longest.
+    keep: |status, most| {
+        let lasted: keep::Aspect<Company> = |run| run.until.0.duration_since(run.from.0).as_secs_f64();
+        keep::worst(&mut status.company, most, |_| false, &[lasted])
+    },
+};
+
+/// What should be known, and changes nothing.
+pub(super) const WARNINGS: List = List {
+    name: "warnings",
+    most: 20,
+    decides: true,
+    measure: |status| measure(&status.warnings),
+    keep: |status, most| keep::worst(&mut status.warnings, most, |_| false, &[]),
+};
+
+/// Why the load was not what was asked for.
+pub(super) const GENERATOR_PROBLEMS: List = List {
+    name: "generator.problems",
+    most: 20,
+    decides: true,
+    measure: |status| of(status.generator.as_deref(), |result: &GeneratorResult| &result.problems),
+    keep: |status, most| {
+        let problems = status.generator.as_mut().map(|generator| &mut generator.problems);
+        problems.map_or(0, |problems| keep::worst(problems, most, |_| false, &[]))
+    },
+};
+
+/// What nearly kept it from that.
+pub(super) const GENERATOR_WARNINGS: List = List {
+    name: "generator.warnings",
+    most: 20,
+    decides: true,
+    measure: |status| of(status.generator.as_deref(), |result: &GeneratorResult| &result.warnings),
+    keep: |status, most| {
+        let warnings = status.generator.as_mut().map(|generator| &mut generator.warnings);
+        warnings.map_or(0, |warnings| keep::worst(warnings, most, |_| false, &[]))
+    },
+};
+
+fn has_trouble(runner: &RunnerResult) -> bool {
+    !matches!(runner.state.as_str(), "Completed" | "Running" | "Waiting")
+}
+
+fn start(runner: &RunnerResult) -> f64 {
+    runner.start_time.as_ref().map_or(0.0, |time| time.0.as_millisecond() as f64)
+}

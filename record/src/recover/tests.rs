@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+use upsurge_core::metrics::names;
+
+use super::*;
+use crate::{disk, journal::member as packed, sample, verify::verify};
+
+/// The members of a file, one after the other.
+fn members() -> Vec<Vec<u8>> {
+    sample::parts().iter().map(|part| packed(part, &[]).unwrap()).collect()
+}
+
+fn requests(record: &Record) -> u64 {
+    record.shown().map_or(0, |epoch| epoch.measured.count(names::HTTP_REQS))
+}
+
+/// Requests of the first seconds.
+fn sent(seconds: u64) -> u64 {
+    let all = upsurge_core::metrics::Selector::default();
+    (0..seconds).map(|number| sample::second(number).count(names::HTTP_REQS, &all) as u64).sum()
+}
+
+#[test]
+fn all_that_is_whole_is_in_the_record_wherever_the_file_is_cut() {
+    let members = members();
+    let whole = members.concat();
+    let mut ends = vec![0];
+    for member in &members {
+        ends.push(ends[ends.len() - 1] + member.len());
+    }
+    let cuts = ends.iter().flat_map(|end| [end.saturating_sub(1), *end, end + 1, end + 40]);
+    for cut in cuts.filter(|cut| *cut <= whole.len()) {
+        let complete = ends.iter().filter(|end| **end <= cut).count() - 1;
+        let recovered = recover(&whole[..cut]);
+        if complete == 0 {
+            let error = recovered.map(|_| ()).unwrap_err();
+            assert!(matches!(error, DecodeError::Truncated | DecodeError::NotARecord(_)), "{cut}: {error}");
+            continue;
+        }
+        let Recovered { record, members, rest } = recovered.unwrap();
+        assert_eq!(
+            (members, rest.is_some()),
+            (complete, !ends.contains(&cut)),
+            "cut at {cut} of {}",
+            whole.len()
+        );
+        assert_eq!(requests(&record), sent(10 * (complete as u64 - 1)));
+        assert_eq!(record.outcome.verdict, Verdict::Error);
+        let incomplete = record.incomplete.clone().unwrap();
+        assert_eq!(incomplete.until_ms, 10_000 * (complete as u64 - 1));
+        assert!(verify(&record).differences.is_empty(), "{:?}", verify(&record));
+        assert_eq!(disk::decode(&disk::encode(&record, &[]).unwrap()).unwrap(), record);
+    }
+}
+
+#[test]
+fn figures_are_those_of_the_run_and_nothing_is_judged() {
+    let Recovered { record, members, rest } = recover(&members().concat()[..]).unwrap();
+    assert!(members == 4 && rest.is_none());
+    let (epoch, told) = (record.shown().unwrap(), sample::record());
+    let whole = told.shown().unwrap();
+    assert_eq!(epoch.measured.totals, whole.measured.totals);
+    assert_eq!(epoch.figures.summary.latency, whole.figures.summary.latency);
+    assert_eq!(epoch.series.points, whole.series.points[..29], "but for the second that was under way");
+    assert!(epoch.thresholds.is_empty() && epoch.generator.is_none());
+    assert_eq!(record.workloads[0].events, sample::events());
+    assert_eq!(
+        record.outcome.message,
+        "the run was cut off: what came after 30 s of its load is not known, and nothing was judged"
+    );
+    let gap = record.gaps.last().unwrap();
+    assert_eq!((gap.what.as_str(), gap.from, gap.to), ("load", after(sample::start(), 30_000), None));
+}
+
+#[test]
+fn before_the_load_there_is_a_run_without_figures() {
+    let record = recover(&members()[0][..]).unwrap().record;
+    assert!(record.epochs.is_empty() && record.shown_epoch.is_none());
+    assert_eq!(record.outcome.message, "the run was cut off before its load");
+}
+
+#[test]
+fn what_no_run_writes_is_refused() {
+    let parts = sample::parts();
+    let without_begin = packed(&parts[1], &[]).unwrap();
+    let twice = [packed(&parts[0], &[]).unwrap(), packed(&parts[0], &[]).unwrap()].concat();
+    let record = disk::encode(&sample::record(), &[]).unwrap();
+    for bytes in [&without_begin, &twice, &record, &b"text".to_vec(), &Vec::new()] {
+        let error = recover(&bytes[..]).map(|_| ()).unwrap_err();
+        assert!(matches!(error, DecodeError::NotARecord(_) | DecodeError::Corrupted(_)), "{error}");
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+use rstest::rstest;
+use upsurge_core::metrics::names;
+
+use super::*;
+use crate::sample;
+
+#[test]
+fn a_record_says_what_was_measured() {
+    let Verified { figures, differences, skipped } = verify(&sample::record());
+    assert!(differences.is_empty() && skipped.is_empty(), "{differences:?} {skipped:?}");
+    assert!(figures > 150, "{figures}");
+}
+
+#[test]
+fn the_sample_has_thresholds_of_every_kind() {
+    let record = sample::record();
+    let thresholds = &record.epochs[0].thresholds;
+    let passed: Vec<bool> = thresholds.iter().map(|threshold| threshold.passed).collect();
+    assert_eq!(passed, [true, false, true, true, true, true], "{thresholds:?}");
+    assert!(thresholds[3].detail.as_ref().unwrap().contains("windows"), "{thresholds:?}");
+}
+
+/// What somebody changed in a record, and which figure tells of it.
+#[rstest]
+#[case::percentile(|epoch: &mut Epoch| epoch.figures.summary.latency.p95 = "1ms".into(), ".figures.summary.latency.p95")]
+#[case::count(|epoch: &mut Epoch| epoch.figures.summary.requests += 1, ".figures.summary.requests")]
+#[case::rate(|epoch: &mut Epoch| epoch.figures.stages[1].summary.error_rate = "0%".into(), ".figures.stages[1].errorRate")]
+#[case::request(|epoch: &mut Epoch| epoch.figures.requests[0].summary.latency.max = "9s".into(), ".figures.requests[0].latency.max")]
+#[case::metric(|epoch: &mut Epoch| drop(epoch.figures.metrics[0].values.insert("count".into(), "7".into())), ".figures.metrics[0].values.count")]
+#[case::missing(|epoch: &mut Epoch| drop(epoch.figures.requests.pop()), ".figures.requests")]
+#[case::threshold(|epoch: &mut Epoch| epoch.thresholds[1].passed = true, ".thresholds[1].passed")]
+#[case::window(|epoch: &mut Epoch| epoch.thresholds[3].observed = "1ms".into(), ".thresholds[3].observed")]
+#[case::series(|epoch: &mut Epoch| epoch.series.points[4].requests = 0, ".series.requests")]
+#[case::error(|epoch: &mut Epoch| epoch.series.points[5].errors.clear(), ".series.error:timeout")]
+#[case::longest(|epoch: &mut Epoch| epoch.series.points.truncate(12), ".series.max")]
+#[case::heat(|epoch: &mut Epoch| drop(epoch.heat_map.columns.pop()), ".heatMap")]
+#[case::totals(|epoch: &mut Epoch| drop(epoch.measured.totals.remove(names::HTTP_REQ_DURATION)), ".figures.summary.latency.p50")]
+fn a_figure_that_was_changed_is_named(#[case] change: fn(&mut Epoch), #[case] figure: &str) {
+    let mut record = sample::record();
+    change(&mut record.epochs[0]);
+    let differences = verify(&record).differences;
+    let expected = format!("epochs[0]{figure}");
+    assert!(differences.iter().any(|one| one.figure == expected), "{expected} is not in {differences:?}");
+}
+
+#[test]
+fn a_run_whose_threshold_did_not_hold_has_not_passed() {
+    let mut record = sample::record();
+    record.outcome.verdict = Verdict::Passed;
+    let differences = verify(&record).differences;
+    assert_eq!(differences.iter().map(|one| one.figure.as_str()).collect::<Vec<_>>(), ["outcome.verdict"]);
+}
+
+#[test]
+fn replicas_are_those_of_the_event_log() {
+    let mut record = sample::record();
+    record.autoscaling.as_mut().unwrap().peak_replicas = 7;
+    let differences = verify(&record).differences;
+    assert_eq!(differences[0].figure, "autoscaling.peakReplicas");
+    assert_eq!((differences[0].told.as_str(), differences[0].computed.as_str()), ("7", "1"));
+}
+
+#[test]
+fn what_cant_be_computed_is_named() {
+    let mut record = sample::record();
+    record.workloads.clear();
+    record.epochs[0].counted_stage = Some("gone".into());
+    let skipped = verify(&record).skipped;
+    assert!(skipped.iter().any(|what| what.starts_with("autoscaling")), "{skipped:?}");
+    assert!(skipped.iter().any(|what| what.starts_with("epochs[0].figures.summary")), "{skipped:?}");
+}

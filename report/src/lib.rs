@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Reports of a run, made from its record and from nothing else: a page, Markdown, a picture.
+//!
+//! Pure: a record goes in, a text comes out. No file, no network and no clock, and no figure is computed here that the record does not
+//! tell: what is shown as text is the record's own text. What an outsider named (requests, pods, messages) gets into a page as text
+//! alone, by [`markup`].
+
+mod assets;
+mod axis;
+mod chart;
+mod data;
+mod judged;
+mod markdown;
+mod markup;
+mod page;
+mod picture;
+mod story;
+mod svg;
+mod thin;
+mod verdict;
+mod words;
+
+pub use self::{markdown::markdown, page::html, picture::svg};

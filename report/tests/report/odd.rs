@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Runs of which there is little to tell.
+
+use rstest::rstest;
+use upsurge_record::model::Record;
+use upsurge_report::{html, markdown, svg};
+
+use crate::{played, read::Page};
+
+#[rstest]
+#[case::spike(played::spike(), "Failed")]
+#[case::broken(played::broken_before_start(), "Error")]
+#[case::empty(played::empty_load(), "Inconclusive")]
+#[case::one_request(played::one_request(), "Passed")]
+#[case::aborted(played::aborted(), "Aborted")]
+#[case::search(played::search(), "Passed")]
+#[case::hostile(played::hostile(), "Failed")]
+fn every_report_has_its_verdict_and_no_number_that_is_none(#[case] record: Record, #[case] verdict: &str) {
+    let text = html(&record);
+    let page = Page::of(&text);
+    assert!(page.text("#verdict").contains(verdict));
+    let (picture, summary) = (svg(&record), markdown(&record));
+    assert!(picture.contains(verdict) && summary.contains(verdict));
+    for (name, text) in [("page", &page.text("body > main")), ("picture", &picture), ("Markdown", &summary)] {
+        assert!(!text.contains("NaN") && !text.contains("inf"), "{name}");
+    }
+    for path in page.all("svg path") {
+        let place = path.value().attr("d").unwrap();
+        assert!(!place.contains("NaN") && !place.contains("inf") && place.len() < 60_000, "{place:.80}");
+    }
+}
+
+#[test]
+fn a_run_that_broke_before_its_load_says_so_and_shows_no_figures() {
+    let page = Page::of(&html(&played::broken_before_start()));
+    assert!(page.text("header").contains("No load was made"));
+    assert!(page.all("#chart-data, #requests, #errors, #latency, .tiles").is_empty());
+    assert!(page.text("#story").contains("Nothing was measured over time."));
+    assert!(page.text("#environment").contains("baseURL"), "what was to be done is there");
+    assert!(markdown(&played::broken_before_start()).contains("No load was made."));
+}
+
+#[test]
+fn where_nothing_was_finished_no_time_is_told() {
+    let page = Page::of(&html(&played::empty_load()));
+    for figure in ["p50", "p95", "max", "error-rate"] {
+        assert_eq!(page.text(&format!("#figure-{figure}")), "–", "{figure}");
+    }
+    let results: Vec<String> = page.rows("#table-judged").into_iter().map(|row| row[5].clone()).collect();
+    assert_eq!(results, ["? not known", "? not known"]);
+}
+
+#[test]
+fn a_single_request_has_all_its_figures() {
+    let page = Page::of(&html(&played::one_request()));
+    assert_eq!(page.text("#figure-requests"), "1");
+    assert_eq!(page.text("#figure-p99"), "12.34ms");
+    assert!(page.text("#latency").contains("12.34ms"));
+    assert_eq!(page.text("#errors > p"), "No request failed.");
+}
+
+#[test]
+fn an_incomplete_record_says_until_when_it_tells_and_its_gap_is_one_in_the_charts() {
+    let page = Page::of(&html(&played::aborted()));
+    assert!(
+        page.text("header .note").contains("does not cover the whole run")
+            && page.text("header .note").contains("1:30")
+    );
+    assert!(page.text("#data").contains("Not seen: load from 0:30 to 0:40: runner 2 of 2 did not report."));
+    let data = page.data();
+    let seconds: Vec<f64> = data
+        .pointer("/panes/0/seconds")
+        .unwrap()
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|second| second.as_f64())
+        .collect();
+    let gap = seconds.iter().position(|second| *second == 30.0).unwrap();
+    assert_eq!(data["panes"][0]["lines"][0]["values"][gap], serde_json::Value::Null);
+    assert!(seconds.iter().all(|second| *second <= 30.0 || *second > 40.0));
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What can be made of a record: other forms, a check of its figures, a record of what a run has left.
+
+use std::{fs::File, io::BufReader, process::ExitCode};
+
+use upsurge_record::{
+    Record, csv,
+    disk::{Place, decode, encode},
+    recover::{Recovered, recover as recovered},
+    verify::{Difference, Verified, verify},
+};
+use upsurge_report::{html, markdown, svg};
+
+use super::put;
+use crate::cli::{
+    arguments::{Form, ReportArguments},
+    documents::called,
+    exit, say,
+};
+
+/// Most differences that are told one by one.
+const MOST_TOLD: usize = 50;
+
+/// Writes a record in another form, or checks it.
+pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> ExitCode {
+    let record = match decode(bytes) {
+        Ok(record) => record,
+        Err(error) => return exit::error(format_args!("{path}: {error}")),
+    };
+    if arguments.verify {
+        return verified(path, &verify(&record));
+    }
+    let Some(form) = arguments.form else {
+        return exit::error(format_args!(
+            "{path} is a record: say by --output what to make of it, or check it by --verify"
+        ));
+    };
+    let made = match made(&record, form) {
+        Ok(made) => made,
+        Err(message) => return exit::error(message),
+    };
+    match put(arguments.to.as_deref().map(|file| ("--to", file)), &made) {
+        Ok(()) => exit::of(record.outcome.verdict),
+        Err(message) => exit::error(message),
+    }
+}
+
+/// A record in a form. Each form is an arm here.
+fn made(record: &Record, form: Form) -> Result<Vec<u8>, String> {
+    match form {
+        Form::Json => {
+            let mut text = serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?;
+            text.push(b'\n');
+            Ok(text)
+        }
+        Form::Html => Ok(html(record).into_bytes()),
+        Form::Markdown => Ok(markdown(record).into_bytes()),
+        Form::Svg => Ok(svg(record).into_bytes()),
+        Form::Csv => csv::table(record).map_err(|error| error.to_string()),
+    }
+}
+
+/// Says what came of computing a record once more.
+fn verified(path: &str, verified: &Verified) -> ExitCode {
+    let Verified { figures, differences, skipped } = verified;
+    for Difference { figure, told, computed } in differences.iter().take(MOST_TOLD) {
+        say::line(format_args!("differs: {figure} is {told}, and {computed} by what was measured"));
+    }
+    if differences.len() > MOST_TOLD {
+        say::line(format_args!("and {} more", differences.len() - MOST_TOLD));
+    }
+    for what in skipped {
+        say::line(format_args!("not computed: {what}"));
+    }
+    let outcome = match differences.len() {
+        0 => "all as told".to_owned(),
+        1 => "1 differs".to_owned(),
+        many => format!("{many} differ"),
+    };
+    if let Err(error) = say::result(&format!("{path}: {figures} figures computed once more: {outcome}\n")) {
+        return exit::error(format_args!("can't write to standard output: {error}"));
+    }
+    ExitCode::from(u8::from(!differences.is_empty()))
+}
+
+/// Makes a record of what a run has left.
+pub(super) fn recover(arguments: &ReportArguments) -> ExitCode {
+    let path = called(&arguments.file);
+    let place = match &arguments.to {
+        Some(file) => Place::of(file),
+        None => match Place::of_part(&arguments.file) {
+            Some(place) if place.path().exists() => {
+                return exit::error(format_args!(
+                    "{} is there already: name another place by --to",
+                    place.path().display()
+                ));
+            }
+            Some(place) => place,
+            None => {
+                return exit::error(format_args!(
+                    "{path} does not end in .part: say by --to where the record is to go"
+                ));
+            }
+        },
+    };
+    let file = match File::open(&arguments.file) {
+        Ok(file) => BufReader::new(file),
+        Err(error) => return exit::error(format_args!("can't read {path}: {error}")),
+    };
+    let Recovered { record, members, rest } = match recovered(file) {
+        Ok(recovered) => recovered,
+        Err(error) => return exit::error(format_args!("{path}: {error}")),
+    };
+    let packed = match encode(&record, &[]) {
+        Ok(packed) => packed,
+        Err(error) => return exit::error(error),
+    };
+    if let Err(error) = place.put(&packed) {
+        return exit::error(error);
+    }
+    if let Some(rest) = rest {
+        say::line(format_args!("note: the last part of {path} was left out: {rest}"));
+    }
+    let parts = if members == 1 { "1 part".to_owned() } else { format!("{members} parts") };
+    say::line(format_args!(
+        "{}: made of {parts} of {path}; {}",
+        place.path().display(),
+        record.outcome.message
+    ));
+    ExitCode::SUCCESS
+}
