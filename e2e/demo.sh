@@ -53,8 +53,17 @@ say "The verdict"
 kubectl -n shop get loadtests
 kubectl -n shop get loadtestrun "$run" -o go-template-file=e2e/demo.tmpl
 
+say "Load and replicas"
+# The command that is in the image of runners. It ends as the run did, which is asked for below.
+upsurge=${UPSURGE_IMAGES_DIR:-target/images}/context/upsurge
+mkdir -p target/demo
+kubectl -n shop get loadtestrun "$run" -o json >target/demo/run.json
+"$upsurge" report target/demo/run.json -o text || true
+"$upsurge" report target/demo/run.json -o junit --to target/demo/junit.xml || true
+
 say "What is left"
 cat <<'LEFT'
+The report for CI systems in target/demo/junit.xml, and what the run's status says in target/demo/run.json.
 The cluster, Upsurge in the namespace upsurge-system, and service and test in the namespace shop.
   make cluster-shell              a shell with kubectl and helm: kubectl -n shop get loadtests, and so on
   make demo                       the same test once more

@@ -7,12 +7,15 @@
 //! an epoch a test with a plain load, so all that knows loads, thresholds and figures knows epochs.
 //!
 //! Most tests have one epoch, which is the test itself. A search has one for each of its probes. What else takes several loads
-//! (spikes, counts of replicas, sizes) is one more [`Decider`].
+//! (spikes, counts of replicas, sizes) is one more [`Decider`]. An epoch may wish for a number of replicas
+//! ([`Epoch::replicas`]): whoever carries it out holds the target at them before its load begins.
 
 mod answer;
 mod check;
+mod fewest;
 mod judged;
 mod replicas;
+mod scalability;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +33,7 @@ pub use self::{
     answer::{Answer, answer, shown},
     judged::{Seen, alone, figures, judged, line},
     replicas::{Standing, standing},
+    scalability::{Counted, Measurement, Scalability, ScalabilityError, Scaled},
 };
 use crate::{
     format::decimal,
@@ -48,6 +52,8 @@ pub struct Epoch {
     pub number: u32,
     /// Its level, in iterations per second; `None` for the only one of a test whose load is what it says.
     pub level: Option<f64>,
+    /// Replicas that its target is to be held at; `None` where they are left alone.
+    pub replicas: Option<u32>,
 }
 
 impl Epoch {
@@ -57,6 +63,7 @@ impl Epoch {
             number: i32::try_from(self.number).unwrap_or(i32::MAX),
             level: written(self.level?),
             start_time,
+            pinned_replicas: self.replicas.and_then(|replicas| i32::try_from(replicas).ok()),
             ..EpochResult::default()
         })
     }
@@ -88,7 +95,13 @@ pub struct Epochs(Decider);
 #[derive(Clone, Debug, PartialEq)]
 enum Decider {
     Once,
+    /// The levels of the search are rates.
     Capacity(Search),
+    /// They are numbers of replicas, each at this rate.
+    Replicas {
+        search: Search,
+        rate: f64,
+    },
 }
 
 impl Epochs {
@@ -98,13 +111,16 @@ impl Epochs {
     /// When a search has no levels; a load that was found valid has.
     pub fn of(load: &Load) -> Result<Self, LadderError> {
         let Some(capacity) = &load.capacity else { return Ok(Self(Decider::Once)) };
-        Ok(Self(Decider::Capacity(Search {
-            find: match capacity.find {
-                Find::MaxRate => search::Find::MaxRate,
+        let search = |find| {
+            Ok::<_, LadderError>(Search { find, ladder: ladder(capacity)?, repeats: capacity.repeats() })
+        };
+        Ok(Self(match capacity.find {
+            Find::MaxRate => Decider::Capacity(search(search::Find::MaxRate)?),
+            Find::MinReplicas => Decider::Replicas {
+                search: search(search::Find::MinReplicas)?,
+                rate: capacity.rate.unwrap_or_default().as_f64(),
             },
-            ladder: ladder(capacity)?,
-            repeats: capacity.repeats(),
-        })))
+        }))
     }
 
     /// Whether there may be more than one.
@@ -112,17 +128,34 @@ impl Epochs {
         self.0 != Decider::Once
     }
 
+    /// Whether some of them wish for a number of replicas.
+    pub fn set_replicas(&self) -> bool {
+        matches!(self.0, Decider::Replicas { .. })
+    }
+
+    /// The search, if there is one.
+    fn search(&self) -> Option<&Search> {
+        match &self.0 {
+            Decider::Once => None,
+            Decider::Capacity(search) | Decider::Replicas { search, .. } => Some(search),
+        }
+    }
+
     /// How long the load lasts in all, of which each epoch takes so long. Of a search that is what its levels may take; one that
     /// is torn to and fro by a noisy target may take longer.
     pub fn longest(&self, one: Duration) -> Duration {
-        let Decider::Capacity(search) = &self.0 else { return one };
+        let Some(search) = self.search() else { return one };
         // All the way up, once.
         let climb = Search { repeats: 1, ..search.clone() };
+        let below = match search.find {
+            search::Find::MaxRate => Outcome::Pass,
+            search::Find::MinReplicas => Outcome::Fail { limit: String::new() },
+        };
         let mut probes: Vec<Probe> = Vec::new();
         let mut widest = 1;
         while let Decision::Next { step, .. } = search::decide(&climb, &probes) {
             widest = widest.max(probes.last().map_or(1, |last| step.abs_diff(last.step)));
-            probes.push(Probe { step, outcome: Outcome::Pass });
+            probes.push(Probe { step, outcome: below.clone() });
         }
         let halvings = usize::BITS - (widest - 1).leading_zeros();
         let climbed = u32::try_from(probes.len()).unwrap_or(u32::MAX);
@@ -132,21 +165,31 @@ impl Epochs {
     /// What comes after these, which are finished.
     pub fn decide(&self, history: &[EpochResult]) -> Next {
         let number = u32::try_from(history.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let Some(search) = self.search() else {
+            return match history.is_empty() {
+                true => Next::Epoch(Epoch { number, level: None, replicas: None }),
+                false => Next::Done(Done::Once),
+            };
+        };
+        let probes = probes(search, history);
+        let decision = match history.len() < MOST_EPOCHS {
+            true => search::decide(search, &probes),
+            // No search that ever was came near; but a status has its bounds.
+            false => Decision::Done(Found { inconclusive: true, ..search::so_far(search, &probes) }),
+        };
+        match decision {
+            Decision::Next { level, .. } => Next::Epoch(self.epoch(number, level)),
+            Decision::Done(found) => Next::Done(Done::Capacity(found)),
+        }
+    }
+
+    /// The epoch of a level of the search.
+    fn epoch(&self, number: u32, level: f64) -> Epoch {
         match &self.0 {
-            Decider::Once if history.is_empty() => Next::Epoch(Epoch { number, level: None }),
-            Decider::Once => Next::Done(Done::Once),
-            Decider::Capacity(search) => {
-                let probes = probes(search, history);
-                let decision = match history.len() < MOST_EPOCHS {
-                    true => search::decide(search, &probes),
-                    // No search that ever was came near; but a status has its bounds.
-                    false => Decision::Done(Found { inconclusive: true, ..search::so_far(search, &probes) }),
-                };
-                match decision {
-                    Decision::Next { level, .. } => Next::Epoch(Epoch { number, level: Some(level) }),
-                    Decision::Done(found) => Next::Done(Done::Capacity(found)),
-                }
+            Decider::Replicas { rate, .. } => {
+                Epoch { number, level: Some(*rate), replicas: Some(whole_number(level)) }
             }
+            Decider::Once | Decider::Capacity(_) => Epoch { number, level: Some(level), replicas: None },
         }
     }
 
@@ -158,7 +201,7 @@ impl Epochs {
                 Next::Epoch(epoch) => epoch,
                 Next::Done(_) => self.under_way(before),
             },
-            (Next::Done(_), None) => Epoch { number: 1, level: None },
+            (Next::Done(_), None) => Epoch { number: 1, level: None, replicas: None },
         }
     }
 
@@ -176,6 +219,10 @@ impl Epochs {
         };
         test.load.unit = Some(LoadUnit::IterationsPerSecond);
         test.load.stages = Some(vec![stage(WARM_UP, capacity.warm_up), stage(MEASURE, capacity.measure)]);
+        if epoch.replicas.is_some() {
+            // A target that is held at a number of replicas is not at its minimum, and has nothing to come to rest from.
+            test.autoscaling = None;
+        }
         let catalog = Catalog::new(&whole.metrics);
         test.thresholds.iter_mut().for_each(|threshold| measure(threshold, catalog));
         test
@@ -184,7 +231,25 @@ impl Epochs {
 
 /// The levels of a search.
 fn ladder(capacity: &CapacityLoad) -> Result<Ladder, LadderError> {
-    Ladder::by_percent(capacity.from.as_f64(), capacity.to.as_f64(), f64::from(capacity.within()))
+    let (from, to) = (capacity.from.as_f64(), capacity.to.as_f64());
+    match capacity.find {
+        Find::MaxRate => Ladder::by_percent(from, to, f64::from(capacity.within())),
+        Find::MinReplicas => Ladder::by_step(from, to, 1.0),
+    }
+}
+
+/// By what the figures of an epoch are found again: its level and, where they are set, its replicas.
+pub fn key(result: &EpochResult) -> String {
+    match result.pinned_replicas {
+        Some(replicas) => format!("{} with {replicas}", result.level),
+        None => result.level.clone(),
+    }
+}
+
+/// A level of a search as a number of replicas.
+fn whole_number(level: f64) -> u32 {
+    // The ladder of a search that was found valid has whole numbers, of four digits at most.
+    level.round().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
 /// A level as it is written down, by which it is known again.
@@ -201,7 +266,11 @@ fn quantity(level: f64) -> Quantity {
 fn probes(search: &Search, history: &[EpochResult]) -> Vec<Probe> {
     let levels: Vec<String> = search.ladder.levels().iter().copied().map(written).collect();
     let probe = |epoch: &EpochResult| {
-        let step = levels.iter().position(|level| *level == epoch.level)?;
+        let of_epoch = match search.find {
+            search::Find::MaxRate => epoch.level.clone(),
+            search::Find::MinReplicas => epoch.pinned_replicas?.to_string(),
+        };
+        let step = levels.iter().position(|level| *level == of_epoch)?;
         let limit = || epoch.limit.clone().unwrap_or_default();
         let outcome = match epoch.outcome? {
             EpochOutcome::Passed => Outcome::Pass,

@@ -48,6 +48,11 @@ impl Errors {
         list
     }
 
+    /// Whether a field itself is wrong.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|error| error.path == path)
+    }
+
     /// Whether something within a field is wrong.
     pub(crate) fn is_wrong(&self, path: &str) -> bool {
         self.0.iter().any(|error| error.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))

@@ -18,18 +18,25 @@ use upsurge_crds::{
 };
 
 pub use self::{
-    stress::Restarts,
+    stress::{Notice, Restarts, Turning},
     verification::{COUNTERS, counters},
 };
-use crate::{autoscaling::Doubt, metrics::Metrics, plan::Timeline, thresholds::Windows};
+use crate::{
+    autoscaling::Doubt,
+    metrics::Metrics,
+    plan::{Timeline, Turned},
+    thresholds::Windows,
+};
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Recorded<'a> {
     /// The test.
     pub test: &'a LoadTestSpec,
-    /// Its load over time.
+    /// Its load over time, as it was carried out.
     pub timeline: &'a Timeline,
+    /// Whether that is less than was planned, as it turned back.
+    pub turned: Option<Turned>,
     /// All that was recorded.
     pub metrics: &'a Metrics,
     /// What thresholds keep beside it.

@@ -177,6 +177,8 @@ struct Sent {
     checks: Option<Vec<CheckAnswer>>,
     #[serde(default)]
     outputs: Vec<OutputReport>,
+    #[serde(default)]
+    turned_ms: Option<u64>,
 }
 
 /// What runners of a test may report.
@@ -211,7 +213,7 @@ impl Intake {
         let sent = delta.read()?;
         let Sent { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, .. } =
             sent;
-        let Sent { checks, outputs, .. } = sent;
+        let Sent { checks, outputs, turned_ms, .. } = sent;
         if first.is_some_and(|first| first == 0 || first > number) {
             return Err(Objection::Numbers { first: first.unwrap_or_default(), number });
         }
@@ -244,7 +246,7 @@ impl Intake {
                     SeriesKey::overflow(key.metric)
                 }
             };
-            taken.add(key, &sink);
+            taken.put(key, sink);
             if taken.bytes() > MOST_DELTA_BYTES {
                 return Err(Objection::Heavy { number });
             }
@@ -267,6 +269,7 @@ impl Intake {
             losses,
             checks,
             outputs,
+            turned_ms,
         };
         Ok(Taken { delta, foreign })
     }

@@ -25,6 +25,17 @@ impl Judged {
     }
 }
 
+/// What was seen of an expectation, with why it did not hold or is not known, and with the limit where that was computed.
+pub fn told(expectation: &ExpectationResult) -> String {
+    let ExpectationResult { observed, message, basis, .. } = expectation;
+    let why = message.as_ref().filter(|message| *message != observed);
+    let told = why.map_or_else(|| observed.clone(), |why| format!("{observed}: {why}"));
+    match basis.as_ref().filter(|basis| !told.contains(*basis)) {
+        Some(basis) => format!("{told}; the limit is {basis}"),
+        None => told,
+    }
+}
+
 /// Percent of growth in so many digits as matter: `31%`, `4.2%`.
 pub fn grown(percent: f64) -> String {
     format!("{}%", decimal(percent, if percent.abs() >= 10.0 { 0 } else { 1 }))

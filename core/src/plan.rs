@@ -14,6 +14,7 @@ mod patterns;
 mod shapes;
 mod staircase;
 mod stop;
+mod turn;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use self::{
     names::{MEASURE, PARTS_OF_SPIKE, RECOVERY, SOAK, WARM_UP},
     staircase::{HELD, failure_share, is_step},
     stop::with_stop,
+    turn::{Skip, Turn, Turned},
 };
 use crate::{
     field_error::{Errors, FieldError},

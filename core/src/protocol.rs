@@ -21,6 +21,9 @@
 //! load at once); 503 not the leader, or not ready yet: try again on a new connection, at the address in
 //! [`LEADER_HEADER`] if there is one; 409 a delta is missing: the body is a [`DeltaReply`] that says what was
 //! seen last.
+//! A staircase with `brokenAt` turns back before its highest step. Where is told in the replies to deltas, a while before
+//! ([`DeltaReply::turn`]), and each runner tells when it did ([`Delta::turned_ms`]): of one that never does it is known that it climbed on.
+//!
 //! All times are nanoseconds since the Unix epoch unless they say otherwise.
 
 pub(crate) mod form;
@@ -44,7 +47,9 @@ pub use self::{
     planned::PlannedTest,
 };
 
-use crate::{http::ReachRules, losses::Losses, metrics::Metrics, outputs::OutputReport, slices::Slice};
+use crate::{
+    http::ReachRules, losses::Losses, metrics::Metrics, outputs::OutputReport, plan::Turn, slices::Slice,
+};
 
 /// Time between two hellos of a runner that waits.
 pub const HELLO_INTERVAL: Duration = Duration::from_millis(100);
@@ -263,6 +268,10 @@ pub struct Delta {
     /// How the servers of `spec.outputs` fare so far, in that order, if anything of it is new.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputReport>,
+    /// When the runner turned back, milliseconds from T0: at the end of the last step that it was told ([`DeltaReply::turn`]), or later if
+    /// it heard of it later. In each delta since it heard of it. Runners before there was this don't turn, and don't tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_ms: Option<u64>,
 }
 
 impl Delta {
@@ -339,6 +348,9 @@ pub struct DeltaReply {
     /// Milliseconds from one message to the next, in multiples of [`DELTA_INTERVAL`]; absent where nothing is said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_ms: Option<u64>,
+    /// Where the load turns back, once that is decided and durable: told from then on, and never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
 }
 
 /// Whether a runner that has started its load is to go on, and with what.

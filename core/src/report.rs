@@ -3,6 +3,7 @@
 
 mod autoscaling;
 mod canvas;
+mod counted;
 mod counts;
 mod csv;
 mod histogram;
@@ -12,6 +13,7 @@ mod k6;
 mod markdown;
 mod operations;
 mod quick;
+mod scarce;
 mod table;
 mod text;
 
@@ -26,9 +28,11 @@ use upsurge_crds::{
     },
 };
 
+pub use self::junit::Judged as Junit;
 pub use self::{
     canvas::{Colours, NO_DATA},
     csv::Table,
+    scarce::Told,
 };
 use crate::{
     findings::Findings, metrics::Metrics, plan::Timeline, results::Figures, single, verdict::Outcome,
@@ -53,6 +57,8 @@ pub struct Report<'a> {
     pub thresholds: &'a [ThresholdResult],
     /// What the autoscaler did, if somebody observed it.
     pub autoscaling: Option<&'a AutoscalingResult>,
+    /// What the target's pods used, and what was scarce.
+    pub scarce: Told<'a>,
     /// How the generator fared.
     pub generator: &'a GeneratorResult,
     /// The parts of a run that has several, whose figures are those of one of them.

@@ -34,9 +34,57 @@ pub struct Slice {
     pub failed: u64,
     /// How long they took.
     pub durations: Trend,
+    /// What else is counted. Runners of releases that did not tell have zeros here.
+    #[serde(default, skip_serializing_if = "Counts::is_zero")]
+    pub counts: Counts,
     /// What thresholds with windows select of it, by their index.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub windows: BTreeMap<usize, Sink>,
+}
+
+/// What is counted beside requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Counts {
+    /// Iterations started.
+    pub started: u64,
+    /// Iterations finished.
+    pub iterations: u64,
+    /// Planned iterations that could not be started.
+    pub dropped: u64,
+    /// Bytes sent.
+    pub sent: u64,
+    /// Bytes received.
+    pub received: u64,
+}
+
+impl Counts {
+    /// Those of what was recorded.
+    pub fn of(metrics: &Metrics) -> Self {
+        let all = Selector::default();
+        let count = |metric| metrics.count(metric, &all) as u64;
+        Self {
+            started: count(names::STARTED_ITERATIONS),
+            iterations: count(names::ITERATIONS),
+            dropped: count(names::DROPPED_ITERATIONS),
+            sent: count(names::DATA_SENT),
+            received: count(names::DATA_RECEIVED),
+        }
+    }
+
+    /// Adds others. Whoever sent them may have made them up.
+    pub fn add(&mut self, other: &Self) {
+        self.started = self.started.saturating_add(other.started);
+        self.iterations = self.iterations.saturating_add(other.iterations);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+        self.sent = self.sent.saturating_add(other.sent);
+        self.received = self.received.saturating_add(other.received);
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_zero(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Slice {
@@ -46,6 +94,7 @@ impl Slice {
         self.requests += next.requests;
         self.failed = self.failed.saturating_add(next.failed);
         self.durations.merge(&next.durations);
+        self.counts.add(&next.counts);
         for (index, sink) in &next.windows {
             match self.windows.get_mut(index) {
                 Some(mine) => mine.merge(sink),
@@ -82,6 +131,7 @@ impl Slicing {
         delta.done = next.done.or(delta.done.take());
         delta.after = next.after.or(delta.after.take());
         delta.checks = next.checks.or(delta.checks.take());
+        delta.turned_ms = next.turned_ms.or(delta.turned_ms);
         if !next.outputs.is_empty() {
             delta.outputs = next.outputs;
         }
@@ -110,6 +160,7 @@ pub fn of(from_ms: u64, to_ms: u64, metrics: &Metrics, windowed: &Windowed) -> S
         requests: metrics.count(names::HTTP_REQS, &all),
         failed: metrics.rate(names::HTTP_REQ_FAILED, &all).0,
         durations: metrics.trend(names::HTTP_REQ_DURATION, &all).compact(),
+        counts: Counts::of(metrics),
         windows: windowed.selected(metrics).map(|(index, sink)| (index, sink.compact())).collect(),
     }
 }
@@ -162,6 +213,7 @@ mod tests {
         metrics.add(key(names::HTTP_REQS), &Sink::Counter((second % 30 + 1) as f64));
         metrics.add(key(names::HTTP_REQ_FAILED), &Sink::Rate { passes: second % 2, total: second % 30 + 1 });
         metrics.add(key(names::HTTP_REQ_DURATION), &Sink::Trend(durations));
+        metrics.add(key(names::STARTED_ITERATIONS), &Sink::Counter(2.0));
         let (from_ms, to_ms) = (second * 1_000, second * 1_000 + 1_000);
         Delta { number: second + 1, from_ms, to_ms, metrics, ..Delta::default() }
     }
@@ -214,6 +266,10 @@ mod tests {
         assert!(merged.slices.len() <= MOST_SLICES && merged.slices.len() > MOST_SLICES / 3);
         let requests: f64 = merged.slices.iter().map(|slice| slice.requests).sum();
         assert_eq!(requests, merged.metrics.count(names::HTTP_REQS, &Selector::default()));
+        let mut counts = Counts::default();
+        merged.slices.iter().for_each(|slice| counts.add(&slice.counts));
+        assert_eq!(counts, Counts::of(&merged.metrics));
+        assert_eq!((counts.started, counts.sent), (6_000, 0));
         assert!(merged.slices.is_sorted_by_key(|slice| slice.from_ms));
         assert_eq!(merged.slices.last().unwrap().to_ms, 3_000_000);
     }

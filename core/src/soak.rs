@@ -81,7 +81,8 @@ fn judge(found: &Growth, most: i32) -> Judged {
         }
     };
     let expected = limit.clone();
-    let result = ExpectationResult { name: FIELD.into(), expected, observed, passed, undecided, message };
+    let name = FIELD.into();
+    let result = ExpectationResult { name, expected, observed, passed, undecided, message, basis: None };
     Judged { result, missed: reasons::LATENCY_GREW, unknown: reasons::LATENCY_GROWTH_UNKNOWN }
 }
 

@@ -4,12 +4,14 @@
 //! The schema checks of the API server are repeated on a spec that never went through it (a file, or
 //! steps inside of steps, which schemas can't describe), so a test is accepted here exactly if it can run.
 
+mod doubtful;
 mod outputs;
 mod references;
 mod resource;
 mod schema;
 mod starts;
 mod usage;
+mod workload;
 
 use std::collections::BTreeSet;
 
@@ -17,22 +19,20 @@ use http::Uri;
 use serde_json::Value;
 use upsurge_crds::{
     read::{self, Unreadable},
-    v1alpha1::{AutoscalingExpectations, LoadTestSpec, Quantity, Workload},
+    v1alpha1::LoadTestSpec,
 };
 
 pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
-pub use self::{resource::check_resource, schema::check_spec, starts::check_starts};
+pub use self::{doubtful::doubtful, resource::check_resource, schema::check_spec, starts::check_starts};
 use crate::{
-    autoscaling, epochs,
+    epochs,
     field_error::{Errors, FieldError},
     files,
     http::{self as http_settings, HttpSettings},
-    metrics::Catalog,
     plan::{LoadPlan, Plan, Timeline},
     pod::{self, PodParts},
     scenario::ScenarioSet,
     single,
-    thresholds::is_told_by_seconds,
 };
 
 /// A spec that can be run, compiled.
@@ -80,7 +80,7 @@ pub fn validate(spec: &LoadTestSpec) -> Result<Valid, Vec<FieldError>> {
         return Err(errors.into_list());
     };
     references::check(spec, &timeline, &scenarios, &mut errors);
-    check_demand(spec, &timeline, &mut errors);
+    workload::check_demand(spec, &timeline, &mut errors);
     errors.finish(Valid { timeline, loads, scenarios, http, pod: pod.unwrap_or_default() })
 }
 
@@ -110,7 +110,8 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
             && uri.query().is_none()
     });
     let port = base.as_ref().ok().and_then(Uri::authority).map(http_settings::written_port).transpose();
-    if !valid || port.is_err() {
+    // What the schema says of it is enough.
+    if (!valid || port.is_err()) && !errors.has("spec.target.baseURL") {
         let why = match (base, port) {
             (Err(error), _) => error.to_string(),
             (_, Err(error)) => error.to_string(),
@@ -143,7 +144,7 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
     outputs::check(&spec.outputs, errors);
     usage::check(spec, errors);
     for (index, workload) in spec.target.workloads.iter().enumerate() {
-        check_workload(workload, spec, &format!("spec.target.workloads[{index}]"), errors);
+        workload::check(workload, spec, &format!("spec.target.workloads[{index}]"), errors);
     }
 }
 
@@ -159,126 +160,5 @@ fn check_names<'a>(what: &str, list: &str, names: impl Iterator<Item = &'a Strin
                 format_args!("another {what} is named {name:?} too"),
             );
         }
-    }
-}
-
-fn check_workload(workload: &Workload, spec: &LoadTestSpec, path: &str, errors: &mut Errors) {
-    let highest = Quantity::whole(Quantity::HIGHEST_LEVEL);
-    if let Some(capacity) = workload.capacity_per_replica.filter(|one| *one <= 0.into() || *one > highest) {
-        errors.add(
-            format_args!("{path}.capacityPerReplica"),
-            format_args!("must be above 0 and at most {highest}, not {capacity}"),
-        );
-    }
-    let Some(expected) = &workload.expect else { return };
-    if let (Some(fewest), Some(most)) = (expected.min_peak_replicas, expected.max_peak_replicas)
-        && fewest > most
-    {
-        errors.add(
-            format_args!("{path}.expect.minPeakReplicas"),
-            format_args!("{fewest} is more than maxPeakReplicas {most}"),
-        );
-    }
-    for field in by_demand(expected) {
-        if workload.capacity_per_replica.is_none() {
-            let advice = autoscaling::advice(workload, &spec.target.base_url);
-            errors.add(
-                format_args!("{path}.expect.{field}"),
-                format_args!("needs capacityPerReplica: {advice}"),
-            );
-        }
-    }
-    let catalog = Catalog::new(&spec.metrics);
-    let is_told = spec.thresholds.iter().any(|threshold| is_told_by_seconds(threshold, catalog));
-    if expected.recover_within.is_some() && !is_told {
-        errors.add(
-            format_args!("{path}.expect.recoverWithin"),
-            "needs a threshold on http_req_duration or http_req_failed that selects nothing, or a stage only: it is what \
-             the target recovers to",
-        );
-    }
-}
-
-/// What is expected that needs a demand.
-fn by_demand(expected: &AutoscalingExpectations) -> impl Iterator<Item = &'static str> {
-    let fields = [
-        ("maxOvershootPercent", expected.max_overshoot_percent.is_some()),
-        ("maxUnderProvisionedPercent", expected.max_under_provisioned_percent.is_some()),
-        ("maxOverProvisionedPercent", expected.max_over_provisioned_percent.is_some()),
-        ("maxSettlingTime", expected.max_settling_time.is_some()),
-    ];
-    fields.into_iter().filter(|(_, is_given)| *is_given).map(|(field, _)| field)
-}
-
-/// A capacity is of users or of iterations per second, and no load of both at once can be held against it.
-fn check_demand(spec: &LoadTestSpec, timeline: &Timeline, errors: &mut Errors) {
-    if !autoscaling::mixes_units(timeline) {
-        return;
-    }
-    for (index, workload) in spec.target.workloads.iter().enumerate() {
-        for field in workload.expect.iter().flat_map(by_demand) {
-            errors.add(
-                format_args!("spec.target.workloads[{index}].expect.{field}"),
-                "needs a load of users or of iterations per second: this one counts both at once, and \
-                 capacityPerReplica can't be held against their sum",
-            );
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-
-    #[rstest]
-    #[case::without_a_capacity(json!({"maxSettlingTime": "5m"}), None, Some("maxSettlingTime"))]
-    #[case::with_one(json!({"maxSettlingTime": "5m", "maxOvershootPercent": 5}), Some(50), None)]
-    #[case::recovery_without_a_threshold(json!({"recoverWithin": "1m"}), Some(50), Some("recoverWithin"))]
-    #[case::what_needs_none(json!({"maxDirectionChanges": 2, "maxFailedRequestsWhileScalingDown": 0}), None, None)]
-    fn an_expectation_that_can_never_be_judged_is_refused(
-        #[case] expect: Value,
-        #[case] capacity: Option<i32>,
-        #[case] refused: Option<&str>,
-    ) {
-        let mut workload = json!({"name": "checkout", "expect": expect});
-        if let Some(capacity) = capacity {
-            workload["capacityPerReplica"] = capacity.into();
-        }
-        let mut spec = json!({
-            "target": {"baseURL": "http://shop", "workloads": [workload]},
-            "scenarios": [{"name": "a", "steps": [{"request": {"url": "/"}}]}],
-            "load": {"constant": {"level": 1, "duration": "1m"}}
-        });
-        let paths = |spec: &Value| -> Vec<String> {
-            let spec = serde_json::from_value(spec.clone()).unwrap();
-            validate(&spec).err().unwrap_or_default().into_iter().map(|error| error.path).collect()
-        };
-        let expected: Vec<String> =
-            refused.iter().map(|field| format!("spec.target.workloads[0].expect.{field}")).collect();
-        assert_eq!(paths(&spec), expected);
-        spec["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 1%"}]);
-        assert_eq!(paths(&spec).is_empty(), refused != Some("maxSettlingTime"));
-    }
-
-    #[rstest]
-    #[case::both(json!({"constantArrivalRate": {"rate": 20, "duration": "1m", "preAllocatedVUs": 9}}), true)]
-    #[case::users(json!({"constantVUs": {"vus": 3, "duration": "1m"}}), false)]
-    fn users_and_arrival_rates_have_no_demand_together(#[case] second: Value, #[case] is_refused: bool) {
-        let mut second = second;
-        second["name"] = "b".into();
-        let spec = json!({
-            "target": {"baseURL": "http://shop", "workloads": [
-                {"name": "checkout", "capacityPerReplica": 10, "expect": {"maxSettlingTime": "5m", "scaleUpWithin": "1m"}}
-            ]},
-            "scenarios": [{"name": "s", "steps": [{"request": {"url": "/"}}]}],
-            "load": {"executors": [{"name": "a", "constantVUs": {"vus": 5, "duration": "1m"}}, second]}
-        });
-        let refused = validate(&serde_json::from_value(spec).unwrap()).err().unwrap_or_default();
-        let paths: Vec<&str> = refused.iter().map(|error| error.path.as_str()).collect();
-        let expected = ["spec.target.workloads[0].expect.maxSettlingTime"];
-        assert_eq!(paths, &expected[..usize::from(is_refused)]);
     }
 }

@@ -103,7 +103,11 @@ pub fn judge(evidence: &Evidence<'_>) -> Outcome {
         return outcome(Verdict::Aborted, reasons::ABORTED, why.into());
     }
     if let Some(Breakdown { reason, message }) = evidence.breakdown {
-        return outcome(Verdict::Error, reason, message.clone());
+        // A target that never became ready or quiet is no fault of the test system; nor does it say anything about it under load.
+        let of_target = [reasons::TARGET_NOT_READY, reasons::TARGET_NOT_IDLE, reasons::METRICS_UNAVAILABLE];
+        let verdict =
+            if of_target.contains(&reason.as_str()) { Verdict::Inconclusive } else { Verdict::Error };
+        return outcome(verdict, reason, message.clone());
     }
     if let Some(message) = nothing(evidence) {
         return outcome(Verdict::Error, reasons::NO_DATA, message);
@@ -251,7 +255,7 @@ fn is_limited(test: &LoadTestSpec, metric: &str) -> bool {
 
 /// Dropped iterations fail a run that does not set its own limit on them.
 fn dropped(evidence: &Evidence<'_>) -> Option<Doubt> {
-    let dropped = evidence.summary?.dropped_iterations;
+    let dropped = evidence.summary?.dropped_iterations?;
     let limited = is_limited(evidence.test, names::DROPPED_ITERATIONS);
     (dropped > 0 && !limited).then(|| Doubt {
         reason: reasons::ITERATIONS_DROPPED,

@@ -28,7 +28,7 @@ use upsurge_core::{
         AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, Form, Hello, Introduction,
         PROTOCOL_VERSION, Readiness, RunnerEnd,
     },
-    slices::Slice,
+    slices::{Counts, Slice},
     thresholds::{Windowed, Windows},
     validate::validate,
 };
@@ -81,6 +81,7 @@ fn message() -> DeltaBatch {
         requests: 200.0,
         failed: 3,
         durations: durations.clone(),
+        counts: Counts { started: 199, ..Counts::default() },
         windows: [(0, Sink::Counter(200.0)), (1, Sink::Trend(durations.clone()))].into(),
     };
     let mut losses = Losses::default();

@@ -7,6 +7,8 @@
 mod json;
 #[path = "report/junit.rs"]
 mod junit;
+#[path = "report/scarce.rs"]
+mod scarce;
 
 use std::time::Duration;
 
@@ -16,12 +18,15 @@ use upsurge_core::{
     findings::NO_FINDINGS,
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
     plan::{MEASURE, Plan},
-    report::{Colours, Report},
+    report::{Colours, Report, Told},
     results::{Asked, figures, generator},
     thresholds::{Recorded, Windows},
     verdict::{Evidence, judge},
 };
-use upsurge_crds::{LoadTestSpec, v1alpha1::CapacityResult};
+use upsurge_crds::{
+    LoadTestSpec,
+    v1alpha1::{CapacityResult, EpochResult},
+};
 
 fn spec() -> LoadTestSpec {
     serde_json::from_value(json!({
@@ -82,7 +87,13 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
     let recorded =
         Recorded { test: &test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
     let thresholds = recorded.evaluate(true);
-    let asked = Asked { timeline: &timeline, loads: &loads, runners: 1, max_lag: Duration::from_millis(100) };
+    let asked = Asked {
+        timeline: &timeline,
+        loads: &loads,
+        skip: None,
+        runners: 1,
+        max_lag: Duration::from_millis(100),
+    };
     let generator = generator(asked, &metrics, &Default::default(), &[0], elapsed);
     let outcome = judge(&Evidence {
         test: &test,
@@ -107,6 +118,7 @@ fn with_report<T>(look: impl Fn(&Report<'_>) -> T) -> T {
         operations: &[],
         thresholds: &thresholds,
         autoscaling: None,
+        scarce: Told::default(),
         generator: &generator,
         epochs: &[],
         capacity: None,
@@ -130,23 +142,59 @@ fn the_figures_of_a_search_are_without_its_warm_up() {
             }
             metrics.add(key, sink);
         }
+        for (stage, milliseconds) in [("low", 900), (MEASURE, 20)] {
+            let mut trend = Trend::default();
+            trend.record(Duration::from_millis(milliseconds));
+            let tags = Tags { stage: Some(stage.into()), ..Tags::default() };
+            metrics.add(SeriesKey { metric: "http_req_waiting".into(), tags }, &Sink::Trend(trend));
+        }
         let figures = epochs::figures(&metrics, &timeline, report.elapsed);
         let capacity = CapacityResult::default();
+        // The first probe began ten seconds before the last one.
+        let probes = json!([
+            {"number": 1, "level": "1", "startTime": "1970-01-01T00:00:00.000000Z"},
+            {"number": 2, "level": "3", "startTime": "1970-01-01T00:00:10.000000Z"}
+        ]);
+        let probes: Vec<EpochResult> = serde_json::from_value(probes).unwrap();
         let report = Report {
             timeline: &timeline,
             metrics: &metrics,
             figures: &figures,
             capacity: Some(&capacity),
+            epochs: &probes,
             ..*report
         };
-        let json: Value = serde_json::from_str(&report.json(jiff::Timestamp::UNIX_EPOCH)).unwrap();
+        let started = jiff::Timestamp::from_second(10).unwrap();
+        let json: Value = serde_json::from_str(&report.json(started)).unwrap();
         let counted = |part: &Value| (part["requests"].clone(), part["requestsPerSecond"].clone());
         let measured = (json!(3), json!(3.0));
         assert_eq!((counted(&json["summary"]), counted(&json["requests"][0])), (measured.clone(), measured));
         assert_eq!(json["stages"][0]["requests"], json!(1), "each stage is told");
+        let all = (&json["startTime"], &json["durationSeconds"]);
+        assert_eq!(all, (&json!("1970-01-01T00:00:00Z"), &json!(12.0)), "of all probes");
+        for (pointer, expected) in [
+            ("/summary/iterations", json!(3)),
+            ("/summary/dataSentBytes", json!(300)),
+            ("/phases/http_req_waiting/count", json!(1)),
+            ("/histograms/http_req_waiting/count", json!(1)),
+            ("/metrics/http_reqs/values/count", json!(3.0)),
+            ("/metrics/http_reqs/values/rate", json!(3.0)),
+        ] {
+            assert_eq!(json.pointer(pointer), Some(&expected), "{pointer} in {json}");
+        }
+        assert_eq!(report.k6_summary()["metrics"]["data_sent"]["values"]["count"], json!(300.0));
         let text = report.text(Colours::Off);
         let all = text.lines().find(|line| line.trim_start().starts_with("all")).unwrap();
         assert_eq!(all.split_whitespace().take(3).collect::<Vec<_>>(), ["all", "3", "3"], "{text}");
+        for words in [
+            "LoadTest shop · http://shop.test · 12s\n",
+            "figures of the last probe, without its warm-up:\n",
+            "iterations: 3\ndata: 4.5 KiB (4.5 KiB/s) received, 300 B (300 B/s) sent\n",
+            ", started 4 iterations of 4 planned, with the warm-up\n",
+        ] {
+            assert!(text.contains(words), "{words:?} in {text}");
+        }
+        assert!(!text.contains("900ms"), "a phase of the warm-up in {text}");
     });
 }
 

@@ -187,6 +187,19 @@ fn what_is_wrong_is_named_with_its_path(#[case] raw: Value, #[case] expected: &s
     assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");
 }
 
+#[rstest]
+#[case::no_scheme("127.0.0.1:8082")]
+#[case::scheme("ftp://shop:80")]
+#[case::port("http://shop:99999")]
+fn a_wrong_base_url_is_told_once(#[case] url: &str) {
+    // As from an argument, which no schema has seen.
+    let mut spec = read_spec(&spec()).unwrap();
+    spec.target.base_url = url.into();
+    let errors = validate(&spec).map(|_| ()).unwrap_err();
+    let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
+    assert_eq!(paths, ["spec.target.baseURL"], "{errors:?}");
+}
+
 #[test]
 fn two_scenarios_of_one_name_are_refused() {
     let mut raw = spec();

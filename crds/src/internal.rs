@@ -5,9 +5,11 @@
 //! load tests neither see nor change them. They grow and change with the operator, not with the API.
 
 pub mod checkpoint;
+pub mod record;
 mod target_lease;
 
 pub use self::{
     checkpoint::{Checkpoint, CheckpointSpec},
+    record::{Record, RecordSpec},
     target_lease::{PastLoad, TargetLease, TargetLeaseSpec, TargetUser},
 };

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     LoadTest, LoadTestRun,
-    internal::{Checkpoint, TargetLease},
+    internal::{Checkpoint, Record, TargetLease},
     schemas::strip_descriptions,
     v1alpha1::kubernetes,
 };
@@ -26,7 +26,7 @@ pub fn whole() -> CustomResourceDefinition {
 
 /// Those that the operator keeps for itself.
 pub fn internal() -> Vec<CustomResourceDefinition> {
-    vec![Checkpoint::crd(), TargetLease::crd()]
+    vec![Checkpoint::crd(), TargetLease::crd(), Record::crd()]
 }
 
 /// What all schemas have in common, and no type need say: nothing is nullable, as absent means the default, and a list for

@@ -20,7 +20,7 @@ pub mod labels {
     pub const TEST: &str = "upsurge.dev/test";
     /// Name of the `LoadTestRun` a Job, pod or checkpoint belongs to.
     pub const RUN: &str = "upsurge.dev/run";
-    /// The part an object plays: `runner` or `checkpoint`.
+    /// The part an object plays: `runner`, `checkpoint` or `record`.
     pub const COMPONENT: &str = "app.kubernetes.io/component";
     /// Always [`super::labels::MANAGED_BY_VALUE`] on what the operator makes.
     pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -60,8 +60,22 @@ pub mod annotations {
     pub const SCHEDULED_TIME: &str = "upsurge.dev/scheduled-time";
     /// On a run that a rollout started: the revision of the target's workload.
     pub const REVISION: &str = "upsurge.dev/revision";
+    /// On a run, with the value `true`: it is pinned. Neither its record nor the run itself goes to make room for others.
+    pub const PINNED: &str = "upsurge.dev/pinned";
+    /// On a run, with the value `true`: others are compared with it. It is kept as a pinned one is.
+    pub const BASELINE: &str = "upsurge.dev/baseline";
+    /// On the record of a run: its bytes, before base64.
+    pub const RECORD_BYTES: &str = "upsurge.dev/record-bytes";
+    /// On the record of a run: the run's verdict.
+    pub const RECORD_VERDICT: &str = "upsurge.dev/record-verdict";
     /// On the lease: IP address and port at which its holder serves runners.
     pub const COLLECTOR_ADDRESS: &str = "upsurge.dev/collector-address";
+}
+
+/// Finalizers.
+pub mod finalizers {
+    /// On a run that has set the replicas of its target: it is kept until these are put back.
+    pub const RESTORE: &str = "upsurge.dev/restore";
 }
 
 /// Types of status conditions. `Ready`, `Reconciling` and `Stalled` follow kstatus.
@@ -74,6 +88,12 @@ pub mod conditions {
     pub const STALLED: &str = "Stalled";
     /// The run is from before a change of the API, and its copy of the test can't be read any more. Only ever `True`.
     pub const OLD_SPEC: &str = "OldSpec";
+    /// The record of the run can't be written to its namespace: it is tried again, or was given up, as the message says. Only ever
+    /// `True`. It changes no verdict.
+    pub const RECORD_NOT_KEPT: &str = "RecordNotKept";
+    /// Of a run that has set the replicas of its target, at its end: True when what it found is put back, False when something is
+    /// left that somebody else has changed meanwhile, or that may not be changed any more.
+    pub const TARGET_RESTORED: &str = "TargetRestored";
     /// True when the run ended with a verdict, whatever it is, or none is made because the spec can't be run; for `kubectl wait`.
     pub const COMPLETE: &str = "Complete";
     /// True when the run ended with any verdict but `Passed`, or none is made because the spec can't be run; for `kubectl wait`.
@@ -94,6 +114,15 @@ pub mod reasons {
     pub const STOPPING: &str = "Stopping";
     /// Load has ended; results and the scale-down are being collected.
     pub const COLLECTING: &str = "Collecting";
+    /// What the run has set at its target is put back.
+    pub const RESTORING: &str = "Restoring";
+    /// What the run found at its target is put back.
+    pub const RESTORED: &str = "Restored";
+    /// Something that the run has set at its target was not put back: somebody else has changed it meanwhile, or it may not be changed any
+    /// more.
+    pub const LEFT_AS_IT_IS: &str = "LeftAsItIs";
+    /// The operator may not set the replicas of the target; the message names the chart's value.
+    pub const PINNING_FORBIDDEN: &str = "PinningForbidden";
     /// `spec.suspend` holds new runs.
     pub const SUSPENDED: &str = "Suspended";
     /// A temporary API error is being retried.
@@ -221,6 +250,10 @@ pub mod reasons {
     pub const CHECKPOINT_REFUSED: &str = "CheckpointRefused";
     /// The run was cut off, and this is what it had recorded until then.
     pub const RECORD_INCOMPLETE: &str = "RecordIncomplete";
+    /// The record of a run can't be written to its namespace, and is tried again.
+    pub const RECORD_NOT_WRITTEN: &str = "RecordNotWritten";
+    /// The record of a run could not be written to its namespace, and nobody tries again.
+    pub const RECORD_GIVEN_UP: &str = "RecordGivenUp";
     /// A phase lasted longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
     /// The generator could not produce the load as asked.

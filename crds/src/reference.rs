@@ -190,6 +190,9 @@ fn names(schema: &Value, places: &BTreeMap<String, String>) -> (String, String) 
         return both("quantity", "quantities");
     }
     match schema["type"].as_str() {
+        Some("string") if pattern.contains("Auto|") && pattern.contains("us|ms|s|m|h|d") => {
+            both("duration or `Auto`", "durations or `Auto`")
+        }
         Some("string") if pattern.contains("us|ms|s|m|h|d") => both("duration", "durations"),
         Some("string") if schema["format"] == "date-time" => both("time", "times"),
         Some("string") => both("string", "strings"),

@@ -27,6 +27,7 @@ pub mod status;
 pub mod step;
 pub mod target;
 pub mod threshold;
+pub mod time_limit;
 pub mod usage;
 
 pub use autoscaling::{AutoscalingExpectations, AutoscalingSpec};
@@ -70,4 +71,5 @@ pub use step::{
 };
 pub use target::{SecretKeyRef, SecretVariable, Sharing, Target, Workload, WorkloadReference};
 pub use threshold::{SeriesReference, Threshold, ThresholdSelector};
+pub use time_limit::TimeLimit;
 pub use usage::{UsageBound, UsageLimit, UsageResource};

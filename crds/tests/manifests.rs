@@ -176,6 +176,9 @@ fn what_is_left_out_of_a_test_has_its_default() {
         (spec.deadlines.prepare, spec.deadlines.start),
         (TimeSpan::from_secs(300), TimeSpan::from_secs(60))
     );
+    assert_eq!(spec.deadlines.restore(), TimeSpan::from_secs(300));
+    let written = serde_json::to_value(&spec.deadlines).unwrap();
+    assert!(written.get("restore").is_none(), "the digest of older tests would change");
     assert_eq!(spec.history.counts(), [5, 10]);
     assert_eq!(spec.outputs[0].interval, TimeSpan::from_secs(5));
     assert_eq!(spec.prometheus.unwrap().checks[0].aggregate, "avg");

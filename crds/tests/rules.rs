@@ -283,6 +283,12 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
 #[case::unit_of_a_search(
     with("/load", json!({"unit": "IterationsPerSecond", "capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1s"}})),
     "unit does not go with capacity")]
+#[case::a_rate_beside_the_one_that_is_looked_for(
+    with("/load", json!({"capacity": {"find": "MaxRate", "rate": 5, "from": 1, "to": 9, "measure": "1s"}})),
+    "capacity.rate goes with find: MinReplicas")]
+#[case::replicas_for_no_rate(
+    with("/load", json!({"capacity": {"find": "MinReplicas", "from": 1, "to": 9, "measure": "1s"}})),
+    "capacity.rate goes with find: MinReplicas")]
 #[case::arrivals_of_users(
     with("/load/arrivals", json!({"spread": "Poisson"})), "arrivals need unit: IterationsPerSecond")]
 #[case::stop_of_executors(

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A service to test against: `upsurge target` with scripted behaviour, which counts what it sees.
 
+mod autoscaler;
+
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::{
-    autoscaling::v2::HorizontalPodAutoscaler,
-    core::v1::{ConfigMap, Pod, Service},
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Service};
 use kube::{
     Api, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams},
@@ -104,7 +103,23 @@ impl Target {
     /// # Errors
     /// When it does not serve in time.
     pub async fn deploy_limited(context: &Context, behaviour: Value, limits: Value) -> Result<Self> {
-        let target = Self::create_within(context, Kind::Deployment, "target", behaviour, limits).await?;
+        Self::deploy_shaped(context, "target", behaviour, json!({"resources": {"limits": limits}}), json!({}))
+            .await
+    }
+
+    /// A Deployment whose pods differ from the usual: `container` is merged into the spec of their container, `pod` into their own,
+    /// in which it replaces lists.
+    ///
+    /// # Errors
+    /// When it does not serve in time.
+    pub async fn deploy_shaped(
+        context: &Context,
+        name: &str,
+        behaviour: Value,
+        container: Value,
+        pod: Value,
+    ) -> Result<Self> {
+        let target = Self::create_shaped(context, Kind::Deployment, name, behaviour, container, pod).await?;
         target.serves().await?;
         Ok(target)
     }
@@ -120,15 +135,16 @@ impl Target {
     /// # Errors
     /// When the API server refuses it.
     pub async fn create(context: &Context, kind: Kind, name: &str, behaviour: Value) -> Result<Self> {
-        Self::create_within(context, kind, name, behaviour, json!({})).await
+        Self::create_shaped(context, kind, name, behaviour, json!({}), json!({})).await
     }
 
-    async fn create_within(
+    async fn create_shaped(
         context: &Context,
         kind: Kind,
         name: &str,
         behaviour: Value,
-        limits: Value,
+        container: Value,
+        pod: Value,
     ) -> Result<Self> {
         let target = Self { context: context.clone(), name: name.into(), kind };
         let behaviour = merged(json!({"listen": "0.0.0.0:8080", "drain": "3s"}), behaviour);
@@ -139,23 +155,31 @@ impl Target {
                 json!({"spec": {"selector": labels, "ports": [{"port": 8080, "targetPort": 8080}]}}),
             )
             .await?;
+        let container = merged(
+            json!({
+                "name": "target", "image": "upsurge/runner:dev", "imagePullPolicy": "IfNotPresent",
+                "args": ["target", "/etc/target/target.yaml"],
+                "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+                "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}},
+                "securityContext": restricted_container(),
+                "volumeMounts": [{"name": "behaviour", "mountPath": "/etc/target"}],
+            }),
+            container,
+        );
+        let pod = merged(
+            json!({
+                "securityContext": restricted_pod(),
+                "containers": [container],
+                "volumes": [{"name": "behaviour", "configMap": {"name": name}}],
+            }),
+            pod,
+        );
         let resource = kind.resource();
         let mut workload = json!({
             "apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name},
             "spec": {
                 "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": {
-                    "securityContext": restricted_pod(),
-                    "containers": [{
-                        "name": "target", "image": "upsurge/runner:dev", "imagePullPolicy": "IfNotPresent",
-                        "args": ["target", "/etc/target/target.yaml"],
-                        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
-                        "resources": {"requests": {"cpu": "100m", "memory": "16Mi"}, "limits": limits},
-                        "securityContext": restricted_container(),
-                        "volumeMounts": [{"name": "behaviour", "mountPath": "/etc/target"}],
-                    }],
-                    "volumes": [{"name": "behaviour", "configMap": {"name": name}}],
-                }},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
             },
         });
         if kind == Kind::StatefulSet {
@@ -164,61 +188,6 @@ impl Target {
         let parameters = PatchParams::apply("upsurge-e2e").force();
         target.workloads().patch(name, &parameters, &Patch::Apply(workload)).await?;
         Ok(target)
-    }
-
-    /// Gives the target a HorizontalPodAutoscaler at 60 % of the requested CPU and waits until it reads its metrics.
-    ///
-    /// # Errors
-    /// When it does not in time.
-    pub async fn autoscale(&self, max_replicas: i32) -> Result<()> {
-        self.autoscale_by(Self::cpu(), max_replicas).await?;
-        self.autoscaler("ScalingActive", "True").await
-    }
-
-    /// 60 % of the requested CPU, as an autoscaler's metric.
-    pub fn cpu() -> Value {
-        json!({"type": "Resource", "resource": {
-            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60},
-        }})
-    }
-
-    /// Gives the target a HorizontalPodAutoscaler with that metric.
-    ///
-    /// # Errors
-    /// When the API server refuses it.
-    pub async fn autoscale_by(&self, metric: Value, max_replicas: i32) -> Result<()> {
-        self.apply::<HorizontalPodAutoscaler>(json!({"spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": self.kind.resource().kind, "name": self.name},
-            "minReplicas": 1, "maxReplicas": max_replicas, "metrics": [metric],
-            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 15}},
-        }}))
-        .await
-    }
-
-    /// Waits until a condition of the autoscaler has a status.
-    ///
-    /// # Errors
-    /// When it has not in time.
-    pub async fn autoscaler(&self, type_: &str, status: &str) -> Result<()> {
-        self.autoscaler_named(&self.name, type_, status).await
-    }
-
-    /// The same of an autoscaler with another name than the target's.
-    ///
-    /// # Errors
-    /// When it has not in time.
-    pub async fn autoscaler_named(&self, name: &str, type_: &str, status: &str) -> Result<()> {
-        let holds = |autoscaler: &HorizontalPodAutoscaler| {
-            let conditions = autoscaler.status.as_ref().and_then(|status| status.conditions.as_ref());
-            conditions
-                .into_iter()
-                .flatten()
-                .any(|condition| condition.type_ == type_ && condition.status == status)
-        };
-        let what = format!("has {type_}={status}");
-        wait::until(&self.context.api::<HorizontalPodAutoscaler>(), name, &what, wait::seconds(90), holds)
-            .await?;
-        Ok(())
     }
 
     /// Merges a patch into the target's workload.
@@ -244,11 +213,29 @@ impl Target {
         Ok(())
     }
 
+    /// Waits until so many replicas are ready, whoever asks for them; gives the pods that are there then.
+    ///
+    /// # Errors
+    /// When they are not in time.
+    pub async fn ready(&self, replicas: i64, limit: std::time::Duration) -> Result<Vec<Pod>> {
+        let done = |found: &DynamicObject| ready_replicas(found) >= replicas;
+        let what = format!("has {replicas} ready replicas");
+        wait::until(&self.workloads(), &self.name, &what, limit, done).await?;
+        self.pods().await
+    }
+
+    /// The target's pods.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn pods(&self) -> Result<Vec<Pod>> {
+        let pods: Api<Pod> = self.context.api();
+        Ok(pods.list(&ListParams::default().labels(&format!("app={}", self.name))).await?.items)
+    }
+
     /// The target's one pod.
     async fn pod(&self) -> Result<Pod> {
-        let pods: Api<Pod> = self.context.api();
-        let pods = pods.list(&ListParams::default().labels(&format!("app={}", self.name))).await?.items;
-        let [pod] = <[Pod; 1]>::try_from(pods)
+        let [pod] = <[Pod; 1]>::try_from(self.pods().await?)
             .map_err(|pods| anyhow::anyhow!("{} has {} pods, not one", self.name, pods.len()))?;
         Ok(pod)
     }
@@ -269,10 +256,7 @@ impl Target {
     /// # Errors
     /// When there is not exactly one pod (the counts of those gone are lost), or it does not answer.
     pub async fn stats(&self) -> Result<Stats> {
-        let pod = self.pod().await?.name_any();
-        let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/__stats", self.context.namespace);
-        let text = self.context.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
-        Ok(serde_json::from_str(&text)?)
+        stats_of(&self.context, &self.pod().await?.name_any()).await
     }
 
     /// Waits until the target has had no request for two seconds; gives its counts.
@@ -309,6 +293,16 @@ impl Target {
     {
         apply::<K>(&self.context, &self.name, body).await
     }
+}
+
+/// What a pod of a target has counted, asked through the API server.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn stats_of(context: &Context, pod: &str) -> Result<Stats> {
+    let path = format!("/api/v1/namespaces/{}/pods/{pod}:8080/proxy/__stats", context.namespace);
+    let text = context.client.request_text(http::Request::get(path).body(Vec::new())?).await?;
+    Ok(serde_json::from_str(&text)?)
 }
 
 fn ready_replicas(workload: &DynamicObject) -> i64 {

@@ -34,6 +34,8 @@ pub type Steps = Vec<(Timestamp, i32)>;
 /// Replicas of a Deployment with a HorizontalPodAutoscaler and a Service of the same name.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
+    /// Replicas that the Deployment asks for.
+    pub asked: Steps,
     /// Replicas that the autoscaler wants.
     pub desired: Steps,
     /// Replicas that exist.
@@ -57,6 +59,8 @@ impl ReplicaWatcher {
         let noted = Arc::clone(&record);
         tasks.spawn(deployments.for_each(move |seen| {
             if let (Ok(Some(deployment)), Ok(mut record)) = (seen, noted.lock()) {
+                let asked = deployment.spec.replicas;
+                note(&mut record.asked, asked.unwrap_or(1));
                 let status = deployment.status.unwrap_or_default();
                 note(&mut record.current, status.replicas.unwrap_or(0));
             }
@@ -96,6 +100,13 @@ impl ReplicaWatcher {
     pub fn record(&self) -> Record {
         self.record.lock().map(|record| record.clone()).unwrap_or_default()
     }
+}
+
+/// How often a number turns from rising to falling or back, between two instants.
+pub fn turns(steps: &Steps, (from, to): (Timestamp, Timestamp)) -> usize {
+    let within = steps.windows(2).filter(|pair| from <= pair[1].0 && pair[1].0 <= to);
+    let rising: Vec<bool> = within.map(|pair| pair[1].1 > pair[0].1).collect();
+    rising.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
 fn ready_endpoints(slice: &EndpointSlice) -> i32 {
@@ -154,6 +165,16 @@ mod tests {
 
     fn steps(steps: &[(i64, i32)]) -> Steps {
         steps.iter().map(|(at, value)| (Timestamp::from_millisecond(*at).unwrap(), *value)).collect()
+    }
+
+    #[test]
+    fn turns_are_those_within_the_period() {
+        let wave = steps(&[(0, 1), (1_000, 3), (2_000, 1), (3_000, 2), (4_000, 3), (5_000, 1), (9_000, 4)]);
+        let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
+        assert_eq!(turns(&wave, (at(0), at(10_000))), 4);
+        assert_eq!(turns(&wave, (at(500), at(6_000))), 3, "the last one comes later");
+        assert_eq!(turns(&wave, (at(2_500), at(4_500))), 0, "it only rises");
+        assert_eq!(turns(&steps(&[(0, 1)]), (at(0), at(10_000))), 0);
     }
 
     #[test]

@@ -78,10 +78,10 @@ pub async fn ensure_whole(run: &LoadTestRun, target: &Target, planned: i64) -> R
     let summary = status.summary.clone().context("no summary")?;
     let received = target.stats().await?.received as i64;
     ensure!(
-        summary.requests == planned && received == planned && summary.iterations == planned,
+        summary.requests == planned && received == planned && summary.iterations == Some(planned),
         "planned {planned}, the target has seen {received}, reported {} requests and {} iterations",
         summary.requests,
-        summary.iterations
+        summary.iterations.unwrap_or_default()
     );
     let stages: i64 = status.stages.iter().map(|stage| stage.summary.requests).sum();
     ensure!(stages == planned, "the stages have {stages} requests");

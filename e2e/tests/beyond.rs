@@ -75,6 +75,10 @@ async fn the_scripted_breaking_point_is_found_and_the_target_degrades_with_grace
         let point = stress.breaking_point.context(stress.message)?;
         let level: f64 = point.level.parse()?;
         ensure!((level - 100.0).abs() <= 20.0, "{point:?}");
+        // The first step at half as much again, and no other above it.
+        let last = format!("step-{}", (level * 1.5 / 20.0).ceil());
+        ensure!(stress.turned_back_after.as_ref() == Some(&last), "{:?}", stress.turned_back_after);
+        ensure!(status.stages.iter().all(|stage| stage.start_seconds <= 50.0), "{:?}", status.stages);
         let names: Vec<&str> = stress.expectations.iter().map(|one| one.name.as_str()).collect();
         ensure!(names == ["minGoodPercent", "minAnsweredPercent", "maxRestarts", "recoverWithin"], "{names:?}");
         ensure!(stress.expectations.iter().all(|one| one.passed), "{:?}", stress.expectations);

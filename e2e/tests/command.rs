@@ -69,7 +69,11 @@ async fn give(context: &Context, name: &str, rules: Value) -> Result<()> {
 async fn the_command_observes_a_workload_once_it_may_read() -> Result<()> {
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, json!({})).await?;
-        let spec = merged(constant(5, 20), json!({"target": {"workloads": [{"name": "target"}]}}));
+        let watched = json!({
+            "target": {"workloads": [{"name": "target"}]},
+            "usage": [{"resource": "Memory", "maxRestarts": 0}],
+        });
+        let spec = merged(constant(5, 20), watched);
         let test = json!({
             "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTest", "metadata": {"name": "shop"}, "spec": spec,
         });
@@ -98,6 +102,9 @@ async fn the_command_observes_a_workload_once_it_may_read() -> Result<()> {
         let up = &seen["workloads"][0]["scaleUps"][0];
         ensure!(up["from"] == 1 && up["to"] == 2 && up["split"]["ready"].is_string(), "{up:#}");
         ensure!(result["summary"]["requests"] == 100, "{}", result["summary"]);
+        let restarts = &result["usageExpectations"][0];
+        ensure!(restarts["name"] == "Memory maxRestarts" && restarts["passed"] == true, "{restarts}");
+        ensure!(result["bottleneck"]["name"].is_string(), "{}", result["bottleneck"]);
         Ok(())
     })
     .await

@@ -10,6 +10,7 @@ use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
     api::{ensure_verdict, status},
     fixtures::{constant, merged},
+    kept,
     target::Target,
     wait::seconds,
     with_temp_namespace,
@@ -65,7 +66,7 @@ async fn the_parts_of_a_scale_up_are_those_that_its_pod_tells() -> Result<()> {
             .context("no time to be ready")?;
         let told: f64 = split.parse()?;
         ensure!((told - truth).abs() <= 1.0, "{told} s told, {truth} s from {started} to {ready}");
-        Ok(())
+        kept::ensure_adds_up(&context, &run).await
     })
     .await
 }

@@ -16,7 +16,7 @@ use kube::{
 use serde_json::{Value, json};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
-    internal::Checkpoint,
+    internal::{Checkpoint, Record},
     names::{annotations, labels},
     v1alpha1::{EndCauseType, Phase, Verdict},
 };
@@ -102,7 +102,7 @@ async fn an_abort_while_the_scale_down_is_awaited_keeps_the_whole_load() -> Resu
             status.summary.is_some_and(|summary| summary.requests == 800),
             "not the figures of the whole load"
         );
-        ensure!(status.autoscaling.is_some_and(|autoscaling| autoscaling.peak_replicas >= 2));
+        ensure!(status.autoscaling.is_some_and(|autoscaling| autoscaling.peak_replicas >= Some(2)));
         Ok(())
     })
     .await
@@ -175,7 +175,10 @@ async fn a_run_that_is_over_says_so_and_leaves_its_result_and_after_a_while_no_r
         nothing_left::<ServiceAccount>(&context).await?;
         let kept = context.api::<LoadTestRun>().get(&name).await?;
         ensure!(status(&kept) == status(&run), "the result changed");
-        Ok(())
+        let records = context.api::<Record>();
+        ensure!(records.get_opt(&name).await?.is_some(), "the run has left no record");
+        context.api::<LoadTest>().delete("over", &DeleteParams::default()).await?;
+        wait::until_gone(&records, &name, seconds(30)).await
     })
     .await
 }

@@ -97,7 +97,7 @@ async fn installed<T>(
     done: impl AsyncFnOnce() -> Result<T>,
 ) -> Result<T> {
     let namespace = ["--namespace", &context.namespace];
-    let watched = format!("watchNamespaces={{{}}}", context.namespace);
+    let watched = format!("watchNamespaces={{{0}}},pinning.namespaces={{{0}}}", context.namespace);
     // Nothing of it in namespaces that are somebody's, or that there are not. The definitions belong to the release of the tests.
     let places = ["dashboards", "serviceMonitor", "prometheusRule"]
         .map(|part| format!("monitoring.{part}.namespace={}", context.namespace))

@@ -44,7 +44,7 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
             "target": {"workloads": [{
                 "kind": "Deployment", "name": "target",
                 "expect": {
-                    "scaleUpWithin": "60s", "minPeakReplicas": 3, "maxPeakReplicas": 5, "scaleDownWithin": "2m",
+                    "scaleUpWithin": "60s", "minPeakReplicas": 3, "maxPeakReplicas": 5, "scaleDownWithin": "Auto",
                 },
             }]},
             "thresholds": [
@@ -61,7 +61,7 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
         let planned = 2_040.0;
         let summary = status.summary.clone().context("no summary")?;
         ensure!((summary.requests as f64 / planned - 1.0).abs() <= 0.01, "{} requests of {planned}", summary.requests);
-        ensure!(summary.dropped_iterations == 0, "{} dropped", summary.dropped_iterations);
+        ensure!(summary.dropped_iterations == Some(0), "{:?} dropped", summary.dropped_iterations);
         ensure_latency(&summary.latency, &[("p50", 300.0), ("p95", 600.0), ("p99", 900.0)])?;
         let stages: Vec<_> = status.stages.iter().map(|stage| (stage.name.as_str(), stage.summary.requests)).collect();
         ensure!(stages.iter().map(|(name, _)| *name).eq(["warm-up", "hold", "recovery"]), "{stages:?}");
@@ -76,12 +76,21 @@ async fn a_spike_scales_the_workload_up_and_back_and_passes() -> Result<()> {
 
         let autoscaling = status.autoscaling.clone().context("nothing about the autoscaler")?;
         ensure!(autoscaling.autoscaler.as_deref() == Some("HorizontalPodAutoscaler/target"));
-        ensure!(autoscaling.start_replicas == 1 && autoscaling.end_replicas == 1, "{}", autoscaling.replicas);
-        ensure!((3..=5).contains(&autoscaling.peak_replicas), "{}", autoscaling.replicas);
+        ensure!(
+            (autoscaling.start_replicas, autoscaling.end_replicas) == (Some(1), Some(1)),
+            "{}",
+            autoscaling.replicas
+        );
+        ensure!(autoscaling.peak_replicas.is_some_and(|peak| (3..=5).contains(&peak)), "{}", autoscaling.replicas);
         ensure!(autoscaling.expectations.len() == 4 && autoscaling.expectations.iter().all(|one| one.passed));
+        // The load falls 10 s before its end, and its autoscaler has a window of 15 s and Kubernetes' own policies.
+        let down = autoscaling.expectations.iter().find(|one| one.name == "scaleDownWithin").context("not judged")?;
+        let basis = "2m5s (10s until the load asks for that many + 15s of its stabilization window + 1m40s to see a change of the \
+                     load and act on it)";
+        ensure!(down.expected == "Auto" && down.basis.as_deref() == Some(basis), "{down:?}");
         let up = autoscaling.scale_up_seconds.context("no time to scale up")?;
         let down = autoscaling.scale_down_seconds.context("no time to scale down")?;
-        ensure!(up > 0.0 && up <= 60.0 && down > 0.0 && down <= 120.0, "up {up} s, down {down} s");
+        ensure!(up > 0.0 && up <= 60.0 && down > 0.0 && down <= 125.0, "up {up} s, down {down} s");
         ensure_timeline(&run, &autoscaling.timeline, &watcher)?;
 
         let size = serde_json::to_vec(&status)?.len();
@@ -159,7 +168,7 @@ async fn three_runners_start_together_and_give_the_totals_of_one() -> Result<()>
             ensure_verdict(run, Verdict::Passed, "ThresholdsMet")?;
             let status = status(run);
             let summary = status.summary.clone().context("no summary")?;
-            ensure!(summary.requests == 1_000 && summary.iterations == 1_000, "{} requests", summary.requests);
+            ensure!(summary.requests == 1_000 && summary.iterations == Some(1_000), "{} requests", summary.requests);
             ensure!(target.stats().await?.received == 1_000, "the target has seen {:?}", target.stats().await?);
             let slow: i64 = status.expectations.iter().map(|check| check.fails).sum();
             ensure!(slow == 20, "{slow} slow requests of 20");

@@ -30,7 +30,8 @@ async fn scaled_by_hand(context: &Context, kind: Kind, name: &str) -> Result<()>
     ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
     let seen = status(&run).autoscaling.context("nothing about the target")?;
     ensure!(
-        (seen.start_replicas, seen.peak_replicas, seen.end_replicas) == (1, 2, 1) && seen.problems.is_empty(),
+        [seen.start_replicas, seen.peak_replicas, seen.end_replicas] == [1, 2, 1].map(Some)
+            && seen.problems.is_empty(),
         "{seen:?}"
     );
     let workload = seen.workloads.first().context("no figures of the target")?;

@@ -15,15 +15,17 @@ mod demand;
 mod figure;
 mod figures;
 mod meter;
+mod pace;
 mod provision;
 mod settling;
 mod speedup;
 #[cfg(test)]
 mod tests;
 
-pub use budget::{Budget, REACTION};
+pub use budget::{Budget, REACTION, in_seconds};
 pub use demand::{CapacityError, Demand, DemandSource};
 pub use figure::Figure;
 pub use figures::{Elasticity, Provisioning, ScaleDownDelay};
 pub use meter::{GRID, Meter};
+pub use pace::{Pace, Policies};
 pub use speedup::{Speedup, elastic_speedup};

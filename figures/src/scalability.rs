@@ -7,12 +7,14 @@
 //! which Fieller's theorem gives the 95 % interval: exact but for the weights, where the usual ± of a nonlinear fit is
 //! not.
 //!
-//! The scalability test will feed one point per measurement: the highest throughput that met the thresholds. Points for which
-//! the generator was the limit don't belong in here. `epochs[]` and the fit in the run's status take the result.
+//! A test of scalability (`core::epochs`) feeds one point per measurement: the throughput of a load that met the thresholds.
+//! Points for which the generator was the limit don't belong in here.
 
 mod amdahl;
 mod efficiency;
 mod fieller;
+#[cfg(test)]
+mod published;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
@@ -20,7 +22,7 @@ mod tests;
 mod usl;
 
 pub use amdahl::{Amdahl, amdahl};
-pub use efficiency::{Efficiency, efficiencies};
+pub use efficiency::{Efficiency, efficiencies, sublinear_from};
 pub use usl::{Usl, usl};
 
 use serde::{Deserialize, Serialize};
@@ -97,13 +99,14 @@ fn counts(points: &[Point], needed: usize) -> Result<Vec<u32>, FitError> {
     Ok(counts)
 }
 
-/// Share of the scatter of throughput that a fit explains.
+/// Share of the scatter of throughput that a fit explains; 0 if there is none.
 fn r_squared(points: &[Point], fitted: impl Fn(f64) -> f64) -> f64 {
     let mean = points.iter().map(|point| point.throughput).sum::<f64>() / points.len() as f64;
     let squares = |of: &dyn Fn(&Point) -> f64| {
         points.iter().map(|point| (point.throughput - of(point)).powi(2)).sum::<f64>()
     };
-    1.0 - squares(&|point| fitted(f64::from(point.replicas))) / squares(&|_| mean)
+    let all = squares(&|_| mean);
+    if all > 0.0 { 1.0 - squares(&|point| fitted(f64::from(point.replicas))) / all } else { 0.0 }
 }
 
 /// The most replicas, up to twice the measured range, of which each serves at least 90 % of what one alone does.

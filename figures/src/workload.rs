@@ -62,6 +62,9 @@ pub struct Workload {
     /// Levels of the load that are still to come.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     course: VecDeque<(Timestamp, f64)>,
+    /// Whether they are others than those that it began with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    has_turned: bool,
     /// Events that are not counted yet, by when they were seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     waiting: Vec<Event>,
@@ -93,6 +96,7 @@ impl Workload {
             demand,
             log: Log::default(),
             course: VecDeque::new(),
+            has_turned: false,
             waiting: Vec::new(),
             before: Tracker::default(),
             before_to: Timestamp::MIN,
@@ -122,6 +126,23 @@ impl Workload {
         self.course = course.into_iter().take(MOST_STEPS).collect();
         self.push(Event::live(from, What::Listed { source: Source::Runners }));
         self.count_up_to(self.settled());
+    }
+
+    /// Whether it is known that the load turns back.
+    pub fn has_turned(&self) -> bool {
+        self.has_turned
+    }
+
+    /// The load turns back at an instant that is still to come, and goes like this from then on: levels of before are left out. Only the
+    /// first time counts, and only of a load that has begun and not ended.
+    pub fn turn(&mut self, at: Timestamp, course: impl IntoIterator<Item = (Timestamp, f64)>) {
+        if self.folds.is_none() || self.ended.is_some() || self.has_turned {
+            return;
+        }
+        self.has_turned = true;
+        self.course.retain(|(step, _)| *step < at);
+        let room = MOST_STEPS.saturating_sub(self.course.len());
+        self.course.extend(course.into_iter().filter(|(step, _)| *step >= at).take(room));
     }
 
     /// The load has ended, sooner than planned perhaps. It should be told soon: what was planned for later than that counts as

@@ -33,6 +33,7 @@ pub use quantity::quantity;
 pub use seen::{Change, Seen};
 pub use sources::{
     autoscalers::{ONLY_ONE, PAUSED},
+    keda::targets as scaled_object_targets,
     requests::MissingRequest,
 };
 pub use target::Target;

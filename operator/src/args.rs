@@ -8,9 +8,9 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use upsurge_crds::v1alpha1::TimeSpan;
+use upsurge_crds::v1alpha1::{ByteSize, TimeSpan};
 
-use crate::settings::Keep;
+use crate::settings::{Keep, Records};
 
 /// Shortest life of an authority, for tests of its rotation.
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(30);
@@ -28,6 +28,17 @@ pub struct Args {
         hide_default_value = true
     )]
     watch_namespaces: Vec<String>,
+
+    /// Namespaces in which the replicas of targets may be set, for tests that need it, separated by commas. The operator needs the
+    /// rights to it there. Default: none.
+    #[arg(
+        long,
+        env = "UPSURGE_PINNING_NAMESPACES",
+        value_delimiter = ',',
+        default_value = "",
+        hide_default_value = true
+    )]
+    pinning_namespaces: Vec<String>,
 
     /// Namespace of the operator itself, where its lease lives.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
@@ -104,6 +115,19 @@ pub struct Args {
     #[arg(long, env = "UPSURGE_KEEP_OTHER_RUNNERS", default_value = "10m")]
     keep_other_runners: TimeSpan,
 
+    /// Most bytes of the record that a finished run leaves in its namespace, such as 64Ki: what does not fit is thinned. With 0 none is
+    /// kept. Sizes of records are before base64, so that etcd takes a third more.
+    #[arg(long, env = "UPSURGE_RECORD_SIZE", default_value = "64Ki")]
+    record_size: ByteSize,
+
+    /// Most bytes of all records of a namespace. The oldest of runs that passed go first, then other old ones.
+    #[arg(long, env = "UPSURGE_RECORDS_PER_NAMESPACE", default_value = "16Mi")]
+    records_per_namespace: ByteSize,
+
+    /// Most bytes of all records.
+    #[arg(long, env = "UPSURGE_RECORDS_IN_ALL", default_value = "256Mi")]
+    records_in_all: ByteSize,
+
     /// Memory that the operator has, in bytes: a quarter of it is for the figures of runs under way. When they need more, each
     /// run gives up its finest tags until it takes no more than an equal share.
     #[arg(long, env = "UPSURGE_MEMORY_LIMIT", default_value_t = 256 << 20)]
@@ -130,11 +154,12 @@ pub enum LogFormat {
 impl Args {
     /// Namespaces to watch; none means all of them.
     pub fn watched(&self) -> Vec<&str> {
-        let names = self.watch_namespaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
-        let mut names: Vec<&str> = names.collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        listed(&self.watch_namespaces)
+    }
+
+    /// Namespaces in which replicas may be set.
+    pub fn pinned(&self) -> Vec<String> {
+        listed(&self.pinning_namespaces).into_iter().map(str::to_owned).collect()
     }
 
     /// Address under which runner pods reach this very operator, if it is known.
@@ -148,10 +173,28 @@ impl Args {
         Keep { passed: self.keep_passed_runners.0, not_passed: self.keep_other_runners.0 }
     }
 
+    /// Which records of finished runs are kept.
+    pub fn records(&self) -> Records {
+        Records {
+            per_run: self.record_size.0,
+            per_namespace: self.records_per_namespace.0,
+            in_all: self.records_in_all.0,
+            namespaces: self.watched().into_iter().map(str::to_owned).collect(),
+        }
+    }
+
     /// Name by which this operator holds the lease.
     pub fn identity(&self) -> String {
         self.pod_name.clone().unwrap_or_else(|| format!("upsurge-operator-{}", std::process::id()))
     }
+}
+
+fn listed(names: &[String]) -> Vec<&str> {
+    let names = names.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
+    let mut names: Vec<&str> = names.collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 fn lifetime(text: &str) -> Result<Duration, String> {
@@ -175,6 +218,9 @@ mod tests {
     fn watched_namespaces_are_read_from_one_list(#[case] given: &str, #[case] expected: &[&str]) {
         let args = Args::parse_from(["upsurge-operator", "--watch-namespaces", given]);
         assert_eq!(args.watched(), expected);
+        assert_eq!(args.pinned(), Vec::<String>::new(), "nothing is set unless somebody says so");
+        let args = Args::parse_from(["upsurge-operator", "--pinning-namespaces", given]);
+        assert_eq!(args.pinned(), expected);
     }
 
     #[rstest]
@@ -188,6 +234,15 @@ mod tests {
     ) {
         let args = Args::try_parse_from(["upsurge-operator"].iter().chain(given)).ok();
         assert_eq!(args.map(|args| args.collector_authority_lifetime.as_secs()), seconds);
+    }
+
+    #[rstest]
+    #[case::default(&[], Some(Records::default()))]
+    #[case::none(&["--record-size", "0"], Some(Records { per_run: 0, ..Records::default() }))]
+    #[case::nonsense(&["--records-in-all", "much"], None)]
+    fn records_have_the_room_that_is_given(#[case] given: &[&str], #[case] expected: Option<Records>) {
+        let args = Args::try_parse_from(["upsurge-operator"].iter().chain(given)).ok();
+        assert_eq!(args.map(|args| args.records()), expected);
     }
 
     #[rstest]

@@ -15,7 +15,7 @@ use crate::{
     policy::Platform,
     rollouts::Rollouts,
     runner_defaults::PodDefaults,
-    settings::{Keep, RunnerDefaults},
+    settings::{Keep, Records, RunnerDefaults},
     tls::Served,
 };
 
@@ -49,11 +49,20 @@ pub struct Context {
     pub collector_url: String,
     /// How long runners are kept once their run is over.
     pub keep: Keep,
+    /// Which records of finished runs are kept.
+    pub records: Records,
     /// What the platform team allows.
     pub platform: Platform,
+    /// Namespaces in which replicas of targets may be set.
+    pub pinning_namespaces: Vec<String>,
 }
 
 impl Context {
+    /// Whether replicas of targets may be set in a namespace.
+    pub fn may_set_replicas(&self, namespace: &str) -> bool {
+        self.pinning_namespaces.iter().any(|allowed| allowed == namespace)
+    }
+
     /// How runner pods are made now.
     ///
     /// # Errors

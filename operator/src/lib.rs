@@ -23,6 +23,7 @@ mod played;
 pub mod policy;
 pub mod prometheus_checks;
 pub mod recording;
+pub mod records;
 pub mod rollouts;
 pub mod run;
 pub mod runner_defaults;

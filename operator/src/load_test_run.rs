@@ -14,6 +14,7 @@ mod memory;
 mod missing;
 mod neighbours;
 mod observe;
+mod pinning;
 mod plan;
 mod pods;
 mod progress;
@@ -86,6 +87,8 @@ impl Error {
             Self::CarryOut(carry_out::Error::Apply(_) | carry_out::Error::NoPlan) => "Apply",
             Self::CarryOut(carry_out::Error::Session(_)) => "Session",
             Self::CarryOut(carry_out::Error::Lease(_)) => "Lease",
+            Self::CarryOut(carry_out::Error::Record(_)) => "Record",
+            Self::CarryOut(carry_out::Error::Pin(_)) => "Pin",
             Self::CarryOut(carry_out::Error::UpdateStatus(_)) => "UpdateStatus",
         }
     }
@@ -171,7 +174,7 @@ async fn steps(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
 /// was made a moment ago.
 async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     if cached.metadata.deletion_timestamp.is_some() {
-        return last(runs, cached, decide::gone(cached)).await;
+        return deleted(cached, runs).await;
     }
     if runs.memory.has_predecessor(cached) {
         forget(runs, &plan::key(cached)).await;
@@ -200,6 +203,9 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
         let Some(run) = observe::run(&runs.context.client, cached).await? else {
             return last(runs, cached, decide::gone(cached)).await;
         };
+        if run.metadata.deletion_timestamp.is_some() {
+            return deleted(&run, runs).await;
+        }
         if is_finished(&run) {
             return clear_up(&run, runs).await;
         }
@@ -219,11 +225,58 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
                 warn!(reason = why, "run can't begin yet; trying again");
                 delay = Some(why);
             }
+            // How long that is tried again is decided anew.
+            Ok(Carried::NotKept) => {}
             // Somebody was faster: decide anew on what is there now.
             Err(
                 carry_out::Error::UpdateStatus(WriteError::Conflict)
-                | carry_out::Error::Lease(target_leases::Error::Conflict(_)),
+                | carry_out::Error::Lease(target_leases::Error::Conflict(_))
+                | carry_out::Error::Pin(pinning::Error::Conflict { .. }),
             ) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Done::Again(NEXT_LOOK))
+}
+
+/// Ends a run that was deleted, once it has put back what it had set at its target.
+async fn deleted(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
+    if !pinning::is_kept(cached) {
+        return last(runs, cached, decide::gone(cached)).await;
+    }
+    let mut refusal = None;
+    for _ in 0..LOOKS {
+        let Some(run) = observe::run(&runs.context.client, cached).await? else {
+            return last(runs, cached, decide::gone(cached)).await;
+        };
+        let scaler = observe::noted_scaler(runs, &run).await?;
+        for pinning::Hidden { object, why } in scaler.iter().flat_map(|scaler| &scaler.hidden) {
+            warn!(
+                kind = object.kind,
+                name = object.name,
+                reason = why,
+                "what a deleted run had set can't be seen"
+            );
+        }
+        let decision = decide::deleted(&run, scaler.as_ref(), refusal.take().as_ref(), Timestamp::now());
+        match carry_out(runs, &run, None, &decision).await {
+            Ok(Carried::Out) => {
+                if let Some(done) = done(decision.look) {
+                    return Ok(done);
+                }
+            }
+            Ok(Carried::Refused(cause)) => {
+                warn!(
+                    reason = cause.message(),
+                    "the API server does not let a deleted run put back what it had set"
+                );
+                refusal = Some(cause);
+            }
+            Ok(other) => {
+                warn!(?other, "failed to put back what the run had set; trying again");
+                return Ok(Done::Again(UNSURE));
+            }
+            Err(carry_out::Error::Pin(pinning::Error::Conflict { .. })) => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -270,12 +323,19 @@ async fn note_old_spec(run: &LoadTestRun, runs: &Runs) -> Result<(), Error> {
 
 /// Carries out what is left to do for a run that is over.
 async fn last(runs: &Runs, run: &LoadTestRun, decision: Decision) -> Result<Done, Error> {
-    match carry_out(runs, run, None, &decision).await? {
+    let carried = match carry_out(runs, run, None, &decision).await {
+        // Somebody was faster.
+        Err(carry_out::Error::Pin(pinning::Error::Conflict { .. })) => return Ok(Done::Again(NEXT_LOOK)),
+        carried => carried?,
+    };
+    match carried {
         Carried::Delayed(why) => {
             warn!(reason = why, "failed to clear up after the run; trying again");
             Ok(Done::Again(UNSURE))
         }
-        Carried::Out | Carried::Refused(_) => Ok(done(decision.look).unwrap_or(Done::Again(NEXT_LOOK))),
+        Carried::Out | Carried::Refused(_) | Carried::NotKept => {
+            Ok(done(decision.look).unwrap_or(Done::Again(NEXT_LOOK)))
+        }
     }
 }
 

@@ -129,6 +129,8 @@ pub fn context(client: Client, fence: Fence) -> Context {
         runner_pods: Arc::default(),
         collector_url: "http://collector:8080".into(),
         keep: Default::default(),
+        records: Default::default(),
+        pinning_namespaces: vec!["shop".into()],
         client,
     }
 }

@@ -110,7 +110,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         runner_pods: Arc::new(runner_pods.unwrap_or_default()),
         collector_url: args.collector_url.clone(),
         keep: args.keep(),
+        records: args.records(),
         platform,
+        pinning_namespaces: args.pinned(),
     });
     let result = lead(&args, &context, &readiness, &stop).await;
     closing.cancel();

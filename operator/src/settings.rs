@@ -20,6 +20,25 @@ pub struct RunnerDefaults {
     pub pods: Arc<PodDefaults>,
 }
 
+/// Which records of finished runs are kept in their namespaces. Sizes are in bytes, before base64.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// Most of a record; with 0 none are kept.
+    pub per_run: u64,
+    /// Most of all records of a namespace.
+    pub per_namespace: u64,
+    /// Most of all records.
+    pub in_all: u64,
+    /// The namespaces that are watched; none means all of them.
+    pub namespaces: Vec<String>,
+}
+
+impl Default for Records {
+    fn default() -> Self {
+        Self { per_run: 64 << 10, per_namespace: 16 << 20, in_all: 256 << 20, namespaces: Vec::new() }
+    }
+}
+
 /// How long the Job, the pods and the service account of a run that is over are kept, so that logs can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keep {

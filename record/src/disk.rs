@@ -13,6 +13,7 @@ use std::io;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use self::format::unpack;
 pub use self::{
     file::{FileError, Place, read, write},
     format::{decode, encode, is_record},

@@ -31,6 +31,8 @@ pub enum Line {
     Begin(Box<Begin>),
     /// A load starts.
     Load(LoadBegins),
+    /// It turns back, and goes like this then.
+    Turn(PlannedLoad),
     /// What is new.
     News(Box<News>),
     /// A load has ended, and this came out of it.

@@ -6,9 +6,11 @@
 
 pub mod csv;
 pub mod disk;
+pub mod fit;
 pub mod journal;
 pub mod measure;
 pub mod model;
+pub mod note;
 pub mod observed;
 pub mod recover;
 pub mod redact;

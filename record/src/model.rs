@@ -8,6 +8,7 @@
 mod environment;
 mod epoch;
 mod heat;
+mod note;
 mod observed;
 mod series;
 mod stand_in;
@@ -30,6 +31,7 @@ pub use self::{
     environment::{Environment, Generator, KubernetesEnvironment, Node, WorkloadEnvironment},
     epoch::{Epoch, Figures, Measured, Part, PlannedLoad, PlannedStage, RequestPart, StagePart},
     heat::{HeatColumn, HeatMap},
+    note::Note,
     observed::{Folded, Gap, ObservedWorkload},
     series::{ColumnError, Latency, Point, Series, Users},
     version::{FORMAT, FormatVersion, VERSION, VersionError},
@@ -51,6 +53,10 @@ pub struct Record {
     pub incomplete: Option<Incomplete>,
     /// Whether figures were thinned so that the record fits its place.
     pub detail: Detail,
+    /// By how much percentiles of single requests and of stages that are computed from this record may be off, as a share of them.
+    /// Absent if they are exact; those of the whole load always are. Example: `0.023`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_bound: Option<f64>,
     /// Which run it is, and when it was.
     pub run: Run,
     /// The spec as it was carried out, as `kubectl explain loadtest.spec` describes it. Values of Secrets are not in it, and what may be a
@@ -125,6 +131,9 @@ pub struct Record {
     /// What went wrong beside the load, and changes no verdict.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What somebody has noted about the run since, by `upsurge note`, in the order in which that was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
 }
 
 impl Record {
@@ -142,6 +151,7 @@ impl Record {
             made_by,
             incomplete: None,
             detail: Detail::Full,
+            error_bound: None,
             run,
             test,
             environment,
@@ -167,6 +177,7 @@ impl Record {
             folded: Vec::new(),
             not_judged: Vec::new(),
             warnings: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

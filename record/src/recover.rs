@@ -130,6 +130,12 @@ impl Found {
                 let course = Course::new(&timeline(&begins.plan));
                 self.parts.push(Part { begins, result: None, news: News::default(), course });
             }
+            Line::Turn(plan) => {
+                if let Some(part) = self.parts.last_mut() {
+                    part.course.turn(&timeline(&plan));
+                    part.begins.plan = plan;
+                }
+            }
             Line::News(mut news) => {
                 self.events.append(&mut news.events);
                 // Before the load there is nothing else to tell.

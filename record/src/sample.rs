@@ -163,6 +163,7 @@ impl Sample {
         let asked = Asked {
             timeline: &valid.timeline,
             loads: &valid.loads,
+            skip: None,
             runners: 1,
             max_lag: Duration::from_secs(1),
         };
@@ -194,9 +195,9 @@ impl Sample {
             conditions: Vec::new(),
         };
         let autoscaling = AutoscalingResult {
-            start_replicas: 1,
-            peak_replicas: 1,
-            end_replicas: 1,
+            start_replicas: Some(1),
+            peak_replicas: Some(1),
+            end_replicas: Some(1),
             ..AutoscalingResult::default()
         };
         Record {

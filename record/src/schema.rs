@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The JSON Schema of the record, made of its types.
 
+#[cfg(test)]
+mod checker;
+#[cfg(test)]
+mod tests;
+
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 

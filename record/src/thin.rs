@@ -19,6 +19,8 @@ use upsurge_core::{
     plan::Timeline,
 };
 
+pub(crate) use self::blocks::join;
+pub use self::point::asked;
 use self::{blocks::Blocks, heat::Heat};
 use crate::model::{HeatMap, Point, Series};
 
@@ -59,6 +61,11 @@ impl Course {
             kinds: Vec::new(),
             users: 0.0,
         }
+    }
+
+    /// The load turns back, and goes like this then.
+    pub fn turn(&mut self, timeline: &Timeline) {
+        self.timeline.clone_from(timeline);
     }
 
     /// Adds what was recorded in an interval of about a second, with its unanswered requests counted.

@@ -3,6 +3,7 @@
 //!
 //! Nothing that is told is used to compute it. What can't be computed from a record is named, and not passed over.
 
+mod beyond;
 mod difference;
 mod sums;
 #[cfg(test)]
@@ -23,7 +24,7 @@ use upsurge_crds::{
     v1alpha1::{CheckCount, RequestResult, StageResult, Verdict},
 };
 
-use self::difference::compare;
+use self::{beyond::beyond, difference::compare};
 use crate::{
     measure::timeline,
     model::{Epoch, Part, Record},
@@ -54,10 +55,15 @@ pub struct Verified {
 impl Verified {
     /// Compares a figure, or all figures of something.
     fn check(&mut self, path: &str, told: &impl Serialize, computed: &impl Serialize) {
+        self.check_within(0.0, path, told, computed);
+    }
+
+    /// The same of figures that may be off by a share of them.
+    fn check_within(&mut self, bound: f64, path: &str, told: &impl Serialize, computed: &impl Serialize) {
         let value = |value: Result<Value, _>| value.unwrap_or_default();
         let told = value(serde_json::to_value(told));
         let computed = value(serde_json::to_value(computed));
-        compare(path, &told, &computed, self);
+        compare(path, &told, &computed, bound, self);
     }
 
     fn skip(&mut self, what: impl Into<String>) {
@@ -79,6 +85,10 @@ pub fn verify(record: &Record) -> Verified {
     };
     for (index, epoch) in record.epochs.iter().enumerate() {
         let path = format!("epochs[{index}]");
+        if epoch.measured.totals.is_empty() && epoch.figures.summary.requests > 0 {
+            verified.skip(format!("{path}: what was measured of it was not kept"));
+            continue;
+        }
         figures(&path, record, epoch, &mut verified);
         sums::check(&path, record, epoch, &mut verified);
         if let Some(test) = &test {
@@ -94,6 +104,7 @@ pub fn verify(record: &Record) -> Verified {
     }
     verdict(record, &mut verified);
     replicas(record, &mut verified);
+    beyond(record, &mut verified);
     verified
 }
 
@@ -118,18 +129,13 @@ fn figures(path: &str, record: &Record, epoch: &Epoch, verified: &mut Verified) 
             &computed,
         );
     }
-    let planned = |name: &str| epoch.plan.stages.iter().find(|stage| stage.name == name);
-    let stages = measured.stages.iter().map(|stage| {
-        let planned = planned(&stage.name);
-        StageResult {
-            name: stage.name.clone(),
-            start_seconds: planned.map_or(0.0, |stage| stage.start_seconds),
-            duration_seconds: planned.map_or(0.0, |stage| stage.duration_seconds),
-            summary: stage.part.summary(),
-        }
-    });
-    verified.check(&format!("{path}.stages"), &told.stages, &stages.collect::<Vec<_>>());
     let is_thinned = |part: &Part| part.requests > 0 && part.latency.is_none();
+    let bound = record.error_bound.unwrap_or_default();
+    if measured.stages.iter().any(|stage| is_thinned(&stage.part)) {
+        verified.skip(format!("{path}.stages: their distributions were left out"));
+    } else {
+        verified.check_within(bound, &format!("{path}.stages"), &told.stages, &stages(epoch));
+    }
     if measured.requests.iter().any(|request| is_thinned(&request.part)) {
         return verified.skip(format!("{path}.requests: their distributions were left out"));
     }
@@ -138,7 +144,22 @@ fn figures(path: &str, record: &Record, epoch: &Epoch, verified: &mut Verified) 
         scenario: request.scenario.clone(),
         summary: request.part.summary(),
     });
-    verified.check(&format!("{path}.requests"), &told.requests, &requests.collect::<Vec<_>>());
+    verified.check_within(bound, &format!("{path}.requests"), &told.requests, &requests.collect::<Vec<_>>());
+}
+
+/// The figures of each stage, from what was measured of it.
+fn stages(epoch: &Epoch) -> Vec<StageResult> {
+    let planned = |name: &str| epoch.plan.stages.iter().find(|stage| stage.name == name);
+    let stages = epoch.measured.stages.iter().map(|stage| {
+        let planned = planned(&stage.name);
+        StageResult {
+            name: stage.name.clone(),
+            start_seconds: planned.map_or(0.0, |stage| stage.start_seconds),
+            duration_seconds: planned.map_or(0.0, |stage| stage.duration_seconds),
+            summary: stage.part.summary(),
+        }
+    });
+    stages.collect()
 }
 
 fn thresholds(path: &str, record: &Record, epoch: &Epoch, test: &LoadTestSpec, verified: &mut Verified) {
@@ -173,14 +194,18 @@ fn of_epoch(epoch: &Epoch, test: &LoadTestSpec) -> Result<LoadTestSpec, String> 
     let Some(result) = &epoch.result else { return Ok(test.clone()) };
     let level = result.level.parse().map_err(|_| format!("the level {:?} is no number", result.level))?;
     let epochs = Epochs::of(&test.load).map_err(|error| error.to_string())?;
-    Ok(epochs.test(test, &epochs::Epoch { number: epoch.number, level: Some(level) }))
+    let replicas = result.pinned_replicas.and_then(|replicas| u32::try_from(replicas).ok());
+    Ok(epochs.test(test, &epochs::Epoch { number: epoch.number, level: Some(level), replicas }))
 }
 
 /// A run whose thresholds did not hold has not passed.
 fn verdict(record: &Record, verified: &mut Verified) {
-    let Some(epoch) = record.shown().filter(|_| record.incomplete.is_none() && record.capacity.is_none())
-    else {
+    // That none of an incomplete one was judged is said of its thresholds, and what the verdict of a search rests on by `beyond`.
+    if record.incomplete.is_some() || record.capacity.is_some() {
         return;
+    }
+    let Some(epoch) = record.shown() else {
+        return verified.skip("outcome.verdict: there was no load from which it could be computed");
     };
     let told = record.outcome.verdict;
     let breached = epoch.thresholds.iter().any(|threshold| !threshold.passed);
@@ -198,8 +223,7 @@ fn replicas(record: &Record, verified: &mut Verified) {
     let Some(workload) = record.workloads.first() else {
         return verified.skip("autoscaling: there is no log of events");
     };
-    let [start, peak, end] =
-        ready_replicas(&workload.log(), epoch.start_time, workload.until).map(Option::unwrap_or_default);
+    let [start, peak, end] = ready_replicas(&workload.log(), epoch.start_time, workload.until);
     verified.check("autoscaling.startReplicas", &told.start_replicas, &start);
     verified.check("autoscaling.peakReplicas", &told.peak_replicas, &peak);
     verified.check("autoscaling.endReplicas", &told.end_replicas, &end);

@@ -52,6 +52,18 @@ mod tests {
     }
 
     #[test]
+    fn the_lists_of_components_of_a_release_name_uplot_as_it_is_here() {
+        let listed: serde_json::Value = serde_json::from_str(include_str!("assets/uPlot.json")).unwrap();
+        let component = &listed["component"];
+        assert_eq!(listed["in"], env!("CARGO_PKG_NAME"));
+        assert_eq!(component["purl"], format!("pkg:npm/uplot@{}", component["version"].as_str().unwrap()));
+        assert!(SCRIPT.starts_with(&format!("/*\nuPlot {}\n", component["version"].as_str().unwrap())));
+        let script = digest::digest(&digest::SHA256, include_bytes!("assets/uPlot.iife.min.js"));
+        let sum: String = script.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(component["hashes"][0]["content"], sum);
+    }
+
+    #[test]
     fn nothing_in_style_and_script_ends_them_or_loads_anything() {
         for text in [STYLE, SCRIPT] {
             let lower = text.to_lowercase();

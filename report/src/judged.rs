@@ -82,7 +82,11 @@ fn threshold(result: &ThresholdResult) -> Judged {
 }
 
 fn expectation(kind: &'static str, result: &ExpectationResult) -> Judged {
-    let detail = result.message.clone().filter(|message| *message != result.observed);
+    let mut detail = result.message.clone().filter(|message| *message != result.observed).unwrap_or_default();
+    if let Some(basis) = result.basis.as_ref().filter(|basis| !detail.contains(*basis)) {
+        let joint = if detail.is_empty() { "" } else { "; " };
+        detail += &format!("{joint}the limit is {basis}");
+    }
     Judged {
         kind,
         what: result.name.clone(),
@@ -90,7 +94,7 @@ fn expectation(kind: &'static str, result: &ExpectationResult) -> Judged {
         observed: result.observed.clone(),
         margin: None,
         kept: Kept::of(result.passed, result.undecided),
-        detail: detail.unwrap_or_default(),
+        detail,
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reports of a run, made from its record and from nothing else: a page, Markdown, a picture.
+//! Reports of a run, made from its record and from nothing else: a page, Markdown, a picture, rows of signs, JUnit XML.
 //!
 //! Pure: a record goes in, a text comes out. No file, no network and no clock, and no figure is computed here that the record does not
 //! tell: what is shown as text is the record's own text. What an outsider named (requests, pods, messages) gets into a page as text
@@ -10,6 +10,7 @@ mod axis;
 mod chart;
 mod data;
 mod judged;
+mod junit;
 mod markdown;
 mod markup;
 mod page;
@@ -17,7 +18,14 @@ mod picture;
 mod story;
 mod svg;
 mod thin;
+mod timeline;
 mod verdict;
 mod words;
 
-pub use self::{markdown::markdown, page::html, picture::svg};
+pub use self::{
+    junit::junit,
+    markdown::markdown,
+    page::html,
+    picture::svg,
+    timeline::{timeline, timeline_of_run},
+};

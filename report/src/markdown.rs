@@ -2,7 +2,7 @@
 //! The report as Markdown, for summaries and comments of GitHub and GitLab: short enough for both, with courses as signs, as pictures are
 //! taken out of there. Names stand in code spans, so that they are neither markup nor mentions.
 
-mod spark;
+mod noted;
 mod text;
 
 use std::fmt::{self, Write as _};
@@ -10,11 +10,15 @@ use std::fmt::{self, Write as _};
 use upsurge_core::autoscaling::explained;
 use upsurge_record::model::Record;
 
-use self::text::{code, plain};
+pub(crate) use self::text::printable;
+use self::{
+    noted::noted,
+    text::{code, plain},
+};
 use crate::{
-    chart::{Chart, Pane},
+    chart::Chart,
     judged::judged,
-    story,
+    story, timeline,
     verdict::{Kept, sign, word},
     words,
 };
@@ -27,8 +31,8 @@ const MOST_ROWS: usize = 40;
 /// The report of a run as Markdown, of at most 65,536 characters.
 pub fn markdown(record: &Record) -> String {
     let chart = story::story(record);
-    let parts: [fn(&Record, &Chart, &mut String) -> fmt::Result; 8] =
-        [verdict, figures, course, asked, scale_ups, errors, requests, notes];
+    let parts: [fn(&Record, &Chart, &mut String) -> fmt::Result; 9] =
+        [verdict, noted, figures, course, asked, scale_ups, errors, requests, notes];
     let mut text = String::new();
     for part in parts {
         let mut own = String::new();
@@ -84,35 +88,11 @@ fn figures(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {
 
 /// Each pane as a line of signs.
 fn course(_: &Record, chart: &Chart, text: &mut String) -> fmt::Result {
-    let rows: Vec<(String, String, String)> =
-        chart.panes.iter().filter_map(|pane| row(pane, chart)).collect();
-    let Some(widest) = rows.iter().map(|(name, _, _)| name.chars().count()).max() else { return Ok(()) };
-    writeln!(text, "```text")?;
-    for (name, signs, most) in &rows {
-        writeln!(text, "{name:<widest$}  {signs}  {most}")?;
+    let rows = timeline::of_chart(chart);
+    if rows.is_empty() {
+        return Ok(());
     }
-    let length = words::duration(chart.to - chart.from);
-    writeln!(text, "{:<widest$}  {}", "", spark::ends("0:00", &length))?;
-    writeln!(text, "```\n")
-}
-
-/// The line of a pane that tells most: its last but those of what was asked for.
-fn row(pane: &Pane, chart: &Chart) -> Option<(String, String, String)> {
-    let index = match pane.id.as_str() {
-        "latency" => 1,
-        id if id.starts_with("replicas") => 2,
-        _ => pane.lines.iter().position(|line| line.name != "asked for")?,
-    };
-    let line = pane.lines.get(index)?;
-    let highest = line.values.iter().flatten().copied().reduce(f64::max)?;
-    let name = match pane.id.as_str() {
-        "load" | "users" | "throughput" | "latency" | "errors" => format!("{} ({})", pane.id, line.name),
-        // Nothing in it may end the block.
-        _ => text::printable(&words::beginning(&pane.title, 40).unwrap_or_else(|| pane.title.clone()))
-            .replace('`', "'"),
-    };
-    let signs = spark::signs(&pane.seconds, &line.values, line.is_stepped, chart.to);
-    Some((name, signs, format!("up to {}", pane.unit.value(highest))))
+    writeln!(text, "```text\n{rows}```\n")
 }
 
 fn asked(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {

@@ -10,6 +10,7 @@ mod generator;
 mod judged;
 mod latency;
 mod methods;
+mod notes;
 mod parts;
 mod pods;
 mod requests;
@@ -45,7 +46,8 @@ struct Section {
 }
 
 /// All blocks below the verdict, in their order.
-const SECTIONS: [Section; 11] = [
+const SECTIONS: [Section; 12] = [
+    Section { id: "notes", title: "Notes", shows: notes::shows, write: notes::write },
     Section { id: "story", title: "What happened", shows: story::shows, write: story::write },
     Section { id: "scale-ups", title: "Scale-ups", shows: scale_ups::shows, write: scale_ups::write },
     Section {

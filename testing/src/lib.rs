@@ -9,8 +9,10 @@
 mod disturbance;
 pub mod pages;
 mod prometheus;
+mod python;
 mod servers;
 
 pub use disturbance::Watch;
 pub use prometheus::Prometheus;
+pub use python::recomputed;
 pub use servers::HttpServer;

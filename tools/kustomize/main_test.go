@@ -53,7 +53,7 @@ func TestAllIsThereThatTheOperatorNeeds(t *testing.T) {
 		kinds[one.Kind]++
 	}
 	for kind, wanted := range map[string]int{
-		"CustomResourceDefinition": 4, "Namespace": 1, "Deployment": 1, "ServiceAccount": 1, "Service": 2, "PodDisruptionBudget": 1,
+		"CustomResourceDefinition": 5, "Namespace": 1, "Deployment": 1, "ServiceAccount": 1, "Service": 2, "PodDisruptionBudget": 1,
 		"ClusterRoleBinding": 2, "RoleBinding": 3, "Pod": 0,
 	} {
 		if kinds[kind] != wanted {

@@ -170,10 +170,13 @@ fn differences(run: &LoadTestRun, sent: &Figures) -> Vec<String> {
 
 fn compare(what: &str, arrived: Option<&RunSummary>, sent: &RunSummary, found: &mut Vec<String>) {
     let arrived = arrived.cloned().unwrap_or_default();
-    if (arrived.requests, arrived.iterations) != (sent.requests, sent.iterations) {
+    // Of requests no iterations are told.
+    let iterations = |summary: &RunSummary| summary.iterations.unwrap_or_default();
+    let [there, here] = [&arrived, sent].map(|summary| (summary.requests, iterations(summary)));
+    if there != here {
         found.push(format!(
             "{what}: {} requests in {} iterations have arrived, {} in {} were sent",
-            arrived.requests, arrived.iterations, sent.requests, sent.iterations
+            there.0, there.1, here.0, here.1
         ));
     } else if (&arrived.error_rate, &arrived.latency, &arrived.response_time)
         != (&sent.error_rate, &sent.latency, &sent.response_time)
@@ -190,7 +193,7 @@ mod tests {
 
     #[test]
     fn whatever_is_missing_is_found() {
-        let sent = RunSummary { requests: 10, iterations: 2, ..RunSummary::default() };
+        let sent = RunSummary { requests: 10, iterations: Some(2), ..RunSummary::default() };
         let mut found = Vec::new();
         compare("run a", Some(&sent), &sent, &mut found);
         assert_eq!(found, Vec::<String>::new());

@@ -25,6 +25,13 @@
 {{- fail "operator.extraContainers, operator.extraInitContainers: the name operator is that of the operator's container: take another" }}
 {{- end }}
 {{- end }}
+{{- if .Values.watchNamespaces }}
+{{- range .Values.pinning.namespaces }}
+{{- if not (has . $.Values.watchNamespaces) }}
+{{- fail (printf "pinning.namespaces: %s is not one of watchNamespaces, so no test is run there" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.networkPolicy.enabled .Values.monitoring.serviceMonitor.enabled (not .Values.networkPolicy.metrics.from) }}
 {{- fail "networkPolicy.enabled keeps Prometheus from the metrics that monitoring.serviceMonitor.enabled is for: name it in networkPolicy.metrics.from, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]" }}
 {{- end }}

@@ -2,14 +2,18 @@
 //! Numbers of replicas: the course of a run, what was expected of it, and until when it has to be watched.
 
 use jiff::Timestamp;
-use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, Workload};
+use upsurge_crds::v1alpha1::{AutoscalingDigest, AutoscalingResult, TimeLimit, Workload};
 use upsurge_figures::{
+    elasticity::Budget,
+    latency::{ScaleUp, Summary, scale_ups, summary},
     observation::{Autoscaler, Log, Source, What},
     workload as figures,
 };
 
 use super::{
-    Observed, course,
+    Observed,
+    budget::Settings,
+    course,
     demand::declared,
     doubts::after,
     expectations::Course,
@@ -18,13 +22,20 @@ use super::{
     replicas::{Reached, Replicas, seconds_between},
     unseen::{Gaps, unseen},
 };
-use crate::plan::Timeline;
+use crate::{plan::Timeline, policy::USUAL_WAIT};
 
 /// What is told of where each is lost.
 const SOURCES: [Source; 4] = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];
 
+/// What of an autoscaler's settings makes a limit on time.
+type Own = fn(&Settings<'_>) -> Result<Budget, String>;
+
 /// The part of the result that numbers of replicas are enough for.
-pub(super) fn analyse(observed: &Observed<'_>, limit: Option<&Limiting>) -> AutoscalingResult {
+pub(super) fn analyse(
+    observed: &Observed<'_>,
+    latency: &Summary,
+    limit: Option<&Limiting>,
+) -> AutoscalingResult {
     let Observed { timeline, start, end, workload, .. } = *observed;
     let log = observed.record.log();
     let replicas = Replicas::of(log, start, end);
@@ -36,6 +47,7 @@ pub(super) fn analyse(observed: &Observed<'_>, limit: Option<&Limiting>) -> Auto
         reached.and_then(Reached::exact).map(|at| seconds_between(from, at))
     };
     let gaps = Gaps::of(log, start, end);
+    let autoscaler = autoscaler(log, start, end);
     let course = Course {
         replicas: &replicas,
         gaps: &gaps,
@@ -47,8 +59,16 @@ pub(super) fn analyse(observed: &Observed<'_>, limit: Option<&Limiting>) -> Auto
         // Before the fall nothing has come back.
         down: replicas.at_start().map(|_| down.unwrap_or_default()),
         limit,
+        settings: Settings {
+            autoscaler,
+            timeline,
+            demand: &declared(workload, timeline),
+            latency,
+            at_start: replicas.at_start(),
+            peak: replicas.peak(),
+            needed,
+        },
     };
-    let autoscaler = autoscaler(log, start, end);
     let bound =
         |of: fn(&Autoscaler) -> u32| autoscaler.map(|found| i32::try_from(of(found)).unwrap_or(i32::MAX));
     let text = |replicas: Option<i32>| replicas.map_or_else(|| "?".into(), |replicas| replicas.to_string());
@@ -56,9 +76,9 @@ pub(super) fn analyse(observed: &Observed<'_>, limit: Option<&Limiting>) -> Auto
     AutoscalingResult {
         autoscaler: autoscaler.map(|found| format!("{}/{}", found.kind, found.name)),
         replicas: format!("{}→{}→{}", text(first), text(peak), text(last)),
-        start_replicas: first.or(replicas.first_seen()).unwrap_or_default(),
-        peak_replicas: peak.unwrap_or_default(),
-        end_replicas: last.or(replicas.last_seen()).unwrap_or_default(),
+        start_replicas: first.or(replicas.first_seen()),
+        peak_replicas: peak,
+        end_replicas: last.or(replicas.last_seen()),
         min_replicas: bound(|found| found.min),
         max_replicas: bound(|found| found.max),
         timeline: replicas.points(),
@@ -83,26 +103,46 @@ pub fn watch_until(
 ) -> Option<Timestamp> {
     let expect = workload.expect.as_ref()?;
     let replicas = Replicas::of(record.log(), start, now);
-    let is_over = now >= after(start, timeline.duration());
-    let up = expect.scale_up_within.and_then(|within| {
+    let over = after(start, timeline.duration());
+    let is_over = now >= over;
+    let needed = needed(workload, timeline, replicas.at_start());
+    let deadline = |limit: TimeLimit, from: Timestamp, own: Own| match limit {
+        TimeLimit::Within(span) => Some(after(from, span.0)),
+        TimeLimit::Auto => {
+            let is_during = |up: &ScaleUp| up.decided >= start && up.decided <= now;
+            let ups: Vec<ScaleUp> = scale_ups(record.log()).into_iter().filter(is_during).collect();
+            let settings = Settings {
+                autoscaler: autoscaler(record.log(), start, now),
+                timeline,
+                demand: &declared(workload, timeline),
+                latency: &summary(&ups),
+                at_start: replicas.at_start(),
+                peak: replicas.peak(),
+                needed,
+            };
+            own(&settings).ok().map(|budget| after(from, budget.longest()).min(after(over, USUAL_WAIT)))
+        }
+    };
+    let up = expect.scale_up_within.and_then(|limit| {
         let rise = after(start, course::rise(timeline));
         // Where nobody knows how many are needed, time can't decide it.
-        let needed = needed(workload, timeline, replicas.at_start())?;
-        replicas.reaches(needed, rise).seen.is_none().then(|| after(rise, within.0))
+        let is_open = replicas.reaches(needed?, rise).seen.is_none();
+        is_open.then(|| deadline(limit, rise, |own| own.up())).flatten()
     });
-    let down = expect.scale_down_within.and_then(|within| {
+    let down = expect.scale_down_within.and_then(|limit| {
         let first = replicas.at_start()?;
         // What the autoscaler still wants will still come: only both together are "back".
         let is_back =
             replicas.at_end().is_some_and(|ready| ready.max(replicas.wanted_at_end().unwrap_or(0)) <= first);
-        (!(is_back && is_over)).then(|| after(after(start, course::fall(timeline)), within.0))
+        let fall = after(start, course::fall(timeline));
+        (!(is_back && is_over)).then(|| deadline(limit, fall, |own| own.down())).flatten()
     });
     let settled = expect.max_settling_time.and_then(|within| {
         // When the load is over it asks for as few as there may be.
         let autoscaler = autoscaler(record.log(), start, now);
         let fewest = autoscaler.map_or(1, |found| i32::try_from(found.min.max(1)).unwrap_or(i32::MAX));
         let is_there = replicas.at_end().is_some_and(|ready| ready.abs_diff(fewest) <= 1);
-        (!(is_there && is_over)).then(|| after(after(start, timeline.duration()), within.0))
+        (!(is_there && is_over)).then(|| after(over, within.0))
     });
     [up, down, settled].into_iter().flatten().max().filter(|until| *until > now)
 }

@@ -1,101 +1,255 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What an autoscaler's own settings make it take: whether an expectation on it can hold at all. In words it says what to allow.
+//! What an autoscaler's own settings make it take: the limit of an expectation that is `Auto`, and whether one that is written
+//! down can hold at all.
 
 use std::time::Duration;
 
 use upsurge_crds::v1alpha1::TimeSpan;
-use upsurge_figures::{elasticity::Budget, latency::Part, observation::Autoscaler, workload::Report};
+use upsurge_figures::{
+    elasticity::{Budget, Demand, Pace, Policies, REACTION, in_seconds},
+    latency::{Part, Summary},
+    observation::Autoscaler,
+};
+
+use super::course::{climb, descent};
+use crate::plan::Timeline;
 
 /// Parts of a scale-up that its pods take.
 const OF_PODS: [Part; 5] =
     [Part::Creation, Part::Scheduling, Part::Starting, Part::Readiness, Part::Endpoints];
-/// Kubernetes' own period of policies.
-const PERIOD: Duration = Duration::from_secs(15);
+/// The kind of autoscaler that scales to zero by rules of its own.
+const KEDA: &str = "ScaledObject";
 
-/// The longest that a scale-up to so many replicas may take by the autoscaler's settings and the pods that were seen, in words.
-pub(super) fn up(report: &Report, needed: u32) -> Option<String> {
-    let autoscaler = report.autoscaler.as_ref()?;
-    let of_pod = |part: &Part| report.latency.parts.get(part).map_or(0.0, |part| part.seconds.p95);
-    let pods = Duration::from_secs_f64(OF_PODS.iter().map(of_pod).sum());
-    let from = report.scale_ups.first().map_or(autoscaler.min, |up| up.scale_up.from);
-    let (steps, period) = steps(autoscaler, from.max(1), needed);
-    let window = Duration::from_secs(autoscaler.up_window.into());
-    Some(told(Budget { window, steps, period, pods }))
+/// What a budget is made of.
+pub(super) struct Settings<'a> {
+    pub(super) autoscaler: Option<&'a Autoscaler>,
+    pub(super) timeline: &'a Timeline,
+    pub(super) demand: &'a Demand,
+    /// How long the parts of scale-ups were seen to take.
+    pub(super) latency: &'a Summary,
+    /// Ready replicas at the start, and most of them.
+    pub(super) at_start: Option<i32>,
+    pub(super) peak: Option<i32>,
+    /// Replicas that the load asked for.
+    pub(super) needed: Option<i32>,
 }
 
-/// The same for a scale-down, of which Kubernetes takes away all at once.
-pub(super) fn down(report: &Report) -> Option<String> {
-    let window = Duration::from_secs(report.autoscaler.as_ref()?.down_window.into());
-    Some(told(Budget { window, steps: 1, period: PERIOD, pods: Duration::ZERO }))
+impl Settings<'_> {
+    /// What a scale-up from the start to the needed replicas may take from the rise of the load on, or why nobody can tell.
+    pub(super) fn up(&self) -> Result<Budget, String> {
+        let autoscaler = self.autoscaler()?;
+        let [from, to] = seen(self.at_start, self.needed)?;
+        let of_pod = |part: &Part| self.latency.parts.get(part).map_or(0.0, |part| part.seconds.p95);
+        let pods: f64 = OF_PODS.iter().map(of_pod).sum();
+        Ok(Budget {
+            load: in_seconds(climb(self.timeline, self.demand, to)),
+            window: Duration::from_secs(autoscaler.up_window.into()),
+            pace: paced(autoscaler, &Policies::up(autoscaler), [from, to], "up")?,
+            pods: in_seconds(Duration::try_from_secs_f64(pods).unwrap_or_default()),
+        })
+    }
+
+    /// What a scale-down from the most replicas to those of the start may take from the fall of the load on, or why nobody can tell.
+    pub(super) fn down(&self) -> Result<Budget, String> {
+        let autoscaler = self.autoscaler()?;
+        let [from, to] = seen(self.peak, self.at_start)?;
+        Ok(Budget {
+            load: in_seconds(descent(self.timeline, self.demand, to)),
+            window: Duration::from_secs(autoscaler.down_window.into()),
+            pace: paced(autoscaler, &Policies::down(autoscaler), [from, to], "down")?,
+            pods: Duration::ZERO,
+        })
+    }
+
+    fn autoscaler(&self) -> Result<&Autoscaler, String> {
+        let autoscaler = self
+            .autoscaler
+            .ok_or("no autoscaler was seen, whose settings would tell how long it may take")?;
+        if autoscaler.kind == KEDA && self.at_start == Some(0) {
+            return Err(format!(
+                "{KEDA}/{} takes the workload from zero and back by its pollingInterval and cooldownPeriod, which Auto does \
+                 not know: write a time instead",
+                autoscaler.name
+            ));
+        }
+        Ok(autoscaler)
+    }
 }
 
-fn told(budget: Budget) -> String {
-    let whole = |span: Duration| TimeSpan::from_secs(span.as_secs_f64().ceil() as u64);
-    let further = budget.steps.saturating_sub(1);
+/// The limit that a budget makes, with all that it is made of.
+pub(super) fn in_words(budget: &Budget) -> String {
+    let span = |part: Duration| TimeSpan(part).to_string();
+    let steps = format!("between {} steps of its policies", budget.pace.steps);
     let parts = [
-        (upsurge_figures::elasticity::REACTION, "to see a change of the load and act"),
-        (budget.window, "of stabilization window"),
-        (budget.period.saturating_mul(further), "between the steps of its policies"),
-        (budget.pods, "until pods are ready"),
+        (budget.load, "until the load asks for that many"),
+        (budget.window, "of its stabilization window"),
+        (budget.pace.length, steps.as_str()),
+        (REACTION, "to see a change of the load and act on it"),
+        (budget.pods, "until new pods serve"),
     ];
-    let parts: Vec<String> = parts
-        .into_iter()
-        .filter(|(span, _)| !span.is_zero())
-        .map(|(span, what)| format!("{} {what}", whole(span)))
-        .collect();
-    format!(
-        "this autoscaler may need up to {} ({}): allow that much, or change its settings",
-        whole(budget.longest()),
-        parts.join(", ")
-    )
+    let told = parts.into_iter().filter(|(part, _)| !part.is_zero());
+    let told: Vec<String> = told.map(|(part, what)| format!("{} {what}", span(part))).collect();
+    format!("{} ({})", span(budget.longest()), told.join(" + "))
 }
 
-/// How many steps the policies need from some replicas to others, and how far these are apart: each time the policy that adds most.
-fn steps(autoscaler: &Autoscaler, from: u32, to: u32) -> (u32, Duration) {
-    let text = |policy: &serde_json::Value, field: &str| policy.get(field)?.as_str().map(str::to_owned);
-    let number = |policy: &serde_json::Value, field: &str| policy.get(field)?.as_u64();
-    let mut policies: Vec<(bool, u64)> = autoscaler
-        .up_policies
-        .iter()
-        .filter_map(|policy| Some((text(policy, "type")? == "Percent", number(policy, "value")?)))
-        .collect();
-    if policies.is_empty() {
-        policies = vec![(false, 4), (true, 100)];
-    }
-    let period = autoscaler.up_policies.iter().filter_map(|policy| number(policy, "periodSeconds")).max();
-    let (mut replicas, mut steps) = (u64::from(from), 0_u32);
-    while replicas < u64::from(to) && steps < 1_000 {
-        let after = |(percent, value): &(bool, u64)| match percent {
-            true => replicas.saturating_add(replicas.saturating_mul(*value).div_ceil(100)),
-            false => replicas.saturating_add(*value),
-        };
-        replicas = policies.iter().map(after).max().unwrap_or(replicas).max(replicas + 1);
-        steps += 1;
-    }
-    (steps.max(1), period.map_or(PERIOD, Duration::from_secs))
+fn paced(
+    autoscaler: &Autoscaler,
+    policies: &Policies,
+    [from, to]: [u32; 2],
+    way: &str,
+) -> Result<Pace, String> {
+    let Autoscaler { kind, name, .. } = autoscaler;
+    policies.pace(from, to).ok_or_else(|| match policies.is_disabled() {
+        true => format!(
+            "{kind}/{name} never scales {way}, as its selectPolicy for that is Disabled: leave the expectation out, or write a time"
+        ),
+        false => format!(
+            "the policies of {kind}/{name} for scaling {way} from {from} to {to} replicas take longer than Auto can tell: write a \
+             time instead"
+        ),
+    })
+}
+
+fn seen(from: Option<i32>, to: Option<i32>) -> Result<[u32; 2], String> {
+    let (from, to) = from.zip(to).ok_or("nobody saw how many replicas there were")?;
+    Ok([from, to].map(|replicas| u32::try_from(replicas).unwrap_or_default()))
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Value, json};
+    use upsurge_crds::v1alpha1::Load;
+    use upsurge_figures::latency::{PartSummary, Quantiles};
 
     use super::*;
+    use crate::plan::Plan;
+
+    /// A minute at 10, half a minute up to 40, two minutes there, 15 s down to 10, and a minute at that.
+    fn spike() -> Timeline {
+        let load: Load = serde_json::from_value(json!({"unit": "IterationsPerSecond", "spike": {
+            "baseline": 10, "peak": 40, "warmUp": "1m", "rampUp": "30s", "hold": "2m", "rampDown": "15s", "recovery": "1m"
+        }}))
+        .unwrap();
+        Plan::compile(&load, &["a"]).unwrap().timeline
+    }
+
+    /// Pods took 4.2 s until they ran, and 15.3 s until they were ready.
+    fn latency() -> Summary {
+        let took = |seconds: f64| PartSummary {
+            seconds: Quantiles { p50: 1.0, p95: seconds, max: 99.0 },
+            known: 3,
+            unknown: 0,
+        };
+        let parts = [(Part::Decision, 500.0), (Part::Starting, 4.2), (Part::Readiness, 15.3)];
+        Summary { parts: parts.map(|(part, seconds)| (part, took(seconds))).into(), largest: None }
+    }
+
+    fn told(autoscaler: &Value, capacity: Option<f64>, replicas: [i32; 3]) -> [Result<String, String>; 2] {
+        let own: Autoscaler = serde_json::from_value(autoscaler.clone()).unwrap();
+        let demand = capacity.map_or(Demand::None, |capacity| Demand::declared(capacity).unwrap());
+        let [at_start, peak, needed] = replicas.map(Some);
+        let settings = Settings {
+            autoscaler: Some(&own),
+            timeline: &spike(),
+            demand: &demand,
+            latency: &latency(),
+            at_start,
+            peak,
+            needed,
+        };
+        [settings.up(), settings.down()].map(|budget| budget.map(|budget| in_words(&budget)))
+    }
+
+    fn hpa(more: Value) -> Value {
+        let mut own = json!({"kind": "HorizontalPodAutoscaler", "name": "shop", "min": 1, "max": 9, "upWindow": 0, "downWindow": 300});
+        own.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        own
+    }
+
+    // By hand, from the formula: ramp + window + what policies spread + 100 s + pods (4.2 s + 15.3 s, so 20 s).
+    #[rstest]
+    #[case::kubernetes_own(
+        hpa(json!({})), Some(10.0), [1, 4, 4],
+        // The fourth replica is asked for beyond 30, two thirds up the ramp; just one again at its end.
+        "2m20s (20s until the load asks for that many + 1m40s to see a change of the load and act on it + 20s until new pods serve)",
+        "6m55s (15s until the load asks for that many + 5m of its stabilization window + 1m40s to see a change of the load and act on it)"
+    )]
+    #[case::slow_by_its_behavior(
+        hpa(json!({
+            "upWindow": 60, "downWindow": 0, "upPolicies": [{"type": "Pods", "value": 1, "periodSeconds": 60}],
+            "downPolicies": [{"type": "Percent", "value": 50, "periodSeconds": 30}]
+        })), Some(10.0), [1, 4, 4],
+        // One, two, three more, a minute apart; from four to two at once, and to one after half a minute.
+        "5m20s (20s until the load asks for that many + 1m of its stabilization window + 2m between 3 steps of its policies + \
+         1m40s to see a change of the load and act on it + 20s until new pods serve)",
+        "2m25s (15s until the load asks for that many + 30s between 2 steps of its policies + 1m40s to see a change of the load \
+         and act on it)"
+    )]
+    #[case::of_which_nobody_knows_what_a_replica_serves(
+        hpa(json!({})), None, [1, 4, 4],
+        // Until the peak, and until the load ends.
+        "2m30s (30s until the load asks for that many + 1m40s to see a change of the load and act on it + 20s until new pods serve)",
+        "7m55s (1m15s until the load asks for that many + 5m of its stabilization window + 1m40s to see a change of the load and act on it)"
+    )]
+    #[case::there_are_enough(
+        hpa(json!({})), Some(50.0), [2, 2, 1],
+        "2m (1m40s to see a change of the load and act on it + 20s until new pods serve)",
+        "6m40s (5m of its stabilization window + 1m40s to see a change of the load and act on it)"
+    )]
+    fn a_budget_is_told_by_its_parts(
+        #[case] autoscaler: Value,
+        #[case] capacity: Option<f64>,
+        #[case] replicas: [i32; 3],
+        #[case] up: &str,
+        #[case] down: &str,
+    ) {
+        assert_eq!(told(&autoscaler, capacity, replicas), [Ok(up.to_owned()), Ok(down.to_owned())]);
+    }
 
     #[rstest]
-    #[case::kubernetes_own(json!([]), 1, 40, (4, 15))]
-    #[case::at_once(json!([]), 1, 5, (1, 15))]
-    #[case::one_by_one(json!([{"type": "Pods", "value": 1, "periodSeconds": 60}]), 1, 4, (3, 60))]
-    #[case::half_again(json!([{"type": "Percent", "value": 50, "periodSeconds": 30}]), 2, 5, (2, 30))]
-    #[case::nothing_to_do(json!([]), 5, 5, (1, 15))]
-    fn policies_need_so_many_steps(
-        #[case] policies: serde_json::Value,
-        #[case] from: u32,
-        #[case] to: u32,
-        #[case] expected: (u32, u64),
+    #[case::up_is_disabled(hpa(json!({"upSelect": "Disabled"})), [1, 4, 4], Some("never scales up"), None)]
+    #[case::down_is_disabled(hpa(json!({"downSelect": "Disabled"})), [1, 4, 4], None, Some("never scales down"))]
+    #[case::both_are_and_neither_is_needed(
+        hpa(json!({"upSelect": "Disabled", "downSelect": "Disabled"})), [4, 4, 4], None, None
+    )]
+    #[case::from_zero_by_keda(hpa(json!({"kind": "ScaledObject"})), [0, 4, 4], Some("cooldownPeriod"), Some("cooldownPeriod"))]
+    #[case::from_one_by_keda(hpa(json!({"kind": "ScaledObject"})), [1, 4, 4], None, None)]
+    #[case::for_days(
+        hpa(json!({"upPolicies": [{"type": "Pods", "value": 1, "periodSeconds": 1800}]})), [1, 1, 5_000],
+        Some("from 1 to 5000 replicas take longer than Auto can tell"), None
+    )]
+    fn what_makes_no_budget_says_why(
+        #[case] autoscaler: Value,
+        #[case] replicas: [i32; 3],
+        #[case] up: Option<&str>,
+        #[case] down: Option<&str>,
     ) {
-        let up_policies = policies.as_array().unwrap().clone();
-        let (taken, period) = steps(&Autoscaler { up_policies, ..Autoscaler::default() }, from, to);
-        assert_eq!((taken, period.as_secs()), expected);
+        let found = told(&autoscaler, Some(10.0), replicas);
+        for (found, expected) in found.iter().zip([up, down]) {
+            let why = found.as_ref().err();
+            assert_eq!(why.is_some(), expected.is_some(), "{found:?}");
+            assert!(why.is_none_or(|why| why.contains(expected.unwrap())), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn without_an_autoscaler_or_the_replicas_at_the_start_there_is_none() {
+        let own: Autoscaler = serde_json::from_value(hpa(json!({}))).unwrap();
+        for (autoscaler, at_start, why) in
+            [(None, Some(1), "no autoscaler was seen"), (Some(&own), None, "nobody saw how many replicas")]
+        {
+            let settings = Settings {
+                autoscaler,
+                timeline: &spike(),
+                demand: &Demand::None,
+                latency: &latency(),
+                at_start,
+                peak: Some(1),
+                needed: Some(2),
+            };
+            assert!(settings.up().unwrap_err().starts_with(why));
+            assert_eq!(settings.up(), settings.down());
+        }
     }
 }

@@ -4,9 +4,10 @@
 use std::{borrow::Cow, time::Duration};
 
 use upsurge_crds::v1alpha1::LoadUnit;
+use upsurge_figures::elasticity::Demand;
 
 use super::demand::mixes_units;
-use crate::plan::{Stage, Timeline};
+use crate::plan::{Piece, Stage, Timeline};
 
 /// A load of which all levels can be added up. Users and iterations per second can't: where a load counts both, each counts as a share
 /// of its own peak.
@@ -62,6 +63,54 @@ pub fn fall(timeline: &Timeline) -> Duration {
         level = piece.from;
     }
     fall
+}
+
+/// How long after its rise a load asks for that many replicas. Where nobody knows what it asks for, or it never asks for as many,
+/// until its peak.
+pub(super) fn climb(timeline: &Timeline, demand: &Demand, replicas: u32) -> Duration {
+    let course = comparable(timeline).course();
+    let level = match demand {
+        Demand::Declared { capacity } => f64::from(replicas.saturating_sub(1)) * capacity,
+        Demand::Calibrated { .. } | Demand::None => f64::INFINITY,
+    };
+    let asks = |level: f64| demand.replicas(level).is_some_and(|asked| asked >= replicas);
+    let peak = course.iter().map(|piece| piece.from.max(piece.to)).fold(0.0, f64::max);
+    let reached = first(&course, level, asks).or_else(|| first(&course, peak, |level| level >= peak));
+    reached.unwrap_or_default().saturating_sub(rise(timeline))
+}
+
+/// How long after its fall a load asks for no more than that many replicas any more. Where nobody knows what it asks for, until its
+/// end.
+pub(super) fn descent(timeline: &Timeline, demand: &Demand, replicas: u32) -> Duration {
+    let fall = fall(timeline);
+    let Demand::Declared { capacity } = demand else { return timeline.duration().saturating_sub(fall) };
+    // A load of nothing asks for one, too.
+    let replicas = replicas.max(1);
+    let level = f64::from(replicas) * capacity;
+    let asks_more = |level: f64| demand.replicas(level).is_some_and(|asked| asked > replicas);
+    let last = comparable(timeline).course().iter().rev().find_map(|piece| {
+        if asks_more(piece.to) {
+            return Some(piece.end);
+        }
+        asks_more(piece.from).then(|| crossing(piece, level))
+    });
+    last.unwrap_or_default().saturating_sub(fall)
+}
+
+/// The first instant at which something is so that is so from a level on.
+fn first(course: &[Piece], level: f64, is_so: impl Fn(f64) -> bool) -> Option<Duration> {
+    course.iter().find_map(|piece| {
+        if is_so(piece.from) {
+            return Some(piece.start);
+        }
+        is_so(piece.to).then(|| crossing(piece, level))
+    })
+}
+
+/// When a ramp is at a level.
+fn crossing(piece: &Piece, level: f64) -> Duration {
+    let share = (level - piece.from) / (piece.to - piece.from);
+    piece.start + piece.end.saturating_sub(piece.start).mul_f64(share.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -136,5 +185,28 @@ mod tests {
             (rise(&timeline).as_secs_f64(), fall(&timeline).as_secs_f64()),
             (rises as f64, falls as f64)
         );
+    }
+
+    // By hand: capacities of 10 per replica; the load asks for n replicas above 10·(n−1).
+    #[rstest]
+    #[case::at_once(&[(10, 5.0, 5.0), (20, 50.0, 50.0), (30, 5.0, 5.0)], Some(10.0), 5, 1, 0.0, 0.0)]
+    #[case::on_a_ramp(&[(10, 5.0, 5.0), (90, 5.0, 50.0), (20, 50.0, 50.0), (90, 50.0, 5.0)], Some(10.0), 4, 2, 50.0, 60.0)]
+    #[case::later_than_it_rises(&[(10, 5.0, 5.0), (60, 20.0, 20.0), (60, 50.0, 50.0), (60, 20.0, 20.0)], Some(10.0), 3, 1, 60.0, 60.0)]
+    #[case::just_that_many(&[(10, 5.0, 5.0), (60, 20.0, 20.0), (60, 30.0, 30.0)], Some(10.0), 3, 3, 60.0, 0.0)]
+    #[case::more_than_it_ever_asks_for(&[(10, 5.0, 5.0), (60, 5.0, 50.0), (60, 50.0, 50.0)], Some(10.0), 9, 9, 60.0, 0.0)]
+    #[case::nobody_knows(&[(10, 5.0, 5.0), (60, 5.0, 50.0), (60, 50.0, 50.0), (30, 5.0, 5.0)], None, 2, 1, 60.0, 30.0)]
+    #[case::never_zero(&[(10, 5.0, 5.0), (60, 50.0, 50.0), (60, 0.0, 0.0)], Some(10.0), 5, 0, 0.0, 0.0)]
+    fn a_ramp_is_the_loads_own_time(
+        #[case] stages: &[(u64, f64, f64)],
+        #[case] capacity: Option<f64>,
+        #[case] many: u32,
+        #[case] few: u32,
+        #[case] up: f64,
+        #[case] down: f64,
+    ) {
+        let demand = capacity.map_or(Demand::None, |capacity| Demand::declared(capacity).unwrap());
+        let timeline = timeline(stages);
+        let found = [climb(&timeline, &demand, many), descent(&timeline, &demand, few)];
+        assert_eq!(found.map(|length| length.as_secs_f64()), [up, down]);
     }
 }

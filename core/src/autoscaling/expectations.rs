@@ -3,14 +3,17 @@
 //! held nor missed; one that is decided by what was seen before or after it stays decided.
 
 use jiff::Timestamp;
-use upsurge_crds::v1alpha1::{AutoscalingExpectations, ExpectationResult, TimeSpan};
+use upsurge_crds::v1alpha1::{AutoscalingExpectations, ExpectationResult, TimeLimit, TimeSpan};
+use upsurge_figures::elasticity::Budget;
 
 use super::{
+    budget::{Settings, in_words},
     doubts::after,
     limiting::Limiting,
     replicas::{Reached, Replicas, seconds_between},
     unseen::Gaps,
 };
+use crate::policy::USUAL_WAIT;
 
 /// What expectations are judged by.
 pub(super) struct Course<'a> {
@@ -32,6 +35,8 @@ pub(super) struct Course<'a> {
     pub(super) down: Option<Reached>,
     /// What kept the workload from growing further, for messages.
     pub(super) limit: Option<&'a Limiting>,
+    /// What the autoscaler's own settings make it take.
+    pub(super) settings: Settings<'a>,
 }
 
 /// What came of an expectation: whether it holds, and why not, or what is not known.
@@ -56,7 +61,8 @@ impl Course<'_> {
         .collect()
     }
 
-    fn scale_up_within(&self, within: TimeSpan) -> ExpectationResult {
+    fn scale_up_within(&self, limit: TimeLimit) -> ExpectationResult {
+        let time = Time { limit, budget: self.settings.up(), is_limited: self.limit.is_some() };
         let peak = shown(self.replicas.peak());
         let (observed, outcome) = match self.needed.zip(self.up) {
             None => (NOT_KNOWN.into(), Err(Why::NotKnown(self.gaps.told(self.start, self.start)))),
@@ -69,11 +75,11 @@ impl Course<'_> {
                         seconds_between(self.rise, self.replicas.end())
                     ),
                 };
-                let outcome = self.in_time(self.rise, within, up, || self.with_limit(late()));
+                let outcome = self.in_time(self.rise, &time, up, || self.with_limit(late()));
                 (took.clone().unwrap_or_else(|| format!("{peak} of {needed} replicas")), outcome)
             }
         };
-        result("scaleUpWithin", within, observed, outcome)
+        time.result("scaleUpWithin", observed, outcome)
     }
 
     fn min_peak(&self, fewest: i32) -> ExpectationResult {
@@ -96,7 +102,8 @@ impl Course<'_> {
         result("maxPeakReplicas", most, text, outcome)
     }
 
-    fn scale_down_within(&self, within: TimeSpan) -> ExpectationResult {
+    fn scale_down_within(&self, limit: TimeLimit) -> ExpectationResult {
+        let time = Time { limit, budget: self.settings.down(), is_limited: false };
         let left = shown(self.replicas.at_end());
         let (observed, outcome) = match self.replicas.at_start().zip(self.down) {
             None => (NOT_KNOWN.into(), Err(Why::NotKnown(self.gaps.told(self.start, self.start)))),
@@ -109,11 +116,11 @@ impl Course<'_> {
                         seconds_between(self.fall, self.replicas.end())
                     ),
                 };
-                let outcome = self.in_time(self.fall, within, down, late);
+                let outcome = self.in_time(self.fall, &time, down, late);
                 (took.clone().unwrap_or_else(|| format!("{left} replicas")), outcome)
             }
         };
-        result("scaleDownWithin", within, observed, outcome)
+        time.result("scaleDownWithin", observed, outcome)
     }
 
     /// How long something took from an instant on, or at most.
@@ -125,15 +132,24 @@ impl Course<'_> {
     fn in_time(
         &self,
         from: Timestamp,
-        within: TimeSpan,
+        time: &Time,
         reached: Reached,
         late: impl FnOnce() -> String,
     ) -> Outcome {
-        let deadline = after(from, within.0);
+        let deadline = after(from, time.span()?.0);
         let end = self.replicas.end();
         if reached.seen.is_none() && deadline > end {
             let left = seconds_between(end, deadline);
-            return Err(Why::NotKnown(format!("the observation ended {left}s before its time was over")));
+            let longest = after(after(self.start, self.settings.timeline.duration()), USUAL_WAIT);
+            let advice = match time.limit {
+                TimeLimit::Auto if deadline > longest => {
+                    "; Auto watches for 15 minutes after the load at most, so write a time"
+                }
+                _ => "",
+            };
+            return Err(Why::NotKnown(format!(
+                "the observation ended {left}s before its time was over{advice}"
+            )));
         }
         match reached.by(deadline) {
             Some(true) => Ok(()),
@@ -148,6 +164,47 @@ impl Course<'_> {
 
     fn with_limit(&self, text: String) -> String {
         text + &self.limit.map(Limiting::in_words).unwrap_or_default()
+    }
+}
+
+/// A limit on time that is judged.
+struct Time {
+    limit: TimeLimit,
+    budget: Result<Budget, String>,
+    /// Whether something kept the workload from getting there: more time would not have helped.
+    is_limited: bool,
+}
+
+impl Time {
+    /// How long it is, or why nobody can tell.
+    fn span(&self) -> Result<TimeSpan, Why> {
+        match (&self.limit, &self.budget) {
+            (TimeLimit::Within(span), _) => Ok(*span),
+            (TimeLimit::Auto, Ok(budget)) => Ok(TimeSpan(budget.longest())),
+            (TimeLimit::Auto, Err(why)) => Err(Why::NotKnown(why.clone())),
+        }
+    }
+
+    /// What the autoscaler's own settings make it take, beside what was missed.
+    fn compared(&self) -> Option<String> {
+        let budget = self.budget.as_ref().ok().filter(|_| !self.is_limited)?;
+        let allowed = in_words(budget);
+        Some(match self.limit {
+            TimeLimit::Within(span) if span.0 < budget.longest() => {
+                format!("this autoscaler may need up to {allowed}: allow that much, or change its settings")
+            }
+            _ => format!("its own settings explain no more than {allowed}"),
+        })
+    }
+
+    fn result(&self, name: &str, observed: String, outcome: Outcome) -> ExpectationResult {
+        let outcome = outcome.map_err(|why| match (why, self.compared()) {
+            (Why::Missed(text), Some(compared)) => Why::Missed(format!("{text}; {compared}")),
+            (why, _) => why,
+        });
+        let is_auto = self.limit == TimeLimit::Auto;
+        let basis = self.budget.as_ref().ok().filter(|_| is_auto).map(in_words);
+        ExpectationResult { basis, ..result(name, self.limit, observed, outcome) }
     }
 }
 
@@ -170,5 +227,6 @@ fn result(name: &str, expected: impl ToString, observed: String, outcome: Outcom
         passed,
         undecided,
         message,
+        basis: None,
     }
 }

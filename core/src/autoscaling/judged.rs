@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Expectations on the figures. One that hangs on a gap is neither held nor missed, and says what is not known.
 
+mod provisioned;
 #[cfg(test)]
 mod tests;
 
@@ -31,11 +32,20 @@ impl Judge<'_> {
     pub(super) fn all(&self, expected: &AutoscalingExpectations) -> Vec<ExpectationResult> {
         [
             expected.max_direction_changes.map(|most| self.direction_changes(most)),
+            expected.max_flapping.map(|most| self.flapping(most)),
             expected.max_overshoot_percent.map(|most| self.overshoot(most)),
             expected.max_under_provisioned_percent.map(|most| self.under_provisioned(most)),
             expected.max_over_provisioned_percent.map(|most| self.over_provisioned(most)),
+            expected.max_time_under_provisioned_percent.map(|most| self.time_under_provisioned(most)),
+            expected.max_time_over_provisioned_percent.map(|most| self.time_over_provisioned(most)),
+            expected.max_missing_replicas.map(|most| self.missing_replicas(most)),
+            expected.max_spare_replicas.map(|most| self.spare_replicas(most)),
+            expected.max_cost_percent.map(|most| self.cost(most)),
+            expected.max_instability_percent.map(|most| self.instability(most)),
+            expected.max_jitter_per_minute.map(|most| self.jitter(most)),
             expected.max_settling_time.map(|longest| self.settling(longest)),
             expected.recover_within.map(|within| self.recovery(within)),
+            expected.max_violations_percent.map(|most| self.violations(most)),
             expected.max_failed_requests_while_scaling_down.map(|most| self.lost(most)),
         ]
         .into_iter()
@@ -62,45 +72,15 @@ impl Judge<'_> {
         }
     }
 
-    fn overshoot(&self, most: i32) -> ExpectationResult {
-        let figure = self.report.elasticity.clamped.overshoot_percent;
-        let demand = self.report.limits.most_demanded.unwrap_or_default();
-        by_figure("maxOvershootPercent", format!("{most}%"), f64::from(most)).judge(
-            figure,
-            share,
-            |over| format!("at most {demand} replicas were asked for, and {} more served", share(over)),
-            || self.gap(figure, true),
-        )
-    }
-
-    fn under_provisioned(&self, most: i32) -> ExpectationResult {
-        let figure = self.report.elasticity.unclamped.theta_under;
-        let bounded = self.report.elasticity.clamped.theta_under.value;
-        let why = |missing: f64| {
-            let within = match bounded.filter(|bounded| *bounded < missing) {
-                Some(bounded) => format!(" ({} of what the autoscaler's bounds allow)", share(bounded)),
-                None => String::new(),
-            };
-            let limit = self.limit();
-            format!("{} of the replicas that the load asked for were missing{within}{limit}", share(missing))
+    fn flapping(&self, most: i32) -> ExpectationResult {
+        let figure = self.report.elasticity.flapping;
+        let why = |changes: f64| {
+            format!(
+                "replicas changed direction {changes} times without a change of the load in that direction"
+            )
         };
-        let name = "maxUnderProvisionedPercent";
-        by_figure(name, format!("{most}%"), f64::from(most))
-            .judge(figure, share, why, || self.gap(figure, true))
-    }
-
-    fn over_provisioned(&self, most: i32) -> ExpectationResult {
-        let figure = self.report.elasticity.clamped.theta_over;
-        let cost = self.report.elasticity.clamped.cost.value;
-        let why = |spare: f64| {
-            let used = cost.map_or_else(String::new, |cost| {
-                format!(": {cost:.2} times the replica-seconds of an ideal autoscaler")
-            });
-            format!("replicas beyond what the load asked for were {} of it{used}", share(spare))
-        };
-        let name = "maxOverProvisionedPercent";
-        by_figure(name, format!("{most}%"), f64::from(most))
-            .judge(figure, share, why, || self.gap(figure, true))
+        let result = by_figure("maxFlapping", most, f64::from(most));
+        result.judge(figure, |changes| changes.to_string(), why, || self.gap(figure, true))
     }
 
     fn settling(&self, longest: TimeSpan) -> ExpectationResult {
@@ -128,14 +108,16 @@ impl Judge<'_> {
                 self.limit()
             )
         };
-        let unknown = || match figure.value {
-            None => "no second of the load tells whether thresholds were met".into(),
-            Some(_) => format!(
-                "for {} of the load nothing was measured that tells whether thresholds were met",
-                seconds(figure.unknown)
-            ),
+        result.judge(figure, seconds, why, || unmeasured(figure))
+    }
+
+    fn violations(&self, most: i32) -> ExpectationResult {
+        let figure = self.report.service.violations();
+        let why = |missed: f64| {
+            format!("a threshold was missed in {} of the seconds of the load{}", share(missed), self.limit())
         };
-        result.judge(figure, seconds, why, unknown)
+        let result = by_figure("maxViolationsPercent", format!("{most}%"), f64::from(most));
+        result.judge(figure, share, why, || unmeasured(figure))
     }
 
     fn lost(&self, most: i64) -> ExpectationResult {
@@ -171,8 +153,23 @@ impl Judge<'_> {
             return advice.into();
         }
         let gaps = gaps(self.report);
-        let what = if gaps.is_empty() { "replicas were not seen".into() } else { gaps.join("; ") };
+        let what = match (gaps.is_empty(), &self.report.autoscaler) {
+            (false, _) => gaps.join("; "),
+            (true, None) => "no autoscaler was seen, whose bounds belong to it".into(),
+            (true, Some(_)) => "replicas were not seen".into(),
+        };
         format!("{} of the run are not known: {what}", seconds(figure.unknown))
+    }
+}
+
+/// Why a figure of the service isn't whole.
+fn unmeasured(figure: Figure) -> String {
+    match figure.value {
+        None => "no second of the load tells whether thresholds were met".into(),
+        Some(_) => format!(
+            "for {} of the load nothing was measured that tells whether thresholds were met",
+            seconds(figure.unknown)
+        ),
     }
 }
 
@@ -228,6 +225,7 @@ impl Judged {
             passed,
             undecided,
             message,
+            basis: None,
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     Doubt,
     analyse::{analyse, autoscaler, own_need},
     anew::anew,
-    budget, demand,
+    demand,
     doubts::{after, doubts},
     judged::Judge,
     limiting::Limiting,
@@ -51,6 +51,12 @@ pub fn begin(recorded: &mut figures::Workload, timeline: &Timeline, start: Times
     recorded.begin(start, steps);
 }
 
+/// Says to it that the load turns back after a time, and that it goes like this then. Only the first time counts.
+pub fn turn(recorded: &mut figures::Workload, turned: &Timeline, start: Timestamp, at: Duration) {
+    let steps = demand::steps(turned, recorded.demand(), start);
+    recorded.turn(after(start, at), steps);
+}
+
 impl Observed<'_> {
     /// The figures.
     pub fn report(&self) -> Option<Report> {
@@ -80,9 +86,10 @@ impl Observed<'_> {
     pub fn result(&self, report: &Report, lost: Option<RequestsWhileScalingDown>) -> AutoscalingResult {
         let autoscaler = autoscaler(self.record.log(), self.start, self.end);
         let limit = Limiting::of(report, autoscaler, own_need(self.workload, self.timeline));
-        let mut result =
-            AutoscalingResult { requests_while_scaling_down: lost, ..analyse(self, limit.as_ref()) };
-        self.compare_with_settings(report, limit.as_ref(), &mut result);
+        let mut result = AutoscalingResult {
+            requests_while_scaling_down: lost,
+            ..analyse(self, &report.latency, limit.as_ref())
+        };
         let advice = demand::why_unknown(self.workload, self.timeline, self.base_url);
         if let Some(expect) = &self.workload.expect {
             let judge = Judge {
@@ -106,33 +113,6 @@ impl Observed<'_> {
     /// What happened to the autoscaler, or stood in its way, and makes a verdict on it worthless.
     pub fn doubts(&self, report: &Report) -> Vec<Doubt> {
         doubts(self, report)
-    }
-
-    /// Says beside an expectation on time that was missed what the autoscaler's own settings make it take. Where a limit kept it from
-    /// growing, more time would not have helped.
-    fn compare_with_settings(
-        &self,
-        report: &Report,
-        limit: Option<&Limiting>,
-        result: &mut AutoscalingResult,
-    ) {
-        let fewest = self.workload.expect.as_ref().and_then(|expect| expect.min_peak_replicas);
-        let fewest = fewest.and_then(|fewest| u32::try_from(fewest).ok());
-        let needed = fewest.or(report.limits.most_demanded);
-        let missed = result
-            .expectations
-            .iter_mut()
-            .filter(|expectation| !expectation.passed && !expectation.undecided);
-        for expectation in missed {
-            let allowed = match expectation.name.as_str() {
-                "scaleUpWithin" if limit.is_none() => needed.and_then(|needed| budget::up(report, needed)),
-                "scaleDownWithin" => budget::down(report),
-                _ => None,
-            };
-            if let Some((message, allowed)) = expectation.message.as_mut().zip(allowed) {
-                *message += &format!("; {allowed}");
-            }
-        }
     }
 }
 

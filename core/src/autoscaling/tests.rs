@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rstest::rstest;
 use upsurge_crds::v1alpha1::{
-    AutoscalingExpectations, AutoscalingResult, ConstantLoad, Load, SpikeLoad, TimeSpan, Workload,
+    AutoscalingExpectations, AutoscalingResult, ConstantLoad, Load, SpikeLoad, TimeLimit, TimeSpan, Workload,
 };
 use upsurge_figures::{
     elasticity::Demand,
@@ -109,13 +109,17 @@ fn good() -> Record {
     )
 }
 
+fn within(seconds: u64) -> TimeLimit {
+    TimeLimit::Within(TimeSpan::from_secs(seconds))
+}
+
 fn expecting(up: Option<u64>, fewest: Option<i32>, most: Option<i32>, down: Option<u64>) -> Workload {
     Workload {
         expect: Some(AutoscalingExpectations {
-            scale_up_within: up.map(TimeSpan::from_secs),
+            scale_up_within: up.map(within),
             min_peak_replicas: fewest,
             max_peak_replicas: most,
-            scale_down_within: down.map(TimeSpan::from_secs),
+            scale_down_within: down.map(within),
             ..AutoscalingExpectations::default()
         }),
         ..Workload::from("checkout")
@@ -156,7 +160,8 @@ fn a_spike_that_is_followed_up_and_down_meets_its_expectations() {
     let result = analysed(&good(), 80.0, &spec);
     assert_eq!(result.autoscaler.as_deref(), Some("HorizontalPodAutoscaler/checkout"));
     assert_eq!(result.replicas, "1→4→1");
-    assert_eq!((result.start_replicas, result.peak_replicas, result.end_replicas), (1, 4, 1));
+    let numbers = [result.start_replicas, result.peak_replicas, result.end_replicas];
+    assert_eq!(numbers, [1, 4, 1].map(Some));
     assert_eq!((result.min_replicas, result.max_replicas), (Some(1), Some(6)));
     // From the rise at 10 s to 4 ready at 22 s; from the fall at 30 s to 1 ready at 72.25 s.
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds), (Some(12.0), Some(42.25)));
@@ -265,6 +270,8 @@ fn nothing_observed_decides_no_expectation() {
     let result = analysed(&Record::new(Demand::None), 60.0, &expecting(Some(30), Some(1), Some(9), Some(30)));
     assert!(result.expectations.iter().all(|one| !one.passed && one.undecided), "{result:?}");
     assert_eq!((result.replicas.as_str(), result.timeline.len()), ("?→?→?", 0));
+    let numbers = [result.start_replicas, result.peak_replicas, result.end_replicas];
+    assert_eq!(numbers, [None; 3], "0 would be a number that somebody saw");
     assert_eq!((result.scale_up_seconds, result.scale_down_seconds, result.autoscaler), (None, None, None));
 }
 
@@ -285,6 +292,38 @@ fn the_observation_goes_on_until_expectations_are_decided(
 ) {
     let spec = expecting(up, None, None, down);
     assert_eq!(watch_until(&good(), &spike(), at(0.0), &spec, at(now)), until.map(at));
+}
+
+/// Its own times. The load is at its peak from 10 s on, and without a capacity it may ask for more than at the start until 60 s.
+fn auto(up: bool, down: bool) -> Workload {
+    let auto = |is_given: bool| is_given.then_some(TimeLimit::Auto);
+    let mut spec = expecting(None, None, None, None);
+    spec.expect = spec.expect.map(|expect| AutoscalingExpectations {
+        scale_up_within: auto(up),
+        scale_down_within: auto(down),
+        ..expect
+    });
+    spec
+}
+
+#[rstest]
+#[case::up_not_reached(auto(true, false), 300, 15.0, Some(10.0 + 100.0))]
+#[case::up_reached(auto(true, false), 300, 19.0, None)]
+#[case::down(auto(false, true), 300, 40.0, Some(60.0 + 300.0 + 100.0))]
+#[case::down_is_back(auto(false, true), 300, 73.0, None)]
+#[case::a_quarter_of_an_hour_at_most(auto(false, true), 3_600, 40.0, Some(60.0 + 900.0))]
+#[case::both(auto(true, true), 0, 15.0, Some(60.0 + 100.0))]
+fn the_observation_goes_on_as_long_as_its_own_settings_allow(
+    #[case] spec: Workload,
+    #[case] down_window: u32,
+    #[case] now: f64,
+    #[case] until: Option<f64>,
+) {
+    let mut record = good();
+    let [kind, name] = ["HorizontalPodAutoscaler", "checkout"].map(str::to_owned);
+    let settings = Autoscaler { kind, name, min: 1, max: 6, down_window, ..Autoscaler::default() };
+    note(&mut record, -40.0, What::Autoscaler(settings));
+    assert_eq!(watch_until(&record, &spike(), at(0.0), &spec, at(now)), until.map(at));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use upsurge_crds::{
 };
 use upsurge_figures::search::{Found, Unsteady};
 
-use super::written;
+use super::{fewest, whole_number, written};
 use crate::{format::decimal, verdict::Outcome};
 
 /// Most contradictions that are told.
@@ -26,16 +26,40 @@ pub struct Answer {
 
 /// The epoch whose figures are those of the run: the last one that passed at the level that was found, else the last one.
 pub fn shown<'a>(history: &'a [EpochResult], found: &Found) -> Option<&'a EpochResult> {
-    let level = found.level.map(written);
     let passed = |epoch: &&EpochResult| {
-        Some(&epoch.level) == level.as_ref() && epoch.outcome == Some(EpochOutcome::Passed)
+        found.level.is_some_and(|level| is_at(epoch, level)) && epoch.outcome == Some(EpochOutcome::Passed)
     };
     history.iter().rev().find(passed).or(history.last())
 }
 
+/// Whether an epoch was at a level of its search.
+fn is_at(epoch: &EpochResult, level: f64) -> bool {
+    match epoch.pinned_replicas {
+        Some(replicas) => u32::try_from(replicas) == Ok(whole_number(level)),
+        None => epoch.level == written(level),
+    }
+}
+
 /// What a search of a test has found.
 pub fn answer(test: &LoadTestSpec, found: &Found, history: &[EpochResult]) -> Answer {
-    let contradictions = found.unsteady.iter().take(MOST_CONTRADICTIONS).map(in_words).collect();
+    // What the load of an epoch says does not tell it: that is one of plain stages.
+    let counts_replicas = history.iter().any(|epoch| epoch.pinned_replicas.is_some());
+    let unsteady = found.unsteady.iter().take(MOST_CONTRADICTIONS);
+    if counts_replicas {
+        let count = |level: f64| i32::try_from(whole_number(level)).ok();
+        let capacity = CapacityResult {
+            level: history.first().map(|epoch| epoch.level.clone()),
+            replicas: found.level.and_then(count),
+            failed_replicas: found.failed.filter(|_| !found.inconclusive).and_then(count),
+            limit: found.limit.clone(),
+            probes: i32::try_from(history.len()).unwrap_or(i32::MAX),
+            contradictions: unsteady.map(fewest::in_words).collect(),
+            ..CapacityResult::default()
+        };
+        let outcome = judged(found, &capacity, fewest::told);
+        return Answer { capacity, outcome };
+    }
+    let contradictions = unsteady.map(in_words).collect();
     let capacity = CapacityResult {
         level: found.level.map(written),
         // A level that said nothing did not fail.
@@ -44,16 +68,24 @@ pub fn answer(test: &LoadTestSpec, found: &Found, history: &[EpochResult]) -> An
         probes: i32::try_from(history.len()).unwrap_or(i32::MAX),
         contradictions,
         workloads: workloads(test, found, history),
+        ..CapacityResult::default()
     };
-    let outcome = judged(found, &capacity);
+    let outcome = judged(found, &capacity, told);
     Answer { capacity, outcome }
 }
 
-fn judged(found: &Found, capacity: &CapacityResult) -> Outcome {
-    let CapacityResult { level, failed_level, limit, probes, contradictions, workloads } = capacity;
-    let limit = limit.as_deref().unwrap_or("no reason is known");
-    let contradicted = found.unsteady.iter().any(|one| matches!(one, Unsteady::NotMonotonic { .. }));
-    let (verdict, reason, mut message) = match (level, failed_level) {
+/// What was found, as verdict, reason and sentence.
+pub(super) type Told = (Verdict, &'static str, String);
+
+/// The limit of a search in words.
+pub(super) fn limit(capacity: &CapacityResult) -> &str {
+    capacity.limit.as_deref().unwrap_or("no reason is known")
+}
+
+fn told(found: &Found, capacity: &CapacityResult) -> Told {
+    let CapacityResult { level, failed_level, .. } = capacity;
+    let limit = limit(capacity);
+    match (level, failed_level) {
         (Some(level), _) if found.inconclusive => (
             Verdict::Inconclusive,
             reasons::CAPACITY_UNKNOWN,
@@ -84,7 +116,17 @@ fn judged(found: &Found, capacity: &CapacityResult) -> Outcome {
                 failed.as_deref().unwrap_or_default()
             ),
         ),
-    };
+    }
+}
+
+fn judged(
+    found: &Found,
+    capacity: &CapacityResult,
+    told: impl Fn(&Found, &CapacityResult) -> Told,
+) -> Outcome {
+    let CapacityResult { probes, contradictions, workloads, .. } = capacity;
+    let contradicted = found.unsteady.iter().any(|one| matches!(one, Unsteady::NotMonotonic { .. }));
+    let (verdict, reason, mut message) = told(found, capacity);
     for WorkloadCapacity { name, replicas, per_replica } in workloads {
         let replicas = if *replicas == 1 { "1 replica".to_owned() } else { format!("{replicas} replicas") };
         message += &format!("; {replicas} of {name}, {per_replica} {UNIT} each");

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a search needs and what says nothing beside it.
 
-use upsurge_crds::v1alpha1::{CapacityLoad, DataOrder, LoadTestSpec};
+use upsurge_crds::v1alpha1::{CapacityLoad, DataOrder, LoadTestSpec, Quantity};
 
 use super::ladder;
 use crate::field_error::Errors;
 
+/// Most replicas of a search for the fewest.
+const MOST_REPLICAS: i64 = 1_000;
+
 /// Checks what goes with `spec.load.capacity`; its own fields are checked where the load is compiled.
 pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
-    if spec.load.capacity.is_none() {
-        return;
+    let Some(capacity) = &spec.load.capacity else { return };
+    if capacity.counts_replicas() {
+        check_held(spec, errors);
     }
     if spec.thresholds.is_empty() {
         errors.add(
@@ -53,12 +57,57 @@ pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
     }
 }
 
+/// Whose replicas are set must be known, and nobody else may make load on it.
+fn check_held(spec: &LoadTestSpec, errors: &mut Errors) {
+    if spec.target.workload().is_none() {
+        errors.add(
+            "spec.target.workloads",
+            "is needed by spec.load.capacity.find MinReplicas: it sets the replicas of that workload",
+        );
+    }
+    if !spec.target.sharing.is_exclusive() {
+        errors.add(
+            "spec.target.sharing",
+            "must be Exclusive beside spec.load.capacity.find MinReplicas, which sets the replicas of the target",
+        );
+    }
+}
+
 /// Whether the levels of a search are some.
 pub(crate) fn check_levels(capacity: &CapacityLoad, errors: &mut Errors) {
+    if capacity.counts_replicas() {
+        check_counts(capacity, errors);
+    } else if capacity.rate.is_some() {
+        errors.add(
+            "spec.load.capacity.rate",
+            "goes with find: MinReplicas: here the rate is what is looked for",
+        );
+    }
     if let Err(error) = ladder(capacity) {
         errors.add("spec.load.capacity", error);
     }
     if capacity.measure.0.is_zero() {
         errors.add("spec.load.capacity.measure", "lasts no time at all: there is nothing to judge");
+    }
+}
+
+/// Replicas are whole numbers, and the rate is above nothing.
+fn check_counts(capacity: &CapacityLoad, errors: &mut Errors) {
+    for (field, count) in [("from", capacity.from), ("to", capacity.to)] {
+        if !count.is_whole() || count > Quantity::whole(MOST_REPLICAS) {
+            errors.add(
+                format_args!("spec.load.capacity.{field}"),
+                format_args!("must be a whole number of replicas, at most {MOST_REPLICAS}"),
+            );
+        }
+    }
+    if capacity.rate.is_none_or(|rate| rate.as_f64() <= 0.0) {
+        errors.add(
+            "spec.load.capacity.rate",
+            "must be above 0: it is the rate that the fewest replicas are looked for at",
+        );
+    }
+    if capacity.within.is_some() {
+        errors.add("spec.load.capacity.within", "does not go with find: MinReplicas, which is exact");
     }
 }

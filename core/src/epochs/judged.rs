@@ -82,8 +82,9 @@ pub fn judged(epoch: &Epoch, seen: &Seen<'_>) -> EpochResult {
         requests_per_second: Some(summary.requests_per_second),
         error_rate: Some(summary.error_rate),
         p95: (summary.requests > 0).then_some(summary.latency.p95),
-        dropped_iterations: Some(summary.dropped_iterations).filter(|dropped| *dropped > 0),
+        dropped_iterations: summary.dropped_iterations.filter(|dropped| *dropped > 0),
         replicas: seen.replicas.and_then(|replicas| i32::try_from(replicas).ok()),
+        pinned_replicas: epoch.replicas.and_then(|replicas| i32::try_from(replicas).ok()),
     }
 }
 
@@ -123,6 +124,7 @@ fn limit(outcome: EpochOutcome, reason: &str, thresholds: &[ThresholdResult]) ->
         (_, _, reasons::ITERATIONS_DROPPED) => "iterations were dropped for lack of free users".into(),
         (_, _, reasons::REQUESTS_UNANSWERED) => "requests had no answer when they were cut off".into(),
         (_, _, reasons::GENERATOR_LIMITED) => "the generator could not keep up".into(),
+        (_, _, reasons::TARGET_NOT_IDLE) => "the target had not come to rest before it".into(),
         (_, _, reasons::NO_DATA) => "there was nothing to judge".into(),
         _ => reason.to_owned(),
     }
@@ -140,7 +142,9 @@ pub fn line(probe: &EpochResult) -> String {
     };
     let p95 = probe.p95.clone().unwrap_or_else(none);
     let errors = probe.error_rate.clone().unwrap_or_else(none);
-    let mut text = format!("probe {number}: {level} iterations/s {outcome} (p95 {p95}, {errors} failed)");
+    let held = probe.pinned_replicas.map(|replicas| format!(" with {replicas} replicas")).unwrap_or_default();
+    let mut text =
+        format!("probe {number}: {level} iterations/s{held} {outcome} (p95 {p95}, {errors} failed)");
     if let Some(limit) = &probe.limit {
         text += &format!(": {limit}");
     }

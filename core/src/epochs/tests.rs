@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 mod answer;
+mod fewest;
 mod judged;
 
 use std::time::Duration;
@@ -65,7 +66,10 @@ fn a_test_of_one_plan_is_a_run_of_one_epoch_that_is_the_test_itself() {
     let spec = spec(&json!({"load": {"constant": {"level": 5, "duration": "1m"}}}));
     let epochs = epochs(&spec);
     let Next::Epoch(epoch) = epochs.decide(&[]) else { panic!("nothing is run") };
-    assert_eq!((epoch.clone(), epochs.are_several()), (Epoch { number: 1, level: None }, false));
+    assert_eq!(
+        (epoch.clone(), epochs.are_several()),
+        (Epoch { number: 1, level: None, replicas: None }, false)
+    );
     assert_eq!(epochs.test(&spec, &epoch), spec);
     assert_eq!(epochs.decide(&[EpochResult::default()]), Next::Done(Done::Once));
     assert_eq!(epochs.longest(Duration::from_secs(60)), Duration::from_secs(60));
@@ -82,7 +86,7 @@ fn the_test_of_a_probe_has_its_level_and_thresholds_on_what_is_measured() {
         {"metric": "stock", "condition": "value > 0"}
     ]}));
     validate(&spec).unwrap();
-    let test = epochs(&spec).test(&spec, &Epoch { number: 2, level: Some(12.5) });
+    let test = epochs(&spec).test(&spec, &Epoch { number: 2, level: Some(12.5), replicas: None });
     let valid = validate(&test).unwrap();
     let stages: Vec<(&str, u64, f64, f64)> = valid
         .timeline
@@ -145,10 +149,36 @@ fn the_test_of_a_probe_has_its_level_and_thresholds_on_what_is_measured() {
     json!({"load": {"unit": "Users", "capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1s"}}}),
     "spec.load.unit"
 )]
+#[case::of_replicas_without_a_workload(
+    json!({"load": {"capacity": {"find": "MinReplicas", "rate": 5, "from": 1, "to": 9, "measure": "1s"}}, "target": {"baseURL": "http://shop"}}),
+    "spec.target.workloads"
+)]
+#[case::of_replicas_that_others_load_too(
+    json!({"load": {"capacity": {"find": "MinReplicas", "rate": 5, "from": 1, "to": 9, "measure": "1s"}},
+        "target": {"baseURL": "http://shop", "workloads": [{"name": "checkout"}], "sharing": "Shared"}}),
+    "spec.target.sharing"
+)]
+#[case::of_half_a_replica(
+    json!({"load": {"capacity": {"find": "MinReplicas", "rate": 5, "from": "1.5", "to": 9, "measure": "1s"}}}), "spec.load.capacity.from")]
+#[case::of_too_many_replicas(
+    json!({"load": {"capacity": {"find": "MinReplicas", "rate": 5, "from": 1, "to": 1001, "measure": "1s"}}}), "spec.load.capacity.to")]
+#[case::of_replicas_within(
+    json!({"load": {"capacity": {"find": "MinReplicas", "rate": 5, "within": 5, "from": 1, "to": 9, "measure": "1s"}}}),
+    "spec.load.capacity.within"
+)]
+#[case::at_a_rate(
+    json!({"load": {"capacity": {"find": "MaxRate", "rate": 5, "from": 1, "to": 9, "measure": "1s"}}}), "spec.load.capacity.rate")]
 fn what_says_nothing_beside_a_search_is_refused(#[case] more: Value, #[case] path: &str) {
     let errors = validate(&spec(&more)).unwrap_err();
     let paths: Vec<&str> = errors.iter().map(|error| error.path.as_str()).collect();
     assert_eq!(paths, [path], "{errors:?}");
+}
+
+#[test]
+fn the_fewest_replicas_are_not_looked_for_at_no_rate() {
+    let more = json!({"load": {"capacity": {"find": "MinReplicas", "rate": 0, "from": 1, "to": 9, "measure": "1s"}}});
+    let errors = validate(&spec(&more)).unwrap_err();
+    assert_eq!(errors[0].path, "spec.load.capacity.rate", "{errors:?}");
 }
 
 #[test]

@@ -9,18 +9,22 @@ mod recovery;
 mod restarts;
 #[cfg(test)]
 mod tests;
+mod turning;
 
 use std::time::Duration;
 
 use upsurge_crds::v1alpha1::{BreakingPoint, ExpectationResult, StressLoad, StressResult};
 
 use self::overload::Overload;
-pub use self::restarts::Restarts;
+pub use self::{
+    restarts::Restarts,
+    turning::{Notice, Turning},
+};
 use super::Recorded;
 use crate::{
-    plan::{RECOVERY, Stage, failure_share, is_step, unit_name},
+    plan::{RECOVERY, Stage, Timeline, Turned, failure_share, is_step, unit_name},
     results::{decimal, percent},
-    thresholds::StepCount,
+    thresholds::{StepCount, Steps},
 };
 
 /// The expectation on recovery, by its field.
@@ -66,17 +70,19 @@ fn level(level: f64, of: &Stage) -> String {
 pub(super) fn found(recorded: &Recorded<'_>) -> Option<StressResult> {
     let stress = recorded.test.load.stress.as_ref()?;
     let share = failure_share(stress)?;
-    let staircase = Staircase::of(recorded);
+    let staircase = Staircase {
+        turned: recorded.turned.filter(|turned| !turned.never),
+        ..Staircase::of(recorded.timeline, recorded.windows.steps(), recorded.elapsed)
+    };
     let found = staircase.broken(share);
     let mut message = match &found {
         Ok(broken) => staircase.told(*broken, share),
         Err(why) => format!("where the target broke is not known: {why}"),
     };
     let open = match &found {
-        Ok(_) => (
-            NOT_REACHED,
-            format!("{message}: there is nothing beyond it to judge; raise spec.load.stress.max"),
-        ),
+        Ok(_) => {
+            (NOT_REACHED, format!("{message}: there is nothing beyond it to judge; {}", staircase.advice()))
+        }
         Err(_) => (UNKNOWN, message.clone()),
     };
     let broken = found.clone().ok().flatten();
@@ -92,7 +98,11 @@ pub(super) fn found(recorded: &Recorded<'_>) -> Option<StressResult> {
     }
     expectations.extend(recovered(recorded, stress, &staircase, found));
     let breaking_point = broken.map(|index| staircase.point(index));
-    Some(StressResult { breaking_point, message, expectations })
+    let turned_back_after = staircase.turned_after().map(|step| {
+        message += &format!("; the load turned back after {} at {}", step.stage.name, step.level());
+        step.stage.name.clone()
+    });
+    Some(StressResult { breaking_point, turned_back_after, message, expectations })
 }
 
 /// The steps that were begun, in order.
@@ -102,21 +112,37 @@ struct Staircase<'a> {
     untold: u64,
     /// Whether the load went on to the end of the last step.
     is_whole: bool,
+    /// Whether that is not the highest one that was planned.
+    turned: Option<Turned>,
 }
 
 impl<'a> Staircase<'a> {
-    fn of(recorded: &Recorded<'a>) -> Self {
-        let counts = recorded.windows.steps();
-        let stages: Vec<&Stage> =
-            recorded.timeline.stages.iter().filter(|stage| is_step(&stage.name)).collect();
+    fn of(timeline: &'a Timeline, counts: &Steps, elapsed: Duration) -> Self {
+        let stages: Vec<&Stage> = timeline.stages.iter().filter(|stage| is_step(&stage.name)).collect();
         let end = stages.last().map_or(Duration::ZERO, |stage| stage.end());
-        let begun = stages.into_iter().filter(|stage| stage.start < recorded.elapsed);
+        let begun = stages.into_iter().filter(|stage| stage.start < elapsed);
         let steps = begun.map(|stage| Step {
             stage,
             count: counts.of(&stage.name),
-            is_complete: stage.end() <= recorded.elapsed,
+            is_complete: stage.end() <= elapsed,
         });
-        Self { steps: steps.collect(), untold: counts.untold(), is_whole: end <= recorded.elapsed }
+        let (steps, untold) = (steps.collect(), counts.untold());
+        Self { steps, untold, is_whole: end <= elapsed, turned: None }
+    }
+
+    /// The step after which the load turned back, if it came so far.
+    fn turned_after(&self) -> Option<&Step<'a>> {
+        self.steps.last().filter(|_| self.turned.is_some() && self.is_whole)
+    }
+
+    /// What to do about a load that did not go high enough.
+    fn advice(&self) -> &'static str {
+        match self.turned {
+            None => "raise spec.load.stress.max",
+            Some(_) => {
+                "it turned back when the target looked broken sooner than it was, as many answers came late; raise spec.load.stress.every"
+            }
+        }
     }
 
     /// The first step in which too many requests failed; or why that is not known.
@@ -177,7 +203,11 @@ impl<'a> Staircase<'a> {
         let Some(last) = self.steps.last() else {
             return "where the target breaks is not known: no step began".to_owned();
         };
-        let end = if self.is_whole { "the highest step" } else { "where the load ended early" };
+        let end = match (self.is_whole, self.turned) {
+            (true, Some(_)) => "where the load turned back, as it looked broken then",
+            (true, None) => "the highest step",
+            (false, _) => "where the load ended early",
+        };
         format!(
             "the target did not break up to {} ({end}, {}): {} of its requests failed, and {counted} counts as broken",
             last.level(),
@@ -202,6 +232,7 @@ fn recovered(
         passed,
         undecided,
         message,
+        basis: None,
     };
     let unknown = |observed: &str, message: String| Some(result(false, true, observed.into(), Some(message)));
     let broken = match broken {
@@ -211,13 +242,20 @@ fn recovered(
         }
     };
     let Some(broken) = broken else {
-        let message =
-            "the target did not break, so there is nothing to recover from; raise spec.load.stress.max";
-        return unknown(NOT_REACHED, message.into());
+        let advice = staircase.advice();
+        let message = format!("the target did not break, so there is nothing to recover from; {advice}");
+        return unknown(NOT_REACHED, message);
     };
     if staircase.last_good(broken).is_none() {
         let message = "the first step broke the target, and the load falls to no less than that: lower spec.load.stress.start";
         return unknown(NOT_REACHED, message.into());
+    }
+    if let Some(late) = recorded.turned.map(|turned| turned.late).filter(|late| *late > 0) {
+        let runners: String = if late == 1 { "1 runner".into() } else { format!("{late} runners") };
+        let message = format!(
+            "{runners} turned back late, or never said so: nobody knows from when on the load was low"
+        );
+        return unknown(UNKNOWN, message);
     }
     let seen = recovery::of(recorded.windows.seconds(), stage);
     let unknown_time = || format!("of {:.0} s in between nothing is known", seen.unknown.as_secs_f64());

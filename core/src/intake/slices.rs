@@ -12,7 +12,7 @@ use serde::{
 use super::{Bounds, MOST_DELTA_BYTES, Objection, sinks};
 use crate::{
     metrics::{Encoded, Sink, WireSink, names, names::Kind},
-    slices::{MOST_SLICES, Slice},
+    slices::{Counts, MOST_SLICES, Slice},
     thresholds::Windowed,
 };
 
@@ -32,6 +32,9 @@ struct WireSlice {
     requests: f64,
     failed: u64,
     durations: Encoded,
+    // Not looked at: they only add up, within what a number holds.
+    #[serde(default)]
+    counts: Counts,
     #[serde(default)]
     windows: Windows,
 }
@@ -63,7 +66,7 @@ pub fn check(
 ) -> Result<Vec<Slice>, Objection> {
     let (mut slices, mut bytes) = (Vec::with_capacity(sent.0.len()), span.bytes);
     for slice in sent.0 {
-        let WireSlice { from_ms, to_ms, requests, failed, durations, windows } = slice;
+        let WireSlice { from_ms, to_ms, requests, failed, durations, counts, windows } = slice;
         if !(span.from_ms <= from_ms && from_ms <= to_ms && to_ms <= span.to_ms) {
             return Err(Objection::Interval { number: span.number, from_ms, to_ms });
         }
@@ -91,7 +94,7 @@ pub fn check(
                 .ok_or_else(|| Objection::Metric(format!("of a threshold with windows at {index}")))?;
             of_windows.insert(index, take(metric, kind, is_built_in, sink)?);
         }
-        slices.push(Slice { from_ms, to_ms, requests, failed, durations, windows: of_windows });
+        slices.push(Slice { from_ms, to_ms, requests, failed, durations, counts, windows: of_windows });
     }
     Ok(slices)
 }

@@ -43,6 +43,11 @@ pub fn bound(number: i32) -> f64 {
     (f64::from(number) / f64::from(1 << SCALE)).exp2()
 }
 
+/// The highest whole value that is in the bucket of a value: it stands for all of them.
+pub(super) fn highest(value: u64) -> u64 {
+    if value == 0 { 0 } else { (bound(number(value as f64)).floor() as u64).max(value) }
+}
+
 /// The bucket of a value above zero.
 fn number(value: f64) -> i32 {
     (value.log2() * f64::from(1 << SCALE)).ceil() as i32

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Series: a sink for each metric and set of tags.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::ThresholdSelector;
@@ -197,12 +200,29 @@ impl Metrics {
     /// Adds a sink to a series. When there are too many series already, a new one becomes part of its metric's
     /// overflow: sums over the whole run stay exact.
     pub fn add(&mut self, key: SeriesKey, sink: &Sink) {
-        if let Some(mine) = self.series.get_mut(&key) {
-            let before = mine.bytes();
-            mine.merge(sink);
-            self.bytes += mine.bytes().saturating_sub(before);
-            return;
+        if !self.merge_into(&key, sink) {
+            self.begin(key, Cow::Borrowed(sink));
         }
+    }
+
+    /// The same with a sink that nobody else needs.
+    pub fn put(&mut self, key: SeriesKey, sink: Sink) {
+        if !self.merge_into(&key, &sink) {
+            self.begin(key, Cow::Owned(sink));
+        }
+    }
+
+    /// Adds a sink to a series that is there; false if it is not.
+    pub fn merge_into(&mut self, key: &SeriesKey, sink: &Sink) -> bool {
+        let Some(mine) = self.series.get_mut(key) else { return false };
+        let before = mine.bytes();
+        mine.merge(sink);
+        self.bytes += mine.bytes().saturating_sub(before);
+        true
+    }
+
+    /// Begins a series, or adds to the overflow.
+    fn begin(&mut self, key: SeriesKey, sink: Cow<'_, Sink>) {
         // Of those without a request there are as many as the test has stages, scenarios, groups and metrics of its
         // own; the generator is judged by them.
         let most = if key.tags.request.is_none() { MOST_SERIES_IN_ALL } else { MOST_SERIES };
@@ -211,12 +231,12 @@ impl Metrics {
         match self.series.entry(key) {
             Entry::Occupied(mut mine) => {
                 let before = mine.get().bytes();
-                mine.get_mut().merge(sink);
+                mine.get_mut().merge(&sink);
                 self.bytes += mine.get().bytes().saturating_sub(before);
             }
             Entry::Vacant(place) => {
                 self.bytes += place.key().bytes() + sink.bytes();
-                place.insert(sink.clone());
+                place.insert(sink.into_owned());
             }
         }
     }

@@ -6,18 +6,15 @@
 
 mod buckets;
 mod wire;
+mod zlib;
 
 use std::{fmt, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use hdrhistogram::{
-    Histogram,
-    serialization::{Serializer as _, V2DeflateSerializer},
-};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use self::buckets::Buckets;
+use self::buckets::{Buckets, lowest};
 pub use self::wire::WireError;
+use super::exponential;
 
 /// Highest time that is told apart from longer ones: 1 h in microseconds.
 const HIGHEST: u64 = 3_600_000_000;
@@ -25,6 +22,10 @@ const HIGHEST: u64 = 3_600_000_000;
 const HIGHEST_VALUE: f64 = 1e15;
 /// Significant decimal digits of a recorded time.
 const DIGITS: u8 = 3;
+
+/// By how much, as a share, a percentile of [`Trend::coarse`] may be above the one that it was made of: the width of a bucket, and the
+/// 0.1 % of any trend.
+pub const COARSE: f64 = 0.023;
 
 /// A distribution of times with microsecond resolution.
 #[derive(Clone, Debug)]
@@ -79,14 +80,6 @@ impl Default for Trend {
     }
 }
 
-/// A histogram for the wire, which grows on demand.
-fn empty() -> Histogram<u64> {
-    let mut histogram =
-        Histogram::new(DIGITS).unwrap_or_else(|error| unreachable!("{DIGITS} digits are valid: {error}"));
-    histogram.auto(true);
-    histogram
-}
-
 impl Trend {
     /// Records one time; times beyond an hour count as an hour in percentiles.
     pub fn record(&mut self, time: Duration) {
@@ -130,6 +123,22 @@ impl Trend {
     /// The same records in as little memory as they need, for whoever keeps them.
     pub fn compact(self) -> Self {
         Self { buckets: self.buckets.compact(), ..self }
+    }
+
+    /// The same records in as few buckets as an exponential histogram of scale 5 has: 32 for each doubling. Percentiles are never lower
+    /// than before, and higher by [`COARSE`] at most; count, sum, minimum and maximum stay.
+    pub fn coarse(&self) -> Self {
+        let mut buckets = Buckets::of_others();
+        // By the lowest value of each bucket: so what is coarse already stays as it is.
+        for (index, count) in self.buckets.counts() {
+            buckets.record(exponential::highest(lowest(index)), count);
+        }
+        Self {
+            buckets,
+            sum_microseconds: self.sum_microseconds,
+            min_microseconds: self.min_microseconds,
+            max_microseconds: self.max_microseconds,
+        }
     }
 
     /// Forgets all records, keeping the memory for new ones.
@@ -255,12 +264,7 @@ pub struct Encoded {
 impl Serialize for Trend {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let histogram = if serializer.is_human_readable() {
-            let (mut histogram, mut bytes) = (empty(), Vec::new());
-            for (value, count) in self.buckets.recorded() {
-                histogram.record_n(value, count).map_err(ser::Error::custom)?;
-            }
-            V2DeflateSerializer::new().serialize(&histogram, &mut bytes).map_err(ser::Error::custom)?;
-            EncodedHistogram::Text(STANDARD.encode(bytes))
+            EncodedHistogram::Text(wire::encode_text(&self.buckets))
         } else {
             EncodedHistogram::Binary(wire::encode(&self.buckets))
         };

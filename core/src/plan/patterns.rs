@@ -167,6 +167,8 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         // As a whole a search is its highest probe: so much may be asked of the target.
         level(errors, "spec.load.capacity.from", capacity.from);
         let to = level(errors, "spec.load.capacity.to", capacity.to);
+        // Where replicas are counted, each probe is at the same rate.
+        let to = capacity.rate.map_or(to, |rate| level(errors, "spec.load.capacity.rate", rate));
         epochs::check_levels(capacity, errors);
         let shapes = vec![
             Shape::level(WARM_UP, capacity.warm_up.0, to),

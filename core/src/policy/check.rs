@@ -21,8 +21,8 @@ use crate::{
 
 /// Entries of a list that a refusal shows.
 const SHOWN: usize = 5;
-/// A run may wait this long before and after its load, each time, however short its load must be.
-const USUAL_WAIT: Duration = Duration::from_secs(15 * 60);
+/// A run may wait this long before and after its load, each time, however short its load must be. It is what `Auto` waits at most.
+pub(crate) const USUAL_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// What the policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -215,12 +215,22 @@ impl Checker<'_> {
         }
         if let Some(rule) = self.rules.max_duration.clone() {
             let one = valid.timeline.duration();
-            let lasts = match Epochs::of(&self.test.load) {
-                // Of a load only its end takes longer; of a search that comes once more with each probe.
-                Ok(epochs) if epochs.are_several() => epochs.longest(one + valid.timeline.graceful_stop),
-                _ => one,
+            let (verb, lasts) = match Epochs::of(&self.test.load) {
+                // Of a load only its end takes longer; of a search that comes once more with each probe, and so does its target's rest.
+                Ok(epochs) if epochs.are_several() => {
+                    let autoscaling = self.test.autoscaling.as_ref().filter(|_| !epochs.set_replicas());
+                    let idle = autoscaling.and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
+                    let rest = idle.map_or(Duration::ZERO, |idle| idle.timeout.0);
+                    let verb = if rest.is_zero() {
+                        "lasts"
+                    } else {
+                        "with its waits for a quiet target lasts up to"
+                    };
+                    (verb, epochs.longest(one + valid.timeline.graceful_stop + rest))
+                }
+                _ => ("lasts", one),
             };
-            self.duration(&rule, "spec.load", "lasts", lasts, rule.value);
+            self.duration(&rule, "spec.load", verb, lasts, rule.value);
             self.waits(valid, &rule);
         }
     }
@@ -236,11 +246,12 @@ impl Checker<'_> {
             ("spec.deadlines.prepare", Some(&deadlines.prepare), most),
             ("spec.deadlines.start", Some(&deadlines.start), most),
             ("spec.deadlines.run", deadlines.run.as_ref(), valid.timeline.duration() + most),
+            ("spec.deadlines.restore", deadlines.restore.as_ref(), most),
             ("spec.load.gracefulStop", test.load.graceful_stop.as_ref(), most),
             ("spec.autoscaling.waitForIdle.timeout", idle.map(|idle| &idle.timeout), most),
             (
                 "spec.target.workloads[0].expect.scaleDownWithin",
-                expected.and_then(|expected| expected.scale_down_within.as_ref()),
+                expected.and_then(|expected| expected.scale_down_within.as_ref()?.span()),
                 most,
             ),
             (

@@ -4,7 +4,7 @@
 
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{ExpectWhen, NestedSteps, Step, Threshold},
+    v1alpha1::{ExpectWhen, NestedSteps, Step, Threshold, TimeLimit, Workload},
 };
 
 use super::{RunPlan, first_epoch};
@@ -27,6 +27,7 @@ fn is_in(test: &LoadTestSpec) -> bool {
             .is_some_and(|stress| stress.broken_at.is_some() || stress.recover_within.is_some())
         || !test.verify.is_empty()
         || test.thresholds.iter().any(is_of_seconds)
+        || test.target.workloads.iter().any(has_own_limit)
         || expects_of_failed(test)
 }
 
@@ -34,6 +35,12 @@ fn is_in(test: &LoadTestSpec) -> bool {
 fn is_of_seconds(threshold: &Threshold) -> bool {
     let metric = threshold.metric.split('{').next().unwrap_or_default();
     metric.trim() == names::AVAILABILITY
+}
+
+/// Whether a time that is expected of an autoscaler is its own, which a runner of the version before can't read.
+fn has_own_limit(workload: &Workload) -> bool {
+    let limits = workload.expect.iter().flat_map(|expect| [expect.scale_up_within, expect.scale_down_within]);
+    limits.flatten().any(|limit| limit == TimeLimit::Auto)
 }
 
 /// Whether a request of the test expects something of answers that count as failed, and of no others.
@@ -92,6 +99,10 @@ mod tests {
         json!({"request": {"url": "/", "expect": [{"header": "retry-after", "when": when}]}})
     }
 
+    fn target(expect: Value) -> Value {
+        json!({"target": {"baseURL": "http://checkout", "workloads": [{"name": "checkout", "expect": expect}]}})
+    }
+
     fn stress(field: &str, value: Value) -> Value {
         let mut stress = json!({"start": 1, "increment": 1, "every": "10s", "max": 3});
         stress.as_object_mut().unwrap().insert(field.into(), value);
@@ -109,6 +120,8 @@ mod tests {
     #[case::availability(json!({"thresholds": [{"metric": "availability", "condition": "rate > 99%"}]}))]
     #[case::availability_of_some(
         json!({"thresholds": [{"metric": "availability{group:pay}", "condition": "rate > 99%"}]}))]
+    #[case::auto_up(target(json!({"scaleUpWithin": "Auto"})))]
+    #[case::auto_down(target(json!({"scaleUpWithin": "90s", "scaleDownWithin": "Auto"})))]
     #[case::when_failed(json!({"before": [request("Failed")]}))]
     #[case::when_failed_after(json!({"after": [request("Failed")]}))]
     #[case::when_failed_in_a_scenario(json!({"scenarios": [{"name": "pay", "steps": [request("Failed")]}]}))]
@@ -130,6 +143,7 @@ mod tests {
     #[case::always(json!({"before": [request("Always")]}))]
     #[case::a_body_that_looks_like_it(
         json!({"before": [{"group": {"name": "a", "steps": [{"request": {"url": "/", "json": request("Failed")}}]}}]}))]
+    #[case::times_that_are_written(target(json!({"scaleUpWithin": "90s", "scaleDownWithin": "6m"})))]
     #[case::one_spike(json!({"load": {"spike": {"baseline": 1, "peak": 9, "hold": "1m"}}}))]
     #[case::stop_at(stress("stopAt", json!({"errorRate": "5%"})))]
     // What the operator finds out by itself.

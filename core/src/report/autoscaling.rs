@@ -7,7 +7,7 @@ use super::{
     Report,
     canvas::{Canvas, Ink},
 };
-use crate::autoscaling::explained;
+use crate::{autoscaling::explained, judged::told};
 
 pub(super) fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let Some(result) = report.autoscaling else { return Ok(()) };
@@ -26,11 +26,7 @@ pub(super) fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
         };
         write!(canvas, "  ")?;
         canvas.ink(ink, sign)?;
-        write!(canvas, " {} {}: {}", expectation.name, expectation.expected, expectation.observed)?;
-        match expectation.message.as_ref().filter(|message| **message != expectation.observed) {
-            Some(message) => writeln!(canvas, " ({message})")?,
-            None => writeln!(canvas)?,
-        }
+        writeln!(canvas, " {} {}: {}", expectation.name, expectation.expected, told(expectation))?;
     }
     for up in result.workloads.iter().flat_map(|workload| &workload.scale_ups) {
         write!(canvas, "  {:.0} s: {}→{}", up.seconds, up.from, up.to)?;

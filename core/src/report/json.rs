@@ -10,15 +10,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, CapacityResult, CheckCount, EpochResult, GeneratorResult, SpikeResult, StressResult,
-    ThresholdResult, Verdict, VerificationResult,
+    AutoscalingResult, BottleneckResult, CapacityResult, CheckCount, EpochResult, ExpectationResult,
+    GeneratorResult, SoakResult, SpikeResult, StressResult, ThresholdResult, UsageResult, Verdict,
+    VerificationResult,
 };
 
-use super::{Report, histogram, k6};
+use super::{
+    Report,
+    counted::{Counted, began, lasted},
+    histogram, k6,
+};
 use crate::{
     http::without_login,
     metrics::{Metrics, Selector, Trend, names},
-    plan::MEASURE,
     results::{self, part, whole},
     single::{Kind, Measured},
 };
@@ -59,6 +63,11 @@ struct Document<'a> {
     verification: Option<&'a VerificationResult>,
     /// As in the status of a run.
     autoscaling: Option<&'a AutoscalingResult>,
+    /// The same.
+    usage: &'a [UsageResult],
+    usage_expectations: &'a [ExpectationResult],
+    soak: Option<&'a SoakResult>,
+    bottleneck: Option<&'a BottleneckResult>,
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -148,13 +157,12 @@ pub(super) fn render(report: &Report<'_>, started: Timestamp) -> String {
 
 fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
     let Report { name, test, timeline, metrics, elapsed, .. } = *report;
-    // Of a probe of a search counts what was measured of it.
-    let measured = report.capacity.and_then(|_| timeline.stage(MEASURE));
-    let time = measured.map_or_else(|| whole(timeline, elapsed), |stage| part(stage, elapsed));
-    let counted_stage = measured.map(|stage| stage.name.clone());
+    let counted = Counted::of(report);
+    let shown = counted.as_ref().map_or(*report, |counted| counted.report(report));
+    let time = whole(shown.timeline, shown.elapsed);
     let summary = || Figures {
         unanswered_requests: Some(report.figures.summary.unanswered_requests.unwrap_or_default()),
-        ..Figures::of(metrics, &Selector { stage: counted_stage.clone(), ..Selector::default() }, time)
+        ..Figures::of(shown.metrics, &Selector::default(), time)
     };
     let stages = report.figures.stages.iter().map(|stage| {
         let selector = Selector { stage: Some(stage.name.clone()), ..Selector::default() };
@@ -170,24 +178,23 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         let selector = Selector {
             scenario: (!request.scenario.is_empty()).then(|| request.scenario.clone()),
             request: Some(request.name.clone()),
-            stage: counted_stage.clone(),
             ..Selector::default()
         };
-        let figures = Figures::of(metrics, &selector, time);
+        let figures = Figures::of(shown.metrics, &selector, time);
         RequestFigures { name: &request.name, scenario: &request.scenario, figures }
     });
     let phases = names::PHASES
         .into_iter()
-        .filter_map(|phase| Some((phase, Times::of(&metrics.trend(phase, &Selector::default()))?)));
-    let counted =
+        .filter_map(|phase| Some((phase, Times::of(&shown.metrics.trend(phase, &Selector::default()))?)));
+    let in_numbers =
         |counts: results::Counts| counts.into_iter().map(|(what, count)| (what, count as u64)).collect();
     Document {
         format: FORMAT,
         version: VERSION,
         name,
         target: without_login(&test.target.base_url),
-        start_time: started,
-        duration_seconds: thousandths(elapsed.as_secs_f64()),
+        start_time: began(report, started),
+        duration_seconds: thousandths(lasted(report).as_secs_f64()),
         verdict: report.outcome.verdict,
         reason: &report.outcome.reason,
         message: &report.outcome.message,
@@ -195,8 +202,8 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         stages: stages.collect(),
         requests: requests.collect(),
         phases: phases.collect(),
-        status_codes: counted(results::statuses(report.metrics)),
-        errors: counted(results::errors(report.metrics)),
+        status_codes: in_numbers(results::statuses(shown.metrics)),
+        errors: in_numbers(results::errors(shown.metrics)),
         checks: &report.figures.expectations,
         operations: report.operations.iter().map(OperationFigures::of).collect(),
         thresholds: report.thresholds,
@@ -206,8 +213,12 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         spikes: &report.findings.spikes,
         verification: report.findings.verification.as_ref(),
         autoscaling: report.autoscaling,
-        metrics: k6::metrics(report),
-        histograms: histogram::histograms(report),
+        usage: report.scarce.usage,
+        usage_expectations: report.scarce.expectations,
+        soak: report.scarce.soak,
+        bottleneck: report.scarce.bottleneck,
+        metrics: k6::metrics(&shown),
+        histograms: histogram::histograms(&shown),
         generator: report.generator,
         not_judged: report.not_judged,
         warnings: report.warnings,

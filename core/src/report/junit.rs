@@ -19,26 +19,55 @@ use upsurge_crds::{
     },
 };
 
-use super::{Report, printable};
+use super::{
+    Report,
+    counted::{began, lasted},
+    printable,
+};
 use crate::{findings::Findings, http::without_login, verdict::Outcome};
 
-/// What is told of a judged run.
-struct Judged<'a> {
-    name: &'a str,
-    target: &'a str,
-    started: Timestamp,
-    elapsed: Duration,
-    outcome: Outcome,
-    summary: Option<&'a RunSummary>,
-    thresholds: &'a [ThresholdResult],
-    findings: &'a Findings,
-    autoscaling: Option<&'a AutoscalingResult>,
-    usage: &'a [ExpectationResult],
-    soak: &'a [ExpectationResult],
-    prometheus: &'a [PrometheusCheckResult],
-    checks: &'a [CheckCount],
-    not_judged: &'a [String],
-    warnings: &'a [String],
+/// What is told of a judged run, wherever that is known from: a run that has just ended, a status, or a record.
+#[derive(Clone, Debug)]
+pub struct Judged<'a> {
+    /// Name of the test or the run.
+    pub name: &'a str,
+    /// Base URL of the target. A login in it is not written.
+    pub target: &'a str,
+    /// When the load started.
+    pub started: Timestamp,
+    /// How long it lasted.
+    pub elapsed: Duration,
+    /// The verdict.
+    pub outcome: Outcome,
+    /// Figures of the whole load, if there are any.
+    pub summary: Option<&'a RunSummary>,
+    /// Thresholds with what was observed.
+    pub thresholds: &'a [ThresholdResult],
+    /// What came of what only some tests ask for.
+    pub findings: &'a Findings,
+    /// What the autoscaler did, if somebody observed it.
+    pub autoscaling: Option<&'a AutoscalingResult>,
+    /// What is asked of usage.
+    pub usage: &'a [ExpectationResult],
+    /// What is asked of a soak.
+    pub soak: &'a [ExpectationResult],
+    /// Prometheus checks.
+    pub prometheus: &'a [PrometheusCheckResult],
+    /// Checks of responses.
+    pub checks: &'a [CheckCount],
+    /// Parts of the test that could not be judged, each with the reason.
+    pub not_judged: &'a [String],
+    /// What went wrong beside the load.
+    pub warnings: &'a [String],
+    /// What somebody has noted about the run.
+    pub notes: &'a [String],
+}
+
+impl Judged<'_> {
+    /// All of it as XML.
+    pub fn render(&self) -> String {
+        render(self)
+    }
 }
 
 /// A run that was made from a process of its own.
@@ -46,19 +75,20 @@ pub(super) fn of_report(report: &Report<'_>, started: Timestamp) -> String {
     render(&Judged {
         name: report.name,
         target: &report.test.target.base_url,
-        started,
-        elapsed: report.elapsed,
+        started: began(report, started),
+        elapsed: lasted(report),
         outcome: report.outcome.clone(),
         summary: Some(&report.figures.summary),
         thresholds: report.thresholds,
         findings: report.findings,
         autoscaling: report.autoscaling,
-        usage: &[],
-        soak: &[],
+        usage: report.scarce.expectations,
+        soak: report.scarce.soak.map_or(&[], |soak| soak.expectations.as_slice()),
         prometheus: &[],
         checks: &report.figures.expectations,
         not_judged: report.not_judged,
         warnings: report.warnings,
+        notes: &[],
     })
 }
 
@@ -96,6 +126,7 @@ pub(super) fn of_run(run: &LoadTestRun) -> Option<String> {
         checks: &status.expectations,
         not_judged: &[],
         warnings: &status.warnings,
+        notes: &[],
     }))
 }
 
@@ -123,8 +154,8 @@ fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
             ("requests", summary.requests.to_string()),
             ("requestsPerSecond", summary.requests_per_second.clone()),
             ("errorRate", summary.error_rate.clone()),
-            ("iterations", summary.iterations.to_string()),
-            ("droppedIterations", summary.dropped_iterations.to_string()),
+            ("iterations", summary.iterations.unwrap_or_default().to_string()),
+            ("droppedIterations", summary.dropped_iterations.unwrap_or_default().to_string()),
             ("latencyP50", summary.latency.p50.clone()),
             ("latencyP95", summary.latency.p95.clone()),
             ("latencyP99", summary.latency.p99.clone()),
@@ -133,6 +164,7 @@ fn properties(judged: &Judged<'_>) -> Vec<(&'static str, String)> {
     properties.extend(judged.autoscaling.map(|autoscaling| ("replicas", autoscaling.replicas.clone())));
     let limit = judged.autoscaling.and_then(|autoscaling| autoscaling.limited_by.clone());
     properties.extend(limit.map(|limit| ("limitedBy", limit)));
+    properties.extend(judged.notes.iter().map(|note| ("note", note.clone())));
     properties
 }
 
@@ -162,6 +194,7 @@ mod tests {
             checks: &[],
             not_judged: &[],
             warnings: &[name.to_owned()],
+            notes: &[],
         });
         let document = roxmltree::Document::parse(&text).unwrap();
         // What XML has no way to write is left out, and a line's end is read as a space in attributes.

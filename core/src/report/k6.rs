@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Map, Value, json};
 use upsurge_crds::v1alpha1::Threshold;
 
-use super::Report;
+use super::{
+    Report,
+    counted::{Counted, lasted},
+};
 use crate::{
     metrics::{
         Catalog, Contains, Definition, Selector, Sink,
@@ -20,15 +23,17 @@ use crate::{
 const TREND_STATISTICS: [&str; 8] = ["avg", "min", "med", "max", "p(90)", "p(95)", "p(99)", "p(99.9)"];
 
 pub(super) fn summary(report: &Report<'_>) -> Value {
+    let counted = Counted::of(report);
+    let shown = counted.as_ref().map_or(*report, |counted| counted.report(report));
     json!({
-        "root_group": root_group(report),
+        "root_group": root_group(&shown),
         "options": {"summaryTrendStats": TREND_STATISTICS, "summaryTimeUnit": "", "noColor": true},
         "state": {
             "isStdOutTTY": false,
             "isStdErrTTY": false,
-            "testRunDurationMs": report.elapsed.as_secs_f64() * 1e3,
+            "testRunDurationMs": lasted(report).as_secs_f64() * 1e3,
         },
-        "metrics": metrics(report),
+        "metrics": metrics(&shown),
         "name": report.name,
         "verdict": report.outcome.verdict,
         "reason": report.outcome.reason,

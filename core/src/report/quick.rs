@@ -54,9 +54,8 @@ fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
         canvas.write_str(&failures)?
     }
     writeln!(canvas)?;
-    if summary.dropped_iterations > 0 {
-        canvas
-            .ink(Ink::Bad, format_args!("dropped   {} for lack of free users", summary.dropped_iterations))?;
+    if let Some(dropped) = summary.dropped_iterations.filter(|dropped| *dropped > 0) {
+        canvas.ink(Ink::Bad, format_args!("dropped   {dropped} for lack of free users"))?;
         writeln!(canvas)?;
     }
     if let Some(unanswered) = summary.unanswered_requests {

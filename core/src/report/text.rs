@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The summary to read, at the end of a run.
 
-use std::fmt::{self, Write as _};
+use std::{
+    fmt::{self, Write as _},
+    time::Duration,
+};
 
 use upsurge_crds::v1alpha1::{EpochOutcome, RunSummary, TimeSpan, Verdict};
 
 use super::{
     Report, autoscaling,
     canvas::{Canvas, Colours, Ink, NO_DATA},
-    counts, operations,
+    counted::{Counted, lasted},
+    counts, operations, scarce,
     table::{Cell, Table},
 };
 use crate::{
@@ -32,13 +36,21 @@ const PHASES: [(&str, &str); 7] = [
 const NAME_WIDTH: usize = 30;
 
 pub(super) fn render(report: &Report<'_>, colours: Colours) -> String {
-    Canvas::filled(colours, |canvas| write(report, canvas))
+    let counted = Counted::of(report);
+    let shown = counted.as_ref().map_or(*report, |counted| counted.report(report));
+    Canvas::filled(colours, |canvas| {
+        heading(report, canvas)?;
+        write(&shown, canvas)
+    })
+}
+
+fn heading(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
+    let lasted = TimeSpan(Duration::from_millis(lasted(report).as_millis() as u64));
+    canvas.ink(Ink::Heading, format_args!("LoadTest {}", report.name))?;
+    writeln!(canvas, " · {} · {lasted}\n", without_login(&report.test.target.base_url))
 }
 
 fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
-    let seconds = TimeSpan(std::time::Duration::from_millis(report.elapsed.as_millis() as u64));
-    canvas.ink(Ink::Heading, format_args!("LoadTest {}", report.name))?;
-    writeln!(canvas, " · {} · {seconds}\n", without_login(&report.test.target.base_url))?;
     epochs(report, canvas)?;
     figures(report, canvas)?;
     operations::write(report, canvas)?;
@@ -48,6 +60,7 @@ fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     thresholds(report, canvas)?;
     findings(report, canvas)?;
     autoscaling::write(report, canvas)?;
+    scarce::write(report, canvas)?;
     checks(report, canvas)?;
     counts::list("failed requests", &results::failures(report.metrics), |_| Some(Ink::Bad), canvas)?;
     generator(report, canvas)?;
@@ -82,10 +95,9 @@ fn epochs(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
         writeln!(canvas, " {}", line(epoch))?;
     }
     let level = report.capacity.and_then(|capacity| capacity.level.as_ref());
-    match level {
-        Some(level) => writeln!(canvas, "\nfigures of the last probe that passed at {level} iterations/s:\n"),
-        None => writeln!(canvas, "\nfigures of the last probe:\n"),
-    }
+    let passed = level.map(|level| format!(" that passed at {level} iterations/s")).unwrap_or_default();
+    let part = if report.capacity.is_some() { ", without its warm-up" } else { "" };
+    writeln!(canvas, "\nfigures of the last probe{passed}{part}:\n")
 }
 
 pub(super) fn verdict(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
@@ -134,11 +146,10 @@ fn cells(summary: &RunSummary) -> Vec<Cell> {
 /// What there is of the whole run beside the table.
 fn totals(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
     let summary = &report.figures.summary;
-    write!(canvas, "iterations: {}", summary.iterations)?;
-    if summary.dropped_iterations > 0 {
+    write!(canvas, "iterations: {}", summary.iterations.unwrap_or_default())?;
+    if let Some(dropped) = summary.dropped_iterations.filter(|dropped| *dropped > 0) {
         write!(canvas, ", ")?;
-        canvas
-            .ink(Ink::Bad, format_args!("{} dropped for lack of free users", summary.dropped_iterations))?;
+        canvas.ink(Ink::Bad, format_args!("{dropped} dropped for lack of free users"))?;
     }
     if let Some(unanswered) = summary.unanswered_requests {
         write!(canvas, ", ")?;
@@ -261,6 +272,9 @@ pub(super) fn generator(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result
     write!(canvas, ", started {} iterations", generator.started_iterations)?;
     if let Some(planned) = generator.planned_iterations {
         write!(canvas, " of {planned} planned")?;
+    }
+    if report.capacity.is_some() {
+        write!(canvas, ", with the warm-up")?;
     }
     let lag = if generator.started_iterations == 0 { NO_DATA } else { &generator.lag_p99 };
     write!(canvas, "\n  lag p99 {lag}")?;

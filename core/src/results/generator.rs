@@ -9,7 +9,7 @@ use upsurge_crds::v1alpha1::GeneratorResult;
 use super::{decimal, milliseconds, percent};
 use crate::{
     metrics::{MOST_SERIES, Metrics, OVERFLOW, Selector, Trend, names},
-    plan::{LoadPlan, Timeline},
+    plan::{LoadPlan, Skip, Timeline},
     protocol::GeneratorDelta,
     schedule::Arrivals,
 };
@@ -42,10 +42,12 @@ const MOST_NAMED: usize = 5;
 /// What the generator was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// The stages of all loads.
+    /// The stages of all loads, as they were carried out.
     pub timeline: &'a Timeline,
-    /// The loads.
+    /// The loads as they were planned.
     pub loads: &'a [LoadPlan],
+    /// What was left out of them.
+    pub skip: Option<Skip>,
     /// How many runners there should be.
     pub runners: u32,
     /// Highest 99th percentile of the time by which iterations may start late: `spec.runner.maxLag`.
@@ -61,12 +63,12 @@ pub fn generator(
     starts: &[i64],
     elapsed: Duration,
 ) -> GeneratorResult {
-    let Asked { timeline, loads, runners, max_lag } = asked;
+    let Asked { timeline, loads, skip, runners, max_lag } = asked;
     let all = Selector::default();
     let started = metrics.count(names::STARTED_ITERATIONS, &all);
     let lag = metrics.trend(names::SCHEDULE_LAG, &all);
     let queued = metrics.trend(names::ITERATION_QUEUE_WAIT, &all);
-    let scheduled = Scheduled::of(loads);
+    let scheduled = Scheduled::of(loads, skip);
     let planned = scheduled.as_ref().map(|scheduled| scheduled.due_before(elapsed.min(timeline.duration())));
     let reported =
         if elapsed < timeline.duration() { elapsed.saturating_sub(REPORTS_APART) } else { elapsed };
@@ -212,16 +214,28 @@ fn too_many_series(metrics: &Metrics) -> Option<String> {
 /// The loads whose iterations start by the clock, so that it is known how many there should be.
 struct Scheduled<'a> {
     loads: Vec<(&'a LoadPlan, Arrivals)>,
+    skip: Option<Skip>,
 }
 
 impl<'a> Scheduled<'a> {
     /// `None` if there are none.
-    fn of(loads: &'a [LoadPlan]) -> Option<Self> {
+    fn of(loads: &'a [LoadPlan], skip: Option<Skip>) -> Option<Self> {
         let loads: Vec<_> = loads.iter().filter_map(|load| Some((load, load.arrivals()?))).collect();
-        (!loads.is_empty()).then_some(Self { loads })
+        (!loads.is_empty()).then_some(Self { loads, skip })
     }
 
     fn due_before(&self, at: Duration) -> u64 {
+        match self.skip.filter(|skip| at > skip.from) {
+            None => self.planned_before(at),
+            Some(skip) => {
+                let after =
+                    self.planned_before(skip.planned(at)).saturating_sub(self.planned_before(skip.to));
+                self.planned_before(skip.from) + after
+            }
+        }
+    }
+
+    fn planned_before(&self, at: Duration) -> u64 {
         let of_load = self.loads.iter().map(|(load, arrivals)| match at {
             at if at >= load.end() => arrivals.total(),
             at => arrivals.due_before(at),

@@ -23,7 +23,7 @@ fn generator(
 
 fn asked(plan: &Plan, max_lag: u64) -> Asked<'_> {
     let max_lag = Duration::from_millis(max_lag);
-    Asked { timeline: &plan.timeline, loads: &plan.loads, runners: 3, max_lag }
+    Asked { timeline: &plan.timeline, loads: &plan.loads, skip: None, runners: 3, max_lag }
 }
 
 /// Ten iterations per second for ten seconds, then fifty for twenty.
@@ -81,7 +81,10 @@ fn figures_are_those_of_the_whole_of_each_stage_and_of_each_request() {
     let figures = figures(&metrics, &timeline("IterationsPerSecond"), Duration::from_secs(30));
     let summary = &figures.summary;
     // 2200 requests in 30 s; (10 + 100) failed; half of them 10 ms, half 30 ms.
-    assert_eq!((summary.requests, summary.iterations, summary.dropped_iterations), (2200, 1100, 0));
+    assert_eq!(
+        (summary.requests, summary.iterations, summary.dropped_iterations),
+        (2200, Some(1100), Some(0))
+    );
     assert_eq!((summary.requests_per_second.as_str(), summary.error_rate.as_str()), ("73.33", "5%"));
     let latency = &summary.latency;
     assert_eq!((latency.min.as_str(), latency.mean.as_str(), latency.max.as_str()), ("10ms", "20ms", "30ms"));
@@ -364,4 +367,21 @@ fn a_run_that_was_stopped_is_held_to_the_time_it_had() {
 fn users_have_no_plan_of_iterations() {
     let result = generator(&loaded(7, 0, 1), &plan("Users"), &usage(0, 0), &STARTS, Duration::from_secs(30));
     assert_eq!((result.planned_iterations, result.throttled, result.healthy), (None, None, true));
+}
+
+#[test]
+fn iterations_of_a_stretch_that_was_left_out_were_not_due() {
+    let plan = plan("IterationsPerSecond");
+    // From the tenth second on it goes on as planned for the 25th: 100 and 250 iterations instead of 100 and 1,000.
+    let [from, to] = [10, 25].map(Duration::from_secs);
+    let skip = crate::plan::Skip { from, to };
+    let turned = Plan { timeline: plan.timeline.without(skip), ..plan.clone() };
+    let asked = Asked { skip: Some(skip), ..asked(&turned, 100) };
+    let result = |seconds| {
+        let elapsed = Duration::from_secs(seconds);
+        super::generator(asked, &loaded(350, 0, 1), &usage(0, 0), &STARTS, elapsed)
+    };
+    assert_eq!(result(15).planned_iterations, Some(350));
+    assert!(result(15).healthy, "{:?}", result(15).problems);
+    assert_eq!((result(10).planned_iterations, result(12).planned_iterations), (Some(100), Some(200)));
 }

@@ -19,10 +19,14 @@ use crate::{
 
 /// Most seconds that wait for slower runners, as of [`super::Seconds`].
 const MOST_OPEN: usize = 130;
+/// Most stretches of seconds that are kept though they were given up: of more, the oldest are unknown.
+const MOST_BLANK: usize = 64;
 /// How many of the requests of a second have to succeed, in percent, unless the threshold says otherwise.
 const SUCCEEDED: i32 = 99;
 /// What a second takes that is being filled.
 const OPENING: usize = size_of::<u32>() + size_of::<Open>();
+/// What a stretch takes that was given up.
+const BLANK: usize = size_of::<(u32, u32)>();
 /// Longest slice that is of one second.
 const LONGEST_MS: u64 = 1_500;
 
@@ -39,6 +43,10 @@ pub(super) struct Bins {
     good: u64,
     bad: u64,
     unknown: u64,
+    /// Seconds that were given up before anybody had told of a request in them, as stretches from one to the one before another: if a
+    /// slower runner had some, they are unknown, and else they say nothing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    blank: BTreeMap<u32, u32>,
 }
 
 /// A second that is still being filled.
@@ -126,6 +134,7 @@ impl Availability {
         for second in seconds_of(slice) {
             // Runners tell in the order of time: what is judged was told of by all of them, or given up.
             if second < bins.next {
+                bins.come_late(second);
                 continue;
             }
             let open = bins.open.entry(second).or_default();
@@ -135,8 +144,7 @@ impl Availability {
             if bins.open.len() > MOST_OPEN
                 && let Some((oldest, _)) = bins.open.pop_first()
             {
-                bins.next = oldest.saturating_add(1);
-                bins.unknown += 1;
+                bins.give_up([oldest]);
             }
         }
     }
@@ -145,9 +153,14 @@ impl Availability {
     pub(super) fn growth(&self, bins: Option<&Bins>, slice: &Slice) -> usize {
         let is_new =
             |second: &u32| bins.is_none_or(|bins| *second >= bins.next && !bins.open.contains_key(second));
+        let begun = if bins.is_none() { size_of::<Bins>() } else { 0 };
+        let is_blank = |second: &u32| bins.is_some_and(|bins| bins.blank_of(*second).is_some());
         match slice.windows.get(&self.index) {
-            Some(_) => seconds_of(slice).filter(is_new).take(MOST_OPEN + 1).count() * OPENING,
-            None => 0,
+            Some(_) => {
+                let opened = seconds_of(slice).filter(is_new).take(MOST_OPEN + 1).count();
+                begun + opened * OPENING + seconds_of(slice).filter(is_blank).count() * BLANK
+            }
+            None => begun,
         }
     }
 
@@ -155,6 +168,7 @@ impl Availability {
     pub(super) fn close(&self, bins: &mut Bins, until: Duration) {
         let until_ms = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
         bins.told_ms = bins.told_ms.max(until_ms);
+        bins.forget_blank();
         while let Some((second, open)) = bins.open.first_key_value().map(|(second, open)| (*second, *open)) {
             if (u64::from(second) + 1) * 1_000 > until_ms {
                 break;
@@ -168,8 +182,7 @@ impl Availability {
     /// Forgets what the seconds that are not over were made of: nothing is known of them. False if there were none.
     pub(super) fn give_up(bins: &mut Bins) -> bool {
         let open = std::mem::take(&mut bins.open);
-        bins.unknown += open.len() as u64;
-        bins.next = open.last_key_value().map_or(bins.next, |(last, _)| last.saturating_add(1));
+        bins.give_up(open.keys().copied());
         !open.is_empty()
     }
 
@@ -206,7 +219,60 @@ impl Availability {
 impl Bins {
     /// About how much memory they take.
     pub(super) fn bytes(&self) -> usize {
-        size_of::<Self>() + self.open.len() * OPENING
+        size_of::<Self>() + self.open.len() * OPENING + self.blank.len() * BLANK
+    }
+
+    /// First second that some runner may still tell of.
+    fn told(&self) -> u32 {
+        u32::try_from(self.told_ms / 1_000).unwrap_or(u32::MAX)
+    }
+
+    /// Gives up seconds, in their order, of which something was told, and all before them.
+    fn give_up(&mut self, seconds: impl IntoIterator<Item = u32>) {
+        for second in seconds {
+            let from = self.next.max(self.told());
+            if from < second {
+                self.blank.insert(from, second);
+            }
+            self.next = second.saturating_add(1);
+            self.unknown += 1;
+        }
+        while self.blank.len() > MOST_BLANK
+            && let Some((from, to)) = self.blank.pop_first()
+        {
+            self.unknown += u64::from(to.saturating_sub(from));
+        }
+    }
+
+    /// The stretch that a second is of, if it was given up before anybody had told of it.
+    fn blank_of(&self, second: u32) -> Option<(u32, u32)> {
+        let (from, to) = self.blank.range(..=second).next_back()?;
+        (second < *to).then_some((*from, *to))
+    }
+
+    /// A runner tells of a second only now that nobody can judge it any more.
+    fn come_late(&mut self, second: u32) {
+        let Some((from, to)) = self.blank_of(second) else { return };
+        self.blank.remove(&from);
+        for (from, to) in [(from, second), (second.saturating_add(1), to)] {
+            if from < to {
+                self.blank.insert(from, to);
+            }
+        }
+        self.unknown += 1;
+    }
+
+    /// Forgets seconds that nobody will tell of any more.
+    fn forget_blank(&mut self) {
+        let told = self.told();
+        while let Some((from, to)) = self.blank.first_key_value().map(|(from, to)| (*from, *to))
+            && from < told
+        {
+            self.blank.pop_first();
+            if told < to {
+                self.blank.insert(told, to);
+            }
+        }
     }
 }
 

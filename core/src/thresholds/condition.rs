@@ -178,6 +178,22 @@ impl Condition {
         Some(format!("a rate is a share from 0 to 1 (0% to 100%), so {text:?} {always} holds{meant}"))
     }
 
+    /// What is odd about a condition on a share that only a share of all breaks; `text` is how it was written. Most often a
+    /// percentage lacks its sign.
+    pub fn loose_on_share(&self, text: &str) -> Option<String> {
+        if self.comparison != Comparison::Less || self.limit != 1.0 {
+            return None;
+        }
+        let text = text.trim();
+        let meant = match self.unit {
+            Unit::None => format!("did you mean {text}%?"),
+            Unit::Time | Unit::Percent => "choose a lower limit, for example rate < 1%".into(),
+        };
+        Some(format!(
+            "a rate is a share from 0 to 1 (0% to 100%), so {text:?} holds unless it is all of them: {meant}"
+        ))
+    }
+
     /// Whether an observed value keeps the limit.
     pub fn holds(&self, observed: f64) -> bool {
         self.comparison.holds(observed, self.limit)

@@ -134,6 +134,12 @@ impl Windowed {
         }
     }
 
+    /// The same once the load has turned back and goes as this timeline says. Requests of steps that are left out still have their
+    /// step: a runner may have begun one.
+    pub fn turned(&self, test: &LoadTestSpec, timeline: &Timeline) -> Self {
+        Self { staircase: self.staircase.clone(), ..Self::new(test, timeline) }
+    }
+
     /// The same, from the test alone.
     pub fn of(test: &LoadTestSpec) -> Self {
         let windowless = test.thresholds.iter().all(|threshold| threshold.window.is_none());

@@ -56,7 +56,8 @@ fn judged(name: &str, expected: String, finding: Finding) -> Judged {
         Finding::Missed { observed, why } => (observed, false, false, Some(why)),
         Finding::Unknown { observed, why } => (observed, false, true, Some(why)),
     };
-    let result = ExpectationResult { name: name.into(), expected, observed, passed, undecided, message };
+    let name = name.into();
+    let result = ExpectationResult { name, expected, observed, passed, undecided, message, basis: None };
     Judged { result, missed: reasons::USAGE_EXCEEDED, unknown: reasons::USAGE_UNKNOWN }
 }
 

@@ -70,6 +70,7 @@ fn expectation(observed: &str, passed: bool, message: Option<&str>) -> Expectati
         passed,
         undecided: false,
         message: message.map(Into::into),
+        basis: None,
     }
 }
 
@@ -142,7 +143,7 @@ impl Run {
     fn dropping(self) -> Self {
         self.with(|run| {
             if let Some(summary) = &mut run.summary {
-                summary.dropped_iterations = 12;
+                summary.dropped_iterations = Some(12);
             }
         })
     }
@@ -196,6 +197,11 @@ impl Run {
         self.with(|run| run.doubts.push(Doubt { reason: reasons::BENCHMARK_INCOMPLETE, message }))
     }
 
+    fn never_ready(self) -> Self {
+        let message = "2 of 3 replicas are ready".into();
+        self.with(|run| run.breakdown = Some(Breakdown { reason: reasons::TARGET_NOT_READY.into(), message }))
+    }
+
     fn judged(&self) -> Outcome {
         judge(&Evidence {
             test: &self.test,
@@ -239,6 +245,7 @@ impl Run {
 #[case::never_started(passed().with(|run| run.summary = None), Verdict::Error, "NoData")]
 #[case::broken(passed().saturated().slow().broken(), Verdict::Error, "RunnerOOMKilled")]
 #[case::broken_before_data(passed().silent().broken(), Verdict::Error, "RunnerOOMKilled")]
+#[case::never_ready(passed().slow().never_ready(), Verdict::Inconclusive, "TargetNotReady")]
 #[case::aborted(passed().broken().slow().aborted(), Verdict::Aborted, "Aborted")]
 fn the_gravest_finding_makes_the_verdict(#[case] run: Run, #[case] verdict: Verdict, #[case] reason: &str) {
     let outcome = run.judged();

@@ -57,6 +57,7 @@ fn run(verdict: &str, autoscaling: bool, checks: &Value) -> LoadTestRun {
     };
     let watched = json!({"replicas": "1→3→1", "startReplicas": 1, "peakReplicas": 3, "endReplicas": 1, "expectations": [
         expectation("scaleUpWithin", "90s", "120s", false), expectation("minPeakReplicas", "3", "3", true),
+        {"name": "scaleDownWithin", "expected": "Auto", "observed": "40s", "passed": true, "basis": "6m40s (5m and 1m40s)"},
     ]});
     serde_json::from_value(json!({
         "apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun", "metadata": {"name": "checkout-g1"},
@@ -79,7 +80,7 @@ fn the_junit_file_of_a_run_has_each_expectation_and_each_prometheus_check() {
     ]);
     let xml = junit_of_run(&run("Inconclusive", true, &checks)).unwrap();
     let (figures, cases) = suite(&xml);
-    assert_eq!(figures, ["6", "2", "2", "0", "60.000", "2026-01-02T03:04:05"]);
+    assert_eq!(figures, ["7", "2", "2", "0", "60.000", "2026-01-02T03:04:05"]);
     let late = "observed 120s: the policy of the autoscaler held it up";
     assert_eq!(
         cases,
@@ -89,6 +90,8 @@ fn the_junit_file_of_a_run_has_each_expectation_and_each_prometheus_check() {
                 "checkout-g1.autoscaling scaleUpWithin 90s 0.000 | failure AutoscalingExpectationMissed {late} | system-out  {late}"
             ),
             "checkout-g1.autoscaling minPeakReplicas 3 0.000 | system-out  observed 3",
+            // Its name is the same in each run, whatever the limit was.
+            "checkout-g1.autoscaling scaleDownWithin Auto 0.000 | system-out  observed 40s; the limit is 6m40s (5m and 1m40s)",
             "checkout-g1.prometheus queue < 5 0.000 | system-out  observed 3",
             "checkout-g1.prometheus db p95 < 0.1 0.000 | failure ChecksBreached observed 0.25 | system-out  observed 0.25",
             "checkout-g1.prometheus cache > 0.9 0.000 | error CheckUnanswered no series",

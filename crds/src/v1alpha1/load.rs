@@ -37,6 +37,10 @@ use super::duration::TimeSpan;
         "unit does not go with capacity, whose levels are iterations per second"
     ),
     validation = (
+        "!has(self.capacity) || has(self.capacity.rate) == (self.capacity.find == 'MinReplicas')",
+        "capacity.rate goes with find: MinReplicas, which needs it"
+    ),
+    validation = (
         "!has(self.executors) || !has(self.gracefulStop)",
         "gracefulStop does not go with executors: each of them says it for itself"
     ),
@@ -108,7 +112,7 @@ pub struct Load {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub executors: Option<Vec<Executor>>,
 
-    /// A search for the highest rate at which all thresholds hold: several loads one after the other, each at one level.
+    /// A search for the highest rate at which all thresholds hold, or for the fewest replicas: several loads one after the other, each at one level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityLoad>,
 

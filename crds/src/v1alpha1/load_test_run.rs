@@ -215,6 +215,10 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub outputs: Vec<OutputResult>,
 
+    /// Replicas that the run holds its target at, and what it found there, which it puts back before it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinning: Option<Box<PinningStatus>>,
+
     /// Runs that made load on the same target at the same time, which only happens where all of their tests say
     /// `spec.target.sharing: Shared`. Known at the end. Beyond 20, those that did so longest are kept, and `omitted` counts
     /// the others.

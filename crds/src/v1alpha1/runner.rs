@@ -224,11 +224,24 @@ pub struct Deadlines {
     /// `gracefulStop` and two minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<TimeSpan>,
+
+    /// How long it is tried to put back what the run has set at its target. After that the run ends and says what is left.
+    /// Default: 5m.
+    // Left out where it is not given, so that the digest of older tests stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<TimeSpan>,
+}
+
+impl Deadlines {
+    /// How long it is tried to put back what a run has set.
+    pub fn restore(&self) -> TimeSpan {
+        self.restore.unwrap_or_else(five_minutes)
+    }
 }
 
 impl Default for Deadlines {
     fn default() -> Self {
-        Self { prepare: five_minutes(), start: one_minute(), run: None }
+        Self { prepare: five_minutes(), start: one_minute(), run: None, restore: None }
     }
 }
 

@@ -8,6 +8,7 @@
 mod autoscaling;
 mod epochs;
 mod findings;
+mod pinning;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{autoscaling::*, epochs::*, findings::*, usage::*};
+pub use self::{autoscaling::*, epochs::*, findings::*, pinning::*, usage::*};
 use super::metric::MetricType;
 
 /// Where a run is.
@@ -34,6 +35,8 @@ pub enum Phase {
     Stopping,
     /// Load has ended; results and the scale-down come in.
     Collecting,
+    /// What the run has set at its target is put back.
+    Restoring,
     /// Done; the verdict is set.
     Finished,
 }
@@ -95,11 +98,13 @@ pub struct RunSummary {
     /// Share of requests that failed (`http_req_failed`), those without an answer included.
     pub error_rate: String,
 
-    /// Iterations finished.
-    pub iterations: i64,
+    /// Iterations finished. Absent of requests: no iteration belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<i64>,
 
-    /// Planned iterations that could not be started.
-    pub dropped_iterations: i64,
+    /// Planned iterations that could not be started. Absent of requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_iterations: Option<i64>,
 
     /// Requests that were cut off without an answer, though they had all of `spec.load.gracefulStop` for it. They count
     /// as failed in `errorRate`, and not in `requests`, as they were never finished. Absent if there are none, and of

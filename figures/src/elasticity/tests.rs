@@ -219,7 +219,11 @@ fn capacities_that_are_none_are_refused() {
 #[test]
 fn an_autoscaler_may_take_its_window_its_steps_and_its_reaction() {
     let seconds = std::time::Duration::from_secs;
-    let budget = Budget { window: seconds(300), steps: 3, period: seconds(15), pods: seconds(20) };
-    assert_eq!((budget.shortest(), budget.longest()), (seconds(300), seconds(300 + 30 + 100 + 20)));
+    let pace = Pace { steps: 3, length: seconds(30) };
+    let budget = Budget { load: seconds(40), window: seconds(300), pace, pods: seconds(20) };
+    assert_eq!(budget.longest(), seconds(40 + 300 + 30 + 100 + 20));
     assert_eq!(Budget::default().longest(), REACTION);
+    let rounded =
+        [0, 1_000, 1_001].map(|milliseconds| in_seconds(std::time::Duration::from_millis(milliseconds)));
+    assert_eq!(rounded, [0, 1, 2].map(seconds));
 }

@@ -25,8 +25,15 @@ impl What {
             Self::Autoscaler(autoscaler) => {
                 shorten(&mut autoscaler.kind);
                 shorten(&mut autoscaler.name);
-                autoscaler.up_policies.truncate(MOST_PARTS);
-                autoscaler.up_policies.retain(|policy| policy.to_string().len() <= LONGEST_TEXT);
+                for policies in
+                    std::iter::once(&mut autoscaler.up_policies).chain(&mut autoscaler.down_policies)
+                {
+                    policies.truncate(MOST_PARTS);
+                    policies.retain(|policy| policy.to_string().len() <= LONGEST_TEXT);
+                }
+                for select in [&mut autoscaler.up_select, &mut autoscaler.down_select].into_iter().flatten() {
+                    shorten(select);
+                }
             }
             Self::QuotaExceeded { message: text }
             | Self::Lost { message: text, .. }
@@ -73,10 +80,7 @@ impl Event {
             What::Scaling(scaling) => {
                 scaling.readings.iter().map(|reading| size_of::<Reading>() + reading.metric.len()).sum()
             }
-            What::Autoscaler(autoscaler) => {
-                let policies = autoscaler.up_policies.iter().map(|policy| policy.to_string().len());
-                autoscaler.kind.len() + autoscaler.name.len() + policies.sum::<usize>()
-            }
+            What::Autoscaler(autoscaler) => autoscaler.bytes(),
             What::QuotaExceeded { message: text }
             | What::Lost { message: text, .. }
             | What::Revision { revision: text } => text.len(),

@@ -166,6 +166,27 @@ pub struct Autoscaler {
     /// Policies of `behavior.scaleUp` as they are in the object, for recommendations that add one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub up_policies: Vec<serde_json::Value>,
+    /// The same of `behavior.scaleDown`. This and what follows is absent in records of observers that did not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_policies: Option<Vec<serde_json::Value>>,
+    /// Which of its policies `behavior.scaleUp` goes by: `Max`, which is Kubernetes' default, `Min` or `Disabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_select: Option<String>,
+    /// The same of `behavior.scaleDown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_select: Option<String>,
+}
+
+impl Autoscaler {
+    /// About how many bytes its texts take.
+    pub(super) fn bytes(&self) -> usize {
+        let policies = self.up_policies.iter().chain(self.down_policies.iter().flatten());
+        let selects = [&self.up_select, &self.down_select].into_iter().flatten();
+        self.kind.len()
+            + self.name.len()
+            + policies.map(|policy| policy.to_string().len()).sum::<usize>()
+            + selects.map(String::len).sum::<usize>()
+    }
 }
 
 /// What an autoscaler says in its status.

@@ -49,6 +49,11 @@ fn every_kind() -> Vec<What> {
             up_window: 0,
             down_window: 300,
             up_policies: vec![serde_json::json!({"type": "Pods", "value": 4, "periodSeconds": 15})],
+            down_policies: Some(vec![
+                serde_json::json!({"type": "Percent", "value": 50, "periodSeconds": 60}),
+            ]),
+            up_select: Some("Max".into()),
+            down_select: Some("Disabled".into()),
         }),
         What::AutoscalerGone,
         What::Scaling(Scaling { desired: 4, current: 1, last_scale: Some(at(0)), readings: vec![reading] }),

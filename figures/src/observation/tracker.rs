@@ -125,13 +125,12 @@ impl Tracker {
             size_of::<(String, Condition)>() + texts.into_iter().map(String::len).sum::<usize>()
         };
         let readings = self.scaling.iter().flat_map(|scaling| &scaling.readings);
-        let policies = self.autoscaler.iter().flat_map(|autoscaler| &autoscaler.up_policies);
         size_of::<Self>()
             + text(&self.quota)
             + self.pods.iter().map(pod).sum::<usize>()
             + self.conditions.iter().map(condition).sum::<usize>()
             + readings.map(|reading| size_of::<Reading>() + reading.metric.len()).sum::<usize>()
-            + policies.map(|policy| policy.to_string().len()).sum::<usize>()
+            + self.autoscaler.as_ref().map_or(0, Autoscaler::bytes)
     }
 
     /// Numbers of replicas and the load.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Doubt, FEW, FitError, Point, counts,
-    fieller::{not_negative, turned},
+    fieller::{around, not_negative, turned},
     linear_until, r_squared,
 };
 use crate::statistics::Interval;
@@ -17,7 +17,7 @@ pub struct Amdahl {
     /// σ, the share of the work that can't be done side by side. Not below 0.
     pub serial: Interval,
     /// γ, the throughput of one replica.
-    pub single: f64,
+    pub single: Interval,
     /// Share of the scatter of throughput that the fit explains; 1 is all.
     pub r_squared: f64,
     /// Most replicas of which each serves at least 90 % of what one alone does; at most twice what was measured.
@@ -37,7 +37,7 @@ impl Amdahl {
 
     /// X(N) of the fit.
     pub fn throughput(&self, replicas: f64) -> f64 {
-        self.single * Self::speedup(self.serial.estimate, replicas)
+        self.single.estimate * Self::speedup(self.serial.estimate, replicas)
     }
 }
 
@@ -48,7 +48,7 @@ impl Amdahl {
 pub fn amdahl(points: &[Point]) -> Result<Amdahl, FitError> {
     let counts = counts(points, 2)?;
     let free = turned(points, |n| [1.0, n - 1.0]).ok_or(FitError::Scattered)?;
-    let sigma = free.quotient(1).ok_or(FitError::Scattered)?;
+    let (sigma, gamma) = free.quotient(1).zip(free.single()).ok_or(FitError::Scattered)?;
     let [first, second] = free.coefficients;
     let (single, serial) = if second >= 0.0 {
         (1.0 / first, second / first)
@@ -65,7 +65,7 @@ pub fn amdahl(points: &[Point]) -> Result<Amdahl, FitError> {
     }
     Ok(Amdahl {
         serial: not_negative(sigma, serial),
-        single,
+        single: around(gamma, single),
         r_squared: r_squared(points, |n| single * Amdahl::speedup(serial, n)),
         linear_until: linear_until(&counts, |n| Amdahl::speedup(serial, n)),
         limit: (sigma.low > 0.0).then(|| 1.0 / serial),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The turned-around fit N/X = c₀ + c₁·x₁ + …, and intervals of cₖ/c₀.
+//! The turned-around fit N/X = c₀ + c₁·x₁ + …, and intervals of cₖ/c₀ and 1/c₀.
 
 use super::Point;
 use crate::statistics::{Fit, Interval, least_squares, two_sided_95};
@@ -64,10 +64,25 @@ impl<const K: usize> Turned<K> {
         let root = (b * b - a * c).max(0.0).sqrt();
         Some(Interval { estimate: dividend / divisor, low: (b - root) / a, high: (b + root) / a })
     }
+
+    /// 1/c₀ with its 95 % interval, which is that of c₀ turned around; `None` if c₀ may be 0.
+    pub(super) fn single(&self) -> Option<Interval> {
+        let first = self.coefficients[0];
+        let half = two_sided_95(self.degrees) * (self.variance * self.inverse[0][0]).sqrt();
+        (first > half).then(|| Interval {
+            estimate: 1.0 / first,
+            low: 1.0 / (first + half),
+            high: 1.0 / (first - half),
+        })
+    }
 }
 
 /// An interval of what can't be below 0, with the estimate that a fit under that condition gave.
 pub(super) fn not_negative(interval: Interval, estimate: f64) -> Interval {
-    let (low, high) = (interval.low.max(0.0), interval.high.max(0.0));
-    Interval { estimate, low: low.min(estimate), high: high.max(estimate) }
+    around(Interval { low: interval.low.max(0.0), high: interval.high.max(0.0), ..interval }, estimate)
+}
+
+/// An interval with the estimate of another fit, which it is made to hold.
+pub(super) fn around(interval: Interval, estimate: f64) -> Interval {
+    Interval { estimate, low: interval.low.min(estimate), high: interval.high.max(estimate) }
 }

@@ -17,7 +17,7 @@ fn the_vectors_of_the_laws_hold() {
     let fit = usl(&exact(&[1, 2, 4, 8, 16, 32], 0.05, 0.001)).unwrap();
     assert!((fit.peak.unwrap() - 950_f64.sqrt()).abs() < 1e-6, "{fit:?}");
     assert!((fit.contention.estimate - 0.05).abs() < 1e-9 && (fit.coherency.estimate - 0.001).abs() < 1e-9);
-    assert!((fit.single - 20.0).abs() < 1e-6 && fit.r_squared > 1.0 - 1e-9 && fit.doubts.is_empty());
+    assert!((fit.single.estimate - 20.0).abs() < 1e-6 && fit.r_squared > 1.0 - 1e-9 && fit.doubts.is_empty());
     assert!((fit.throughput(31.0) - 20.0 * 9.038).abs() < 0.01);
     // 1 / (1 + 0.05·2 + 0.001·6) is 0.904, and with 4 replicas 0.859.
     assert_eq!(fit.linear_until, 3);
@@ -86,6 +86,31 @@ fn efficiency_is_by_the_smallest_count() {
     assert!(efficiencies(&[]).is_empty());
 }
 
+#[test]
+fn an_efficiency_has_an_interval_by_the_scatter_of_all_counts() {
+    let point = |replicas, throughput| Point { replicas, throughput };
+    let twice = |replicas, mean: f64| [point(replicas, mean * 0.99), point(replicas, mean * 1.01)];
+    let points = [twice(1, 20.0), twice(2, 38.0), twice(4, 60.0)].concat();
+    let found = efficiencies(&points);
+    assert_eq!(found[0].interval, None, "it is 1 by definition");
+    // Σ(x/mean − 1)² is 6·0.01², over 6 − 3 degrees of freedom; t is 3.182, and two measurements make a mean.
+    let share = 3.182_f64.powi(2) * 2e-4 / 2.0;
+    let root = (1.0 - (1.0 - share).powi(2)).sqrt();
+    for (each, truth) in found[1..].iter().zip([0.95, 0.75]) {
+        let interval = each.interval.unwrap();
+        assert!((interval.estimate - truth).abs() < 1e-9 && interval.estimate == each.efficiency);
+        assert!((interval.low / truth - (1.0 - root) / (1.0 - share)).abs() < 1e-3, "{interval:?}");
+        assert!((interval.high / truth - (1.0 + root) / (1.0 - share)).abs() < 1e-3, "{interval:?}");
+    }
+    assert_eq!(sublinear_from(&found), Some(4), "0.95 may be 0.9 and more, 0.75 may not");
+
+    let once = efficiencies(&[point(1, 20.0), point(2, 38.0), point(4, 60.0)]);
+    assert!(once.iter().all(|each| each.interval.is_none()), "nothing scatters that was measured once");
+    assert_eq!(sublinear_from(&once), None);
+    let wild = [point(1, 1.0), point(1, 39.0), point(2, 2.0), point(2, 78.0)];
+    assert!(efficiencies(&wild)[1].interval.is_none(), "the base may be nothing at all");
+}
+
 proptest! {
     #[test]
     fn exact_points_give_their_law_whatever_it_is(alpha in 0.0..0.5_f64, beta in 0.0..0.05_f64, unit in 0.01..1e5_f64) {
@@ -94,7 +119,7 @@ proptest! {
         let fit = usl(&points).unwrap();
         prop_assert!((fit.contention.estimate - alpha).abs() < 1e-6, "{fit:?}");
         prop_assert!((fit.coherency.estimate - beta).abs() < 1e-6, "{fit:?}");
-        prop_assert!((fit.single / unit / 20.0 - 1.0).abs() < 1e-6, "{fit:?}");
+        prop_assert!((fit.single.estimate / unit / 20.0 - 1.0).abs() < 1e-6, "{fit:?}");
     }
 
     #[test]
@@ -104,13 +129,14 @@ proptest! {
         let points: Vec<Point> =
             points.into_iter().map(|(replicas, throughput)| Point { replicas, throughput }).collect();
         if let Ok(fit) = usl(&points) {
-            for interval in [fit.contention, fit.coherency] {
+            for interval in [fit.contention, fit.coherency, fit.single] {
                 prop_assert!(interval.low >= 0.0 && interval.holds(interval.estimate), "{fit:?}");
             }
-            prop_assert!(fit.peak.is_none_or(|peak| peak >= 1.0) && fit.single > 0.0);
+            prop_assert!(fit.peak.is_none_or(|peak| peak >= 1.0) && fit.single.low > 0.0);
         }
         if let Ok(fit) = amdahl(&points) {
             prop_assert!(fit.serial.holds(fit.serial.estimate) && fit.serial.low >= 0.0, "{fit:?}");
+            prop_assert!(fit.single.holds(fit.single.estimate) && fit.single.low > 0.0, "{fit:?}");
         }
     }
 }

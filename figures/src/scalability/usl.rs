@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Doubt, FEW, FitError, Point, counts,
-    fieller::{not_negative, turned},
+    fieller::{around, not_negative, turned},
     linear_until, r_squared,
 };
 use crate::statistics::Interval;
@@ -19,7 +19,7 @@ pub struct Usl {
     /// β, coherency: what each pair of replicas costs. Not below 0.
     pub coherency: Interval,
     /// γ, the throughput of one replica.
-    pub single: f64,
+    pub single: Interval,
     /// Share of the scatter of throughput that the fit explains; 1 is all.
     pub r_squared: f64,
     /// Most replicas of which each serves at least 90 % of what one alone does; at most twice what was measured.
@@ -40,7 +40,7 @@ impl Usl {
 
     /// X(N) of the fit.
     pub fn throughput(&self, replicas: f64) -> f64 {
-        self.single * Self::capacity(self.contention.estimate, self.coherency.estimate, replicas)
+        self.single.estimate * Self::capacity(self.contention.estimate, self.coherency.estimate, replicas)
     }
 }
 
@@ -53,6 +53,7 @@ pub fn usl(points: &[Point]) -> Result<Usl, FitError> {
     let pairs = |replicas: f64| replicas * (replicas - 1.0);
     let free = turned(points, |n| [1.0, n - 1.0, pairs(n)]).ok_or(FitError::Scattered)?;
     let (alpha, beta) = free.quotient(1).zip(free.quotient(2)).ok_or(FitError::Scattered)?;
+    let gamma = free.single().ok_or(FitError::Scattered)?;
     let [first, second, third] = free.coefficients;
     // Neither can be below 0: the best fit of those that are allowed has 0 instead.
     let (single, contention, coherency) = if second >= 0.0 && third >= 0.0 {
@@ -96,7 +97,7 @@ pub fn usl(points: &[Point]) -> Result<Usl, FitError> {
     Ok(Usl {
         contention: not_negative(alpha, contention),
         coherency: not_negative(beta, coherency),
-        single,
+        single: around(gamma, single),
         r_squared: r_squared(points, |n| single * Usl::capacity(contention, coherency, n)),
         linear_until: linear_until(&counts, |n| Usl::capacity(contention, coherency, n)),
         peak,

@@ -150,8 +150,17 @@ fn changed(before: &Autoscaler, now: &Autoscaler) -> Option<String> {
         ));
     }
     let windows = |autoscaler: &Autoscaler| (autoscaler.up_window, autoscaler.down_window);
-    let same = windows(before) == windows(now) && before.up_policies == now.up_policies;
+    let same = windows(before) == windows(now)
+        && before.up_policies == now.up_policies
+        && !differ(&before.down_policies, &now.down_policies)
+        && !differ(&before.up_select, &now.up_select)
+        && !differ(&before.down_select, &now.down_select);
     (!same).then(|| "the behavior".into())
+}
+
+/// Whether both are told and are not the same. An observer of a release before tells less, and one of this goes on where it ended.
+fn differ<T: PartialEq>(before: &Option<T>, now: &Option<T>) -> bool {
+    before.as_ref().zip(now.as_ref()).is_some_and(|(before, now)| before != now)
 }
 
 fn name(autoscaler: &Autoscaler) -> String {

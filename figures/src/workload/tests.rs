@@ -199,6 +199,15 @@ fn seconds_that_no_runner_told_of_are_unknown() {
     assert_eq!(report.elasticity.unclamped.theta_under.whole(), None);
 }
 
+/// The usual one as observers tell it now: with what it goes by when it scales down.
+fn told(pods: u32, select: &str) -> Autoscaler {
+    Autoscaler {
+        down_policies: Some(vec![serde_json::json!({"type": "Pods", "value": pods, "periodSeconds": 60})]),
+        down_select: Some(select.into()),
+        ..autoscaler(6)
+    }
+}
+
 fn doubts_of(events: Vec<Event>) -> Vec<(DoubtKind, Timestamp)> {
     let report = observed(events).report(at(200)).unwrap();
     report.doubts.into_iter().map(|doubt| (doubt.kind, doubt.at)).collect()
@@ -219,6 +228,15 @@ fn doubts_of(events: Vec<Event>) -> Vec<(DoubtKind, Timestamp)> {
     vec![live(20, What::Autoscaler(Autoscaler { down_window: 0, ..autoscaler(6) }))],
     &[DoubtKind::AutoscalerChanged]
 )]
+#[case::policies_for_scaling_down(
+    vec![live(-5, What::Autoscaler(told(1, "Max"))), live(20, What::Autoscaler(told(2, "Max")))],
+    &[DoubtKind::AutoscalerChanged]
+)]
+#[case::which_policy_counts(
+    vec![live(-5, What::Autoscaler(told(1, "Max"))), live(20, What::Autoscaler(told(1, "Min")))],
+    &[DoubtKind::AutoscalerChanged]
+)]
+#[case::more_is_told_after_an_upgrade(vec![live(20, What::Autoscaler(told(1, "Max")))], &[])]
 #[case::told_again(vec![live(20, What::Autoscaler(autoscaler(6)))], &[])]
 #[case::before_the_load(vec![live(-5, What::Autoscaler(autoscaler(9)))], &[])]
 #[case::by_hand(vec![asked(20, 4), scaling(30, 1)], &[DoubtKind::ScaledByOthers])]
@@ -281,4 +299,28 @@ proptest! {
     ) {
         prop_assert_eq!(played(late, Some(cut), missed), played(0, None, missed));
     }
+}
+
+#[test]
+fn a_load_that_turns_back_asks_for_what_it_asks_for_then() {
+    let levels = |turns: bool| {
+        let mut workload = Workload::new(Demand::declared(10.0).unwrap());
+        quiet(9).into_iter().for_each(|event| workload.note(event));
+        workload.begin(at(0), [(at(0), 10.0), (at(10), 20.0), (at(20), 30.0), (at(30), 40.0), (at(40), 0.0)]);
+        if turns {
+            let written = serde_json::to_value(&workload).unwrap();
+            workload = serde_json::from_value(written).unwrap();
+            // Told more than once, as by each word of a runner.
+            workload.turn(at(20), [(at(0), 10.0), (at(10), 20.0), (at(20), 10.0), (at(25), 0.0)]);
+            workload.turn(at(10), [(at(10), 90.0)]);
+        }
+        workload.note(asked(200, 1));
+        let told = workload.log().events().iter().filter_map(|event| match event.what {
+            What::Load { level } => Some((event.seen.duration_since(at(0)).as_secs(), level)),
+            _ => None,
+        });
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(levels(false), [(0, 10.0), (10, 20.0), (20, 30.0), (30, 40.0), (40, 0.0)]);
+    assert_eq!(levels(true), [(0, 10.0), (10, 20.0), (20, 10.0), (25, 0.0)]);
 }

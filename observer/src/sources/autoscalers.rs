@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior};
+use k8s_openapi::api::autoscaling::v2::{
+    HPAScalingRules, HorizontalPodAutoscaler, HorizontalPodAutoscalerBehavior,
+};
 use kube::core::DynamicObject;
 use upsurge_figures::observation::{Autoscaler, Condition, Scaling, What};
 
@@ -160,15 +162,27 @@ impl<'a> Behavior<'a> {
         let up = self.0.and_then(|behavior| behavior.scale_up.as_ref());
         let down = self.0.and_then(|behavior| behavior.scale_down.as_ref());
         let window = |seconds: Option<i32>| seconds.and_then(|seconds| u32::try_from(seconds).ok());
-        let policies = up.and_then(|rules| rules.policies.as_ref()).into_iter().flatten();
         Autoscaler {
             up_window: window(up.and_then(|rules| rules.stabilization_window_seconds)).unwrap_or(0),
             down_window: window(down.and_then(|rules| rules.stabilization_window_seconds))
                 .unwrap_or(DOWN_WINDOW),
-            up_policies: policies.filter_map(|policy| serde_json::to_value(policy).ok()).collect(),
+            up_policies: policies(up),
+            down_policies: Some(policies(down)),
+            up_select: Some(select(up)),
+            down_select: Some(select(down)),
             ..autoscaler
         }
     }
+}
+
+fn policies(rules: Option<&HPAScalingRules>) -> Vec<serde_json::Value> {
+    let policies = rules.and_then(|rules| rules.policies.as_ref()).into_iter().flatten();
+    policies.filter_map(|policy| serde_json::to_value(policy).ok()).collect()
+}
+
+/// Which policy counts. Kubernetes goes by the one that changes most unless it is told otherwise.
+fn select(rules: Option<&HPAScalingRules>) -> String {
+    rules.and_then(|rules| rules.select_policy.clone()).unwrap_or_else(|| "Max".into())
 }
 
 fn described(hpa: &HorizontalPodAutoscaler) -> Autoscaler {
@@ -208,4 +222,39 @@ fn conditions(hpa: &HorizontalPodAutoscaler) -> impl Iterator<Item = Fact> {
 
 fn count(replicas: i32) -> u32 {
     u32::try_from(replicas).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(behavior: serde_json::Value) -> Autoscaler {
+        let behavior: HorizontalPodAutoscalerBehavior = serde_json::from_value(behavior).unwrap();
+        Behavior::of(Some(&behavior)).on(Autoscaler::default())
+    }
+
+    #[test]
+    fn policies_and_which_of_them_counts_are_told_of_both_directions() {
+        let pods = json!({"type": "Pods", "value": 2, "periodSeconds": 60});
+        let found = settings(json!({
+            "scaleUp": {"selectPolicy": "Min", "policies": [pods], "stabilizationWindowSeconds": 30},
+            "scaleDown": {"selectPolicy": "Disabled"}
+        }));
+        assert_eq!((found.up_window, found.down_window), (30, 300));
+        assert_eq!((&found.up_policies, &found.down_policies), (&vec![pods], &Some(Vec::new())));
+        assert_eq!(
+            (found.up_select.as_deref(), found.down_select.as_deref()),
+            (Some("Min"), Some("Disabled"))
+        );
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_kubernetes_has_it() {
+        let found = Behavior::of(None).on(Autoscaler::default());
+        assert_eq!((found.up_window, found.down_window), (0, 300));
+        assert_eq!((found.up_policies, found.down_policies), (vec![], Some(vec![])));
+        assert_eq!((found.up_select.as_deref(), found.down_select.as_deref()), (Some("Max"), Some("Max")));
+    }
 }

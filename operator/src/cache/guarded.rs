@@ -15,6 +15,13 @@ use kube::{
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
+/// What is kept of a kind of objects in memory.
+pub trait Kept: Resource + de::DeserializeOwned {
+    /// What is kept of an object that was just read. It happens to one object after the other, so that a page of a list never
+    /// stands in memory as a whole.
+    fn kept(read: Guarded<Self>) -> Guarded<Self>;
+}
+
 /// An object, or why it can't be read and whose it is.
 #[derive(Clone, Debug)]
 pub struct Guarded<K>(pub Result<K, InvalidObject>);
@@ -34,10 +41,10 @@ impl<K: Resource + de::DeserializeOwned> Guarded<K> {
     }
 }
 
-impl<'de, K: Resource + de::DeserializeOwned> Deserialize<'de> for Guarded<K> {
+impl<'de, K: Kept> Deserialize<'de> for Guarded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        Self::read(text.get()).map_err(de::Error::custom)
+        Self::read(text.get()).map(K::kept).map_err(de::Error::custom)
     }
 }
 

@@ -8,19 +8,30 @@ use k8s_openapi::api::{
 };
 use kube::{Resource, ResourceExt};
 use upsurge_crds::{
+    LoadTestRun,
     names::labels,
     v1alpha1::{LoadTestRunStatus, Phase},
 };
 
-use super::CachedRun;
+use super::{
+    CachedRun,
+    guarded::{Guarded, Kept},
+};
 use crate::audit;
+
+impl Kept for LoadTestRun {
+    fn kept(mut read: Guarded<Self>) -> Guarded<Self> {
+        run(&mut read);
+        read
+    }
+}
 
 /// Beginning of the annotations that somebody here reads.
 const OURS: &str = "upsurge.dev/";
 
 /// A run: all of it as long as it is under way; of one that is over what tells so, and with which verdict; and its copy of
 /// the test only if nobody can read it.
-pub fn run(run: &mut CachedRun) {
+fn run(run: &mut CachedRun) {
     let is_over = matches!(&run.0, Ok(run) if is_finished(run));
     if !is_over {
         audit::prune(run.managed_fields_mut());
@@ -29,6 +40,10 @@ pub fn run(run: &mut CachedRun) {
     let metadata = run.meta_mut();
     metadata.managed_fields = None;
     metadata.labels = None;
+    // A list as it is read has room for four of what it has one of.
+    if let Some(owners) = &mut metadata.owner_references {
+        owners.shrink_to_fit();
+    }
     // An empty map would still hold the room for its first entries.
     metadata.annotations = metadata.annotations.take().and_then(|mut annotations| {
         annotations.retain(|name, _| name.starts_with(OURS));
@@ -79,6 +94,6 @@ pub fn pod(pod: &mut Pod) {
     });
 }
 
-fn is_finished(run: &upsurge_crds::LoadTestRun) -> bool {
+fn is_finished(run: &LoadTestRun) -> bool {
     run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Finished)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! An open session: the state machine behind its lock, with what wakes those who wait on it.
 
+mod load;
 mod snapshot;
 
 use std::{
@@ -13,7 +14,7 @@ use tokio::{
     sync::{MutexGuard, Notify, Semaphore, broadcast},
     task::AbortHandle,
 };
-use upsurge_core::{intake::Intake, plan, thresholds::Recorded};
+use upsurge_core::{intake::Intake, thresholds::Recorded};
 
 use super::{
     admission::{self, RUN_BODIES},
@@ -24,7 +25,7 @@ use super::{
     pace::Pace,
     prepared::Preparing,
     session::{Mark, Pod, Session},
-    view::{RunKey, SessionConfig},
+    view::{RunKey, SessionConfig, TurnedView},
 };
 use crate::recording::SharedRecord;
 
@@ -63,6 +64,8 @@ pub struct Cell {
     opened_at: Mutex<Timestamp>,
     changes: broadcast::Sender<RunKey>,
     tasks: Mutex<Vec<AbortHandle>>,
+    /// The load as it is once it has turned back.
+    turned: Mutex<Option<TurnedView>>,
     /// What observes the target, which a following epoch takes over.
     observer: Mutex<Option<AbortHandle>>,
 }
@@ -89,7 +92,8 @@ impl Cell {
             .filter(|(_, runner)| runner.end.is_none())
             .for_each(|(index, _)| pace.note(&key, index, series));
         let runners = config.plan.runners as usize;
-        Self {
+        let (t0, turned) = (session.t0(), session.turned().filter(|_| session.is_turning()));
+        let cell = Self {
             key,
             bindings: Bindings::default(),
             lines: Lines::default(),
@@ -109,8 +113,14 @@ impl Cell {
             opened_at: Mutex::new(Timestamp::now()),
             changes,
             tasks: Mutex::default(),
+            turned: Mutex::default(),
             observer: Mutex::default(),
+        };
+        // Of one that goes on: before the target is looked at again, and time that nobody saw is counted.
+        if let Some(start) = t0 {
+            cell.tell_load(start, cell.turned(turned).as_ref(), None);
         }
+        cell
     }
 
     /// The state machine. Never held over an await, and for nothing long on a thread that serves others.
@@ -137,11 +147,6 @@ impl Cell {
         self.spoken(self.lock().await, runner, words)
     }
 
-    /// The same, on a thread that may wait.
-    pub fn speak_blocking<T>(&self, runner: u32, words: impl FnOnce(&mut Session) -> T) -> T {
-        self.spoken(self.lock_blocking(), runner, words)
-    }
-
     fn spoken<T>(
         &self,
         mut session: MutexGuard<'_, Session>,
@@ -156,9 +161,10 @@ impl Cell {
         let is_over = session.state().runners.iter().all(|runner| runner.end.is_some());
         let over = is_over.then(|| session.state().totals.elapsed());
         let course = session.t0().map(|start| (start, over));
+        let turned = session.turned().filter(|_| session.is_turning());
         drop(session);
         if let Some((start, over)) = course {
-            self.tell_load(start, over);
+            self.tell_load(start, self.turned(turned).as_ref(), over);
         }
         if dirty {
             self.dirty.notify_one();
@@ -167,21 +173,6 @@ impl Cell {
             self.announce();
         }
         answer
-    }
-
-    /// Tells the record of the target when the load starts, in nanoseconds, and when it is over after so long.
-    fn tell_load(&self, start: i64, over: Option<Duration>) {
-        let Ok(start) = Timestamp::from_nanosecond(start.into()) else { return };
-        // Figures of an autoscaler are of one load; of several, only how the target stood is of interest.
-        if self.config.plan.test.target.workloads.is_empty() || self.config.whole.is_some() {
-            return;
-        }
-        let valid = &self.config.valid;
-        self.record.begin(&valid.timeline, start);
-        if let Some(elapsed) = over {
-            let carried_out = plan::carried_out(&valid.timeline, &valid.loads, elapsed).duration();
-            self.record.end_load(start.saturating_add(carried_out).unwrap_or(Timestamp::MAX));
-        }
     }
 
     /// The pod of a runner is there and speaks, whatever it says: what it says may take a while to be read.
@@ -264,21 +255,21 @@ impl Cell {
     /// Evaluates the thresholds that stop the run, as things stand now. Takes a while, in which runners may speak.
     pub fn evaluate(&self) {
         let test = &self.config.plan.test;
-        let (metrics, windows, elapsed) = {
+        let (metrics, windows, elapsed, turned) = {
             let session = self.lock_blocking();
             let state = session.state();
             if state.stop.is_some() || state.totals.elapsed_ms == 0 {
                 return;
             }
-            (state.totals.metrics.clone(), state.totals.windows.clone(), state.totals.elapsed())
+            let totals = &state.totals;
+            // As its windows are cut.
+            let turned = session.turned().filter(|_| session.is_turning());
+            (totals.metrics.clone(), totals.windows.clone(), totals.elapsed(), turned)
         };
-        let recorded = Recorded {
-            test,
-            timeline: &self.config.valid.timeline,
-            metrics: &metrics,
-            windows: &windows,
-            elapsed,
-        };
+        let turned = self.turned(turned);
+        let valid = turned.as_ref().map_or(&self.config.valid, |turned| &turned.valid);
+        let recorded =
+            Recorded { test, timeline: &valid.timeline, metrics: &metrics, windows: &windows, elapsed };
         if let Some(threshold) = recorded.breached_abort() {
             self.lock_blocking().breach(threshold);
             self.dirty.notify_one();
@@ -294,6 +285,7 @@ impl Cell {
     }
 
     fn limit(&self, session: &mut Session) {
+        session.pace(self.pace.interval());
         session.limit_figures(self.most_figures());
     }
 

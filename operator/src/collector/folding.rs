@@ -5,7 +5,7 @@
 //! that comes later, too: a series is never split between two grains. Thresholds don't care: they keep sums of
 //! their own of the parts that they select.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use upsurge_core::metrics::{Metrics, OVERFLOW, SeriesKey, Tags, names};
 
@@ -36,10 +36,10 @@ pub struct Folding;
 
 impl Folding {
     /// The series that takes the samples of a series at a level.
-    pub fn key(&self, level: u8, key: &SeriesKey) -> SeriesKey {
+    pub fn key<'a>(&self, level: u8, key: &'a SeriesKey) -> Cow<'a, SeriesKey> {
         // The mark that parts of the metric are not complete has to outlast them.
-        if key.tags.request.as_deref() == Some(OVERFLOW) {
-            return key.clone();
+        if level == 0 || key.tags.request.as_deref() == Some(OVERFLOW) {
+            return Cow::Borrowed(key);
         }
         let metric = key.metric.as_str();
         let whole = Tags::default;
@@ -64,20 +64,20 @@ impl Folding {
             (Kind::Errors, 2 | 3) => check(),
             (Kind::Errors | Kind::Iterations, 0 | 1) => key.tags.clone(),
             (_, COARSEST..) => whole(),
-            (Kind::Counts | Kind::Other | Kind::Check, 0 | 1) | (_, 0) => key.tags.clone(),
+            (Kind::Counts | Kind::Other | Kind::Check, 1) | (_, 0) => key.tags.clone(),
             (Kind::Times, 1 | 2) | (Kind::Counts, 2) => plain(),
             (Kind::Phase, 1) | (Kind::Times | Kind::Counts | Kind::Other, _) => stage(),
             (Kind::Check, 2 | 3) => check(),
             (Kind::Phase | Kind::Check, _) => whole(),
         };
-        SeriesKey { metric: key.metric.clone(), tags }
+        Cow::Owned(SeriesKey { metric: key.metric.clone(), tags })
     }
 
     /// All series at a level.
     pub fn fold(&self, level: u8, metrics: &Metrics) -> Metrics {
         let mut folded = Metrics::default();
         for (key, sink) in metrics.iter() {
-            folded.add(self.key(level, key), sink);
+            folded.add(self.key(level, key).into_owned(), sink);
         }
         folded
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a message with deltas to the session: one delta after the other is read, checked and merged.
 //!
-//! Blocking: decoding histograms takes a while. A delta that the session has is not read again.
+//! Decoding histograms takes a while, so what may take long is done on a thread of its own. A delta that the session has is not read
+//! again.
 
 use upsurge_core::{
     intake::{Batch, Taken},
@@ -31,13 +32,13 @@ pub struct Received {
 ///
 /// # Errors
 /// When something of it is not taken; what came before is.
-pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Refusal> {
+pub async fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Refusal> {
     let Batch { version, runner, epoch, start, started_at, session, .. } = *batch;
-    let received = take_all(cell, pod, batch);
+    let received = take_all(cell, pod, batch).await;
     if let Err(refusal) = &received
         && !matches!(refusal, Refusal::Gap(_) | Refusal::Taken { .. })
     {
-        cell.speak_blocking(runner, |session| session.object(runner, refusal));
+        cell.speak(runner, |session| session.object(runner, refusal)).await;
     }
     let (mut reply, is_last) = received?;
     reply.interval_ms = u64::try_from(cell.pace.interval().as_millis()).ok();
@@ -46,7 +47,7 @@ pub fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Re
     Ok(Received { reply, head, is_last })
 }
 
-fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bool), Refusal> {
+async fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bool), Refusal> {
     let Batch { version, runner, epoch, start, started_at, session, .. } = *batch;
     let of = |deltas| DeltaBatch {
         version,
@@ -60,16 +61,20 @@ fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bo
     };
     let refused = |objection| Refusal::Content { runner, objection };
     // Also without deltas: the runner shows that it is there, and asks.
-    let mut reply = cell.speak_blocking(runner, |session| session.deltas(&of(Vec::new()), pod, now()))?;
+    let mut reply = cell.speak(runner, |session| session.deltas(&of(Vec::new()), pod, now())).await?;
     let (mut is_last, mut taken) = (false, 0);
-    for delta in &batch.deltas {
+    for (index, delta) in batch.deltas.iter().enumerate() {
         // What is left is sent again: others wait for their turn.
         if taken > MOST_AT_ONCE {
             break;
         }
+        if index > 0 {
+            // Small ones may come in great numbers, and this thread may be one that serves others.
+            tokio::task::yield_now().await;
+        }
         let number = delta.number().map_err(refused)?;
         {
-            let known = cell.lock_blocking();
+            let known = cell.lock().await;
             if number <= known.received(runner) || session.is_some_and(|meant| meant != known.number()) {
                 continue;
             }
@@ -79,10 +84,11 @@ fn take_all(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<(DeltaReply, bo
         let ends = delta.done.is_some() || delta.after.is_some() || delta.checks.is_some();
         let prepared = cell.preparing.prepare(delta).map_err(refused)?;
         taken += prepared.bytes();
-        reply = cell.speak_blocking(runner, |session| {
+        let merged = cell.speak(runner, |session| {
             foreign.into_iter().for_each(|what| session.note_foreign(what));
             session.merge(&of(Vec::new()), std::iter::once(Ok(prepared)), pod, now())
-        })?;
+        });
+        reply = merged.await?;
         is_last |= ends;
     }
     Ok((reply, is_last))

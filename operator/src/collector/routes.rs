@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The collector over HTTP: from request to state machine and back.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use tokio::task::spawn_blocking;
+use tokio::{runtime::Handle, task::spawn_blocking};
 use tracing::{debug, warn};
 use upsurge_core::{
     intake::Batch,
@@ -23,10 +23,10 @@ use upsurge_core::{
 };
 
 use super::{
-    admission::{Admitted, Closed, Unread, read},
-    authentication::Denied,
+    admission::{Admitted, Closed, Read, Unread, read},
+    authentication::{Denied, Identity},
     binding,
-    cell::now,
+    cell::{Cell, now},
     exposed,
     line::Line,
     receive::{Received, receive},
@@ -38,6 +38,8 @@ use super::{
 
 /// Most bytes of a hello: as many as the variables that `before` captures, and some.
 const MAX_HELLO_BYTES: usize = 1024 * 1024;
+/// Most bytes of histograms that are read where they come in, in less time than it takes to hand them to another thread.
+const SOON_READ: usize = 16 * 1024;
 /// How long the answer to a runner's last delta waits for the checkpoint, so that the runner can end at once.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
@@ -163,10 +165,13 @@ async fn hello(
         },
     };
     binding::check(cell, who, *index, hello.runner, &hello.pod)?;
-    let looked = cell.has_looked();
+    let (looked, rested) = (cell.has_looked(), cell.rested(*index).await);
     let answer = cell.speak(*index, |session| {
         if looked {
             session.looked();
+        }
+        if let Some(rested) = rested {
+            session.rests(rested, received_at);
         }
         session.hello(&hello, &who.pod, received_at).map(|command| (command, session.number()))
     });
@@ -202,23 +207,18 @@ async fn deltas(
     if let Some(reason) = exposed::objection(&admitted, line.transport()) {
         return Ok(Json(break_off(&admitted, &reason).await?).into_response());
     }
-    let (who, index, cell) = (admitted.who.clone(), admitted.index, admitted.cell.clone());
     let form = Form::of(headers.get(header::CONTENT_TYPE).and_then(|form| form.to_str().ok()));
-    // Reading histograms takes a while: not on a thread that serves others. The body goes with it: the wait for the checkpoint
-    // below is not to keep its room from others.
-    let heard = spawn_blocking(move || {
-        let batch = match Batch::read(form, body.bytes()) {
-            Ok(batch) if is_served(&cell.config.plan, batch.version) => batch,
-            heard => match version::not_served(form, body.bytes(), &cell.config.plan) {
-                Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
-                None => heard.map_err(|objection| not_understood(&objection))?,
-            },
-        };
-        binding::check(&cell, &who, index, batch.runner, &batch.pod)?;
-        Ok::<_, Answer>(Heard::Deltas(receive(&cell, &who.pod, &batch)?))
-    });
-    let broken = |error| Answer::Body(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}: try again"));
-    let received = match heard.await.map_err(broken)?? {
+    // Reading many histograms takes a while, and so do small ones that are compressed: not on a thread that serves others.
+    let is_soon_read = matches!(form, Form::Binary) && body.bytes().len() <= SOON_READ;
+    let heard = hear(admitted.cell.clone(), admitted.who.clone(), admitted.index, form, body);
+    let heard = if is_soon_read {
+        heard.await
+    } else {
+        let runtime = Handle::current();
+        let broken = |error| Answer::Body(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}: try again"));
+        spawn_blocking(move || runtime.block_on(heard)).await.map_err(broken)?
+    };
+    let received = match heard? {
         Heard::Deltas(received) => received,
         Heard::NotServed(said, reason) => {
             let Admitted { who, index, cell, .. } = &admitted;
@@ -234,6 +234,20 @@ async fn deltas(
         reply = cell.speak(*index, |session| session.deltas(&nothing, &who.pod, now())).await?;
     }
     Ok(Json(reply).into_response())
+}
+
+/// Reads and takes what a runner sent. The body ends with it: whoever waits for a checkpoint after that is not to keep its room from
+/// others.
+async fn hear(cell: Arc<Cell>, who: Identity, index: u32, form: Form, body: Read) -> Result<Heard, Answer> {
+    let batch = match Batch::read(form, body.bytes()) {
+        Ok(batch) if is_served(&cell.config.plan, batch.version) => batch,
+        heard => match version::not_served(form, body.bytes(), &cell.config.plan) {
+            Some((said, reason)) => return Ok(Heard::NotServed(said, reason)),
+            None => heard.map_err(|objection| not_understood(&objection))?,
+        },
+    };
+    binding::check(&cell, &who, index, batch.runner, &batch.pod)?;
+    Ok(Heard::Deltas(receive(&cell, &who.pod, &batch).await?))
 }
 
 /// What a runner sent instead of a hello.

@@ -5,6 +5,7 @@
 //! as the old one did when the checkpoint was taken, which is what makes deltas count exactly once: the sender keeps
 //! each delta until it is acknowledged, and only what a durable checkpoint holds is acknowledged.
 
+mod after;
 mod before;
 mod durable;
 mod early_end;
@@ -16,17 +17,18 @@ mod outline;
 mod presence;
 mod questions;
 mod refusal;
+mod rest;
+mod turning;
 
 use std::sync::Arc;
 
 use upsurge_core::{
-    findings::counters,
     intake::Intake,
     protocol::{DeltaBatch, DeltaCommand, DeltaReply, Hello, HelloCommand, Readiness, RunPlan, RunnerEnd},
     thresholds::Windowed,
 };
-use upsurge_crds::LoadTestSpec;
 
+use self::{after::After, epochs::Place, look::Look, questions::Questions, rest::Rest, turning::TurnBack};
 pub use self::{
     durable::{Durable, DurableRunner, Pod},
     early_end::Problem,
@@ -35,7 +37,6 @@ pub use self::{
     presence::Presence,
     refusal::Refusal,
 };
-use self::{epochs::Place, look::Look, questions::Questions};
 use super::{
     folding::Folding,
     memory::MOST_OF_ONE,
@@ -46,17 +47,6 @@ use super::{
 /// Furthest that a T0 may be from now: a run lasts at most so long, and starts soon.
 const FURTHEST_START: i64 = 30 * 24 * 3_600 * 1_000_000_000;
 
-/// What only this operator knows of `verify` and `after`.
-#[derive(Clone, Debug, Default)]
-struct After {
-    /// The test, if the runner that does them must know the counters of the run.
-    counted: Option<Box<LoadTestSpec>>,
-    /// Whether it is to be done: the load of all runners has ended.
-    due: bool,
-    /// Whether a durable checkpoint holds what became of it.
-    durable: bool,
-}
-
 /// The session of a run.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -66,8 +56,10 @@ pub struct Session {
     start: Start,
     before: bool,
     look: Look,
+    rest: Rest,
     after: After,
     questions: Questions,
+    turning: TurnBack,
     folding: Folding,
     windowed: Windowed,
     preparing: Arc<Preparing>,
@@ -90,6 +82,7 @@ impl Session {
         state.runners.resize_with(plan.runners as usize, DurableRunner::default);
         let windowed = Windowed::of(&plan.test);
         windowed.adopt(&mut state.totals.windows, &state.totals.metrics);
+        let turning = TurnBack::of(plan, state.turn);
         let presence = state
             .runners
             .iter()
@@ -111,12 +104,10 @@ impl Session {
             start,
             before: !plan.test.before.is_empty(),
             look: Look::of(plan),
-            after: After {
-                counted: (!plan.test.verify.is_empty()).then(|| Box::new((*plan.test).clone())),
-                due: false,
-                durable: state.after.is_some(),
-            },
+            rest: Rest::of(plan, &state),
+            after: After::of(plan, state.after.is_some()),
             questions: Questions::of(plan, state.checks.is_some()),
+            turning,
             folding: Folding,
             windowed,
             preparing: Arc::new(Preparing::of(&plan.test)),
@@ -125,6 +116,7 @@ impl Session {
             durable: 0,
             state,
         };
+        session.put_thresholds();
         session.fit();
         session
     }
@@ -154,7 +146,8 @@ impl Session {
         let ending = self.all_ended() && !self.all_done();
         let tidied = self.state.after.is_some() && !self.after.durable;
         let answered = self.state.checks.is_some() && !self.questions.durable;
-        let waited_for = ending || tidied || answered || self.awaits_epoch();
+        let turns = self.state.turn.is_some() && !self.turning.is_durable;
+        let waited_for = ending || tidied || answered || turns || self.awaits_epoch();
         self.is_dirty() && (matches!(self.start, Start::Chosen { .. }) || waited_for)
     }
 
@@ -270,6 +263,7 @@ impl Session {
                 runner.end.clone_from(&delta.done);
                 self.presence[index].end_durable = false;
             }
+            self.tells_turn(index, delta.turned_ms);
             if delta.after.is_some() {
                 self.state.after.clone_from(&delta.after);
             }
@@ -286,12 +280,8 @@ impl Session {
         let at_work = self.state.runners.iter().filter(|runner| runner.end.is_none());
         let until = at_work.map(|runner| runner.elapsed_ms).min().unwrap_or(self.state.totals.elapsed_ms);
         self.state.totals.close_windows(until, &self.windowed);
+        self.turn_back(until, now);
         Ok(self.reply(index))
-    }
-
-    /// The load of all runners has ended, as far as it ever will: the steps of `verify` and `after` are to be done.
-    pub fn run_after(&mut self) {
-        self.after.due = true;
     }
 
     /// Notes that something beside the session, which the checkpoint also holds, has changed.
@@ -299,20 +289,15 @@ impl Session {
         self.revision += 1;
     }
 
-    /// Whether a runner is to do the steps of `verify` and `after` now.
-    fn does_after(&self, index: usize) -> bool {
-        index == 0 && self.after.due && self.state.after.is_none()
-    }
-
     fn reply(&self, index: usize) -> DeltaReply {
-        let counted = self.after.counted.as_ref().filter(|_| self.does_after(index));
         DeltaReply {
-            counters: counted.map(|test| counters(test, &self.state.totals.metrics)),
+            counters: self.counters(index),
             acknowledged: self.presence[index].acknowledged,
             received: self.state.runners[index].received,
             session: Some(self.state.session),
             cut: self.presence[index].cut,
             interval_ms: None,
+            turn: self.turn(),
             command: match &self.state.stop {
                 _ if self.does_after(index) => DeltaCommand::RunAfter,
                 Some(reason) => DeltaCommand::Stop { reason: reason.clone() },
@@ -370,7 +355,7 @@ impl Session {
     /// Chooses T0 if all are ready. What the autoscaler does from the first second on is to be seen, so the target has to be, too.
     fn settle(&mut self, now: i64) {
         let is_ready = self.start == Start::Gathering && self.all_ready() && !self.waits_for_before();
-        if is_ready && !self.look.is_awaited(now) {
+        if is_ready && !self.rest.is_awaited() && !self.look.is_awaited(now) {
             self.set_start(Start::choose(now));
             self.revision += 1;
         }

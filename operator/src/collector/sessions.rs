@@ -108,7 +108,7 @@ impl SessionError {
 pub enum Fate {
     /// The run is there and not finished: its session will open.
     NotOpen,
-    /// The run is finished or deleted.
+    /// Its load is over: it is finished or deleted, or its target is being put back.
     Gone,
 }
 
@@ -267,7 +267,7 @@ impl Sessions {
         }
     }
 
-    /// Ends a session and frees what it held; its runners are answered 410 once the run is finished or
+    /// Ends a session and frees what it held; its runners are answered 410 once the load of the run is over, or it is
     /// deleted. The checkpoint stays, it goes with the run.
     pub async fn close(&self, run: &RunKey) {
         let cell = self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).remove(run);
@@ -378,9 +378,11 @@ async fn look_up(client: Client, run: RunKey) -> Result<Fate, Denied> {
         warn!(%run, %error, "run can't be looked up");
         Denied::Unavailable(format!("run {run} can't be looked up at the moment: try again"))
     })?;
-    let phase = found.map(|run| run.status.and_then(|status| status.phase));
-    Ok(match phase {
-        None | Some(Some(Phase::Finished)) => Fate::Gone,
-        Some(_) => Fate::NotOpen,
-    })
+    Ok(if found.is_none_or(|run| is_over(&run)) { Fate::Gone } else { Fate::NotOpen })
+}
+
+/// Whether there is no load any more, though the run may be kept until what it has set at its target is put back.
+fn is_over(run: &LoadTestRun) -> bool {
+    let phase = run.status.as_ref().and_then(|status| status.phase);
+    run.metadata.deletion_timestamp.is_some() || matches!(phase, Some(Phase::Restoring | Phase::Finished))
 }

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What all runners of a run recorded, merged.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use upsurge_core::{
     losses::Losses,
     metrics::{Metrics, Selector, SeriesKey, Sink, names},
+    points::Points,
     protocol::GeneratorDelta,
     thresholds::{Windowed, Windows},
 };
 
 use super::{
     folding::{COARSEST, Folding},
-    points::Points,
     prepared::Prepared,
     shared::Shared,
 };
@@ -52,8 +52,10 @@ impl Totals {
         for (key, sink) in delta.metrics.iter() {
             let key = self.key(folding, key, sink);
             match sink {
-                Sink::Gauge { .. } => self.gauge(runner, key, sink),
-                _ => self.metrics.add(key, sink),
+                Sink::Gauge { .. } => self.gauge(runner, key.into_owned(), sink),
+                // Nearly all are there already, and then no copy of their names is needed.
+                _ if self.metrics.merge_into(&key, sink) => {}
+                _ => self.metrics.add(key.into_owned(), sink),
             }
         }
         self.generator.merge(&delta.generator);
@@ -119,11 +121,11 @@ impl Totals {
     }
 
     /// The series that takes the samples of one.
-    fn key(&self, folding: &Folding, key: &SeriesKey, sink: &Sink) -> SeriesKey {
+    fn key<'a>(&self, folding: &Folding, key: &'a SeriesKey, sink: &Sink) -> Cow<'a, SeriesKey> {
         let mut key = folding.key(self.folded, key);
         if let Sink::Gauge { .. } = sink {
             // What is current belongs to no stage: else the last value of a stage would stay for ever.
-            key.tags.stage = None;
+            key.to_mut().tags.stage = None;
         }
         key
     }

@@ -10,6 +10,8 @@ use upsurge_core::{
     losses::Losses,
     metrics::Metrics,
     outputs::OutputReport,
+    plan::{Skip, Turned},
+    points::Points,
     protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
     thresholds::Windows,
     validate::{Valid, validate},
@@ -18,7 +20,6 @@ use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 use upsurge_figures::workload::Workload;
 
 use super::{
-    points::Points,
     session::{EpochFigures, Problem},
     shared::Shared,
 };
@@ -107,6 +108,26 @@ pub struct EpochsView {
     pub awaits_epoch: bool,
 }
 
+/// A load that turns back.
+#[derive(Clone, Debug)]
+pub struct TurnedView {
+    /// Where, and what runners tell of it.
+    pub turned: Turned,
+    /// What is left out of the plan.
+    pub skip: Skip,
+    /// The plan without it, compiled.
+    pub valid: Arc<Valid>,
+}
+
+impl TurnedView {
+    /// That of a load that was planned like this.
+    pub fn of(turned: Turned, planned: &Valid) -> Option<Self> {
+        let skip = turned.turn.skip(&planned.timeline)?;
+        let valid = Valid { timeline: planned.timeline.without(skip), ..planned.clone() };
+        Some(Self { turned, skip, valid: Arc::new(valid) })
+    }
+}
+
 /// A run as the collector knows it at this moment.
 #[derive(Clone, Debug)]
 pub struct SessionSnapshot {
@@ -134,6 +155,12 @@ pub struct SessionSnapshot {
     pub generator: GeneratorDelta,
     /// Time from T0 that the received figures cover.
     pub elapsed: Duration,
+    /// Where the load turns back, once that is decided and durable.
+    pub turned: Option<TurnedView>,
+    /// Why the target had not come to rest when the load of this epoch began, though it was waited for.
+    pub restless: Option<String>,
+    /// What the next load waits for, though all runners are ready.
+    pub waits_for: Option<String>,
     /// What was seen of the autoscaler and the target, as events with the folds of their figures.
     pub workload: Shared<Workload>,
     /// A threshold with `abortOnFail` that is breached.
@@ -159,6 +186,12 @@ impl SessionSnapshot {
     pub fn load_start(&self) -> Option<Timestamp> {
         let first = self.epochs.as_ref().and_then(|epochs| epochs.history.first());
         first.and_then(|epoch| epoch.start_time.as_ref()).map(|time| time.0).or(self.t0)
+    }
+
+    /// Whether the load of an epoch is over, and the epoch is not finished yet.
+    pub fn is_between_epochs(&self) -> bool {
+        let is_open = self.epochs.as_ref().is_some_and(|epochs| !epochs.is_over && !epochs.awaits_epoch);
+        is_open && self.all_done && self.t0.is_some()
     }
 
     /// Until when there was load, as far as is known; `None` before it began. Between two epochs that is the planned end of the

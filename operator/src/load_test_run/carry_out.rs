@@ -5,18 +5,24 @@
 //! decision as a refusal. So does, as a delay, what could not be done for a run that has no Job yet: it is decided how long that is
 //! tried again.
 
+mod replicas;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::Resource;
+use tracing::warn;
 use upsurge_crds::{
     LoadTestRun,
+    names::reasons,
     v1alpha1::{Phase, PrometheusSpec},
 };
 
 use super::{
     apply,
     decide::{Decision, Effect},
+    pinning,
     plan::{self, Plan},
     progress::Cause,
     runs::Runs,
@@ -27,6 +33,7 @@ use crate::{
     errors::chain,
     fence::NotLeading,
     prometheus_checks,
+    records::KeepError,
     status::{self, WriteError},
     target_leases,
 };
@@ -46,6 +53,12 @@ pub enum Error {
     /// The lease on the target can't be used.
     #[error("failed to use the lease on the target")]
     Lease(#[from] target_leases::Error),
+    /// The run's record can't be written.
+    #[error("failed to keep the run's record")]
+    Record(#[from] KeepError),
+    /// What decides on the replicas of the target can't be changed.
+    #[error("failed to set the replicas of the target")]
+    Pin(#[from] pinning::Error),
     /// There is no plan for what was decided.
     #[error("the run has no plan")]
     NoPlan,
@@ -59,7 +72,8 @@ impl Error {
         is_pending
             && match self {
                 Self::Apply(_) | Self::Session(_) | Self::Lease(target_leases::Error::Api { .. }) => true,
-                Self::Lease(_) | Self::UpdateStatus(_) | Self::NoPlan => false,
+                Self::Pin(error) => !matches!(error, pinning::Error::Conflict { .. }),
+                Self::Lease(_) | Self::UpdateStatus(_) | Self::Record(_) | Self::NoPlan => false,
             }
     }
 }
@@ -79,6 +93,8 @@ pub enum Carried {
     Refused(Cause),
     /// One effect could not be carried out, for this reason, which may pass; what came after it was left.
     Delayed(String),
+    /// The run's record could not be written; what came after it was left. That is remembered, and it is decided what follows from it.
+    NotKept,
 }
 
 /// Carries out a decision on a run.
@@ -96,6 +112,11 @@ pub async fn carry_out(
         match one(runs, run, plan, decision, effect).await {
             Ok(None) => {}
             Ok(Some(cause)) => return Ok(Carried::Refused(cause)),
+            Err(Error::Record(error)) => {
+                warn!(error = chain(&error), "failed to keep the record of the run");
+                runs.memory.not_kept(&plan::key(run), &error);
+                return Ok(Carried::NotKept);
+            }
             Err(error) if error.delays(run) => return Ok(Carried::Delayed(chain(&error))),
             Err(error) => return Err(error),
         }
@@ -124,6 +145,16 @@ async fn one(
             let company = runs.leases.company(&plan.claims, &plan.content.uid, (*start, *end)).await?;
             runs.memory.met(&key, company);
         }
+        Effect::KeepRun => return replicas::unwanted(pinning::keep(client, run).await, &key.namespace),
+        Effect::SetReplicas(changes) => return replicas::set(context, run, changes).await,
+        Effect::ReleaseRun(left) => {
+            for left in left {
+                warn!(what = %left, "a run goes that could not put back all that it had set");
+                let about = run.object_ref(&());
+                context.events.warning(&about, reasons::LEFT_AS_IT_IS, "Restore", left).await;
+            }
+            pinning::release(client, run).await?;
+        }
         Effect::OpenSession => {
             let mut session = plan()?.session(&run.spec.load_test_ref.name);
             session.is_under_way =
@@ -136,6 +167,12 @@ async fn one(
         }
         Effect::CreateJob(objects) => {
             return apply::job(client, objects).await.map_or_else(refused, |()| Ok(None));
+        }
+        Effect::KeepRecord(record) => {
+            let packed = runs.records.pack(run, record.clone()).await?;
+            // That may have taken long enough for another operator to be at work.
+            status::admit(&context.fence, run.status.as_ref())?;
+            runs.records.write(packed).await?;
         }
         Effect::WriteStatus => {
             update_status::update(context, run, decision.state.clone()).await?;

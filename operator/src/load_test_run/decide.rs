@@ -7,6 +7,9 @@
 
 mod begin;
 mod effect;
+mod pin;
+mod record;
+mod restore;
 mod situation;
 
 use std::{borrow::Cow, time::Duration};
@@ -21,9 +24,11 @@ use upsurge_crds::{
 
 pub use self::{
     effect::{Decision, Effect, Look},
+    restore::deleted,
     situation::{Admission, Asked, Lookup, Objects, Planned, Situation},
 };
 use super::{
+    pinning::is_kept,
     plan::Plan,
     progress::{self, Cause, Facts, Transition},
     results,
@@ -43,10 +48,12 @@ const CLEAR_UP_WINDOW: Duration = Duration::from_secs(600);
 
 /// What comes next for a run that is not finished.
 pub fn decide(situation: &Situation) -> Decision {
-    match base(&situation.run).phase {
+    let decision = match base(&situation.run).phase {
         None | Some(Phase::Pending) => begin::decide(situation),
+        Some(Phase::Restoring) => restore::decide(situation),
         Some(phase) => proceed(situation, phase),
-    }
+    };
+    restore::before_end(decision, situation.now)
 }
 
 /// The end of a run that could not even be looked at for as long as it may wait for its beginning; `None` before. One under load is
@@ -67,7 +74,8 @@ pub fn given_up(run: &LoadTestRun, why: &str, now: Timestamp) -> Option<Decision
     let mut state = base(run);
     finished(&mut state, &results::without_load(Some(&cause)), now);
     state.end_cause.get_or_insert_with(|| cause.recorded());
-    Some(Decision::new(state, vec![Effect::WriteStatus], Look::After(NEXT_LOOK)))
+    let decision = Decision::new(state, vec![Effect::WriteStatus], Look::After(NEXT_LOOK));
+    Some(restore::before_end(decision, now))
 }
 
 /// The cause of an end before there was a Job.
@@ -101,6 +109,9 @@ pub fn clear_up(run: &LoadTestRun, left: &Left, now: Timestamp) -> Decision {
         }
         false => Vec::new(),
     };
+    if is_kept(run) {
+        effects.push(Effect::ReleaseRun(Vec::new()));
+    }
     let keep = match status.and_then(|status| status.verdict) {
         Some(Verdict::Passed) => left.keep.passed,
         _ => left.keep.not_passed,
@@ -133,7 +144,11 @@ fn proceed(situation: &Situation, phase: Phase) -> Decision {
         Some(Err(outcome)) => return ended(situation, outcome),
         None => return ended(situation, &results::without_load(None)),
     };
-    if let Some(cause) = &situation.refusal {
+    let (unset, refusal) = match &situation.refusal {
+        Some(cause) if cause.reason() == reasons::PINNING_FORBIDDEN => (Some(cause), None),
+        refusal => (None, refusal.as_ref()),
+    };
+    if let Some(cause) = refusal {
         return ended_by(situation, cause);
     }
     let Some(session) = &situation.session else {
@@ -145,7 +160,7 @@ fn proceed(situation: &Situation, phase: Phase) -> Decision {
         phase,
         since: state.phase_start_time.as_ref().map_or(situation.now, |time| time.0),
         cause: cause.as_ref(),
-        abort: situation.run.spec.abort,
+        abort: situation.run.spec.abort && !record::is_waited_for(&state),
         plan,
         job: situation.objects.job.as_ref(),
         pods: &situation.objects.pods,
@@ -153,8 +168,10 @@ fn proceed(situation: &Situation, phase: Phase) -> Decision {
         session,
         watch_until: watch_until(plan, session, phase, situation.now),
     };
-    let transition = match &situation.excess {
-        Some(message) if phase == Phase::Running => {
+    let transition = match (unset, &situation.excess) {
+        // The target can't be set for the next epoch; what was measured before is kept.
+        (Some(cause), _) if phase == Phase::Running => Transition::Stop(cause.clone()),
+        (_, Some(message)) if phase == Phase::Running => {
             Transition::Stop(Cause::breakdown(reasons::RATE_EXCEEDED, message))
         }
         _ => progress::next(&facts, situation.now),
@@ -220,13 +237,19 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
             }
             NEXT_LOOK
         }
-        Transition::FinishEpoch => {
-            in_phase(&mut state, phase, cause, "", now);
-            let finished = results::finished(facts.plan, facts.session);
-            effects.extend(finished.map(|finished| Effect::FinishEpoch(Box::new(finished))));
-            NEXT_LOOK
-        }
+        Transition::FinishEpoch => match pin::following(situation, facts) {
+            pin::Following::Finish(finish) => {
+                in_phase(&mut state, phase, cause, "", now);
+                effects.extend(finish);
+                NEXT_LOOK
+            }
+            pin::Following::Prepare(decision) => return *decision,
+            pin::Following::Stop(cause) => return taken(situation, facts, Transition::Stop(cause)),
+        },
         Transition::Conclude => {
+            if let Some(waits) = record::waits(situation, facts) {
+                return waits;
+            }
             let company = match company(situation, facts) {
                 Ok(company) => company,
                 Err(question) => return Decision::first(state, question),
@@ -244,6 +267,7 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
             let beside = results::Beside { checks: &checks, company };
             let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, &beside, now);
             finished(&mut state, &outcome, now);
+            effects.extend(record::kept(situation, facts, &mut state));
             effects.push(Effect::WriteStatus);
             NEXT_LOOK
         }

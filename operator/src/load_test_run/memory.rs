@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What this operator remembers of the runs under way: their plans, compiled once, what Prometheus answered, whose load
-//! was beside theirs, and when figures were last shown. Nothing in here is needed: an operator that starts with an empty memory comes to the same end.
+//! was beside theirs, whether their records could not be written, and when figures were last shown. Nothing in here is needed: an
+//! operator that starts with an empty memory comes to the same end.
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,10 @@ use super::{
     decide::Asked,
     plan::{self, Plan},
 };
-use crate::collector::RunKey;
+use crate::{
+    collector::RunKey,
+    records::{Failures, KeepError, Keeping},
+};
 
 /// What is remembered of each run.
 #[derive(Debug, Default)]
@@ -34,6 +38,7 @@ struct Remembered {
     shown: Option<Instant>,
     question: Option<Question>,
     company: Option<Vec<Company>>,
+    record: Option<Failures>,
 }
 
 /// A question that was put to Prometheus; given up when it is forgotten.
@@ -67,8 +72,9 @@ impl Memory {
     pub fn keep(&self, plan: Plan) -> Arc<Plan> {
         let plan = Arc::new(plan);
         let key = RunKey::new(&plan.content.namespace, &plan.content.run);
-        self.lock()
-            .insert(key, Remembered { plan: plan.clone(), shown: None, question: None, company: None });
+        let known =
+            Remembered { plan: plan.clone(), shown: None, question: None, company: None, record: None };
+        self.lock().insert(key, known);
         plan
     }
 
@@ -86,6 +92,22 @@ impl Memory {
     pub fn met(&self, run: &RunKey, company: Vec<Company>) {
         if let Some(known) = self.lock().get_mut(run) {
             known.company = Some(company);
+        }
+    }
+
+    /// How far the record of a run is.
+    pub fn keeping(&self, run: &RunKey) -> Keeping {
+        let runs = self.lock();
+        let failures = runs.get(run).and_then(|known| known.record.as_ref());
+        failures.map_or(Keeping::Due, |failures| failures.keeping(Instant::now()))
+    }
+
+    /// The record of a run could not be written.
+    pub fn not_kept(&self, run: &RunKey, error: &KeepError) {
+        if let Some(known) = self.lock().get_mut(run) {
+            let why = error.to_string();
+            let failures = Failures::after(known.record.as_ref(), &why, error.is_lasting(), Instant::now());
+            known.record = Some(failures);
         }
     }
 

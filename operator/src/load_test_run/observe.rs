@@ -29,6 +29,7 @@ use upsurge_observer::FindError;
 use super::{
     apply,
     decide::{Admission, Lookup, Objects, Planned, Situation},
+    pinning::{self, Scaler},
     plan::{self, Plan},
     pods::{JobState, RunnerPod},
     progress::Cause,
@@ -39,6 +40,7 @@ use crate::{
     collector::{RunKey, SessionSnapshot},
     context::Context,
     naming, recording,
+    records::Keeping,
     status::{self, WriteError},
     target_leases::{self, Next, Place},
 };
@@ -137,17 +139,36 @@ pub async fn situation(
         (Some(Ok(plan)), Some(epochs)) => Some(Ok(Arc::new(plan.at(epochs)))),
         (plan, _) => plan,
     };
-    let running = run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Running);
+    let turned = session.as_ref().and_then(|session| session.turned.as_ref());
+    let turned = turned.filter(|turned| !turned.turned.never);
+    let plan = match (plan, turned) {
+        (Some(Ok(plan)), Some(turned)) => Some(Ok(Arc::new(plan.turned(turned)))),
+        (plan, _) => plan,
+    };
+    let is_in = |phase| run.status.as_ref().and_then(|status| status.phase) == Some(phase);
+    let running = is_in(Phase::Running);
+    let may_set_replicas = context.may_set_replicas(&run.namespace().unwrap_or_default());
+    let scaler = match &plan {
+        _ if is_in(Phase::Restoring) => noted_scaler(runs, &run).await?,
+        Some(Ok(plan)) if may_set_replicas => {
+            let is_between = running && session.as_ref().is_some_and(SessionSnapshot::is_between_epochs);
+            scaler(runs, &run, plan, looks || is_between).await?
+        }
+        _ => None,
+    };
     let excess = session.as_ref().filter(|_| running).and_then(|session| excess(runs, &key, session));
     Ok(Situation {
         now,
         admission,
         place,
         company: runs.memory.company(&key),
+        record: if runs.records.is_on() { runs.memory.keeping(&key) } else { Keeping::Off },
         excess,
         test,
         plan,
         target,
+        scaler,
+        may_set_replicas,
         objects,
         session,
         figures_due: runs.memory.is_showing_due(&key, live_interval(context.sessions.count())),
@@ -175,6 +196,11 @@ async fn admission(
     let place = runs.leases.look(&plan.claims, &plan.target_user(run, now)).await?;
     if matches!(place.next, Next::Busy { .. }) {
         platform.leave(&content.namespace, &content.run);
+        return Ok((Admission::Granted, place));
+    }
+    if pinning::outstanding(run).is_some() {
+        // It was its turn once, and what it has set must not stay for as long as others run.
+        platform.adopt(entry(run, plan));
         return Ok((Admission::Granted, place));
     }
     let admission = match platform.turn(entry(run, plan)) {
@@ -218,6 +244,24 @@ async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Optio
     let Some(workload) = plan.test().target.workload() else { return Ok(None) };
     let namespace = run.namespace().unwrap_or_default();
     Ok(Some(validate::look(client, &recording::target(&namespace, workload.reference())).await?))
+}
+
+/// What decides on the replicas of the target of a run that sets them, when it is time for that.
+async fn scaler(runs: &Runs, run: &LoadTestRun, plan: &Plan, is_time: bool) -> Result<Option<Scaler>, Error> {
+    let sets = is_time && plan.epochs().is_some_and(|epochs| epochs.set_replicas());
+    let Some(workload) = plan.test().target.workload().filter(|_| sets) else { return Ok(None) };
+    let target = recording::target(&run.namespace().unwrap_or_default(), workload.reference());
+    let known = run.status.as_ref().and_then(|status| status.pinning.as_deref());
+    Ok(Some(pinning::look(&runs.context.client, &target, known).await?))
+}
+
+/// What decides on the replicas of a target that a run has noted and not put back yet.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn noted_scaler(runs: &Runs, run: &LoadTestRun) -> Result<Option<Scaler>, Error> {
+    let Some((known, target)) = pinning::outstanding(run).zip(pinning::target(run)) else { return Ok(None) };
+    Ok(Some(pinning::found(&runs.context.client, &target, Some(known)).await?))
 }
 
 /// The plan of a run: what its own copy of the test says, which nobody can change.

@@ -10,7 +10,7 @@ use upsurge_core::{
     epochs::Epochs,
     http::ReachRules,
     outputs,
-    plan::{self, LoadPlan, Timeline},
+    plan::{self, LoadPlan, Skip, Timeline},
     protocol::{PlannedTest, RunPlan},
     target_lease::{self, Claim},
     validate::Valid,
@@ -18,7 +18,7 @@ use upsurge_core::{
 use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels};
 
 use crate::{
-    collector::{EpochsView, RunKey, SessionConfig},
+    collector::{EpochsView, RunKey, SessionConfig, TurnedView},
     naming,
 };
 
@@ -32,6 +32,8 @@ pub struct Plan {
     pub content: Arc<RunPlan>,
     /// The same, compiled.
     pub valid: Arc<Valid>,
+    /// What was left out of it, of a load that turns back.
+    pub skip: Option<Skip>,
     /// What runs in all, of one that may have several epochs; `content` is that of the one under way, once there is one.
     pub whole: Option<Arc<RunPlan>>,
     /// Base of the names of the run's objects; name of its Job.
@@ -66,6 +68,7 @@ impl Plan {
             whole: several.then(|| content.clone()),
             content,
             valid: Arc::new(valid),
+            skip: None,
             owner: run.controller_owner_ref(&())?,
         })
     }
@@ -73,6 +76,11 @@ impl Plan {
     /// The same at the epoch that is under way.
     pub fn at(&self, epochs: &EpochsView) -> Self {
         Self { content: epochs.plan.clone(), valid: epochs.valid.clone(), ..self.clone() }
+    }
+
+    /// The same once the load turns back: all that comes of it is of the load as it was carried out.
+    pub fn turned(&self, turned: &TurnedView) -> Self {
+        Self { valid: turned.valid.clone(), skip: Some(turned.skip), ..self.clone() }
     }
 
     /// The epochs of the run, if there may be several.
@@ -85,7 +93,7 @@ impl Plan {
         &self.content.test
     }
 
-    /// The load over time.
+    /// The load over time, as it is carried out.
     pub fn timeline(&self) -> &Timeline {
         &self.valid.timeline
     }
@@ -95,7 +103,7 @@ impl Plan {
         plan::carried_out(&self.valid.timeline, &self.valid.loads, elapsed)
     }
 
-    /// Each load as runners carry it out.
+    /// Each load as runners have planned it.
     pub fn loads(&self) -> &[LoadPlan] {
         &self.valid.loads
     }
@@ -105,12 +113,25 @@ impl Plan {
         &self.base
     }
 
-    /// Longest time from the start of the load until all results are in. What outputs take is not the load's.
+    /// Longest time from the start of the load until all results are in. What outputs take is not the load's. A load that turns back gets
+    /// as long as it was planned for: a runner may not have heard of it.
     pub fn run_deadline(&self) -> Duration {
-        let timeline = self.timeline();
-        let one = timeline.duration() + timeline.graceful_stop + RESULTS_MARGIN;
+        let planned =
+            self.loads().iter().map(|load| load.end() + load.graceful_stop).max().unwrap_or_default();
+        let mut one = planned + RESULTS_MARGIN + self.rest();
+        if self.epochs().is_some_and(|epochs| epochs.set_replicas()) {
+            // As long as it may take before each epoch until its replicas are ready.
+            one += self.test().deadlines.prepare.0;
+        }
         let default = || self.epochs().map_or(one, |epochs| epochs.longest(one));
         self.test().deadlines.run.map_or_else(default, |span| span.0) + self.output_delay()
+    }
+
+    /// Longest time in which the target may come to rest between two epochs.
+    pub fn rest(&self) -> Duration {
+        let autoscaling = self.test().autoscaling.as_ref().filter(|_| self.whole.is_some());
+        let wait = autoscaling.and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
+        wait.map_or(Duration::ZERO, |wait| wait.timeout.0)
     }
 
     /// How much later runners may end because of servers that take no figures.
@@ -178,6 +199,10 @@ mod tests {
         let one = Duration::from_secs(15 + 5) + RESULTS_MARGIN;
         // Three levels on the way up, and the tries that may say nothing.
         assert_eq!(plan(&search()).run_deadline(), one * 6);
+        let mut waits = search();
+        waits["autoscaling"] = json!({"waitForIdle": {"timeout": "1m"}});
+        let rest = Duration::from_secs(60);
+        assert_eq!(plan(&waits).run_deadline(), (one + rest) * 6, "between them the target comes to rest");
     }
 
     #[test]

@@ -131,7 +131,8 @@ pub fn next(facts: &Facts<'_>, now: Timestamp) -> Transition {
         Phase::Pending | Phase::Preparing | Phase::Starting | Phase::Running => under_way(facts, now),
         Phase::Stopping => stopping(facts, now),
         Phase::Collecting => collecting(facts, now),
-        Phase::Finished => Transition::Stay { message: String::new(), wake: LOOK },
+        // What comes in Restoring is decided elsewhere: it needs neither plan nor session.
+        Phase::Restoring | Phase::Finished => Transition::Stay { message: String::new(), wake: LOOK },
     }
 }
 
@@ -225,7 +226,8 @@ fn while_running(facts: &Facts<'_>, now: Timestamp) -> Transition {
         return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.run", limit, &state));
     }
     let limit = facts.plan.test().deadlines.start;
-    if facts.session.t0.is_none() && passed(facts.session.opened_at, now) >= limit.0 {
+    let patience = limit.0 + facts.plan.rest();
+    if facts.session.t0.is_none() && passed(facts.session.opened_at, now) >= patience {
         let state = format!("runners did not get ready for epoch {}", facts.plan.content.epoch);
         return Transition::Stop(breakdown::overdue(facts, "spec.deadlines.start", limit, &state));
     }
@@ -296,6 +298,9 @@ fn running(facts: &Facts<'_>) -> Transition {
 
 fn running_message(facts: &Facts<'_>) -> String {
     let duration = facts.plan.timeline().duration().into_span();
+    if let Some(what) = &facts.session.waits_for {
+        return format!("probe {}: {what}", facts.plan.content.epoch);
+    }
     if facts.plan.whole.is_some() {
         let level = facts.plan.timeline().in_words(Timeline::peak, 3);
         return format!(

@@ -13,8 +13,11 @@ use upsurge_core::{
     outputs::{self, OutputReport},
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
-    results, single, target_lease,
+    results,
+    scarce::Scarce,
+    single, target_lease,
     thresholds::{self, Recorded, Windowed},
+    validate,
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
 use upsurge_crds::{
@@ -25,7 +28,6 @@ use upsurge_crds::{
     },
 };
 
-use self::scarce::Scarce;
 use super::{
     neighbours,
     plan::Plan,
@@ -98,7 +100,9 @@ pub fn conclude(
     let findings = findings(plan, snapshot, t0, &evaluated, autoscaling.as_ref());
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
     let mut doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
-    let scarce = Scarce::of(plan, snapshot, t0, load_end);
+    let latencies = snapshot.points.latencies();
+    let looked = scarce::looked(plan, snapshot, &latencies, [t0, load_end]);
+    let scarce = Scarce::of(&looked);
     // Of a load that was cut short, they can't be asked.
     let limits = if cause.is_none() { scarce.limits() } else { Vec::new() };
     let operations = single::measured(&plan.valid.scenarios, &snapshot.metrics);
@@ -118,7 +122,7 @@ pub fn conclude(
             generator: &generator,
         },
     );
-    scarce.tell(status, &mut outcome, plan, snapshot, (checks, &generator), cause.is_some());
+    scarce::tell(scarce, &looked, status, &mut outcome, snapshot, (checks, &generator), cause.is_some());
     status.summary = Some(Box::new(figures.summary));
     status.stages = figures.stages;
     status.requests = figures.requests;
@@ -138,6 +142,10 @@ pub fn conclude(
             outcome = answered;
         }
     }
+    for request in &mut status.requests {
+        // No iteration belongs to a request: none done would be read as nothing done.
+        (request.summary.iterations, request.summary.dropped_iterations) = (None, None);
+    }
     beside_others(outcome, company)
 }
 
@@ -155,7 +163,7 @@ fn outputs(plan: &Plan, snapshot: &SessionSnapshot, is_over: bool) -> Vec<Output
     outputs::results(&plan.test().outputs, &told, is_over)
 }
 
-/// What went wrong beside the load.
+/// What went wrong beside the load, and what of the test is doubtful.
 fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     let problem = match &snapshot.after {
         _ if plan.test().after.is_empty() => None,
@@ -166,7 +174,8 @@ fn warnings(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
     let foreign = snapshot.foreign.iter().map(|what| {
         format!("a runner reported {what}, which the test does not have: it is counted, but not told apart")
     });
-    problem.into_iter().map(after_failed).chain(foreign).collect()
+    let doubtful = validate::doubtful(plan.test()).into_iter().map(|doubt| doubt.to_string());
+    problem.into_iter().map(after_failed).chain(foreign).chain(doubtful).collect()
 }
 
 /// Which tags and windows were given up to keep what is kept of a run small, and since when. What came before is not told apart any
@@ -225,6 +234,7 @@ fn findings(
     Findings::of(&findings::Recorded {
         test: plan.test(),
         timeline: plan.timeline(),
+        turned: snapshot.turned.as_ref().map(|turned| turned.turned),
         metrics: &snapshot.metrics,
         windows: &snapshot.windows,
         thresholds,
@@ -330,6 +340,7 @@ fn generator(plan: &Plan, snapshot: &SessionSnapshot) -> GeneratorResult {
     let asked = results::Asked {
         timeline: plan.timeline(),
         loads: plan.loads(),
+        skip: plan.skip,
         runners: plan.content.runners,
         max_lag: plan.test().runner.max_lag.0,
     };

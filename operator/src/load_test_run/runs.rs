@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::memory::Memory;
-use crate::{context::Context, target_leases::TargetLeases};
+use crate::{context::Context, records::Keeper, target_leases::TargetLeases};
 
 /// What the controller of runs works with; shared by all reconciliations.
 pub struct Runs {
@@ -14,12 +14,15 @@ pub struct Runs {
     pub memory: Memory,
     /// Who may make load on which target.
     pub leases: TargetLeases,
+    /// Keeps records of those that are over.
+    pub records: Keeper,
 }
 
 impl Runs {
     /// With an empty memory, and leases in the operator's own namespace.
     pub fn new(context: Arc<Context>, namespace: &str) -> Self {
         let leases = TargetLeases::new(context.client.clone(), namespace, context.fence.clone());
-        Self { context, memory: Memory::default(), leases }
+        let records = Keeper::new(context.client.clone(), context.records.clone());
+        Self { context, memory: Memory::default(), leases, records }
     }
 }

@@ -3,7 +3,11 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use rstest::rstest;
 use serde_json::json;
+use upsurge_core::policy::{Document, Entry, Policy};
+use upsurge_crds::v1alpha1::{LoadTestRunStatus, PinningStatus};
 
 use super::*;
 use crate::{
@@ -223,5 +227,97 @@ async fn a_job_that_is_not_the_runs_own_is_never_deleted() {
             log.iter().filter(|asked| asked.method == "DELETE" && asked.path.contains("/jobs/")).collect();
         assert_eq!(deleted.len(), expected, "owned by {owner}");
         assert!(deleted.iter().all(|asked| asked.body["preconditions"]["uid"] == "job-uid"));
+    }
+}
+
+#[rstest]
+#[case::as_it_is(false)]
+#[case::before_the_watch_shows_it(true)]
+#[tokio::test]
+async fn a_deleted_run_goes_once_what_it_had_set_is_put_back(#[case] cache_lags: bool) {
+    let mut deleted = run(40, 7);
+    deleted["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+    deleted["metadata"]["finalizers"] = json!(["example.com/other", "upsurge.dev/restore"]);
+    deleted["status"]["phase"] = json!("Running");
+    deleted["status"]["pinning"] = json!({"replicas": 4, "epoch": 2, "restored": false, "originals": [
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "checkout", "minReplicas": 2, "maxReplicas": 10},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout", "replicas": 3}]});
+    // What the run has set, until somebody sets something else.
+    let bounds = std::sync::Mutex::new(json!({"minReplicas": 4, "maxReplicas": 4}));
+    let replicas = std::sync::Mutex::new(json!({"replicas": 4}));
+    let served = deleted.clone();
+    let (client, log) = server(move |asked| {
+        let list = |items: serde_json::Value| {
+            (200, json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
+        };
+        let hpa = || {
+            let mut spec = bounds.lock().unwrap().clone();
+            spec["scaleTargetRef"] =
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"});
+            json!({"metadata": {"name": "checkout", "resourceVersion": "5"}, "spec": spec})
+        };
+        let scale = || {
+            let spec = replicas.lock().unwrap().clone();
+            json!({"metadata": {"name": "checkout", "resourceVersion": "6"}, "spec": spec,
+                "status": {"replicas": 4, "selector": "app=checkout"}})
+        };
+        match (asked.method.as_str(), asked.path.rsplit('/').next().unwrap_or_default()) {
+            ("PATCH", "scale") => {
+                *replicas.lock().unwrap() = asked.body["spec"].clone();
+                (200, scale())
+            }
+            ("PATCH", _) if asked.path.contains("/horizontalpodautoscalers/") => {
+                *bounds.lock().unwrap() = asked.body["spec"].clone();
+                (200, hpa())
+            }
+            (_, "checkout-g1") => (200, served.clone()),
+            ("GET", "horizontalpodautoscalers") => list(json!([hpa()])),
+            ("GET", "scale") => (200, scale()),
+            ("GET", "deployments" | "pods") => list(json!([])),
+            _ => failure(404, "NotFound"),
+        }
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    let mut cached: LoadTestRun = serde_json::from_value(deleted).unwrap();
+    if cache_lags {
+        cached.metadata.deletion_timestamp = None;
+    }
+    let done = steps(&cached, &runs).await.unwrap();
+    assert!(matches!(done, Done::Settled));
+    let log = log.lock().unwrap();
+    let written: Vec<serde_json::Value> = log
+        .iter()
+        .filter(|asked| asked.method == "PATCH")
+        .map(|asked| match asked.body.get("spec") {
+            Some(spec) => spec.clone(),
+            None => asked.body["metadata"]["finalizers"].clone(),
+        })
+        .collect();
+    assert_eq!(
+        written,
+        [json!({"minReplicas": 2, "maxReplicas": 10}), json!({"replicas": 3}), json!(["example.com/other"])],
+        "first the autoscaler, which would undo the rest, and the run goes last"
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_holds_its_target_does_not_wait_for_its_turn_once_more() {
+    // The operator that had let it begin died before there was a Job, and by now there is room for nobody.
+    for (pinning, is_queued) in [(None, true), (Some(Box::new(PinningStatus::default())), false)] {
+        let (client, _) = server(|_| failure(404, "NotFound"));
+        let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+        let policy = Document { max_runs: Some(1), ..Document::default() };
+        runs.context.platform.set_policy(Policy::compile(&policy).unwrap());
+        let other =
+            Entry { namespace: "shop".into(), name: "other".into(), created: Timestamp::MIN, runners: 1 };
+        runs.context.platform.adopt(other);
+        let mut run = fixtures::run(&json!({}));
+        let owner = OwnerReference { kind: "LoadTest".into(), ..OwnerReference::default() };
+        run.metadata.owner_references = Some(vec![owner]);
+        run.status =
+            Some(LoadTestRunStatus { phase: Some(Phase::Pending), pinning, ..LoadTestRunStatus::default() });
+        let situation = observe::situation(&runs, run, Source::Server, None, None).await.unwrap();
+        let admission = situation.admission;
+        assert_eq!(matches!(admission, decide::Admission::Queued(_)), is_queued, "{admission:?}");
     }
 }

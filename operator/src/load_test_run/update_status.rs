@@ -10,7 +10,10 @@ use tracing::info;
 use upsurge_core::{contract, report::is_after_failed, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun, conditions,
-    names::{conditions::OLD_SPEC, reasons},
+    names::{
+        conditions::{OLD_SPEC, RECORD_NOT_KEPT},
+        reasons,
+    },
     v1alpha1::{EndCauseType, LoadTestRunStatus, Phase, Verdict},
 };
 
@@ -197,6 +200,14 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
     }
     let reason = wanted.reason.clone().unwrap_or_default();
     let message = wanted.message.clone().unwrap_or_default();
+    let not_kept = |status: &LoadTestRunStatus| {
+        let condition = conditions::find(&status.conditions, RECORD_NOT_KEPT);
+        condition.map(|condition| (condition.reason.clone(), condition.message.clone()))
+    };
+    if let Some(news) = not_kept(wanted).filter(|news| Some(news) != not_kept(&old).as_ref()) {
+        let (reason, message) = news;
+        events.warning(&about, &reason, "Keep", &message).await;
+    }
     if reason == reasons::TARGET_BUSY && old.reason.as_ref() != Some(&reason) {
         info!(detail = message, "run waits for its target");
         let note = format!("run {}: {message}", run.name_any());

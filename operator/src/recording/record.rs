@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The record of a run's workload: its events, with the folds that figures come from. It survives the operator in the checkpoint.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use upsurge_core::{autoscaling, plan::Timeline};
@@ -78,6 +80,11 @@ impl Recorded {
     /// The load starts at an instant and goes as planned.
     pub fn begin(&mut self, timeline: &Timeline, start: Timestamp) {
         autoscaling::begin(&mut self.workload, timeline, start);
+    }
+
+    /// The load turns back after a time, and goes like this then.
+    pub fn turn(&mut self, turned: &Timeline, start: Timestamp, at: Duration) {
+        autoscaling::turn(&mut self.workload, turned, start, at);
     }
 
     /// The load has ended.

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A record that the observer writes and the checkpoint reads.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -70,6 +73,14 @@ impl SharedRecord {
         }
         self.change(|record| record.begin(timeline, start));
         self.changed.notify_one();
+    }
+
+    /// The load turns back after a time, and goes like this then. Only the first time counts.
+    pub fn turn(&self, turned: &Timeline, start: Timestamp, at: Duration) {
+        let mut record = self.lock();
+        if !record.workload().has_turned() {
+            record.turn(turned, start, at);
+        }
     }
 
     /// The load of all runners has ended.

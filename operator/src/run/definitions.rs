@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use upsurge_crds::{
     LoadTest, LoadTestRun,
-    internal::{Checkpoint, TargetLease},
+    internal::{Checkpoint, Record, TargetLease},
 };
 use upsurge_observer::plain;
 
@@ -44,6 +44,7 @@ async fn missing(client: &Client) -> Result<Vec<String>, kube::Error> {
         LoadTestRun::api_resource(),
         Checkpoint::api_resource(),
         TargetLease::api_resource(),
+        Record::api_resource(),
     ];
     for wanted in all {
         let known = match client.list_api_group_resources(&wanted.api_version).await {

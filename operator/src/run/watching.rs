@@ -27,8 +27,8 @@ use crate::{
     errors::chain,
 };
 
-/// Objects that are read at once when all are listed: runs have up to 64 KiB of results, and are pruned one page after the
-/// other.
+/// Objects that are read at once when all are listed: runs have up to 64 KiB of results, and the text of a page stands in memory
+/// as a whole.
 pub const PAGE: u32 = 100;
 /// Time in which changes of pods and Jobs are looked at together.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -66,7 +66,6 @@ pub fn begin(
         figures: Prompts::after(FIGURES),
     };
     let changed = watcher(api::<CachedRun>(client, namespace), watcher::Config::default().page_size(PAGE))
-        .modify(prune::run)
         .default_backoff()
         .reflect(run_writer);
     let (scope, mut news) = (watched.scope.clone(), News::of(&watched));

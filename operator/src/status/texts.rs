@@ -41,7 +41,8 @@ impl Place {
         match (self, field) {
             (Self::Root | Self::Conditions, "message") => Self::Message,
             // The cause of an early end repeats the message, and outlives the operator.
-            (Self::Root, "conditions" | "endCause") => Self::Conditions,
+            // So does the verdict that waits until all is put back.
+            (Self::Root, "conditions" | "endCause" | "pinning") => Self::Conditions,
             (Self::Root, _) => Self::Field,
             (place, _) => place,
         }
@@ -111,11 +112,13 @@ mod tests {
             "message": long, "reason": long, "summary": {"errorRate": long, "message": long},
             "checks": [{"message": long}], "warnings": [long],
             "conditions": [{"type": "Ready", "reason": long, "message": long}],
+            "pinning": {"outcome": {"message": long}},
         });
         let bounded = bounded(status);
         let length = |pointer: &str| bounded.pointer(pointer).and_then(Value::as_str).map(str::len);
         assert_eq!(length("/message"), Some(LONGEST_MESSAGE));
         assert_eq!(length("/conditions/0/message"), Some(LONGEST_MESSAGE));
+        assert_eq!(length("/pinning/outcome/message"), Some(LONGEST_MESSAGE));
         assert_eq!(length("/conditions/0/reason"), Some(LONGEST_FIELD));
         assert_eq!(length("/conditions/0/type"), Some(5));
         assert_eq!(length("/checks/0/message"), Some(LONGEST_DETAIL));

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use upsurge_crds::{
     LoadTestRun,
-    internal::{Checkpoint, TargetLease},
+    internal::{Checkpoint, Record, TargetLease},
 };
 
 /// Image that every bundled cluster has; it does nothing.
@@ -118,7 +118,7 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, look: impl Fn()
 pub async fn with_kinds(client: &Client) -> Vec<CustomResourceDefinition> {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let mut made = Vec::new();
-    for definition in [LoadTestRun::crd(), Checkpoint::crd(), TargetLease::crd()] {
+    for definition in [LoadTestRun::crd(), Checkpoint::crd(), TargetLease::crd(), Record::crd()] {
         if definitions.get_opt(&definition.name_any()).await.unwrap().is_none() {
             // Another test may be at it, too.
             if definitions.create(&PostParams::default(), &definition).await.is_ok() {
@@ -132,6 +132,8 @@ pub async fn with_kinds(client: &Client) -> Vec<CustomResourceDefinition> {
     until("checkpoints to be known", || async { checkpoints.list(&Default::default()).await.ok() }).await;
     let leases: Api<TargetLease> = Api::namespaced(client.clone(), "default");
     until("target leases to be known", || async { leases.list(&Default::default()).await.ok() }).await;
+    let records: Api<Record> = Api::namespaced(client.clone(), "default");
+    until("records to be known", || async { records.list(&Default::default()).await.ok() }).await;
     made
 }
 

@@ -120,8 +120,13 @@ impl Place {
             let path = path.display().to_string();
             move |source| FileError::Write { path, source }
         };
-        let written =
-            File::create(&new).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+        // Whoever may not read the one before must not read this one.
+        let permissions = fs::metadata(&self.path).ok().map(|found| found.permissions());
+        let written = File::create(&new).and_then(|mut file| {
+            permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        });
         let put = written
             .map_err(wrong(&new))
             .and_then(|()| fs::rename(&new, &self.path).map_err(wrong(&self.path)));

@@ -164,6 +164,7 @@ fn a_record_that_is_too_large_loses_what_tells_least() {
         (&read.epochs[0].series, &read.epochs[0].accumulators),
         (&record.epochs[0].series, &record.epochs[0].accumulators)
     );
+    assert_eq!(read.workloads, record.workloads, "each event is there");
 }
 
 #[test]

@@ -72,6 +72,23 @@ fn figures_are_those_of_the_run_and_nothing_is_judged() {
 }
 
 #[test]
+fn a_load_that_turned_back_is_told_as_it_was_carried_out() {
+    let mut parts = sample::parts();
+    let begins = parts[1].iter().find_map(|line| match line {
+        Line::Load(begins) => Some(begins.clone()),
+        _ => None,
+    });
+    let mut plan = begins.unwrap().plan;
+    plan.stages.last_mut().unwrap().duration_seconds = 15.0;
+    parts[2].insert(0, Line::Turn(plan.clone()));
+    let packed: Vec<Vec<u8>> = parts.iter().map(|part| packed(part, &[]).unwrap()).collect();
+    let record = recover(&packed.concat()[..]).unwrap().record;
+    let epoch = record.shown().unwrap();
+    assert_eq!((&epoch.plan, epoch.figures.stages[1].duration_seconds), (&plan, 15.0));
+    assert!(verify(&record).differences.is_empty(), "{:?}", verify(&record));
+}
+
+#[test]
 fn before_the_load_there_is_a_run_without_figures() {
     let record = recover(&members()[0][..]).unwrap().record;
     assert!(record.epochs.is_empty() && record.shown_epoch.is_none());

@@ -63,7 +63,7 @@ impl Blocks {
 }
 
 /// Adds the second that follows, but for its percentiles: only of those of seconds the worst is kept.
-fn join(mine: &mut Point, next: &Point) {
+pub(crate) fn join(mine: &mut Point, next: &Point) {
     let (before, after) = (mine.seconds(), next.seconds());
     mine.asked_rate = mean(mine.asked_rate, before, next.asked_rate, after);
     mine.asked_users = mean(mine.asked_users, before, next.asked_users, after);

@@ -55,7 +55,7 @@ pub(super) fn of(
 }
 
 /// The level that is asked for on average between two instants, in a unit; `None` if no load has that unit.
-fn asked(timeline: &Timeline, unit: LoadUnit, from: Duration, to: Duration) -> Option<f64> {
+pub fn asked(timeline: &Timeline, unit: LoadUnit, from: Duration, to: Duration) -> Option<f64> {
     let mut stages = timeline.stages.iter().filter(|stage| stage.unit == unit).peekable();
     stages.peek()?;
     let length = to.saturating_sub(from).as_secs_f64();

@@ -56,6 +56,18 @@ fn the_step_follows_from_how_long_the_load_is() {
 }
 
 #[test]
+fn a_load_that_turns_back_is_asked_for_less_from_then_on() {
+    let mut course = Course::new(&timeline(3));
+    let at = Duration::from_secs;
+    course.add(at(0), at(1), &second(&[1_000], 0, 0.0));
+    course.turn(&timeline(1));
+    course.add(at(1), at(2), &second(&[], 0, 0.0));
+    let (series, _) = course.finish(at(2), &[]);
+    let asked: Vec<Option<f64>> = series.points.iter().map(|point| point.asked_rate).collect();
+    assert_eq!(asked, [Some(10.0), Some(0.0)]);
+}
+
+#[test]
 fn near_a_mark_seconds_are_kept() {
     let seconds = vec![(vec![1_000], 0); 1_000];
     let (series, _) = course(&seconds).thinned(1, &[500_000]);
@@ -142,7 +154,7 @@ fn requests() -> impl Strategy<Value = Vec<(Vec<u64>, u64)>> {
 
 proptest! {
     #[test]
-    fn every_maximum_and_every_error_is_in_each_thinned_form(
+    fn every_maximum_every_error_and_the_second_of_every_scaling_event_is_in_each_thinned_form(
         seconds in requests(),
         marks in prop::collection::vec(0..500_000_u64, 0..3),
     ) {
@@ -159,6 +171,10 @@ proptest! {
                 }
                 let told: u64 = series.errors(point).map(|(_, count)| count).sum();
                 prop_assert!(told >= *timeouts && point.failed >= *timeouts);
+            }
+            for mark in marks.iter().filter(|mark| **mark < seconds.len() as u64 * 1_000) {
+                let point = points.iter().find(|point| point.from_ms <= *mark && *mark < point.to_ms).unwrap();
+                prop_assert_eq!(point.to_ms - point.from_ms, 1_000);
             }
             let longest = points.iter().filter_map(|point| point.latency).map(|latency| latency.max).max();
             prop_assert_eq!(longest, seconds.iter().flat_map(|(times, _)| times).copied().max());

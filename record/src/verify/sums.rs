@@ -26,6 +26,9 @@ pub(super) fn check(path: &str, record: &Record, epoch: &Epoch, verified: &mut V
         // The second under way when it was cut off is in the totals only.
         return verified.skip(format!("{path}: the run was cut off within a second"));
     }
+    if series.points.is_empty() && record.folded.iter().any(|folded| folded.what == "series") {
+        return verified.skip(format!("{path}: it was left out"));
+    }
     let sum = |of: fn(&Point) -> u64| series.points.iter().map(of).fold(0, u64::saturating_add);
     for (name, metric, of) in COUNTS {
         verified.check(&format!("{path}.{name}"), &sum(of), &measured.count(metric));

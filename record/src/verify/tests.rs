@@ -55,7 +55,7 @@ fn a_run_whose_threshold_did_not_hold_has_not_passed() {
 #[test]
 fn replicas_are_those_of_the_event_log() {
     let mut record = sample::record();
-    record.autoscaling.as_mut().unwrap().peak_replicas = 7;
+    record.autoscaling.as_mut().unwrap().peak_replicas = Some(7);
     let differences = verify(&record).differences;
     assert_eq!(differences[0].figure, "autoscaling.peakReplicas");
     assert_eq!((differences[0].told.as_str(), differences[0].computed.as_str()), ("7", "1"));
@@ -69,4 +69,21 @@ fn what_cant_be_computed_is_named() {
     let skipped = verify(&record).skipped;
     assert!(skipped.iter().any(|what| what.starts_with("autoscaling")), "{skipped:?}");
     assert!(skipped.iter().any(|what| what.starts_with("epochs[0].figures.summary")), "{skipped:?}");
+}
+
+#[test]
+fn what_is_told_and_not_checked_is_named_too() {
+    let mut record = sample::record();
+    assert!(verify(&record).skipped.is_empty());
+    record.autoscaling.as_mut().unwrap().limited_by = Some("MaxReplicas".into());
+    record.usage = vec![Default::default()];
+    let expected = "what is told of autoscaling (but for replicas at the start, the peak and the end); usage";
+    assert_eq!(verify(&record).skipped, [expected]);
+    (record.autoscaling, record.usage) = (None, Vec::new());
+    record.capacity = Some(Default::default());
+    assert_eq!(verify(&record).skipped, ["what is told of capacity, and the verdict with it"]);
+    record.capacity = None;
+    (record.epochs, record.shown_epoch) = (Vec::new(), None);
+    let skipped = verify(&record).skipped;
+    assert!(skipped.len() == 1 && skipped[0].starts_with("outcome.verdict"), "{skipped:?}");
 }

@@ -42,7 +42,7 @@ pub(super) fn plain(text: &str, most: usize) -> String {
 }
 
 /// Without what breaks lines or turns the direction of what comes after it.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let is_turning = |sign: char| matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     let sign = |sign: char| match sign {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',

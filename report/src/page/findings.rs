@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What only some tests ask for: the probes of a search, a breaking point, spikes, a soak.
 
-use upsurge_crds::v1alpha1::{EpochOutcome, EpochResult, GrowthResult};
+use upsurge_crds::v1alpha1::{CapacityResult, EpochOutcome, EpochResult, GrowthResult};
 
 use super::{
     Page,
@@ -25,6 +25,7 @@ fn capacity(page: &Page<'_>, html: &mut Markup) {
     let Some(found) = &page.record.capacity else { return };
     html.tag("h3").text("Capacity");
     let sentence = match (&found.level, &found.failed_level) {
+        (Some(level), _) if counts_replicas(page) => fewest(found, level),
         (Some(level), Some(failed)) => format!("All thresholds held at {level}/s, and not at {failed}/s."),
         (Some(level), None) => {
             format!("All thresholds held at {level}/s; no higher rate failed, so it may be more.")
@@ -71,6 +72,28 @@ fn capacity(page: &Page<'_>, html: &mut Markup) {
     });
 }
 
+/// Whether the search was for the fewest replicas at one rate.
+fn counts_replicas(page: &Page<'_>) -> bool {
+    let mut results = page.record.epochs.iter().filter_map(|epoch| epoch.result.as_ref());
+    results.any(|result| result.pinned_replicas.is_some())
+}
+
+/// What a search for the fewest replicas has found.
+fn fewest(found: &CapacityResult, level: &str) -> String {
+    match (found.replicas, found.failed_replicas) {
+        (Some(replicas), Some(failed)) => {
+            format!("At {level}/s all thresholds held with {replicas} replicas, and not with {failed}.")
+        }
+        (Some(replicas), None) => {
+            format!("At {level}/s all thresholds held with {replicas} replicas; no lower number failed.")
+        }
+        (None, Some(failed)) => {
+            format!("At {level}/s no number of replicas passed; the highest that failed is {failed}.")
+        }
+        (None, None) => format!("How many replicas carry {level}/s can't be told."),
+    }
+}
+
 fn probe_row(probe: &EpochResult, html: &mut Markup) {
     parts::count(html, i64::from(probe.number));
     parts::figure(html, &probe.level);
@@ -84,7 +107,7 @@ fn probe_row(probe: &EpochResult, html: &mut Markup) {
     parts::figure_if(html, probe.p95.as_ref());
     let dropped = probe.dropped_iterations.map(|count| count.to_string());
     parts::figure_if(html, dropped.as_ref());
-    let replicas = probe.replicas.map(|count| count.to_string());
+    let replicas = probe.replicas.or(probe.pinned_replicas).map(|count| count.to_string());
     parts::figure_if(html, replicas.as_ref());
     parts::cell(
         html,

@@ -93,10 +93,15 @@ fn tiles(page: &Page<'_>, summary: &RunSummary, html: &mut Markup) {
     let has_requests = summary.requests > 0;
     let of_requests = |text: &str| if has_requests { text.to_owned() } else { "–".to_owned() };
     let replicas = page.record.autoscaling.as_ref().map(|result| result.replicas.clone());
-    let dropped =
-        (summary.dropped_iterations > 0).then(|| words::grouped(summary.dropped_iterations.unsigned_abs()));
+    let dropped = summary.dropped_iterations.filter(|dropped| *dropped > 0);
+    let dropped = dropped.map(|dropped| words::grouped(dropped.unsigned_abs()));
     let capacity = page.record.capacity.as_ref().map(|found| {
-        found.level.as_ref().map_or_else(|| "not found".to_owned(), |level| format!("{level}/s"))
+        // Of a search for the fewest replicas the level is what was asked for.
+        let level = found.level.as_ref().filter(|_| found.failed_replicas.is_none());
+        let level = level.map(|level| format!("{level}/s"));
+        let replicas = found.replicas.map(|count| u64::from(count.unsigned_abs()));
+        let replicas = replicas.map(|count| words::counted(count, "replica", "replicas"));
+        replicas.or(level).unwrap_or_else(|| "not found".to_owned())
     });
     let tiles = [
         ("capacity", "Capacity found", capacity),

@@ -2,12 +2,11 @@
 //! The whole of a distribution: which time how many percent of the requests did not exceed, with the slowest ones drawn
 //! apart ("nines").
 
-use super::{LEFT, RIGHT, WIDTH, path};
+use super::{LEFT, RIGHT, WIDTH, frame, path};
 use crate::{
     axis::{Axis, Scale},
     chart::Role,
     markup::{Markup, Tenth},
-    words,
 };
 
 /// Height of the picture's inner part.
@@ -39,12 +38,7 @@ pub(crate) fn curves(markup: &mut Markup, curves: &[Curve], label: &str) {
     let height = HEIGHT + 10.0 + 34.0;
     let svg = markup.tag("svg").class("chart").set("viewBox", format_args!("0 0 {WIDTH} {height}"));
     svg.set("role", "img").set("aria-label", label).with(|svg| {
-        for tick in &axis.ticks {
-            let line = format!("M{} {}H{}", Tenth(LEFT), Tenth(y(*tick)), Tenth(WIDTH - RIGHT));
-            svg.tag("path").class("grid").set("d", line).empty();
-            let text = svg.tag("text").class("small end").at("x", LEFT - 7.0).at("y", y(*tick) + 4.0);
-            text.text(words::milliseconds(*tick));
-        }
+        frame::latencies(svg, &axis, y);
         for percent in PERCENTS.into_iter().filter(|percent| self::nines(*percent) <= nines + 1e-9) {
             let line = format!("M{} 10v{HEIGHT}", Tenth(x(percent)));
             svg.tag("path").class("grid").set("d", line).empty();

@@ -2,7 +2,12 @@
 //! What all panes of a chart share: the stages of the load, and the times below.
 
 use super::{LEFT, RIGHT, WIDTH, across};
-use crate::{axis::Axis, chart::Chart, markup::Markup, words};
+use crate::{
+    axis::Axis,
+    chart::Chart,
+    markup::{Markup, Tenth},
+    words,
+};
 
 /// Width of a character of the small print, at most.
 const CHARACTER: f64 = 6.6;
@@ -26,8 +31,17 @@ pub(super) fn stages(svg: &mut Markup, chart: &Chart, time: &Axis, top: f64, bot
 }
 
 fn border(x: f64, top: f64, bottom: f64) -> String {
-    use crate::markup::Tenth;
     format!("M{} {}V{}", Tenth(x), Tenth(top), Tenth(bottom))
+}
+
+/// The grid of latencies: a line across for each that has a number, and the number at its left. `y` says at which height one lies.
+pub(super) fn latencies(svg: &mut Markup, axis: &Axis, y: impl Fn(f64) -> f64) {
+    for tick in &axis.ticks {
+        let line = format!("M{} {}H{}", Tenth(LEFT), Tenth(y(*tick)), Tenth(WIDTH - RIGHT));
+        svg.tag("path").class("grid").set("d", line).empty();
+        let text = svg.tag("text").class("small end").at("x", LEFT - 7.0).at("y", y(*tick) + 4.0);
+        text.text(words::milliseconds(*tick));
+    }
 }
 
 /// The times below the last pane.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::{LEFT, RIGHT, WIDTH, across, frame};
+use super::{RIGHT, WIDTH, across, frame};
 use crate::{
     axis::{Axis, Scale},
     markup::{Markup, Tenth},
@@ -55,12 +55,7 @@ pub(crate) fn heat(markup: &mut Markup, heat: &Heat, label: &str) {
     let height = HEIGHT + 10.0 + 34.0;
     let svg = markup.tag("svg").class("chart").set("viewBox", format_args!("0 0 {WIDTH} {height}"));
     svg.set("role", "img").set("aria-label", label).with(|svg| {
-        for tick in &axis.ticks {
-            let line = format!("M{} {}H{}", Tenth(LEFT), Tenth(y(*tick)), Tenth(WIDTH - RIGHT));
-            svg.tag("path").class("grid").set("d", line).empty();
-            let text = svg.tag("text").class("small end").at("x", LEFT - 7.0).at("y", y(*tick) + 4.0);
-            text.text(words::milliseconds(*tick));
-        }
+        frame::latencies(svg, &axis, y);
         for (level, path) in paths.iter().enumerate().filter(|(_, path)| !path.is_empty()) {
             svg.tag("path").class(format_args!("heat heat{level}")).set("d", path).empty();
         }

@@ -10,4 +10,5 @@ mod picture;
 mod played;
 mod read;
 mod sizes;
+mod thinned;
 mod values;

@@ -50,3 +50,15 @@ fn courses_are_rows_of_signs_of_equal_length() {
         "{replicas}"
     );
 }
+
+#[test]
+fn a_load_of_a_second_has_signs_from_its_begin_to_its_end() {
+    let mut record = played::spike();
+    let epoch = &mut record.epochs[0];
+    (epoch.series.points, epoch.plan.stages) = (vec![epoch.series.points[0].clone()], Vec::new());
+    epoch.elapsed_seconds = 1.0;
+    (record.workloads, record.autoscaling) = (Vec::new(), None);
+    let text = markdown(&record);
+    let load = text.lines().find(|line| line.starts_with("load (started)")).unwrap();
+    assert_eq!(load.matches('█').count(), 60, "{text}");
+}

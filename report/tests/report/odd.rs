@@ -2,8 +2,8 @@
 //! Runs of which there is little to tell.
 
 use rstest::rstest;
-use upsurge_record::model::Record;
-use upsurge_report::{html, markdown, svg};
+use upsurge_record::model::{Note, Record};
+use upsurge_report::{html, junit, markdown, svg};
 
 use crate::{played, read::Page};
 
@@ -79,4 +79,39 @@ fn an_incomplete_record_says_until_when_it_tells_and_its_gap_is_one_in_the_chart
     let gap = seconds.iter().position(|second| *second == 30.0).unwrap();
     assert_eq!(data["panes"][0]["lines"][0]["values"][gap], serde_json::Value::Null);
     assert!(seconds.iter().all(|second| *second <= 30.0 || *second > 40.0));
+}
+
+#[test]
+fn what_was_noted_stands_first_and_is_text() {
+    let mut record = played::spike();
+    let note = |text: &str| Note { time: played::start(), text: text.into() };
+    record.notes = vec![note("<b>bold</b>\nin two lines"), note("@team: raised it to 50")];
+    let page = Page::of(&html(&record));
+    let sections = page.all("main > section");
+    assert_eq!(sections[0].value().attr("id"), Some("notes"));
+    assert_eq!(page.all("#noted li").len(), 2);
+    assert!(page.text("#noted").contains("<b>bold</b>") && page.all("#noted b").is_empty());
+    let text = markdown(&record);
+    let (newest, oldest) = (text.find("raised it to 50").unwrap(), text.find("bold").unwrap());
+    assert!(newest < oldest && !text.contains("<b>") && !text.contains("@team"), "{text}");
+}
+
+#[test]
+fn the_junit_file_has_what_did_not_hold_and_what_was_noted() {
+    let mut record = played::spike();
+    record.notes = vec![Note { time: played::start(), text: "raised it to 50".into() }];
+    let text = junit(&record);
+    let document = roxmltree::Document::parse(&text).unwrap();
+    let failed: Vec<&str> = document
+        .descendants()
+        .filter(|node| node.has_tag_name("testcase"))
+        .filter(|node| node.children().any(|child| child.has_tag_name("failure")))
+        .filter_map(|node| node.attribute("classname"))
+        .collect();
+    let of = |class: &str| format!("checkout-spike.{class}");
+    assert_eq!(failed, [of("run"), of("thresholds"), of("autoscaling")]);
+    let note = document.descendants().find(|node| node.attribute("name") == Some("note")).unwrap();
+    assert_eq!(note.attribute("value"), Some("raised it to 50"));
+    let broken = junit(&played::broken_before_start());
+    assert!(broken.contains("type=\"BeforeFailed\"") && broken.contains("name=\"requests\" value=\"0\""));
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures::{FutureExt as _, future::LocalBoxFuture};
+use upsurge_core::plan::Skip;
 use upsurge_engine::{Engine, EngineConfig, EngineError, Interval};
 
 /// What an agent reports.
@@ -18,6 +19,8 @@ pub trait Generator {
     fn start_lag(&self) -> Option<Duration>;
     /// Stops at once.
     fn stop(&self);
+    /// Leaves a stretch of the load out. What stands in for an engine has none.
+    fn turn(&self, _: Skip) {}
 }
 
 impl Generator for Engine {
@@ -39,6 +42,10 @@ impl Generator for Engine {
 
     fn stop(&self) {
         Self::stop(self, false);
+    }
+
+    fn turn(&self, skip: Skip) {
+        Self::turn(self, skip);
     }
 }
 

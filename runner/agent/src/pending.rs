@@ -170,7 +170,16 @@ mod tests {
 
     fn reply(session: u64, acknowledged: u64, cut: u64, received: u64) -> DeltaReply {
         let (session, command) = (Some(session), DeltaCommand::Continue);
-        DeltaReply { acknowledged, received, command, session, cut, counters: None, interval_ms: None }
+        DeltaReply {
+            acknowledged,
+            received,
+            command,
+            session,
+            cut,
+            counters: None,
+            interval_ms: None,
+            turn: None,
+        }
     }
 
     /// First and last number of each delta.

@@ -4,11 +4,11 @@
 //! It is asked from here and not by the operator, so that a test reaches no more by it than by its requests. What it
 //! says is worked out to one value for each check; the operator judges.
 
-use std::{cell::Cell, sync::Arc};
+use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use upsurge_core::{checks, protocol::CheckAnswer};
+use upsurge_core::{checks, plan::Skip, protocol::CheckAnswer};
 use upsurge_prometheus::{Client, Server, SetupError, ask};
 
 use super::{config::AgentConfig, prepare::Prepared};
@@ -19,6 +19,8 @@ pub(super) struct Asking {
     client: Result<Client, SetupError>,
     /// Begin and end of the load, once it is time.
     span: Cell<Option<(i64, i64)>>,
+    /// What was left out of the planned load.
+    skip: Cell<Option<Skip>>,
     due: Notify,
     is_done: Cell<bool>,
 }
@@ -37,6 +39,7 @@ impl Asking {
             prepared: prepared.clone(),
             client,
             span: Cell::default(),
+            skip: Cell::default(),
             due: Notify::new(),
             is_done: Cell::default(),
         })
@@ -46,6 +49,11 @@ impl Asking {
     pub(super) fn begin(&self, start: i64, end: i64) {
         self.span.set(Some((start, end)));
         self.due.notify_one();
+    }
+
+    /// The load has turned back: stages that checks speak of come sooner.
+    pub(super) fn turn(&self, skip: Skip) {
+        self.skip.set(Some(skip));
     }
 
     /// Whether there is still something to ask.
@@ -69,8 +77,10 @@ impl Asking {
             });
         };
         tracing::info!(checks = spec.checks.len(), "asking Prometheus");
-        let answers =
-            ask(client, &spec.checks, &self.prepared.valid.timeline, instant(start), instant(end)).await;
+        let planned = &self.prepared.valid.timeline;
+        let timeline =
+            self.skip.get().map_or(Cow::Borrowed(planned), |skip| Cow::Owned(planned.without(skip)));
+        let answers = ask(client, &spec.checks, &timeline, instant(start), instant(end)).await;
         let answers = answers.into_iter().zip(&spec.checks).map(|(answer, check)| {
             let value = answer.map_err(|error| told(&error.to_string()));
             match value.and_then(|values| checks::observe(check, &values)) {

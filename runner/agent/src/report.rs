@@ -14,11 +14,13 @@ use tokio::{
 };
 use upsurge_core::{
     outputs::FLUSH_TIME,
+    plan::Turn,
     protocol::{
         AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION,
         RunnerEnd,
     },
     slices::Slicing,
+    validate::Valid,
 };
 use upsurge_crds::names::reasons;
 use upsurge_system::generator::GeneratorProbe;
@@ -55,6 +57,10 @@ pub(super) struct Report {
     pod: String,
     start: i64,
     begin: Instant,
+    /// The load as it was planned.
+    valid: Arc<Valid>,
+    /// When it turned back, milliseconds from T0.
+    turned_ms: Cell<Option<u64>>,
     /// `None` if it could not start.
     pub(super) engine: Option<Box<dyn Generator>>,
     /// Whether nothing comes after this load: then the steps after the load of the run are waited for.
@@ -95,6 +101,8 @@ impl Report {
             pod: config.pod.clone(),
             start: start.at,
             begin: start.clock.instant_of(start.at),
+            valid: prepared.valid.clone(),
+            turned_ms: Cell::default(),
             engine: None,
             is_last: Cell::new(is_last),
             tidying: Tidying::of(config, prepared, &start.variables),
@@ -161,6 +169,7 @@ impl Report {
             generator: self.probe.borrow_mut().take(),
             done: done.clone(),
             outputs: self.outputs.news(),
+            turned_ms: self.turned_ms.get(),
             ..Delta::default()
         });
         if is_last {
@@ -295,6 +304,7 @@ impl Report {
         let settled = self.pending.borrow_mut().settle(&reply);
         settled.map_err(|outdated| LinkError::Unreachable(outdated.to_string()))?;
         reply.interval_ms.iter().for_each(|interval| self.pace.learn(*interval));
+        reply.turn.iter().for_each(|turn| self.turn(*turn));
         if reply.received < batch.deltas.last().map_or(0, |last| last.number) {
             // Not all was taken, as by an operator that begins where a checkpoint ended.
             self.pace.hurry();
@@ -316,6 +326,21 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    /// Turns the load back, as soon as it comes to that; told again, nothing happens.
+    fn turn(&self, turn: Turn) {
+        let Some(skip) = turn.skip(&self.valid.timeline).filter(|_| self.turned_ms.get().is_none()) else {
+            return;
+        };
+        let engine = self.engine.as_ref().filter(|_| self.end.borrow().is_none());
+        if let Some((engine, heard)) = engine.zip(skip.heard(self.begin.elapsed())) {
+            tracing::info!(last_step = turn.last_step, "the load turns back");
+            // Who has climbed all the way asks for the stages as they were planned.
+            self.asking.iter().for_each(|asking| asking.turn(skip));
+            engine.turn(heard);
+            self.turned_ms.set(u64::try_from(heard.from.as_millis()).ok());
+        }
     }
 
     /// Stops the load at once; told again, the first reason stays.

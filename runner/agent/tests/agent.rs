@@ -31,6 +31,8 @@ mod prometheus;
 mod replicas;
 #[path = "agent/tls.rs"]
 mod tls;
+#[path = "agent/turning.rs"]
+mod turning;
 
 use std::{
     collections::BTreeMap,

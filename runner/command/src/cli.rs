@@ -14,14 +14,17 @@ mod exit;
 mod generate;
 mod instead;
 mod manifest;
+mod note;
 mod quick;
 mod report;
+mod report_files;
 mod run;
 mod say;
 mod screen;
 mod surroundings;
 mod target;
 mod validate;
+mod watched;
 
 use std::{
     io::{ErrorKind, stderr},
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
             cluster::get(&arguments)
         }
         Command::Report(arguments) => report::run(&arguments),
+        Command::Note(arguments) => note::run(&arguments),
         Command::Completion(arguments) => generate::completion(&arguments),
         Command::Man(arguments) => generate::man(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),

@@ -92,3 +92,17 @@ fn a_course_of_one_load_is_not_written_of_many() {
     let ended = Upsurge::run(&file).args(["--csv", "/dev/null"]).end();
     assert!(ended.stderr.contains("--csv writes the course of one load"), "{ended:?}");
 }
+
+#[test]
+fn replicas_are_set_by_the_operator_only() {
+    let fewest = json!({
+        "load": {"capacity": {"find": "MinReplicas", "rate": 20, "from": 1, "to": 4, "measure": "1s"}},
+        "target": {"baseURL": "http://127.0.0.1:9", "workloads": [{"name": "checkout"}]}
+    });
+    let file = scratch("fewest.json", &manifest(&fewest));
+    let valid = Upsurge::command("validate").arg(&file).end();
+    assert!(valid.stdout.contains("a search from 1 to 4 replicas at 20 iterations/s"), "{valid:?}");
+    let ended = Upsurge::run(&file).args(["--plain"]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains("which only the operator does"), "{ended:?}");
+}

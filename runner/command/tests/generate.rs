@@ -54,7 +54,7 @@ fn every_command_has_a_manual_page() {
     let directory = scratch("pages", "").with_extension("d");
     let ended = Upsurge::command("man").arg(&directory).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended:?}");
-    let commands = ["run", "quick", "validate", "report", "target", "completion", "man", "agent"];
+    let commands = ["run", "quick", "validate", "report", "note", "target", "completion", "man", "agent"];
     for page in commands.map(|command| format!("upsurge-{command}.1")).into_iter().chain(["upsurge.1".into()])
     {
         let path = directory.join(&page);

@@ -98,3 +98,24 @@ fn wrong_arguments_of_quick_are_named_without_what_they_hold(#[case] arguments: 
     let ended = Upsurge::command("quick").arg("ftp://u:s3cret@shop/").end();
     assert!(ended.code == 2 && !format!("{ended:?}").contains("s3cret"), "{ended:?}");
 }
+
+#[rstest]
+#[case::no_url("127.0.0.1:8082", "error: --target: \"127.0.0.1:8082\" is not a URL: ")]
+#[case::no_port("http://shop:99999", "error: --target: \"http://shop:99999\" can't be used as base URL: ")]
+#[case::refused("http://127.0.0.1:1", "error: --target http://127.0.0.1:1 can't be reached: ")]
+#[case::unresolved("http://shop.invalid", "of --target http://shop.invalid does not resolve: ")]
+fn an_address_that_was_given_as_an_argument_is_not_blamed_on_the_test(
+    #[case] url: &str,
+    #[case] words: &str,
+) {
+    let name = format!("{}.yaml", url.replace(['/', ':'], "-"));
+    let file = manifest(&name, "", "{request: {url: /}}");
+    let ended = Upsurge::run(&file).args(["--target", url]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains(words), "{words:?} in {ended:?}");
+    assert!(!ended.stderr.contains("spec.target"), "{ended:?}");
+    assert_eq!(ended.stderr.matches(url).count(), 1, "{ended:?}");
+    // One that stands in the test is named by its field.
+    let own = Upsurge::run(&file).end();
+    assert!(own.stderr.contains("spec.target.baseURL http://127.0.0.1:9 can't be reached: "), "{own:?}");
+}

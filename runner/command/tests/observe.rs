@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `upsurge run --observe` and `upsurge get` as their users have them: the real binary, against a played API server that never changes.
+//! `upsurge run --observe`, `upsurge get` and `upsurge report RUN` as their users have them: the real binary, against a played API server
+//! that never changes.
 
 #![cfg(feature = "cluster")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
 
+#[path = "observe/cluster.rs"]
+mod cluster;
 #[path = "processes/processes.rs"]
 mod processes;
 #[allow(dead_code)]
@@ -12,101 +15,27 @@ mod server;
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use cluster::{cluster, gone, kubeconfig, measured_cluster};
 use processes::{Upsurge, scratch, start_target};
 use serde_json::{Value, json};
-use server::{Answer, Arrived, Server, json as answer};
+use server::{Arrived, Server, json as answer};
 use upsurge_figures::observation::What;
 use upsurge_record::{disk::decode, verify::verify};
 
 const EXPECT: &str = "{maxPeakReplicas: 2, minPeakReplicas: 1}";
 
-/// A namespace with a Deployment, its autoscaler and one ready pod. `allowed` says what may be read, by resource.
-fn cluster(allowed: fn(&str) -> bool) -> Server {
-    Server::start(move |arrived: Arrived| async move {
-        // A watch of what never changes.
-        if arrived.target.contains("watch=true") {
-            return std::future::pending::<Answer>().await;
-        }
-        play(&arrived, allowed)
-    })
-}
-
-fn play(arrived: &Arrived, allowed: fn(&str) -> bool) -> Answer {
-    let path = arrived.target.split('?').next().unwrap();
-    let list = |kind: &str, api_version: &str, items: Value| {
-        answer(json!({"kind": kind, "apiVersion": api_version, "metadata": {"resourceVersion": "7"}, "items": items}).to_string())
-    };
-    let meta = |name: &str| json!({"name": name, "namespace": "shop", "uid": name, "resourceVersion": "5", "creationTimestamp": "2030-01-01T00:00:00Z"});
-    match path {
-        "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" => {
-            let mut review: Value = serde_json::from_slice(&arrived.body).unwrap();
-            let resource = review["spec"]["resourceAttributes"]["resource"].as_str().unwrap();
-            review["status"] = json!({"allowed": allowed(resource)});
-            answer(review.to_string())
-        }
-        "/apis/apps/v1" => answer(
-            json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "apps/v1", "resources": [
-                {"name": "deployments", "singularName": "deployment", "namespaced": true, "kind": "Deployment", "verbs": ["get", "list", "watch"]},
-                {"name": "deployments/scale", "singularName": "", "namespaced": true, "group": "autoscaling", "version": "v1", "kind": "Scale", "verbs": ["get"]}
-            ]})
-            .to_string(),
-        ),
-        "/apis/apps/v1/namespaces/shop/deployments/checkout/scale" => answer(
-            json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta("checkout"), "spec": {"replicas": 1},
-                "status": {"replicas": 1, "selector": "app=checkout"}})
-            .to_string(),
-        ),
-        "/apis/apps/v1/namespaces/shop/deployments" => list(
-            "DeploymentList",
-            "apps/v1",
-            json!([{"metadata": meta("checkout"), "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "checkout"}}, "template": {}},
-                "status": {"replicas": 1, "readyReplicas": 1, "updatedReplicas": 1, "observedGeneration": 1}}]),
-        ),
-        "/api/v1/namespaces/shop/pods" => list(
-            "PodList",
-            "v1",
-            json!([{"metadata": meta("checkout-a"), "spec": {"containers": []}, "status": {"conditions": [
-                {"type": "Ready", "status": "True", "lastTransitionTime": "2030-01-01T00:00:05Z"}
-            ]}}]),
-        ),
-        "/apis/autoscaling/v2/namespaces/shop/horizontalpodautoscalers" => list(
-            "HorizontalPodAutoscalerList",
-            "autoscaling/v2",
-            json!([{"metadata": meta("checkout"),
-                "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"}, "maxReplicas": 5},
-                "status": {"desiredReplicas": 1, "currentReplicas": 1, "conditions": [
-                    {"type": "ScalingActive", "status": "True", "reason": "ValidMetricFound", "message": "fine"}
-                ]}}]),
-        ),
-        "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices" => list("EndpointSliceList", "discovery.k8s.io/v1", json!([])),
-        "/api/v1/namespaces/shop/events" => list("EventList", "v1", json!([])),
-        _ => gone(),
-    }
-}
-
-fn gone() -> Answer {
-    let status =
-        json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404});
-    let mut answer = answer(status.to_string());
-    *answer.status_mut() = http::StatusCode::NOT_FOUND;
-    answer
-}
-
-fn kubeconfig(name: &str, server: &Server) -> PathBuf {
-    let text = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: none\nclusters: [{{name: played, cluster: {{server: \"{}\"}}}}]\n\
-         users: [{{name: me, user: {{}}}}]\ncontexts: [{{name: here, context: {{cluster: played, user: me, namespace: elsewhere}}}}]\n",
-        server.url()
-    );
-    scratch(name, &text)
-}
-
 fn manifest(name: &str) -> PathBuf {
+    manifest_of(name, "1s", "")
+}
+
+/// The same with a load that lasts for so long, and with more fields.
+fn manifest_of(name: &str, duration: &str, more: &str) -> PathBuf {
     let text = format!(
         "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop, namespace: shop}}\nspec:\n  \
          target: {{baseURL: \"http://127.0.0.1:9\", workloads: [{{name: checkout, expect: {EXPECT}}}]}}\n  runner: {{maxLag: 3s}}\n  \
          scenarios: [{{name: browse, steps: [{{request: {{name: item, url: /}}}}]}}]\n  \
-         load: {{constant: {{level: 1, duration: 1s}}}}\n"
+         load: {{constant: {{level: 1, duration: {duration}}}}}\n{more}"
     );
     scratch(name, &text)
 }
@@ -146,7 +75,10 @@ fn a_workload_is_observed_and_judged_as_by_the_operator() {
     assert!(ended.stdout.contains("✓ maxPeakReplicas 2: 1\n"), "{ended:?}");
     assert_eq!(result["notJudged"], json!([]));
     assert!(std::fs::read_to_string(&junit).unwrap().contains("maxPeakReplicas"));
-    // All that was seen is in the record, and says the same.
+    // All that was seen is in the record, and says the same, also to a program that reads nothing else.
+    if let Some((code, words)) = upsurge_testing::recomputed(&record) {
+        assert!(code == 0 && !words.contains("not computed"), "{words}");
+    }
     let record = decode(&std::fs::read(&record).unwrap()).unwrap();
     assert_eq!(serde_json::to_value(&record.autoscaling).unwrap(), *seen);
     let events = &record.workloads[0].events;
@@ -155,7 +87,11 @@ fn a_workload_is_observed_and_judged_as_by_the_operator() {
     let gaps: Vec<&str> = record.gaps.iter().map(|gap| gap.what.as_ref()).collect();
     assert_eq!(gaps, ["usage"], "{:?}", record.gaps);
     let verified = verify(&record);
-    assert!(verified.differences.is_empty() && verified.skipped.is_empty(), "{verified:?}");
+    assert!(verified.differences.is_empty(), "{verified:?}");
+    assert!(
+        verified.skipped.iter().all(|what| what.starts_with("what is told of autoscaling")),
+        "{verified:?}"
+    );
     let written = cluster
         .arrived()
         .into_iter()
@@ -194,4 +130,159 @@ fn without_a_cluster_or_a_workload_the_command_says_so() {
         .arg(&config)
         .end();
     assert!(ended.code == 2 && ended.stderr.contains("elsewhere has no LoadTestRun gone"), "{ended:?}");
+}
+
+const USAGE: &str =
+    "  usage: [{resource: CPU, relativeTo: Limit, maxPercent: 70}, {resource: Memory, maxRestarts: 0}]\n";
+
+/// Runs a test that limits usage while somebody watches; how it ended, and its result.
+fn watched(file: &std::path::Path, cluster: &Server, config: &str) -> (processes::Ended, Value) {
+    let target = start_target(None, &[]);
+    let (result, config) = (file.with_extension("json"), kubeconfig(config, cluster));
+    let ended = Upsurge::run(file)
+        .args(["--observe", "--context", "here", "--target", target.url(), "--kubeconfig"])
+        .arg(&config)
+        .arg("--json")
+        .arg(&result)
+        .end();
+    let result = std::fs::read_to_string(&result).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    (ended, serde_json::from_str(&result).unwrap())
+}
+
+#[test]
+fn what_the_targets_pods_use_is_judged_as_by_the_operator() {
+    let cluster = measured_cluster(|_| true, Some("900m"));
+    // The metrics API is asked every ten seconds.
+    let file = manifest_of("usage.yaml", "12s", USAGE);
+    let (ended, result) = watched(&file, &cluster, "usage.kubeconfig");
+    assert_eq!((ended.code, &result["reason"]), (1, &json!("UsageExceeded")), "{ended:?}");
+    let message = result["message"].as_str().unwrap();
+    assert!(message.contains("pod checkout-a used 90% of the CPU limit of container main"), "{message}");
+    let told = |name: &str| {
+        let all = result["usageExpectations"].as_array().unwrap();
+        let one = all.iter().find(|one| one["name"] == name).unwrap();
+        (one["passed"] == true, one["undecided"] == true)
+    };
+    assert_eq!((told("CPU maxPercent"), told("Memory maxRestarts")), ((false, false), (true, false)));
+    assert_eq!(result["usage"][1]["pod"], "checkout-a", "{:#}", result["usage"]);
+    assert_eq!(result["notJudged"], json!([]));
+    assert!(ended.stdout.contains("  pod checkout-a: CPU 0.9 on average"), "{ended:?}");
+    assert!(ended.stdout.contains("✗ CPU maxPercent 70% of the limit: 90%"), "{ended:?}");
+}
+
+#[test]
+fn a_cluster_without_a_metrics_api_leaves_usage_open_and_says_what_to_install() {
+    let cluster = cluster(|_| true);
+    let file = manifest_of("unmeasured.yaml", "1s", USAGE);
+    let (ended, result) = watched(&file, &cluster, "unmeasured.kubeconfig");
+    assert_eq!((ended.code, &result["reason"]), (3, &json!("UsageUnknown")), "{ended:?}");
+    let message = result["message"].as_str().unwrap();
+    assert!(message.contains("install metrics-server"), "{message}");
+}
+
+#[test]
+fn without_the_right_to_read_usage_the_role_that_gives_it_is_told_before_the_load() {
+    let cluster = cluster(|resource| resource != "pods.metrics.k8s.io");
+    let config = kubeconfig("no-metrics.kubeconfig", &cluster);
+    let target = start_target(None, &[]);
+    let run = |file: &std::path::Path| {
+        Upsurge::run(file)
+            .args(["--observe", "--context", "here", "--target", target.url(), "--kubeconfig"])
+            .arg(&config)
+            .end()
+    };
+    let ended = run(&manifest_of("no-metrics.yaml", "1s", USAGE));
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let rule = "- {apiGroups: [\"metrics.k8s.io\"], resources: [pods], verbs: [list]}\n";
+    assert!(ended.stderr.contains(rule), "{ended:?}");
+    assert_eq!(target.stats()["received"], 0);
+    // Where nothing of it is limited, that is no more than a note.
+    let ended = run(&manifest("no-metrics-needed.yaml"));
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.stderr.contains("note: may not list pods of metrics.k8s.io"), "{ended:?}");
+}
+
+#[test]
+fn of_usage_that_nobody_watches_the_command_says_that_it_is_not_judged() {
+    let target = start_target(None, &[]);
+    let file = manifest_of("unwatched.yaml", "1s", USAGE);
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let said = "not judged: spec.usage: nobody watched CPU, memory and restarts of the target's pods: --observe does";
+    assert!(ended.stdout.contains(said), "{ended:?}");
+}
+
+/// A record that a run of the command has left, as the operator would keep it.
+const RECORD: &[u8] = include_bytes!("../../../record/tests/fixtures/record-1.0.json.gz");
+
+/// A cluster with a run that has left its record, one that is not over, and one that is not over either and beside which there still is the
+/// record of an earlier run of its name.
+fn with_records() -> Server {
+    Server::start(|arrived: Arrived| async move {
+        let object = |kind: &str, group: &str, name: &str, rest: Value| {
+            let mut object = json!({"apiVersion": format!("{group}/v1alpha1"), "kind": kind,
+                "metadata": {"name": name, "namespace": "elsewhere"}});
+            object.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+            answer(object.to_string())
+        };
+        match arrived.target.split('?').next().unwrap() {
+            "/apis/internal.upsurge.dev/v1alpha1/namespaces/elsewhere/records/shop-g1" => {
+                let data = base64::engine::general_purpose::STANDARD.encode(RECORD);
+                let spec = json!({"spec": {"verdict": "Failed", "bytes": RECORD.len(), "data": data}});
+                object("Record", "internal.upsurge.dev", "shop-g1", spec)
+            }
+            "/apis/upsurge.dev/v1alpha1/namespaces/elsewhere/loadtestruns/shop-g2" => {
+                let rest = json!({"spec": {"loadTestRef": {"name": "shop"}}, "status": {"phase": "Running"}});
+                object("LoadTestRun", "upsurge.dev", "shop-g2", rest)
+            }
+            "/apis/internal.upsurge.dev/v1alpha1/namespaces/elsewhere/records/shop-g3" => {
+                let data = base64::engine::general_purpose::STANDARD.encode(RECORD);
+                let owner = json!({"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun", "name": "shop-g3",
+                    "uid": "of the first"});
+                let rest = json!({"spec": {"verdict": "Failed", "bytes": RECORD.len(), "data": data},
+                    "metadata": {"name": "shop-g3", "namespace": "elsewhere", "ownerReferences": [owner]}});
+                object("Record", "internal.upsurge.dev", "shop-g3", rest)
+            }
+            "/apis/upsurge.dev/v1alpha1/namespaces/elsewhere/loadtestruns/shop-g3" => {
+                let rest = json!({"spec": {"loadTestRef": {"name": "shop"}}, "status": {"phase": "Running"},
+                    "metadata": {"name": "shop-g3", "namespace": "elsewhere", "uid": "of the second"}});
+                object("LoadTestRun", "upsurge.dev", "shop-g3", rest)
+            }
+            _ => gone(),
+        }
+    })
+}
+
+#[test]
+fn the_record_of_a_run_is_found_in_the_cluster_by_its_name() {
+    let cluster = with_records();
+    let config = kubeconfig("records.kubeconfig", &cluster);
+    let ask = |command: &str, arguments: &[&str]| {
+        let asked = Upsurge::command(command).args(arguments.iter().copied());
+        asked.args(["--context", "here", "-n", "elsewhere", "--kubeconfig"]).arg(&config).end()
+    };
+    let ended = ask("report", &["shop-g1", "--verify"]);
+    assert!(
+        ended.code == 0 && ended.stdout.contains("shop-g1: ") && ended.stdout.contains("all as told"),
+        "{ended:?}"
+    );
+    let ended = ask("report", &["shop-g1", "-o", "markdown"]);
+    assert!(ended.code == 1 && ended.stdout.contains("Failed"), "{ended:?}");
+    let file = config.with_extension("record");
+    let ended = ask("get", &["shop-g1", "--record", file.to_str().unwrap()]);
+    assert_eq!((ended.code, std::fs::read(&file).unwrap().as_slice()), (0, RECORD), "{ended:?}");
+    for (command, arguments) in [
+        ("report", ["shop-g2", "--verify"]),
+        ("get", ["shop-g2", "--record=-"]),
+        ("report", ["shop-g3", "--verify"]),
+        ("get", ["shop-g3", "--record=-"]),
+    ] {
+        let (ended, expected) = (ask(command, &arguments), format!("run {} is not finished", arguments[0]));
+        assert!(ended.code == 2 && ended.stderr.contains(&expected), "{ended:?}");
+    }
+    let ended = ask("report", &["no-such", "--verify"]);
+    assert!(ended.code == 2 && ended.stderr.contains("elsewhere has no LoadTestRun no-such"), "{ended:?}");
+    assert!(ended.stderr.contains("there is no file no-such"), "{ended:?}");
+    let ended = ask("report", &["no-such.record", "--verify"]);
+    assert!(ended.code == 2 && ended.stderr.starts_with("error: can't read no-such.record: "), "{ended:?}");
 }

@@ -215,7 +215,7 @@ fn a_server_that_takes_nothing_is_told_and_changes_nothing_else() {
     let silent = silent.local_addr().map(|address| (silent, address)).unwrap();
     for (out, words) in [
         (format!("prometheus=http://{}", refusing.address), "it answered 400"),
-        ("otlp=http://127.0.0.1:1".into(), "refused"),
+        ("otlp=http://127.0.0.1:1".into(), "http://127.0.0.1:1/v1/metrics can't be reached: "),
         (format!("otlp=http://{}", silent.1), "samples were not delivered"),
     ] {
         let target = start_target(None, &[]);

@@ -8,12 +8,15 @@ mod manifests;
 #[path = "processes/processes.rs"]
 mod processes;
 
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+};
 
 use manifests::{FEW, USERS, manifest};
 use processes::{Upsurge, scratch, start_target};
 use rstest::rstest;
-use upsurge_record::disk::decode;
+use upsurge_record::{Record, disk::decode};
 
 #[test]
 fn a_directory_gets_the_record_and_reports_that_agree_with_it() {
@@ -21,7 +24,13 @@ fn a_directory_gets_the_record_and_reports_that_agree_with_it() {
     let file =
         scratch("directory.yaml", &manifest(FEW, "{metric: http_req_failed, condition: \"rate < 1%\"}"));
     let directory = file.with_extension("reports").join("of/this/run");
-    let ended = Upsurge::run(&file).args(["--target", target.url(), "--report-dir"]).arg(&directory).end();
+    let xml = file.with_extension("xml");
+    let ended = Upsurge::run(&file)
+        .args(["--target", target.url(), "--report-dir"])
+        .arg(&directory)
+        .arg("--junit")
+        .arg(&xml)
+        .end();
     assert_eq!(ended.code, 1, "{ended:?}");
     let read = |name: &str| fs::read_to_string(directory.join(name)).unwrap();
     let record = decode(&fs::read(directory.join("run.record")).unwrap()).unwrap();
@@ -34,11 +43,14 @@ fn a_directory_gets_the_record_and_reports_that_agree_with_it() {
     assert!(page.contains(&format!(">{}</dd>", summary.latency.p95)), "{summary:?}");
     assert!(markdown.contains(&summary.latency.p95) && markdown.starts_with("## ✗ Failed"), "{markdown}");
     assert!(junit.contains("<failure"), "{junit}");
+    assert_eq!(junit, fs::read_to_string(xml).unwrap(), "what the run itself writes");
     // The same later, of the record alone.
-    for (form, text) in [("html", &page), ("markdown", &markdown)] {
+    for (form, text) in [("html", &page), ("markdown", &markdown), ("junit", &junit)] {
         let later = Upsurge::command("report").arg(directory.join("run.record")).args(["-o", form]).end();
         assert_eq!((later.code, &later.stdout), (1, text), "{form}");
     }
+    let later = Upsurge::command("report").arg(directory.join("run.record")).args(["-o", "text"]).end();
+    assert!(later.stdout.contains(message) && later.stdout.contains("load (started)"), "{later:?}");
     let picture = file.with_extension("svg");
     let later = Upsurge::command("report")
         .arg(directory.join("run.record"))
@@ -54,11 +66,102 @@ fn a_run_that_can_not_start_leaves_a_report_too() {
     let file = scratch("unreachable.yaml", &manifest(FEW, ""));
     let directory = file.with_extension("reports");
     // Nobody listens there.
-    let ended =
-        Upsurge::run(&file).args(["--target", "http://127.0.0.1:9", "--report-dir"]).arg(&directory).end();
+    let xml = file.with_extension("xml");
+    let ended = Upsurge::run(&file)
+        .args(["--target", "http://127.0.0.1:9", "--report-dir"])
+        .arg(&directory)
+        .arg("--junit")
+        .arg(&xml)
+        .end();
     assert_eq!(ended.code, 2, "{ended:?}");
     let page = fs::read_to_string(directory.join("report.html")).unwrap();
     assert!(page.contains("Error"), "{page:.2000}");
+    let later = Upsurge::command("report").arg(directory.join("run.record")).args(["-o", "junit"]).end();
+    assert_eq!((later.code, later.stdout), (2, fs::read_to_string(xml).unwrap()));
+}
+
+#[test]
+fn the_record_of_a_search_gives_the_junit_file_of_the_run() {
+    let target = start_target(None, &["--latency", "2ms"]);
+    let load = "{capacity: {find: MaxRate, from: 20, to: 80, within: 50, repeats: 1, measure: 1s}, gracefulStop: 1s}";
+    let file =
+        scratch("searched.yaml", &manifest(load, "{metric: http_req_failed, condition: \"rate < 5%\"}"));
+    let (path, xml) = (file.with_extension("record"), file.with_extension("xml"));
+    let ended = Upsurge::run(&file)
+        .args(["--target", target.url(), "--record"])
+        .arg(&path)
+        .arg("--junit")
+        .arg(&xml)
+        .end();
+    let later = Upsurge::command("report").arg(&path).arg("--junit").arg("-").end();
+    assert_eq!((later.code, later.stdout), (ended.code, fs::read_to_string(xml).unwrap()));
+}
+
+#[test]
+fn a_note_is_in_every_report_and_changes_nothing_else() {
+    let target = start_target(None, &[]);
+    let file = scratch("noted.yaml", &manifest(USERS, ""));
+    let path = file.with_extension("record");
+    let run = Upsurge::run(&file).args(["--target", target.url(), "--record"]).arg(&path).end();
+    let before = decode(&fs::read(&path).unwrap()).unwrap();
+    // The link stays one, and the file stays its owner's alone.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let link = file.with_extension("link");
+    symlink(&path, &link).unwrap();
+    for (text, said) in [("the pool had <5 connections", "1 note\n"), ("raised it to 50", "2 notes\n")] {
+        let ended = Upsurge::command("note").arg(&link).arg(text).end();
+        assert!(ended.code == 0 && ended.stderr.ends_with(said), "{ended:?}");
+    }
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let noted = decode(&fs::read(&path).unwrap()).unwrap();
+    assert_eq!(noted.notes.len(), 2);
+    assert_eq!(Record { notes: Vec::new(), ..noted }, before);
+    for (form, words) in [
+        ("html", "the pool had &lt;5 connections"),
+        ("markdown", "the pool had &lt;5 connections"),
+        ("junit", "the pool had &lt;5 connections"),
+        ("json", "the pool had <5 connections"),
+    ] {
+        let ended = Upsurge::command("report").arg(&path).args(["-o", form]).end();
+        assert_eq!(ended.code, run.code, "{form}: {}", ended.stderr);
+        assert!(
+            ended.stdout.contains(words) && ended.stdout.contains("raised it to 50"),
+            "{form}: {ended:?}"
+        );
+    }
+    // All of them at once, and the record as it is.
+    let directory = file.with_extension("reports");
+    let ended = Upsurge::command("report").arg(&path).arg("--report-dir").arg(&directory).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (run.code, ""), "{ended:?}");
+    assert_eq!(fs::read(directory.join("run.record")).unwrap(), fs::read(&path).unwrap());
+    for name in ["report.html", "report.md", "junit.xml"] {
+        assert!(fs::read_to_string(directory.join(name)).unwrap().contains("raised it to 50"), "{name}");
+    }
+    let verified = Upsurge::command("report").arg("--verify").arg(&path).end();
+    assert_eq!((verified.code, verified.stderr.as_str()), (0, ""), "{verified:?}");
+}
+
+#[rstest]
+#[case::empty(true, " ", "the note is empty")]
+#[case::no_record(false, "fixed", "this is no record of a run")]
+fn what_can_not_be_noted_is_told_and_nothing_is_written(
+    #[case] is_record: bool,
+    #[case] text: &str,
+    #[case] words: &str,
+) {
+    let file = scratch(&format!("unnoted-{is_record}.yaml"), &manifest(FEW, ""));
+    let path = file.with_extension("record");
+    if is_record {
+        // One of a run that could not start does as well.
+        Upsurge::run(&file).args(["--target", "http://127.0.0.1:9", "--record"]).arg(&path).end();
+    } else {
+        fs::copy(&file, &path).unwrap();
+    }
+    let before = fs::read(&path).unwrap();
+    let ended = Upsurge::command("note").arg(&path).arg(text).end();
+    assert!(ended.code == 2 && ended.stderr.contains(words), "{ended:?}");
+    assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]
@@ -78,7 +181,7 @@ fn secrets_are_in_no_report() {
         .arg(&directory)
         .end();
     assert!(matches!(ended.code, 0 | 3), "{ended:?}");
-    for name in ["report.html", "report.md"] {
+    for name in ["report.html", "report.md", "junit.xml"] {
         let text = fs::read_to_string(directory.join(name)).unwrap();
         assert!(text.contains("shop"), "{name}");
         for secret in ["opensesame", "verysecretkey", "hunter2"] {

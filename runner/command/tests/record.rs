@@ -138,6 +138,10 @@ fn what_a_killed_run_has_left_becomes_a_record_of_verdict_error() {
     let epoch = record.shown().unwrap();
     assert!(epoch.measured.whole().requests > 300 && epoch.series.points.len() >= 8, "{epoch:?}");
     assert!(verify(&record).differences.is_empty(), "{:?}", verify(&record));
+    assert_eq!(record.gaps.iter().map(|gap| gap.what.as_str()).collect::<Vec<_>>(), ["load"]);
+    if let Some((code, words)) = upsurge_testing::recomputed(&path) {
+        assert_eq!(code, 0, "{words}");
+    }
     let ended = Upsurge::command("report").arg("--recover").arg(&part).end();
     assert!(ended.code == 2 && ended.stderr.contains("is there already"), "{ended:?}");
 }
@@ -173,7 +177,32 @@ fn each_probe_of_a_search_is_in_the_record() {
     let shown = record.shown().unwrap();
     assert_eq!(shown.counted_stage.as_deref(), Some("measure"));
     let ended = verified(&path);
-    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let skipped = "not computed: what is told of capacity, and the verdict with it\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, skipped), "{ended:?}");
+}
+
+#[test]
+fn a_load_that_turned_back_is_recorded_as_it_was_carried_out() {
+    // 500 requests per second; those beyond are turned away.
+    let behaviour = "{latency: {fixed: 20ms}, concurrencyLimit: {max: 10, overflow: reject}}";
+    let target = start_target(Some(behaviour), &[]);
+    let load = "{unit: IterationsPerSecond, stress: {start: 200, increment: 200, every: 1s, max: 4000, brokenAt: {errorRate: 5%}}, \
+                arrivals: {maxUsers: 2000}}";
+    let file = scratch("turned.yaml", &manifest(load, "{metric: http_reqs, condition: \"count > 1\"}"));
+    let path = file.with_extension("record");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--record"]).arg(&path).end();
+    let record = read(&path);
+    let turned = record.stress.as_ref().and_then(|stress| stress.turned_back_after.clone());
+    let epoch = record.shown().unwrap();
+    let last = epoch.plan.stages.last().map(|stage| stage.name.clone());
+    assert!(turned.is_some() && turned == last, "{turned:?}, {last:?}: {ended:?}");
+    assert_eq!(epoch.figures.stages.last().map(|stage| stage.name.clone()), last);
+    let ended = verified(&path);
+    assert_eq!(
+        (ended.code, ended.stderr.as_str()),
+        (0, "not computed: what is told of stress\n"),
+        "{ended:?}"
+    );
 }
 
 #[test]

@@ -119,8 +119,12 @@ fn the_outcome_of_a_run_in_a_cluster_becomes_junit_xml() {
     assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
     let written = std::fs::read_to_string(&xml).unwrap();
     assert!(written.contains("name=\"db &lt; 1\" classname=\"checkout-g1.prometheus\""), "{written}");
-    let ended = Upsurge::command("report").arg(run(status)).end();
-    assert_eq!(ended.stdout, written);
+    for form in [&[][..], &["-o", "junit"]] {
+        let ended = Upsurge::command("report").arg(run(status)).args(form.iter().copied()).end();
+        assert_eq!(ended.stdout, written, "{form:?}");
+    }
+    let ended = Upsurge::command("report").arg(run(status)).args(["-o", "text"]).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (1, "Failed (ChecksBreached): db\n\n"), "{ended:?}");
     let ended = Upsurge::command("report").arg(run("{phase: Running}")).end();
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("no verdict yet (phase Running)"), "{ended:?}");

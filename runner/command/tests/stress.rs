@@ -86,7 +86,25 @@ fn a_target_that_turns_requests_away_breaks_with_grace_and_recovers() {
     }
     let message = result["stress"]["message"].as_str().unwrap();
     assert!(message.contains("was not watched"), "{message}");
+    // As high as it has to be, and no higher.
+    let last = (broke_at(&result) * 1.5 / 100.0).ceil();
+    assert_eq!(result["stress"]["turnedBackAfter"], json!(format!("step-{last}")), "{ended:?}");
+    let steps: Vec<&str> =
+        result["stages"].as_array().unwrap().iter().map(|stage| stage["name"].as_str().unwrap()).collect();
+    assert_eq!((steps.len(), steps.last()), (last as usize + 1, Some(&"recovery")), "{ended:?}");
     assert!(ended.stdout.contains("recoverWithin 5s"), "{ended:?}");
+}
+
+#[test]
+fn a_load_turns_back_where_nothing_higher_is_to_be_judged() {
+    let target = start_target(Some(REJECTS), &[]);
+    let (ended, result) = run("turns", &target, json!({"load": staircase("1s", json!({"max": 5_000}))}));
+    let last = (broke_at(&result) * 1.5 / 100.0).ceil();
+    assert_eq!(result["stress"]["turnedBackAfter"], json!(format!("step-{last}")), "{ended:?}");
+    assert_eq!(result["stages"].as_array().unwrap().len(), last as usize, "{ended:?}");
+    let seconds = result["durationSeconds"].as_f64().unwrap();
+    assert!(seconds < last + 3.0, "{seconds} s: {ended:?}");
+    assert_eq!(result["generator"]["healthy"], true, "it did all that was asked for: {ended:?}");
 }
 
 #[rstest]
@@ -122,6 +140,19 @@ fn what_verify_expects_decides_the_verdict(
         );
     }
     assert_eq!(target.stats()["routes"][0]["received"], 41);
+}
+
+#[test]
+fn latency_over_a_soak_is_judged_and_a_short_one_says_so() {
+    let target = start_target(Some("{latency: {fixed: 1ms}}"), &[]);
+    let soak = json!({"level": 20, "duration": "3s", "maxLatencyGrowthPercentPerHour": 10});
+    let (ended, result) =
+        run("soak", &target, json!({"load": {"unit": "IterationsPerSecond", "soak": soak}}));
+    assert_eq!((ended.code, &result["reason"]), (3, &json!("LatencyGrowthUnknown")), "{ended:?}");
+    let line = &result["soak"]["expectations"][0];
+    assert_eq!((&line["name"], &line["undecided"]), (&json!("maxLatencyGrowthPercentPerHour"), &json!(true)));
+    assert_eq!(result["notJudged"], json!([]));
+    assert!(ended.stdout.contains("? maxLatencyGrowthPercentPerHour 10%"), "{ended:?}");
 }
 
 #[test]

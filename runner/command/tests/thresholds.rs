@@ -90,6 +90,23 @@ fn a_breached_window_fails_the_run_and_names_itself() {
 }
 
 #[test]
+fn a_limit_that_only_all_requests_break_is_doubted_wherever_it_is_written() {
+    let target = start_target(Some("errorRate: 0.1"), &[]);
+    let thresholds = json!([{"metric": "http_req_failed", "condition": "rate < 1"}]);
+    let file = scratch("loose.json", &manifest(&thresholds));
+    let doubt = "a rate is a share from 0 to 1 (0% to 100%), so \"rate < 1\" holds unless it is all of them: did you mean rate < 1%?";
+    let valid = Upsurge::command("validate").arg(&file).end();
+    assert_eq!(valid.code, 0, "{valid:?}");
+    assert!(valid.stderr.contains(&format!("spec.thresholds[0].condition: {doubt}")), "{valid:?}");
+    let ended = Upsurge::run(&file).args(["--target", target.url()]).end();
+    assert!(ended.stdout.contains(&format!("warning: spec.thresholds[0].condition: {doubt}")), "{ended:?}");
+    let limit = "http_req_failed rate < 1";
+    let quick =
+        Upsurge::command("quick").arg(target.url()).args(["-c", "1", "-n", "5", "--threshold", limit]).end();
+    assert!(quick.stderr.contains(&format!("warning: --threshold {limit:?}: {doubt}")), "{quick:?}");
+}
+
+#[test]
 fn what_can_not_be_judged_is_refused_with_what_there_is() {
     let thresholds = json!([
         {"metric": "http_reqs{team:sales}", "condition": "count > 1"},

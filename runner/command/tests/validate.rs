@@ -94,6 +94,31 @@ fn what_is_expected_of_the_cluster_has_a_line_each() {
 }
 
 #[test]
+fn what_there_is_around_the_load_stands_below_its_stages() {
+    let header = |name: &str| {
+        format!("{{name: {name}, valueFrom: {{secretKeyRef: {{name: telemetry, key: token}}}}}}")
+    };
+    let text = manifest("around")
+        + "  schedule: {cron: \"0 3 * * *\", timeZone: Europe/Berlin}\n  runner: {parallelism: 3, env: [{name: A, valueFrom: \
+           {secretKeyRef: {name: keys, key: a}}}], envFrom: [{configMapRef: {name: proxies}}]}\n  secrets: [{name: password, \
+           secretKeyRef: {name: shop-login, key: pass}}]\n"
+        + &format!(
+            "  outputs: [{{name: metrics, otlp: {{endpoint: \"http://otel:4318\", headers: [{}]}}}}]\n",
+            header("X-Api-Key")
+        );
+    let ended = validate(&[&scratch("around.yaml", &text)]);
+    let words = "load       up to 20 users over 1m30s\n  constant            1m30s from       0s: 20 → 20 users\n\
+                 schedule   0 3 * * * (Europe/Berlin)\nrunners    3\n\
+                 output     metrics: otlp to http://otel:4318 every 5s\n\
+                 secret     password is key pass of Secret shop-login\n\
+                 secret     header X-Api-Key of output metrics is key token of Secret telemetry\n\
+                 secret     spec.runner.env[0].valueFrom.secretKeyRef.name is key a of Secret keys\n\
+                 configmap  spec.runner.envFrom[0].configMapRef.name is ConfigMap proxies\n\
+                 scenarios\n";
+    assert_says(&ended, 0, &[words]);
+}
+
+#[test]
 fn a_search_shows_the_level_of_its_first_probe() {
     let text = manifest("shop");
     let load = text.find("  load:").unwrap();

@@ -12,6 +12,7 @@ mod collector;
 mod context;
 mod cookies;
 mod counted;
+mod course;
 mod crew;
 mod cut;
 mod exchange;
@@ -44,7 +45,7 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 use upsurge_core::{
     losses::Losses,
     metrics::Metrics,
-    plan::Work,
+    plan::{Skip, Work},
     schedule::{Part, Share},
     validate::Valid,
 };
@@ -169,6 +170,7 @@ impl Engine {
         let most_connections = valid.http.connections.shared.map_or(0, |shared| shared.max);
         let threads = useful_threads(threads, share, &valid);
         let halt = Arc::<Halt>::default();
+        let may_turn = test.load.stress.as_ref().is_some_and(|stress| stress.broken_at.is_some());
         let feeders = Arc::new(Feeders::new(&program, share));
         let (done_sender, done) = watch::channel(0);
         let done_sender = Arc::new(done_sender);
@@ -189,6 +191,7 @@ impl Engine {
                 halt: Arc::clone(&halt),
                 feeders: Arc::clone(&feeders),
                 trace: trace.clone(),
+                may_turn,
             };
             let (commands, receiver) = tokio::sync::mpsc::unbounded_channel();
             let (collected_sender, collected) = mpsc::channel();
@@ -239,6 +242,15 @@ impl Engine {
         for commands in self.workers.iter().filter_map(|worker| worker.commands.as_ref()) {
             // A thread that is gone has stopped already.
             let _ = commands.send(Command::Stop { graceful });
+        }
+    }
+
+    /// Turns the load back: a stretch of its plan is left out, at the begin of which it goes on where that ends. Best told before that; who
+    /// hears of it later leaves out as much from then on.
+    pub fn turn(&self, skip: Skip) {
+        for commands in self.workers.iter().filter_map(|worker| worker.commands.as_ref()) {
+            // A thread that is gone has nothing to turn.
+            let _ = commands.send(Command::Turn(skip));
         }
     }
 

@@ -47,6 +47,8 @@ mod sharing;
 mod steps;
 #[path = "engine/transport.rs"]
 mod transport;
+#[path = "engine/turning.rs"]
+mod turning;
 #[path = "engine/values.rs"]
 mod values;
 #[path = "engine/verify.rs"]

@@ -87,6 +87,14 @@ pub enum OutputError {
         /// What it said, or what went wrong.
         message: String,
     },
+    /// No connection to a server comes about.
+    #[error("{place} can't be reached: {message}")]
+    Unreachable {
+        /// The server.
+        place: String,
+        /// What went wrong.
+        message: String,
+    },
     /// There is no way to speak to servers.
     #[error("can't set up an HTTP client: {0}")]
     Setup(String),

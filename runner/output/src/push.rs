@@ -124,7 +124,8 @@ impl<E: Encoder> Pusher<E> {
                         tracing::warn!("{}: {error}", self.line.place());
                     }
                     self.lost += message.samples;
-                    result = Err(error);
+                    // The first one: what comes after it may fail only because of what it is.
+                    result = result.and(Err(error));
                 }
             }
         }
@@ -171,6 +172,8 @@ struct Line {
 enum Failure {
     /// It may work the next time.
     Passing(String),
+    /// The same, and there was no connection.
+    Away(String),
     /// It never will.
     Final(String),
 }
@@ -213,16 +216,19 @@ impl Line {
                 Ok(()) => return Ok(()),
                 Err(failure) => failure,
             };
-            let message = match failure {
-                Failure::Passing(message) if Instant::now() + pause < end => {
-                    tracing::debug!("{}: {message}; trying again", self.place());
+            let place = self.place();
+            return Err(match failure {
+                Failure::Passing(message) | Failure::Away(message) if Instant::now() + pause < end => {
+                    tracing::debug!("{place}: {message}; trying again");
                     mailbox.pause(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     continue;
                 }
-                Failure::Passing(message) | Failure::Final(message) => message,
-            };
-            return Err(OutputError::Undelivered { place: self.place(), what, message });
+                Failure::Away(message) => OutputError::Unreachable { place, message },
+                Failure::Passing(message) | Failure::Final(message) => {
+                    OutputError::Undelivered { place, what, message }
+                }
+            });
         }
     }
 
@@ -232,7 +238,10 @@ impl Line {
         let request =
             self.client.post(self.url.clone()).headers(self.headers.clone()).timeout(within).body(body);
         let attempt = async {
-            let mut response = request.send().await.map_err(|error| Failure::Passing(chain(error)))?;
+            let mut response = request.send().await.map_err(|error| match error.is_connect() {
+                true => Failure::Away(chain(error)),
+                false => Failure::Passing(chain(error)),
+            })?;
             let status = response.status();
             if status.is_success() {
                 return Ok(());

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Checks lists of components (SBOMs) in CycloneDX's JSON: each against the schema of the version that it names, and its
-// components against Cargo.lock.
+// components against Cargo.lock and against what is built into a crate without being one.
 //
-//	sbom -schemas FOLDER -lock Cargo.lock FILE…
+//	sbom -schemas FOLDER -lock Cargo.lock -bundled PART.json FILE…
+//	sbom -bundled PART.json -add FILE…   adds that part to those lists that have its crate
 package main
 
 import (
@@ -23,23 +24,37 @@ import (
 func main() {
 	schemas := flag.String("schemas", "", "folder of CycloneDX's JSON schemas")
 	lock := flag.String("lock", "Cargo.lock", "Cargo.lock of the workspace")
+	part := flag.String("bundled", "", "file that describes what is built into a crate")
+	adds := flag.Bool("add", false, "add that to the lists instead of checking them")
 	flag.Parse()
-	if err := run(*schemas, *lock, flag.Args()); err != nil {
+	if err := run(*schemas, *lock, *part, *adds, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func run(schemas, lock string, files []string) error {
+func run(schemas, lock, file string, adds bool, files []string) error {
 	if len(files) == 0 {
 		return errors.New("no file to check")
+	}
+	part, err := readBundled(file)
+	if err != nil {
+		return err
+	}
+	if adds {
+		for _, file := range files {
+			if err := part.addTo(file); err != nil {
+				return fmt.Errorf("%s: %w", file, err)
+			}
+		}
+		return nil
 	}
 	locked, err := packages(lock)
 	if err != nil {
 		return err
 	}
 	for _, file := range files {
-		count, err := check(schemas, locked, file)
+		count, err := check(schemas, locked, part, file)
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
@@ -58,7 +73,7 @@ type bom struct {
 	Components  []component
 }
 
-func check(schemas string, locked map[string]bool, file string) (int, error) {
+func check(schemas string, locked map[string]bool, within bundled, file string) (int, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
@@ -76,13 +91,22 @@ func check(schemas string, locked map[string]bool, file string) (int, error) {
 	if len(list.Components) == 0 {
 		return 0, errors.New("names no component")
 	}
+	hasCrate, hasPart := false, false
 	for _, part := range list.Components {
+		if within.In != "" && part.Purl == within.reference() {
+			hasPart = true
+			continue
+		}
+		hasCrate = hasCrate || part.Name == within.In
 		if !locked[part.Name+" "+part.Version] {
 			return 0, fmt.Errorf("%s %s is not in Cargo.lock", part.Name, part.Version)
 		}
 		if !strings.HasPrefix(part.Purl, "pkg:cargo/") {
 			return 0, fmt.Errorf("%s %s has no address of a package: %q", part.Name, part.Version, part.Purl)
 		}
+	}
+	if hasCrate != hasPart {
+		return 0, fmt.Errorf("has only one of %s and %s, which is built into it", within.In, within.reference())
 	}
 	return len(list.Components), nil
 }

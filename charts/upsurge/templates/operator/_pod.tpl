@@ -5,10 +5,16 @@
 - {name: POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: UPSURGE_MEMORY_LIMIT, valueFrom: {resourceFieldRef: {containerName: operator, resource: limits.memory}}}
 - {name: UPSURGE_WATCH_NAMESPACES, value: {{ join "," .Values.watchNamespaces | quote }}}
+{{- with .Values.pinning.namespaces }}
+- {name: UPSURGE_PINNING_NAMESPACES, value: {{ join "," . | quote }}}
+{{- end }}
 - {name: UPSURGE_RUNNER_IMAGE, value: {{ include "upsurge.runnerImage" . | quote }}}
 - {name: UPSURGE_RUNNER_IMAGE_PULL_POLICY, value: {{ include "upsurge.runnerPullPolicy" . | quote }}}
 - {name: UPSURGE_KEEP_PASSED_RUNNERS, value: {{ .Values.runner.keep.passed | quote }}}
 - {name: UPSURGE_KEEP_OTHER_RUNNERS, value: {{ .Values.runner.keep.notPassed | quote }}}
+- {name: UPSURGE_RECORD_SIZE, value: {{ .Values.operator.records.enabled | ternary .Values.operator.records.perRun "0" | quote }}}
+- {name: UPSURGE_RECORDS_PER_NAMESPACE, value: {{ .Values.operator.records.perNamespace | quote }}}
+- {name: UPSURGE_RECORDS_IN_ALL, value: {{ .Values.operator.records.inAll | quote }}}
 - {name: UPSURGE_COLLECTOR_LISTEN, value: "[::]:8080"}
 - {name: UPSURGE_COLLECTOR_URL, value: {{ include "upsurge.collectorUrl" . | quote }}}
 - {name: UPSURGE_ADMIN_LISTEN, value: "[::]:9090"}

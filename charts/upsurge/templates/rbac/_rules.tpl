@@ -14,6 +14,12 @@ refer to them by secretKeyRef, which the kubelet resolves. */}}
 - apiGroups: [internal.upsurge.dev]
   resources: [checkpoints]
   verbs: [get, create, update, delete]
+{{- if .Values.operator.records.enabled }}
+# What a finished run leaves. Only lists of metadata are read.
+- apiGroups: [internal.upsurge.dev]
+  resources: [records]
+  verbs: [list, create, patch, delete]
+{{- end }}
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From events that somebody recorded to figures in the status, expectations and sentences.
 
+mod auto;
+mod cells;
 mod gaps;
 mod record;
 
@@ -176,6 +178,54 @@ fn the_figures_of_the_published_example_are_in_the_status() {
     Some("thresholds were missed for 55s on end (22.92% of the load's time in all)")
 )]
 #[case::recovery_held("recoverWithin", json!("55s"), "55s", None)]
+#[case::time_under(
+    "maxTimeUnderProvisionedPercent",
+    json!(24),
+    "25%",
+    Some("for 25% of the time fewer replicas served than the load asked for")
+)]
+#[case::time_under_held("maxTimeUnderProvisionedPercent", json!(25), "25%", None)]
+#[case::time_over(
+    "maxTimeOverProvisionedPercent",
+    json!(24),
+    "25%",
+    Some("for 25% of the time more replicas served than the load asked for")
+)]
+#[case::time_over_held("maxTimeOverProvisionedPercent", json!(25), "25%", None)]
+#[case::missing(
+    "maxMissingReplicas",
+    json!("0.4"),
+    "0.5",
+    Some("0.5 of the replicas that the load asked for were missing on average")
+)]
+#[case::missing_held("maxMissingReplicas", json!("500m"), "0.5", None)]
+#[case::spare("maxSpareReplicas", json!(0), "0.5", Some("0.5 replicas more than the load asked for served on average"))]
+#[case::spare_held("maxSpareReplicas", json!(1), "0.5", None)]
+#[case::cost(
+    "maxCostPercent",
+    json!(99),
+    "100%",
+    Some("720 replica-seconds were used, and an ideal autoscaler would have used 720")
+)]
+#[case::cost_held("maxCostPercent", json!(100), "100%", None)]
+// Of 15 steps of 15 s, those to 60 s, 120 s and 180 s: the load changes, replicas change, the load changes.
+#[case::instability(
+    "maxInstabilityPercent",
+    json!(19),
+    "20%",
+    Some("in 20% of the steps of 15s replicas did not go the way of what the load asked for")
+)]
+#[case::instability_held("maxInstabilityPercent", json!(20), "20%", None)]
+#[case::jitter(
+    "maxJitterPerMinute",
+    json!("0.4"),
+    "-0.5",
+    Some("0.5 replicas per minute fewer came and went than the load asked for and gave back: the autoscaler is too sluggish")
+)]
+#[case::jitter_held("maxJitterPerMinute", json!("0.5"), "-0.5", None)]
+#[case::flapping_held("maxFlapping", json!(0), "0", None)]
+#[case::violations("maxViolationsPercent", json!(22), "22.92%", Some("a threshold was missed in 22.92% of the seconds of the load"))]
+#[case::violations_held("maxViolationsPercent", json!(23), "22.92%", None)]
 #[case::nothing_lost("maxFailedRequestsWhileScalingDown", json!(0), "0", None)]
 fn an_expectation_on_a_figure_holds_or_says_by_how_much_not(
     #[case] name: &str,
@@ -194,6 +244,12 @@ fn an_expectation_on_a_figure_holds_or_says_by_how_much_not(
 #[case::over("maxOverProvisionedPercent", json!(99))]
 #[case::overshoot("maxOvershootPercent", json!(99))]
 #[case::settling("maxSettlingTime", json!("10m"))]
+#[case::time_under("maxTimeUnderProvisionedPercent", json!(99))]
+#[case::time_over("maxTimeOverProvisionedPercent", json!(99))]
+#[case::missing("maxMissingReplicas", json!(99))]
+#[case::spare("maxSpareReplicas", json!(99))]
+#[case::cost("maxCostPercent", json!(999))]
+#[case::jitter("maxJitterPerMinute", json!(99))]
 fn an_expectation_that_hangs_on_a_gap_is_undecided_and_names_it(#[case] name: &str, #[case] limit: Value) {
     let mut events = recorded();
     let lost = What::Lost { source: Source::Pods, message: "the watch broke".into() };
@@ -284,14 +340,20 @@ fn an_expectation_on_time_that_was_missed_is_held_against_the_autoscalers_own_se
     let expect = json!({"scaleUpWithin": "30s", "maxPeakReplicas": 3, "scaleDownWithin": "10s"});
     let result = judged(expect, recorded());
     let messages: Vec<&str> = result.expectations.iter().filter_map(|one| one.message.as_deref()).collect();
+    let reaction = "1m40s to see a change of the load and act on it";
     assert_eq!(
         messages,
         [
-            "4 replicas were ready only after 60s; this autoscaler may need up to 2m (1m40s to see a change of the load and act, \
-             20s until pods are ready): allow that much, or change its settings",
-            "peak was 4",
-            "still 4 replicas 60s after the fall of the load, 2 at the start; this autoscaler may need up to 6m40s (1m40s to see a \
-             change of the load and act, 5m of stabilization window): allow that much, or change its settings",
+            // Pods took 20 s.
+            format!(
+                "4 replicas were ready only after 60s; this autoscaler may need up to 2m ({reaction} + 20s until new pods serve): \
+                 allow that much, or change its settings"
+            ),
+            "peak was 4".into(),
+            format!(
+                "still 4 replicas 60s after the fall of the load, 2 at the start; this autoscaler may need up to 6m40s (5m of its \
+                 stabilization window + {reaction}): allow that much, or change its settings"
+            ),
         ]
     );
 }

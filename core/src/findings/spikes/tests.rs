@@ -74,6 +74,7 @@ fn judged_by(
         part.passed = total > 0 && (failed as f64) < 0.1 * total as f64;
     }
     Findings::of(&Recorded {
+        turned: None,
         test,
         timeline: &timeline,
         metrics,

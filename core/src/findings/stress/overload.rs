@@ -59,6 +59,7 @@ impl Overload<'_> {
             passed: false,
             undecided: true,
             message: Some(open),
+            basis: None,
         };
         let Some((highest, broken)) = self.highest() else { return result };
         let reached = || self.steps().iter().filter(|step| step.is_complete).map(|step| step.stage.from);
@@ -69,8 +70,9 @@ impl Overload<'_> {
             self.degradation.overload_percent
         );
         let short = format!(
-            "the load went up to {} of {wanted}: raise spec.load.stress.max",
-            decimal(reached().fold(0.0, f64::max), 3)
+            "the load went up to {} of {wanted}: {}",
+            decimal(reached().fold(0.0, f64::max), 3),
+            self.staircase.advice()
         );
         let (decided, message) = match (seen(highest), above) {
             (None, _) => (None, Some(short)),

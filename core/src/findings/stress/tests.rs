@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Staircases on simulated targets, against what is computed from the target itself.
 
+mod turned;
+
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -62,19 +64,24 @@ fn without_recovery(stress: &Value) -> LoadTestSpec {
 
 /// Carries out the load on a target, second by second, until a time.
 fn found(test: &LoadTestSpec, target: Target, until: u64, restarts: Option<&Restarts>) -> StressResult {
-    found_since(0, test, target, until, restarts)
+    found_since(0, test, target, until, restarts, None)
 }
 
-/// The same, with nothing but the merged series of the time before a second.
+/// The same, with nothing but the merged series of the time before a second, and of a load that turns back perhaps.
 fn found_since(
     since: u64,
     test: &LoadTestSpec,
     target: Target,
     until: u64,
     restarts: Option<&Restarts>,
+    turned: Option<Turned>,
 ) -> StressResult {
-    let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
-    let windowed = Windowed::new(test, &timeline);
+    let planned = Plan::compile(&test.load, &[]).unwrap().timeline;
+    let timeline = match turned.and_then(|turned| turned.turn.skip(&planned)) {
+        Some(skip) => planned.without(skip),
+        None => planned.clone(),
+    };
+    let windowed = Windowed::new(test, &planned).turned(test, &timeline);
     let (mut windows, mut all) = (Windows::default(), Metrics::default());
     let end = timeline.duration().as_secs().min(until);
     let fall = timeline.stage(RECOVERY).map_or(u64::MAX, |stage| stage.start.as_secs());
@@ -114,6 +121,7 @@ fn found_since(
     let recorded = Recorded {
         test,
         timeline: &timeline,
+        turned,
         metrics: &all,
         windows: &windows,
         thresholds: &[],
@@ -268,7 +276,7 @@ fn steps_that_nobody_counted_are_not_taken_for_good_ones_or_bad_ones(
     #[case] last_good: Option<&str>,
 ) {
     let test = spec(&json!({"degradation": {}, "recoverWithin": "10s"}));
-    let result = found_since(since, &test, STEADY, u64::MAX, None);
+    let result = found_since(since, &test, STEADY, u64::MAX, None, None);
     let point = result.breaking_point.as_ref();
     assert_eq!(point.and_then(|point| point.last_good_level.as_deref()), last_good, "{result:?}");
     if last_good.is_none() {
@@ -317,6 +325,7 @@ fn only_a_staircase_with_a_failure_threshold_has_a_breaking_point() {
     let recorded = Recorded {
         test: &plain,
         timeline: &timeline,
+        turned: None,
         metrics: &Metrics::default(),
         windows: &Windows::default(),
         thresholds: &[],

@@ -84,7 +84,7 @@ impl Buckets {
         let made = made.filter_map(|(stretch, block)| Some((stretch, block.as_deref()?)));
         let grown = made.map(|(stretch, theirs)| {
             let mine = self.blocks.get(stretch).and_then(Option::as_deref);
-            let is_close = || mine.map_or(0, busiest) + busiest(theirs) >= CLOSE;
+            let is_close = || mine.map_or(0, at_most) + at_most(theirs) >= CLOSE;
             let needs =
                 !self.carries.contains_key(&stretch) && (other.carries.contains_key(&stretch) || is_close());
             let block = if mine.is_some() { 0 } else { size_of::<Block>() };
@@ -199,8 +199,9 @@ impl Buckets {
     }
 }
 
-fn busiest(block: &Block) -> u32 {
-    block.iter().copied().max().map_or(0, u32::from)
+/// What no count of a block is above, and which is less than twice the highest: machines find that of many counts at once.
+fn at_most(block: &Block) -> u32 {
+    u32::from(block.iter().fold(0, |all, count| all | count))
 }
 
 fn is_empty(block: &Block) -> bool {
@@ -223,7 +224,7 @@ const fn index_of(value: u64) -> usize {
 }
 
 /// The lowest value of a bucket.
-const fn lowest(index: usize) -> u64 {
+pub(super) const fn lowest(index: usize) -> u64 {
     if index < SINGLE as usize {
         return index as u64;
     }

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeSet, io::Write as _, mem::discriminant};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, write::ZlibEncoder};
+use hdrhistogram::serialization::Serializer as _;
 use proptest::prelude::*;
 
 use super::*;
@@ -87,13 +89,20 @@ proptest! {
     #[test]
     fn the_plain_form_is_that_of_hdrhistogram(values in prop::collection::vec((0_u64..4_000_000_000, 1_u64..1 << 40), 1..60)) {
         let trend = trend(&values);
-        let mut histogram = empty();
+        let mut histogram = hdrhistogram::Histogram::<u64>::new(DIGITS).unwrap();
+        histogram.auto(true);
         trend.buckets().for_each(|(value, count)| histogram.record_n(value, count).unwrap());
         let mut theirs = Vec::new();
         hdrhistogram::serialization::V2Serializer::new().serialize(&histogram, &mut theirs).unwrap();
         let ours = wire::encode(&trend.buckets);
         // But for the highest value that a histogram says it can hold.
         prop_assert_eq!((&ours[..24], &ours[32..]), (&theirs[..24], &theirs[32..]));
+        // The compressed form is read by others.
+        let EncodedHistogram::Text(text) = encoded(&trend).histogram else { unreachable!() };
+        let bytes = STANDARD.decode(text).unwrap();
+        let read = hdrhistogram::serialization::Deserializer::new().deserialize::<u64, _>(&mut bytes.as_slice()).unwrap();
+        prop_assert_eq!(&read, &histogram);
+        prop_assert!(read.high() < 2 * trend.buckets().last().unwrap().0.max(1_024), "{}", read.high());
     }
 }
 
@@ -195,5 +204,25 @@ fn range_and_sum_must_be_those_of_the_records() {
     ] {
         let error = Trend::from_wire(&wrong).expect_err(what);
         assert_eq!(discriminant(&error), discriminant(expected), "{what}: {error}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_coarse_trend_counts_the_same_and_is_off_by_no_more_than_it_says(
+        values in prop::collection::vec((0..3_600_000_000_u64, 1..50_u64), 1..200),
+        small in prop::collection::vec((0..5_000_u64, 1..50_u64), 0..200),
+    ) {
+        let exact = trend(&[values, small].concat());
+        let coarse = exact.coarse();
+        prop_assert_eq!((coarse.count(), coarse.min(), coarse.max()), (exact.count(), exact.min(), exact.max()));
+        prop_assert_eq!(coarse.sum(), exact.sum());
+        for percent in [0.0, 1.0, 50.0, 90.0, 95.0, 99.0, 99.9, 100.0] {
+            let (told, found) = (exact.percentile(percent), coarse.percentile(percent));
+            prop_assert!(told <= found && found <= told * (1.0 + COARSE), "{}: {} of {}", percent, found, told);
+        }
+        prop_assert_eq!(&coarse.coarse(), &coarse, "once is enough");
+        let read = Trend::from_wire(&encoded(&coarse)).unwrap();
+        prop_assert_eq!(read, coarse);
     }
 }

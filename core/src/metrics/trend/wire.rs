@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reading a histogram that somebody sent: HdrHistogram's V2 encoding, compressed or plain, and of it what our encoder
-//! writes.
+//! Histograms as they are sent and kept: HdrHistogram's V2 encoding, compressed or plain; read is what our encoder writes.
 //!
 //! The sender is not trusted. Every length is checked before anything is made of it, decompression stops at the
 //! largest histogram there is, and whatever our encoder would not write is refused: a few bytes can't claim gigabytes.
@@ -13,6 +12,7 @@ use flate2::bufread::ZlibDecoder;
 use super::{
     EncodedHistogram,
     buckets::{BUCKETS, Buckets, highest},
+    zlib,
 };
 
 /// First words of the compressed and of the plain form; the 1 stands for counts of any size.
@@ -98,6 +98,23 @@ pub(super) fn decode(sent: &EncodedHistogram) -> Result<Buckets, WireError> {
 
 /// Encodes a histogram in the plain form.
 pub(super) fn encode(buckets: &Buckets) -> Vec<u8> {
+    plain_form(buckets, |_| HIGHEST)
+}
+
+/// Encodes a histogram in the compressed form, in base64.
+pub(super) fn encode_text(buckets: &Buckets) -> String {
+    // It says no more than the doubling that its highest value is in: other programs make room for all that it says.
+    let doubling = |last: u64| (last + 1).next_power_of_two().max(2_048) - 1;
+    let compressed = zlib::compress(&plain_form(buckets, doubling));
+    let mut bytes = Vec::with_capacity(ENVELOPE + compressed.len());
+    let length = u32::try_from(compressed.len()).unwrap_or(u32::MAX);
+    [COMPRESSED, length].into_iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+    bytes.extend(compressed);
+    STANDARD.encode(bytes)
+}
+
+/// The plain form, which says that it can hold values as high as it is told to by the highest that it holds.
+fn plain_form(buckets: &Buckets, most: impl Fn(u64) -> u64) -> Vec<u8> {
     let (mut counts, mut next) = (Vec::new(), 0);
     for (index, count) in buckets.counts() {
         match index - next {
@@ -114,7 +131,8 @@ pub(super) fn encode(buckets: &Buckets) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + counts.len());
     let (length, digits) = (u32::try_from(counts.len()).unwrap_or(u32::MAX), u32::from(super::DIGITS));
     [PLAIN, length, 0, digits].into_iter().for_each(|word| bytes.extend(word.to_be_bytes()));
-    [1, HIGHEST, 1.0_f64.to_bits()].into_iter().for_each(|word| bytes.extend(word.to_be_bytes()));
+    let most = most(next.checked_sub(1).map_or(0, highest));
+    [1, most, 1.0_f64.to_bits()].into_iter().for_each(|word| bytes.extend(word.to_be_bytes()));
     bytes.extend(counts);
     bytes
 }

@@ -8,7 +8,7 @@ use upsurge_crds::{
 };
 
 use super::Judged;
-use crate::{findings::Line, verdict::Outcome};
+use crate::{findings::Line, judged::told as told_of, verdict::Outcome};
 
 fn passed() -> TestCaseStatus {
     TestCaseStatus::success()
@@ -104,8 +104,8 @@ fn threshold(threshold: &ThresholdResult) -> TestCase {
 
 /// Something that was asked for, with the reasons of a run that missed it, or of which nobody can say.
 fn expectation(expectation: &ExpectationResult, [missed, unknown]: [&str; 2]) -> TestCase {
-    let ExpectationResult { name, expected, observed, message, .. } = expectation;
-    let observed = message.as_ref().map_or_else(|| observed.clone(), |why| format!("{observed}: {why}"));
+    let ExpectationResult { name, expected, .. } = expectation;
+    let observed = told_of(expectation);
     if expectation.undecided {
         let message = format!("observed {observed}");
         let result = error(&message, unknown);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::MOST_BLANK;
 use crate::{
     metrics::{Metrics, SeriesKey, Sink, Tags, names},
     plan::Plan,
@@ -183,4 +184,58 @@ fn an_availability_that_can_t_be_told_stops_nothing_and_a_bad_one_does() {
     }
     // 4 of 5 are too few, as are 5 of 6.
     assert_eq!(stopped.into_iter().collect::<Vec<_>>(), [4, 5]);
+}
+
+/// What is known after some seconds of runners, of which those of `None` are when figures give way: good, bad and unknown seconds.
+fn told(messages: &[Option<(u64, u64)>], until: u64) -> (u64, u64, u64) {
+    let test = test(None, "rate >= 50%", 40);
+    let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
+    let (windowed, mut windows) = (Windowed::new(&test, &timeline), Windows::default());
+    for message in messages {
+        let Some((second, total)) = message else {
+            windowed.give_up(&mut windows);
+            continue;
+        };
+        let Delta { from_ms, to_ms, metrics, .. } = delta(*second, *total, 0);
+        let slice = slices::of(from_ms, to_ms, &metrics, &windowed);
+        let (before, most) =
+            (windows.bytes(), windowed.growth(&windows, &Default::default(), std::slice::from_ref(&slice)));
+        windowed.add_slice(&mut windows, &slice);
+        assert!(windows.bytes() <= before + most, "{} and at most {most} more", before);
+        windows = serde_json::from_str(&serde_json::to_string(&windows).unwrap()).unwrap();
+    }
+    windowed.close(&mut windows, Duration::from_secs(until), &Metrics::default());
+    let counts = windowed.good_seconds(0, &windows, Some(Duration::from_secs(40))).unwrap();
+    (counts.good, counts.bad, counts.unknown)
+}
+
+#[test]
+fn a_second_that_only_a_slower_runner_had_requests_in_is_unknown_after_figures_gave_way() {
+    // The fast one had none in the seconds 1 and 3.
+    let fast = [0, 2, 4].map(|second| Some((second, 5)));
+    let with = |slow: &[Option<(u64, u64)>]| {
+        let messages: Vec<_> = fast.iter().chain([&None]).chain(slow).copied().collect();
+        told(&messages, 40)
+    };
+    assert_eq!(with(&[]), (0, 0, 3), "nothing is known of those three, and nothing was in the others");
+    assert_eq!(with(&[Some((0, 2)), Some((1, 2)), Some((3, 0))]), (0, 0, 4), "one more had requests");
+    assert_eq!(
+        with(&[Some((1, 2)), Some((1, 2)), Some((3, 1)), Some((5, 1))]),
+        (1, 0, 5),
+        "each counts once"
+    );
+}
+
+#[test]
+fn seconds_that_were_given_up_are_kept_for_slower_runners_in_bounds() {
+    // Every other second, and figures give way each time.
+    let mut messages: Vec<Option<(u64, u64)>> = Vec::new();
+    (0..400).step_by(2).for_each(|second| messages.extend([Some((second + 1, 1)), None]));
+    let (good, bad, unknown) = told(&messages, 400);
+    assert_eq!((good, bad), (0, 0));
+    assert_eq!(
+        unknown,
+        200 + (200 - MOST_BLANK as u64),
+        "those that there is no room for are taken for unknown"
+    );
 }

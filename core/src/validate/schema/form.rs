@@ -23,12 +23,18 @@ const CONDITION: &str = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|coun
 /// Pattern of an amount of a resource, of which people know many spellings.
 const AMOUNT: &str = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$";
 
-const FORMS: [Form; 16] = [
+const FORMS: [Form; 17] = [
     Form {
         pattern: r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$",
         what: "a duration",
         how: "write a number with a unit (us, ms, s, m, h or d)",
         examples: ["90s", "1h30m"],
+    },
+    Form {
+        pattern: r"^(Auto|([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+)$",
+        what: "a duration or Auto",
+        how: "write a number with a unit (us, ms, s, m, h or d), or Auto",
+        examples: ["90s", "Auto"],
     },
     Form {
         pattern: CONDITION,

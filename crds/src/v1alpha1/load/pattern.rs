@@ -155,7 +155,7 @@ pub struct StressLoad {
     /// How long each step lasts. Example: `1m`.
     pub every: TimeSpan,
 
-    /// Level of the last step.
+    /// Level of the last step. With `brokenAt` the load turns back before that, if it can.
     #[schemars(schema_with = "level")]
     pub max: Quantity,
 
@@ -164,8 +164,9 @@ pub struct StressLoad {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_at: Option<StopAt>,
 
-    /// From where on the target counts as broken. The load goes on to `max`, and that the target breaks fails no run by itself:
-    /// `status.stress` says in which step it did. Default: that is not looked for. Example: `{errorRate: 5%}`.
+    /// From where on the target counts as broken. The load goes on to the first step at `degradation.overloadPercent` of that level (150 by
+    /// default), or to `max`, and then turns back: it falls to the stage `recovery` if there is one, and else ends. That the target breaks fails no
+    /// run by itself: `status.stress` says in which step it did. Default: that is not looked for. Example: `{errorRate: 5%}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_at: Option<StopAt>,
 
@@ -174,7 +175,7 @@ pub struct StressLoad {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degradation: Option<Degradation>,
 
-    /// Longest time from when the load falls, after the last step, until all thresholds in force are met for 30 seconds on end,
+    /// Longest time from when the load falls, after the last step that is done, until all thresholds in force are met for 30 seconds on end,
     /// else the run is Failed (`NotRecovered`). In force are those on `http_req_duration` and `http_req_failed` that select
     /// nothing, or the stage `recovery`, and the error rate of `brokenAt`. It adds the stage `recovery`, at the level `start`, which
     /// is 31 seconds longer than this time. Needs `brokenAt`. Default: there is no such stage. Example: `2m`.
@@ -186,7 +187,7 @@ pub struct StressLoad {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Degradation {
-    /// How far up it is judged, in percent of the level of the breaking point. A staircase whose `max` is below that is
+    /// How far up it is judged, and the load climbs, in percent of the level of the breaking point. A staircase whose `max` is below that is
     /// Inconclusive (`OverloadNotReached`), unless what was seen has failed. Default: 150.
     #[serde(default = "overload")]
     #[schemars(range(min = 100, max = 1_000))]
@@ -208,7 +209,7 @@ pub struct Degradation {
     #[schemars(length(min = 1, max = 50))]
     pub answers: Vec<StatusRange>,
 
-    /// How often containers of the target's pods may be started again. Only the operator sees that, and only of what
+    /// How often containers of the target's pods may be started again. That is seen by the operator and by `upsurge run --observe`, of what
     /// `spec.target.workloads` names. Default: 0.
     #[serde(default)]
     #[schemars(range(min = 0))]

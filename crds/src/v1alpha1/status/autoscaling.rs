@@ -31,12 +31,15 @@ pub struct AutoscalingResult {
     pub autoscaler: Option<String>,
     /// Ready replicas at start, peak and end; `?` where nobody saw them. Example: `1→4→1`.
     pub replicas: String,
-    /// Ready replicas when the load started, or those that were seen first after that.
-    pub start_replicas: i32,
-    /// Most ready replicas that were seen.
-    pub peak_replicas: i32,
-    /// Ready replicas at the end of the observation, or those that were seen last.
-    pub end_replicas: i32,
+    /// Ready replicas when the load started, or those that were seen first after that; absent if none were ever seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_replicas: Option<i32>,
+    /// Most ready replicas that were seen; absent if nobody saw any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_replicas: Option<i32>,
+    /// Ready replicas at the end of the observation, or those that were seen last; absent if none were ever seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_replicas: Option<i32>,
     /// The autoscaler's lower bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_replicas: Option<i32>,
@@ -138,4 +141,8 @@ pub struct ExpectationResult {
     /// Why it did not, when that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The limit and how it was made up, where `expected` is `Auto`. Example: `2m (1m40s to see a change of the load and act on it +
+    /// 20s until new pods serve)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
 }

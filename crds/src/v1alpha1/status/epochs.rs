@@ -55,6 +55,10 @@ pub struct EpochResult {
     /// were not seen all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<i32>,
+
+    /// Replicas that the target was held at; absent where the run sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_replicas: Option<i32>,
 }
 
 /// What came out of a part of a run; absent until it is over.
@@ -72,7 +76,8 @@ pub enum EpochOutcome {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CapacityResult {
-    /// The highest rate at which all thresholds held, in iterations per second; absent if they never did.
+    /// The highest rate at which all thresholds held, in iterations per second; absent if they never did. In a search for replicas
+    /// it is the rate that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
 
@@ -81,7 +86,16 @@ pub struct CapacityResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_level: Option<String>,
 
-    /// What did not hold most often at `failedLevel`, or why nothing could be said, if that is what ended the search.
+    /// The fewest replicas with which all thresholds held at `level`, of a search for them; absent if they never did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<i32>,
+
+    /// Most replicas below `replicas` with which a threshold did not hold. Absent if none failed, so that fewer than `replicas` may do,
+    /// and if the verdict has the reason CapacityUnknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_replicas: Option<i32>,
+
+    /// What did not hold most often at `failedLevel` or with `failedReplicas`, or why nothing could be said, if that is what ended the search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<String>,
 

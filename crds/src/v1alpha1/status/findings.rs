@@ -13,6 +13,10 @@ pub struct StressResult {
     /// Where the target broke; absent if it did not, or if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breaking_point: Option<BreakingPoint>,
+    /// The step after which the load turned back, as the target had broken and nothing higher was to be judged; absent if it went on to
+    /// its highest step. Example: `step-12`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_back_after: Option<String>,
     /// The result in a sentence, with numbers; also says how far the load went if the target did not break.
     pub message: String,
     /// What was asked for beyond the breaking point, with what was observed: `minGoodPercent`, `minAnsweredPercent` and

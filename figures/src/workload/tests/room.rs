@@ -129,6 +129,9 @@ fn however_long_texts_of_others_are_a_workload_stays_small() {
             kind: long(),
             name: long(),
             up_policies: vec![serde_json::json!({"type": long()}); 100],
+            down_policies: Some(vec![serde_json::json!({"type": long()}); 100]),
+            up_select: Some(long()),
+            down_select: Some(long()),
             ..autoscaler(6)
         };
         let ended = Life::Ended { reason: long(), exit_code: 1, restarts: 1 };

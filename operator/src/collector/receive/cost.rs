@@ -83,7 +83,7 @@ fn cost_of_deltas_of_500_runners_with_200_series_each(#[values(Form::Json, Form:
     for (runner, message) in messages.iter().enumerate() {
         bytes += message.len();
         let batch = Batch::read(form, message).unwrap();
-        super::receive(&cell, &pod(runner as u32), &batch).unwrap();
+        futures::executor::block_on(super::receive(&cell, &pod(runner as u32), &batch)).unwrap();
     }
     let took = begun.elapsed();
     let interval = cell.pace.interval();

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a message to the session, or to the end of a runner that sends what none does.
 
+mod turning;
+mod turns;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -28,6 +31,11 @@ use crate::{
     },
     recording::SharedRecord,
 };
+
+/// Takes a message as a thread does that may wait.
+fn receive(cell: &Cell, pod: &Pod, batch: &Batch<'_>) -> Result<Received, Refusal> {
+    futures::executor::block_on(super::receive(cell, pod, batch))
+}
 
 pub fn cell(plan: RunPlan) -> Cell {
     cell_of(plan, None)

@@ -19,7 +19,11 @@ use jiff::Timestamp;
 use kube::{Client, client::Body as KubeBody};
 use serde_json::{Value, json};
 use tower::{ServiceExt as _, service_fn};
-use upsurge_core::validate::validate;
+use upsurge_core::{
+    metrics::{Metrics, SeriesKey, Sink, Tags, names},
+    protocol::{Delta, PROTOCOL_VERSION},
+    validate::validate,
+};
 
 use super::*;
 use crate::cache::Cache;
@@ -52,12 +56,17 @@ async fn answer(method: &str, path: &str, body: Value, spec: &Value) -> (u16, Va
         let labels = json!({"batch.kubernetes.io/job-completion-index": index});
         return (200, owned(&format!("uid of checkout-1-{index}"), "job", labels));
     }
-    if path.ends_with("/loadtestruns/queued-1") {
+    let runs = [
+        ("queued-1", "Pending", None),
+        ("restoring-1", "Restoring", None),
+        ("deleted-1", "Running", Some("2026-01-02T00:00:00Z")),
+    ];
+    if let Some((name, phase, deleted)) = runs.into_iter().find(|(name, ..)| path.ends_with(name)) {
         return (
             200,
             json!({"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun",
-            "metadata": {"name": "queued-1", "namespace": "shop"},
-            "spec": {"loadTestRef": {"name": "queued"}}, "status": {"phase": "Pending"}}),
+            "metadata": {"name": name, "namespace": "shop", "deletionTimestamp": deleted},
+            "spec": {"loadTestRef": {"name": "queued"}}, "status": {"phase": phase}}),
         );
     }
     if path.contains("/checkpoints") && method == "PUT" {
@@ -136,7 +145,18 @@ async fn post(sessions: &Sessions, what: &str, token: &str, body: Body) -> (Stat
 }
 
 async fn post_to(sessions: &Sessions, run: &str, what: &str, token: &str, body: Body) -> (StatusCode, Value) {
+    post_as(sessions, run, what, token, (Form::Json, body)).await
+}
+
+async fn post_as(
+    sessions: &Sessions,
+    run: &str,
+    what: &str,
+    token: &str,
+    (form, body): (Form, Body),
+) -> (StatusCode, Value) {
     let mut request = Request::post(format!("/v1/runs/{run}/{what}"));
+    request = request.header("content-type", form.content_type());
     let length = HttpBody::size_hint(&body).exact();
     if let Some(length) = length.filter(|length| *length <= MAX_HELLO_BYTES as u64) {
         request = request.header("content-length", length);
@@ -231,4 +251,35 @@ async fn there_is_nothing_at_the_root_and_no_token_is_asked_for() {
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "serving is {serves}");
     }
     assert!(!asked.lock().unwrap().iter().any(|asked| asked.ends_with("/tokenreviews")));
+}
+
+#[tokio::test]
+async fn deltas_are_taken_in_each_form_be_they_read_at_once_or_on_another_thread() {
+    for form in [Form::Json, Form::Binary] {
+        for series in [1, 900] {
+            let sessions = serving(&Asked::default()).await;
+            let mut metrics = Metrics::default();
+            for request in 0..series {
+                let tags = Tags { request: Some(format!("request {request}")), ..Tags::default() };
+                let key = SeriesKey { metric: names::HTTP_REQS.into(), tags };
+                metrics.add(key, &Sink::Counter(1.0));
+            }
+            let (pod, start) = (pod(0).name, now());
+            let batch = DeltaBatch {
+                version: PROTOCOL_VERSION,
+                runner: 0,
+                pod: pod.clone(),
+                epoch: 1,
+                start,
+                started_at: start,
+                session: None,
+                deltas: vec![Delta { number: 1, to_ms: 1_000, metrics, ..Delta::default() }],
+            };
+            let bytes = batch.write(form).unwrap();
+            assert_eq!(bytes.len() > SOON_READ, series > 1, "{} bytes", bytes.len());
+            let told = (form, Body::from(bytes));
+            let (status, reply) = post_as(&sessions, "shop/checkout-1", "deltas", &token(&pod), told).await;
+            assert_eq!((status, &reply["received"]), (StatusCode::OK, &json!(1)), "{form:?}: {reply}");
+        }
+    }
 }

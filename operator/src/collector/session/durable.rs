@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use upsurge_core::{
     outputs::OutputReport,
+    plan::Turn,
     protocol::{AfterOutcome, CheckAnswer, RunnerEnd},
 };
 use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
@@ -45,6 +46,12 @@ pub struct Durable {
     /// The figures of those that may turn out to be the run's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub figures: Vec<EpochFigures>,
+    /// That the target had not come to rest when the load of this epoch began, though it was waited for: why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restless: Option<String>,
+    /// Where the load turns back, once that is decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
     /// Each runner, by index.
     pub runners: Vec<DurableRunner>,
     /// The merged figures.
@@ -65,6 +72,9 @@ pub struct DurableRunner {
     pub started_at: Option<i64>,
     /// How it ended.
     pub end: Option<RunnerEnd>,
+    /// When it turned back, milliseconds from T0, if it told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turned_ms: Option<u64>,
     /// How its outputs fare.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputReport>,

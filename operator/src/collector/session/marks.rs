@@ -14,6 +14,7 @@ pub struct Mark {
     after: bool,
     checks: bool,
     epochs: usize,
+    turn: bool,
 }
 
 impl Session {
@@ -36,6 +37,7 @@ impl Session {
             after: self.state.after.is_some(),
             checks: self.state.checks.is_some(),
             epochs: self.state.history.len(),
+            turn: self.state.turn.is_some(),
         }
     }
 
@@ -51,6 +53,7 @@ impl Session {
         self.after.durable |= mark.after;
         self.questions.durable |= mark.checks;
         self.place.saved(mark.epochs);
+        self.turning.is_durable |= mark.turn;
         let settled = self.start.saved(mark.start, now);
         if settled.chosen() != self.start.chosen() {
             self.revision += 1;

@@ -5,6 +5,7 @@ mod end;
 mod epochs;
 mod room;
 mod start;
+mod turning;
 
 use serde_json::json;
 use upsurge_core::{
@@ -106,8 +107,16 @@ fn a_gap_is_refused_with_what_was_received() {
     let mut session = Session::new(&plan(1, false), None);
     let refusal = session.deltas(&batch(0, 0, &[1, 2, 4]), &pod(0), 0).unwrap_err();
     let (session, interval_ms, command) = (Some(1), None, DeltaCommand::Continue);
-    let reply =
-        DeltaReply { acknowledged: 0, received: 2, command, session, cut: 0, counters: None, interval_ms };
+    let reply = DeltaReply {
+        acknowledged: 0,
+        received: 2,
+        command,
+        session,
+        cut: 0,
+        counters: None,
+        interval_ms,
+        turn: None,
+    };
     assert_eq!(refusal, Refusal::Gap(reply));
 }
 

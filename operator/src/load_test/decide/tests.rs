@@ -249,3 +249,18 @@ fn runs_that_are_too_old_go_and_the_next_one_is_waited_for() {
     // Without an age, runs only go when there are too many.
     assert_eq!(next_outdated(&History::default(), &runs, at(1_000)), None);
 }
+
+#[test]
+fn a_pinned_run_stays_and_takes_the_place_of_no_other() {
+    let mut runs = [1, 2, 3].map(|generation| finished_at(generation, generation * 100, Verdict::Passed));
+    let one = || Kept { count: Some(1), max_age: None };
+    let history = History { passed: one(), not_passed: one() };
+    for (name, value, expected) in [
+        (annotations::PINNED, "true", &["checkout-g2"][..]),
+        (annotations::BASELINE, "true", &["checkout-g2"][..]),
+        (annotations::BASELINE, "false", &["checkout-g1", "checkout-g2"][..]),
+    ] {
+        runs[0].metadata.annotations = Some([(name.to_owned(), value.to_owned())].into());
+        assert_eq!(outdated(&history, &runs, Timestamp::MAX), expected, "{name}={value}");
+    }
+}

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    cache::{CachedRun, Scope, prune},
+    cache::{CachedRun, Scope},
     played::server,
 };
 
@@ -42,8 +42,7 @@ async fn cache(runs: &[Value]) -> (Cache, impl Sized) {
     let scope = Arc::new(Scope::new(None, reader, jobs, pods));
     writer.apply_watcher_event(&watcher::Event::Init);
     for run in runs {
-        let mut run: CachedRun = serde_json::from_value(run.clone()).unwrap();
-        prune::run(&mut run);
+        let run: CachedRun = serde_json::from_value(run.clone()).unwrap();
         let event = watcher::Event::InitApply(run);
         scope.note_run(&event);
         writer.apply_watcher_event(&event);

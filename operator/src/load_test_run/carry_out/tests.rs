@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Who may carry out what.
 
+use rstest::rstest;
 use serde_json::json;
 use upsurge_crds::{
     internal::{TargetLease, TargetLeaseSpec},
     names::reasons,
+    v1alpha1::{LoadTestRunStatus, PinnedObject},
 };
 
 use super::*;
@@ -16,6 +18,7 @@ use crate::{
         update_status::base,
     },
     played::{context, failure, leading, server},
+    records::{self, Keeping},
 };
 
 /// All effects that change something in the cluster, or for runners.
@@ -29,9 +32,13 @@ fn effects(plan: &Plan, runs: &Runs) -> Vec<Effect> {
         Effect::WriteLease(Box::new(TargetLease::new("target", lease))),
         Effect::LeaveTarget,
         Effect::LookForCompany { start: now, end: now },
+        Effect::KeepRun,
+        Effect::SetReplicas(vec![upsurge_core::pinning::Change { to: Default::default(), version: None }]),
+        Effect::ReleaseRun(vec!["left".into()]),
         Effect::OpenSession,
         Effect::ApplyGroundwork(objects.clone()),
         Effect::CreateJob(objects),
+        Effect::KeepRecord(Arc::new(records::fixtures::record(&run(&json!({}))))),
         Effect::WriteStatus,
         Effect::StopRunners("because".into()),
         Effect::RunAfter,
@@ -113,6 +120,50 @@ async fn what_may_pass_delays_a_run_that_has_no_job_and_fails_for_any_other() {
     }
 }
 
+#[rstest]
+#[case::held(Phase::Pending, false, &["one"])]
+#[case::put_back(Phase::Restoring, false, &["one", "other"])]
+#[case::put_back_of_a_deleted_run(Phase::Running, true, &["one", "other"])]
+#[tokio::test]
+async fn what_may_not_be_changed_keeps_nothing_else_from_being_put_back(
+    #[case] phase: Phase,
+    #[case] is_deleted: bool,
+    #[case] expected: &[&str],
+) {
+    let (client, log) = server(|asked| match asked.path.ends_with("/one") {
+        true => failure(403, "Forbidden"),
+        false => (200, hpa()),
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    let mut run = run(&json!({}));
+    run.status = Some(LoadTestRunStatus { phase: Some(phase), ..Default::default() });
+    run.metadata.deletion_timestamp = is_deleted.then_some(Time(Timestamp::UNIX_EPOCH));
+    let changes = ["one", "other"].map(|name| upsurge_core::pinning::Change {
+        to: PinnedObject {
+            kind: "HorizontalPodAutoscaler".into(),
+            name: name.into(),
+            min_replicas: Some(2),
+            max_replicas: Some(9),
+            ..Default::default()
+        },
+        version: None,
+    });
+    let decision = Decision::new(base(&run), vec![Effect::SetReplicas(changes.to_vec())], Look::Now);
+    let Carried::Refused(cause) = carry_out(&runs, &run, None, &decision).await.unwrap() else {
+        panic!("not refused")
+    };
+    assert!(cause.message().contains("HorizontalPodAutoscaler/one"), "{}", cause.message());
+    let log = log.lock().unwrap();
+    let asked: Vec<&str> = log.iter().map(|asked| asked.path.rsplit('/').next().unwrap()).collect();
+    assert_eq!(asked, expected);
+}
+
+/// An autoscaler as the API server gives it.
+fn hpa() -> serde_json::Value {
+    json!({"metadata": {"name": "other"}, "spec": {"maxReplicas": 9,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"}}})
+}
+
 #[tokio::test]
 async fn a_checkpoint_that_nobody_can_read_ends_the_run_and_one_that_can_not_be_had_now_does_not() {
     let unknown = json!({"apiVersion": "internal.upsurge.dev/v1alpha1", "kind": "Checkpoint",
@@ -137,4 +188,45 @@ async fn a_checkpoint_that_nobody_can_read_ends_the_run_and_one_that_can_not_be_
         };
         assert_eq!(told.as_deref(), reason);
     }
+}
+
+#[tokio::test]
+async fn a_record_that_can_not_be_written_leaves_the_status_and_is_remembered() {
+    let (client, log) = server(|asked| match asked.method.as_str() {
+        "GET" => (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []})),
+        _ => failure(403, "Forbidden"),
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    let (plan, run) = (runs.memory.keep(plan(&json!({}))), run(&json!({})));
+    let effects = vec![Effect::KeepRecord(Arc::new(records::fixtures::record(&run))), Effect::WriteStatus];
+    let decision = Decision::new(base(&run), effects, Look::AtChange);
+    let carried = carry_out(&runs, &run, Some(&plan), &decision).await.unwrap();
+    assert!(matches!(carried, Carried::NotKept), "{carried:?}");
+    let wrote = log.lock().unwrap().iter().any(|asked| asked.path.ends_with("/status"));
+    assert!(!wrote, "what came after it was left");
+    let keeping = runs.memory.keeping(&plan::key(&run));
+    assert!(matches!(&keeping, Keeping::Waits { why, .. } if why.ends_with("because")), "{keeping:?}");
+}
+
+#[tokio::test]
+async fn a_lead_that_is_lost_while_room_is_made_leaves_the_record_to_who_leads_next() {
+    let fence = leading(7);
+    let lost = fence.clone();
+    let (client, log) = server(move |asked| {
+        if asked.method == "GET" {
+            lost.lose();
+            return (200, json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": []}));
+        }
+        (200, asked.body.clone())
+    });
+    let runs = Runs::new(Arc::new(context(client, fence)), "upsurge-system");
+    let (plan, run) = (runs.memory.keep(plan(&json!({}))), run(&json!({})));
+    let effects = vec![Effect::KeepRecord(Arc::new(records::fixtures::record(&run)))];
+    let decision = Decision::new(base(&run), effects, Look::AtChange);
+    let error = carry_out(&runs, &run, Some(&plan), &decision).await.unwrap_err();
+    assert!(matches!(error, Error::UpdateStatus(WriteError::NotLeading(_))), "{error:?}");
+    assert!(
+        log.lock().unwrap().iter().all(|asked| asked.method == "GET"),
+        "a later record is not written over"
+    );
 }

@@ -13,7 +13,7 @@ use upsurge_crds::{
     v1alpha1::{Deadlines, Phase, TimeSpan, Verdict},
 };
 
-use super::{Admission, Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by, overdue};
+use super::{Admission, Decision, Effect, Look, Lookup, NEXT_LOOK, Situation, ended, ended_by, overdue, pin};
 use crate::{
     load_test_run::{
         apply, build,
@@ -84,6 +84,9 @@ fn create(situation: &Situation) -> Decision {
             return error(situation, reasons::INVALID_SPEC, message);
         }
     };
+    if let Some(outcome) = pin::forbidden(situation, plan) {
+        return ended(situation, &outcome);
+    }
     match (&situation.admission, &situation.place.next) {
         (Admission::Refused(message), _) => return error(situation, reasons::POLICY_VIOLATION, message),
         (_, Next::Busy { message, line }) => {
@@ -92,7 +95,9 @@ fn create(situation: &Situation) -> Decision {
         }
         (Admission::Queued(message), _) => {
             // It may take long: meanwhile others may have the target.
-            let leave = situation.place.is_known.then_some(Effect::LeaveTarget);
+            // Unless the run has set their replicas, when an operator died before there was a Job.
+            let is_held = run.status.as_ref().is_some_and(|status| status.pinning.is_some());
+            let leave = (situation.place.is_known && !is_held).then_some(Effect::LeaveTarget);
             return queue(situation, reasons::QUEUED, message, leave);
         }
         (Admission::Granted, Next::Free(lease)) if !is_absent(situation) => {
@@ -108,7 +113,9 @@ fn create(situation: &Situation) -> Decision {
     }
     let waited = waited(situation);
     let look = target_look(plan.test(), waited);
-    if let Some(target) = &situation.target {
+    // One that is held already is as the run has made it: only that counts from then on.
+    let is_held = run.status.as_ref().is_some_and(|status| status.pinning.is_some());
+    if let Some(target) = situation.target.as_ref().filter(|_| !is_held) {
         match validate::target(plan.test(), target, waited) {
             Ok(()) => {}
             Err(Obstacle::End(outcome)) => return ended(situation, &outcome),
@@ -121,6 +128,9 @@ fn create(situation: &Situation) -> Decision {
             }
             Err(Obstacle::Wait(message)) => return wait(situation, &message, look),
         }
+    }
+    if let Some(decision) = pin::first(situation, plan) {
+        return decision;
     }
     let defaults = match &situation.runner {
         Ok(defaults) => defaults,

@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::Value;
+use upsurge_core::pinning::Change;
 use upsurge_crds::{LoadTestRun, internal::TargetLease, v1alpha1::LoadTestRunStatus};
+use upsurge_record::Record;
 
 use crate::{collector::Finished, load_test_run::build::Objects};
 
@@ -31,12 +33,21 @@ pub enum Effect {
         /// Its end.
         end: Timestamp,
     },
+    /// Have the run kept until what it sets at its target is put back.
+    KeepRun,
+    /// Change what decides on the replicas of the target, where it still is what was looked at.
+    SetReplicas(Vec<Change>),
+    /// Let go of a run that has put everything back, but for this.
+    ReleaseRun(Vec<String>),
     /// Open the collector's session, from its checkpoint if there is one.
     OpenSession,
     /// Apply what the Job needs.
     ApplyGroundwork(Arc<Objects>),
     /// Apply the Job. From here on there are pods.
     CreateJob(Arc<Objects>),
+    /// Write the record of the run into its namespace, before its status says that it is finished. What follows in the list is left if
+    /// that fails.
+    KeepRecord(Arc<Record>),
     /// Write the state into the run's status. What follows in the list must not be done before it is known why.
     WriteStatus,
     /// Tell the runners to stop, and why.
@@ -120,9 +131,13 @@ impl Decision {
                 | Effect::WriteLease(_)
                 | Effect::LeaveTarget
                 | Effect::LookForCompany { .. }
+                | Effect::KeepRun
+                | Effect::SetReplicas(_)
+                | Effect::ReleaseRun(_)
                 | Effect::OpenSession
                 | Effect::ApplyGroundwork(_)
                 | Effect::CreateJob(_)
+                | Effect::KeepRecord(_)
                 | Effect::FinishEpoch(_)
                 | Effect::Quench
                 | Effect::CloseSession

@@ -13,11 +13,13 @@ use upsurge_crds::{
 use crate::{
     collector::SessionSnapshot,
     load_test_run::{
+        pinning::Scaler,
         plan::Plan,
         pods::{JobState, RunnerPod},
         progress::Cause,
         validate::Target,
     },
+    records::Keeping,
     settings::RunnerDefaults,
     target_leases::Place,
 };
@@ -35,6 +37,10 @@ pub struct Situation {
     pub plan: Option<Planned>,
     /// The target's workload and autoscaler, before the load.
     pub target: Option<Target>,
+    /// What decides on the replicas of the target, for a run that sets them or has set them.
+    pub scaler: Option<Scaler>,
+    /// Whether the operator may set replicas in the run's namespace.
+    pub may_set_replicas: bool,
     /// The Job and its pods.
     pub objects: Objects,
     /// The collector's session, if it is open.
@@ -50,6 +56,8 @@ pub struct Situation {
     pub place: Place,
     /// Whose load was on the target at the same time, once somebody has looked.
     pub company: Option<Vec<Company>>,
+    /// How far the record of the run is.
+    pub record: Keeping,
     /// Why the run has to stop because its namespace makes more load than the policy allows.
     pub excess: Option<String>,
     /// Why an effect that was decided on a moment ago can't be had.

@@ -4,14 +4,17 @@
 
 mod delays;
 mod policy;
+mod record;
+mod replicas;
 mod story;
 mod targets;
 mod world;
 
 use rstest::rstest;
+use upsurge_core::epochs::key;
 use upsurge_crds::{
     names::reasons,
-    v1alpha1::{EndCauseType, EpochOutcome, LoadTestRunStatus, Verdict},
+    v1alpha1::{EndCauseType, EpochOutcome, LoadTestRunStatus, PinnedObject, Verdict},
 };
 
 use self::{
@@ -36,6 +39,8 @@ struct End {
     /// Of a run of several epochs: which there were, and what came out of them.
     epochs: Vec<(String, Option<EpochOutcome>)>,
     capacity: Option<String>,
+    /// What decides on the replicas of the target, once the run is over.
+    cluster: Vec<PinnedObject>,
     /// How each runner ended: one that was not told to stop shows it.
     runners: Vec<String>,
 }
@@ -90,6 +95,7 @@ fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effec
     cleared.effects.iter().for_each(|effect| drop(world.carry_out(effect, &cleared.state)));
     world.leave("uid of other");
     assert_eq!(world.leases, Default::default(), "left behind on the target");
+    assert!(!is_kept(&world.run), "it would stay for ever");
     let status = base(&world.run);
     let end = End {
         verdict: status.verdict,
@@ -102,8 +108,9 @@ fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effec
         company: status.company.len(),
         jobs: world.jobs,
         pods_at_work: world.pods_at_work(),
-        epochs: status.epochs.into_iter().map(|epoch| (epoch.level, epoch.outcome)).collect(),
+        epochs: status.epochs.into_iter().map(|epoch| (key(&epoch), epoch.outcome)).collect(),
         capacity: status.capacity.and_then(|capacity| capacity.level),
+        cluster: world.cluster.clone(),
         runners: status.runners.into_iter().map(|runner| runner.state).collect(),
     };
     (end, done, world.begun)
@@ -131,6 +138,22 @@ fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effec
     Story { search: true, after: true, ..Story::of(Event::AbortIn(Phase::Running)) }, Verdict::Aborted, reasons::ABORTED)]
 #[case::a_search_whose_runner_is_killed(
     Story { search: true, ..Story::of(Event::PodKilled) }, Verdict::Error, reasons::RUNNER_OOM_KILLED)]
+#[case::a_search_for_replicas(
+    Story { replicas: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::CAPACITY_FOUND)]
+#[case::a_search_for_replicas_that_is_aborted(
+    Story { replicas: true, ..Story::of(Event::AbortIn(Phase::Running)) }, Verdict::Aborted, reasons::ABORTED)]
+#[case::a_search_for_replicas_that_is_aborted_too_late(
+    Story { replicas: true, ..Story::of(Event::AbortIn(Phase::Restoring)) }, Verdict::Passed, reasons::CAPACITY_FOUND)]
+#[case::a_search_for_replicas_whose_runner_is_killed(
+    Story { replicas: true, ..Story::of(Event::PodKilled) }, Verdict::Error, reasons::RUNNER_OOM_KILLED)]
+#[case::a_search_for_replicas_that_nobody_may_set(
+    Story { replicas: true, ..Story::of(Event::ReplicasRefused) }, Verdict::Error, reasons::PINNING_FORBIDDEN)]
+#[case::a_search_for_replicas_that_are_never_ready(
+    Story { replicas: true, ..Story::of(Event::NeverReady) }, Verdict::Inconclusive, reasons::TARGET_NOT_READY)]
+#[case::a_search_for_replicas_whose_job_can_never_be_made(
+    Story { replicas: true, ..Story::of(Event::JobFails(u32::MAX)) }, Verdict::Error, reasons::DEADLINE_EXCEEDED)]
+#[case::a_search_for_replicas_whose_checkpoint_is_damaged(
+    Story { replicas: true, ..Story::of(Event::DamagedIn(Phase::Running)) }, Verdict::Error, reasons::CHECKPOINT_DAMAGED)]
 #[case::beside_another_load(Story { shares: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
 #[case::aborted_beside_another_load(
     Story { shares: true, ..Story::of(Event::AbortIn(Phase::Running)) },
@@ -199,6 +222,7 @@ fn a_run_ends_the_same_whenever_its_operator_is_killed(
     assert_eq!(end.pods_at_work, 0, "pods are left: {end:?}");
     assert!(end.jobs <= 1, "{end:?}");
     assert_eq!(end.company, usize::from(story.shares), "{end:?}");
+    assert_eq!(end.cluster, world::found(), "what was found is put back");
     for effects in 1..done.len() {
         let (again, _) = played(&story, Some(effects));
         assert_eq!(again, end, "killed after {effects} effects, the last {:?}", done[effects - 1]);
@@ -266,6 +290,7 @@ fn what_is_done_in_a_run_without_trouble() {
             "RunAfter",
             "WriteStatus",
             "AskPrometheus",
+            "KeepRecord",
             "WriteStatus"
         ]
     );

@@ -289,3 +289,23 @@ fn an_epoch_that_is_over_is_judged_once(#[case] awaits_epoch: bool) {
     assert_eq!(transition == Transition::FinishEpoch, !awaits_epoch, "{transition:?}");
     assert_eq!(matches!(transition, Transition::Stay { .. }), awaits_epoch);
 }
+
+#[rstest]
+#[case::within_the_time_to_rest(119, true)]
+#[case::for_longer(120, false)]
+fn a_target_that_comes_to_rest_between_two_probes_has_its_own_time_for_that(
+    #[case] now: i64,
+    #[case] waits: bool,
+) {
+    let mut case = case(Phase::Running, session(Some(Readiness::Ready), None));
+    case.spec = search();
+    case.spec["autoscaling"] = json!({"waitForIdle": {"timeout": "1m"}});
+    case.spec["deadlines"] = json!({"start": "1m"});
+    case.session.waits_for = Some("waiting at most 1m for a quiet target: it has 2 replicas".into());
+    case.session.epochs = Some(standing(&plan(&case.spec), Vec::new()));
+    case.session.runners.iter_mut().for_each(|runner| runner.last_seen = Some(at(now)));
+    let transition = case.next(now);
+    let told =
+        matches!(&transition, Transition::Stay { message, .. } if message.ends_with("it has 2 replicas"));
+    assert_eq!((told, matches!(transition, Transition::Stop(_))), (waits, !waits), "{transition:?}");
+}

@@ -52,6 +52,12 @@ pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
             message: "the replicas of the target were not seen all the time".into(),
         });
     }
+    if let Some(why) = &snapshot.restless {
+        doubts.push(Doubt { reason: reasons::TARGET_NOT_IDLE, message: why.clone() });
+    }
+    if let Some(replicas) = epoch.replicas {
+        held(&mut doubts, replicas, stood);
+    }
     let result = judged(
         &epoch,
         &Seen {
@@ -71,7 +77,7 @@ pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
     );
     let figures = epochs::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
     let figures = EpochFigures {
-        level: result.level.clone(),
+        level: epochs::key(&result),
         summary: figures.summary,
         stages: figures.stages,
         requests: figures.requests,
@@ -81,6 +87,24 @@ pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
         generator,
     };
     Some(Finished { result, figures })
+}
+
+/// What is to be said against an epoch that was to have so many replicas. What an autoscaler does that is held is our doing, and no doubt.
+fn held(doubts: &mut Vec<Doubt>, replicas: u32, stood: Standing) {
+    doubts.retain(|doubt| {
+        [reasons::ROLLOUT_DURING_RUN, reasons::OBSERVATION_INCOMPLETE].contains(&doubt.reason)
+    });
+    let found = match stood {
+        Standing::Still(found) if found == replicas => return,
+        Standing::Still(found) => format!("{found} replicas served"),
+        Standing::Moved => "their number changed".into(),
+        // Told already, or nothing is known.
+        Standing::Gap => return,
+        Standing::Unseen => "they were not seen".into(),
+    };
+    let message =
+        format!("the target was set to {replicas} replicas, and {found} while the probe was measured");
+    doubts.push(Doubt { reason: reasons::SCALED_BY_OTHERS, message });
 }
 
 /// How the replicas of the target's workload stood while the epoch was measured.
@@ -109,7 +133,9 @@ pub(super) fn answered(
     let last = epochs::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
     status.summary = Some(Box::new(last.summary));
     (status.requests, status.expectations) = (last.requests, last.expectations);
-    if let Some(kept) = at.and_then(|at| view.figures.iter().find(|kept| kept.level == at.level)).cloned() {
+    if let Some(kept) =
+        at.and_then(|at| view.figures.iter().find(|kept| kept.level == epochs::key(at))).cloned()
+    {
         status.summary = Some(Box::new(kept.summary));
         status.stages = kept.stages;
         status.requests = kept.requests;
@@ -120,4 +146,43 @@ pub(super) fn answered(
     }
     status.capacity = Some(Box::new(answer.capacity));
     Some(answer.outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::as_they_were_set(Standing::Still(3), None)]
+    #[case::others(Standing::Still(4), Some("and 4 replicas served"))]
+    #[case::not_for_long(Standing::Moved, Some("and their number changed"))]
+    #[case::unseen(Standing::Unseen, Some("and they were not seen"))]
+    #[case::told_already(Standing::Gap, None)]
+    fn of_replicas_that_were_set_only_what_others_did_is_a_doubt(
+        #[case] stood: Standing,
+        #[case] expected: Option<&str>,
+    ) {
+        let doubt = |reason| Doubt { reason, message: "somebody did something".into() };
+        // What holding an autoscaler looks like, and what is a doubt all the same.
+        let ours = [
+            reasons::AUTOSCALER_CHANGED,
+            reasons::AUTOSCALER_DELETED,
+            reasons::AUTOSCALER_PAUSED,
+            reasons::SCALED_BY_OTHERS,
+            reasons::METRICS_UNAVAILABLE,
+        ];
+        let kept = [reasons::ROLLOUT_DURING_RUN, reasons::OBSERVATION_INCOMPLETE];
+        let mut doubts: Vec<Doubt> = ours.into_iter().chain(kept).map(doubt).collect();
+        held(&mut doubts, 3, stood);
+        let told: Vec<&str> = doubts.iter().map(|doubt| doubt.reason).collect();
+        match expected {
+            None => assert_eq!(told, kept),
+            Some(words) => {
+                assert_eq!(told, [kept[0], kept[1], reasons::SCALED_BY_OTHERS]);
+                assert!(doubts[2].message.contains(words), "{}", doubts[2].message);
+            }
+        }
+    }
 }

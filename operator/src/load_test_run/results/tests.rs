@@ -68,6 +68,25 @@ fn a_breached_threshold_fails_the_run_with_its_figures() {
     assert_eq!((status.start_time.unwrap().0, status.runners.len()), (at(0), 3));
 }
 
+#[test]
+fn of_a_request_no_iterations_are_told() {
+    let (status, _) = concluded(threshold("rate < 50%"), &measured(), None);
+    let summary = serde_json::to_value(&status.summary).unwrap();
+    let request = serde_json::to_value(&status.requests[0]).unwrap();
+    for field in ["iterations", "droppedIterations"] {
+        assert!(summary.get(field).is_some() && request.get(field).is_none(), "{field} in {request}");
+    }
+    assert_eq!(request["requests"], 360, "{request}");
+}
+
+#[test]
+fn a_limit_that_hardly_anybody_means_is_doubted_in_the_status() {
+    let (status, outcome) = concluded(threshold("rate < 1"), &measured(), None);
+    assert_eq!(outcome.verdict, Verdict::Passed, "{outcome:?}");
+    let told = "spec.thresholds[0].condition: a rate is a share from 0 to 1";
+    assert!(status.warnings.iter().any(|warning| warning.starts_with(told)), "{:?}", status.warnings);
+}
+
 /// What a session makes of requests that were cut off after so many seconds, among 13,600.
 fn cut_off(spec: &serde_json::Value, seconds: u64, requests: u64) -> SessionSnapshot {
     let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
@@ -262,4 +281,29 @@ fn outputs_that_got_nothing_are_told_and_change_no_verdict() {
     let told = &status.outputs[0];
     assert_eq!((told.name.as_str(), told.delivered_samples, told.lost_samples), ("metrics", 30, 60));
     assert_eq!(told.message.as_deref(), Some("runner 1: it answered 503; 1 more runner had trouble with it"));
+}
+
+#[test]
+fn what_comes_of_a_load_that_turned_back_is_of_the_load_that_there_was() {
+    let plan = plan(&json!({"load": {"unit": "IterationsPerSecond", "stress": {
+        "start": 10, "increment": 10, "max": 100, "every": "10s", "brokenAt": {"errorRate": "5%"}}}}));
+    let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
+    snapshot.elapsed = std::time::Duration::from_secs(60);
+    let turned =
+        upsurge_core::plan::Turned { turn: upsurge_core::plan::Turn { last_step: 6 }, late: 0, never: false };
+    snapshot.turned = crate::collector::TurnedView::of(turned, &plan.valid);
+    let plan = plan.turned(snapshot.turned.as_ref().unwrap());
+    for (step, failed) in [("step-4", 50), ("step-6", 60)] {
+        let key = key("http_req_failed");
+        let key = SeriesKey { tags: Tags { stage: Some(step.into()), ..key.tags }, ..key };
+        snapshot.metrics.add(key, &Sink::Rate { passes: failed, total: 400 });
+    }
+    let mut status = LoadTestRunStatus::default();
+    conclude(&mut status, &plan, &snapshot, &pods(), None, &ALONE, at(70));
+    let stages: Vec<&str> = status.stages.iter().map(|stage| stage.name.as_str()).collect();
+    assert_eq!((stages.len(), stages.last()), (6, Some(&"step-6")));
+    let planned = status.generator.unwrap().planned_iterations;
+    assert_eq!(planned, Some(10 * (10 + 20 + 30 + 40 + 50 + 60)));
+    let turned_back_after = status.stress.unwrap().turned_back_after;
+    assert_eq!(turned_back_after.as_deref(), Some("step-6"));
 }

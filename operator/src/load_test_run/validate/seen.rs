@@ -4,15 +4,13 @@
 //! Whoever applies app, autoscaler and test together gets them in any order, and an autoscaler reads nothing for its first
 //! seconds. A load that does not wait for it is judged by an autoscaler that is blind.
 
+use upsurge_core::autoscaling::{self, Restless};
 use upsurge_crds::{
     names::reasons,
     v1alpha1::{AutoscalingExpectations, Workload},
 };
 use upsurge_figures::observation::{Autoscaler, Tracker};
 use upsurge_observer::{Glance, MissingRequest};
-
-/// Kind of KEDA's autoscaler, which may leave a workload at zero replicas.
-const SCALED_OBJECT: &str = "ScaledObject";
 
 /// Why the load can't start yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +27,12 @@ impl Unready {
     /// It may come.
     pub fn later(reason: &'static str, message: String) -> Self {
         Self { reason, message, is_for_good: false }
+    }
+}
+
+impl From<Restless> for Unready {
+    fn from(Restless { reason, message }: Restless) -> Self {
+        Self::later(reason, message)
     }
 }
 
@@ -63,7 +67,7 @@ pub fn check(workload: &Workload, glance: &Glance) -> Result<(), Unready> {
         let message = lacking(autoscaler, workload, missing);
         return Err(Unready { reason: reasons::METRICS_UNAVAILABLE, message, is_for_good: true });
     }
-    reads(autoscaler, &glance.known)
+    autoscaling::reads(autoscaler, &glance.known).map_err(Unready::from)
 }
 
 /// Whether the workload is at its autoscaler's minimum and the autoscaler sees what it goes by.
@@ -71,31 +75,7 @@ pub fn check(workload: &Workload, glance: &Glance) -> Result<(), Unready> {
 /// # Errors
 /// Why not.
 pub fn is_idle(glance: &Glance) -> Result<(), Unready> {
-    let Some(autoscaler) = glance.known.autoscaler() else { return Ok(()) };
-    reads(autoscaler, &glance.known)?;
-    let levels = glance.known.levels();
-    let replicas = levels.asked.max(levels.existing).unwrap_or_default();
-    if replicas > autoscaler.min {
-        let message = format!(
-            "the workload of {} is at {replicas} replicas, its minimum is {}",
-            name(autoscaler),
-            autoscaler.min
-        );
-        return Err(Unready::later(reasons::TARGET_NOT_IDLE, message));
-    }
-    Ok(())
-}
-
-/// Whether the autoscaler reads its metrics; if not, why, in its own words. One that KEDA has put to rest at zero replicas reads none.
-fn reads(autoscaler: &Autoscaler, known: &Tracker) -> Result<(), Unready> {
-    let rests = autoscaler.kind == SCALED_OBJECT && known.levels().asked == Some(0);
-    let message = match known.condition("ScalingActive") {
-        _ if rests => return Ok(()),
-        Some(active) if active.status == "True" => return Ok(()),
-        Some(active) => format!("{} can't scale: {}: {}", name(autoscaler), active.reason, active.message),
-        None => format!("{} has not looked at its metrics yet", name(autoscaler)),
-    };
-    Err(Unready::later(reasons::METRICS_UNAVAILABLE, message))
+    autoscaling::quiet(&glance.known).map_err(Unready::from)
 }
 
 fn lacking(autoscaler: &Autoscaler, workload: &Workload, missing: &MissingRequest) -> String {

@@ -41,7 +41,7 @@ pub fn spike() -> (AutoscalingResult, ObservedWorkload, Vec<UsageResult>) {
             max: 6,
             up_window: 0,
             down_window: 300,
-            up_policies: Vec::new(),
+            ..Autoscaler::default()
         })),
         found(What::Asked { replicas: 1 }),
         found(What::Existing { replicas: 1 }),
@@ -255,9 +255,9 @@ fn result() -> AutoscalingResult {
     AutoscalingResult {
         autoscaler: Some("HorizontalPodAutoscaler/checkout".into()),
         replicas: "1→4→1".into(),
-        start_replicas: 1,
-        peak_replicas: 4,
-        end_replicas: 1,
+        start_replicas: Some(1),
+        peak_replicas: Some(4),
+        end_replicas: Some(1),
         min_replicas: Some(1),
         max_replicas: Some(6),
         scale_up_seconds: Some(61.4),
@@ -272,6 +272,7 @@ fn result() -> AutoscalingResult {
                 message: Some(
                     "most of that time went to the readiness of pods (p50 22s, longest 27s)".into(),
                 ),
+                basis: None,
             },
             ExpectationResult {
                 name: "minPeakReplicas".into(),
@@ -280,6 +281,7 @@ fn result() -> AutoscalingResult {
                 passed: true,
                 undecided: false,
                 message: None,
+                basis: None,
             },
         ],
         workloads: vec![workload],

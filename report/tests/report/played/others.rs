@@ -244,6 +244,7 @@ pub fn search() -> Record {
         probes: 3,
         contradictions: Vec::new(),
         workloads: vec![WorkloadCapacity { name: "checkout".into(), replicas: 2, per_replica: "40".into() }],
+        ..CapacityResult::default()
     });
     record.run.end_time = at(210.0);
     record

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use upsurge_core::{
     intake::{Batch, Intake},
     metrics::{Metrics, Selector},
+    plan::Turn,
     protocol::{
         AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Form, Hello,
         HelloCommand, HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
@@ -60,6 +61,8 @@ pub struct Seen {
     /// Most deltas that came in a message, and how many of them were merged.
     pub most_deltas: usize,
     pub merged: usize,
+    /// Where the load turns back.
+    pub turn: Option<Turn>,
     /// Begin and end of the load, once the server of the test is to be asked.
     pub ask_prometheus: Option<(i64, i64)>,
 }
@@ -323,6 +326,7 @@ impl Seen {
             cut,
             counters,
             interval_ms,
+            turn: self.turn,
         };
         server::json(serde_json::to_vec(&reply).unwrap())
     }

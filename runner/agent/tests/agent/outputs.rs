@@ -175,6 +175,7 @@ async fn servers_that_take_nothing_change_neither_load_nor_end_and_are_told() {
     let forbidden = Server::simple();
     let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let otlp = |name: &str, url: String| json!({"name": name, "otlp": {"endpoint": url}, "interval": "1s"});
+    let write = |name: &str, url: String| json!({"name": name, "prometheusRemoteWrite": {"url": url}, "interval": "1s"});
     let target = Server::simple();
     let outputs = json!([
         otlp("refusing", refusing.url()),
@@ -182,6 +183,8 @@ async fn servers_that_take_nothing_change_neither_load_nor_end_and_are_told() {
         otlp("silent", format!("http://{}", silent.local_addr().unwrap())),
         otlp("leading", leading.url()),
         otlp("forbidden", format!("http://localhost:{}", forbidden.address.port())),
+        write("refusing-all", refusing.url()),
+        write("away-too", format!("http://{away}")),
     ]);
     let collector = Collector::start(Seen::default());
     let (config, _scratch) = agent("deaf", &collector, pushed(&target, arrivals(50, "3s"), outputs));
@@ -194,9 +197,18 @@ async fn servers_that_take_nothing_change_neither_load_nor_end_and_are_told() {
     assert_eq!(collector.requests(), 150.0);
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
     let reports = collector.outputs();
-    assert_eq!(reports.len(), 5);
-    for (report, words) in reports.iter().zip(["answered 400", "refused", "", "answered 307", "targetHosts"])
-    {
+    let told = [
+        "answered 400",
+        "can't be reached: ",
+        "",
+        "answered 307",
+        "targetHosts",
+        // Of several messages the first, not what came last.
+        "did not take the figures: it answered 400",
+        "can't be reached: ",
+    ];
+    assert_eq!(reports.len(), told.len());
+    for (report, words) in reports.iter().zip(told) {
         let problem = report.problem.as_deref().unwrap_or_default();
         assert!(report.lost > 0 && report.delivered == 0 && problem.contains(words), "{words}: {report:?}");
         assert!(!problem.is_empty());

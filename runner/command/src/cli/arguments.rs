@@ -67,9 +67,14 @@ pub(super) enum Command {
     Get(GetArguments),
     /// Write what a record holds in another form, or check it; or the outcome of a LoadTestRun as JUnit XML.
     ///
-    /// Reads a record, as `run --record` writes it, or what `kubectl get loadtestrun NAME -o json` prints. Exit codes are those of
-    /// `run`; of a run that is not finished it is 2. With --verify it is 1 if a figure differs.
+    /// Reads a record, as `run --record` writes it and the operator keeps it in the cluster, or what `kubectl get loadtestrun NAME -o json`
+    /// prints. Exit codes are those of `run`; of a run that is not finished it is 2. With --verify it is 1 if a figure differs.
     Report(ReportArguments),
+    /// Keep a note in the record of a run: what it showed, what was done about that.
+    ///
+    /// Reports that are made of the record from then on show it; no figure changes. Exit codes: 0 noted, 2 it can't be done, and the
+    /// record is as it was.
+    Note(NoteArguments),
     /// Serve an HTTP service with scripted behaviour, to test against.
     Target(TargetArguments),
     /// Print a script that completes arguments in a shell.
@@ -157,10 +162,11 @@ pub(super) struct RunArguments {
 /// Which run, and where to.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// File that holds a record, or a LoadTestRun with its status as YAML or JSON; `-` for standard input.
+    /// File that holds a record, or a LoadTestRun with its status as YAML or JSON; `-` for standard input. Where there is no such file:
+    /// name of a finished LoadTestRun in the cluster, whose record the operator has kept.
     pub(super) file: PathBuf,
 
-    /// Form to write a record in.
+    /// Form to write a record in; of a LoadTestRun `junit`, which is the default, or `text`.
     #[arg(long = "output", short = 'o', value_name = "FORM", value_enum)]
     pub(super) form: Option<Form>,
 
@@ -176,9 +182,27 @@ pub(super) struct ReportArguments {
     #[arg(long, conflicts_with_all = ["form", "junit"])]
     pub(super) recover: bool,
 
-    /// File to write JUnit XML of a LoadTestRun to. Default: standard output.
+    /// Directory to write a record and all its reports to, as `run --report-dir` does: after a note, for example.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["form", "to", "verify", "recover", "junit"])]
+    pub(super) report_dir: Option<PathBuf>,
+
+    /// File to write JUnit XML to, of a record or a LoadTestRun. Default: standard output.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "to"])]
     pub(super) junit: Option<PathBuf>,
+
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub(super) cluster: ClusterArguments,
+}
+
+/// Which record, and what to note.
+#[derive(Debug, Args)]
+pub(super) struct NoteArguments {
+    /// File that holds a record, packed or not.
+    pub(super) file: PathBuf,
+
+    /// What to note, as one argument of at most 4,000 characters.
+    pub(super) text: String,
 }
 
 /// Forms in which a record can be written.
@@ -190,6 +214,10 @@ pub(super) enum Form {
     Markdown,
     /// The main chart as a picture.
     Svg,
+    /// Verdict and course as rows of signs for a terminal.
+    Text,
+    /// The outcome as JUnit XML for CI systems, as `run --junit` writes it.
+    Junit,
     /// The record itself, unpacked.
     Json,
     /// The course of the load, a row for each point.

@@ -24,6 +24,7 @@ pub(super) fn run(arguments: &BenchArguments) -> ExitCode {
     let manner = Manner {
         arguments: session,
         files: files.as_deref(),
+        is_target_given: target.is_some(),
         quiet: *quiet,
         form: Form::Test,
         markdown: markdown.as_deref(),

@@ -5,10 +5,22 @@
 
 mod connect;
 mod events;
+mod kept;
 mod observe;
 mod rights;
 
+use std::process::ExitCode;
+
 pub(super) use self::{
-    events::run as get,
+    kept::record,
     observe::{Observation, observe},
 };
+use super::arguments::GetArguments;
+
+/// Carries out what is asked of a run.
+pub(super) fn get(arguments: &GetArguments) -> ExitCode {
+    match &arguments.record {
+        Some(file) => kept::save(arguments, file),
+        None => events::run(arguments),
+    }
+}

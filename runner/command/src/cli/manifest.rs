@@ -20,6 +20,10 @@ use super::{
     instead::Instead,
 };
 
+/// The field that an argument takes the place of, and the argument.
+const BASE_URL: &str = "spec.target.baseURL";
+const TARGET: &str = "--target";
+
 /// A test that can be run.
 #[derive(Debug)]
 pub(super) struct Manifest {
@@ -52,6 +56,9 @@ pub(super) enum ManifestError {
     /// None of that name.
     #[error("{path} holds no LoadTest named {name:?}; there are {names}")]
     NotNamed { path: String, name: String, names: String },
+    /// The address that was given instead of that of the test.
+    #[error(transparent)]
+    Target(FieldError),
     /// Wrong fields.
     #[error("{path}: LoadTest {name} can't be run:{}", list(.errors))]
     Invalid { path: String, name: String, errors: Vec<FieldError> },
@@ -59,6 +66,11 @@ pub(super) enum ManifestError {
 
 fn list(errors: &[FieldError]) -> String {
     errors.iter().map(|error| format!("\n  {error}")).collect()
+}
+
+/// What is said of the address of the test, said of the argument that it came from.
+pub(super) fn of_target(text: &str) -> String {
+    text.replace(BASE_URL, TARGET)
 }
 
 /// Reads, checks and compiles the test that the arguments name. `target` takes the place of the base URL, and `instead` that of the
@@ -98,6 +110,9 @@ pub(super) fn compile(
             let namespace = test.pointer("/metadata/namespace").and_then(Value::as_str).map(str::to_owned);
             Ok(Manifest { name, namespace, spec, valid, objects: BTreeMap::new(), notes })
         }
+        Err(mut errors) if matches!(&errors[..], [only] if only.path == TARGET) => {
+            Err(ManifestError::Target(errors.remove(0)))
+        }
         Err(errors) => Err(ManifestError::Invalid { path: documents::called(path), name, errors }),
     }
 }
@@ -134,6 +149,12 @@ fn told(document: &Value) -> String {
     }
 }
 
+/// What is wrong with the address, as wrong with the argument.
+fn named(error: FieldError) -> FieldError {
+    let path = if error.path == BASE_URL { TARGET.into() } else { error.path };
+    FieldError { path, message: error.message }
+}
+
 /// All that is wrong: of version and names, and of the spec.
 fn compile_spec(
     test: &Value,
@@ -146,7 +167,10 @@ fn compile_spec(
         if let Some(target) = target {
             target.clone_into(&mut spec.target.base_url);
         }
-        let valid = validate(&spec)?;
+        let valid = validate(&spec).map_err(|errors| match target {
+            Some(_) => errors.into_iter().map(named).collect(),
+            None => errors,
+        })?;
         // The same rules as on the API server. Most of them were said above, with the better path.
         let resource = LoadTest::new(&name_of(test), spec);
         check_rules(&resource).map_err(|errors| {

@@ -5,14 +5,13 @@ use std::{convert::Infallible, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::{
-    autoscaling::Doubt, losses::Losses, metrics::Metrics, plan::Timeline, thresholds::Windows,
+    autoscaling::Restless, losses::Losses, metrics::Metrics, plan::Timeline, thresholds::Windows,
     validate::Valid,
 };
-use upsurge_crds::{LoadTestSpec, v1alpha1::AutoscalingResult};
-
+use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
 use upsurge_record::{Event, model::ObservedWorkload};
 
-use super::arguments::ObserveArguments;
+use super::{arguments::ObserveArguments, watched::Watched};
 
 /// There is none.
 pub(super) enum Observation {}
@@ -35,7 +34,15 @@ impl Observation {
         match *self {}
     }
 
+    pub(super) async fn quiet(&self, _: TimeSpan) -> Result<(), Restless> {
+        match *self {}
+    }
+
     pub(super) fn begin(&self, _: &Timeline, _: Timestamp) {
+        match *self {}
+    }
+
+    pub(super) fn turn(&self, _: &Timeline, _: Timestamp, _: Duration) {
         match *self {}
     }
 
@@ -56,7 +63,7 @@ impl Observation {
         _: &Timeline,
         _: (&Metrics, &Windows, &Losses),
         _: [Timestamp; 3],
-    ) -> Option<(AutoscalingResult, Vec<Doubt>)> {
+    ) -> Option<Watched> {
         match *self {}
     }
 }

@@ -81,7 +81,15 @@ pub(super) fn run(arguments: &QuickArguments) -> ExitCode {
             let (whole, quiet) = (arguments, arguments.quiet);
             let arguments = &arguments.session;
             let form = Form::Quick(whole);
-            let manner = Manner { arguments, files: None, quiet, form, markdown: None, observe: None };
+            let manner = Manner {
+                arguments,
+                files: None,
+                is_target_given: false,
+                quiet,
+                form,
+                markdown: None,
+                observe: None,
+            };
             run::conduct(manifest, &manner)
         }
         Err(error) => exit::error(error),

@@ -13,8 +13,15 @@ use std::{
 use upsurge_core::report::junit_of_run;
 use upsurge_crds::LoadTestRun;
 use upsurge_record::disk::{MOST_PACKED, is_record};
+use upsurge_report::timeline_of_run;
 
-use super::{arguments::ReportArguments, documents::called, exit, say};
+#[cfg(feature = "cluster")]
+use super::cluster;
+use super::{
+    arguments::{Form, ReportArguments},
+    documents::called,
+    exit, say,
+};
 
 /// Carries out what is asked of a file.
 pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
@@ -22,11 +29,15 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
         return record::recover(arguments);
     }
     let path = called(&arguments.file);
-    let bytes = match read(&arguments.file) {
+    let bytes = match found(arguments, &path) {
         Ok(bytes) => bytes,
-        Err(error) => return exit::error(format_args!("can't read {path}: {error}")),
+        Err(message) => return exit::error(message),
     };
-    let asks_for_record = arguments.verify || arguments.form.is_some();
+    // These can be had of both.
+    let is_of_both = |form| matches!(form, Form::Junit | Form::Text);
+    let asks_for_record = arguments.verify
+        || arguments.report_dir.is_some()
+        || arguments.form.is_some_and(|form| !is_of_both(form));
     if asks_for_record || is_record(&bytes) {
         return record::run(arguments, &path, &bytes);
     }
@@ -34,7 +45,33 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
         Ok(text) => text,
         Err(error) => return exit::error(format_args!("can't read {path}: {error}")),
     };
-    junit(arguments, &path, &text)
+    of_run(arguments, &path, &text)
+}
+
+/// What a file holds; or the record of a run in a cluster, where there is no file of its name.
+fn found(arguments: &ReportArguments, path: &str) -> Result<Vec<u8>, String> {
+    let error = match read(&arguments.file) {
+        Ok(bytes) => return Ok(bytes),
+        Err(error) => error,
+    };
+    #[cfg(feature = "cluster")]
+    if error.kind() == io::ErrorKind::NotFound && may_be_a_run(path) {
+        return cluster::record(&arguments.cluster, path).map_err(|why| {
+            format!("there is no file {path}, and the record of a run of that name can't be had: {why}")
+        });
+    }
+    Err(format!("can't read {path}: {error}"))
+}
+
+/// Whether something may be the name of a run, and does not look like that of a file.
+#[cfg(feature = "cluster")]
+fn may_be_a_run(name: &str) -> bool {
+    const FILES: [&str; 8] = [".record", ".part", ".gz", ".json", ".yaml", ".yml", ".xml", ".html"];
+    let is_plain =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '.');
+    (1..=253).contains(&name.len())
+        && name.chars().all(is_plain)
+        && !FILES.iter().any(|end| name.ends_with(end))
 }
 
 /// What a file holds, or standard input.
@@ -48,8 +85,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes the outcome of a run in a cluster as JUnit XML.
-fn junit(arguments: &ReportArguments, path: &str, text: &str) -> ExitCode {
+/// Writes the outcome of a run in a cluster, as JUnit XML unless something else is asked for.
+fn of_run(arguments: &ReportArguments, path: &str, text: &str) -> ExitCode {
     let run: LoadTestRun = match serde_saphyr::from_str(text) {
         Ok(run) => run,
         Err(error) => {
@@ -57,18 +94,26 @@ fn junit(arguments: &ReportArguments, path: &str, text: &str) -> ExitCode {
         }
     };
     let status = run.status.clone().unwrap_or_default();
-    let (Some(verdict), Some(xml)) = (status.verdict, junit_of_run(&run)) else {
+    let made = match arguments.form {
+        Some(Form::Text) => timeline_of_run(&run),
+        _ => junit_of_run(&run),
+    };
+    let (Some(verdict), Some(made)) = (status.verdict, made) else {
         return exit::error(format_args!(
             "the run has no verdict yet{}; wait for it: kubectl wait loadtestrun NAME --for condition=Complete",
             status.phase.map(|phase| format!(" (phase {phase:?})")).unwrap_or_default()
         ));
     };
-    let place = arguments.junit.as_deref().map(|file| ("--junit", file));
-    let place = place.or(arguments.to.as_deref().map(|file| ("--to", file)));
-    match put(place, xml.as_bytes()) {
+    match put(place(arguments), made.as_bytes()) {
         Ok(()) => exit::of(verdict),
         Err(message) => exit::error(message),
     }
+}
+
+/// The file to write to, with the argument that names it.
+fn place(arguments: &ReportArguments) -> Option<(&str, &Path)> {
+    let junit = arguments.junit.as_deref().map(|file| ("--junit", file));
+    junit.or(arguments.to.as_deref().map(|file| ("--to", file)))
 }
 
 /// Writes to a file that an argument names, or to standard output.
@@ -79,5 +124,18 @@ fn put(place: Option<(&str, &Path)>, bytes: &[u8]) -> Result<(), String> {
             let written = fs::write(file, bytes);
             written.map_err(|error| format!("can't write to {} ({argument}): {error}", file.display()))
         }
+    }
+}
+
+#[cfg(all(test, feature = "cluster"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_looks_like_a_file_is_not_looked_for_in_a_cluster() {
+        assert!(["checkout-spike-g1", "checkout.v2-s29933460"].into_iter().all(may_be_a_run));
+        let files =
+            ["", "run.record", "run.json", "a/b", "./run", "Run", "run record", "checkout.record.part"];
+        assert!(!files.into_iter().any(may_be_a_run));
     }
 }

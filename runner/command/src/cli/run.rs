@@ -18,10 +18,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 use upsurge_core::{
-    files::references, findings::counters, plan::carried_out, protocol::SECRET_ENV_PREFIX,
-    report::after_failed, validate::Valid, verdict::Breakdown,
+    autoscaling::Restless, files::references, findings::counters, plan::carried_out,
+    protocol::SECRET_ENV_PREFIX, report::after_failed, validate::Valid, verdict::Breakdown,
 };
-use upsurge_crds::{LoadTestSpec, names::reasons};
+use upsurge_crds::{LoadTestSpec, names::reasons, v1alpha1::CapacityLoad};
 use upsurge_engine::{self as engine, default_threads};
 use upsurge_system::files::{Files, Places};
 
@@ -75,6 +75,7 @@ pub(super) fn run(arguments: &RunArguments) -> ExitCode {
     let manner = Manner {
         arguments: &arguments.session,
         files: arguments.files.as_deref(),
+        is_target_given: arguments.target.is_some(),
         quiet: arguments.quiet,
         form: Form::Test,
         markdown: None,
@@ -89,6 +90,8 @@ pub(super) struct Manner<'a> {
     pub(super) arguments: &'a SessionArguments,
     /// Where files are that are not in the manifest.
     pub(super) files: Option<&'a Path>,
+    /// Whether an argument takes the place of the address of the test.
+    pub(super) is_target_given: bool,
     pub(super) quiet: bool,
     pub(super) form: Form<'a>,
     /// File for the table of a benchmark.
@@ -102,6 +105,11 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
     if manifest.spec.load.capacity.is_some() && manner.arguments.csv.is_some() {
         return exit::error(
             "--csv writes the course of one load, and spec.load.capacity makes many: leave it out, or write what it found by --json",
+        );
+    }
+    if manifest.spec.load.capacity.as_ref().is_some_and(CapacityLoad::counts_replicas) {
+        return exit::error(
+            "spec.load.capacity.find MinReplicas sets the replicas of the target, which only the operator does: apply the test to a cluster",
         );
     }
     let secrets = match secrets(&manifest.spec) {
@@ -197,8 +205,14 @@ async fn carry_out(
                         let end = match &test.load.capacity {
                             Some(_) => Timestamp::now(),
                             None => {
-                                watch(observation, &mut part.ended, &valid, &mut interrupts, &mut reports)
-                                    .await
+                                watch(
+                                    observation,
+                                    &mut part.ended,
+                                    &part.valid,
+                                    &mut interrupts,
+                                    &mut reports,
+                                )
+                                .await
                             }
                         };
                         if let Some(recording) = &mut reports.recording {
@@ -268,7 +282,7 @@ async fn note_events(observation: &Observation, reports: &mut Reports<'_>) {
     }
 }
 
-/// Looks whether the target is there, and does the steps of `before`.
+/// Looks whether the target is there, waits until it is quiet if the test asks for it and somebody can see it, and does the steps of `before`.
 async fn prepare(
     valid: &Arc<Valid>,
     test: &Arc<LoadTestSpec>,
@@ -279,14 +293,25 @@ async fn prepare(
     engine::preflight(test, &valid.http.reach)
         .await
         .map_err(|unready| Breakdown { reason: unready.reason.into(), message: unready.message })?;
+    let wait = test.autoscaling.as_ref().and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
+    if let Some((observation, wait)) = observation.zip(wait) {
+        looked(observation, test).await?;
+        let quiet = observation.quiet(wait.timeout).await;
+        quiet.map_err(|Restless { reason, message }| Breakdown { reason: reason.into(), message })?;
+    }
     let variables = engine::run_before(valid, test, secrets, files)
         .await
         .map_err(|message| Breakdown { reason: reasons::BEFORE_FAILED.into(), message })?;
     if let Some(observation) = observation {
-        let looked = observation.looked(test.deadlines.prepare.0).await;
-        looked.map_err(|message| Breakdown { reason: reasons::OBSERVATION_INCOMPLETE.into(), message })?;
+        looked(observation, test).await?;
     }
     Ok(variables)
+}
+
+/// Waits until all of the workload was looked at.
+async fn looked(observation: &Observation, test: &LoadTestSpec) -> Result<(), Breakdown> {
+    let looked = observation.looked(test.deadlines.prepare.0).await;
+    looked.map_err(|message| Breakdown { reason: reasons::OBSERVATION_INCOMPLETE.into(), message })
 }
 
 /// Values of the declared secrets, from the environment.

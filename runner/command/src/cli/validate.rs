@@ -7,7 +7,7 @@ mod places;
 use std::{path::Path, process::ExitCode};
 
 use serde_json::Value;
-use upsurge_core::report::printable;
+use upsurge_core::{report::printable, validate::doubtful};
 
 use self::places::Place;
 use super::{
@@ -83,7 +83,13 @@ impl Checked {
 
     fn check(&mut self, test: &Value, path: &Path) {
         match manifest::compile(test, None, None, path) {
-            Ok(manifest) => self.valid.push((documents::called(path), manifest)),
+            Ok(manifest) => {
+                let path = documents::called(path);
+                for doubt in doubtful(&manifest.spec) {
+                    say::line(format_args!("warning: {path}: LoadTest {}: {doubt}", manifest.name));
+                }
+                self.valid.push((path, manifest));
+            }
             Err(error) => {
                 say::line(format_args!("error: {error}"));
                 self.invalid += 1;

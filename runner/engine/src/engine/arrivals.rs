@@ -27,7 +27,7 @@ pub(crate) async fn run(context: Rc<Context>, load: usize, part: Part) {
     let Work::Arrivals { pool, .. } = &plan.work else { return };
     if let Some(share) = crew::share(part, pool) {
         let crew = Crew::new(&context, load, share, pool);
-        let end = context.instant(plan.end() + plan.graceful_stop);
+        let end = plan.end() + plan.graceful_stop;
         tokio::select! {
             biased;
             () = start_all(&context, load, share, &crew) => {}
@@ -36,7 +36,7 @@ pub(crate) async fn run(context: Rc<Context>, load: usize, part: Part) {
     }
     // The load lasts as long as planned, so that rates are those of the plan, also if the last iteration is
     // over before the last stage is.
-    context.wait_to_start(context.instant(plan.end())).await;
+    context.wait_for(plan.end()).await;
 }
 
 async fn start_all(context: &Rc<Context>, load: usize, share: Share, crew: &Rc<Crew>) {
@@ -49,10 +49,16 @@ async fn start_all(context: &Rc<Context>, load: usize, share: Share, crew: &Rc<C
     while next < total {
         let index = share.nth(next);
         let Some(at) = times.time_of(index) else { break };
-        let intended = context.instant(at);
-        if Instant::now() < intended {
+        if let Some(skip) = context.left_out(at) {
+            next = share.size(schedule.due_before(skip.to)).max(next + 1);
+            continue;
+        }
+        if Instant::now() < context.instant(at) {
             burst = 0;
-            context.wait_to_start(intended).await;
+            context.wait_for(at).await;
+            if context.left_out(at).is_some() {
+                continue;
+            }
         } else if burst == LONGEST_BURST {
             burst = 0;
             tokio::task::yield_now().await;

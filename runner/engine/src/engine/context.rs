@@ -9,11 +9,15 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc::Sender,
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::sync::Notify;
-use upsurge_core::{plan::LoadPlan, report::printable, validate::Valid};
+use upsurge_core::{
+    plan::{LoadPlan, Skip},
+    report::printable,
+    validate::Valid,
+};
 use upsurge_crds::v1alpha1::EndOfData;
 use upsurge_http::{client::Client, error::TransportError};
 
@@ -52,6 +56,11 @@ pub(crate) struct Context {
     /// Since when no iteration may start any more.
     stopped: Cell<Option<Instant>>,
     stop: Notify,
+    /// Whether the load may turn back.
+    pub(super) may_turn: bool,
+    /// What is left out of the plan, once that is known.
+    pub(super) skip: Cell<Option<Skip>>,
+    pub(super) turned: Notify,
     /// Kinds of errors that were logged already.
     logged: Cell<u32>,
     /// Lines that steps wrote to the log.
@@ -131,6 +140,9 @@ impl Context {
             users_max: Level::default(),
             stopped: Cell::new(None),
             stop: Notify::new(),
+            may_turn: false,
+            skip: Cell::new(None),
+            turned: Notify::new(),
             logged: Cell::new(0),
             lines: Cell::new(0),
             halt,
@@ -145,14 +157,20 @@ impl Context {
         self
     }
 
-    /// The loads to carry out.
+    /// Looks out for a turn of the load.
+    pub(super) fn turning(mut self, may_turn: bool) -> Self {
+        self.may_turn = may_turn;
+        self
+    }
+
+    /// The loads to carry out, as they are planned.
     pub(crate) fn loads(&self) -> &[LoadPlan] {
         &self.valid.loads
     }
 
     /// Stage of a load at an instant.
     pub(crate) fn stage_at(&self, load: usize, at: Instant) -> usize {
-        let at = at.saturating_duration_since(self.start);
+        let at = self.planned(at);
         self.loads().get(load).map_or(0, |plan| plan.stage_at(at))
     }
 
@@ -175,11 +193,6 @@ impl Context {
     pub(crate) fn drop_iterations(&self, stage: usize, scenario: usize, number: u64) {
         self.recorder.borrow_mut().dropped(stage, scenario, number);
         count(&self.counts.dropped, number);
-    }
-
-    /// The instant that lies so far from the start of the load.
-    pub(crate) fn instant(&self, offset: Duration) -> Instant {
-        self.start + offset
     }
 
     /// Lets no iteration start any more.
@@ -217,7 +230,7 @@ impl Context {
     }
 
     /// Waits until an instant, or less long when the load is stopped.
-    pub(crate) async fn wait_to_start(&self, at: Instant) {
+    pub(super) async fn wait_to_start(&self, at: Instant) {
         if self.stopping() {
             return;
         }

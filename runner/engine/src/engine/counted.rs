@@ -72,13 +72,13 @@ pub(crate) async fn run(context: Rc<Context>, load: usize, part: Part, pool: Arc
 
 async fn live(context: Rc<Context>, load: usize, index: u64, supply: Supply) {
     let Some(plan) = context.loads().get(load) else { return };
-    context.wait_to_start(context.instant(plan.start())).await;
+    context.wait_for(plan.start()).await;
     if context.stopping() {
         return;
     }
     let mut user = User::new(&context.program, plan.first_user + index + 1);
     let mut done = 0;
-    let end = context.instant(plan.end() + plan.graceful_stop);
+    let end = plan.end() + plan.graceful_stop;
     {
         let life = pin!(async {
             work(&context, &mut user, (load, plan), index, &supply, &mut done).await;
@@ -99,11 +99,11 @@ async fn work(
     supply: &Supply,
     done: &mut u64,
 ) {
-    let (start, end) = (context.instant(plan.start()), context.instant(plan.end()));
+    let start = context.instant(plan.start());
     let _present = Present::new(context);
     let mut after = After::Schedule { queued: None };
     let mut now = Instant::now();
-    while now < end && !context.stopping() {
+    while now < context.instant(plan.end()) && !context.stopping() {
         let number = match supply {
             Supply::Shared { pool, iterations, size } => {
                 let taken = pool.taken.fetch_add(1, Ordering::AcqRel);
@@ -119,7 +119,7 @@ async fn work(
         *done += 1;
         let task = Task { index: unique, intended: start, after, scenario, stage: StageOf::Load(load) };
         now = iterate(context, user, task, now).await;
-        (after, now) = user.keep_pace(context, now, end).await;
+        (after, now) = user.keep_pace(context, now, plan.end()).await;
     }
 }
 

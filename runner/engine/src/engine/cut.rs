@@ -2,7 +2,7 @@
 //! Work that is cut off at an instant.
 //!
 //! Work that goes on after each response would have the clock read each time to see that the end is far away.
-//! Only the core's timer and a stop bring the end nearer, so only they are heeded.
+//! Only the core's timer, a stop and a turn of the load bring the end nearer, so only they are heeded.
 
 use std::{
     future::{Future, poll_fn},
@@ -16,11 +16,11 @@ use upsurge_core::losses::LossKind;
 use super::context::Context;
 
 impl Context {
-    /// Does work until it is done, until an instant, or until some time after the load is stopped. The work stands
+    /// Does work until it is done, until a time of the planned load, or until some time after the load is stopped. The work stands
     /// where the caller has it: handed over, it would be in each user's memory twice.
     pub(crate) async fn cut_off(
         &self,
-        at: Instant,
+        at: Duration,
         graceful_stop: Duration,
         mut work: Pin<&mut impl Future<Output = ()>>,
     ) {
@@ -30,7 +30,7 @@ impl Context {
             if work.as_mut().poll(task).is_ready() {
                 return Poll::Ready(());
             }
-            let news = Some((self.timer.rings(), self.stopping()));
+            let news = Some((self.timer.rings(), self.stopping(), self.skip.get().is_some()));
             if heeded == news {
                 return Poll::Pending;
             }
@@ -54,11 +54,11 @@ impl Context {
         self.recorder.borrow_mut().losses.record(from_start(begun), from_start(ended), kind);
     }
 
-    /// Waits until iterations under way must be cut: at an instant, or some time after the load is stopped.
-    pub(crate) async fn wait_to_cut(&self, at: Instant, graceful_stop: Duration) {
-        self.wait_to_start(at).await;
+    /// Waits until iterations under way must be cut: at a time of the planned load, or some time after the load is stopped.
+    pub(crate) async fn wait_to_cut(&self, at: Duration, graceful_stop: Duration) {
+        self.wait_for(at).await;
         if let Some(stopped) = self.stopped() {
-            self.timer.wait_until(at.min(stopped + graceful_stop)).await;
+            self.timer.wait_until(self.instant(at).min(stopped + graceful_stop)).await;
         }
     }
 }

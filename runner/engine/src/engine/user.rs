@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A user: variables, connections, cookies, and a source of random numbers.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 use upsurge_core::{
@@ -191,12 +194,12 @@ impl User {
         self.lanes = None;
     }
 
-    /// Waits for the instant at which the next iteration is intended to start, at most until `end`; tells
+    /// Waits for the instant at which the next iteration is intended to start, at most until `end` of the planned load; tells
     /// what that one begins after.
-    pub(crate) async fn keep_pace(&self, context: &Context, now: Instant, end: Instant) -> (After, Instant) {
+    pub(crate) async fn keep_pace(&self, context: &Context, now: Instant, end: Duration) -> (After, Instant) {
         match self.paced {
             Some(paced) if now < paced => {
-                context.wait_to_start(paced.min(end)).await;
+                context.wait_as_planned(|| paced.min(context.instant(end))).await;
                 (After::Pause, Instant::now())
             }
             _ => (After::Iteration, now),

@@ -44,7 +44,7 @@ pub(crate) async fn run(context: Rc<Context>, load: usize, part: Part) {
         }
     }
     // The load lasts as long as planned, so that rates are those of the plan.
-    context.wait_to_start(context.instant(plan.end())).await;
+    context.wait_for(plan.end()).await;
 }
 
 async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), intervals: Vec<Stretch>) {
@@ -53,12 +53,16 @@ async fn live(context: Rc<Context>, load: usize, (index, total): (u64, u64), int
     let mut user = None;
     for chain in chains(plan, &intervals) {
         let (Some(first), Some(last)) = (chain.first(), chain.last()) else { continue };
-        context.wait_to_start(context.instant(first.0)).await;
+        context.wait_for(first.0).await;
         if context.stopping() {
             return;
         }
+        if context.instant(last.1) <= context.instant(first.0) {
+            // The load has turned back before.
+            continue;
+        }
         let user = user.get_or_insert_with(|| User::new(&context.program, plan.first_user + index + 1));
-        let end = context.instant(cut(plan, last));
+        let end = cut(plan, last);
         {
             let life = pin!(async {
                 work(&context, user, (load, index, total), &mut iterations, chain).await;
@@ -81,19 +85,19 @@ async fn work(
     chain: &[Stretch],
 ) {
     for (number, (from, to)) in chain.iter().enumerate() {
-        let (from, to) = (context.instant(*from), context.instant(*to));
         // Who is still busy when its next stretch begins is not late.
-        let on_time = number == 0 || Instant::now() < from;
+        let on_time = number == 0 || Instant::now() < context.instant(*from);
         let mut after = if on_time { After::Schedule { queued: None } } else { After::Iteration };
-        context.wait_to_start(from).await;
+        context.wait_for(*from).await;
+        let from = context.instant(*from);
         let _present = Present::new(context);
         let mut now = Instant::now();
-        while now < to && !context.stopping() {
+        while now < context.instant(*to) && !context.stopping() {
             let Some((unique, scenario)) = context.choose(load, index + total * *iterations) else { return };
             *iterations += 1;
             let task = Task { index: unique, intended: from, after, scenario, stage: StageOf::Load(load) };
             now = iterate(context, user, task, now).await;
-            (after, now) = user.keep_pace(context, now, to).await;
+            (after, now) = user.keep_pace(context, now, *to).await;
         }
     }
 }

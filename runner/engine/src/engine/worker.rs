@@ -18,7 +18,7 @@ use tokio::{
     task::spawn_local,
 };
 use upsurge_core::{
-    plan::{self, Work},
+    plan::{self, Skip, Work},
     schedule::Part,
     validate::Valid,
 };
@@ -57,6 +57,8 @@ pub(crate) struct Job {
     pub(crate) halt: Arc<Halt>,
     pub(crate) feeders: Arc<Feeders>,
     pub(crate) trace: Option<mpsc::Sender<Traced>>,
+    /// Whether the load may turn back.
+    pub(crate) may_turn: bool,
 }
 
 /// What the engine says to a core.
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Collect(Box<Recorder>),
     /// Let no iteration start any more; with `false` cut those under way too.
     Stop { graceful: bool },
+    /// Leave this out of the plan.
+    Turn(Skip),
 }
 
 /// What a core hands over.
@@ -133,6 +137,7 @@ fn set_up(job: &Job) -> io::Result<(LocalRuntime, Rc<Context>)> {
             Arc::clone(&job.feeders),
         )?
         .traced(job.trace.clone())
+        .turning(job.may_turn)
     };
     Ok((runtime, Rc::new(context)))
 }
@@ -149,7 +154,8 @@ async fn work(context: &Rc<Context>, job: &Job, line: &mut Line) {
     let mut load = spawn_local(carry_out(Rc::clone(context), job.part, job.shared.clone()));
     let timeline = &job.valid.timeline;
     let graceful_stop = job.valid.loads.iter().map(|load| load.graceful_stop).max().unwrap_or_default();
-    let mut cut = context.instant(timeline.duration() + timeline.graceful_stop) + LETTING_GO;
+    let last = timeline.duration() + timeline.graceful_stop;
+    let mut cut = context.instant(last) + LETTING_GO;
     loop {
         tokio::select! {
             biased;
@@ -158,6 +164,10 @@ async fn work(context: &Rc<Context>, job: &Job, line: &mut Line) {
                 Some(Command::Stop { graceful: true }) => {
                     context.stop();
                     cut = cut.min(Instant::now() + graceful_stop + LETTING_GO);
+                }
+                Some(Command::Turn(skip)) => {
+                    context.turn(skip);
+                    cut = cut.min(context.instant(last) + LETTING_GO);
                 }
                 Some(Command::Stop { graceful: false }) | None => return,
             },

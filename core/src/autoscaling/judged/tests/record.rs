@@ -52,6 +52,47 @@ fn users_and_arrival_rates_are_not_added_up_to_a_demand() {
     assert!(result.expectations.remove(0).undecided);
 }
 
+/// Each expectation that needs a demand, with a limit that would hold.
+const BY_DEMAND: [&str; 12] = [
+    "maxOvershootPercent",
+    "maxUnderProvisionedPercent",
+    "maxOverProvisionedPercent",
+    "maxTimeUnderProvisionedPercent",
+    "maxTimeOverProvisionedPercent",
+    "maxMissingReplicas",
+    "maxSpareReplicas",
+    "maxCostPercent",
+    "maxInstabilityPercent",
+    "maxJitterPerMinute",
+    "maxFlapping",
+    "maxSettlingTime",
+];
+
+#[test]
+fn what_needs_a_capacity_is_undecided_without_one_and_says_how_to_measure_it() {
+    let limits = BY_DEMAND
+        .map(|name| (name.to_owned(), if name == "maxSettlingTime" { json!("1h") } else { json!(100) }));
+    let mut test = test(Value::Object(limits.into_iter().collect()));
+    test.target.workloads[0].capacity_per_replica = None;
+    let mut record = Workload::new(Demand::None);
+    recorded().into_iter().for_each(|event| record.note(event));
+    let (result, _) = told_of(&test, &record, None);
+    let mut names: Vec<&str> = result.expectations.iter().map(|one| one.name.as_str()).collect();
+    names.sort_unstable();
+    let mut all = BY_DEMAND.to_vec();
+    all.sort_unstable();
+    assert_eq!(names, all);
+    for one in &result.expectations {
+        assert!(one.undecided && !one.passed, "{one:?}");
+        assert!(
+            one.message
+                .as_ref()
+                .is_some_and(|why| why.contains("`upsurge quick http://****@checkout:8080 --users ")),
+            "{one:?}"
+        );
+    }
+}
+
 fn condition(second: i64, name: &str, status: &str) -> Event {
     let condition = Condition { condition: name.into(), status: status.into(), ..Condition::default() };
     Event::live(at(second), What::Condition(condition))

@@ -66,10 +66,10 @@ async fn while_a_merge_is_under_way() {
     let merging = {
         let cell = cell.clone();
         spawn_blocking(move || {
-            cell.speak_blocking(0, |session| {
+            futures::executor::block_on(cell.speak(0, |session| {
                 begun.send(session.state().runners[0].pod.clone()).unwrap();
                 is_ended.recv().unwrap();
-            });
+            }));
         })
     };
     let bound = is_begun.await.unwrap();

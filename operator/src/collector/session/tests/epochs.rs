@@ -308,3 +308,80 @@ fn what_a_terminated_runner_did_after_its_load_is_known_in_the_next_epoch() {
     world.looks();
     assert_eq!((world.session.epoch(), &world.session.state().after), (2, &done));
 }
+
+/// A session of the second epoch of a search that waits for a quiet target for a minute: the first one began at 100 s, and lasted for 15 s.
+fn resting(restless: Option<&str>) -> (RunPlan, Session) {
+    let mut config = config();
+    let whole = Arc::make_mut(config.whole.as_mut().unwrap());
+    whole.test.autoscaling = Some(serde_json::from_value(json!({"waitForIdle": {"timeout": "1m"}})).unwrap());
+    whole.test.target.workloads = serde_json::from_value(json!([{"name": "checkout"}])).unwrap();
+    whole.test.load.capacity.as_mut().unwrap().warm_up = serde_json::from_value(json!("5s")).unwrap();
+    let first: EpochResult = serde_json::from_value(
+        json!({"number": 1, "level": "10", "outcome": "Passed", "startTime": "1970-01-01T00:01:40.000000Z"}),
+    )
+    .unwrap();
+    let plan = (*config.at(std::slice::from_ref(&first)).unwrap().plan).clone();
+    let restored = Durable { history: vec![first], restless: restless.map(Into::into), ..Durable::default() };
+    let mut session = Session::new(&plan, Some(restored));
+    session.looked();
+    (plan, session)
+}
+
+/// Both runners say that they are ready for it.
+fn ready(session: &mut Session, second: i64) {
+    [0, 1]
+        .iter()
+        .for_each(|runner| drop(says(session, &Hello { epoch: 2, ..hello(*runner) }, second * SECOND)));
+}
+
+fn has_chosen(session: &Session) -> bool {
+    matches!(session.start, Start::Chosen { .. })
+}
+
+#[test]
+fn the_next_probe_waits_until_the_target_has_come_to_rest() {
+    let (_, mut session) = resting(None);
+    assert_eq!(session.awaits_rest(), None, "runners are not ready yet");
+    ready(&mut session, 120);
+    assert!(session.awaits_rest().is_some_and(|began| began.as_second() == 100) && !has_chosen(&session));
+    session.rests(Err("checkout has 2 ready replicas".into()), 125 * SECOND);
+    ready(&mut session, 125);
+    assert!(!has_chosen(&session));
+    let told = session.waits_for().unwrap();
+    assert_eq!(told, "waiting at most 1m for a quiet target: checkout has 2 ready replicas");
+    session.rests(Ok(()), 130 * SECOND);
+    ready(&mut session, 130);
+    assert!(has_chosen(&session));
+    assert_eq!((session.waits_for(), &session.state().restless), (None, &None));
+}
+
+#[test]
+fn a_target_that_does_not_come_to_rest_is_waited_for_as_long_as_the_test_says_whoever_waits() {
+    let (plan, mut session) = resting(None);
+    ready(&mut session, 120);
+    let why = || Err("checkout has 2 ready replicas".to_owned());
+    session.rests(why(), 174 * SECOND);
+    // Another operator goes on with the wait, and does not begin it anew.
+    let mut next = restarted(&session, &plan);
+    next.looked();
+    ready(&mut next, 174);
+    next.rests(why(), 174 * SECOND);
+    ready(&mut next, 174);
+    assert!(!has_chosen(&next));
+    next.rests(why(), 175 * SECOND);
+    ready(&mut next, 175);
+    assert!(has_chosen(&next));
+    let said = "spec.autoscaling.waitForIdle.timeout of 1m has passed: checkout has 2 ready replicas";
+    assert_eq!(next.state().restless.as_deref(), Some(said));
+    assert_eq!(restarted(&next, &plan).state().restless.as_deref(), Some(said));
+}
+
+#[test]
+fn nobody_waits_before_the_first_probe_or_once_more() {
+    let (_, mut session) = resting(Some("it had not come to rest"));
+    ready(&mut session, 120);
+    assert!(has_chosen(&session), "the operator before has given up");
+    let mut first = Session::new(&config().at(&[]).unwrap().plan, None);
+    [0, 1].iter().for_each(|runner| drop(says(&mut first, &hello(*runner), SECOND)));
+    assert!(has_chosen(&first));
+}

@@ -18,6 +18,12 @@ pub enum Event {
     ForeignIn(Phase),
     /// The operator is killed in this phase, and its checkpoint can't be read by the next.
     DamagedIn(Phase),
+    /// The API server lets nobody set replicas.
+    ReplicasRefused,
+    /// Pods never get ready.
+    NeverReady,
+    /// Somebody else changes the autoscaler in this phase.
+    AutoscalerChangedIn(Phase),
 }
 
 /// What is played.
@@ -34,6 +40,8 @@ pub struct Story {
     pub shares: bool,
     /// Whether it is a search, of a target that carries 20 iterations per second.
     pub search: bool,
+    /// Whether it is a search for the fewest replicas, of a target that needs three.
+    pub replicas: bool,
 }
 
 impl Story {

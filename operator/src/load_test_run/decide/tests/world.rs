@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is outside of the state machine, as far as it matters to it: API server, kubelet, runners, collector, Prometheus.
 
+mod replicas;
 mod runners;
 mod targets;
 
@@ -19,8 +20,9 @@ use upsurge_crds::{
     LoadTest, LoadTestRun,
     internal::TargetLeaseSpec,
     names::reasons,
-    v1alpha1::{EpochResult, LoadTestRunStatus, Phase, Snapshot},
+    v1alpha1::{EpochResult, LoadTestRunStatus, Phase, PinnedObject, Snapshot},
 };
+use upsurge_record::Record;
 
 use super::{
     super::{Admission, Asked, Effect, Lookup, Objects, Situation},
@@ -35,9 +37,12 @@ use crate::{
         progress::Cause,
     },
     naming,
+    records::Keeping,
     settings::RunnerDefaults,
     target_leases::Next,
 };
+
+pub use self::replicas::found;
 
 /// The world.
 pub struct World {
@@ -73,8 +78,19 @@ pub struct World {
     /// Runs that are gone, and whose leases nobody has cleared up.
     pub gone: Gone,
     company: Option<Vec<Company>>,
+    /// How far the record of the run is.
+    pub record: Keeping,
+    /// The record, once it was written.
+    pub kept: Option<Record>,
     /// Levels of the epochs that were begun, in order.
     pub begun: Vec<String>,
+    /// What decides on the replicas of the target.
+    pub cluster: Vec<PinnedObject>,
+    /// When its pods are ready, in milliseconds since the beginning.
+    ready_at: i64,
+    are_pods_broken: bool,
+    /// Whether the operator may set replicas.
+    pub may_set_replicas: bool,
 }
 
 /// Where a run of several epochs stands after these.
@@ -95,6 +111,12 @@ impl World {
             more["load"] = json!({"capacity": {"find": "MaxRate", "from": 10, "to": 40, "within": 100,
                 "repeats": 1, "measure": "10s"}});
             more["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 50%"}]);
+        }
+        if story.replicas {
+            more["load"] = json!({"capacity": {"find": "MinReplicas", "rate": 10, "from": 1, "to": 4, "repeats": 1,
+                "measure": "10s"}});
+            more["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 50%"}]);
+            more["target"]["workloads"] = json!([{"name": "checkout"}]);
         }
         if story.shares {
             more["target"]["sharing"] = json!("Shared");
@@ -145,13 +167,24 @@ impl World {
             leases: BTreeMap::new(),
             gone: Gone::new(),
             company: None,
+            record: Keeping::Due,
+            kept: None,
             begun: Vec::new(),
+            cluster: replicas::found(),
+            ready_at: 0,
+            are_pods_broken: false,
+            may_set_replicas: true,
         }
     }
 
     /// Level of the epoch under way.
     fn level(&self) -> f64 {
         self.session.epochs.as_ref().map_or(6.0, |epochs| epochs.valid.timeline.peak())
+    }
+
+    /// Whether the run has several epochs.
+    fn searches(&self) -> bool {
+        self.story.search || self.story.replicas
     }
 
     /// The collector makes an epoch durable that is finished, and begins the next one.
@@ -210,6 +243,7 @@ impl World {
         for event in [self.story.event, self.story.then] {
             match event {
                 Event::AbortIn(phase) if phase == self.phase() => self.run.spec.abort = true,
+                Event::AutoscalerChangedIn(phase) if phase == self.phase() => self.change_autoscaler(),
                 Event::DamagedIn(phase) if phase == self.phase() && !self.damaged => {
                     self.damaged = true;
                     self.kill_operator();
@@ -245,12 +279,15 @@ impl World {
                 Ok(epochs.map_or_else(|| self.plan.clone(), |epochs| Arc::new(self.plan.at(epochs))))
             }),
             target: None,
+            scaler: self.scaler(),
+            may_set_replicas: self.may_set_replicas,
             objects: self.objects(),
             session: self.is_open.then(|| self.session.clone()),
             figures_due: true,
             admission: self.admission.clone(),
             place: self.place(),
             company: self.company.clone(),
+            record: self.record.clone(),
             excess: self.excess.clone(),
             checks: self.asked.clone(),
             refusal,
@@ -279,6 +316,12 @@ impl World {
                 let uid = self.user().uid;
                 self.leave(&uid);
             }
+            Effect::KeepRun => self.keep(),
+            Effect::SetReplicas(_) if self.story.event == Event::ReplicasRefused => {
+                return Some(Cause::breakdown(reasons::PINNING_FORBIDDEN, "nobody may"));
+            }
+            Effect::SetReplicas(changes) => self.set_replicas(changes),
+            Effect::ReleaseRun(_) => self.run.metadata.finalizers = None,
             Effect::LookForCompany { start, end } => {
                 self.company = Some(self.met(*start, *end));
             }
@@ -300,6 +343,10 @@ impl World {
                 assert_eq!(self.place().next, Next::Held, "there may be load on a target that others have");
                 self.jobs += u32::from(self.job.is_none());
                 self.job.get_or_insert(JobState { created: Some(self.now()), ..JobState::default() });
+            }
+            Effect::KeepRecord(record) => {
+                assert!(!self.is_finished(), "the checkpoint may be gone");
+                self.kept = Some((**record).clone());
             }
             Effect::WriteStatus => {
                 self.delay = None;

@@ -58,3 +58,15 @@ fn the_figures_of_a_search_are_without_the_warm_up() {
         figures.stages.iter().map(|stage| (stage.name.as_str(), stage.summary.requests)).collect();
     assert_eq!(stages, [("warm-up", 50), ("measure", 100)]);
 }
+
+#[test]
+fn a_probe_that_did_not_find_its_target_at_rest_says_nothing() {
+    let plan = plan(&search());
+    let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
+    snapshot.elapsed = std::time::Duration::from_secs(15);
+    snapshot.epochs = Some(standing(&plan, Vec::new()));
+    snapshot.restless = Some("spec.autoscaling.waitForIdle.timeout of 1m has passed".into());
+    let plan = plan.at(snapshot.epochs.as_ref().unwrap());
+    let result = finished(&plan, &snapshot).unwrap().result;
+    assert_eq!(result.outcome, Some(EpochOutcome::Inconclusive));
+}

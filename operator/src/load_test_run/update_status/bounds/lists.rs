@@ -36,7 +36,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 33] = [
+pub static LISTS: [List; 35] = [
     figures::REQUESTS,
     figures::STAGES,
     figures::OPERATIONS,
@@ -58,6 +58,8 @@ pub static LISTS: [List; 33] = [
     run::OUTPUTS,
     run::COMPANY,
     run::WARNINGS,
+    run::CHANGED,
+    run::LEFT,
     autoscaling::TIMELINE,
     autoscaling::WORKLOADS,
     autoscaling::SCALE_UPS,

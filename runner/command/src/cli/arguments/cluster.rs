@@ -14,7 +14,7 @@ pub(crate) struct ClusterArguments {
     pub(crate) context: Option<String>,
 
     /// Namespace. Default: that of the manifest, else that of the context.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, short = 'n', value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
     /// File with the way to the cluster. Default: those that KUBECONFIG names, else ~/.kube/config; in a pod, its
@@ -28,7 +28,7 @@ pub(crate) struct ClusterArguments {
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ObserveArguments {
     /// Observe the first workload of spec.target.workloads and its autoscaler while the load runs, as the operator
-    /// does, and judge what the test expects of it. Needs nothing in the cluster but the right to read.
+    /// does, and judge what the test expects of it and of what its pods use. Needs nothing in the cluster but the right to read.
     #[arg(long)]
     pub(crate) observe: bool,
 
@@ -58,12 +58,16 @@ pub(crate) struct GetArguments {
 
     /// Print what was observed of the workload and its autoscaler, as JSON lines in order of time. The operator keeps
     /// it until the run is finished.
-    #[arg(long, required = true)]
+    #[arg(long, required_unless_present = "record")]
     pub(crate) events: bool,
 
     /// Go on printing until the run is finished: so all of it can be had.
-    #[arg(long, short)]
+    #[arg(long, short, requires = "events")]
     pub(crate) follow: bool,
+
+    /// File to write the record of a finished run to, as `run --record` writes it; `-` for standard output.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "follow"])]
+    pub(crate) record: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) cluster: ClusterArguments,

@@ -4,7 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use upsurge_core::{
-    autoscaling::{self, Doubt, Observed},
+    autoscaling::{self, Observed, Restless},
     losses::Losses,
     metrics::Metrics,
     plan::Timeline,
@@ -24,7 +24,8 @@ use upsurge_core::{
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{AutoscalingResult, TimeSpan, Workload},
+    names::reasons,
+    v1alpha1::{TimeSpan, Workload},
 };
 use upsurge_figures::{
     observation::{Event, Source, What},
@@ -37,7 +38,7 @@ use super::{
     connect::{Cluster, ConnectError, connect},
     rights::{Right, missing, role},
 };
-use crate::cli::{arguments::ObserveArguments, say};
+use crate::cli::{arguments::ObserveArguments, say, watched::Watched};
 
 /// Longest time between two looks whether there is still something to wait for.
 const LOOK: Duration = Duration::from_secs(1);
@@ -101,7 +102,7 @@ pub(in crate::cli) async fn observe(
         kind: workload.kind.clone(),
         name: workload.name.clone(),
     };
-    check_rights(&client, &target).await?;
+    check_rights(&client, &target, !test.usage.is_empty()).await?;
     find(&client, &target).await?;
     let demand = autoscaling::declared(&workload, &valid.timeline);
     let (record, changed) = (Arc::new(Mutex::new(Record::new(demand))), Arc::new(Notify::new()));
@@ -124,7 +125,7 @@ pub(in crate::cli) async fn observe(
     Ok(Some(Observation { record, changed, workload, base_url, fresh, watching }))
 }
 
-async fn check_rights(client: &Client, target: &Target) -> Result<(), ObserveError> {
+async fn check_rights(client: &Client, target: &Target, limits_usage: bool) -> Result<(), ObserveError> {
     let (group, version) = target.api_version.split_once('/').unwrap_or(("", &target.api_version));
     let kind = GroupVersionKind::gvk(group, version, &target.kind);
     let (resource, _) = discovery::pinned_kind(client, &kind).await.map_err(|source| ObserveError::Kind {
@@ -132,18 +133,14 @@ async fn check_rights(client: &Client, target: &Target) -> Result<(), ObserveErr
         api_version: target.api_version.clone(),
         source: Box::new(source),
     })?;
-    let rights = Right::of_observing(group, &resource.plural, target.is_built_in());
+    let rights = Right::of_observing(group, &resource.plural, target.is_built_in(), limits_usage);
     let missing = missing(client, &target.namespace, rights).await;
     if missing.iter().any(|right| right.is_needed) {
         let (namespace, role) = (target.namespace.clone(), role(&target.namespace, &missing));
         return Err(ObserveError::Rights { namespace, role });
     }
     for right in missing {
-        let Right { resource, verbs, .. } = right;
-        say::line(format_args!(
-            "note: may not {} {resource}: of a quota that stands in the way only what the workload itself says is seen",
-            verbs.join(" and ")
-        ));
+        say::line(format_args!("note: {}", right.without()));
     }
     Ok(())
 }
@@ -163,9 +160,44 @@ impl Observation {
         timeout(within, all).await.map_err(late)
     }
 
+    /// Waits until the workload is at its autoscaler's minimum, as the operator does.
+    pub(in crate::cli) async fn quiet(&self, limit: TimeSpan) -> Result<(), Restless> {
+        let (began, mut is_told) = (Instant::now(), false);
+        loop {
+            let known = lock(&self.record).known();
+            let quiet = match known.levels().asked {
+                Some(_) => autoscaling::quiet(&known),
+                // A watch was lost, and comes again.
+                None => Err(Restless {
+                    reason: reasons::TARGET_NOT_IDLE,
+                    message: "nobody sees how many replicas the workload has".into(),
+                }),
+            };
+            let Err(Restless { reason, message }) = quiet else { return Ok(()) };
+            let left = limit.0.saturating_sub(began.elapsed());
+            if left.is_zero() {
+                let field = "spec.autoscaling.waitForIdle.timeout";
+                let message = format!("{field} of {limit} has passed: {message}");
+                return Err(Restless { reason, message });
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                say::line(format_args!("waiting at most {limit} for a quiet target: {message}"));
+            }
+            tokio::select! {
+                () = sleep(left.min(LOOK)) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
     /// The load starts.
     pub(in crate::cli) fn begin(&self, timeline: &Timeline, start: Timestamp) {
         autoscaling::begin(&mut lock(&self.record), timeline, start);
+    }
+
+    /// The load turns back after a time, and goes like this then.
+    pub(in crate::cli) fn turn(&self, turned: &Timeline, start: Timestamp, at: Duration) {
+        autoscaling::turn(&mut lock(&self.record), turned, start, at);
     }
 
     /// Waits after the load until time can decide no more of what is expected.
@@ -214,15 +246,16 @@ impl Observation {
         }
     }
 
-    /// What the autoscaler did from the start of the load, to its end, to the end of the observation; and doubts about it.
-    /// Nothing without a start of the load.
+    /// What was seen from the start of the load, to its end, to the end of the observation. Nothing without a start of the load.
     pub(in crate::cli) fn result(
         &self,
         timeline: &Timeline,
         (metrics, windows, losses): (&Metrics, &Windows, &Losses),
         [start, load_end, end]: [Timestamp; 3],
-    ) -> Option<(AutoscalingResult, Vec<Doubt>)> {
-        let record = lock(&self.record);
+    ) -> Option<Watched> {
+        let mut record = lock(&self.record);
+        // Of a load that was cut short nobody has told it yet.
+        record.end_load(load_end);
         let observed = Observed {
             record: &record,
             timeline,
@@ -234,7 +267,8 @@ impl Observation {
         };
         let report = observed.report()?;
         let lost = autoscaling::while_ending(record.log(), losses, metrics, start, load_end);
-        Some((observed.result(&report, lost), observed.doubts(&report)))
+        let (autoscaling, doubts) = (observed.result(&report, lost), observed.doubts(&report));
+        Some(Watched { autoscaling, doubts, record: record.clone() })
     }
 }
 

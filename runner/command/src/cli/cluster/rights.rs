@@ -8,6 +8,8 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::{Api, Client, api::PostParams};
 
+/// Group of the API that tells what pods use.
+const METRICS: &str = "metrics.k8s.io";
 /// Name of the Role that is printed.
 const ROLE: &str = "upsurge-observe";
 
@@ -30,8 +32,8 @@ impl Right {
     }
 
     /// Of observing a workload whose kind has that group and plural. `is_watched` says whether the kind is watched, or only its scale
-    /// is looked at.
-    pub(super) fn of_observing(group: &str, plural: &str, is_watched: bool) -> Vec<Self> {
+    /// is looked at; `limits_usage`, whether the test limits what its pods may use.
+    pub(super) fn of_observing(group: &str, plural: &str, is_watched: bool, limits_usage: bool) -> Vec<Self> {
         let watch = &["list", "watch"];
         let mut rights = vec![
             Self::new(group, &format!("{plural}/scale"), &["get"], true),
@@ -39,11 +41,27 @@ impl Right {
             Self::new("autoscaling", "horizontalpodautoscalers", watch, true),
             Self::new("discovery.k8s.io", "endpointslices", watch, true),
             Self::new("", "events", watch, false),
+            Self::new(METRICS, "pods", &["list"], limits_usage),
         ];
         if is_watched {
             rights.push(Self::new(group, plural, watch, true));
         }
         rights
+    }
+
+    /// What is not known without one that is not needed.
+    pub(super) fn without(&self) -> String {
+        let (verbs, group) = (self.verbs.join(" and "), &self.group);
+        if self.group == METRICS {
+            return format!(
+                "may not {verbs} {} of {group}: what the target's pods use is not seen",
+                self.resource
+            );
+        }
+        format!(
+            "may not {verbs} {}: of a quota that stands in the way only what the workload itself says is seen",
+            self.resource
+        )
     }
 }
 
@@ -116,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_role_holds_what_is_missing_and_nothing_else() {
-        let rights = Right::of_observing("apps", "deployments", true);
+        let rights = Right::of_observing("apps", "deployments", true, true);
         let role: Value = serde_saphyr::from_str(&role("shop", &rights)).unwrap();
         assert_eq!(role["metadata"], json!({"name": "upsurge-observe", "namespace": "shop"}));
         assert_eq!(
@@ -127,6 +145,7 @@ mod tests {
                 {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["list", "watch"]},
                 {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": ["list", "watch"]},
                 {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list", "watch"]},
+                {"apiGroups": ["metrics.k8s.io"], "resources": ["pods"], "verbs": ["list"]},
             ])
         );
         let writes = rights
@@ -134,6 +153,17 @@ mod tests {
             .flat_map(|right| &right.verbs)
             .find(|verb| !["get", "list", "watch"].contains(*verb));
         assert_eq!(writes, None, "only read");
+    }
+
+    #[test]
+    fn what_pods_use_has_to_be_seen_only_if_it_is_limited() {
+        let of_metrics = |limits_usage| {
+            let rights = Right::of_observing("apps", "deployments", true, limits_usage);
+            rights.into_iter().find(|right| right.group == METRICS).unwrap()
+        };
+        assert_eq!([true, false].map(|limits| of_metrics(limits).is_needed), [true, false]);
+        let note = of_metrics(false).without();
+        assert_eq!(note, "may not list pods of metrics.k8s.io: what the target's pods use is not seen");
     }
 
     #[test]

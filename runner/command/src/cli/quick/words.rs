@@ -195,6 +195,7 @@ mod tests {
         let asked = Asked {
             timeline: &timeline,
             loads: &plan.loads,
+            skip: None,
             runners: 1,
             max_lag: Duration::from_millis(100),
         };

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What can be made of a record: other forms, a check of its figures, a record of what a run has left.
 
-use std::{fs::File, io::BufReader, process::ExitCode};
+use std::{
+    fs::{self, File},
+    io::BufReader,
+    path::Path,
+    process::ExitCode,
+};
 
 use upsurge_record::{
     Record, csv,
@@ -9,13 +14,13 @@ use upsurge_record::{
     recover::{Recovered, recover as recovered},
     verify::{Difference, Verified, verify},
 };
-use upsurge_report::{html, markdown, svg};
+use upsurge_report::{html, junit, markdown, svg, timeline};
 
-use super::put;
+use super::{place, put};
 use crate::cli::{
     arguments::{Form, ReportArguments},
     documents::called,
-    exit, say,
+    exit, report_files, say,
 };
 
 /// Most differences that are told one by one.
@@ -30,7 +35,14 @@ pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> Exit
     if arguments.verify {
         return verified(path, &verify(&record));
     }
-    let Some(form) = arguments.form else {
+    if let Some(directory) = &arguments.report_dir {
+        return match fill(directory, &record, bytes) {
+            Ok(()) => exit::of(record.outcome.verdict),
+            Err(message) => exit::error(message),
+        };
+    }
+    let form = arguments.form.or(arguments.junit.is_some().then_some(Form::Junit));
+    let Some(form) = form else {
         return exit::error(format_args!(
             "{path} is a record: say by --output what to make of it, or check it by --verify"
         ));
@@ -39,10 +51,27 @@ pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> Exit
         Ok(made) => made,
         Err(message) => return exit::error(message),
     };
-    match put(arguments.to.as_deref().map(|file| ("--to", file)), &made) {
+    match put(place(arguments), &made) {
         Ok(()) => exit::of(record.outcome.verdict),
         Err(message) => exit::error(message),
     }
+}
+
+/// Writes a record as it is, and all reports of it, to a directory.
+fn fill(directory: &Path, record: &Record, bytes: &[u8]) -> Result<(), String> {
+    fs::create_dir_all(directory)
+        .map_err(|error| format!("can't write to {} (--report-dir): {error}", directory.display()))?;
+    // It may be the one that was read.
+    Place::of(&directory.join(report_files::RECORD)).put(bytes).map_err(|error| error.to_string())?;
+    for (name, report) in [
+        (report_files::PAGE, html(record)),
+        (report_files::MARKDOWN, markdown(record)),
+        (report_files::JUNIT, junit(record)),
+    ] {
+        let path = directory.join(name);
+        put(Some(("--report-dir", path.as_path())), report.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// A record in a form. Each form is an arm here.
@@ -56,6 +85,8 @@ fn made(record: &Record, form: Form) -> Result<Vec<u8>, String> {
         Form::Html => Ok(html(record).into_bytes()),
         Form::Markdown => Ok(markdown(record).into_bytes()),
         Form::Svg => Ok(svg(record).into_bytes()),
+        Form::Text => Ok(timeline(record).into_bytes()),
+        Form::Junit => Ok(junit(record).into_bytes()),
         Form::Csv => csv::table(record).map_err(|error| error.to_string()),
     }
 }

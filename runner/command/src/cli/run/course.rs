@@ -81,8 +81,9 @@ impl Course<'_> {
                 Err(message) => return Some(self.broken(message)),
             };
             let mut ended = self.session(&test, &valid).run(&epoch, interrupts, reports).await?;
-            let mut part = Part::whole(&test, &valid, Ended { outputs: Vec::new(), ..ended });
             outputs.append(&mut ended.outputs);
+            let valid = as_carried_out(valid, &ended);
+            let mut part = Part::whole(&test, &valid, ended);
             if epoch.level.is_none() || part.ended.is_cut_short() {
                 part.ended.outputs = outputs;
                 part.search.history = history;
@@ -147,5 +148,16 @@ impl Course<'_> {
     fn broken(&self, message: String) -> Part {
         let breakdown = Breakdown { reason: reasons::INVALID_SPEC.into(), message };
         Part::whole(self.whole.test, self.whole.valid, Ended::broken(breakdown))
+    }
+}
+
+/// What was carried out, of a load that turned back.
+fn as_carried_out(planned: Arc<Valid>, ended: &Ended) -> Arc<Valid> {
+    match &ended.turned {
+        Some(turned) => {
+            let timeline = planned.timeline.without(turned.skip);
+            Arc::new(Valid { timeline, ..(*planned).clone() })
+        }
+        None => planned,
     }
 }

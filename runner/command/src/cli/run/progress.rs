@@ -4,7 +4,7 @@
 mod frame;
 mod history;
 
-use std::{io::stderr, time::Duration};
+use std::{borrow::Cow, io::stderr, time::Duration};
 
 use upsurge_core::{
     metrics::Metrics,
@@ -47,7 +47,7 @@ impl Style {
 pub(super) struct Progress<'a> {
     name: &'a str,
     target: &'a str,
-    timeline: &'a Timeline,
+    timeline: Cow<'a, Timeline>,
     /// Iterations in all, if their number and not a time ends the load.
     iterations: Option<u64>,
     style: Style,
@@ -64,7 +64,7 @@ impl<'a> Progress<'a> {
             _ => None,
         };
         let iterations = valid.loads.iter().map(counted).sum();
-        let timeline = &valid.timeline;
+        let timeline = Cow::Borrowed(&valid.timeline);
         Self { name, target, timeline, iterations, style, history: History::default(), last: Duration::ZERO }
     }
 
@@ -83,6 +83,11 @@ impl<'a> Progress<'a> {
             }
             Style::Lines | Style::Quiet => {}
         }
+    }
+
+    /// The load goes on otherwise than planned.
+    pub(super) fn go_on(&mut self, timeline: Timeline) {
+        self.timeline = Cow::Owned(timeline);
     }
 
     /// Says something that stays on the screen.

@@ -130,6 +130,13 @@ impl Recording {
         });
     }
 
+    /// It turns back, and goes like this then.
+    pub(super) fn turn(&mut self, turned: &Timeline) {
+        let Some(load) = &mut self.load else { return };
+        load.course.turn(turned);
+        self.tell(Line::Turn(planned(turned)));
+    }
+
     /// An interval of it is over.
     pub(super) fn add(&mut self, interval: &Interval, used: &GeneratorDelta, events: Vec<Event>) {
         let Some(load) = &mut self.load else { return };

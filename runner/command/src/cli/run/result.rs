@@ -7,12 +7,15 @@ use jiff::Timestamp;
 use upsurge_core::{
     autoscaling::Doubt,
     epochs,
-    findings::{self, Findings, NO_FINDINGS},
+    findings::{self, Findings, NO_FINDINGS, Restarts},
     losses::Losses,
     metrics::Metrics,
+    plan::{Skip, Turned},
+    points::Points,
     protocol::GeneratorDelta,
-    report::Report,
+    report::{Report, Told},
     results::{Asked, Figures, figures, generator},
+    scarce::{self, Looked, Scarce},
     single,
     thresholds::{Recorded, Windows, keep_breach},
     validate::Valid,
@@ -20,19 +23,28 @@ use upsurge_core::{
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{AutoscalingResult, EpochResult, GeneratorResult, ThresholdResult, TimeSpan},
+    v1alpha1::{EpochResult, GeneratorResult, ThresholdResult, TimeSpan},
 };
 use upsurge_engine::Traced;
 use upsurge_output::Outcome;
 
 use super::{
-    super::{exit, quick::in_arguments, say, surroundings::colours},
+    super::{exit, manifest::of_target, quick::in_arguments, say, surroundings::colours, watched::Watched},
     Form, Manner,
     course::Part,
-    record::{self, Told},
+    record,
     reports::Reports,
     steps,
 };
+
+/// A load that turned back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TurnedBack {
+    /// Where.
+    pub(super) turned: Turned,
+    /// What was left out of the plan.
+    pub(super) skip: Skip,
+}
 
 /// How the load ended.
 #[derive(Debug)]
@@ -43,10 +55,14 @@ pub(super) struct Ended {
     pub(super) windows: Windows,
     /// Requests that were lost, and when.
     pub(super) losses: Losses,
-    /// What the autoscaler did, if somebody observed it, and doubts about that.
-    pub(super) observed: Option<(AutoscalingResult, Vec<Doubt>)>,
+    /// The figures of a soak over time.
+    pub(super) points: Points,
+    /// What was seen of the workload, if somebody observed it.
+    pub(super) observed: Option<Watched>,
     /// How long the load lasted.
     pub(super) elapsed: Duration,
+    /// Where it turned back, if it did.
+    pub(super) turned: Option<TurnedBack>,
     /// The threshold that stopped it, as it stood then.
     pub(super) breached: Option<ThresholdResult>,
     /// When it was interrupted, if it was.
@@ -90,8 +106,10 @@ impl Ended {
             metrics: Metrics::default(),
             windows: Windows::default(),
             losses: Losses::default(),
+            points: Points::default(),
             observed: None,
             elapsed: Duration::ZERO,
+            turned: None,
             breached: None,
             interrupted: None,
             aborted: None,
@@ -124,7 +142,8 @@ impl Evaluated {
         let ran = breakdown.is_none();
         let starts: &[i64] = if ran { &[0] } else { &[] };
         let max_lag = test.runner.max_lag.0;
-        let asked = Asked { timeline, loads: &valid.loads, runners: u32::from(ran), max_lag };
+        let skip = ended.turned.map(|turned| turned.skip);
+        let asked = Asked { timeline, loads: &valid.loads, skip, runners: u32::from(ran), max_lag };
         let recorded = Recorded { test, timeline, metrics, windows, elapsed: *elapsed };
         let mut thresholds = if ran { recorded.evaluate(true) } else { Vec::new() };
         if let Some(breached) = &ended.breached {
@@ -141,6 +160,9 @@ impl Evaluated {
 /// Judges, prints, writes the files that were asked for, and gives the exit code.
 pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports: Reports<'_>) -> ExitCode {
     let course = part.ended.course.take();
+    if let Form::Quick(arguments) = manner.form {
+        part.ended.warnings.iter_mut().for_each(|text| *text = in_arguments(text, arguments));
+    }
     let Part { test, valid, ended, search } = &*part;
     let Ended { metrics, windows, elapsed, interrupted, aborted, breakdown, started, .. } = ended;
     let timeline = &valid.timeline;
@@ -155,22 +177,37 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
     });
     let operations = single::measured(&valid.scenarios, metrics);
     let mut doubts: Vec<Doubt> = single::incomplete(&operations).into_iter().collect();
-    let autoscaling = ended.observed.as_ref().map(|(result, _)| result);
+    let watched = ended.observed.as_ref();
+    let autoscaling = watched.map(|watched| &watched.autoscaling);
+    let restarts = watched.map(|watched| Restarts::of(watched.record.log(), *started));
     let found = Findings::of(&findings::Recorded {
         test,
         timeline,
+        turned: ended.turned.map(|turned| turned.turned),
         metrics,
         windows,
         thresholds: &thresholds,
         elapsed: *elapsed,
-        restarts: None,
+        restarts: restarts.as_ref(),
         autoscaling,
         verified: ended.verified.as_ref(),
     });
     let findings = if ran { &found } else { &NO_FINDINGS };
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
     let is_asked = !ended.is_cut_short();
-    doubts.extend(ended.observed.iter().filter(|_| is_asked).flat_map(|(_, doubts)| doubts.iter().cloned()));
+    doubts.extend(watched.iter().filter(|_| is_asked).flat_map(|watched| watched.doubts.iter().cloned()));
+    let latencies = ended.points.latencies();
+    let looked = Looked {
+        test,
+        timeline,
+        recorded: watched.map(|watched| &watched.record),
+        latencies: &latencies,
+        start: *started,
+        end: started.saturating_add(*elapsed).unwrap_or(Timestamp::MAX),
+        elapsed: *elapsed,
+    };
+    let scarce = if ran { Scarce::of(&looked) } else { Scarce::default() };
+    let limits = if is_asked { scarce.limits() } else { Vec::new() };
     let mut outcome = judge(&Evidence {
         test,
         aborted: by_step.or(interrupted).as_deref(),
@@ -182,9 +219,12 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
         autoscaling: autoscaling.filter(|_| is_asked),
         findings,
         checks: &[],
-        limits: &[],
+        limits: &limits,
         generator: ran.then_some(&generator),
     });
+    let bottleneck = watched.map(|_| scarce::found(&looked, metrics, &[], &generator));
+    bottleneck.iter().for_each(|found| scarce::name_in(&mut outcome, found));
+    let (usage_expectations, soak) = (scarce.usage_expectations(!is_asked), scarce.soak(!is_asked));
     if let Some(answer) = search.answer.as_ref() {
         outcome = answer.outcome.clone();
     }
@@ -194,7 +234,11 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
             *text = in_arguments(text, arguments);
         }
     }
-    let not_judged = not_judged(test, autoscaling.is_some());
+    if manner.is_target_given {
+        outcome.message = of_target(&outcome.message);
+    }
+    let mut not_judged = not_judged(test, autoscaling.is_some());
+    not_judged.extend(not_awaited(test, manner, !search.history.is_empty()));
     let report = Report {
         name,
         test,
@@ -204,6 +248,12 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
         operations: &operations,
         thresholds: &thresholds,
         autoscaling,
+        scarce: Told {
+            usage: &scarce.usage,
+            expectations: &usage_expectations,
+            soak: soak.as_ref(),
+            bottleneck: bottleneck.as_ref(),
+        },
         generator: &generator,
         epochs: &search.history,
         capacity: search.answer.as_ref().map(|answer| &answer.capacity),
@@ -216,7 +266,8 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
     if !ran {
         say::line(format_args!("error: {} ({})", outcome.message, outcome.reason));
     }
-    if reports.prints_json || !ran {
+    // The text of one request has no place for them.
+    if reports.prints_json || !ran || matches!(manner.form, Form::Quick(_)) {
         ended.warnings.iter().for_each(|warning| say::line(format_args!("warning: {warning}")));
     }
     let colours = colours(manner.arguments.plain);
@@ -228,7 +279,7 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
     };
     let mut record = None;
     if let Some(recording) = reports.recording.take() {
-        let told = Told {
+        let told = record::Told {
             outcome: &outcome,
             load: course
                 .map(|course| (record::load(test, valid, ended, &figures, &thresholds, &generator), course)),
@@ -238,6 +289,7 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
             findings,
             operations: &operations,
             autoscaling,
+            scarce: report.scarce,
             not_judged: &not_judged,
             warnings: &ended.warnings,
             folded: record::folded(metrics, &ended.losses),
@@ -287,6 +339,17 @@ fn whole_seconds(time: Duration) -> TimeSpan {
     TimeSpan::from_secs(time.as_secs())
 }
 
+/// What was not waited for, so that an expectation on the autoscaler may show nothing.
+fn not_awaited(test: &LoadTestSpec, manner: &Manner<'_>, is_search: bool) -> Option<String> {
+    test.autoscaling.as_ref()?.wait_for_idle.as_ref()?;
+    let why = match manner.observe.is_some_and(|observe| observe.observe) {
+        false => "nobody looked whether the target was quiet before the load: --observe does",
+        true if is_search => "only the first probe waited for a quiet target: in a cluster each one does",
+        true => return None,
+    };
+    Some(format!("spec.autoscaling.waitForIdle: {why}"))
+}
+
 /// What only a cluster can tell.
 fn not_judged(test: &LoadTestSpec, is_observed: bool) -> Vec<String> {
     let mut parts = Vec::new();
@@ -296,12 +359,9 @@ fn not_judged(test: &LoadTestSpec, is_observed: bool) -> Vec<String> {
             "spec.target.workloads[{index}].expect: nobody watched its replicas: --observe does"
         ));
     }
-    if !test.usage.is_empty() {
-        parts.push("spec.usage: CPU and memory can only be watched by the operator, in a cluster".into());
-    }
-    if test.load.soak.as_ref().is_some_and(|soak| soak.max_latency_growth_percent_per_hour.is_some()) {
+    if !test.usage.is_empty() && !is_observed {
         parts.push(
-            "spec.load.soak.maxLatencyGrowthPercentPerHour: only the operator keeps latency over time, in a cluster".into(),
+            "spec.usage: nobody watched CPU, memory and restarts of the target's pods: --observe does".into(),
         );
     }
     if let Some(prometheus) = &test.prometheus {

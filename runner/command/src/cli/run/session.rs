@@ -2,6 +2,7 @@
 //! The load from its start to its end.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     sync::{
         Arc,
@@ -18,15 +19,18 @@ use tokio::{
 };
 use upsurge_core::{
     epochs::Epoch,
+    findings::{Notice, Turning},
     http::without_login,
     losses::Losses,
     metrics::Metrics,
-    plan::MEASURE,
+    plan::{MEASURE, Timeline, Turned},
+    points::Points,
     protocol::GeneratorDelta,
     results::{Counting, Unanswered},
     schedule::Share,
+    slices,
     thresholds::{Recorded, Windowed, Windows},
-    validate::Valid,
+    validate::{Valid, doubtful},
     verdict::Breakdown,
 };
 use upsurge_crds::{LoadTestSpec, names::reasons};
@@ -39,13 +43,15 @@ use super::{
     Interrupts,
     progress::{Progress, Style},
     reports::Reports,
-    result::Ended,
+    result::{Ended, TurnedBack},
 };
 
 /// Time from the engine's creation to the start of the load, in which its threads come up.
 const START_AHEAD: Duration = Duration::from_millis(200);
 /// Time between two collections, and between two evaluations of thresholds that abort.
 const COLLECT_INTERVAL: Duration = Duration::from_secs(1);
+/// When a load is told that it turns back: the next look comes after a second.
+const NOTICE: Notice = Notice { least: Duration::from_millis(300), most: Duration::from_millis(1_800) };
 /// Longest time that outputs get to hand on what they have, after the load.
 const FLUSH_TIME: Duration = Duration::from_secs(5);
 
@@ -103,19 +109,23 @@ impl Session<'_> {
                 return Some(Ended::broken(Breakdown { reason, message: error.to_string() }));
             }
         };
-        let timeline = &self.valid.timeline;
+        let planned = &self.valid.timeline;
         if let Some(observation) = self.observation {
-            observation.begin(timeline, started);
+            observation.begin(planned, started);
         }
         let mut recording = reports.recording.as_mut();
         if let Some(recording) = &mut recording {
             let counted = epoch.level.map(|_| MEASURE);
-            recording.load(epoch.number, timeline, started, counted);
+            recording.load(epoch.number, planned, started, counted);
         }
+        let (turning, mut turned) = (Turning::of(self.test, planned), None::<TurnedBack>);
+        let mut timeline: Cow<'_, Timeline> = Cow::Borrowed(planned);
+        let is_soak = self.test.load.soak.is_some();
+        let mut points = Points::default();
         let target = without_login(&self.test.target.base_url);
         let mut progress = Progress::new(self.name, &target, self.valid, self.style);
         let (mut metrics, mut losses) = (Metrics::default(), Losses::default());
-        let (windowed, mut windows) = (Windowed::new(self.test, timeline), Windows::default());
+        let (mut windowed, mut windows) = (Windowed::new(self.test, planned), Windows::default());
         let unanswered = Unanswered::new(Counting::default(), &self.valid.loads);
         let collect = || {
             let mut interval = engine.collect();
@@ -149,13 +159,36 @@ impl Session<'_> {
                     }
                     windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
                     windowed.close(&mut windows, interval.to, &metrics);
+                    if is_soak {
+                        points.add(&slice(&interval, &windowed), engine.progress().users as f64);
+                    }
                     progress.show(&interval, engine.progress().users, &metrics);
                     if breached.is_none() && interrupted.is_none() {
-                        let recorded = Recorded { test: self.test, timeline, metrics: &metrics, windows: &windows, elapsed };
+                        let recorded =
+                            Recorded { test: self.test, timeline: &timeline, metrics: &metrics, windows: &windows, elapsed };
                         breached = recorded.breached_abort();
                         if let Some(result) = &breached {
                             progress.say(&format!("{} {} is breached ({}): stopping", result.metric, result.condition, result.observed));
                             engine.stop(false);
+                        }
+                    }
+                    let goes_on = turned.is_none() && breached.is_none() && interrupted.is_none();
+                    let decided = turning.as_ref().filter(|_| goes_on).and_then(|turning| {
+                        let turn = turning.decide(windows.steps(), interval.to, start.elapsed(), NOTICE)?;
+                        Some((turn, turn.skip(planned)?))
+                    });
+                    if let Some((turn, skip)) = decided {
+                        engine.turn(skip);
+                        let late = usize::from(start.elapsed() > skip.from);
+                        turned = Some(TurnedBack { turned: Turned { turn, late, never: false }, skip });
+                        timeline = Cow::Owned(planned.without(skip));
+                        windowed = windowed.turned(self.test, &timeline);
+                        progress.go_on(timeline.clone().into_owned());
+                        if let Some(observation) = self.observation {
+                            observation.turn(&timeline, started, skip.from);
+                        }
+                        if let Some(recording) = &mut recording {
+                            recording.turn(&timeline);
                         }
                     }
                 }
@@ -176,6 +209,9 @@ impl Session<'_> {
         losses.merge(&interval.losses);
         windowed.add(&mut windows, interval.from, interval.to, &interval.metrics);
         windowed.close(&mut windows, interval.to, &metrics);
+        if is_soak {
+            points.add(&slice(&interval, &windowed), 0.0);
+        }
         drop(progress);
         let used = probe.take();
         usage.merge(&used);
@@ -193,8 +229,10 @@ impl Session<'_> {
             metrics,
             windows,
             losses,
+            points,
             observed: None,
             elapsed,
+            turned,
             breached,
             interrupted,
             aborted,
@@ -206,15 +244,27 @@ impl Session<'_> {
             started,
             outputs,
             steps: traced.iter().flat_map(Receiver::try_iter).collect(),
-            warnings: not_pushed(self.test),
+            warnings: beforehand(self.test),
             verified: None,
         })
     }
 }
 
-/// Where only runners in a cluster push figures to.
-fn not_pushed(test: &LoadTestSpec) -> Vec<String> {
+/// An interval as the figures over time take it.
+fn slice(interval: &Interval, windowed: &Windowed) -> slices::Slice {
+    let [from, to] = [interval.from, interval.to].map(|at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
+    slices::of(from, to, &interval.metrics, windowed)
+}
+
+/// What is known before the load: what of the test is doubtful, and where only runners in a cluster push figures to.
+fn beforehand(test: &LoadTestSpec) -> Vec<String> {
+    let mut told: Vec<String> = doubtful(test).iter().map(ToString::to_string).collect();
     let names: Vec<&str> = test.outputs.iter().map(|output| output.name.as_str()).collect();
-    let told = || format!("spec.outputs ({}) got nothing: from here, --out pushes figures", names.join(", "));
-    if names.is_empty() { Vec::new() } else { vec![told()] }
+    if !names.is_empty() {
+        told.push(format!(
+            "spec.outputs ({}) got nothing: from here, --out pushes figures",
+            names.join(", ")
+        ));
+    }
+    told
 }

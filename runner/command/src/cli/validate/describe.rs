@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a test will do, in words.
 
+mod surroundings;
 mod target;
 
 use std::borrow::Cow;
@@ -31,12 +32,6 @@ pub(super) fn whole(manifest: &Manifest) -> String {
         text += &format!(", {planned} iterations in all");
     }
     text += "\n";
-    if let Some(schedule) = &manifest.spec.schedule {
-        text += &format!("schedule   {} ({})\n", schedule.cron, schedule.time_zone);
-    }
-    for trigger in &manifest.spec.triggers {
-        text += &format!("trigger    {:?}, ready for {}\n", trigger.type_, trigger.settle);
-    }
     let several = loads.len() > 1;
     if is_search {
         text += "  the first probe; how it ends decides on the level of the next one:\n";
@@ -44,6 +39,7 @@ pub(super) fn whole(manifest: &Manifest) -> String {
     for load in &*loads {
         describe_load(load, several, &manifest.valid.scenarios, &mut text);
     }
+    text += &surroundings::around(manifest);
     text += "scenarios\n";
     for scenario in &manifest.valid.scenarios.scenarios {
         text += &format!("  {} (weight {})\n", scenario.name, scenario.weight);
@@ -52,7 +48,6 @@ pub(super) fn whole(manifest: &Manifest) -> String {
             requests.iter().for_each(|request| text += &format!("{when}{}\n", request.name));
         }
     }
-    text += &target::secrets(&manifest.spec);
     for metric in &manifest.spec.metrics {
         let description = metric.description.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
         text += &format!("metric     {} ({:?}){description}\n", metric.name, metric.type_);
@@ -83,6 +78,11 @@ pub(super) fn load(manifest: &Manifest) -> String {
     if let Some(capacity) = &manifest.spec.load.capacity {
         let (from, to, within) = (capacity.from, capacity.to, capacity.within());
         let each = TimeSpan(timeline.duration());
+        if let Some(rate) = capacity.rate {
+            return format!(
+                "a search from {from} to {to} replicas at {rate} iterations/s, by probes of {each} each; the operator sets the replicas"
+            );
+        }
         return format!("a search from {from} to {to} iterations/s to {within} %, by probes of {each} each");
     }
     format!("up to {} over {}", timeline.in_words(Timeline::peak, 3), TimeSpan(timeline.duration()))

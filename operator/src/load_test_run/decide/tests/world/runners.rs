@@ -57,17 +57,21 @@ impl World {
         }
         let begins = match self.phase() {
             Phase::Starting => true,
-            Phase::Running => self.story.search,
+            Phase::Running => self.searches(),
             _ => false,
         };
         if start.is_none() && begins && self.session.stop.is_none() {
             let all = self.session.runners.iter().all(|view| view.readiness == Some(Readiness::Ready));
             self.session.t0 = all.then_some(now);
             self.begun.extend(all.then(|| self.level().to_string()));
+            if all {
+                self.serve(now);
+            }
         }
         if start.is_some() && self.session.metrics.is_empty() {
-            let (level, stage) = (self.level(), if self.story.search { MEASURE } else { "constant" });
-            let (requests, passes) = (60.0 * level, if level > 20.0 { 300 } else { 36 });
+            let (level, stage) = (self.level(), if self.searches() { MEASURE } else { "constant" });
+            let is_overloaded = level > 20.0 || (self.story.replicas && self.replicas() < 3);
+            let (requests, passes) = (60.0 * level, if is_overloaded { 300 } else { 36 });
             let metrics = &mut self.session.metrics;
             metrics.add(series("http_reqs", stage), &Sink::Counter(requests));
             metrics.add(series("http_req_failed", stage), &Sink::Rate { passes, total: 360 });

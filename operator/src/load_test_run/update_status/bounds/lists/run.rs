@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The lists of what carried the run out, and of what was beside it.
 
-use upsurge_crds::v1alpha1::{Company, GeneratorResult, RunnerResult};
+use upsurge_crds::v1alpha1::{Company, GeneratorResult, LoadTestRunStatus, PinningStatus, RunnerResult};
 
 use super::{super::keep, List, measure, of};
 
@@ -48,6 +48,33 @@ pub(super) const WARNINGS: List = List {
     measure: |status| measure(&status.warnings),
     keep: |status, most| keep::worst(&mut status.warnings, most, |_| false, &[]),
 };
+
+/// What others have changed of what a run holds. What it found there (`pinning.originals`) is none of these lists: each of its entries is
+/// needed to put everything back, and a target with more of them than the schema allows is not held.
+pub(super) const CHANGED: List = List {
+    name: "pinning.changed",
+    most: 32,
+    decides: false,
+    measure: |status| of(status.pinning.as_deref(), |pinning: &PinningStatus| &pinning.changed),
+    keep: |status, most| first_of(status, most, |pinning| &mut pinning.changed),
+};
+
+/// What was not put back.
+pub(super) const LEFT: List = List {
+    name: "pinning.left",
+    most: 32,
+    decides: true,
+    measure: |status| of(status.pinning.as_deref(), |pinning: &PinningStatus| &pinning.left),
+    keep: |status, most| first_of(status, most, |pinning| &mut pinning.left),
+};
+
+fn first_of(
+    status: &mut LoadTestRunStatus,
+    most: usize,
+    list: fn(&mut PinningStatus) -> &mut Vec<String>,
+) -> usize {
+    status.pinning.as_mut().map_or(0, |pinning| keep::worst(list(pinning), most, |_| false, &[]))
+}
 
 /// Why the load was not what was asked for.
 pub(super) const GENERATOR_PROBLEMS: List = List {

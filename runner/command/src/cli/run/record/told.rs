@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use upsurge_core::{
-    epochs, findings::Findings, losses::Losses, metrics::Metrics, results::Figures, single, validate::Valid,
-    verdict,
+    epochs, findings::Findings, losses::Losses, metrics::Metrics, report, results::Figures, single,
+    validate::Valid, verdict,
 };
 use upsurge_crds::{
     LoadTestSpec,
@@ -39,6 +39,7 @@ pub(in crate::cli::run) struct Told<'a> {
     pub(in crate::cli::run) findings: &'a Findings,
     pub(in crate::cli::run) operations: &'a [single::Measured],
     pub(in crate::cli::run) autoscaling: Option<&'a AutoscalingResult>,
+    pub(in crate::cli::run) scarce: report::Told<'a>,
     pub(in crate::cli::run) not_judged: &'a [String],
     pub(in crate::cli::run) warnings: &'a [String],
     /// What was joined or left out.
@@ -72,6 +73,10 @@ impl Told<'_> {
             verification: self.findings.verification.clone(),
             operations: self.operations.iter().map(single::Measured::result).collect(),
             autoscaling: self.autoscaling.cloned(),
+            usage: self.scarce.usage.to_vec(),
+            usage_expectations: self.scarce.expectations.to_vec(),
+            soak: self.scarce.soak.cloned(),
+            bottleneck: self.scarce.bottleneck.cloned(),
             gaps: workload.as_ref().map(gaps).unwrap_or_default(),
             workloads: workload.into_iter().collect(),
             folded: self.folded,

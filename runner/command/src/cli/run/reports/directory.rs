@@ -8,12 +8,11 @@ use std::{
 };
 
 use upsurge_record::disk::decode;
-use upsurge_report::{html, markdown};
+use upsurge_report::{html, junit, markdown};
 
 use super::{Place, ReportsError, place};
-
-/// The argument that names it.
-pub(super) const ARGUMENT: &str = "report-dir";
+pub(super) use crate::cli::report_files::ARGUMENT;
+use crate::cli::report_files::{JUNIT, MARKDOWN, PAGE, RECORD};
 
 /// Files that are open, and the place of the record.
 #[derive(Debug)]
@@ -31,17 +30,12 @@ impl Directory {
             |source| ReportsError::Write { argument: ARGUMENT, path: path.display().to_string(), source };
         fs::create_dir_all(path).map_err(wrong)?;
         let open = |name: &str| place(ARGUMENT, &path.join(name));
-        Ok(Self {
-            path: path.to_owned(),
-            page: open("report.html")?,
-            markdown: open("report.md")?,
-            junit: open("junit.xml")?,
-        })
+        Ok(Self { path: path.to_owned(), page: open(PAGE)?, markdown: open(MARKDOWN)?, junit: open(JUNIT)? })
     }
 
     /// Where the record goes.
     pub(super) fn record(&self) -> PathBuf {
-        self.path.join("run.record")
+        self.path.join(RECORD)
     }
 
     /// The files that are open.
@@ -49,17 +43,25 @@ impl Directory {
         [&self.page, &self.markdown, &self.junit]
     }
 
-    /// Writes all reports. Gives what went wrong.
-    pub(super) fn fill(self, record: Option<&[u8]>, junit: &str) -> Vec<String> {
-        let mut wrong: Vec<String> = self.junit.fill(junit).into_iter().collect();
+    /// Writes all reports. Gives what went wrong. `outcome` is the JUnit XML of the run, for when there is no record to make it of: a pipeline
+    /// has to get it.
+    pub(super) fn fill(self, record: Option<&[u8]>, outcome: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
         match record.map(decode) {
             Some(Ok(record)) => {
+                wrong.extend(self.junit.fill(&junit(&record)));
                 wrong.extend(self.page.fill(&html(&record)));
                 wrong.extend(self.markdown.fill(&markdown(&record)));
             }
-            Some(Err(error)) => wrong.push(format!("no report could be made: {error}")),
+            Some(Err(error)) => {
+                wrong.extend(self.junit.fill(outcome));
+                wrong.push(format!("no report could be made: {error}"));
+            }
             // Why there is no record was said already.
-            None => wrong.push("no report could be made, as there is no record".into()),
+            None => {
+                wrong.extend(self.junit.fill(outcome));
+                wrong.push("no report could be made, as there is no record".into());
+            }
         }
         wrong
     }

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What of a test only a cluster can show: workloads with what is expected of their autoscalers, usage, and Secrets. A line
-//! for each, so that whoever wrote it sees that it was understood.
+//! What of a test only a cluster can show: workloads with what is expected of their autoscalers, and usage. A line for each,
+//! so that whoever wrote it sees that it was understood.
 
 use serde_json::Value;
-use upsurge_crds::{
-    LoadTestSpec,
-    v1alpha1::{SecretVariable, Workload},
-};
+use upsurge_crds::{LoadTestSpec, v1alpha1::Workload};
 
 /// Workloads, and what is expected of them.
 pub(super) fn workloads(spec: &LoadTestSpec) -> String {
@@ -25,15 +22,6 @@ pub(super) fn workloads(spec: &LoadTestSpec) -> String {
         text += &format!("  usage    {}\n", parts.join(", "));
     }
     text
-}
-
-/// Secrets that the test needs in its namespace.
-pub(super) fn secrets(spec: &LoadTestSpec) -> String {
-    let line = |secret: &SecretVariable| {
-        let reference = &secret.secret_key_ref;
-        format!("secret     {} is key {} of Secret {}\n", secret.name, reference.key, reference.name)
-    };
-    spec.secrets.iter().map(line).collect()
 }
 
 /// The fields that are given, by the names that they have in a manifest.

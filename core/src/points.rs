@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The figures over time, thinned to a bounded number of points.
+//! The figures of a load over time, thinned to a bounded number of points.
 //!
 //! Seconds stay open for a while, because the deltas of several runners make up one; then they become points. When
 //! there are too many points, each two become one that is twice as wide.
@@ -7,7 +7,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use upsurge_core::{metrics::Trend, slices::Slice};
+
+use crate::{
+    metrics::Trend,
+    slices::{Counts, Slice},
+};
 
 /// Most points that are kept.
 pub const MOST_POINTS: usize = 600;
@@ -36,6 +40,12 @@ pub struct Point {
     pub mean_p95: f64,
     /// Users at work.
     pub users: f64,
+    /// Shortest and longest service time in milliseconds. Points that were written down before they were kept have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<(f64, f64)>,
+    /// What else is counted.
+    #[serde(default, skip_serializing_if = "Counts::is_zero")]
+    pub counts: Counts,
 }
 
 impl Point {
@@ -45,12 +55,18 @@ impl Point {
         if mine + theirs > 0.0 {
             self.mean_p95 += (other.mean_p95 - self.mean_p95) * theirs / (mine + theirs);
         }
-        self.requests += other.requests;
-        self.failed += other.failed;
+        // Who sent them may have made them up.
+        self.requests = self.requests.saturating_add(other.requests);
+        self.failed = self.failed.saturating_add(other.failed);
         self.p50 = self.p50.max(other.p50);
         self.p95 = self.p95.max(other.p95);
         self.p99 = self.p99.max(other.p99);
         self.users = self.users.max(other.users);
+        self.range = match (self.range, other.range) {
+            (Some((min, max)), Some((lower, upper))) => Some((min.min(lower), max.max(upper))),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.counts.add(&other.counts);
     }
 }
 
@@ -61,14 +77,18 @@ struct Open {
     failed: u64,
     users: f64,
     durations: Trend,
+    #[serde(default, skip_serializing_if = "Counts::is_zero")]
+    counts: Counts,
 }
 
 impl Open {
     fn merge(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.failed += other.failed;
+        // Who sent them may have made them up.
+        self.requests = self.requests.saturating_add(other.requests);
+        self.failed = self.failed.saturating_add(other.failed);
         self.users = self.users.max(other.users);
         self.durations.merge(&other.durations);
+        self.counts.add(&other.counts);
     }
 
     fn bytes(&self) -> usize {
@@ -85,6 +105,8 @@ impl Open {
             mean_p95: self.durations.percentile(95.0),
             p99: self.durations.percentile(99.0),
             users: self.users,
+            range: (!self.durations.is_empty()).then(|| (self.durations.min(), self.durations.max())),
+            counts: self.counts,
         }
     }
 }
@@ -114,6 +136,7 @@ impl Points {
             failed: slice.failed,
             users,
             durations: slice.durations.clone(),
+            counts: slice.counts,
         };
         self.open.entry(t).or_default().merge(&new);
         while self.open.len() > MOST_OPEN
@@ -153,6 +176,11 @@ impl Points {
     pub fn latencies(&self) -> Vec<(f64, f64)> {
         let points = self.list().into_iter().filter(|point| point.mean_p95 > 0.0);
         points.map(|point| (f64::from(point.t) + f64::from(self.width) / 2.0, point.mean_p95)).collect()
+    }
+
+    /// Seconds that a point covers.
+    pub fn width(&self) -> u32 {
+        self.width
     }
 
     /// All points in order of time.
@@ -198,7 +226,8 @@ mod tests {
         let mut durations = Trend::default();
         (0..requests).for_each(|_| durations.record(Duration::from_millis(10 + second)));
         let (from_ms, to_ms, requests) = (second * 1_000, second * 1_000 + 1_000, f64::from(requests));
-        Slice { from_ms, to_ms, requests, durations, ..Slice::default() }
+        let counts = Counts { iterations: 1, received: 100, ..Counts::default() };
+        Slice { from_ms, to_ms, requests, durations, counts, ..Slice::default() }
     }
 
     #[test]
@@ -221,6 +250,8 @@ mod tests {
         let list = points.list();
         assert!(list.len() <= MOST_POINTS && list.len() > MOST_POINTS / 4, "{} points", list.len());
         assert_eq!(list.iter().map(|point| point.requests).sum::<u64>(), 10_003);
+        assert_eq!(list.iter().map(|point| point.counts.received).sum::<u64>(), 500_100);
+        assert!(list.iter().all(|point| point.range.is_some_and(|(min, max)| 10.0 <= min && min <= max)));
         assert!(list.is_sorted_by(|one, next| one.t < next.t));
     }
 

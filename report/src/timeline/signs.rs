@@ -6,16 +6,18 @@ const COLUMNS: usize = 60;
 const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The highest value of each column as a sign; a blank where nothing is known. The lowest sign stands for zero.
-pub(super) fn signs(seconds: &[f64], values: &[Option<f64>], is_stepped: bool, to: f64) -> String {
+///
+/// Each value holds until the next one, and the last one to the end: a run of less than a minute has fewer points than there are columns,
+/// and would be full of blanks that say nothing.
+pub(super) fn signs(seconds: &[f64], values: &[Option<f64>], to: f64) -> String {
     let mut columns: [Option<f64>; COLUMNS] = [None; COLUMNS];
     let column =
         |second: f64| ((second / to.max(f64::MIN_POSITIVE) * COLUMNS as f64) as usize).min(COLUMNS - 1);
     let mut points = seconds.iter().zip(values).peekable();
     while let Some((second, value)) = points.next() {
         let begin = column(*second);
-        // A step holds until the next one; the last of them to the end.
         let next = points.peek().map_or(COLUMNS, |(next, _)| column(**next));
-        let end = if is_stepped { next.max(begin + 1) } else { begin + 1 };
+        let end = next.max(begin + 1);
         let Some(value) = value else { continue };
         for highest in columns.iter_mut().take(end).skip(begin) {
             *highest = Some(highest.map_or(*value, |known| known.max(*value)));
@@ -40,11 +42,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_hold_and_lines_have_gaps() {
-        let steps = signs(&[0.0, 30.0], &[Some(1.0), Some(4.0)], true, 60.0);
+    fn values_hold_until_the_next_one_and_gaps_stay_gaps() {
+        let steps = signs(&[0.0, 30.0], &[Some(1.0), Some(4.0)], 60.0);
         assert_eq!(steps, format!("{}{}", "▃".repeat(30), "█".repeat(30)));
-        let line = signs(&[0.0, 30.0, 59.0], &[Some(0.0), None, Some(4.0)], false, 60.0);
-        assert_eq!(line, format!("▁{}█", " ".repeat(58)));
+        let line = signs(&[0.0, 30.0, 59.0], &[Some(0.0), None, Some(4.0)], 60.0);
+        assert_eq!(line, format!("{}{}█", "▁".repeat(30), " ".repeat(29)));
+    }
+
+    #[test]
+    fn a_run_of_a_few_seconds_has_no_blanks() {
+        let seconds: Vec<f64> = (0..8).map(f64::from).collect();
+        let line = signs(&seconds, &[Some(3.0); 8], 8.0);
+        assert_eq!(line, "█".repeat(COLUMNS));
     }
 
     #[test]
@@ -52,7 +61,7 @@ mod tests {
         let seconds: Vec<f64> = (0..86_400).map(f64::from).collect();
         let values: Vec<Option<f64>> =
             (0..86_400).map(|second| Some(if second == 7 { 9.0 } else { 1.0 })).collect();
-        let signs = signs(&seconds, &values, false, 86_400.0);
+        let signs = signs(&seconds, &values, 86_400.0);
         assert_eq!(signs.chars().count(), COLUMNS);
         assert!(signs.starts_with('█') && signs.ends_with('▂'), "{signs}");
     }

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Whether a workload is quiet before a load: at its autoscaler's minimum, and the autoscaler sees what it goes by. One that still has
+//! the replicas of an earlier load shows nothing of how it scales.
+
+use upsurge_crds::names::reasons;
+use upsurge_figures::observation::{Autoscaler, Tracker};
+
+/// Kind of KEDA's autoscaler, which may leave a workload at zero replicas.
+const SCALED_OBJECT: &str = "ScaledObject";
+
+/// Why a workload is not quiet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restless {
+    /// One of `upsurge_crds::names::reasons`.
+    pub reason: &'static str,
+    /// What is so, in words.
+    pub message: String,
+}
+
+/// Whether the workload is at its autoscaler's minimum and the autoscaler sees what it goes by; by what is known of it.
+///
+/// # Errors
+/// Why not.
+pub fn quiet(known: &Tracker) -> Result<(), Restless> {
+    let Some(autoscaler) = known.autoscaler() else { return Ok(()) };
+    reads(autoscaler, known)?;
+    let levels = known.levels();
+    let replicas = levels.asked.max(levels.existing).unwrap_or_default();
+    if replicas > autoscaler.min {
+        let (name, min) = (name(autoscaler), autoscaler.min);
+        let message = format!("the workload of {name} is at {replicas} replicas, its minimum is {min}");
+        return Err(Restless { reason: reasons::TARGET_NOT_IDLE, message });
+    }
+    Ok(())
+}
+
+/// Whether the autoscaler reads its metrics. One that KEDA has put to rest at zero replicas reads none.
+///
+/// # Errors
+/// Why not, in its own words.
+pub fn reads(autoscaler: &Autoscaler, known: &Tracker) -> Result<(), Restless> {
+    let rests = autoscaler.kind == SCALED_OBJECT && known.levels().asked == Some(0);
+    let message = match known.condition("ScalingActive") {
+        _ if rests => return Ok(()),
+        Some(active) if active.status == "True" => return Ok(()),
+        Some(active) => format!("{} can't scale: {}: {}", name(autoscaler), active.reason, active.message),
+        None => format!("{} has not looked at its metrics yet", name(autoscaler)),
+    };
+    Err(Restless { reason: reasons::METRICS_UNAVAILABLE, message })
+}
+
+fn name(autoscaler: &Autoscaler) -> String {
+    format!("{}/{}", autoscaler.kind, autoscaler.name)
+}

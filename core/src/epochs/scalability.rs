@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A test of scalability: what a target serves with one count of replicas after the other.
+//!
+//! Each of its epochs is a measurement, which holds the workload at a count and loads it with the same number of users per
+//! replica, who keep it busy and never ask for more than it answers (closed model). What was answered well while all
+//! thresholds held is what so many replicas serve. Counts go up in the first round, down in the second, and so on: a target that
+//! gets slower by and by then does so at all counts alike. As with all epochs, what comes next is a function of what is
+//! finished. Who holds the replicas, and how, is not known here ([`crate::pinning`] does that for searches).
+//!
+//! No field of a load asks for it yet: [`super::Epochs`] is to carry it.
+
+mod result;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use upsurge_crds::v1alpha1::{
+    EpochOutcome, EpochResult, Load, LoadTestSpec, LoadUnit, MOST_EPOCHS, StageSpec, TimeSpan,
+};
+use upsurge_figures::search::TRIES;
+
+pub use self::result::{Counted, Scaled};
+use super::{measure, quantity, written};
+use crate::{
+    metrics::Catalog,
+    plan::{MEASURE, WARM_UP},
+};
+
+/// Most users that a load may have.
+const MOST_USERS: u32 = 1_000_000;
+
+/// Which measurements a test of scalability is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scalability {
+    /// Ascending, each one once.
+    counts: Vec<u32>,
+    users_per_replica: u32,
+    repeats: u32,
+    warm_up: TimeSpan,
+    measure: TimeSpan,
+}
+
+/// A measurement: an epoch that holds its target at a number of replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measurement {
+    /// Its number among the epochs of the run, from 1.
+    pub number: u32,
+    /// Replicas that the target's workload is held at, from before its load until after it.
+    pub pinned_replicas: u32,
+    /// Users at work: its level.
+    pub users: u32,
+}
+
+impl Measurement {
+    /// How it is told while it is under way.
+    pub fn under_way(&self, start_time: Option<MicroTime>) -> EpochResult {
+        EpochResult {
+            number: i32::try_from(self.number).unwrap_or(i32::MAX),
+            level: self.level(),
+            start_time,
+            ..EpochResult::default()
+        }
+    }
+
+    /// Its level as it is written down, by which it is known again: each count has another one.
+    fn level(&self) -> String {
+        written(f64::from(self.users))
+    }
+}
+
+/// Why there is nothing to measure.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScalabilityError {
+    /// Nothing can be compared.
+    #[error("needs at least two different counts of replicas, none of them 0")]
+    Counts,
+    /// A load that can't be.
+    #[error("needs at least one user per replica, and at most {MOST_USERS} users with the most replicas")]
+    Users,
+    /// A history that would not fit into a status.
+    #[error("{counts} counts, each measured {repeats} times, are not from 1 to {MOST_EPOCHS} measurements")]
+    Measurements {
+        /// Different counts.
+        counts: usize,
+        /// Measurements of each.
+        repeats: u32,
+    },
+    /// A measurement without a length.
+    #[error("lasts no time at all: there is nothing to measure")]
+    NoTime,
+}
+
+impl Scalability {
+    /// A test of these counts, in any order, each measured `repeats` times: `measure` long, after a `warm_up` at the same level.
+    ///
+    /// # Errors
+    /// When it would measure nothing, or more than a run may.
+    pub fn new(
+        counts: &[u32],
+        users_per_replica: u32,
+        repeats: u32,
+        warm_up: TimeSpan,
+        measure: TimeSpan,
+    ) -> Result<Self, ScalabilityError> {
+        let mut counts = counts.to_vec();
+        counts.sort_unstable();
+        counts.dedup();
+        if counts.len() < 2 || counts.contains(&0) {
+            return Err(ScalabilityError::Counts);
+        }
+        let most = counts.last().copied().unwrap_or_default().saturating_mul(users_per_replica);
+        if users_per_replica == 0 || most > MOST_USERS {
+            return Err(ScalabilityError::Users);
+        }
+        if repeats == 0 || counts.len().saturating_mul(repeats as usize) > MOST_EPOCHS {
+            return Err(ScalabilityError::Measurements { counts: counts.len(), repeats });
+        }
+        if measure.0.is_zero() {
+            return Err(ScalabilityError::NoTime);
+        }
+        Ok(Self { counts, users_per_replica, repeats, warm_up, measure })
+    }
+
+    /// How long it lasts in all, of which each measurement takes so long; somewhat longer if many of them say nothing.
+    pub fn longest(&self, one: Duration) -> Duration {
+        let counts = u32::try_from(self.counts.len()).unwrap_or(u32::MAX);
+        one.saturating_mul(counts.saturating_mul(self.repeats).saturating_add(TRIES))
+    }
+
+    /// What comes after these measurements, which are finished; `None` if nothing does. In each round that is the first count
+    /// that has not been measured as often as there were rounds, unless it said nothing too often.
+    pub fn due(&self, history: &[EpochResult]) -> Option<Measurement> {
+        if history.len() >= MOST_EPOCHS {
+            return None;
+        }
+        let number = u32::try_from(history.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let tallies = self.tallies(history);
+        (0..self.repeats).find_map(|round| {
+            let mut counts = self.counts.iter().zip(&tallies).filter(|(_, tally)| tally.is_due(round));
+            let due = if round % 2 == 0 { counts.next() } else { counts.next_back() };
+            due.map(|(replicas, _)| self.measurement(number, *replicas))
+        })
+    }
+
+    /// The test of a measurement: that of the run, with its load, and with thresholds on what is measured of it.
+    pub fn test(&self, whole: &LoadTestSpec, measurement: &Measurement) -> LoadTestSpec {
+        let stage = |name: &str, duration| StageSpec {
+            name: Some(name.into()),
+            duration,
+            target: quantity(f64::from(measurement.users)),
+            jump: true,
+        };
+        let mut test = whole.clone();
+        test.load = Load {
+            unit: Some(LoadUnit::Users),
+            stages: Some(vec![stage(WARM_UP, self.warm_up), stage(MEASURE, self.measure)]),
+            graceful_stop: whole.load.graceful_stop,
+            ..Load::default()
+        };
+        // A target that is held at a number of replicas is not at its minimum, and has nothing to come to rest from.
+        test.autoscaling = None;
+        let catalog = Catalog::new(&whole.metrics);
+        test.thresholds.iter_mut().for_each(|threshold| measure(threshold, catalog));
+        test
+    }
+
+    /// What these measurements say together.
+    pub fn found(&self, history: &[EpochResult]) -> Scaled {
+        let tallies = self.tallies(history);
+        let counts = self.counts.iter().zip(tallies);
+        let counts = counts.map(|(replicas, tally)| (*replicas, self.measurement(0, *replicas).users, tally));
+        Scaled::of(counts.collect())
+    }
+
+    fn measurement(&self, number: u32, pinned_replicas: u32) -> Measurement {
+        let users = pinned_replicas.saturating_mul(self.users_per_replica);
+        Measurement { number, pinned_replicas, users }
+    }
+
+    /// What is known of each count. Measurements at other levels are of another test.
+    fn tallies(&self, history: &[EpochResult]) -> Vec<Tally> {
+        let tally = |replicas: &u32| {
+            let level = self.measurement(0, *replicas).level();
+            let mut tally = Tally::default();
+            for epoch in history.iter().filter(|epoch| epoch.level == level) {
+                tally.add(epoch, *replicas);
+            }
+            tally
+        };
+        self.counts.iter().map(tally).collect()
+    }
+}
+
+/// What is known of a count.
+#[derive(Debug, Default)]
+struct Tally {
+    /// What was answered per second, of each measurement that passed.
+    throughputs: Vec<f64>,
+    failed: u32,
+    blind: u32,
+    /// Why the first of those failed.
+    failure: Option<String>,
+    /// Why the first of those said nothing.
+    blindness: Option<String>,
+}
+
+impl Tally {
+    fn passed(&self) -> u32 {
+        u32::try_from(self.throughputs.len()).unwrap_or(u32::MAX)
+    }
+
+    fn is_due(&self, round: u32) -> bool {
+        self.passed().saturating_add(self.failed) <= round && self.blind < TRIES
+    }
+
+    fn add(&mut self, epoch: &EpochResult, replicas: u32) {
+        let limit = || epoch.limit.clone().unwrap_or_default();
+        let served = epoch.replicas.and_then(|served| u32::try_from(served).ok());
+        let blindness = match (epoch.outcome, served) {
+            // Not over yet.
+            (None, _) => return,
+            (Some(EpochOutcome::Inconclusive), _) => limit(),
+            (Some(_), None) => "it is not known that as many replicas served all the time".into(),
+            (Some(_), Some(served)) if served != replicas => {
+                format!("replicas served that were not asked for: {served}")
+            }
+            (Some(EpochOutcome::Failed), _) => {
+                self.failed += 1;
+                self.failure.get_or_insert_with(limit);
+                return;
+            }
+            (Some(EpochOutcome::Passed), _) => match answered(epoch) {
+                Some(throughput) => {
+                    self.throughputs.push(throughput);
+                    return;
+                }
+                None => "nothing was answered".into(),
+            },
+        };
+        self.blind += 1;
+        self.blindness.get_or_insert(blindness);
+    }
+}
+
+/// Requests that were answered well, per second.
+fn answered(epoch: &EpochResult) -> Option<f64> {
+    let all: f64 = epoch.requests_per_second.as_deref()?.parse().ok()?;
+    let failed = epoch.error_rate.as_deref().unwrap_or("0%");
+    let failed: f64 = failed.strip_suffix('%')?.parse().ok()?;
+    Some(all * (1.0 - failed / 100.0)).filter(|answered| *answered > 0.0 && answered.is_finite())
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A limit on the time that an autoscaler takes: one that is written down, or its own.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::duration::TimeSpan;
+
+/// A span of time, or `Auto`: what the autoscaler's own settings make it take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// What the autoscaler's own settings make it take.
+    Auto,
+    /// So long and no longer.
+    Within(TimeSpan),
+}
+
+/// How the first of them is written.
+const AUTO: &str = "Auto";
+/// Either of them.
+const PATTERN: &str = r"^(Auto|([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+)$";
+
+impl TimeLimit {
+    /// The span that is written down.
+    pub const fn span(&self) -> Option<&TimeSpan> {
+        match self {
+            Self::Auto => None,
+            Self::Within(span) => Some(span),
+        }
+    }
+}
+
+impl fmt::Display for TimeLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => formatter.write_str(AUTO),
+            Self::Within(span) => write!(formatter, "{span}"),
+        }
+    }
+}
+
+impl Serialize for TimeLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == AUTO {
+            return Ok(Self::Auto);
+        }
+        text.parse().map(Self::Within).map_err(|why: String| de::Error::custom(format!("{why}; or {AUTO}")))
+    }
+}
+
+impl JsonSchema for TimeLimit {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TimeLimit".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "maxLength": 40, "pattern": PATTERN})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_span_or_auto_and_is_written_as_it_was_read() {
+        for (text, limit) in
+            [("Auto", TimeLimit::Auto), ("1m30s", TimeLimit::Within(TimeSpan::from_secs(90)))]
+        {
+            assert_eq!(from_value::<TimeLimit>(json!(text)).unwrap(), limit);
+            assert_eq!(to_value(limit).unwrap(), json!(text));
+        }
+        assert_eq!(TimeLimit::Auto.span(), None);
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_both_that_would_be_right() {
+        for text in ["auto", "", "5", "Auto5s"] {
+            let why = from_value::<TimeLimit>(json!(text)).unwrap_err().to_string();
+            assert!(why.contains("90s") && why.ends_with("; or Auto"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The record of a run that is about to finish: it is written before the status says so, and when that fails, the verdict waits for it, but
+//! not for long. It changes no verdict.
+
+use std::sync::Arc;
+
+use upsurge_crds::{
+    conditions,
+    names::{conditions::RECORD_NOT_KEPT, reasons},
+    v1alpha1::LoadTestRunStatus,
+};
+
+use super::{Decision, Effect, Look, Situation};
+use crate::{
+    load_test_run::{
+        progress::Facts,
+        update_status::{base, in_phase},
+    },
+    records::{Ended, Keeping, document},
+};
+
+/// What a record can't know.
+const PUT_BACK_LATER: &str = "what the run had set at its target was put back after this record was written: the condition TargetRestored of \
+                              the run says whether all of it was";
+
+/// Whether the verdict of a run is known and only its record is waited for, as far as its status tells. Who asks then to stop asks not to
+/// wait any longer: there is nothing else left to stop, and the verdict is what it is.
+pub(super) fn is_waited_for(state: &LoadTestRunStatus) -> bool {
+    let told = conditions::find(&state.conditions, RECORD_NOT_KEPT);
+    told.is_some_and(|condition| condition.reason == reasons::RECORD_NOT_WRITTEN)
+}
+
+/// What is said as long as the record can't be written; `None` if there is nothing to wait for.
+pub(super) fn waits(situation: &Situation, facts: &Facts<'_>) -> Option<Decision> {
+    let Keeping::Waits { why, wait } = &situation.record else { return None };
+    let mut state = base(&situation.run);
+    if is_unwanted(situation, facts, &state) {
+        return None;
+    }
+    let message = "keeping the record of the run";
+    in_phase(&mut state, facts.phase, facts.cause, message, situation.now);
+    let told = format!("the record of the run can't be written, and is tried again: {why}");
+    note(situation, &mut state, reasons::RECORD_NOT_WRITTEN, &told);
+    Some(Decision::new(state, vec![Effect::WriteStatus], Look::After(*wait)))
+}
+
+/// What is to be done for the record of a run before its status says that it has ended like this.
+pub(super) fn kept(
+    situation: &Situation,
+    facts: &Facts<'_>,
+    state: &mut LoadTestRunStatus,
+) -> Option<Effect> {
+    match &situation.record {
+        Keeping::Off => None,
+        Keeping::Waits { why, .. } => {
+            let told = format!(
+                "the record of the run was given up, as spec.abort was set meanwhile, so there are no reports of it: {why}"
+            );
+            note(situation, state, reasons::RECORD_GIVEN_UP, &told);
+            None
+        }
+        Keeping::GivenUp { tries, why } => {
+            let tries = if *tries == 1 { "1 try".to_owned() } else { format!("{tries} tries") };
+            let told = format!(
+                "the record of the run was given up after {tries}, so there are no reports of it: {why}"
+            );
+            note(situation, state, reasons::RECORD_GIVEN_UP, &told);
+            None
+        }
+        Keeping::Due => {
+            conditions::clear(&mut state.conditions, RECORD_NOT_KEPT);
+            let (plan, told) = (facts.plan, told(state));
+            let test = plan.whole.as_ref().map_or(&plan.content.test, |whole| &whole.test);
+            let ended = Ended {
+                run: &situation.run,
+                status: &told,
+                test,
+                plan: &plan.content,
+                valid: &plan.valid,
+                epochs: plan.epochs(),
+                session: facts.session,
+                now: situation.now,
+            };
+            Some(Effect::KeepRecord(Arc::new(document(&ended))))
+        }
+    }
+}
+
+/// The status as the record tells it: what the run has set at its target is put back only when that is written.
+fn told(state: &LoadTestRunStatus) -> LoadTestRunStatus {
+    let mut told = state.clone();
+    if let Some(pinning) = state.pinning.as_deref().filter(|pinning| !pinning.restored) {
+        told.warnings.extend(pinning.changed.iter().cloned());
+        told.warnings.push(PUT_BACK_LATER.into());
+    }
+    told
+}
+
+/// Whether somebody asked not to wait for the record. Who had the run aborted before it was waited for did not.
+fn is_unwanted(situation: &Situation, facts: &Facts<'_>, state: &LoadTestRunStatus) -> bool {
+    situation.run.spec.abort && facts.cause.is_none() && is_waited_for(state)
+}
+
+fn note(situation: &Situation, state: &mut LoadTestRunStatus, reason: &str, message: &str) {
+    let (generation, now) = (situation.run.metadata.generation, situation.now);
+    conditions::set(&mut state.conditions, RECORD_NOT_KEPT, true, reason, message, generation, now);
+}

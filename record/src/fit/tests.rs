@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+use rstest::rstest;
+use upsurge_crds::v1alpha1::UsageResult;
+
+use super::*;
+use crate::{
+    disk::decode,
+    sample,
+    verify::{Verified, verify},
+};
+
+/// A record in which there is something of all that can be left out.
+fn record() -> Record {
+    let mut record = sample::record();
+    let pod = |pod: Option<&str>| UsageResult {
+        workload: "shop".into(),
+        pod: pod.map(str::to_owned),
+        ..UsageResult::default()
+    };
+    record.usage = vec![pod(None), pod(Some("shop-1")), pod(Some("shop-2"))];
+    // A course that can be halved.
+    let epoch = &mut record.epochs[0];
+    let last = epoch.series.points.last().unwrap().to_ms;
+    let empty = |second: u64| Point {
+        from_ms: last + second * 1_000,
+        to_ms: last + second * 1_000 + 1_000,
+        ..Point::default()
+    };
+    epoch.series.points.extend((0..100).map(empty));
+    record
+}
+
+fn fitted(most: usize) -> Record {
+    decode(&fit(record(), most).unwrap()).unwrap()
+}
+
+/// The size of a record with nothing in it that can be left out.
+fn smallest() -> usize {
+    let mut record = record();
+    for step in STEPS {
+        while step(&mut record) {}
+    }
+    record.detail = Detail::Thinned;
+    encode(&record, &[]).unwrap().len()
+}
+
+#[test]
+fn what_fits_stays_as_it_is() {
+    let read = fitted(1 << 20);
+    assert_eq!(read, record());
+    assert_eq!((read.detail, read.error_bound), (Detail::Full, None));
+}
+
+#[test]
+fn what_tells_least_goes_first_and_no_more_than_it_takes() {
+    let full = encode(&record(), &[]).unwrap().len();
+    let read = fitted(full - 1);
+    assert!(read.detail == Detail::Thinned && read.epochs[0].heat_map.columns.is_empty());
+    let folded: Vec<&str> = read.folded.iter().map(|folded| folded.what.as_str()).collect();
+    assert_eq!((folded, read.error_bound), (vec!["heatMap"], None));
+    assert_eq!((&read.usage, &read.epochs[0].series), (&record().usage, &record().epochs[0].series));
+}
+
+#[test]
+fn what_the_verdict_rests_on_is_in_the_smallest_one_and_what_it_tells_adds_up() {
+    let (read, whole) = (fitted(smallest()), record());
+    assert_eq!((&read.outcome, &read.workloads), (&whole.outcome, &whole.workloads));
+    let (thin, epoch) = (&read.epochs[0], &whole.epochs[0]);
+    assert_eq!((&thin.accumulators, &thin.thresholds), (&epoch.accumulators, &epoch.thresholds));
+    assert_eq!((&thin.figures, &thin.measured.totals), (&epoch.figures, &epoch.measured.totals));
+    assert!(thin.measured.requests.iter().all(|request| request.part.latency.is_none()));
+    assert!(read.usage.iter().all(|usage| usage.pod.is_none()) && read.usage.len() == 1);
+    let Verified { differences, skipped, .. } = verify(&read);
+    assert!(differences.is_empty(), "{differences:?}");
+    // The distributions of stages and of requests, and the usage that is still told.
+    assert_eq!(skipped.len(), 3, "{skipped:?}");
+}
+
+#[test]
+fn a_record_that_is_too_large_in_any_case_is_not_cut() {
+    let most = smallest() - 1;
+    let error = fit(record(), most).unwrap_err();
+    assert!(matches!(error, FitError::Large { bytes, .. } if bytes > most), "{error}");
+    assert!(error.to_string().contains("log of events"));
+}
+
+#[rstest]
+#[case::once(1)]
+#[case::often(3)]
+fn joined_points_lose_no_count_and_no_maximum(#[case] times: usize) {
+    let mut joined = record().epochs[0].series.clone();
+    let whole = joined.clone();
+    (0..times).for_each(|_| halve(&mut joined));
+    assert_eq!(joined.points.len(), whole.points.len().div_ceil(1 << times));
+    assert_eq!(joined.step_seconds, whole.step_seconds << times);
+    let sum = |series: &Series, of: fn(&Point) -> u64| series.points.iter().map(of).sum::<u64>();
+    let counts: [fn(&Point) -> u64; 3] =
+        [|point| point.requests, |point| point.failed, |point| point.started];
+    for of in counts {
+        assert_eq!(sum(&joined, of), sum(&whole, of));
+    }
+    let longest =
+        |series: &Series| series.points.iter().filter_map(|point| point.latency).map(|one| one.max).max();
+    assert_eq!(longest(&joined), longest(&whole));
+    let errors = |series: &Series| series.points.iter().flat_map(|point| &point.errors).sum::<u64>();
+    assert_eq!(errors(&joined), errors(&whole));
+}
+
+#[test]
+fn wider_buckets_of_requests_are_within_the_bound_that_is_told() {
+    let mut record = record();
+    assert!(coarse_requests(&mut record));
+    assert_eq!(record.error_bound, Some(COARSE));
+    let Verified { differences, skipped, .. } = verify(&record);
+    assert!(differences.is_empty(), "{differences:?}");
+    assert_eq!(skipped, ["what is told of usage"]);
+    record.error_bound = None;
+    assert!(!verify(&record).differences.is_empty(), "they did become wider");
+    assert!(!coarse_requests(&mut record), "once");
+}
