@@ -12,15 +12,7 @@ use kube::{
     api::ObjectMeta,
     core::{PartialObjectMeta, error_boundary::InvalidObject},
 };
-use serde::{Deserialize, Deserializer, de};
-use serde_json::value::RawValue;
-
-/// What is kept of a kind of objects in memory.
-pub trait Kept: Resource + de::DeserializeOwned {
-    /// What is kept of an object that was just read. It happens to one object after the other, so that a page of a list never
-    /// stands in memory as a whole.
-    fn kept(read: Guarded<Self>) -> Guarded<Self>;
-}
+use serde::de;
 
 /// An object, or why it can't be read and whose it is.
 #[derive(Clone, Debug)]
@@ -38,13 +30,6 @@ impl<K: Resource + de::DeserializeOwned> Guarded<K> {
         };
         let PartialObjectMeta { metadata, .. } = serde_json::from_str::<PartialObjectMeta<K>>(text)?;
         Ok(Self(Err(InvalidObject { error, metadata })))
-    }
-}
-
-impl<'de, K: Kept> Deserialize<'de> for Guarded<K> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Box::<RawValue>::deserialize(deserializer)?;
-        Self::read(text.get()).map(K::kept).map_err(de::Error::custom)
     }
 }
 

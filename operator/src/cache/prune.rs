@@ -7,22 +7,24 @@ use k8s_openapi::api::{
     core::v1::{Container, Pod, PodSpec},
 };
 use kube::{Resource, ResourceExt};
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::value::RawValue;
 use upsurge_crds::{
     LoadTestRun,
     names::labels,
     v1alpha1::{LoadTestRunStatus, Phase},
 };
 
-use super::{
-    CachedRun,
-    guarded::{Guarded, Kept},
-};
+use super::CachedRun;
 use crate::audit;
 
-impl Kept for LoadTestRun {
-    fn kept(mut read: Guarded<Self>) -> Guarded<Self> {
+/// Runs are pruned one by one as they are read, so that a page of a list never stands in memory as a whole.
+impl<'de> Deserialize<'de> for CachedRun {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        let mut read = Self::read(text.get()).map_err(D::Error::custom)?;
         run(&mut read);
-        read
+        Ok(read)
     }
 }
 
