@@ -189,9 +189,7 @@ impl Condition {
             Unit::None => format!("did you mean {text}%?"),
             Unit::Time | Unit::Percent => "choose a lower limit, for example rate < 1%".into(),
         };
-        Some(format!(
-            "a rate is a share from 0 to 1 (0% to 100%), so {text:?} holds unless it is all of them: {meant}"
-        ))
+        Some(format!("a rate is a share from 0 to 1 (0% to 100%), so {text:?} only fails at 100%: {meant}"))
     }
 
     /// Whether an observed value keeps the limit.

@@ -78,7 +78,7 @@ fn rate(record: &Record, course: &Course<'_>) -> Pane {
 fn users(course: &Course<'_>) -> Pane {
     let lines = vec![
         course.line("asked for", Role::Asked, |point| point.asked_users),
-        course.line("at work", Role::Users, |point| Some(point.users?.last as f64)),
+        course.line("at work", Role::Users, |point| Some(point.users?.max as f64)),
     ];
     let asked = course.known().filter_map(|(_, point)| point.asked_users).fold(0.0, f64::max);
     let finding = format!("Up to {} users were asked for.", words::significant(asked));

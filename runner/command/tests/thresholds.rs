@@ -94,7 +94,7 @@ fn a_limit_that_only_all_requests_break_is_doubted_wherever_it_is_written() {
     let target = start_target(Some("errorRate: 0.1"), &[]);
     let thresholds = json!([{"metric": "http_req_failed", "condition": "rate < 1"}]);
     let file = scratch("loose.json", &manifest(&thresholds));
-    let doubt = "a rate is a share from 0 to 1 (0% to 100%), so \"rate < 1\" holds unless it is all of them: did you mean rate < 1%?";
+    let doubt = "a rate is a share from 0 to 1 (0% to 100%), so \"rate < 1\" only fails at 100%: did you mean rate < 1%?";
     let valid = Upsurge::command("validate").arg(&file).end();
     assert_eq!(valid.code, 0, "{valid:?}");
     assert!(valid.stderr.contains(&format!("spec.thresholds[0].condition: {doubt}")), "{valid:?}");
