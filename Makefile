@@ -151,9 +151,9 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	  --profile e2e --run-ignored only --test faults --test targets --test serial_chart --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
 	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test lifecycle --test surroundings \
 	  --test inconclusive --test beyond --test serial_values --test serial_keda --test serial_namespaced \
-	  --test too_slow --test limited_by --test rollout_at_start --test from_zero \
+	  --test too_slow --test several --test limited_by --test rollout_at_start --test from_zero \
 	  --test serial_scripted_capacity --test serial_custom_metrics --test serial_flapping \
-	  --test serial_kustomize --test serial_pinning $(TESTS)
+	  --test serial_kustomize --test serial_pinning --test serial_scalability $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
 	$(if $(TESTS),,$(MAKE) report-browser)
 	$(if $(TESTS),,$(MAKE) release-dry-run)

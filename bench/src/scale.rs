@@ -13,6 +13,7 @@ mod requests;
 mod runners;
 mod seconds;
 mod wait;
+mod workload;
 
 use std::{
     path::{Path, PathBuf},
@@ -49,6 +50,8 @@ pub enum Name {
     Start,
     /// Many runs at the same time.
     Many,
+    /// The same, with workloads that are observed.
+    Watched,
     /// What the checkpoints of large runs write.
     Checkpoints,
     /// One run with many runners, through a failover.
@@ -59,7 +62,8 @@ pub enum Name {
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Many, Self::Checkpoints, Self::Wide, Self::Kept];
+    pub const ALL: [Self; 6] =
+        [Self::Start, Self::Many, Self::Watched, Self::Checkpoints, Self::Wide, Self::Kept];
 }
 
 /// What is to be measured, and with what.

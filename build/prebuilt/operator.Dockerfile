@@ -4,4 +4,6 @@ FROM scratch
 COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY upsurge-operator /upsurge-operator
 USER 65532:65532
+# Huge pages would let what thousands of runs leave behind fill a quarter more memory, and bring no speed here.
+ENV MIMALLOC_ALLOW_THP=0
 ENTRYPOINT ["/upsurge-operator"]

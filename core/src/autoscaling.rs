@@ -22,6 +22,7 @@ mod quiet;
 mod replicas;
 mod rest;
 mod sentence;
+mod several;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -36,7 +37,8 @@ pub use endings::while_ending;
 pub use observed::{Observed, begin, turn};
 pub use quiet::{Restless, quiet, reads};
 pub use replicas::ready_replicas;
-pub use rest::rested;
+pub use rest::{Before, rested};
 pub use sentence::{explained, limited};
+pub use several::{Part, lost, together};
 pub use standing::{ONLY_AUTOSCALER, PAUSED};
 pub(crate) use unseen::hides_replicas;

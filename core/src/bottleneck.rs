@@ -21,8 +21,8 @@ const OFTEN: u32 = 2;
 pub struct Seen<'a> {
     /// How the generator fared.
     pub generator: &'a GeneratorResult,
-    /// CPU and memory of the target's pods, if a workload was watched.
-    pub usage: Option<&'a Usage>,
+    /// CPU and memory of the target's pods, of each workload that was watched.
+    pub usage: &'a [&'a Usage],
     /// What Prometheus was asked.
     pub prometheus: Option<&'a PrometheusSpec>,
     /// What it answered.
@@ -57,7 +57,7 @@ fn generator(seen: &Seen<'_>) -> Found {
 }
 
 fn killed(seen: &Seen<'_>) -> Found {
-    let kills = seen.usage?.oom_kills();
+    let kills: u32 = seen.usage.iter().map(|usage| usage.oom_kills()).sum();
     let times = if kills == 1 { "once".into() } else { format!("{kills} times") };
     (kills > 0).then(|| {
         (
@@ -80,7 +80,7 @@ fn checked(seen: &Seen<'_>) -> Found {
 }
 
 fn full(seen: &Seen<'_>, name: Bottleneck) -> Found {
-    let (pod, share) = nearest(seen.usage?, name)?;
+    let (pod, share) = nearest(seen.usage, name)?;
     if share.full < OFTEN {
         return None;
     }
@@ -106,12 +106,9 @@ fn errors(seen: &Seen<'_>) -> Found {
 
 /// What was looked at, and what was not.
 fn nothing(seen: &Seen<'_>) -> String {
-    let of = |name: Bottleneck| {
-        let nearest = seen.usage.and_then(|usage| nearest(usage, name));
-        match nearest {
-            Some((_, share)) => format!("{name:?} at most {}% of the limit", decimal(share.most, 0)),
-            None => format!("{name:?} not known as a share of the limit"),
-        }
+    let of = |name: Bottleneck| match nearest(seen.usage, name) {
+        Some((_, share)) => format!("{name:?} at most {}% of the limit", decimal(share.most, 0)),
+        None => format!("{name:?} not known as a share of the limit"),
     };
     let (failed, all) = seen.failed;
     let tells: Vec<CheckTells> = seen
@@ -138,10 +135,12 @@ fn nothing(seen: &Seen<'_>) -> String {
 }
 
 /// The pod that came nearest to a limit.
-fn nearest(usage: &Usage, name: Bottleneck) -> Option<(String, &Share)> {
-    let pods = usage.pods().map(|(name, pod)| (format!("pod {name}"), &pod.track.shares));
-    let others = (usage.omitted() > 0).then(|| ("one of the other pods".to_owned(), usage.others()));
-    let shares = pods.chain(others).map(|(pod, shares)| {
+fn nearest<'a>(usages: &[&'a Usage], name: Bottleneck) -> Option<(String, &'a Share)> {
+    let pods = usages.iter().flat_map(|usage| {
+        let others = (usage.omitted() > 0).then(|| ("one of the other pods".to_owned(), usage.others()));
+        usage.pods().map(|(name, pod)| (format!("pod {name}"), &pod.track.shares)).chain(others)
+    });
+    let shares = pods.map(|(pod, shares)| {
         (pod, if name == Bottleneck::CPU { &shares.cpu_limit } else { &shares.memory_limit })
     });
     shares
@@ -159,42 +158,23 @@ const fn name_of(tells: CheckTells) -> Bottleneck {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use rstest::rstest;
     use serde_json::json;
     use upsurge_figures::{
         elasticity::Demand,
-        observation::{Amount, ContainerUsage, Event, Life, PodUsage, What},
+        observation::{Amount, Event, Life, What},
         workload::Workload,
     };
 
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_900_000_000 + second).unwrap()
-    }
+    use crate::usage::fixtures::{at, measure};
 
     /// A pod that uses so much of a core and of a mebibyte, ten times.
     fn used(cpu: f64, memory: f64) -> Workload {
         let mut workload = Workload::new(Demand::None);
         workload.begin(at(0), []);
-        for second in (10..110).step_by(10) {
-            let amount =
-                |used: f64, most: f64| Amount { used: used * most, request: None, limit: Some(most) };
-            let container = ContainerUsage {
-                name: "main".into(),
-                cpu: amount(cpu, 1.0),
-                memory: amount(memory, f64::from(1 << 20)),
-            };
-            let pod = PodUsage {
-                pod: "checkout-1".into(),
-                at: at(second),
-                window: 10.0,
-                containers: vec![container],
-                is_seen: true,
-            };
-            workload.note(Event::live(at(second + 2), What::Usage { pods: vec![pod], omitted: 0 }));
-        }
+        let amount = |used: f64, most: f64| Amount { used: used * most, request: None, limit: Some(most) };
+        measure(&mut workload, 110, amount(cpu, 1.0), amount(memory, f64::from(1 << 20)));
         workload
     }
 
@@ -234,8 +214,8 @@ mod tests {
         #[case] evidence: &str,
     ) {
         let workload = used(cpu, memory);
-        let (generator, usage) = (healthy(true), Some(workload.usage()));
-        let seen = Seen { generator: &generator, usage, prometheus: None, checks: &[], failed };
+        let (generator, usage) = (healthy(true), [workload.usage()]);
+        let seen = Seen { generator: &generator, usage: &usage, prometheus: None, checks: &[], failed };
         let found = bottleneck(&seen);
         assert_eq!(format!("{:?}", found.name), name);
         assert!(found.evidence.contains(evidence), "{}", found.evidence);
@@ -248,7 +228,7 @@ mod tests {
         let prometheus = prometheus();
         let name = |workload: &Workload, is_healthy: bool, checks: &[PrometheusCheckResult]| {
             let generator = healthy(is_healthy);
-            let usage = Some(workload.usage());
+            let usage = &[workload.usage()];
             let prometheus = Some(&prometheus);
             bottleneck(&Seen { generator: &generator, usage, prometheus, checks, failed: (0, 9) }).name
         };
@@ -267,7 +247,7 @@ mod tests {
     #[test]
     fn what_was_not_looked_at_is_said() {
         let generator = healthy(true);
-        let seen = Seen { generator: &generator, usage: None, prometheus: None, checks: &[], failed: (0, 0) };
+        let seen = Seen { generator: &generator, usage: &[], prometheus: None, checks: &[], failed: (0, 0) };
         let evidence = bottleneck(&seen).evidence;
         assert!(evidence.contains("CPU not known as a share of the limit"), "{evidence}");
         assert!(evidence.ends_with("not looked at: throttling, the database, the network"), "{evidence}");

@@ -6,8 +6,8 @@
 //! and remembers nothing else: killed anywhere, it goes on with the same decision. [`Epochs::test`] makes of the whole test and
 //! an epoch a test with a plain load, so all that knows loads, thresholds and figures knows epochs.
 //!
-//! Most tests have one epoch, which is the test itself. A search has one for each of its probes. What else takes several loads
-//! (spikes, counts of replicas, sizes) is one more [`Decider`]. An epoch may wish for a number of replicas
+//! Most tests have one epoch, which is the test itself. A search has one for each of its probes, a test of scalability one for each
+//! of its measurements. What else takes several loads (sizes) is one more [`Decider`]. An epoch may wish for a number of replicas
 //! ([`Epoch::replicas`]): whoever carries it out holds the target at them before its load begins.
 
 mod answer;
@@ -28,12 +28,14 @@ use upsurge_crds::v1alpha1::{
 };
 use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcome, Probe, Search};
 
-pub(crate) use self::check::{check, check_levels};
+pub(crate) use self::check::{check, check_counts_of_replicas, check_levels};
 pub use self::{
     answer::{Answer, answer, shown},
     judged::{Seen, alone, figures, judged, line},
     replicas::{Standing, standing},
-    scalability::{Counted, Measurement, Scalability, ScalabilityError, Scaled},
+    scalability::{
+        Counted, Measurement, Scalability, ScalabilityError, Scaled, Scaling, last_passed, scaling,
+    },
 };
 use crate::{
     format::decimal,
@@ -50,7 +52,8 @@ const DIGITS: usize = 9;
 pub struct Epoch {
     /// Its number, from 1.
     pub number: u32,
-    /// Its level, in iterations per second; `None` for the only one of a test whose load is what it says.
+    /// Its level, in iterations per second, or in users of a test of scalability; `None` for the only one of a test whose load is
+    /// what it says.
     pub level: Option<f64>,
     /// Replicas that its target is to be held at; `None` where they are left alone.
     pub replicas: Option<u32>,
@@ -85,6 +88,8 @@ pub enum Done {
     Once,
     /// A search has come to its end.
     Capacity(Found),
+    /// All counts of a test of scalability are measured.
+    Scalability(Box<Scaled>),
 }
 
 /// The epochs of a test.
@@ -102,14 +107,31 @@ enum Decider {
         search: Search,
         rate: f64,
     },
+    /// Each count of replicas is measured some times.
+    Scalability(Scalability),
+}
+
+/// Why a load has no epochs.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum EpochsError {
+    /// Its search has no levels.
+    #[error(transparent)]
+    Ladder(#[from] LadderError),
+    /// There is nothing to compare.
+    #[error(transparent)]
+    Scalability(#[from] ScalabilityError),
 }
 
 impl Epochs {
     /// Those of a load.
     ///
     /// # Errors
-    /// When a search has no levels; a load that was found valid has.
-    pub fn of(load: &Load) -> Result<Self, LadderError> {
+    /// When a search has no levels, or a test of scalability nothing to measure; a load that was found valid has.
+    pub fn of(load: &Load) -> Result<Self, EpochsError> {
+        if let Some(counts) = load.scalability.as_ref().and_then(|scalability| scalability.replicas.as_ref())
+        {
+            return Ok(Self(Decider::Scalability(Scalability::of(counts)?)));
+        }
         let Some(capacity) = &load.capacity else { return Ok(Self(Decider::Once)) };
         let search = |find| {
             Ok::<_, LadderError>(Search { find, ladder: ladder(capacity)?, repeats: capacity.repeats() })
@@ -130,13 +152,13 @@ impl Epochs {
 
     /// Whether some of them wish for a number of replicas.
     pub fn set_replicas(&self) -> bool {
-        matches!(self.0, Decider::Replicas { .. })
+        matches!(self.0, Decider::Replicas { .. } | Decider::Scalability(_))
     }
 
     /// The search, if there is one.
     fn search(&self) -> Option<&Search> {
         match &self.0 {
-            Decider::Once => None,
+            Decider::Once | Decider::Scalability(_) => None,
             Decider::Capacity(search) | Decider::Replicas { search, .. } => Some(search),
         }
     }
@@ -144,6 +166,9 @@ impl Epochs {
     /// How long the load lasts in all, of which each epoch takes so long. Of a search that is what its levels may take; one that
     /// is torn to and fro by a noisy target may take longer.
     pub fn longest(&self, one: Duration) -> Duration {
+        if let Decider::Scalability(scalability) = &self.0 {
+            return scalability.longest(one);
+        }
         let Some(search) = self.search() else { return one };
         // All the way up, once.
         let climb = Search { repeats: 1, ..search.clone() };
@@ -164,6 +189,12 @@ impl Epochs {
 
     /// What comes after these, which are finished.
     pub fn decide(&self, history: &[EpochResult]) -> Next {
+        if let Decider::Scalability(scalability) = &self.0 {
+            return match scalability.due(history) {
+                Some(measurement) => Next::Epoch(measurement.epoch()),
+                None => Next::Done(Done::Scalability(Box::new(scalability.found(history)))),
+            };
+        }
         let number = u32::try_from(history.len()).unwrap_or(u32::MAX).saturating_add(1);
         let Some(search) = self.search() else {
             return match history.is_empty() {
@@ -189,7 +220,9 @@ impl Epochs {
             Decider::Replicas { rate, .. } => {
                 Epoch { number, level: Some(*rate), replicas: Some(whole_number(level)) }
             }
-            Decider::Once | Decider::Capacity(_) => Epoch { number, level: Some(level), replicas: None },
+            Decider::Once | Decider::Capacity(_) | Decider::Scalability(_) => {
+                Epoch { number, level: Some(level), replicas: None }
+            }
         }
     }
 
@@ -207,6 +240,9 @@ impl Epochs {
 
     /// The test of an epoch: that of the run, with the load of the epoch, and with thresholds on what is measured of it.
     pub fn test(&self, whole: &LoadTestSpec, epoch: &Epoch) -> LoadTestSpec {
+        if let (Decider::Scalability(scalability), Some(measurement)) = (&self.0, Measurement::of(epoch)) {
+            return scalability.test(whole, &measurement);
+        }
         let mut test = whole.clone();
         let (Some(level), Some(capacity)) = (epoch.level, test.load.capacity.take()) else {
             return whole.clone();

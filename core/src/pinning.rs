@@ -7,10 +7,14 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use upsurge_crds::v1alpha1::{PinnedObject, PinningStatus};
+
+pub use self::words::{by_hand, said};
+use self::words::{changed_by_others, new_wish};
 
 /// An object that decides on the replicas of a target, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,36 +199,4 @@ fn held(object: &PinnedObject, replicas: i32) -> PinnedObject {
 pub fn is_same(one: &PinnedObject, other: &PinnedObject) -> bool {
     let group = |object: &PinnedObject| object.api_version.split_once('/').map(|(group, _)| group.to_owned());
     one.kind == other.kind && one.name == other.name && group(one) == group(other)
-}
-
-fn new_wish(original: &PinnedObject, object: &PinnedObject) -> String {
-    format!(
-        "{}/{} had {}; somebody else has set it to {} while the run went on, and that is put back",
-        object.kind,
-        object.name,
-        said(original),
-        said(object)
-    )
-}
-
-fn changed_by_others(original: &PinnedObject, object: &PinnedObject) -> String {
-    format!(
-        "{}/{} has {}, and had {} before the run: somebody else has changed it meanwhile, and it is left as it is",
-        object.kind,
-        object.name,
-        said(object),
-        said(original)
-    )
-}
-
-/// What an object says of replicas, in words.
-pub fn said(object: &PinnedObject) -> String {
-    match (object.replicas, object.max_replicas, &object.paused_replicas) {
-        (Some(replicas), ..) => format!("{replicas} replicas"),
-        (None, Some(most), _) => {
-            format!("minReplicas {} and maxReplicas {most}", object.min_replicas.unwrap_or(1))
-        }
-        (None, None, Some(paused)) => format!("paused-replicas {paused}"),
-        (None, None, None) => "no paused-replicas".into(),
-    }
 }

@@ -24,7 +24,7 @@ use upsurge_crds::v1alpha1::{Load, LoadUnit};
 pub use self::{
     course::Piece,
     load_plan::{LoadPlan, Pool, Work},
-    names::{MEASURE, PARTS_OF_SPIKE, RECOVERY, SOAK, WARM_UP},
+    names::{FINISH, MEASURE, PARTS_OF_SPIKE, RECOVERY, SOAK, WARM_UP},
     staircase::{HELD, failure_share, is_step},
     stop::with_stop,
     turn::{Skip, Turn, Turned},

@@ -2,7 +2,7 @@
 //! What the target's pods used under a load, how latency went over a soak, and what was scarce: all that there is to tell of it, made at one
 //! place, so that the command and the operator judge alike.
 //!
-//! Pure: made of what was recorded of the workload, if somebody watched it, and of latency over time.
+//! Pure: made of what was recorded of each workload, if somebody watched it, and of latency over time.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use upsurge_crds::{
         SoakResult, UsageResult, Verdict,
     },
 };
-use upsurge_figures::workload::Workload;
+use upsurge_figures::{usage::Usage, workload::Workload};
 
 use crate::{
     bottleneck::{Seen, bottleneck, sentence},
@@ -33,8 +33,8 @@ pub struct Looked<'a> {
     pub test: &'a LoadTestSpec,
     /// Its load over time, as it was carried out.
     pub timeline: &'a Timeline,
-    /// What was recorded of its workload; absent if nobody watched.
-    pub recorded: Option<&'a Workload>,
+    /// What was recorded of each of its workloads, in their order; nothing if nobody watched.
+    pub recorded: &'a [&'a Workload],
     /// Latency over time.
     pub latencies: &'a [Latency],
     /// The start of the load.
@@ -60,12 +60,16 @@ impl Scarce {
     /// From what was recorded under a load.
     pub fn of(looked: &Looked<'_>) -> Self {
         let Looked { test, timeline, recorded, latencies, start, end, elapsed } = *looked;
-        let used = test.target.workload().zip(recorded);
-        let used = used.map(|(workload, recorded)| Used { test, workload, recorded, timeline, start, end });
+        let watched = test.target.workloads.iter().zip(recorded);
+        let used: Vec<Used<'_>> = watched
+            .map(|(workload, &recorded)| Used { test, workload, recorded, timeline, start, end })
+            .collect();
+        let limits =
+            used.iter().flat_map(|used| usage::judge(used).into_iter().map(move |judged| of(used, judged)));
         Self {
-            usage: used.as_ref().map(usage::told).unwrap_or_default(),
-            omitted: recorded.map_or(0, |recorded| recorded.usage().omitted()),
-            usage_limits: used.as_ref().map(usage::judge).unwrap_or_default(),
+            usage: used.iter().flat_map(usage::told).collect(),
+            omitted: recorded.iter().map(|recorded| recorded.usage().omitted()).sum(),
+            usage_limits: limits.collect(),
             soak: soak(test, timeline, elapsed, latencies),
         }
     }
@@ -92,6 +96,15 @@ impl Scarce {
     }
 }
 
+/// A limit that says of which workload it is, where there are several.
+fn of(used: &Used<'_>, judged: Judged) -> Judged {
+    if !used.test.target.has_several() {
+        return judged;
+    }
+    let name = format!("{}: {}", used.workload.name, judged.result.name);
+    Judged { result: ExpectationResult { name, ..judged.result }, ..judged }
+}
+
 /// What was scarce under a load, as far as it was seen.
 pub fn found(
     looked: &Looked<'_>,
@@ -99,9 +112,10 @@ pub fn found(
     checks: &[PrometheusCheckResult],
     generator: &GeneratorResult,
 ) -> BottleneckResult {
+    let usage: Vec<&Usage> = looked.recorded.iter().map(|recorded| recorded.usage()).collect();
     bottleneck(&Seen {
         generator,
-        usage: looked.recorded.map(Workload::usage),
+        usage: &usage,
         prometheus: looked.test.prometheus.as_ref(),
         checks,
         failed: metrics.rate(names::HTTP_REQ_FAILED, &Selector::default()),
@@ -124,15 +138,14 @@ mod tests {
     use serde_json::json;
     use upsurge_figures::{
         elasticity::Demand,
-        observation::{Amount, ContainerUsage, Event, PodUsage, Source, What},
+        observation::{Amount, Event, Source, What},
     };
 
     use super::*;
-    use crate::plan::Plan;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_900_000_000 + second).unwrap()
-    }
+    use crate::{
+        plan::Plan,
+        usage::fixtures::{at, measure},
+    };
 
     fn test() -> LoadTestSpec {
         serde_json::from_value(json!({
@@ -150,19 +163,8 @@ mod tests {
         workload.begin(at(0), []);
         let listed = |source| Event::live(at(0), What::Listed { source });
         [Source::Pods, Source::Usage].map(listed).into_iter().for_each(|event| workload.note(event));
-        for second in (10..300).step_by(10) {
-            let amount = Amount { used: 0.9, request: None, limit: Some(1.0) };
-            let memory = Amount { used: 1e6, request: None, limit: None };
-            let container = ContainerUsage { name: "main".into(), cpu: amount, memory };
-            let pod = PodUsage {
-                pod: "checkout-1".into(),
-                at: at(second),
-                window: 10.0,
-                containers: vec![container],
-                is_seen: true,
-            };
-            workload.note(Event::live(at(second + 2), What::Usage { pods: vec![pod], omitted: 0 }));
-        }
+        let cpu = Amount { used: 0.9, request: None, limit: Some(1.0) };
+        measure(&mut workload, 300, cpu, Amount { used: 1e6, request: None, limit: None });
         workload
     }
 
@@ -174,7 +176,7 @@ mod tests {
         let looked = Looked {
             test: &test,
             timeline: &timeline,
-            recorded: Some(&recorded),
+            recorded: &[&recorded],
             latencies: &latencies,
             start: at(0),
             end: at(300),
@@ -188,7 +190,7 @@ mod tests {
         assert!(scarce.usage_expectations(true).is_empty());
         assert!(scarce.soak(true).unwrap().expectations.is_empty());
 
-        let unwatched = Scarce::of(&Looked { recorded: None, ..looked });
+        let unwatched = Scarce::of(&Looked { recorded: &[], ..looked });
         assert!(unwatched.usage.is_empty() && unwatched.usage_expectations(false).is_empty());
         assert_eq!(unwatched.limits().len(), 1, "latency is known without anybody who watches pods");
     }

@@ -4,6 +4,8 @@
 //! The figures themselves are `upsurge_figures::usage`'s; here they get names, units and words. What nobody can know (no metrics
 //! API, no limit set, too few measurements, too short a run) is neither held nor missed, and says what to do.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod growth;
 mod judge;
 #[cfg(test)]

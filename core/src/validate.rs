@@ -143,6 +143,8 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
     }
     outputs::check(&spec.outputs, errors);
     usage::check(spec, errors);
+    let names = spec.target.workloads.iter().map(|workload| &workload.name);
+    check_names("workload", "spec.target.workloads", names, errors);
     for (index, workload) in spec.target.workloads.iter().enumerate() {
         workload::check(workload, spec, &format!("spec.target.workloads[{index}]"), errors);
     }

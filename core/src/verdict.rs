@@ -17,7 +17,7 @@ use upsurge_crds::{
 };
 
 use crate::{
-    autoscaling::{Doubt, explained, limited},
+    autoscaling::{Doubt, explained, limited, lost},
     findings::Findings,
     judged::Judged,
     metrics::names,
@@ -212,15 +212,18 @@ fn told(threshold: &ThresholdResult) -> String {
     format!("{metric} {condition}: observed {observed}{detail}")
 }
 
-/// Failed requests that were under way while pods of the target were ending.
-fn while_ending(evidence: &Evidence<'_>) -> Option<String> {
-    let ending = evidence.autoscaling?.requests_while_scaling_down.as_ref()?;
-    (ending.requests > 0).then(|| {
+/// Failed requests that were under way while pods of the target were ending; of several workloads, each by itself.
+fn while_ending(evidence: &Evidence<'_>) -> Vec<String> {
+    let lost = evidence.autoscaling.into_iter().flat_map(lost);
+    let some = lost.filter(|(_, ending)| ending.requests > 0);
+    let told = some.map(|(name, ending)| {
+        let whose = name.map(|name| format!(" of {name}")).unwrap_or_default();
         format!(
-            "{} of {} failed requests were in flight while pods were ending (coincident, not shown to be caused)",
+            "{} of {} failed requests were in flight while pods{whose} were ending (coincident, not shown to be caused)",
             ending.requests, ending.failed
         )
-    })
+    });
+    told.collect()
 }
 
 fn missed(expectation: &ExpectationResult) -> Doubt {
@@ -273,7 +276,7 @@ fn praise(evidence: &Evidence<'_>) -> String {
     if let Some(unanswered) = summary.unanswered_requests {
         text += &format!(" ({unanswered} had no answer when they were cut off)");
     }
-    if let Some(ending) = while_ending(evidence) {
+    for ending in while_ending(evidence) {
         text += &format!("; {ending}");
     }
     let count = |count: usize, what: &str| match count {

@@ -25,7 +25,7 @@ use upsurge_core::{
 };
 use upsurge_crds::{
     LoadTestSpec,
-    v1alpha1::{CapacityResult, EpochResult},
+    v1alpha1::{AutoscalingResult, CapacityResult, EpochResult, WorkloadResult},
 };
 
 fn spec() -> LoadTestSpec {
@@ -213,6 +213,31 @@ fn the_text_tells_figures_thresholds_checks_and_verdict() {
         "not judged: spec.prometheus: not asked",
         "warning: the steps after the load failed: 503",
         "✗ Failed (ThresholdsBreached): http_req_duration{stage:high} max < 30ms: observed 40ms",
+    ] {
+        assert!(text.contains(words), "{words:?} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn each_of_several_workloads_has_a_line_of_its_own() {
+    let own = |name: &str, limit: &str| WorkloadResult {
+        name: name.into(),
+        kind: "Deployment".into(),
+        replicas: Some("1→3→1".into()),
+        limited_by: Some(limit.into()),
+        ..WorkloadResult::default()
+    };
+    let seen = AutoscalingResult {
+        replicas: "gateway 1→3→1, orders 1→3→1".into(),
+        cause: Some("Deployment/orders was the first".into()),
+        workloads: vec![own("gateway", "None"), own("orders", "Readiness")],
+        ..AutoscalingResult::default()
+    };
+    let text = with_report(|report| Report { autoscaling: Some(&seen), ..*report }.text(Colours::Off));
+    for words in [
+        "  Deployment/gateway (no autoscaler): replicas 1→3→1\n",
+        "  Deployment/orders (no autoscaler): replicas 1→3→1, limited by Readiness\n",
+        "  Deployment/orders was the first\n",
     ] {
         assert!(text.contains(words), "{words:?} is missing in:\n{text}");
     }

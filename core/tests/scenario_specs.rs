@@ -181,7 +181,10 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::empty_list(with("/variables/emails", json!([])), "spec.variables.emails: the list is empty")]
 #[case::peaks(with("/target/workloads", json!([{"name": "a", "expect": {"minPeakReplicas": 2, "maxPeakReplicas": 1}}])), "spec.target.workloads[0].expect.minPeakReplicas: 2 is more than maxPeakReplicas 1")]
 #[case::no_capacity(with("/target/workloads", json!([{"name": "a", "capacityPerReplica": "0m"}])), "spec.target.workloads[0].capacityPerReplica: must be above 0")]
-#[case::two_workloads(with("/target/workloads", json!([{"name": "a"}, {"name": "b"}])), "spec.target.workloads: has 2 entries; at most 1")]
+#[case::nine_workloads(
+    with("/target/workloads", (0..9).map(|place| json!({"name": format!("w{place}")})).collect()),
+    "spec.target.workloads: has 9 entries; at most 8",
+)]
 fn what_is_wrong_is_named_with_its_path(#[case] raw: Value, #[case] expected: &str) {
     let errors = compile(&raw).map(|_| ()).unwrap_err();
     assert!(errors.iter().any(|error| error.contains(expected)), "{errors:#?}");

@@ -60,10 +60,14 @@ pub mod annotations {
     pub const SCHEDULED_TIME: &str = "upsurge.dev/scheduled-time";
     /// On a run that a rollout started: the revision of the target's workload.
     pub const REVISION: &str = "upsurge.dev/revision";
-    /// On a run, with the value `true`: it is pinned. Neither its record nor the run itself goes to make room for others.
-    pub const PINNED: &str = "upsurge.dev/pinned";
-    /// On a run, with the value `true`: others are compared with it. It is kept as a pinned one is.
+    /// On a `LoadTest` and its runs: revision of the repository that the test came from, for the record. Example: `main@sha1:4f2c9b1`.
+    pub const GIT_REVISION: &str = "upsurge.dev/git-revision";
+    /// On a run, with the value `true`: it is kept. Neither its record nor the run itself goes to make room for others.
+    pub const KEEP: &str = "upsurge.dev/keep";
+    /// On a run, with the value `true`: others are compared with it. It is kept, too.
     pub const BASELINE: &str = "upsurge.dev/baseline";
+    /// On a run: what people have noted about it, as a JSON list of objects with `time` and `text`. `upsurge note` writes it.
+    pub const NOTES: &str = "upsurge.dev/notes";
     /// On the record of a run: its bytes, before base64.
     pub const RECORD_BYTES: &str = "upsurge.dev/record-bytes";
     /// On the record of a run: the run's verdict.
@@ -137,6 +141,10 @@ pub mod reasons {
     pub const CAPACITY_UNKNOWN: &str = "CapacityUnknown";
     /// A search found a level that failed below one that passed.
     pub const CAPACITY_CONTRADICTED: &str = "CapacityContradicted";
+    /// Each count of replicas of a test of scalability was measured, and thresholds held.
+    pub const SCALABILITY_MEASURED: &str = "ScalabilityMeasured";
+    /// Of a count of replicas of a test of scalability nothing could be said.
+    pub const SCALABILITY_UNKNOWN: &str = "ScalabilityUnknown";
     /// A threshold on measured load figures was not met.
     pub const THRESHOLDS_BREACHED: &str = "ThresholdsBreached";
     /// A Prometheus check was not met.

@@ -48,8 +48,8 @@ pub use http::{
 pub use load::{
     ArrivalRate, Arrivals, BenchmarkLimit, BenchmarkLoad, BreakpointLoad, CapacityLoad, ConstantLoad,
     ConstantVus, CountedIterations, Degradation, Executor, Find, Load, LoadUnit, NamedSpike, PatternLoad,
-    PatternName, RampingRate, RampingVus, SmokeLoad, SoakLoad, SpikeLoad, Spread, StageSpec, StopAt,
-    StressLoad, VolumeLoad, WhenBusy,
+    PatternName, RampingRate, RampingVus, ReplicaCounts, ScalabilityLoad, SmokeLoad, SoakLoad, SpikeLoad,
+    Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};

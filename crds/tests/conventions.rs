@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rstest::rstest;
 use serde_json::Value;
@@ -265,6 +265,17 @@ fn every_field_of_ours_is_described_in_sentences_and_no_other() {
     };
     assert_eq!(offenders(wrong), NONE);
     assert_eq!(offenders(|node| node.is_of_kubernetes() && !said(node).is_empty()), NONE);
+}
+
+/// So nobody adds a field without a look at how the others are called and shaped.
+#[test]
+fn every_field_stands_on_the_page_that_decides_on_words_and_shapes() {
+    const PAGE: &str = include_str!("../../docs/adr/0034-words-and-shapes-of-v1alpha1.md");
+    let known: BTreeSet<&str> = PAGE.split(|letter: char| !letter.is_ascii_alphanumeric()).collect();
+    let is_field = |node: &Node<'_>| !node.path.ends_with(']') && !node.path.ends_with('}');
+    // What a run keeps of older tests may have words that nobody writes any more.
+    let ours = |node: &Node<'_>| !node.is_of_kubernetes() && !node.path.starts_with("spec.test.");
+    assert_eq!(offenders(|node| is_field(node) && ours(node) && !known.contains(node.name())), NONE);
 }
 
 #[test]

@@ -283,6 +283,10 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
 #[case::unit_of_a_search(
     with("/load", json!({"unit": "IterationsPerSecond", "capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1s"}})),
     "unit does not go with capacity")]
+#[case::scalability_of_nothing(with("/load", json!({"scalability": {}})), "scalability needs replicas")]
+#[case::unit_of_scalability(
+    with("/load", json!({"unit": "Users", "scalability": {"replicas": {"counts": [1, 2], "levelPerReplica": 5, "measure": "1s"}}})),
+    "unit and arrivals do not go with scalability")]
 #[case::a_rate_beside_the_one_that_is_looked_for(
     with("/load", json!({"capacity": {"find": "MaxRate", "rate": 5, "from": 1, "to": 9, "measure": "1s"}})),
     "capacity.rate goes with find: MinReplicas")]

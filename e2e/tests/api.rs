@@ -44,8 +44,8 @@ fn wrong() -> Vec<(Value, &'static [&'static str])> {
         (json!({"scenarios": null}), &["spec", "spec needs scenarios"]),
         (json!({"target": {"baseURL": "ftp://x.example"}}), &["spec.target.baseURL"]),
         (
-            json!({"target": {"workloads": [{"name": "a"}, {"name": "b"}]}}),
-            &["spec.target.workloads", "at most 1"],
+            json!({"target": {"workloads": (0..9).map(|n| json!({"name": format!("w{n}")})).collect::<Vec<_>>()}}),
+            &["spec.target.workloads", "at most 8"],
         ),
         (json!({"runner": {"parallelism": 0}}), &["spec.runner.parallelism"]),
         (

@@ -25,6 +25,6 @@ pub use event::{
 pub use levels::levels;
 pub use lines::{LineError, VERSION, read_lines, to_line};
 pub use log::{Class, LeftOut, Log};
-pub use pods::{PodLife, lives};
+pub use pods::{PodLife, PodStamps, lives};
 pub use tracker::{Levels, PodState, Tracker};
 pub use usage::{Amount, ContainerUsage, PodUsage};

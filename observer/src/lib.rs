@@ -19,6 +19,7 @@ mod poll;
 pub mod prune;
 mod quantity;
 mod seen;
+mod setup;
 mod sources;
 mod target;
 mod told;
@@ -31,6 +32,7 @@ pub use observe::observe;
 pub use observer::Observer;
 pub use quantity::quantity;
 pub use seen::{Change, Seen};
+pub use setup::{Setup, SharedSetup};
 pub use sources::{
     autoscalers::{ONLY_ONE, PAUSED},
     keda::targets as scaled_object_targets,

@@ -18,6 +18,7 @@ use crate::{
     fact::Fact,
     freshness::Freshness,
     seen::{Change, Seen, Watched},
+    setup::SharedSetup,
     sources::{
         autoscalers::{Autoscalers, ONLY_ONE, PAUSED},
         endpoints::Slices,
@@ -50,6 +51,8 @@ pub struct Observer {
     quota: Option<(Fact, bool)>,
     /// Whether usage is still measured.
     freshness: Freshness,
+    /// How workload and autoscaler are set up.
+    setup: SharedSetup,
 }
 
 /// What is needed of a pod as long as it is there.
@@ -76,7 +79,14 @@ impl Observer {
             slices: Slices::default(),
             quota: None,
             freshness: Freshness::default(),
+            setup: SharedSetup::default(),
         }
+    }
+
+    /// One that writes how workload and autoscaler are set up to a place that others read.
+    #[must_use]
+    pub fn with_setup(self, setup: SharedSetup) -> Self {
+        Self { setup, ..self }
     }
 
     /// Goes on where a log ends, which tells all until an instant, and what is known then says of pods that the log had no room
@@ -148,6 +158,7 @@ impl Observer {
                     Change::Deleted(hpa) => self.autoscalers.remove(&hpa),
                     Change::Lost(_) => return Vec::new(),
                 }
+                self.setup.see_autoscalers(&self.autoscalers);
                 self.autoscaler_facts()
             }
             Seen::ScaledObjects(change) => {
@@ -159,8 +170,14 @@ impl Observer {
                 }
                 self.autoscaler_facts()
             }
-            Seen::Workload(Change::Listed(all)) => all.iter().flat_map(workload::facts).collect(),
-            Seen::Workload(Change::Applied(object)) => workload::facts(&object),
+            Seen::Workload(Change::Listed(all)) => {
+                all.iter().for_each(|object| self.setup.see_workload(object));
+                all.iter().flat_map(workload::facts).collect()
+            }
+            Seen::Workload(Change::Applied(object)) => {
+                self.setup.see_workload(&object);
+                workload::facts(&object)
+            }
             Seen::Scale(Change::Listed(all)) => all.iter().flat_map(workload::scale_facts).collect(),
             Seen::Scale(Change::Applied(scale)) => workload::scale_facts(&scale),
             Seen::Failures(Change::Listed(all)) => {

@@ -8,6 +8,7 @@ use kube::Client;
 use crate::{
     backoff::Backoff,
     cache::Cache,
+    cluster_version::ClusterVersion,
     collector::Sessions,
     events::Events,
     fence::Fence,
@@ -25,6 +26,8 @@ pub struct Context {
     pub client: Client,
     /// What the watches show.
     pub cache: Cache,
+    /// Version of the cluster, once it is known.
+    pub cluster_version: ClusterVersion,
     /// Which revisions targets have.
     pub rollouts: Rollouts,
     /// Whether this operator may write.

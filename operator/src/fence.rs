@@ -7,7 +7,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// Why this operator may not write.
@@ -30,6 +30,8 @@ enum Standing {
     Waiting,
     Leading {
         term: i64,
+        /// Since when, under this term and without a break.
+        since: Instant,
         until: Instant,
     },
     Lost,
@@ -45,8 +47,22 @@ impl Fence {
     /// The lease was taken or renewed; it is sure until then. One that was lost stays lost.
     pub fn held(&self, term: i64, until: Instant) {
         let mut standing = self.lock();
-        if !matches!(*standing, Standing::Lost) {
-            *standing = Standing::Leading { term, until };
+        let since = match *standing {
+            Standing::Lost => return,
+            // Meanwhile it may have been cut off.
+            Standing::Leading { term: known, since, until } if known == term && Instant::now() < until => {
+                since
+            }
+            _ => Instant::now(),
+        };
+        *standing = Standing::Leading { term, since, until };
+    }
+
+    /// For how long this operator has led without a break; not at all if it does not.
+    pub fn led_for(&self) -> Duration {
+        match *self.lock() {
+            Standing::Leading { since, .. } => since.elapsed(),
+            Standing::Waiting | Standing::Lost => Duration::ZERO,
         }
     }
 
@@ -75,9 +91,28 @@ impl Fence {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+
+    #[test]
+    fn a_renewal_goes_on_with_the_lead_and_another_term_begins_a_new_one() {
+        let fence = Fence::default();
+        assert_eq!(fence.led_for(), Duration::ZERO);
+        let later = Instant::now() + Duration::from_secs(60);
+        fence.held(7, later);
+        std::thread::sleep(Duration::from_millis(20));
+        fence.held(7, later);
+        assert!(fence.led_for() >= Duration::from_millis(20));
+        let before = Instant::now();
+        fence.held(8, later);
+        assert!(fence.led_for() <= before.elapsed(), "another term");
+        fence.held(8, Instant::now());
+        std::thread::sleep(Duration::from_millis(20));
+        let before = Instant::now();
+        fence.held(8, later);
+        assert!(fence.led_for() <= before.elapsed(), "it had not renewed in time");
+        fence.lose();
+        assert_eq!(fence.led_for(), Duration::ZERO);
+    }
 
     #[test]
     fn only_who_holds_the_lease_in_time_may_write() {

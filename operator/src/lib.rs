@@ -4,9 +4,12 @@
 
 pub mod admin;
 pub mod args;
+#[cfg(test)]
+mod arrows;
 pub mod audit;
 pub mod backoff;
 pub mod cache;
+pub mod cluster_version;
 pub mod collector;
 pub mod context;
 pub mod errors;
@@ -28,6 +31,7 @@ pub mod rollouts;
 pub mod run;
 pub mod runner_defaults;
 pub mod settings;
+pub mod shared;
 pub mod status;
 pub mod target_leases;
 pub mod telemetry;

@@ -8,6 +8,7 @@ mod apply;
 mod build;
 mod carry_out;
 mod decide;
+mod deletion;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod memory;
@@ -31,7 +32,7 @@ use std::{
 
 use jiff::Timestamp;
 use kube::{ResourceExt, core::error_boundary::InvalidObject, runtime::controller::Action};
-use tokio::time::timeout;
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::{Instrument, info, info_span, warn};
 use upsurge_crds::{
     LoadTestRun,
@@ -42,6 +43,7 @@ pub use self::runs::Runs;
 use self::{
     carry_out::{Carried, carry_out},
     decide::{Decision, Left, Look, Situation},
+    deletion::deleted,
     observe::Source,
 };
 use crate::{
@@ -69,6 +71,9 @@ pub enum Error {
     /// Something that a decision rests on can't be read.
     #[error("failed to observe")]
     Observe(#[from] observe::Error),
+    /// The thread on which it was to be decided ended.
+    #[error("failed to decide: {0}")]
+    Decide(#[from] tokio::task::JoinError),
     /// What was decided can't be carried out.
     #[error(transparent)]
     CarryOut(#[from] carry_out::Error),
@@ -84,6 +89,7 @@ impl Error {
             Self::Unanswered => "Unanswered",
             Self::Observe(observe::Error::Target(_)) => "Target",
             Self::Observe(_) => "Observe",
+            Self::Decide(_) => "Decide",
             Self::CarryOut(carry_out::Error::Apply(_) | carry_out::Error::NoPlan) => "Apply",
             Self::CarryOut(carry_out::Error::Session(_)) => "Session",
             Self::CarryOut(carry_out::Error::Lease(_)) => "Lease",
@@ -183,7 +189,7 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
         return clear_up(cached, runs).await;
     }
     let situation = observe::situation(runs, cached.clone(), Source::Cache, None, None).await?;
-    let decision = decide::decide(&situation);
+    let (situation, decision) = decided(situation).await?;
     // Said once: who is to be stopped is told, and the others get their time anew. So it must not get lost on the way.
     let mut excess = situation.excess.clone();
     if decision.only_shows(&situation.run) {
@@ -199,6 +205,7 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
         }
     }
     let (mut refusal, mut delay) = (None, None);
+    let (mut put_back, mut conflicts) = (Vec::new(), pinning::Conflicts::default());
     for _ in 0..LOOKS {
         let Some(run) = observe::run(&runs.context.client, cached).await? else {
             return last(runs, cached, decide::gone(cached)).await;
@@ -213,9 +220,18 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
             observe::situation(runs, run, Source::Server, refusal.take(), delay.take()).await?;
         situation.excess = situation.excess.or(excess);
         excess = situation.excess.clone();
-        let decision = decide::decide(&situation);
+        let (situation, decision) = decided(situation).await?;
+        // What a target is held by is tried again until its own deadline.
+        let puts_back = phase(&situation.run) == Some(Phase::Restoring);
+        if let Some(cause) = decide::undone(&decision, &put_back) {
+            refusal = Some(cause);
+            continue;
+        }
         match act(runs, situation, &decision).await {
             Ok(Carried::Out) => {
+                if puts_back {
+                    put_back.extend(decision.changes().iter().map(|change| change.to.clone()));
+                }
                 if let Some(done) = done(decision.look) {
                     return Ok(done);
                 }
@@ -227,6 +243,9 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
             }
             // How long that is tried again is decided anew.
             Ok(Carried::NotKept) => {}
+            Err(carry_out::Error::Pin(error @ pinning::Error::Conflict { .. })) if puts_back => {
+                refusal = conflicts.met(&error);
+            }
             // Somebody was faster: decide anew on what is there now.
             Err(
                 carry_out::Error::UpdateStatus(WriteError::Conflict)
@@ -239,48 +258,16 @@ async fn look(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
     Ok(Done::Again(NEXT_LOOK))
 }
 
-/// Ends a run that was deleted, once it has put back what it had set at its target.
-async fn deleted(cached: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
-    if !pinning::is_kept(cached) {
-        return last(runs, cached, decide::gone(cached)).await;
-    }
-    let mut refusal = None;
-    for _ in 0..LOOKS {
-        let Some(run) = observe::run(&runs.context.client, cached).await? else {
-            return last(runs, cached, decide::gone(cached)).await;
-        };
-        let scaler = observe::noted_scaler(runs, &run).await?;
-        for pinning::Hidden { object, why } in scaler.iter().flat_map(|scaler| &scaler.hidden) {
-            warn!(
-                kind = object.kind,
-                name = object.name,
-                reason = why,
-                "what a deleted run had set can't be seen"
-            );
-        }
-        let decision = decide::deleted(&run, scaler.as_ref(), refusal.take().as_ref(), Timestamp::now());
-        match carry_out(runs, &run, None, &decision).await {
-            Ok(Carried::Out) => {
-                if let Some(done) = done(decision.look) {
-                    return Ok(done);
-                }
-            }
-            Ok(Carried::Refused(cause)) => {
-                warn!(
-                    reason = cause.message(),
-                    "the API server does not let a deleted run put back what it had set"
-                );
-                refusal = Some(cause);
-            }
-            Ok(other) => {
-                warn!(?other, "failed to put back what the run had set; trying again");
-                return Ok(Done::Again(UNSURE));
-            }
-            Err(carry_out::Error::Pin(pinning::Error::Conflict { .. })) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(Done::Again(NEXT_LOOK))
+/// Decides. Once the results are in, all figures of a run and its record are made: that takes long enough to be done on a thread on which
+/// nothing else waits.
+async fn decided(situation: Situation) -> Result<(Situation, Decision), Error> {
+    let is_long = matches!(phase(&situation.run), Some(Phase::Collecting | Phase::Restoring));
+    let with_decision = |situation: Situation| (decide::decide(&situation), situation);
+    let (decision, situation) = match is_long {
+        true => spawn_blocking(move || with_decision(situation)).await?,
+        false => with_decision(situation),
+    };
+    Ok((situation, decision))
 }
 
 /// Carries out what was decided. What it was decided on is let go before, the figures above all: while they are held
@@ -351,8 +338,12 @@ pub async fn forget(runs: &Runs, key: &RunKey) {
     }
 }
 
+fn phase(run: &LoadTestRun) -> Option<Phase> {
+    run.status.as_ref().and_then(|status| status.phase)
+}
+
 fn is_finished(run: &LoadTestRun) -> bool {
-    run.status.as_ref().and_then(|status| status.phase) == Some(Phase::Finished)
+    phase(run) == Some(Phase::Finished)
 }
 
 /// How long to wait after a failure. An object that can't be read waits for its next change.

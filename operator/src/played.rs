@@ -117,6 +117,7 @@ pub fn context(client: Client, fence: Fence) -> Context {
     Context {
         fence,
         cache: Default::default(),
+        cluster_version: Default::default(),
         rollouts: Rollouts::new(client.clone()),
         sessions: Sessions::new(client.clone()),
         events: Events::new(client.clone(), "test".into()),

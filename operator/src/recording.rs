@@ -9,6 +9,7 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
+use futures::future::join_all;
 use kube::Client;
 use tokio::task::JoinHandle;
 use upsurge_crds::v1alpha1::WorkloadReference;
@@ -27,4 +28,19 @@ pub fn target(namespace: &str, workload: WorkloadReference) -> Target {
 pub fn spawn(client: Client, target: Target, record: SharedRecord) -> JoinHandle<()> {
     let observer = record.observer(target);
     tokio::spawn(upsurge_observer::observe(client, observer, move |events| record.note(events)))
+}
+
+/// Records what happens to several workloads, in the order of the spec, until the handle is aborted.
+pub fn spawn_all(client: &Client, targets: Vec<Target>, record: &SharedRecord) -> JoinHandle<()> {
+    let observing: Vec<_> = targets
+        .into_iter()
+        .zip(record.each().cloned())
+        .map(|(target, record)| {
+            let observer = record.observer(target);
+            upsurge_observer::observe(client.clone(), observer, move |events| record.note(events))
+        })
+        .collect();
+    tokio::spawn(async move {
+        join_all(observing).await;
+    })
 }

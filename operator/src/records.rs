@@ -18,7 +18,7 @@ mod series;
 use std::time::Duration;
 
 use kube::core::ObjectMeta;
-use upsurge_crds::names::annotations::{BASELINE, PINNED};
+use upsurge_crds::names::annotations::{BASELINE, KEEP};
 
 pub use self::{
     document::{Ended, document},
@@ -52,9 +52,9 @@ pub enum Keeping {
 }
 
 /// Whether a run is to be kept, with its record, whatever else has to go.
-pub fn is_pinned(metadata: &ObjectMeta) -> bool {
+pub fn stays(metadata: &ObjectMeta) -> bool {
     let says_so = |name: &str| {
         metadata.annotations.as_ref().and_then(|known| known.get(name)).is_some_and(|value| value == "true")
     };
-    says_so(PINNED) || says_so(BASELINE)
+    says_so(KEEP) || says_so(BASELINE)
 }

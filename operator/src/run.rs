@@ -32,6 +32,7 @@ use crate::{
     args::Args,
     backoff::Backoff,
     cache::Cache,
+    cluster_version::ClusterVersion,
     collector::{self, Memory, Sessions},
     context::Context,
     events::Events,
@@ -95,9 +96,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     certificate::show(&args, &client, &fence, &served, &stop)?;
     let collector = serve_runners(args.collector_listen, &served, sessions.clone(), &closing).await?;
 
+    let cluster_version = ClusterVersion::default();
+    spawn(cluster_version.clone().ask(client.clone()));
     let context = Arc::new(Context {
         client: client.clone(),
         cache,
+        cluster_version,
         rollouts: Rollouts::new(client.clone()),
         fence,
         sessions,

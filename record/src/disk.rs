@@ -24,6 +24,11 @@ pub const MOST_PACKED: u64 = 32 << 20;
 /// Most bytes of a record that is unpacked.
 pub const MOST_UNPACKED: u64 = 64 << 20;
 
+/// Most values of lists and objects in a record. Each takes several times its bytes in memory.
+const MOST_VALUES: usize = 10 << 20;
+/// Most lists and objects of a record, which take more.
+const MOST_PARTS: usize = 512 << 10;
+
 /// First bytes of gzip.
 pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
 

@@ -41,7 +41,7 @@ pub enum FitError {
 type Step = fn(&mut Record) -> bool;
 
 /// What is left out, in this order.
-const STEPS: [Step; 7] = [heat_maps, coarse_requests, usage, series, coarse_stages, requests, stages];
+const STEPS: [Step; 8] = [heat_maps, coarse_requests, usage, series, coarse_stages, requests, stages, setups];
 
 /// Packs a record into so many bytes, and leaves out what it must for that.
 ///
@@ -194,6 +194,26 @@ fn stages(record: &mut Record) -> bool {
     let changed = leave_out(parts.map(|stage| &mut stage.part));
     if changed {
         fold(record, "measured.stages", "distributions of stages were left out for lack of room");
+    }
+    changed
+}
+
+/// How the workloads were set up. It takes little, unless somebody has filled it on purpose: then it must not cost the record.
+fn setups(record: &mut Record) -> bool {
+    let mut changed = false;
+    for workload in &mut record.environment.workloads {
+        changed |=
+            !workload.images.is_empty() || !workload.resources.is_empty() || workload.autoscaler.is_some();
+        workload.images.clear();
+        workload.resources.clear();
+        workload.autoscaler = None;
+    }
+    if changed {
+        fold(
+            record,
+            "environment.workloads",
+            "images, resources and autoscalers of the workloads were left out for lack of room",
+        );
     }
     changed
 }

@@ -58,6 +58,9 @@ pub struct Begin {
     /// The workload that is watched: name, kind, API version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<[String; 3]>,
+    /// The other workloads that are watched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<[String; 3]>,
 }
 
 /// The start of a load.
@@ -93,9 +96,22 @@ pub struct News {
     /// What was seen of the workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
+    /// What was seen of the others, each with its place among all: 1 is the second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<(usize, Event)>,
 }
 
 impl News {
+    /// Adds events, each with the place of its workload.
+    pub fn see(&mut self, events: Vec<(usize, Event)>) {
+        for (place, event) in events {
+            match place {
+                0 => self.events.push(event),
+                _ => self.further.push((place, event)),
+            }
+        }
+    }
+
     /// Adds what came after it.
     pub fn merge(&mut self, next: Self) {
         self.until_ms = self.until_ms.max(next.until_ms);
@@ -104,6 +120,7 @@ impl News {
         self.losses.merge(&next.losses);
         self.generator_use.merge(&next.generator_use);
         self.events.extend(next.events);
+        self.further.extend(next.further);
     }
 }
 

@@ -17,6 +17,7 @@ pub mod redact;
 #[cfg(test)]
 mod sample;
 pub mod schema;
+pub mod speedup;
 pub mod thin;
 pub mod verify;
 

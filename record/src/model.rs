@@ -5,6 +5,7 @@
 //! status' own types. A field may be added (a new minor version) if a reader that does not know it is still right; anything else
 //! takes a new major version. Nothing here reads or writes, and nothing decides a verdict.
 
+mod elastic_speedup;
 mod environment;
 mod epoch;
 mod heat;
@@ -22,13 +23,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{
     AutoscalingResult, BottleneckResult, CapacityResult, Company, ExpectationResult, OperationResult,
-    OutputResult, PrometheusCheckResult, RunnerResult, Snapshot, SoakResult, SpikeResult, StressResult,
-    UsageResult, Verdict, VerificationResult,
+    OutputResult, PrometheusCheckResult, RunnerResult, ScalabilityResult, Snapshot, SoakResult, SpikeResult,
+    StressResult, UsageResult, Verdict, VerificationResult,
 };
 
 pub(crate) use self::epoch::after;
 pub use self::{
-    environment::{Environment, Generator, KubernetesEnvironment, Node, WorkloadEnvironment},
+    elastic_speedup::ElasticSpeedup,
+    environment::{Environment, Generator, KubernetesEnvironment, Node, WorkloadEnvironment, git_revision},
     epoch::{Epoch, Figures, Measured, Part, PlannedLoad, PlannedStage, RequestPart, StagePart},
     heat::{HeatColumn, HeatMap},
     note::Note,
@@ -67,8 +69,8 @@ pub struct Record {
     pub environment: Environment,
     /// What came out.
     pub outcome: Outcome,
-    /// Number of the epoch whose figures are those of the run: of a search for a capacity, the last that passed at it. Absent if no load
-    /// was made.
+    /// Number of the epoch whose figures are those of the run: of a search for a capacity, the last that passed at it; of a test of
+    /// scalability, the last that passed. Absent if no load was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shown_epoch: Option<u32>,
     /// The parts of the run, each with a load of its own. A run that is no search has one; one that broke before its load has none.
@@ -77,6 +79,9 @@ pub struct Record {
     /// What a search has found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityResult>,
+    /// What a test of scalability has found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scalability: Option<ScalabilityResult>,
     /// How the target stood a staircase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stress: Option<StressResult>,
@@ -92,6 +97,10 @@ pub struct Record {
     /// What the autoscaler did, with what came of each expectation on it; absent if nobody watched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaling: Option<AutoscalingResult>,
+    /// How much better each workload was scaled than in a baseline run. No run writes it: `upsurge report --baseline` adds it to what it
+    /// makes of a record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elastic_speedups: Vec<ElasticSpeedup>,
     /// What was seen of each workload, event by event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<ObservedWorkload>,
@@ -159,11 +168,13 @@ impl Record {
             shown_epoch: None,
             epochs: Vec::new(),
             capacity: None,
+            scalability: None,
             stress: None,
             spikes: Vec::new(),
             verification: None,
             operations: Vec::new(),
             autoscaling: None,
+            elastic_speedups: Vec::new(),
             workloads: Vec::new(),
             usage: Vec::new(),
             usage_expectations: Vec::new(),

@@ -4,7 +4,9 @@
 //! All else stays as it is, byte for byte: fields that came with a later version are not lost, and no number is read and written again.
 //! So what adds up before adds up after. Whoever calls this puts the outcome in the place of the record as a whole.
 
-use std::{borrow::Cow, fmt};
+pub mod of_run;
+
+use std::{borrow::Cow, fmt, slice};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -67,6 +69,23 @@ pub fn add(bytes: &[u8], note: &Note) -> Result<(Vec<u8>, usize), NoteError> {
     if decode(bytes)?.notes.len() >= MOST_NOTES {
         return Err(NoteError::Many);
     }
+    append(bytes, slice::from_ref(note))
+}
+
+/// The record with notes that stand elsewhere, but for those that it has.
+///
+/// # Errors
+/// When there is no record that can be read, or no room for them.
+pub fn merge(bytes: &[u8], notes: &[Note]) -> Result<Vec<u8>, NoteError> {
+    let known = decode(bytes)?.notes;
+    let news: Vec<Note> = notes.iter().filter(|note| !known.contains(note)).cloned().collect();
+    if news.is_empty() {
+        return Ok(bytes.to_vec());
+    }
+    append(bytes, &news).map(|(record, _)| record)
+}
+
+fn append(bytes: &[u8], news: &[Note]) -> Result<(Vec<u8>, usize), NoteError> {
     let is_packed = bytes.starts_with(&GZIP);
     let document = if is_packed { Cow::Owned(unpack(bytes)?.0) } else { Cow::Borrowed(bytes) };
     let Fields(mut fields): Fields = serde_json::from_slice(&document).map_err(EncodeError::Json)?;
@@ -76,7 +95,9 @@ pub fn add(bytes: &[u8], note: &Note) -> Result<(Vec<u8>, usize), NoteError> {
         Some(before) => serde_json::from_str(before.get()).map_err(EncodeError::Json)?,
         None => Vec::new(),
     };
-    notes.push(to_raw_value(note).map_err(EncodeError::Json)?);
+    for note in news {
+        notes.push(to_raw_value(note).map_err(EncodeError::Json)?);
+    }
     fields.push((FIELD.to_owned(), to_raw_value(&notes).map_err(EncodeError::Json)?));
     let document = serde_json::to_vec(&Fields(fields)).map_err(EncodeError::Json)?;
     if document.len() as u64 > MOST_PACKED {
@@ -141,6 +162,15 @@ mod tests {
         assert_eq!(texts, ["the pool had 5 connections", "raised it to 50"]);
         let verified = verify(&read);
         assert!(verified.differences.is_empty(), "{:?}", verified.differences);
+    }
+
+    #[test]
+    fn notes_from_elsewhere_are_merged_once() {
+        let (record, notes) = (encode(&sample::record(), &[]).unwrap(), [note("first"), note("second")]);
+        let merged = merge(&record, &notes).unwrap();
+        assert_eq!(decode(&merged).unwrap().notes, notes);
+        assert_eq!(merge(&merged, &notes).unwrap(), merged);
+        assert_eq!(merge(&record, &[]).unwrap(), record);
     }
 
     #[test]

@@ -106,7 +106,8 @@ fn member(file: &mut impl BufRead) -> Result<Option<Vec<Line>>, DecodeError> {
 struct Found {
     begin: Option<Begin>,
     parts: Vec<Part>,
-    events: Vec<Event>,
+    /// Each with the place of its workload.
+    events: Vec<(usize, Event)>,
 }
 
 /// A load as far as it is told of.
@@ -137,7 +138,8 @@ impl Found {
                 }
             }
             Line::News(mut news) => {
-                self.events.append(&mut news.events);
+                self.events.extend(std::mem::take(&mut news.events).into_iter().map(|event| (0, event)));
+                self.events.append(&mut news.further);
                 // Before the load there is nothing else to tell.
                 if let Some(part) = self.parts.last_mut() {
                     part.add(*news);
@@ -171,16 +173,26 @@ impl Found {
                 until_ms / 1_000
             ),
         };
-        events.sort_by_key(|event| event.seen);
-        let workload = begin.workload.map(|[name, kind, api_version]| ObservedWorkload {
-            name,
-            kind,
-            api_version,
-            until: end,
-            events,
-            left_out: BTreeMap::new(),
-        });
-        let mut gaps = workload.as_ref().map(observed::gaps).unwrap_or_default();
+        events.sort_by_key(|(_, event)| event.seen);
+        let mut logs = vec![Vec::new(); 1 + begin.further.len()];
+        for (place, event) in events {
+            // Of a workload that the file does not name, nobody can say whose it is.
+            if let Some(log) = logs.get_mut(place) {
+                log.push(event);
+            }
+        }
+        let watched = begin.workload.into_iter().chain(begin.further).zip(logs);
+        let workloads: Vec<ObservedWorkload> = watched
+            .map(|([name, kind, api_version], events)| ObservedWorkload {
+                name,
+                kind,
+                api_version,
+                until: end,
+                events,
+                left_out: BTreeMap::new(),
+            })
+            .collect();
+        let mut gaps: Vec<Gap> = workloads.iter().flat_map(observed::gaps).collect();
         gaps.push(Gap { what: "load".into(), workload: None, from: end, to: None, message: message.clone() });
         let outcome = Outcome {
             verdict: Verdict::Error,
@@ -193,7 +205,7 @@ impl Found {
             incomplete: Some(Incomplete { message, until_ms }),
             shown_epoch: epochs.last().map(|epoch| epoch.number),
             epochs,
-            workloads: workload.into_iter().collect(),
+            workloads,
             gaps,
             ..Record::new(begin.made_by, run, begin.test, begin.environment, outcome)
         })

@@ -253,6 +253,7 @@ pub(crate) fn parts() -> Vec<Vec<Line>> {
         test: redact::spec(&test),
         environment: environment(),
         workload: Some(["shop", "Deployment", "apps/v1"].map(String::from)),
+        further: Vec::new(),
     };
     let plan = planned(&valid.timeline);
     let load = LoadBegins { number: 1, start_time: start(), plan, counted_stage: None };

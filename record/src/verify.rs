@@ -27,8 +27,11 @@ use upsurge_crds::{
 use self::{beyond::beyond, difference::compare};
 use crate::{
     measure::timeline,
-    model::{Epoch, Part, Record},
+    model::{Epoch, ObservedWorkload, Part, Record},
 };
+
+/// What is computed of replicas, in order.
+const REPLICAS: [&str; 3] = ["startReplicas", "peakReplicas", "endReplicas"];
 
 /// A figure that is not what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,7 +204,7 @@ fn of_epoch(epoch: &Epoch, test: &LoadTestSpec) -> Result<LoadTestSpec, String> 
 /// A run whose thresholds did not hold has not passed.
 fn verdict(record: &Record, verified: &mut Verified) {
     // That none of an incomplete one was judged is said of its thresholds, and what the verdict of a search rests on by `beyond`.
-    if record.incomplete.is_some() || record.capacity.is_some() {
+    if record.incomplete.is_some() || record.capacity.is_some() || record.scalability.is_some() {
         return;
     }
     let Some(epoch) = record.shown() else {
@@ -220,11 +223,29 @@ fn verdict(record: &Record, verified: &mut Verified) {
 /// Replicas at the start, most of them, and those at the end, by the log of events.
 fn replicas(record: &Record, verified: &mut Verified) {
     let (Some(told), Some(epoch)) = (&record.autoscaling, record.shown()) else { return };
-    let Some(workload) = record.workloads.first() else {
+    if record.workloads.is_empty() {
         return verified.skip("autoscaling: there is no log of events");
-    };
-    let [start, peak, end] = ready_replicas(&workload.log(), epoch.start_time, workload.until);
-    verified.check("autoscaling.startReplicas", &told.start_replicas, &start);
-    verified.check("autoscaling.peakReplicas", &told.peak_replicas, &peak);
-    verified.check("autoscaling.endReplicas", &told.end_replicas, &end);
+    }
+    let of = |workload: &ObservedWorkload| ready_replicas(&workload.log(), epoch.start_time, workload.until);
+    if told.workloads.len() < 2 {
+        let numbers = [told.start_replicas, told.peak_replicas, told.end_replicas];
+        if let Some(workload) = record.workloads.first() {
+            compared("autoscaling", numbers, of(workload), verified);
+        }
+        return;
+    }
+    for (index, told) in told.workloads.iter().enumerate() {
+        let path = format!("autoscaling.workloads[{index}]");
+        let numbers = [told.start_replicas, told.peak_replicas, told.end_replicas];
+        match record.workloads.iter().find(|workload| workload.name == told.name) {
+            Some(workload) => compared(&path, numbers, of(workload), verified),
+            None => verified.skip(format!("{path}: there is no log of its events")),
+        }
+    }
+}
+
+fn compared(path: &str, told: [Option<i32>; 3], computed: [Option<i32>; 3], verified: &mut Verified) {
+    for (field, (told, computed)) in REPLICAS.iter().zip(told.iter().zip(&computed)) {
+        verified.check(&format!("{path}.{field}"), told, computed);
+    }
 }

@@ -50,6 +50,15 @@ fn reading_takes_no_more_memory_than_bytes_that_are_there_account_for() {
     let most = MOST_UNPACKED as f32 / (1 << 20) as f32;
     assert!(memory < 4.0 * most && matches!(read, Err(DecodeError::Large { .. })), "{memory} MiB: {read:?}");
 
+    // Texts without a letter, each of which takes eight times its bytes.
+    let mut texts = fixture();
+    texts["warnings"] = json!("texts");
+    let texts = texts.to_string().replace("\"texts\"", &format!("[{}\"\"]", "\"\",".repeat(12 << 20)));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(texts.as_bytes()).unwrap();
+    let (memory, read) = taken(&packed.finish().unwrap());
+    assert!(memory < 3.0 * most && matches!(read, Err(DecodeError::NotARecord(_))), "{memory} MiB: {read:?}");
+
     // A series that says that it is long, and one that is: a point for two bytes in each of its columns.
     let mut says = fixture();
     says["epochs"][0]["series"]["points"] = json!(600_000);

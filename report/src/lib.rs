@@ -15,6 +15,7 @@ mod markdown;
 mod markup;
 mod page;
 mod picture;
+mod speedup;
 mod story;
 mod svg;
 mod thin;

@@ -3,6 +3,7 @@
 //! taken out of there. Names stand in code spans, so that they are neither markup nor mentions.
 
 mod noted;
+mod scalability;
 mod text;
 
 use std::fmt::{self, Write as _};
@@ -13,12 +14,13 @@ use upsurge_record::model::Record;
 pub(crate) use self::text::printable;
 use self::{
     noted::noted,
+    scalability::scalability,
     text::{code, plain},
 };
 use crate::{
     chart::Chart,
     judged::judged,
-    story, timeline,
+    speedup, story, timeline,
     verdict::{Kept, sign, word},
     words,
 };
@@ -31,8 +33,8 @@ const MOST_ROWS: usize = 40;
 /// The report of a run as Markdown, of at most 65,536 characters.
 pub fn markdown(record: &Record) -> String {
     let chart = story::story(record);
-    let parts: [fn(&Record, &Chart, &mut String) -> fmt::Result; 9] =
-        [verdict, noted, figures, course, asked, scale_ups, errors, requests, notes];
+    let parts: [fn(&Record, &Chart, &mut String) -> fmt::Result; 11] =
+        [verdict, noted, figures, scalability, course, asked, scale_ups, speedups, errors, requests, notes];
     let mut text = String::new();
     for part in parts {
         let mut own = String::new();
@@ -164,6 +166,13 @@ fn scale_ups(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {
         )?;
     }
     more(ups.len(), text)
+}
+
+fn speedups(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {
+    for sentence in speedup::sentences(record).take(MOST_ROWS) {
+        writeln!(text, "{}\n", plain(&sentence, 1_000))?;
+    }
+    Ok(())
 }
 
 fn errors(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {

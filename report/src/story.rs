@@ -65,7 +65,12 @@ fn stages(record: &Record, start: Start) -> Vec<Stage> {
     }
     let probe = |epoch: &upsurge_record::model::Epoch| {
         let from = start.seconds(epoch.start_time);
-        let level = epoch.result.as_ref().map(|result| format!(": {}/s", result.level));
+        let level = epoch.result.as_ref().map(|result| match result.pinned_replicas {
+            // Its level is in users.
+            Some(1) if record.scalability.is_some() => ": 1 replica".to_owned(),
+            Some(replicas) if record.scalability.is_some() => format!(": {replicas} replicas"),
+            _ => format!(": {}/s", result.level),
+        });
         Stage {
             name: format!("{}{}", epoch.number, level.unwrap_or_default()),
             from,

@@ -18,7 +18,7 @@ use upsurge_record::model::Record;
 
 use crate::{
     chart::{Chart, Pane, Unit},
-    markdown, story, words,
+    markdown, speedup, story, words,
 };
 
 /// Instants at which the load of a plan is looked at.
@@ -35,7 +35,11 @@ struct Row {
 pub fn timeline(record: &Record) -> String {
     let outcome = &record.outcome;
     let verdict = headline(outcome.verdict, &outcome.reason, &outcome.message);
-    printable(format!("{verdict}\n\n{}", of_chart(&story::story(record))))
+    let mut text = format!("{verdict}\n\n{}", of_chart(&story::story(record)));
+    for sentence in speedup::sentences(record) {
+        text += &format!("\n{sentence}\n");
+    }
+    printable(text)
 }
 
 /// The same of a run in a cluster, by its status: the load that was planned above the replicas that were wanted and served. `None` before it
@@ -45,22 +49,29 @@ pub fn timeline_of_run(run: &LoadTestRun) -> Option<String> {
     let reason = status.reason.as_deref().unwrap_or_default();
     let verdict = headline(status.verdict?, reason, status.message.as_deref().unwrap_or_default());
     let stages = planned(run);
-    let points = status.autoscaling.as_deref().map(|result| result.timeline.as_slice()).unwrap_or_default();
+    let courses: Vec<(String, &[ReplicaPoint])> = match status.autoscaling.as_deref() {
+        None => Vec::new(),
+        Some(result) if result.workloads.len() > 1 => {
+            let each = result.workloads.iter();
+            each.map(|workload| (format!("{} ", workload.name), &workload.timeline[..])).collect()
+        }
+        Some(result) => vec![(String::new(), &result.timeline[..])],
+    };
     let ends = stages.iter().map(|stage| stage.end().as_secs_f64());
-    let to = ends.chain(points.last().map(|point| point.seconds)).fold(1.0, f64::max);
-    let replicas = |name: &str, of: fn(&ReplicaPoint) -> i32| {
+    let lasts = courses.iter().filter_map(|(_, points)| Some(points.last()?.seconds));
+    let to = ends.chain(lasts).fold(1.0, f64::max);
+    let replicas = |name: String, points: &[ReplicaPoint], of: fn(&ReplicaPoint) -> i32| {
         let values: Vec<Option<f64>> = points.iter().map(|point| Some(f64::from(of(point)))).collect();
         let seconds: Vec<f64> = points.iter().map(|point| point.seconds.max(0.0)).collect();
-        written_row(name.to_owned(), &seconds, &values, Unit::Count, to)
+        written_row(name, &seconds, &values, Unit::Count, to)
     };
-    let rows: Vec<Row> = [
-        load(&stages, to),
-        replicas("replicas (desired)", |point| point.desired),
-        replicas("replicas (ready)", |point| point.ready),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let of_courses = courses.iter().flat_map(|(whose, points)| {
+        [
+            replicas(format!("{whose}replicas (desired)"), points, |point| point.desired),
+            replicas(format!("{whose}replicas (ready)"), points, |point| point.ready),
+        ]
+    });
+    let rows: Vec<Row> = std::iter::once(load(&stages, to)).chain(of_courses).flatten().collect();
     Some(printable(format!("{verdict}\n\n{}", written(&rows, to))))
 }
 
@@ -147,6 +158,7 @@ fn written(rows: &[Row], length: f64) -> String {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use upsurge_crds::v1alpha1::WorkloadResult;
 
     use super::*;
 
@@ -188,6 +200,25 @@ mod tests {
         let (before, after) = ("▃".repeat(45), "█".repeat(15));
         assert_eq!(lines[4], format!("replicas (ready)    {before}{after}  up to 4"));
         assert!(lines[5].ends_with("1 min") && lines.len() == 6, "{text}");
+        let mut several = run.clone();
+        let result = several.status.as_mut().unwrap().autoscaling.as_mut().unwrap();
+        let timeline = std::mem::take(&mut result.timeline);
+        result.workloads = ["gateway", "cart"]
+            .map(|name| WorkloadResult {
+                name: name.into(),
+                timeline: timeline.clone(),
+                ..WorkloadResult::default()
+            })
+            .into();
+        let text = timeline_of_run(&several).unwrap();
+        let names = [
+            "gateway replicas (desired)",
+            "gateway replicas (ready)",
+            "cart replicas (desired)",
+            "cart replicas (ready)",
+        ];
+        let rows: Vec<&str> = text.lines().skip(3).take(4).collect();
+        assert!(rows.iter().zip(names).all(|(row, name)| row.starts_with(name)), "{text}");
         let mut unfinished = run;
         unfinished.status.as_mut().unwrap().verdict = None;
         assert_eq!(timeline_of_run(&unfinished), None);

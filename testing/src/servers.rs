@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! HTTP servers that many people run, each started for one test: go-httpbin, which answers as it is asked to, and nginx
-//! with a configuration of the test's own.
+//! HTTP servers that many people run, each started for one test: go-httpbin, which answers as it is asked to, nginx
+//! with a configuration of the test's own, and gofakes3, a store of objects in memory.
 //!
 //! Taken from the `PATH`. Where one is missing, tests say so and pass, unless `UPSURGE_REQUIRE_SERVERS=1` asks for it, as
 //! `make unit` does, which installs them.
@@ -37,6 +37,17 @@ impl HttpServer {
         Some(Self::start(|_, address| {
             let mut command = Command::new(&binary);
             command.args(["-host", "127.0.0.1", "-port", &address.port().to_string()]);
+            command
+        }))
+    }
+
+    /// gofakes3: it speaks as S3 does, takes any credentials, and has one bucket. `None` where it is neither installed nor
+    /// required.
+    pub fn s3(bucket: &str) -> Option<Self> {
+        let binary = find("gofakes3")?;
+        Some(Self::start(|_, address| {
+            let mut command = Command::new(&binary);
+            command.args(["-host", &address.to_string(), "-backend", "memory", "-initialbucket", bucket]);
             command
         }))
     }

@@ -33,7 +33,7 @@ impl About {
                 "executors",
                 "soak",
             ],
-            Self::Scale => &["start", "many", "checkpoints", "wide", "kept"],
+            Self::Scale => &["start", "many", "watched", "checkpoints", "wide", "kept"],
         }
     }
 

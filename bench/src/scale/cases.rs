@@ -13,6 +13,7 @@ use anyhow::Result;
 use futures::future::try_join_all;
 use upsurge_crds::{LoadTestRun, v1alpha1::Phase};
 
+use self::many::Targets;
 use super::{
     Bench, Name, Outcome,
     load_test::{Shape, Test},
@@ -32,7 +33,8 @@ const MOST_KINDS: usize = 15;
 pub async fn measure(name: Name, bench: &Bench, namespace: &str) -> Outcome {
     match name {
         Name::Start => start::measure(bench, namespace).await,
-        Name::Many => many::measure(bench, namespace).await,
+        Name::Many => many::measure(bench, namespace, Targets::Addresses).await,
+        Name::Watched => many::measure(bench, namespace, Targets::Workloads).await,
         Name::Checkpoints => checkpoints::measure(bench, namespace).await,
         Name::Wide => wide::measure(bench, namespace).await,
         Name::Kept => kept::measure(bench, namespace).await,
@@ -53,6 +55,11 @@ impl Fleet {
             let shape = Shape { name: format!("{}-{index}", shape.name), ..shape.clone() };
             tests.push(Test::new(&shape).await?);
         }
+        Self::of(bench, namespace, tests, shape.seconds).await
+    }
+
+    /// Applies tests whose load takes so many seconds, and waits until that of all of them has begun.
+    async fn of(bench: &Bench, namespace: &str, tests: Vec<Test>, seconds: u64) -> Result<Self> {
         try_join_all(tests.iter().map(|test| test.create(&bench.client, namespace))).await?;
         let running =
             tests.iter().map(|test| test.reached(&bench.client, namespace, Phase::Running, START_PATIENCE));
@@ -63,7 +70,7 @@ impl Fleet {
             .map(|run| format!("{:?}", run.status.as_ref().and_then(|status| status.message.clone())))
             .collect();
         anyhow::ensure!(over.is_empty(), "some runs ended before others began: {}", over.join("; "));
-        Ok(Self { tests, seconds: shape.seconds })
+        Ok(Self { tests, seconds })
     }
 
     /// Waits until all are finished; gives the runs, and what is wrong with their figures.

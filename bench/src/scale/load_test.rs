@@ -87,6 +87,12 @@ impl Test {
         Ok(Self { manifest, target })
     }
 
+    /// The same, observing a Deployment of its namespace.
+    pub fn observing(mut self, deployment: &str) -> Result<Self> {
+        self.manifest.spec.target.workloads = serde_json::from_value(json!([{"name": deployment}]))?;
+        Ok(self)
+    }
+
     /// Applies it.
     pub async fn create(&self, client: &Client, namespace: &str) -> Result<()> {
         Api::<LoadTest>::namespaced(client.clone(), namespace)

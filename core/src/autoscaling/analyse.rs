@@ -30,12 +30,12 @@ const SOURCES: [Source; 4] = [Source::Autoscaler, Source::Workload, Source::Pods
 /// What of an autoscaler's settings makes a limit on time.
 type Own = fn(&Settings<'_>) -> Result<Budget, String>;
 
-/// The part of the result that numbers of replicas are enough for.
+/// The part of the result that numbers of replicas are enough for, and when the first of its expectations was missed.
 pub(super) fn analyse(
     observed: &Observed<'_>,
     latency: &Summary,
     limit: Option<&Limiting>,
-) -> AutoscalingResult {
+) -> (AutoscalingResult, Option<Timestamp>) {
     let Observed { timeline, start, end, workload, .. } = *observed;
     let log = observed.record.log();
     let replicas = Replicas::of(log, start, end);
@@ -73,7 +73,9 @@ pub(super) fn analyse(
         |of: fn(&Autoscaler) -> u32| autoscaler.map(|found| i32::try_from(of(found)).unwrap_or(i32::MAX));
     let text = |replicas: Option<i32>| replicas.map_or_else(|| "?".into(), |replicas| replicas.to_string());
     let (first, peak, last) = (replicas.at_start(), replicas.peak(), replicas.at_end());
-    AutoscalingResult {
+    let expectations = workload.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default();
+    let missed = workload.expect.as_ref().and_then(|expect| course.first_missed(expect, &expectations));
+    let result = AutoscalingResult {
         autoscaler: autoscaler.map(|found| format!("{}/{}", found.kind, found.name)),
         replicas: format!("{}→{}→{}", text(first), text(peak), text(last)),
         start_replicas: first.or(replicas.first_seen()),
@@ -85,11 +87,13 @@ pub(super) fn analyse(
         scale_up_seconds: seconds(rise, up),
         scale_down_seconds: seconds(fall, down),
         limited_by: limit.map(|limit| format!("{:?}", limit.limit)),
+        cause: None,
         requests_while_scaling_down: None,
         problems: problems(log, start, end),
-        expectations: workload.expect.as_ref().map(|expect| course.judge(expect)).unwrap_or_default(),
+        expectations,
         workloads: Vec::new(),
-    }
+    };
+    (result, missed)
 }
 
 /// Until when the observation must go on for the expectations to be decided; `None` when they are, as

@@ -34,7 +34,40 @@ pub(super) struct Settings<'a> {
     pub(super) needed: Option<i32>,
 }
 
+/// Pods that scale-ups asked for, and of how many of them it is known how long they took to be ready.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pods {
+    all: u32,
+    seen: u32,
+}
+
+impl Pods {
+    /// Why nobody can tell how long pods take, if that is so: of none of them it is known.
+    pub(super) fn unseen(self) -> Option<String> {
+        let Self { all, seen } = self;
+        (all > 0 && seen == 0).then(|| {
+            format!(
+                "nobody saw any of the new pods ({all}) become ready, so Auto can't tell how long they take: write a time instead"
+            )
+        })
+    }
+
+    /// Those that a budget does not count.
+    fn left_out(self) -> String {
+        match self.all.saturating_sub(self.seen) {
+            0 => String::new(),
+            left => format!("; {left} of {} new pods left out, as nobody saw them become ready", self.all),
+        }
+    }
+}
+
 impl Settings<'_> {
+    /// The pods of which a scale-up's budget is made.
+    pub(super) fn pods(&self) -> Pods {
+        let seen = self.latency.parts.get(&Part::Readiness).map_or(0, |part| part.known);
+        Pods { all: self.latency.pods, seen }
+    }
+
     /// What a scale-up from the start to the needed replicas may take from the rise of the load on, or why nobody can tell.
     pub(super) fn up(&self) -> Result<Budget, String> {
         let autoscaler = self.autoscaler()?;
@@ -77,7 +110,7 @@ impl Settings<'_> {
 }
 
 /// The limit that a budget makes, with all that it is made of.
-pub(super) fn in_words(budget: &Budget) -> String {
+pub(super) fn in_words(budget: &Budget, pods: Pods) -> String {
     let span = |part: Duration| TimeSpan(part).to_string();
     let steps = format!("between {} steps of its policies", budget.pace.steps);
     let parts = [
@@ -89,7 +122,7 @@ pub(super) fn in_words(budget: &Budget) -> String {
     ];
     let told = parts.into_iter().filter(|(part, _)| !part.is_zero());
     let told: Vec<String> = told.map(|(part, what)| format!("{} {what}", span(part))).collect();
-    format!("{} ({})", span(budget.longest()), told.join(" + "))
+    format!("{} ({}{})", span(budget.longest()), told.join(" + "), pods.left_out())
 }
 
 fn paced(
@@ -142,7 +175,7 @@ mod tests {
             unknown: 0,
         };
         let parts = [(Part::Decision, 500.0), (Part::Starting, 4.2), (Part::Readiness, 15.3)];
-        Summary { parts: parts.map(|(part, seconds)| (part, took(seconds))).into(), largest: None }
+        Summary { parts: parts.map(|(part, seconds)| (part, took(seconds))).into(), largest: None, pods: 3 }
     }
 
     fn told(autoscaler: &Value, capacity: Option<f64>, replicas: [i32; 3]) -> [Result<String, String>; 2] {
@@ -158,7 +191,8 @@ mod tests {
             peak,
             needed,
         };
-        [settings.up(), settings.down()].map(|budget| budget.map(|budget| in_words(&budget)))
+        [(settings.up(), settings.pods()), (settings.down(), Pods::default())]
+            .map(|(budget, pods)| budget.map(|budget| in_words(&budget, pods)))
     }
 
     fn hpa(more: Value) -> Value {

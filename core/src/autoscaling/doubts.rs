@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use upsurge_crds::names::reasons;
+use upsurge_crds::{names::reasons, v1alpha1::Workload};
 use upsurge_figures::{
     observation::{Log, Source, What},
     workload::{self as figures, DoubtKind, Report},
@@ -78,16 +78,19 @@ fn meddled(doubt: &figures::Doubt, start: Timestamp) -> Option<Doubt> {
 
 /// That there is none, that nobody saw what came of it, or that it did not see what it goes by.
 fn of_autoscaler(observed: &Observed<'_>, load_end: Timestamp) -> Option<Doubt> {
-    let Observed { timeline, start, end, .. } = *observed;
+    let Observed { timeline, start, end, workload, .. } = *observed;
     let log = observed.record.log();
     let because = |text: String, sources: &[Source]| match why_unseen(log, sources) {
         Some(why) => format!("{text}: {why}"),
         None => text,
     };
     let Some(autoscaler) = autoscaler(log, start, end) else {
-        let text = "spec.target.workloads[0].expect can't be judged: no autoscaler was found whose scaleTargetRef is \
-                    spec.target.workloads[0]";
-        let message = because(text.into(), &[Source::Autoscaler]);
+        let Workload { kind, name, .. } = workload;
+        let text = format!(
+            "what spec.target.workloads expects of {kind}/{name} can't be judged: no autoscaler was found that has it as its \
+             scaleTargetRef"
+        );
+        let message = because(text, &[Source::Autoscaler]);
         return Some(Doubt { reason: reasons::AUTOSCALER_NOT_FOUND, message });
     };
     let name = format!("{}/{}", autoscaler.kind, autoscaler.name);

@@ -7,7 +7,7 @@ use upsurge_crds::v1alpha1::{AutoscalingExpectations, ExpectationResult, TimeLim
 use upsurge_figures::elasticity::Budget;
 
 use super::{
-    budget::{Settings, in_words},
+    budget::{Pods, Settings, in_words},
     doubts::after,
     limiting::Limiting,
     replicas::{Reached, Replicas, seconds_between},
@@ -61,8 +61,33 @@ impl Course<'_> {
         .collect()
     }
 
+    /// When the first of these was missed, by what came of them: a time as it was over, replicas that were too few as the load
+    /// fell, since they might have come until then, and too many as they came.
+    pub(super) fn first_missed(
+        &self,
+        expected: &AutoscalingExpectations,
+        judged: &[ExpectationResult],
+    ) -> Option<Timestamp> {
+        let deadline = |limit: Option<TimeLimit>, from: Timestamp, budget: Result<Budget, String>| {
+            let time = Time { limit: limit?, budget, pods: self.settings.pods(), is_limited: false };
+            time.span().ok().map(|span| after(from, span.0))
+        };
+        let missed = judged.iter().filter(|one| !one.passed && !one.undecided);
+        let instants = missed.filter_map(|one| match one.name.as_str() {
+            "scaleUpWithin" => deadline(expected.scale_up_within, self.rise, self.settings.up()),
+            "scaleDownWithin" => deadline(expected.scale_down_within, self.fall, self.settings.down()),
+            "maxPeakReplicas" => {
+                let most = expected.max_peak_replicas?;
+                self.replicas.reaches(most.saturating_add(1), self.start).seen
+            }
+            _ => Some(self.fall),
+        });
+        instants.min()
+    }
+
     fn scale_up_within(&self, limit: TimeLimit) -> ExpectationResult {
-        let time = Time { limit, budget: self.settings.up(), is_limited: self.limit.is_some() };
+        let (budget, pods) = (self.settings.up(), self.settings.pods());
+        let time = Time { limit, budget, pods, is_limited: self.limit.is_some() };
         let peak = shown(self.replicas.peak());
         let (observed, outcome) = match self.needed.zip(self.up) {
             None => (NOT_KNOWN.into(), Err(Why::NotKnown(self.gaps.told(self.start, self.start)))),
@@ -103,7 +128,8 @@ impl Course<'_> {
     }
 
     fn scale_down_within(&self, limit: TimeLimit) -> ExpectationResult {
-        let time = Time { limit, budget: self.settings.down(), is_limited: false };
+        let (budget, pods) = (self.settings.down(), Pods::default());
+        let time = Time { limit, budget, pods, is_limited: false };
         let left = shown(self.replicas.at_end());
         let (observed, outcome) = match self.replicas.at_start().zip(self.down) {
             None => (NOT_KNOWN.into(), Err(Why::NotKnown(self.gaps.told(self.start, self.start)))),
@@ -153,7 +179,7 @@ impl Course<'_> {
         }
         match reached.by(deadline) {
             Some(true) => Ok(()),
-            Some(false) => Err(Why::Missed(late())),
+            Some(false) => Err(time.unseen().map_or_else(|| Why::Missed(late()), Why::NotKnown)),
             None => Err(Why::NotKnown(self.gaps.told(from, deadline.min(self.replicas.end())))),
         }
     }
@@ -171,6 +197,8 @@ impl Course<'_> {
 struct Time {
     limit: TimeLimit,
     budget: Result<Budget, String>,
+    /// The new pods that the budget counts.
+    pods: Pods,
     /// Whether something kept the workload from getting there: more time would not have helped.
     is_limited: bool,
 }
@@ -185,10 +213,15 @@ impl Time {
         }
     }
 
+    /// Why the limit counts no time for the pods, though there are some.
+    fn unseen(&self) -> Option<String> {
+        self.pods.unseen().filter(|_| self.limit == TimeLimit::Auto)
+    }
+
     /// What the autoscaler's own settings make it take, beside what was missed.
     fn compared(&self) -> Option<String> {
         let budget = self.budget.as_ref().ok().filter(|_| !self.is_limited)?;
-        let allowed = in_words(budget);
+        let allowed = in_words(budget, self.pods);
         Some(match self.limit {
             TimeLimit::Within(span) if span.0 < budget.longest() => {
                 format!("this autoscaler may need up to {allowed}: allow that much, or change its settings")
@@ -203,7 +236,7 @@ impl Time {
             (why, _) => why,
         });
         let is_auto = self.limit == TimeLimit::Auto;
-        let basis = self.budget.as_ref().ok().filter(|_| is_auto).map(in_words);
+        let basis = self.budget.as_ref().ok().filter(|_| is_auto).map(|budget| in_words(budget, self.pods));
         ExpectationResult { basis, ..result(name, self.limit, observed, outcome) }
     }
 }

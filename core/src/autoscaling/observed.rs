@@ -84,12 +84,19 @@ impl Observed<'_> {
 
     /// What the autoscaler did, and what came of what is expected of it.
     pub fn result(&self, report: &Report, lost: Option<RequestsWhileScalingDown>) -> AutoscalingResult {
+        self.judged(report, lost).0
+    }
+
+    /// The same with when the first expectation was missed. One on figures of the whole load was missed when that was over.
+    pub(super) fn judged(
+        &self,
+        report: &Report,
+        lost: Option<RequestsWhileScalingDown>,
+    ) -> (AutoscalingResult, Option<Timestamp>) {
         let autoscaler = autoscaler(self.record.log(), self.start, self.end);
         let limit = Limiting::of(report, autoscaler, own_need(self.workload, self.timeline));
-        let mut result = AutoscalingResult {
-            requests_while_scaling_down: lost,
-            ..analyse(self, &report.latency, limit.as_ref())
-        };
+        let (analysed, mut missed) = analyse(self, &report.latency, limit.as_ref());
+        let mut result = AutoscalingResult { requests_while_scaling_down: lost, ..analysed };
         let advice = demand::why_unknown(self.workload, self.timeline, self.base_url);
         if let Some(expect) = &self.workload.expect {
             let judge = Judge {
@@ -99,6 +106,10 @@ impl Observed<'_> {
                 limit: limit.as_ref(),
             };
             let judged = judge.all(expect);
+            if judged.iter().any(|one| !one.passed && !one.undecided) {
+                let over = after(self.start, self.timeline.duration()).min(self.end);
+                missed = Some(missed.map_or(over, |missed| missed.min(over)));
+            }
             result.expectations.extend(judged);
         }
         let mut workload = told(report, self.workload, advice);
@@ -107,7 +118,7 @@ impl Observed<'_> {
             limit.say_once(&mut result.expectations);
         }
         result.workloads = vec![workload];
-        result
+        (result, missed)
     }
 
     /// What happened to the autoscaler, or stood in its way, and makes a verdict on it worthless.

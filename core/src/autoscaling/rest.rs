@@ -5,13 +5,25 @@ use jiff::Timestamp;
 use upsurge_crds::v1alpha1::Workload;
 use upsurge_figures::observation::Log;
 
-use super::replicas::Replicas;
+use super::{analyse::autoscaler, replicas::Replicas};
 
-/// Whether as many replicas are ready as there were when a load began, and no more are wanted; by what was seen until now.
+/// The loads that a workload has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// When the first one began.
+    pub began: Timestamp,
+    /// Until when an autoscaler may still answer the last one: it reads its metrics late, and a short load may be over before it has
+    /// begun to.
+    pub answered: Timestamp,
+}
+
+/// Whether as many replicas are ready as there were when the first load began, no more are wanted, and no autoscaler may still answer the
+/// last one; by what was seen until now.
 ///
 /// # Errors
 /// Why not, in words.
-pub fn rested(workload: &Workload, log: &Log, began: Timestamp, now: Timestamp) -> Result<(), String> {
+pub fn rested(workload: &Workload, log: &Log, before: Before, now: Timestamp) -> Result<(), String> {
+    let Before { began, answered } = before;
     let (name, replicas) = (&workload.name, Replicas::of(log, began, now));
     let Some(first) = replicas.at_start() else {
         return Err(format!("nobody saw how many replicas {name} had before the first load"));
@@ -23,6 +35,9 @@ pub fn rested(workload: &Workload, log: &Log, began: Timestamp, now: Timestamp) 
         (Some(_), Some(wanted)) if wanted != first => {
             Err(format!("{name} is to have {wanted} replicas, and {had}"))
         }
+        _ if now < answered && autoscaler(log, began, now).is_some() => {
+            Err(format!("the autoscaler of {name} may not have answered the last load yet"))
+        }
         _ => Ok(()),
     }
 }
@@ -31,7 +46,7 @@ pub fn rested(workload: &Workload, log: &Log, began: Timestamp, now: Timestamp) 
 mod tests {
     use rstest::rstest;
     use serde_json::json;
-    use upsurge_figures::observation::{Event, Life, Source, What};
+    use upsurge_figures::observation::{Autoscaler, Event, Life, Source, What};
 
     use super::*;
 
@@ -71,7 +86,7 @@ mod tests {
     #[case::unseen(95, Some("nobody sees how many ready replicas checkout has, which had 1 before"))]
     fn a_workload_has_come_to_rest_when_it_is_as_it_was(#[case] now: i64, #[case] why: Option<&str>) {
         let workload: Workload = serde_json::from_value(json!({"name": "checkout"})).unwrap();
-        let rested = rested(&workload, &log(), at(0), at(now));
+        let rested = rested(&workload, &log(), Before { began: at(0), answered: at(30) }, at(now));
         match why {
             None => assert_eq!(rested, Ok(())),
             Some(why) => assert!(rested.clone().unwrap_err().contains(why), "{rested:?}"),
@@ -81,7 +96,19 @@ mod tests {
     #[test]
     fn what_nobody_saw_before_the_load_can_not_come_back() {
         let workload: Workload = serde_json::from_value(json!({"name": "checkout"})).unwrap();
-        let why = rested(&workload, &Log::default(), at(0), at(9)).unwrap_err();
+        let before = Before { began: at(0), answered: at(0) };
+        let why = rested(&workload, &Log::default(), before, at(9)).unwrap_err();
         assert_eq!(why, "nobody saw how many replicas checkout had before the first load");
+    }
+
+    #[test]
+    fn a_load_that_an_autoscaler_may_not_have_seen_yet_is_not_over_for_the_target() {
+        let workload: Workload = serde_json::from_value(json!({"name": "checkout"})).unwrap();
+        let mut log = log();
+        log.push(Event::found(at(-5), What::Autoscaler(Autoscaler::default())));
+        let rested = |now| rested(&workload, &log, Before { began: at(0), answered: at(14) }, at(now));
+        let why = "the autoscaler of checkout may not have answered the last load yet";
+        assert_eq!(rested(9).unwrap_err(), why);
+        assert_eq!(rested(14), Ok(()));
     }
 }

@@ -43,6 +43,7 @@ pub(super) fn told(report: &Report, workload: &Workload, advice: Option<String>)
         limits: limits.collect(),
         recommendation,
         gaps: gaps(report),
+        ..WorkloadResult::default()
     }
 }
 

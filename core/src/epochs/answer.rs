@@ -152,8 +152,8 @@ fn in_words(unsteady: &Unsteady) -> String {
     }
 }
 
-/// What each replica carried, if as many served in all probes that passed at the level. Of several workloads it is told only
-/// once each of them is seen by itself.
+/// What each replica carried, if as many served in all probes that passed at the level. Of several workloads an epoch has no one number,
+/// and nothing is told.
 fn workloads(test: &LoadTestSpec, found: &Found, history: &[EpochResult]) -> Vec<WorkloadCapacity> {
     let (Some(workload), Some(level)) = (test.target.workload(), found.level) else { return Vec::new() };
     let passed = history

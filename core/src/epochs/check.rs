@@ -1,75 +1,114 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a search needs and what says nothing beside it.
+//! What a run of several epochs needs and what says nothing beside it.
 
-use upsurge_crds::v1alpha1::{CapacityLoad, DataOrder, LoadTestSpec, Quantity};
+use upsurge_crds::v1alpha1::{CapacityLoad, DataOrder, LoadTestSpec, Quantity, ReplicaCounts};
 
-use super::ladder;
+use super::{Scalability, ladder};
 use crate::field_error::Errors;
 
-/// Most replicas of a search for the fewest.
+/// Most replicas that a run sets.
 const MOST_REPLICAS: i64 = 1_000;
 
-/// Checks what goes with `spec.load.capacity`; its own fields are checked where the load is compiled.
+/// Checks what goes with `spec.load.capacity` and `spec.load.scalability`; their own fields are checked where the load is compiled.
 pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
-    let Some(capacity) = &spec.load.capacity else { return };
-    if capacity.counts_replicas() {
-        check_held(spec, errors);
+    if let Some(capacity) = &spec.load.capacity {
+        if capacity.counts_replicas() {
+            check_held(spec, "spec.load.capacity.find MinReplicas", errors);
+        }
+        if spec.thresholds.is_empty() {
+            errors.add(
+                "spec.thresholds",
+                "spec.load.capacity needs a threshold at least: it is what the target has to hold at a rate, for example \
+                 {metric: http_req_duration, condition: \"p(95) < 200ms\"}",
+            );
+        }
+        check_beside(spec, "spec.load.capacity", errors);
     }
-    if spec.thresholds.is_empty() {
-        errors.add(
-            "spec.thresholds",
-            "spec.load.capacity needs a threshold at least: it is what the target has to hold at a rate, for example \
-             {metric: http_req_duration, condition: \"p(95) < 200ms\"}",
-        );
+    if spec.load.scalability.is_some() {
+        check_held(spec, "spec.load.scalability", errors);
+        check_beside(spec, "spec.load.scalability", errors);
     }
+}
+
+/// What says nothing where each epoch is judged by itself.
+fn check_beside(spec: &LoadTestSpec, load: &str, errors: &mut Errors) {
     for (index, _) in spec.thresholds.iter().enumerate().filter(|(_, threshold)| threshold.abort_on_fail) {
         errors.add(
             format_args!("spec.thresholds[{index}].abortOnFail"),
-            "does not go with spec.load.capacity: a probe that fails is an answer, and the search goes on",
+            format_args!("does not go with {load}: a probe that fails is an answer, and the run goes on"),
         );
     }
     for (index, _) in spec.data.iter().enumerate().filter(|(_, data)| data.order == DataOrder::Unique) {
         errors.add(
             format_args!("spec.data[{index}].order"),
-            "can't be Unique beside spec.load.capacity: each probe begins with the first row again",
+            format_args!("can't be Unique beside {load}: each probe begins with the first row again"),
         );
     }
     if spec.prometheus.is_some() {
         errors.add(
             "spec.prometheus",
-            "does not go with spec.load.capacity: checks are of a whole run, and each probe is judged by itself",
+            format_args!(
+                "does not go with {load}: checks are of a whole run, and each probe is judged by itself"
+            ),
         );
     }
     for (field, is_given) in [("usage", !spec.usage.is_empty()), ("verify", !spec.verify.is_empty())] {
         if is_given {
             errors.add(
                 format_args!("spec.{field}"),
-                "does not go with spec.load.capacity: it judges a whole run, and each probe is judged by itself",
+                format_args!(
+                    "does not go with {load}: it judges a whole run, and each probe is judged by itself"
+                ),
             );
         }
     }
     for (index, _) in spec.target.workloads.iter().enumerate().filter(|(_, one)| one.expect.is_some()) {
         errors.add(
             format_args!("spec.target.workloads[{index}].expect"),
-            "does not go with spec.load.capacity: what an autoscaler has to do is asked of one load, not of many one after the \
-             other",
+            format_args!(
+                "does not go with {load}: what an autoscaler has to do is asked of one load, not of many one after the other"
+            ),
         );
     }
 }
 
 /// Whose replicas are set must be known, and nobody else may make load on it.
-fn check_held(spec: &LoadTestSpec, errors: &mut Errors) {
+fn check_held(spec: &LoadTestSpec, load: &str, errors: &mut Errors) {
     if spec.target.workload().is_none() {
         errors.add(
             "spec.target.workloads",
-            "is needed by spec.load.capacity.find MinReplicas: it sets the replicas of that workload",
+            format_args!("is needed by {load}: it sets the replicas of that workload"),
+        );
+    }
+    if spec.target.has_several() {
+        errors.add(
+            "spec.target.workloads",
+            format_args!(
+                "must be one beside {load}, which sets the replicas of one workload: of several, test each by itself"
+            ),
         );
     }
     if !spec.target.sharing.is_exclusive() {
         errors.add(
             "spec.target.sharing",
-            "must be Exclusive beside spec.load.capacity.find MinReplicas, which sets the replicas of the target",
+            format_args!("must be Exclusive beside {load}, which sets the replicas of the target"),
         );
+    }
+}
+
+/// Whether counts of replicas are some that can be compared; the most users of a measurement.
+pub(crate) fn check_counts_of_replicas(asked: &ReplicaCounts, errors: &mut Errors) -> f64 {
+    // Of a number that is out of its own bounds, the schema tells.
+    let told = asked.counts.iter().any(|count| *count < 1) || asked.level_per_replica < 1;
+    match Scalability::of(asked) {
+        Ok(scalability) => f64::from(scalability.most_users()),
+        Err(error) => {
+            if !told {
+                errors.add("spec.load.scalability.replicas", error);
+            }
+            // It is refused; a load that rises above nothing is no second fault.
+            1.0
+        }
     }
 }
 

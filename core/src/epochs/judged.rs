@@ -24,6 +24,8 @@ use crate::{
 
 /// Longest message of a probe: a status holds many.
 const LONGEST: usize = 300;
+/// The limit of a probe that failed without a threshold that did not hold.
+pub(super) const UNANSWERED: &str = "requests had no answer when they were cut off";
 
 /// All that is known of a probe whose load has ended.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +124,7 @@ fn limit(outcome: EpochOutcome, reason: &str, thresholds: &[ThresholdResult]) ->
     match (outcome, breached, reason) {
         (EpochOutcome::Failed, Some(threshold), _) => format!("{} {}", threshold.metric, threshold.condition),
         (_, _, reasons::ITERATIONS_DROPPED) => "iterations were dropped for lack of free users".into(),
-        (_, _, reasons::REQUESTS_UNANSWERED) => "requests had no answer when they were cut off".into(),
+        (_, _, reasons::REQUESTS_UNANSWERED) => UNANSWERED.into(),
         (_, _, reasons::GENERATOR_LIMITED) => "the generator could not keep up".into(),
         (_, _, reasons::TARGET_NOT_IDLE) => "the target had not come to rest before it".into(),
         (_, _, reasons::NO_DATA) => "there was nothing to judge".into(),

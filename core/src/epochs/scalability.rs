@@ -5,11 +5,11 @@
 //! replica, who keep it busy and never ask for more than it answers (closed model). What was answered well while all
 //! thresholds held is what so many replicas serve. Counts go up in the first round, down in the second, and so on: a target that
 //! gets slower by and by then does so at all counts alike. As with all epochs, what comes next is a function of what is
-//! finished. Who holds the replicas, and how, is not known here ([`crate::pinning`] does that for searches).
-//!
-//! No field of a load asks for it yet: [`super::Epochs`] is to carry it.
+//! finished. Who holds the replicas, and how, is not known here ([`crate::pinning`] does that).
 
+mod answer;
 mod result;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -17,19 +17,25 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_crds::v1alpha1::{
-    EpochOutcome, EpochResult, Load, LoadTestSpec, LoadUnit, MOST_EPOCHS, StageSpec, TimeSpan,
+    EpochResult, Load, LoadTestSpec, LoadUnit, MOST_EPOCHS, ReplicaCounts, StageSpec, TimeSpan,
 };
 use upsurge_figures::search::TRIES;
 
-pub use self::result::{Counted, Scaled};
-use super::{measure, quantity, written};
+use self::tally::Tally;
+pub use self::{
+    answer::{Scaling, last_passed, scaling},
+    result::{Counted, Scaled},
+};
+use super::{Epoch, measure, quantity, whole_number, written};
 use crate::{
     metrics::Catalog,
-    plan::{MEASURE, WARM_UP},
+    plan::{FINISH, MEASURE, WARM_UP},
 };
 
 /// Most users that a load may have.
 const MOST_USERS: u32 = 1_000_000;
+/// Length of the stage in which nobody begins an iteration. The last stage of a load is also what comes after its end, so any does.
+const LENGTH_OF_FINISH: TimeSpan = TimeSpan::from_secs(1);
 
 /// Which measurements a test of scalability is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,14 +60,24 @@ pub struct Measurement {
 }
 
 impl Measurement {
+    /// That of an epoch, if it is one.
+    pub(super) fn of(epoch: &Epoch) -> Option<Self> {
+        let users = whole_number(epoch.level?);
+        Some(Self { number: epoch.number, pinned_replicas: epoch.replicas?, users })
+    }
+
+    /// As an epoch.
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch {
+            number: self.number,
+            level: Some(f64::from(self.users)),
+            replicas: Some(self.pinned_replicas),
+        }
+    }
+
     /// How it is told while it is under way.
     pub fn under_way(&self, start_time: Option<MicroTime>) -> EpochResult {
-        EpochResult {
-            number: i32::try_from(self.number).unwrap_or(i32::MAX),
-            level: self.level(),
-            start_time,
-            ..EpochResult::default()
-        }
+        self.epoch().under_way(start_time).unwrap_or_default()
     }
 
     /// Its level as it is written down, by which it is known again: each count has another one.
@@ -93,6 +109,23 @@ pub enum ScalabilityError {
 }
 
 impl Scalability {
+    /// The test that a load asks for.
+    ///
+    /// # Errors
+    /// When it would measure nothing, or more than a run may.
+    pub fn of(asked: &ReplicaCounts) -> Result<Self, ScalabilityError> {
+        // What is below 0 is refused as 0 is.
+        let count = |value: i32| u32::try_from(value).unwrap_or_default();
+        let counts: Vec<u32> = asked.counts.iter().copied().map(count).collect();
+        let users = count(asked.level_per_replica);
+        Self::new(&counts, users, asked.repeats(), asked.warm_up, asked.measure)
+    }
+
+    /// Users with the most replicas.
+    pub fn most_users(&self) -> u32 {
+        self.counts.last().copied().unwrap_or_default().saturating_mul(self.users_per_replica)
+    }
+
     /// A test of these counts, in any order, each measured `repeats` times: `measure` long, after a `warm_up` at the same level.
     ///
     /// # Errors
@@ -145,17 +178,25 @@ impl Scalability {
     }
 
     /// The test of a measurement: that of the run, with its load, and with thresholds on what is measured of it.
+    ///
+    /// Users finish their iterations after the measured time. A request belongs to the stage in which it begins, so without a stage
+    /// for these they would count as if they had been made within that time: the longer iterations take, the more.
     pub fn test(&self, whole: &LoadTestSpec, measurement: &Measurement) -> LoadTestSpec {
-        let stage = |name: &str, duration| StageSpec {
+        let stage = |name: &str, duration, users: u32| StageSpec {
             name: Some(name.into()),
             duration,
-            target: quantity(f64::from(measurement.users)),
+            target: quantity(f64::from(users)),
             jump: true,
         };
+        let stages = vec![
+            stage(WARM_UP, self.warm_up, measurement.users),
+            stage(MEASURE, self.measure, measurement.users),
+            stage(FINISH, LENGTH_OF_FINISH, 0),
+        ];
         let mut test = whole.clone();
         test.load = Load {
             unit: Some(LoadUnit::Users),
-            stages: Some(vec![stage(WARM_UP, self.warm_up), stage(MEASURE, self.measure)]),
+            stages: Some(stages),
             graceful_stop: whole.load.graceful_stop,
             ..Load::default()
         };
@@ -191,63 +232,4 @@ impl Scalability {
         };
         self.counts.iter().map(tally).collect()
     }
-}
-
-/// What is known of a count.
-#[derive(Debug, Default)]
-struct Tally {
-    /// What was answered per second, of each measurement that passed.
-    throughputs: Vec<f64>,
-    failed: u32,
-    blind: u32,
-    /// Why the first of those failed.
-    failure: Option<String>,
-    /// Why the first of those said nothing.
-    blindness: Option<String>,
-}
-
-impl Tally {
-    fn passed(&self) -> u32 {
-        u32::try_from(self.throughputs.len()).unwrap_or(u32::MAX)
-    }
-
-    fn is_due(&self, round: u32) -> bool {
-        self.passed().saturating_add(self.failed) <= round && self.blind < TRIES
-    }
-
-    fn add(&mut self, epoch: &EpochResult, replicas: u32) {
-        let limit = || epoch.limit.clone().unwrap_or_default();
-        let served = epoch.replicas.and_then(|served| u32::try_from(served).ok());
-        let blindness = match (epoch.outcome, served) {
-            // Not over yet.
-            (None, _) => return,
-            (Some(EpochOutcome::Inconclusive), _) => limit(),
-            (Some(_), None) => "it is not known that as many replicas served all the time".into(),
-            (Some(_), Some(served)) if served != replicas => {
-                format!("replicas served that were not asked for: {served}")
-            }
-            (Some(EpochOutcome::Failed), _) => {
-                self.failed += 1;
-                self.failure.get_or_insert_with(limit);
-                return;
-            }
-            (Some(EpochOutcome::Passed), _) => match answered(epoch) {
-                Some(throughput) => {
-                    self.throughputs.push(throughput);
-                    return;
-                }
-                None => "nothing was answered".into(),
-            },
-        };
-        self.blind += 1;
-        self.blindness.get_or_insert(blindness);
-    }
-}
-
-/// Requests that were answered well, per second.
-fn answered(epoch: &EpochResult) -> Option<f64> {
-    let all: f64 = epoch.requests_per_second.as_deref()?.parse().ok()?;
-    let failed = epoch.error_rate.as_deref().unwrap_or("0%");
-    let failed: f64 = failed.strip_suffix('%')?.parse().ok()?;
-    Some(all * (1.0 - failed / 100.0)).filter(|answered| *answered > 0.0 && answered.is_finite())
 }

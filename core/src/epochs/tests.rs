@@ -3,6 +3,7 @@
 mod answer;
 mod fewest;
 mod judged;
+mod scaling;
 
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ fn searched(spec: &LoadTestSpec, capacity: f64) -> (Found, Vec<EpochResult>) {
     loop {
         match epochs(spec).decide(&history) {
             Next::Done(Done::Capacity(found)) => return (found, history),
-            Next::Done(Done::Once) => panic!("a search has more than one epoch"),
+            Next::Done(other) => panic!("a search ends with {other:?}"),
             Next::Epoch(epoch) => {
                 let passes = epoch.level.unwrap() <= capacity;
                 let outcome = if passes { EpochOutcome::Passed } else { EpochOutcome::Failed };

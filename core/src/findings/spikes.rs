@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use upsurge_crds::v1alpha1::{AutoscalingResult, NamedSpike, SpikeResult, ThresholdResult};
+use upsurge_crds::v1alpha1::{AutoscalingResult, NamedSpike, ReplicaPoint, SpikeResult, ThresholdResult};
 
 use super::Recorded;
 use crate::{
@@ -131,14 +131,33 @@ fn stages_are_known(metrics: &Metrics) -> bool {
     !lost(names::HTTP_REQ_DURATION) && !lost(names::HTTP_REQ_FAILED)
 }
 
-/// Ready replicas at the begin, most of them, and at the end, as `2→6→2`; nothing if they were not seen all the time.
+/// Ready replicas at the begin, most of them, and at the end, as `2→6→2`; nothing if they were not seen all the time. Of several
+/// workloads, each with its name.
 fn replicas(seen: &AutoscalingResult, from: Duration, to: Duration) -> Option<String> {
-    let (from, to) = (from.as_secs_f64(), to.as_secs_f64());
-    if seen.problems.iter().any(|problem| hides_replicas(problem, from, to)) {
+    let span = [from.as_secs_f64(), to.as_secs_f64()];
+    if seen.workloads.len() < 2 {
+        return course(seen.problems.iter().map(String::as_str), &seen.timeline, span);
+    }
+    let each = seen.workloads.iter().filter_map(|workload| {
+        let begin = format!("{}: ", workload.name);
+        let problems = seen.problems.iter().filter_map(|problem| problem.strip_prefix(begin.as_str()));
+        let course = course(problems, &workload.timeline, span)?;
+        Some(format!("{} {course}", workload.name))
+    });
+    let each: Vec<String> = each.collect();
+    (!each.is_empty()).then(|| each.join(", "))
+}
+
+fn course<'a>(
+    mut problems: impl Iterator<Item = &'a str>,
+    timeline: &[ReplicaPoint],
+    [from, to]: [f64; 2],
+) -> Option<String> {
+    if problems.any(|problem| hides_replicas(problem, from, to)) {
         return None;
     }
-    let before = seen.timeline.iter().rev().find(|point| point.seconds <= from)?;
-    let within = seen.timeline.iter().filter(|point| point.seconds > from && point.seconds <= to);
+    let before = timeline.iter().rev().find(|point| point.seconds <= from)?;
+    let within = timeline.iter().filter(|point| point.seconds > from && point.seconds <= to);
     let ready: Vec<i32> = std::iter::once(before).chain(within).map(|point| point.ready).collect();
     let most = ready.iter().max()?;
     Some(format!("{}→{most}→{}", ready.first()?, ready.last()?))

@@ -36,6 +36,28 @@ fn scaled_object(paused: Option<&str>) -> PinnedObject {
     }
 }
 
+#[rstest]
+#[case::workload(workload(2), "scale Deployment/checkout --replicas=2")]
+#[case::autoscaler(
+    hpa(2, 9),
+    r#"patch HorizontalPodAutoscaler/checkout --type=merge -p '{"spec":{"minReplicas":2,"maxReplicas":9}}'"#
+)]
+#[case::paused(
+    scaled_object(Some("3")),
+    "annotate ScaledObject/checkout autoscaling.keda.sh/paused-replicas=3 --overwrite"
+)]
+#[case::paused_by_somebody_hostile(
+    scaled_object(Some("3; it's $(gone)")),
+    r"annotate ScaledObject/checkout autoscaling.keda.sh/paused-replicas='3; it'\''s $(gone)' --overwrite"
+)]
+#[case::not_paused(
+    scaled_object(None),
+    "annotate ScaledObject/checkout autoscaling.keda.sh/paused-replicas-"
+)]
+fn what_is_left_can_be_put_back_by_a_command(#[case] object: PinnedObject, #[case] command: &str) {
+    assert_eq!(by_hand(&object, "shop"), format!("kubectl -n shop {command}"));
+}
+
 /// Objects of a cluster, which the functions under test are asked about again and again.
 #[derive(Clone, Debug, PartialEq)]
 struct Cluster(Vec<PinnedObject>);

@@ -70,6 +70,7 @@ fn check_alone(load: &Load, errors: &mut Errors) {
         load.volume.is_some(),
         load.pattern.is_some(),
         load.capacity.is_some(),
+        load.scalability.is_some(),
         load.benchmark.is_some(),
         load.smoke.is_some(),
     ];

@@ -8,6 +8,8 @@
 pub const WARM_UP: &str = "warm-up";
 /// The stage of a probe by which it is judged.
 pub const MEASURE: &str = "measure";
+/// After what is measured of users: they finish their iterations, and what these still ask for does not count.
+pub const FINISH: &str = "finish";
 /// On the way to a level.
 pub(super) const RAMP_UP: &str = "ramp-up";
 /// A spike at its peak.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use upsurge_crds::v1alpha1::{Arrivals, Load, LoadUnit, Spread, WhenBusy};
+use upsurge_crds::v1alpha1::{Arrivals, Load, LoadUnit, ScalabilityLoad, Spread, WhenBusy};
 
 use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
@@ -37,6 +37,7 @@ pub(super) fn compile(load: &Load, scenarios: usize, errors: &mut Errors) -> Opt
     let unit = match load {
         _ if counts_itself => LoadUnit::Users,
         Load { capacity: Some(_), .. } => LoadUnit::IterationsPerSecond,
+        Load { scalability: Some(_), .. } => LoadUnit::Users,
         load => load.unit(),
     };
     let stages = shapes::place(shapes, Duration::ZERO, unit, 1.0);
@@ -176,14 +177,27 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         ];
         given.push(("capacity", shapes));
     }
+    if let Some(scalability) = &load.scalability {
+        given.push(("scalability", compared(scalability, errors)));
+    }
     if given.len() != 1 {
         errors.add(
             "spec.load",
-            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, benchmark, smoke, executors and capacity",
+            "needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, benchmark, smoke, executors, capacity and scalability",
         );
         return None;
     }
     given.pop()
+}
+
+/// A test of scalability. As a whole it is its largest measurement: so much may be asked of the target.
+fn compared(scalability: &ScalabilityLoad, errors: &mut Errors) -> Vec<Shape> {
+    let Some(counts) = &scalability.replicas else {
+        errors.add("spec.load.scalability", "needs replicas: the counts that are compared");
+        return Vec::new();
+    };
+    let users = epochs::check_counts_of_replicas(counts, errors);
+    vec![Shape::level(WARM_UP, counts.warm_up.0, users), Shape::level(MEASURE, counts.measure.0, users)]
 }
 
 /// A pattern that is one stage, which has its name.
@@ -217,6 +231,13 @@ fn check_unit(load: &Load, errors: &mut Errors) {
             errors.add("spec.load.unit", "does not go with capacity, whose levels are iterations per second");
         }
         load.arrivals.iter().for_each(|arrivals| check_arrivals(arrivals, "spec.load.arrivals", errors));
+    } else if load.scalability.is_some() {
+        for (field, given) in [("unit", load.unit.is_some()), ("arrivals", load.arrivals.is_some())] {
+            if given {
+                let message = "does not go with scalability, whose levels are users";
+                errors.add(format_args!("spec.load.{field}"), message);
+            }
+        }
     } else if let Some(name) = counting(load) {
         for (field, given) in [("unit", load.unit.is_some()), ("arrivals", load.arrivals.is_some())] {
             if given {

@@ -7,7 +7,10 @@ mod pods;
 use std::{fmt, time::Duration};
 
 use http::Uri;
-use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
+use upsurge_crds::{
+    LoadTestSpec,
+    v1alpha1::{TimeLimit, TimeSpan},
+};
 
 use super::{Pattern, Policy, Rule, Rules};
 use crate::{
@@ -216,17 +219,18 @@ impl Checker<'_> {
         if let Some(rule) = self.rules.max_duration.clone() {
             let one = valid.timeline.duration();
             let (verb, lasts) = match Epochs::of(&self.test.load) {
-                // Of a load only its end takes longer; of a search that comes once more with each probe, and so does its target's rest.
+                // Of a load only its end takes longer; of a search that comes once more with each probe, and so does its target's rest,
+                // or the wait for as many replicas as it is to have.
                 Ok(epochs) if epochs.are_several() => {
-                    let autoscaling = self.test.autoscaling.as_ref().filter(|_| !epochs.set_replicas());
-                    let idle = autoscaling.and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
-                    let rest = idle.map_or(Duration::ZERO, |idle| idle.timeout.0);
-                    let verb = if rest.is_zero() {
-                        "lasts"
-                    } else {
-                        "with its waits for a quiet target lasts up to"
+                    let idle = self.test.autoscaling.as_ref().and_then(|asked| asked.wait_for_idle.as_ref());
+                    let (verb, wait) = match idle {
+                        _ if epochs.set_replicas() => {
+                            ("with its waits for replicas lasts up to", self.test.deadlines.prepare.0)
+                        }
+                        Some(idle) => ("with its waits for a quiet target lasts up to", idle.timeout.0),
+                        None => ("lasts", Duration::ZERO),
                     };
-                    (verb, epochs.longest(one + valid.timeline.graceful_stop + rest))
+                    (verb, epochs.longest(one + valid.timeline.graceful_stop + wait))
                 }
                 _ => ("lasts", one),
             };
@@ -240,7 +244,6 @@ impl Checker<'_> {
         let test = self.test;
         let (deadlines, autoscaling) = (&test.deadlines, test.autoscaling.as_ref());
         let idle = autoscaling.and_then(|autoscaling| autoscaling.wait_for_idle.as_ref());
-        let expected = test.target.workload().and_then(|workload| workload.expect.as_ref());
         let most = rule.value.max(USUAL_WAIT);
         let spans = [
             ("spec.deadlines.prepare", Some(&deadlines.prepare), most),
@@ -249,20 +252,21 @@ impl Checker<'_> {
             ("spec.deadlines.restore", deadlines.restore.as_ref(), most),
             ("spec.load.gracefulStop", test.load.graceful_stop.as_ref(), most),
             ("spec.autoscaling.waitForIdle.timeout", idle.map(|idle| &idle.timeout), most),
-            (
-                "spec.target.workloads[0].expect.scaleDownWithin",
-                expected.and_then(|expected| expected.scale_down_within.as_ref()?.span()),
-                most,
-            ),
-            (
-                "spec.target.workloads[0].expect.maxSettlingTime",
-                expected.and_then(|expected| expected.max_settling_time.as_ref()),
-                most,
-            ),
         ];
         for (field, span, most) in spans {
             if let Some(span) = span {
                 self.duration(rule, field, "is", span.0, most);
+            }
+        }
+        for (index, workload) in test.target.workloads.iter().enumerate() {
+            let Some(expected) = &workload.expect else { continue };
+            let down = expected.scale_down_within.as_ref().and_then(TimeLimit::span);
+            let spans = [("scaleDownWithin", down), ("maxSettlingTime", expected.max_settling_time.as_ref())];
+            for (field, span) in spans {
+                if let Some(span) = span {
+                    let field = format!("spec.target.workloads[{index}].expect.{field}");
+                    self.duration(rule, &field, "is", span.0, most);
+                }
             }
         }
     }

@@ -18,6 +18,7 @@ pub(super) fn is_any(plan: &RunPlan) -> bool {
 fn is_in(test: &LoadTestSpec) -> bool {
     let load = &test.load;
     load.capacity.is_some()
+        || load.scalability.is_some()
         || load.benchmark.is_some()
         || load.smoke.is_some()
         || load.spike.as_ref().is_some_and(|spike| spike.spikes.is_some())
@@ -111,6 +112,8 @@ mod tests {
 
     #[rstest]
     #[case::capacity(json!({"load": {"capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1m"}}}))]
+    #[case::scalability(
+        json!({"load": {"scalability": {"replicas": {"counts": [1, 2], "levelPerReplica": 5, "measure": "1m"}}}}))]
     #[case::benchmark(json!({"load": {"benchmark": {}}}))]
     #[case::smoke(json!({"load": {"smoke": {}}}))]
     #[case::named_spikes(json!({"load": {"spike": {"baseline": 1, "spikes": [{"name": "a", "peak": 9, "hold": "1m"}]}}}))]

@@ -30,7 +30,7 @@ use crate::{
 /// What a document of this form says it is.
 const FORMAT: &str = "upsurge.dev/result";
 /// Version of the form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -123,8 +123,12 @@ struct Figures {
     /// Of the whole run only.
     #[serde(skip_serializing_if = "Option::is_none")]
     unanswered_requests: Option<i64>,
-    iterations: u64,
-    dropped_iterations: u64,
+    /// Not of a request, to which no iteration belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iterations: Option<u64>,
+    /// The same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_iterations: Option<u64>,
     data_sent_bytes: u64,
     data_received_bytes: u64,
     latency_milliseconds: Option<Times>,
@@ -181,6 +185,7 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
             ..Selector::default()
         };
         let figures = Figures::of(shown.metrics, &selector, time);
+        let figures = Figures { iterations: None, dropped_iterations: None, ..figures };
         RequestFigures { name: &request.name, scenario: &request.scenario, figures }
     });
     let phases = names::PHASES
@@ -257,8 +262,8 @@ impl Figures {
             failed_requests: measured.failed.0,
             error_rate: measured.error_rate(),
             unanswered_requests: None,
-            iterations: measured.iterations as u64,
-            dropped_iterations: measured.dropped as u64,
+            iterations: Some(measured.iterations as u64),
+            dropped_iterations: Some(measured.dropped as u64),
             data_sent_bytes: measured.traffic.0 as u64,
             data_received_bytes: measured.traffic.1 as u64,
             latency_milliseconds: Times::of(&measured.latency),

@@ -130,6 +130,16 @@ mod tests {
     }
 
     #[test]
+    fn of_several_workloads_each_is_claimed() {
+        let workloads = json!([{"name": "orders"}, {"name": "cart"}]);
+        let claimed = claims(&target(json!({"baseURL": "http://gateway", "workloads": workloads})), "shop");
+        let told: Vec<(&str, bool)> =
+            claimed.iter().map(|claim| (claim.target.as_str(), claim.part)).collect();
+        let whole = ["Deployment.apps shop/cart", "Deployment.apps shop/orders"];
+        assert_eq!(told, [(whole[0], false), (whole[1], false), ("http://gateway.shop:80", true)]);
+    }
+
+    #[test]
     fn a_workload_is_claimed_as_a_whole_and_its_address_in_part() {
         let of = |workload: Value| {
             claims(&target(json!({"baseURL": "http://gateway.infra", "workloads": [workload]})), "shop")

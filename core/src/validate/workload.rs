@@ -187,6 +187,29 @@ mod tests {
         assert_eq!(paths, &both[..if is_right { 0 } else { 2 }]);
     }
 
+    #[test]
+    fn two_workloads_of_one_name_are_refused_and_so_are_several_whose_replicas_are_to_be_set() {
+        let mut spec = json!({
+            "target": {"baseURL": "http://shop", "workloads": [{"name": "cart"}, {"name": "cart", "kind": "StatefulSet"}]},
+            "scenarios": [{"name": "s", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 1, "duration": "1m"}}
+        });
+        let refused = |spec: &Value| -> Vec<String> {
+            let refused = validate(&serde_json::from_value(spec.clone()).unwrap()).err().unwrap_or_default();
+            refused.iter().map(ToString::to_string).collect()
+        };
+        let twice = refused(&spec);
+        assert!(twice.len() == 1 && twice[0].contains("spec.target.workloads[1].name"), "{twice:?}");
+        spec["target"]["workloads"][1]["name"] = "orders".into();
+        assert!(refused(&spec).is_empty());
+        spec["load"] = json!({"capacity": {
+            "find": "MinReplicas", "rate": 20, "from": 1, "to": 4, "warmUp": "10s", "measure": "30s"
+        }});
+        spec["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 1%"}]);
+        let several = refused(&spec);
+        assert!(several.iter().any(|one| one.contains("must be one beside")), "{several:?}");
+    }
+
     #[rstest]
     #[case::both(json!({"constantArrivalRate": {"rate": 20, "duration": "1m", "preAllocatedVUs": 9}}), true)]
     #[case::users(json!({"constantVUs": {"vus": 3, "duration": "1m"}}), false)]

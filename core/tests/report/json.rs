@@ -44,6 +44,8 @@ fn the_json_has_the_form_of_k6s_summary() {
     );
     assert_eq!((&summary["verdict"], &summary["stages"][1]["requests"]), (&json!("Failed"), &json!(3)));
     assert_eq!(summary["thresholds"][1]["passed"], false);
+    let request = &summary["requests"][0];
+    assert!(request["requests"].is_u64() && request.get("iterations").is_none(), "{request}");
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn the_result_for_programs_holds_numbers_and_what_there_are_no_data_for_is_null(
     let started = "2026-01-02T03:04:05Z".parse().unwrap();
     let text = with_report(|report| report.json(started));
     let result: Value = serde_json::from_str(&text).unwrap();
-    assert!(text.starts_with("{\n  \"format\": \"upsurge.dev/result\",\n  \"version\": 1,\n"), "{text}");
+    assert!(text.starts_with("{\n  \"format\": \"upsurge.dev/result\",\n  \"version\": 2,\n"), "{text}");
     for (pointer, expected) in [
         ("/startTime", json!("2026-01-02T03:04:05Z")),
         ("/durationSeconds", json!(2.0)),
@@ -80,6 +82,10 @@ fn the_result_for_programs_holds_numbers_and_what_there_are_no_data_for_is_null(
         let found = result.pointer(pointer);
         let found = if pointer == "/requests/0" { found.map(|request| &request["name"]) } else { found };
         assert_eq!(found, Some(&expected), "{pointer} in {text}");
+    }
+    for field in ["iterations", "droppedIterations"] {
+        assert_eq!(result["requests"][0].get(field), None, "no iteration belongs to a request");
+        assert!(result["summary"][field].is_u64() && result["stages"][1][field].is_u64(), "{field}");
     }
     let before = with_report(|report| {
         let (metrics, elapsed) = (Metrics::default(), Duration::ZERO);

@@ -18,6 +18,10 @@ pub const COMPONENT: &str = "checkpoint";
 pub const FORM: i32 = 2;
 /// Where the events that were observed are in the data of this form, as a JSON pointer.
 pub const EVENTS: &str = "/record/workload/log/events";
+/// What was recorded of the other workloads of the test, a list in the order of its spec.
+pub const FURTHER: &str = "/record/further";
+/// The events of one of these.
+pub const FURTHER_EVENTS: &str = "/workload/log/events";
 /// Most bytes that the data has unpacked; beyond that it is no checkpoint of ours.
 pub const MOST_UNPACKED: u64 = 64 * 1024 * 1024;
 /// Longest text of the data: 1 MiB and a bit in base64, below the 1.5 MiB that etcd takes.

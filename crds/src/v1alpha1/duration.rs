@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimeSpan(pub Duration);
 
-/// Accepted by [`TimeSpan::from_str`]; also the pattern in the schema.
-const PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$";
+/// Accepted by [`TimeSpan::from_str`]; also the pattern in schemas.
+pub(super) const SPAN: &str = r"([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+";
 /// The longest span accepted, so that sums of spans stay far from overflow.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
@@ -114,8 +114,13 @@ impl JsonSchema for TimeSpan {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "maxLength": 40, "pattern": PATTERN})
+        schema_of(SPAN)
     }
+}
+
+/// The schema of a text that is as a whole what a pattern says, such as a span of time.
+pub(super) fn schema_of(pattern: &str) -> Schema {
+    json_schema!({"type": "string", "maxLength": 40, "pattern": format!("^{pattern}$")})
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod capacity;
 mod executor;
 mod pattern;
+mod scalability;
 mod single;
 
 use kube::KubeSchema;
@@ -17,17 +18,19 @@ pub use self::{
         BreakpointLoad, ConstantLoad, Degradation, NamedSpike, PatternLoad, PatternName, SoakLoad, SpikeLoad,
         StageSpec, StopAt, StressLoad, VolumeLoad,
     },
+    scalability::{ReplicaCounts, ScalabilityLoad},
     single::{BenchmarkLimit, BenchmarkLoad, SmokeLoad},
 };
 use super::duration::TimeSpan;
 
 /// The load over time. Exactly one pattern is given: `constant`, `stages`, `spike`, `stress`, `soak`,
-/// `breakpoint`, `volume`, `pattern`, `benchmark`, `smoke`, `executors` or `capacity`.
+/// `breakpoint`, `volume`, `pattern`, `benchmark`, `smoke`, `executors`,
+/// `capacity` or `scalability`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
-    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.benchmark) ? 1 : 0) + (has(self.smoke) ? 1 : 0) + (has(self.executors) ? 1 : 0) + (has(self.capacity) ? 1 : 0) == 1",
-        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, benchmark, smoke, executors and capacity"),
+    validation = ("(has(self.constant) ? 1 : 0) + (has(self.stages) ? 1 : 0) + (has(self.spike) ? 1 : 0) + (has(self.stress) ? 1 : 0) + (has(self.soak) ? 1 : 0) + (has(self.breakpoint) ? 1 : 0) + (has(self.volume) ? 1 : 0) + (has(self.pattern) ? 1 : 0) + (has(self.benchmark) ? 1 : 0) + (has(self.smoke) ? 1 : 0) + (has(self.executors) ? 1 : 0) + (has(self.capacity) ? 1 : 0) + (has(self.scalability) ? 1 : 0) == 1",
+        "spec.load needs exactly one of constant, stages, spike, stress, soak, breakpoint, volume, pattern, benchmark, smoke, executors, capacity and scalability"),
     validation = (
         "!(has(self.volume) || has(self.benchmark) || has(self.smoke) || has(self.executors)) || (!has(self.unit) && !has(self.arrivals))",
         "unit and arrivals belong to patterns with levels; volume, benchmark, smoke and executors say for themselves what they do"
@@ -35,6 +38,10 @@ use super::duration::TimeSpan;
     validation = (
         "!has(self.capacity) || !has(self.unit)",
         "unit does not go with capacity, whose levels are iterations per second"
+    ),
+    validation = (
+        "!has(self.scalability) || (!has(self.unit) && !has(self.arrivals))",
+        "unit and arrivals do not go with scalability, whose levels are users"
     ),
     validation = (
         "!has(self.capacity) || has(self.capacity.rate) == (self.capacity.find == 'MinReplicas')",
@@ -54,7 +61,7 @@ pub struct Load {
     /// What the levels of the pattern count. `Users` (closed model): users at work at the same time,
     /// each starting its next iteration when the last one ended. `IterationsPerSecond` (open model):
     /// iterations started per second, however long they take. Does not go with `volume`, `benchmark`, `smoke`,
-    /// `executors` and `capacity`. Default: Users.
+    /// `executors`, `capacity` and `scalability`. Default: Users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<LoadUnit>,
 
@@ -115,6 +122,10 @@ pub struct Load {
     /// A search for the highest rate at which all thresholds hold, or for the fewest replicas: several loads one after the other, each at one level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityLoad>,
+
+    /// What more replicas bring: several loads one after the other, each with as many users per replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scalability: Option<ScalabilityLoad>,
 
     /// Time that iterations under way at the end get to finish before they are cut off. Does not go with `executors`.
     /// Default: 30s.

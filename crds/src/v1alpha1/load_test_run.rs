@@ -150,9 +150,10 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
     pub thresholds: Vec<ThresholdResult>,
 
-    /// The parts of a run that has several, each with a load of its own: the probes of `spec.load.capacity`. In such a run,
+    /// The parts of a run that has several, each with a load of its own: the probes of `spec.load.capacity`, or the measurements of
+    /// `spec.load.scalability`. In such a run,
     /// `summary`, `stages`, `requests`, `expectations`, `metrics`, `thresholds` and `generator` are those of the last probe that
-    /// passed at the capacity, or of the last one of all if none passed or the search did not come to its end.
+    /// passed (of a search: at the capacity), or of the last one of all if none passed or the run did not come to its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 60), extend("x-kubernetes-list-type" = "atomic"))]
     pub epochs: Vec<EpochResult>,
@@ -160,6 +161,11 @@ pub struct LoadTestRunStatus {
     /// What a search by `spec.load.capacity` has found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<Box<CapacityResult>>,
+
+    /// What `spec.load.scalability` has found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scalability: Option<Box<ScalabilityResult>>,
+
     /// How the target stood the staircase of `spec.load.stress`, if that looks for a breaking point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stress: Option<Box<StressResult>>,

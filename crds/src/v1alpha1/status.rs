@@ -9,6 +9,7 @@ mod autoscaling;
 mod epochs;
 mod findings;
 mod pinning;
+mod scalability;
 mod usage;
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::{autoscaling::*, epochs::*, findings::*, pinning::*, usage::*};
+pub use self::{autoscaling::*, epochs::*, findings::*, pinning::*, scalability::*, usage::*};
 use super::metric::MetricType;
 
 /// Where a run is.

@@ -20,11 +20,11 @@ pub struct Target {
     #[schemars(length(min = 8, max = 2048), regex(pattern = r"^https?://[^\s/]+"))]
     pub base_url: String,
 
-    /// The workloads behind the URL: anything with a scale subresource, in the test's own namespace. Their replicas, pods
-    /// and autoscalers are watched during the run. This version watches one. Default: none, nothing is watched. Example:
+    /// The workloads behind the URL: anything with a scale subresource, in the test's own namespace. The replicas, pods
+    /// and autoscaler of each are watched during the run, 8 at most. Default: none, nothing is watched. Example:
     /// `[{name: checkout, expect: {scaleUpWithin: 90s}}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1))]
+    #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub workloads: Vec<Workload>,
 
@@ -55,9 +55,14 @@ impl Sharing {
 }
 
 impl Target {
-    /// The workload that is watched.
+    /// The workload that is named first. What is asked of only one (a rollout, replicas that are set) is asked of it.
     pub fn workload(&self) -> Option<&Workload> {
         self.workloads.first()
+    }
+
+    /// Whether several workloads are watched, so that what is told has to say of which.
+    pub fn has_several(&self) -> bool {
+        self.workloads.len() > 1
     }
 }
 

@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::duration::TimeSpan;
+use super::duration::{SPAN, TimeSpan, schema_of};
 
 /// A span of time, or `Auto`: what the autoscaler's own settings make it take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,6 @@ pub enum TimeLimit {
 
 /// How the first of them is written.
 const AUTO: &str = "Auto";
-/// Either of them.
-const PATTERN: &str = r"^(Auto|([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+)$";
 
 impl TimeLimit {
     /// The span that is written down.
@@ -67,12 +65,13 @@ impl JsonSchema for TimeLimit {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "maxLength": 40, "pattern": PATTERN})
+        schema_of(&format!("({AUTO}|{SPAN})"))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use schemars::schema_for;
     use serde_json::{from_value, json, to_value};
 
     use super::*;
@@ -86,6 +85,14 @@ mod tests {
             assert_eq!(to_value(limit).unwrap(), json!(text));
         }
         assert_eq!(TimeLimit::Auto.span(), None);
+    }
+
+    #[test]
+    fn its_schema_is_that_of_a_span_with_one_more_word() {
+        let schema = |schema: Schema| to_value(schema).unwrap();
+        let [limit, span] = [schema_for!(TimeLimit), schema_for!(TimeSpan)].map(schema);
+        let pattern = span["pattern"].as_str().unwrap().replace('^', "^(Auto|").replace('$', ")$");
+        assert_eq!((&limit["pattern"], &limit["maxLength"]), (&json!(pattern), &span["maxLength"]));
     }
 
     #[test]

@@ -61,14 +61,13 @@ pub fn scale_ups(log: &Log) -> Vec<ScaleUp> {
     // Those that were there before say nothing of when they were asked for.
     pods.retain(|life| life.created.is_some());
     let own = own(&decisions, pods, |life| life.created);
-    decisions.iter().zip(&own).map(|(decision, own)| split(decision, own, events)).collect()
+    decisions.iter().zip(&own).map(|(decision, own)| split(decision, own, events, &clock)).collect()
 }
 
-fn split(decision: &Decision, own: &[PodLife], events: &[Event]) -> ScaleUp {
-    let pods: Vec<PodSplit> = own
-        .iter()
-        .map(|life| PodSplit { pod: life.pod.clone(), parts: parts(decision, life, listed(events)) })
-        .collect();
+fn split(decision: &Decision, own: &[PodLife], events: &[Event], clock: &Clock) -> ScaleUp {
+    let parts = |life| parts(decision, life, listed(events), clock.agree());
+    let pods: Vec<PodSplit> =
+        own.iter().map(|life| PodSplit { pod: life.pod.clone(), parts: parts(life) }).collect();
     let end = |life: &PodLife| if listed(events) { life.serving } else { life.ready };
     let missing = decision.wanted().saturating_sub(own.len());
     let ends: Option<Vec<Timestamp>> = own.iter().map(end).collect();
@@ -102,15 +101,21 @@ fn listed(events: &[Event]) -> bool {
     events.iter().any(|event| matches!(&event.what, What::Pod { life: Serving | NotServing, .. }))
 }
 
-fn parts(decision: &Decision, life: &PodLife, listed: bool) -> BTreeMap<Part, f64> {
+/// The parts of one pod; `agree` if nodes and control plane may go by one clock.
+fn parts(decision: &Decision, life: &PodLife, listed: bool, agree: bool) -> BTreeMap<Part, f64> {
+    let stamps = life.stamps;
+    // Nodes tell of what they did up to a second or two late, so when that was seen says less than their stamps do.
+    let started = stamps.scheduled.zip(stamps.started).filter(|_| agree);
+    let ready = stamps.started.zip(stamps.ready);
+    let seen = |from: Option<Timestamp>, to: Option<Timestamp>| from.zip(to);
     let steps = [
-        (Part::Creation, Some(decision.at).filter(|_| decision.known), life.created),
-        (Part::Scheduling, life.created, life.scheduled),
-        (Part::Starting, life.scheduled, life.started),
-        (Part::Readiness, life.started, life.ready),
-        (Part::Endpoints, life.ready.filter(|_| listed), life.serving),
+        (Part::Creation, seen(Some(decision.at).filter(|_| decision.known), life.created)),
+        (Part::Scheduling, seen(life.created, life.scheduled)),
+        (Part::Starting, started.or_else(|| seen(life.scheduled, life.started))),
+        (Part::Readiness, ready.or_else(|| seen(life.started, life.ready))),
+        (Part::Endpoints, seen(life.ready.filter(|_| listed), life.serving)),
     ];
-    steps.into_iter().filter_map(|(part, from, to)| Some((part, seconds(from?, to?)))).collect()
+    steps.into_iter().filter_map(|(part, span)| span.map(|(from, to)| (part, seconds(from, to)))).collect()
 }
 
 /// Seconds until all thresholds were met again after the pods served; `None` if they were met all the time, or not again.

@@ -15,6 +15,9 @@ pub struct Summary {
     /// The part that took the most time of all scale-ups together, each with its last pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest: Option<Part>,
+    /// Pods that the scale-ups asked for.
+    #[serde(default)]
+    pub pods: u32,
 }
 
 /// A part over all scale-ups: of each pod, or of each scale-up if it is none of a pod.
@@ -31,6 +34,8 @@ pub struct PartSummary {
 
 /// Sums scale-ups up.
 pub fn summary(scale_ups: &[ScaleUp]) -> Summary {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let pods: usize = scale_ups.iter().map(|up| up.pods.len() + up.missing as usize).sum();
     let part = |part: Part| {
         let of_pods = !matches!(part, Part::Decision | Part::Recovery);
         let values: Vec<f64> = match of_pods {
@@ -44,10 +49,9 @@ pub fn summary(scale_ups: &[ScaleUp]) -> Summary {
         let all: usize = match part {
             // That thresholds were met all the time is known.
             Part::Recovery => values.len(),
-            _ if of_pods => scale_ups.iter().map(|up| up.pods.len() + up.missing as usize).sum(),
+            _ if of_pods => pods,
             _ => scale_ups.len(),
         };
-        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let unknown = number(all.saturating_sub(values.len()));
         let seconds = quantiles(&values)?;
         Some((part, PartSummary { seconds, known: number(values.len()), unknown }))
@@ -55,5 +59,5 @@ pub fn summary(scale_ups: &[ScaleUp]) -> Summary {
     let total = |part: &Part| scale_ups.iter().filter_map(|up| up.parts.get(part)).sum::<f64>();
     let parts: BTreeMap<Part, PartSummary> = Part::ALL.into_iter().filter_map(part).collect();
     let largest = parts.keys().copied().max_by(|one, other| total(one).total_cmp(&total(other)));
-    Summary { parts, largest }
+    Summary { parts, largest, pods: number(pods) }
 }

@@ -71,7 +71,7 @@ fn several_replicas_at_one_instant_are_one_scale_up_and_its_last_pod_tells_where
     assert_eq!(summary.largest, Some(Part::Readiness));
     let ready = summary.parts[&Part::Readiness];
     assert_eq!(ready.seconds, Quantiles { p50: 20.0, p95: 30.0, max: 30.0 });
-    assert_eq!((ready.known, ready.unknown), (3, 0));
+    assert_eq!((ready.known, ready.unknown, summary.pods), (3, 0, 3));
     assert_eq!(summary.parts[&Part::Decision].known, 1);
 }
 
@@ -171,6 +171,40 @@ fn a_scale_up_that_happened_while_nobody_watched_is_told_by_its_stamps() {
         (1, 0),
         "which pods it brought isn't known either"
     );
+}
+
+/// One pod of which its node tells late, as `[seen, stamped]` of being created, placed, started and ready.
+fn late(steps: [[i64; 2]; 4]) -> Vec<(Part, f64)> {
+    let lives = [Life::Created, Life::SCHEDULED, Life::Started, Life::Ready];
+    let steps = lives
+        .into_iter()
+        .zip(steps)
+        .map(|(life, [seen, stamped])| live(seen, What::Pod { pod: "b".into(), life }).stamped(at(stamped)));
+    let ups = scale_ups(&log([asked(0, 1), asked(23_189, 2)].into_iter().chain(steps)));
+    let parts = ups[0].parts.iter().map(|(part, seconds)| (*part, *seconds));
+    parts.filter(|(part, _)| *part != Part::Creation).collect()
+}
+
+#[rstest]
+// Seen on a cluster: a part that took no second was told as 1.3 s.
+#[case::a_node_tells_late(
+    [[23_300, 23_000], [23_320, 23_000], [24_700, 23_000], [64_400, 63_000]], [0.02, 0.0, 40.0]
+)]
+#[case::the_last_step_was_seen_late(
+    [[23_300, 23_000], [23_320, 23_000], [23_900, 23_000], [65_900, 63_000]], [0.02, 0.0, 40.0]
+)]
+#[case::the_control_plane_was_seen_late(
+    [[23_300, 23_000], [25_900, 23_000], [26_000, 24_000], [63_400, 63_000]], [0.5, 1.0, 39.0]
+)]
+#[case::a_node_by_another_clock(
+    [[23_300, 23_000], [23_320, 23_000], [24_320, 14_000], [64_000, 54_000]], [0.02, 1.0, 40.0]
+)]
+fn what_a_node_did_is_told_by_its_stamps_and_not_by_when_it_was_seen(
+    #[case] steps: [[i64; 2]; 4],
+    #[case] told: [f64; 3],
+) {
+    let parts = [Part::Scheduling, Part::Starting, Part::Readiness];
+    assert_eq!(late(steps), parts.into_iter().zip(told).collect::<Vec<_>>());
 }
 
 proptest! {

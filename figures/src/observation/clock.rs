@@ -11,6 +11,9 @@ use super::{Event, Life, What};
 
 /// What a stamp leaves open.
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
+/// Clocks that seem to be less than this apart may be one: what was cut off of the one that seems behind is up to a second, and nodes
+/// tell of what they did up to a second late.
+const AS_ONE: SignedDuration = SignedDuration::from_secs(2);
 
 /// Who stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +72,12 @@ impl Clock {
             return Some(event.seen);
         }
         begin.saturating_add(SECOND / 2).ok()
+    }
+
+    /// Whether nothing shows that nodes and control plane go by different clocks. Then the time between two stamps is that of the
+    /// stamps, whoever made them.
+    pub fn agree(&self) -> bool {
+        self.control_plane.zip(self.node).is_none_or(|(one, other)| (one - other).abs() < AS_ONE)
     }
 
     /// The begin of the second that a stamp names.

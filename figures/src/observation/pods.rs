@@ -23,6 +23,8 @@ pub struct PodLife {
     pub started: Option<Timestamp>,
     /// Ready.
     pub ready: Option<Timestamp>,
+    /// What Kubernetes wrote of these steps.
+    pub stamps: PodStamps,
     /// Ready in an EndpointSlice.
     pub serving: Option<Timestamp>,
     /// The node that it was bound to.
@@ -41,6 +43,19 @@ pub struct PodLife {
     pub oom_kills: u32,
 }
 
+/// The stamps by which the steps of a pod are told: in whole seconds, by the clock of whoever made them. `None` of a step without one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodStamps {
+    /// Created.
+    pub created: Option<Timestamp>,
+    /// Bound to a node.
+    pub scheduled: Option<Timestamp>,
+    /// Its last container started.
+    pub started: Option<Timestamp>,
+    /// Ready.
+    pub ready: Option<Timestamp>,
+}
+
 /// The lives of all pods, by when they were created; those of which that is not known come last. A pod that comes again
 /// under the same name, as those of a StatefulSet do, has another life.
 pub fn lives(events: &[Event]) -> Vec<PodLife> {
@@ -54,6 +69,7 @@ pub fn lives(events: &[Event]) -> Vec<PodLife> {
             lives.len() - 1
         });
         if let Some(entry) = lives.get_mut(place) {
+            entry.stamp(life, event.stamped);
             entry.live(life, clock.happened(event));
             if matches!(life, Life::Terminating | Life::Gone) {
                 entry.seen_going = entry.seen_going.or(Some(event.seen));
@@ -71,6 +87,20 @@ pub fn lives(events: &[Event]) -> Vec<PodLife> {
 }
 
 impl PodLife {
+    /// Notes the stamp of a step that it has not come to so far.
+    fn stamp(&mut self, life: &Life, stamped: Option<Timestamp>) {
+        let (step, stamp) = match life {
+            Life::Created => (self.created, &mut self.stamps.created),
+            Life::Scheduled { .. } => (self.scheduled, &mut self.stamps.scheduled),
+            Life::Started => (self.started, &mut self.stamps.started),
+            Life::Ready => (self.ready, &mut self.stamps.ready),
+            _ => return,
+        };
+        if step.is_none() {
+            *stamp = stamped;
+        }
+    }
+
     fn live(&mut self, life: &Life, at: Option<Timestamp>) {
         let step = match life {
             Life::Created => &mut self.created,

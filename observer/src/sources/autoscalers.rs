@@ -84,6 +84,11 @@ impl Autoscalers {
         requests::needed(self.oldest()?, missing)
     }
 
+    /// `spec` of the HorizontalPodAutoscaler that is told; `None` if there is none.
+    pub fn spec(&self) -> Option<serde_json::Value> {
+        self.oldest().and_then(|hpa| serde_json::to_value(&hpa.spec).ok())
+    }
+
     fn oldest(&self) -> Option<&HorizontalPodAutoscaler> {
         self.hpas.values().min_by_key(|hpa| {
             let created = hpa.metadata.creation_timestamp.as_ref().map(|time| time.0);

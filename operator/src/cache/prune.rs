@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 use upsurge_crds::{
     LoadTestRun,
-    names::labels,
+    names::{annotations::NOTES, labels},
     v1alpha1::{LoadTestRunStatus, Phase},
 };
 
@@ -46,9 +46,9 @@ fn run(run: &mut CachedRun) {
     if let Some(owners) = &mut metadata.owner_references {
         owners.shrink_to_fit();
     }
-    // An empty map would still hold the room for its first entries.
+    // An empty map would still hold the room for its first entries. Notes are for people.
     metadata.annotations = metadata.annotations.take().and_then(|mut annotations| {
-        annotations.retain(|name, _| name.starts_with(OURS));
+        annotations.retain(|name, _| name.starts_with(OURS) && name != NOTES);
         (!annotations.is_empty()).then_some(annotations)
     });
     if let Ok(run) = &mut run.0 {

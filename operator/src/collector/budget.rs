@@ -214,6 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn as_etcd_has_them_checkpoints_take_less_than_100_kib_per_second() {
+        const SIZE: usize = 37 * 1024;
+        let (mut ledger, mut bytes, length) = (Ledger::default(), 0, Duration::from_secs(1_200));
+        (0..20).for_each(|run| ledger.enter(&key(run)));
+        let steps = (0_usize..).map(|step| (step, STEP * step as u32));
+        for (step, now) in steps.take_while(|(_, now)| *now < length) {
+            for run in 0..20 {
+                // Every two seconds there is one that can't wait.
+                let is_urgent = step.is_multiple_of(10) && step / 10 % 20 == run;
+                if is_urgent || ledger.ask(&key(run), now).is_ok() {
+                    ledger.spend(&key(run), SIZE, now);
+                    bytes += SIZE;
+                }
+            }
+        }
+        let rate = bytes as f64 * 4.0 / 3.0 / 1024.0 / length.as_secs_f64();
+        assert!((90.0..100.0).contains(&rate), "{rate} KiB/s in base64");
+    }
+
+    #[test]
     fn a_large_run_does_not_keep_small_ones_from_their_turn() {
         let mut sizes = vec![20 * 1024; 19];
         sizes.push(900 * 1024);

@@ -19,7 +19,6 @@ use tokio::sync::broadcast;
 use tracing::{info, warn};
 use upsurge_core::autoscaling;
 use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
-use upsurge_figures::elasticity::Demand;
 
 use self::epochs::Observing;
 use super::{
@@ -37,11 +36,7 @@ use super::{
     view::{RunKey, SessionConfig, SessionSnapshot},
     writer,
 };
-use crate::{
-    cache::Cache,
-    leader::Leader,
-    recording::{self, SharedRecord},
-};
+use crate::{cache::Cache, leader::Leader, recording::SharedRecord};
 
 /// Changes that a slow listener may lag behind before it is told of all runs instead.
 const CHANGES: usize = 1_024;
@@ -206,10 +201,9 @@ impl Sessions {
         let restored = writer::unpacked(kept).await.map_err(damaged)?;
         let was_kept = restored.is_some();
         let (session, record) = restored.map_or((None, None), |(session, record)| (Some(session), record));
-        let workload = config.plan.test.target.workload();
-        let demand =
-            workload.map_or(Demand::None, |workload| autoscaling::declared(workload, &config.valid.timeline));
-        let record = SharedRecord::new(recording::recorded(record, demand));
+        let workloads = config.plan.test.target.workloads.iter();
+        let demands = workloads.map(|workload| autoscaling::declared(workload, &config.valid.timeline));
+        let record = SharedRecord::of(record, demands.collect());
         let config = match &session {
             Some(session) => config.at(&session.history),
             None => config.at(&[]),

@@ -15,8 +15,8 @@ use upsurge_core::{
 use super::{
     folding::{COARSEST, Folding},
     prepared::Prepared,
-    shared::Shared,
 };
+use crate::shared::Shared;
 
 /// The merged figures of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

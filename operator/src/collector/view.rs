@@ -18,11 +18,10 @@ use upsurge_core::{
 };
 use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 use upsurge_figures::workload::Workload;
+use upsurge_observer::Setup;
 
-use super::{
-    session::{EpochFigures, Problem},
-    shared::Shared,
-};
+use super::session::{EpochFigures, Problem};
+use crate::shared::Shared;
 
 /// Names a run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,6 +162,10 @@ pub struct SessionSnapshot {
     pub waits_for: Option<String>,
     /// What was seen of the autoscaler and the target, as events with the folds of their figures.
     pub workload: Shared<Workload>,
+    /// The same of the other workloads of the test, in the order of its spec.
+    pub further: Vec<Shared<Workload>>,
+    /// How each workload of the test was set up when the load started, in the order of its spec.
+    pub setups: Vec<Arc<Setup>>,
     /// A threshold with `abortOnFail` that is breached.
     pub abort_breach: Option<ThresholdResult>,
     /// Why the session was told to stop.
@@ -182,6 +185,11 @@ pub struct SessionSnapshot {
 }
 
 impl SessionSnapshot {
+    /// What was seen of each workload of the test, in the order of its spec. Of a test that names none, one of which nothing was seen.
+    pub fn workloads(&self) -> impl Iterator<Item = &Workload> {
+        std::iter::once(&self.workload).chain(&self.further).map(|workload| &**workload)
+    }
+
     /// When the load of the run began; `None` before.
     pub fn load_start(&self) -> Option<Timestamp> {
         let first = self.epochs.as_ref().and_then(|epochs| epochs.history.first());

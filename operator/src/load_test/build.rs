@@ -9,6 +9,7 @@ use upsurge_crds::{
     names::annotations,
     v1alpha1::{Snapshot, load_test_run::LoadTestReference},
 };
+use upsurge_record::model::git_revision;
 
 use super::decide::{Decided, Start, Trigger};
 use crate::naming;
@@ -25,8 +26,11 @@ pub fn run(test: &LoadTest, start: &Start, decided: &Decided) -> LoadTestRun {
         (annotations::GENERATION, generation.to_string()),
         (annotations::TRIGGER, start.trigger.as_str().into()),
     ];
-    let annotations: BTreeMap<_, _> =
-        reason.into_iter().chain(answered).map(|(name, value)| (name.to_owned(), value)).collect();
+    let revision = test.annotations().get(annotations::GIT_REVISION);
+    let revision = revision.and_then(|revision| git_revision(revision));
+    let revision = revision.map(|revision| (annotations::GIT_REVISION, revision));
+    let all = reason.into_iter().chain(answered).chain(revision);
+    let annotations: BTreeMap<_, _> = all.map(|(name, value)| (name.to_owned(), value)).collect();
     LoadTestRun {
         metadata: ObjectMeta {
             name: Some(start.name.clone()),

@@ -41,22 +41,23 @@ pub enum Error {
     },
 }
 
-/// Builds the objects of a run of a test; `target` selects the pods of its target, where they are known.
+/// Builds the objects of a run of a test; `targets` select the pods of each workload of its target, where they are known.
 ///
 /// # Errors
 /// When the plan is larger than runners take it.
-pub fn objects(
+pub fn objects<'a>(
     plan: &Plan,
     test: &str,
     defaults: &RunnerDefaults,
-    target: Option<&str>,
+    targets: impl IntoIterator<Item = &'a str>,
 ) -> Result<Objects, Error> {
     let size = serde_json::to_vec(&*plan.content)?.len();
     if size > MAX_PLAN_BYTES {
         return Err(Error::TooLarge { size, most: MAX_PLAN_BYTES });
     }
     let service_account = service_account::build(plan, test);
-    Ok(Objects { service_account, job: job::build(plan, test, defaults, target) })
+    let targets: Vec<&str> = targets.into_iter().collect();
+    Ok(Objects { service_account, job: job::build(plan, test, defaults, &targets) })
 }
 
 fn metadata(plan: &Plan, name: String, test: &str, component: &str) -> ObjectMeta {

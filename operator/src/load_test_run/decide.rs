@@ -19,16 +19,18 @@ use upsurge_core::{autoscaling, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
-    v1alpha1::{Company, Deadlines, Phase, PrometheusCheckResult, Snapshot, TimeSpan, Verdict},
+    v1alpha1::{
+        Company, Deadlines, LoadTestRunStatus, Phase, PrometheusCheckResult, Snapshot, TimeSpan, Verdict,
+    },
 };
 
 pub use self::{
     effect::{Decision, Effect, Look},
-    restore::deleted,
+    restore::{deleted, undone},
     situation::{Admission, Asked, Lookup, Objects, Planned, Situation},
 };
 use super::{
-    pinning::is_kept,
+    pinning::{is_kept, outstanding},
     plan::Plan,
     progress::{self, Cause, Facts, Transition},
     results,
@@ -50,7 +52,7 @@ const CLEAR_UP_WINDOW: Duration = Duration::from_secs(600);
 pub fn decide(situation: &Situation) -> Decision {
     let decision = match base(&situation.run).phase {
         None | Some(Phase::Pending) => begin::decide(situation),
-        Some(Phase::Restoring) => restore::decide(situation),
+        Some(Phase::Restoring) if !restore::is_done(&situation.run) => restore::decide(situation),
         Some(phase) => proceed(situation, phase),
     };
     restore::before_end(decision, situation.now)
@@ -148,8 +150,11 @@ fn proceed(situation: &Situation, phase: Phase) -> Decision {
         Some(cause) if cause.reason() == reasons::PINNING_FORBIDDEN => (Some(cause), None),
         refusal => (None, refusal.as_ref()),
     };
-    if let Some(cause) = refusal {
-        return ended_by(situation, cause);
+    match refusal {
+        // Only the session is still wanted then.
+        Some(cause) if phase == Phase::Restoring => return restore::unjudged(situation, plan, cause),
+        Some(cause) => return ended_by(situation, cause),
+        None => {}
     }
     let Some(session) = &situation.session else {
         return Decision::first(base(&situation.run), Effect::OpenSession);
@@ -246,6 +251,14 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
             pin::Following::Prepare(decision) => return *decision,
             pin::Following::Stop(cause) => return taken(situation, facts, Transition::Stop(cause)),
         },
+        Transition::Conclude if outstanding(&situation.run).is_some() => {
+            // What comes after that may take a while, and the target is not held for it.
+            in_phase(&mut state, Phase::Restoring, cause, restore::PUTTING_BACK, now);
+            results::show(&mut state, facts.plan, facts.session, pods);
+            effects.extend(quench());
+            effects.push(Effect::WriteStatus);
+            NEXT_LOOK
+        }
         Transition::Conclude => {
             if let Some(waits) = record::waits(situation, facts) {
                 return waits;
@@ -265,7 +278,9 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
             };
             effects.extend(quench());
             let beside = results::Beside { checks: &checks, company };
-            let outcome = results::conclude(&mut state, facts.plan, facts.session, pods, cause, &beside, now);
+            let mut outcome =
+                results::conclude(&mut state, facts.plan, facts.session, pods, cause, &beside, now);
+            restore::tell(&mut state, &situation.run, &mut outcome, now);
             finished(&mut state, &outcome, now);
             effects.extend(record::kept(situation, facts, &mut state));
             effects.push(Effect::WriteStatus);
@@ -309,8 +324,13 @@ fn span(session: &SessionSnapshot, now: Timestamp) -> Option<(Timestamp, Timesta
 
 /// The run ends without having been measured.
 fn ended(situation: &Situation, outcome: &Outcome) -> Decision {
-    let mut state = base(&situation.run);
-    finished(&mut state, outcome, situation.now);
+    ended_as(situation, base(&situation.run), outcome.clone())
+}
+
+/// The run ends in that state, with that verdict.
+fn ended_as(situation: &Situation, mut state: LoadTestRunStatus, mut outcome: Outcome) -> Decision {
+    restore::tell(&mut state, &situation.run, &mut outcome, situation.now);
+    finished(&mut state, &outcome, situation.now);
     let runners = match &situation.plan {
         Some(Ok(plan)) => plan.content.runners,
         _ => u32::MAX,
@@ -328,10 +348,11 @@ fn ended_by(situation: &Situation, cause: &Cause) -> Decision {
 }
 
 fn watch_until(plan: &Plan, snapshot: &SessionSnapshot, phase: Phase, now: Timestamp) -> Option<Timestamp> {
-    let test = plan.test();
-    let workload = test.target.workload().filter(|_| phase == Phase::Collecting)?;
+    let start = snapshot.t0.filter(|_| phase == Phase::Collecting)?;
     let timeline = plan.carried_out(snapshot.elapsed);
-    autoscaling::watch_until(&snapshot.workload, &timeline, snapshot.t0?, workload, now)
+    let each = plan.test().target.workloads.iter().zip(snapshot.workloads());
+    each.filter_map(|(workload, record)| autoscaling::watch_until(record, &timeline, start, workload, now))
+        .max()
 }
 
 #[cfg(test)]

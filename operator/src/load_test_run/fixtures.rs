@@ -93,6 +93,8 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         restless: None,
         waits_for: None,
         workload: Workload::new(Demand::None).into(),
+        further: Vec::new(),
+        setups: Vec::new(),
         abort_breach: None,
         stop: None,
         problem: None,

@@ -12,9 +12,14 @@ use super::pods::RunnerPod;
 /// Most runner pods that are told one by one, and pods of the target beside each of them.
 const TOLD: [usize; 2] = [5, 3];
 
-/// What is told of runner pods that were on a node with a pod of the target while the load went on.
-pub fn told(pods: &[RunnerPod], log: &Log, start: Timestamp, end: Timestamp) -> Vec<String> {
-    let lives = lives(log.events());
+/// What is told of runner pods that were on a node with a pod of the target, of whichever of its workloads, while the load went on.
+pub fn told<'a>(
+    pods: &[RunnerPod],
+    logs: impl IntoIterator<Item = &'a Log>,
+    start: Timestamp,
+    end: Timestamp,
+) -> Vec<String> {
+    let lives: Vec<PodLife> = logs.into_iter().flat_map(|log| lives(log.events())).collect();
     let mut on_node: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for pod in lives.iter().filter(|pod| was_there(pod, start, end)) {
         if let Some(node) = &pod.node {
@@ -88,10 +93,22 @@ mod tests {
         nodes.iter().enumerate().map(runner).collect()
     }
 
-    fn said(nodes: &[Option<&str>], target: Vec<Vec<Event>>) -> Vec<String> {
+    fn log(target: Vec<Vec<Event>>) -> Log {
         let mut log = Log::default();
         target.into_iter().flatten().for_each(|event| log.push(event));
-        told(&runners(nodes), &log, at(0), at(60))
+        log
+    }
+
+    fn said(nodes: &[Option<&str>], target: Vec<Vec<Event>>) -> Vec<String> {
+        told(&runners(nodes), [&log(target)], at(0), at(60))
+    }
+
+    #[test]
+    fn a_runner_beside_pods_of_two_workloads_is_told_once() {
+        let logs = [log(vec![target("gateway-1", "a", 0, None)]), log(vec![target("cart-1", "a", 0, None)])];
+        let said = told(&runners(&[Some("a")]), &logs, at(0), at(60));
+        let [only] = &said[..] else { panic!("{said:?}") };
+        assert!(only.contains("with pods gateway-1, cart-1 of the target"), "{only}");
     }
 
     #[test]

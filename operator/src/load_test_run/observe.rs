@@ -163,10 +163,12 @@ pub async fn situation(
         place,
         company: runs.memory.company(&key),
         record: if runs.records.is_on() { runs.memory.keeping(&key) } else { Keeping::Off },
+        cluster_version: context.cluster_version.get(),
         excess,
         test,
         plan,
         target,
+        led_for: context.fence.led_for(),
         scaler,
         may_set_replicas,
         objects,
@@ -241,9 +243,13 @@ async fn test(client: &Client, run: &LoadTestRun) -> Result<Lookup, Error> {
 }
 
 async fn target(client: &Client, run: &LoadTestRun, plan: &Plan) -> Result<Option<Target>, Error> {
-    let Some(workload) = plan.test().target.workload() else { return Ok(None) };
     let namespace = run.namespace().unwrap_or_default();
-    Ok(Some(validate::look(client, &recording::target(&namespace, workload.reference())).await?))
+    let mut looked = Vec::new();
+    for workload in &plan.test().target.workloads {
+        let target = recording::target(&namespace, workload.reference());
+        looked.push(validate::look(client, &target).await?);
+    }
+    Ok(Target::of(looked))
 }
 
 /// What decides on the replicas of the target of a run that sets them, when it is time for that.

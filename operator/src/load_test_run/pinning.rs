@@ -13,11 +13,13 @@ use kube::ResourceExt;
 use upsurge_core::pinning::Present;
 use upsurge_crds::{
     LoadTestRun,
-    names::finalizers,
+    names::{finalizers, reasons},
     v1alpha1::{PinnedObject, PinningStatus},
 };
 use upsurge_figures::observation::Levels;
 use upsurge_observer::Target;
+
+use super::progress::Cause;
 
 pub use self::{
     change::{Error, change, keep, put_back, release},
@@ -32,6 +34,22 @@ const KEDA: &str = "keda.sh/v1alpha1";
 const SCALED_OBJECT: &str = "ScaledObject";
 /// Annotation by which KEDA holds a workload at a number of replicas.
 const PAUSED_REPLICAS: &str = "autoscaling.keda.sh/paused-replicas";
+
+/// So often something may have changed, since it was looked at, in the looks of one reconciliation.
+const MOST_CONFLICTS: u32 = 4;
+
+/// How often something had changed that was to be put back.
+#[derive(Debug, Default)]
+pub struct Conflicts(u32);
+
+impl Conflicts {
+    /// It had, once more. Whatever makes it so each time may do so for ever, so it counts as what may not be changed then.
+    pub fn met(&mut self, error: &Error) -> Option<Cause> {
+        self.0 += 1;
+        let cause = || Cause::breakdown(reasons::PINNING_FORBIDDEN, format!("each time, {error}"));
+        (self.0 >= MOST_CONFLICTS).then(cause)
+    }
+}
 
 /// What decides on the replicas of a target, and how many there are.
 #[derive(Clone, Debug, Default)]

@@ -131,8 +131,9 @@ pub fn next(facts: &Facts<'_>, now: Timestamp) -> Transition {
         Phase::Pending | Phase::Preparing | Phase::Starting | Phase::Running => under_way(facts, now),
         Phase::Stopping => stopping(facts, now),
         Phase::Collecting => collecting(facts, now),
-        // What comes in Restoring is decided elsewhere: it needs neither plan nor session.
-        Phase::Restoring | Phase::Finished => Transition::Stay { message: String::new(), wake: LOOK },
+        // Until all is put back, what comes is decided elsewhere: it needs neither plan nor session.
+        Phase::Restoring => Transition::Conclude,
+        Phase::Finished => Transition::Stay { message: String::new(), wake: LOOK },
     }
 }
 

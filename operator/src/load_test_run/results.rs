@@ -2,12 +2,13 @@
 //! From what the collector holds, and what Prometheus answered, to figures and the verdict. Pure.
 
 mod epochs;
+mod lost;
 mod scarce;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 use upsurge_core::{
-    autoscaling::{self, Doubt, Observed},
+    autoscaling::{self, Doubt, Observed, Part},
     findings::{self, Findings, Restarts},
     judged::Judged,
     outputs::{self, OutputReport},
@@ -37,6 +38,7 @@ use super::{
 use crate::collector::{Folding, SessionSnapshot};
 
 pub use epochs::{finished, has_news};
+pub use lost::{answer_alone, cut_short};
 
 /// Puts figures into the status that are shown while the load runs.
 pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnapshot, pods: &[RunnerPod]) {
@@ -101,7 +103,8 @@ pub fn conclude(
     // A load that was cut short says nothing about the autoscaler, and nobody asks.
     let mut doubts = doubts.filter(|_| cause.is_none()).unwrap_or_default();
     let latencies = snapshot.points.latencies();
-    let looked = scarce::looked(plan, snapshot, &latencies, [t0, load_end]);
+    let watched = scarce::watched(plan, snapshot);
+    let looked = scarce::looked(plan, snapshot, &watched, &latencies, [t0, load_end]);
     let scarce = Scarce::of(&looked);
     // Of a load that was cut short, they can't be asked.
     let limits = if cause.is_none() { scarce.limits() } else { Vec::new() };
@@ -206,7 +209,7 @@ fn given_up(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<String> {
 fn neighbours(snapshot: &SessionSnapshot, pods: &[RunnerPod]) -> Vec<String> {
     let Some(start) = snapshot.t0 else { return Vec::new() };
     let end = start.saturating_add(snapshot.elapsed).unwrap_or(Timestamp::MAX);
-    neighbours::told(pods, snapshot.workload.log(), start, end)
+    neighbours::told(pods, snapshot.workloads().map(|seen| seen.log()), start, end)
 }
 
 struct Measured<'a> {
@@ -230,7 +233,7 @@ fn findings(
 ) -> Findings {
     // Without a workload nobody watches, and nothing is listed.
     let watched = plan.test().target.workload().is_some();
-    let restarts = watched.then(|| Restarts::of(snapshot.workload.log(), start));
+    let restarts = watched.then(|| Restarts::of_all(snapshot.workloads().map(|seen| seen.log()), start));
     Findings::of(&findings::Recorded {
         test: plan.test(),
         timeline: plan.timeline(),
@@ -297,23 +300,23 @@ pub fn without_load(cause: Option<&Cause>) -> Outcome {
     }
 }
 
-/// What the target's autoscaler did, and why that may be worthless.
+/// What the target's autoscalers did, and why that may be worthless.
 fn autoscaler(
     plan: &Plan,
     snapshot: &SessionSnapshot,
     start: Timestamp,
     end: Timestamp,
 ) -> Option<(AutoscalingResult, Vec<Doubt>)> {
-    let test = plan.test();
-    let workload = test.target.workload()?;
+    let target = &plan.test().target;
     let timeline = plan.carried_out(snapshot.elapsed);
     let load_end = start.saturating_add(snapshot.elapsed).unwrap_or(end).min(end);
-    let SessionSnapshot { workload: record, losses, metrics, windows, .. } = snapshot;
-    let base_url = &test.target.base_url;
-    let observed = Observed { record, timeline: &timeline, windows, start, end, workload, base_url };
-    let report = observed.report()?;
-    let lost = autoscaling::while_ending(record.log(), losses, metrics, start, load_end);
-    Some((observed.result(&report, lost), observed.doubts(&report)))
+    let SessionSnapshot { losses, metrics, windows, .. } = snapshot;
+    let base_url = &target.base_url;
+    let parts = target.workloads.iter().zip(snapshot.workloads()).map(|(workload, record)| Part {
+        observed: Observed { record, timeline: &timeline, windows, start, end, workload, base_url },
+        lost: autoscaling::while_ending(record.log(), losses, metrics, start, load_end),
+    });
+    autoscaling::together(parts.collect())
 }
 
 fn recorded<'a>(plan: &'a Plan, snapshot: &'a SessionSnapshot) -> Recorded<'a> {

@@ -231,6 +231,66 @@ async fn a_job_that_is_not_the_runs_own_is_never_deleted() {
 }
 
 #[rstest]
+#[case::set_again_of_a_run_that_ends(false, 200, 1)]
+#[case::set_again_of_a_run_that_was_deleted(true, 200, 1)]
+#[case::changed_of_a_run_that_ends(false, 409, 4)]
+#[case::changed_of_a_run_that_was_deleted(true, 409, 4)]
+#[tokio::test]
+async fn what_something_else_changes_each_time_is_put_back_a_few_times_and_then_waited_for(
+    #[case] is_deleted: bool,
+    #[case] code: u16,
+    #[case] tries: usize,
+) {
+    let mut held = run(40, 7);
+    held["metadata"]["finalizers"] = json!(["upsurge.dev/restore"]);
+    held["status"]["phase"] = json!("Restoring");
+    held["status"]["pinning"] = json!({"replicas": 4, "epoch": 2, "restored": false, "originals": [
+        {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "checkout", "minReplicas": 2, "maxReplicas": 10},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout", "replicas": 3}]});
+    if is_deleted {
+        held["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+    }
+    let served = held.clone();
+    // A webhook makes each change what the run has set, or says that it comes too late.
+    let hpa = json!({"metadata": {"name": "checkout", "resourceVersion": "5"}, "spec": {"minReplicas": 4, "maxReplicas": 4,
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"}}});
+    let (client, log) = server(move |asked| {
+        let list = |items: serde_json::Value| {
+            (200, json!({"apiVersion": "v1", "kind": "List", "metadata": {}, "items": items}))
+        };
+        match (asked.method.as_str(), asked.path.rsplit('/').next().unwrap_or_default()) {
+            ("PATCH", _) if asked.path.contains("/horizontalpodautoscalers/") => match code {
+                200 => (200, hpa.clone()),
+                _ => failure(code, "Conflict"),
+            },
+            ("PATCH", _) | (_, "checkout-g1") => (200, served.clone()),
+            ("GET", "horizontalpodautoscalers") => list(json!([hpa.clone()])),
+            ("GET", "scale") => (
+                200,
+                json!({"metadata": {"name": "checkout", "resourceVersion": "6"}, "spec": {"replicas": 3},
+                    "status": {"replicas": 3, "selector": "app=checkout"}}),
+            ),
+            ("GET", "deployments" | "pods") => list(json!([])),
+            _ => failure(404, "NotFound"),
+        }
+    });
+    let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");
+    let done = steps(&serde_json::from_value(held).unwrap(), &runs).await.unwrap();
+    assert!(matches!(done, Done::Again(wait) if wait >= Duration::from_secs(1)));
+    let log = log.lock().unwrap();
+    let tried = log
+        .iter()
+        .filter(|asked| asked.method == "PATCH" && asked.path.contains("/horizontalpodautoscalers/"));
+    assert_eq!(tried.count(), tries);
+    let told = log.iter().find(|asked| asked.path.ends_with("/checkout-g1/status"));
+    let told = told.map(|asked| asked.body["status"]["message"].as_str().unwrap().to_owned());
+    assert_eq!(told.is_some(), !is_deleted, "a run that goes says no more");
+    let why =
+        if code == 200 { "does not stay as it was put back" } else { "has changed since it was looked at" };
+    assert!(told.is_none_or(|told| told.contains(why)));
+}
+
+#[rstest]
 #[case::as_it_is(false)]
 #[case::before_the_watch_shows_it(true)]
 #[tokio::test]

@@ -17,7 +17,7 @@ use upsurge_crds::{
     LoadTestSpec,
     names::reasons,
     read::Unreadable,
-    v1alpha1::{Snapshot, TimeSpan, Verdict},
+    v1alpha1::{Snapshot, TimeSpan, Verdict, Workload},
 };
 use upsurge_observer::{self as observer, FindError, Glance};
 
@@ -80,15 +80,38 @@ pub enum Target {
     Missing(String),
     /// It may not be read.
     Forbidden(String),
+    /// Several workloads, in the order of the spec.
+    Each(Vec<Self>),
 }
 
 impl Target {
-    /// What selects its pods, if anything does.
-    pub fn selector(&self) -> Option<&str> {
-        match self {
-            Self::Found(glance) => glance.selector.as_deref(),
-            Self::Missing(_) | Self::Forbidden(_) => None,
+    /// What was seen of the workloads of a test; `None` without any.
+    pub fn of(mut looked: Vec<Self>) -> Option<Self> {
+        match looked.len() {
+            0 | 1 => looked.pop(),
+            _ => Some(Self::Each(looked)),
         }
+    }
+
+    /// Each workload by itself.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Each(all) => all,
+            one => std::slice::from_ref(one),
+        }
+    }
+
+    /// Whether a workload is not there, or may not be read.
+    pub fn is_absent(&self) -> bool {
+        self.each().iter().any(|one| matches!(one, Self::Missing(_) | Self::Forbidden(_)))
+    }
+
+    /// What selects the pods of each of its workloads, where anything does.
+    pub fn selectors(&self) -> impl Iterator<Item = &str> {
+        self.each().iter().filter_map(|one| match one {
+            Self::Found(glance) => glance.selector.as_deref(),
+            Self::Missing(_) | Self::Forbidden(_) | Self::Each(_) => None,
+        })
     }
 }
 
@@ -105,12 +128,26 @@ pub async fn look(client: &Client, workload: &observer::Target) -> Result<Target
     }
 }
 
-/// Whether the load may start on a target, for a run that waits since a time. Pure.
+/// Whether the load may start on a target, for a run that waits since a time: all of its workloads have to be ready for it. Pure.
 ///
 /// # Errors
 /// What has to be waited for, or how the run ends.
 pub fn target(test: &LoadTestSpec, target: &Target, waited: Duration) -> Result<(), Obstacle> {
-    let Some(workload) = test.target.workload() else { return Ok(()) };
+    let mut each = test.target.workloads.iter().zip(target.each());
+    let mut waits = None;
+    // What ends the run is told before what may still come.
+    each.try_for_each(|(workload, target)| match one(test, workload, target, waited) {
+        Err(Obstacle::Wait(message)) => {
+            waits.get_or_insert(message);
+            Ok(())
+        }
+        other => other,
+    })?;
+    waits.map_or(Ok(()), |message| Err(Obstacle::Wait(message)))
+}
+
+/// The same of one of its workloads.
+fn one(test: &LoadTestSpec, workload: &Workload, target: &Target, waited: Duration) -> Result<(), Obstacle> {
     let seen = match target {
         Target::Found(glance) => seen::check(workload, glance),
         Target::Missing(message) => Err(Unready::later(
@@ -121,6 +158,7 @@ pub fn target(test: &LoadTestSpec, target: &Target, waited: Duration) -> Result<
             let message = format!("{message}; grant it in the operator's role");
             return Err(Obstacle::error(reasons::TARGET_NOT_FOUND, message));
         }
+        Target::Each(_) => return Ok(()),
     };
     let patience = Patience {
         limit: test.deadlines.prepare,

@@ -13,7 +13,7 @@ use upsurge_figures::{
 };
 use upsurge_observer::{Observer, Target};
 
-use crate::collector::Shared;
+use crate::shared::Shared;
 
 /// Why nothing was seen between two operators.
 const AWAY: &str = "the operator was restarted, or another one took over";
@@ -24,6 +24,28 @@ pub struct Kept {
     workload: Shared<Workload>,
     /// It tells all up to here.
     until: Timestamp,
+    /// Those of the other workloads of the test, in the order of its spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    further: Vec<Kept>,
+}
+
+impl Kept {
+    /// One with those of the other workloads of the test.
+    pub(super) fn with(self, further: Vec<Self>) -> Self {
+        Self { further, ..self }
+    }
+
+    /// Each of them by itself, in the order of the spec.
+    pub(super) fn each(mut self) -> Vec<Self> {
+        let mut each = std::mem::take(&mut self.further);
+        each.insert(0, self);
+        each
+    }
+
+    /// Whether nothing was recorded of its workload.
+    pub(super) fn is_empty(&self) -> bool {
+        self.workload.log().events().is_empty()
+    }
 }
 
 /// A record that is written on.
@@ -42,7 +64,7 @@ impl Default for Recorded {
 
 /// Goes on with what was kept, or begins a record of a workload of which a load demands replicas.
 pub fn recorded(kept: Option<Kept>, demand: Demand) -> Recorded {
-    let Some(Kept { workload, until }) = kept else {
+    let Some(Kept { workload, until, .. }) = kept else {
         return Recorded { workload: Workload::new(demand).into(), before: None };
     };
     Recorded { workload, before: Some(until) }
@@ -68,8 +90,12 @@ impl Recorded {
 
     /// What a checkpoint is to hold; nothing if nothing was recorded.
     pub fn kept(&self, now: Timestamp) -> Option<Kept> {
-        let is_empty = self.workload.log().events().is_empty();
-        (!is_empty).then(|| Kept { workload: self.workload.clone(), until: now })
+        Some(self.as_kept(now)).filter(|kept| !kept.is_empty())
+    }
+
+    /// The same, also if that is nothing.
+    pub(super) fn as_kept(&self, now: Timestamp) -> Kept {
+        Kept { workload: self.workload.clone(), until: now, further: Vec::new() }
     }
 
     /// Takes events.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How much room records may take, and which of them go when there is too little. Pure.
 //!
-//! The oldest of runs that passed go first, then the oldest of all others, and pinned ones never. Where room is made, a bit more of it is
+//! The oldest of runs that passed go first, then the oldest of all others, and those to be kept never. Where room is made, a bit more of it is
 //! made than is needed: else each run that ends would have all records looked at.
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ pub(super) struct Held {
     pub(super) bytes: u64,
     pub(super) has_passed: bool,
     /// Whether it stays in any case.
-    pub(super) is_pinned: bool,
+    pub(super) stays: bool,
     pub(super) since: Timestamp,
 }
 
@@ -44,12 +44,12 @@ pub(super) struct Taken {
 /// There is no room, even without all that may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "there is no room for the {bytes} bytes of the record: all records of {place} may take {limit}, of which pinned ones take {pinned}"
+    "there is no room for the {bytes} bytes of the record: all records of {place} may take {limit}, of which those to be kept take {kept}"
 )]
 pub struct Full {
     bytes: u64,
     place: &'static str,
-    pinned: u64,
+    kept: u64,
     limit: u64,
 }
 
@@ -120,13 +120,13 @@ pub(super) fn surplus(
                 break;
             }
             let (Some(record), Some(gone)) = (held.get(*at), gone.get_mut(*at)) else { continue };
-            if is_in(record) && !record.is_pinned && !*gone {
+            if is_in(record) && !record.stays && !*gone {
                 *gone = true;
                 taken = taken.saturating_sub(record.bytes);
             }
         }
         if taken > limit {
-            return Err(Full { bytes, place, pinned: taken.saturating_sub(bytes), limit });
+            return Err(Full { bytes, place, kept: taken.saturating_sub(bytes), limit });
         }
     }
     Ok(order.into_iter().filter(|at| gone.get(*at) == Some(&true)).collect())
@@ -140,7 +140,7 @@ mod tests {
 
     const LIMITS: Limits = Limits { namespace: 160, all: 320 };
 
-    /// A record of 20 bytes, as `namespace/name` with `+` if it has passed and `!` if it is pinned; later ones are newer.
+    /// A record of 20 bytes, as `namespace/name` with `+` if it has passed and `!` if it is to be kept; later ones are newer.
     fn held(records: &[&str]) -> Vec<Held> {
         let record = |(age, text): (usize, &&str)| {
             let (namespace, name) = text.split_once('/').unwrap();
@@ -150,7 +150,7 @@ mod tests {
                 uid: None,
                 bytes: 20,
                 has_passed: name.contains('+'),
-                is_pinned: name.contains('!'),
+                stays: name.contains('!'),
                 since: Timestamp::from_second(age as i64).unwrap(),
             }
         };
@@ -167,7 +167,7 @@ mod tests {
     #[case::all_fit(&["shop/a", "shop/b+", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g"], &[])]
     #[case::the_oldest_that_passed(&["shop/a", "shop/b", "shop/c+", "shop/d+", "shop/e", "shop/f", "shop/g", "shop/h"], &["c", "d"])]
     #[case::then_the_oldest(&["shop/a", "shop/b", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h+"], &["h", "a"])]
-    #[case::a_pinned_one_never(&["shop/a!", "shop/b+!", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h"], &["c", "d"])]
+    #[case::one_to_be_kept_never(&["shop/a!", "shop/b+!", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h"], &["c", "d"])]
     #[case::others_are_left_alone(&["cart/a+", "cart/b+", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h", "shop/i", "shop/j"], &["c", "d"])]
     fn what_tells_least_goes_until_there_is_room(#[case] records: &[&str], #[case] expected: &[&str]) {
         assert_eq!(gone(records, 20).unwrap(), expected);
@@ -183,11 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn where_pinned_ones_take_all_there_is_no_room_for_another() {
+    fn where_those_to_be_kept_take_all_there_is_no_room_for_another() {
         let error = gone(&["shop/a!"; 8], 20).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is no room for the 20 bytes of the record: all records of the namespace may take 160, of which pinned ones take 160"
+            "there is no room for the 20 bytes of the record: all records of the namespace may take 160, of which those to be kept take 160"
         );
         assert!(gone(&["shop/a!"; 7], 20).unwrap().is_empty());
     }

@@ -14,12 +14,14 @@ use upsurge_core::{
 };
 use upsurge_crds::{
     LoadTestRun, LoadTestSpec,
+    names::annotations,
     v1alpha1::{LoadTestRunStatus, Verdict},
 };
 use upsurge_record::{
     Record,
     model::{
-        Detail, Environment, Folded, Generator, MadeBy, ObservedWorkload, Outcome, Run, WorkloadEnvironment,
+        Detail, Environment, Folded, Generator, KubernetesEnvironment, MadeBy, ObservedWorkload, Outcome,
+        Run, WorkloadEnvironment, git_revision,
     },
     observed, redact,
 };
@@ -42,6 +44,8 @@ pub struct Ended<'a> {
     pub epochs: Option<Epochs>,
     /// What the collector holds.
     pub session: &'a SessionSnapshot,
+    /// Version of the cluster, if it is known.
+    pub cluster_version: Option<&'a str>,
     /// When it ended.
     pub now: Timestamp,
 }
@@ -60,20 +64,21 @@ pub fn document(ended: &Ended<'_>) -> Record {
     let made_by = MadeBy { name: "upsurge-operator".into(), version: env!("CARGO_PKG_VERSION").into() };
     let mut folded = folded(session);
     let (epochs, shown_epoch) = ended.loads(&mut folded);
-    let workload = ended.workload();
+    let workloads = ended.workloads();
     Record {
         // There is no heat map in any case.
         detail: Detail::Thinned,
         shown_epoch,
         epochs,
         capacity: status.capacity.as_deref().cloned(),
+        scalability: status.scalability.as_deref().cloned(),
         stress: status.stress.as_deref().cloned(),
         spikes: status.spikes.clone(),
         verification: status.verification.clone(),
         operations: status.operations.clone(),
         autoscaling: status.autoscaling.as_deref().cloned(),
-        gaps: workload.as_ref().map(observed::gaps).unwrap_or_default(),
-        workloads: workload.into_iter().collect(),
+        gaps: workloads.iter().flat_map(observed::gaps).collect(),
+        workloads,
         usage: status.usage.clone(),
         usage_expectations: status.usage_expectations.clone(),
         soak: status.soak.as_deref().cloned(),
@@ -101,11 +106,22 @@ fn outcome(ended: &Ended<'_>) -> Outcome {
 
 fn environment(ended: &Ended<'_>) -> Environment {
     let target = &ended.test.target;
-    let workloads = target.workloads.iter().map(|workload| WorkloadEnvironment {
-        name: workload.name.clone(),
-        kind: workload.kind.clone(),
-        ..WorkloadEnvironment::default()
+    let workloads = target.workloads.iter().enumerate().map(|(place, workload)| {
+        let setup = ended.session.setups.get(place).map(|setup| (**setup).clone()).unwrap_or_default();
+        WorkloadEnvironment {
+            name: workload.name.clone(),
+            kind: workload.kind.clone(),
+            images: setup.images,
+            resources: setup.resources,
+            autoscaler: setup.autoscaler,
+        }
     });
+    let kubernetes = ended.cluster_version.map(|version| KubernetesEnvironment {
+        version: Some(version.to_owned()),
+        // The operator has no right to see nodes.
+        nodes: Vec::new(),
+    });
+    let revision = ended.run.annotations().get(annotations::GIT_REVISION);
     Environment {
         target: without_login(&target.base_url).into_owned(),
         generator: Generator {
@@ -113,8 +129,9 @@ fn environment(ended: &Ended<'_>) -> Environment {
             processes: ended.plan.runners,
             ..Generator::default()
         },
+        kubernetes,
         workloads: workloads.collect(),
-        ..Environment::default()
+        git_revision: revision.and_then(|revision| git_revision(revision)),
     }
 }
 
@@ -145,17 +162,18 @@ fn folded(session: &SessionSnapshot) -> Vec<Folded> {
 }
 
 impl Ended<'_> {
-    /// What was seen of the workload.
-    fn workload(&self) -> Option<ObservedWorkload> {
-        let workload = self.test.target.workload()?;
-        let log = self.session.workload.log();
-        (!log.events().is_empty()).then(|| ObservedWorkload {
+    /// What was seen of each workload of which something was.
+    fn workloads(&self) -> Vec<ObservedWorkload> {
+        let each = self.test.target.workloads.iter().zip(self.session.workloads());
+        let seen = each.filter(|(_, seen)| !seen.log().events().is_empty());
+        seen.map(|(workload, seen)| ObservedWorkload {
             name: workload.name.clone(),
             kind: workload.kind.clone(),
             api_version: workload.api_version.clone(),
             until: self.now,
-            events: log.events().to_vec(),
-            left_out: log.left_out().clone(),
+            events: seen.log().events().to_vec(),
+            left_out: seen.log().left_out().clone(),
         })
+        .collect()
     }
 }

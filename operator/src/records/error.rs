@@ -43,7 +43,7 @@ pub enum KeepError {
 }
 
 impl KeepError {
-    /// Whether it would be the same each time. Where there is no room, nobody unpins a run within half a minute; and each try lists all
+    /// Whether it would be the same each time. Where there is no room, nobody gives a run up within half a minute; and each try lists all
     /// records.
     pub fn is_lasting(&self) -> bool {
         matches!(self, Self::Fit(_) | Self::Full(_))

@@ -153,9 +153,9 @@ impl Keeper {
             // Only there will any go.
             false => vec![Some(namespace)],
         };
-        let pinned = self.pinned(&scopes).await?;
+        let to_keep = self.to_keep(&scopes).await?;
         held.iter_mut().for_each(|record| {
-            record.is_pinned |= pinned.contains(&(record.namespace.clone(), record.name.clone()));
+            record.stays |= to_keep.contains(&(record.namespace.clone(), record.name.clone()));
         });
         for place in surplus(&held, limits, namespace, bytes)? {
             if let Some(record) = held.get(place) {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Longest message of an object and of its conditions, which repeat it; in bytes of JSON, as all of these.
 pub const LONGEST_MESSAGE: usize = 4_096;
-/// Longest text within a list.
+/// Longest text within a list, and of a field that is about each of several things.
 pub const LONGEST_DETAIL: usize = 512;
 /// Longest text of any other field.
 pub const LONGEST_FIELD: usize = 256;
@@ -44,6 +44,8 @@ impl Place {
             // So does the verdict that waits until all is put back.
             (Self::Root, "conditions" | "endCause" | "pinning") => Self::Conditions,
             (Self::Root, _) => Self::Field,
+            // They name each of several workloads.
+            (Self::Field, "cause" | "replicas") => Self::List,
             (place, _) => place,
         }
     }
@@ -112,7 +114,7 @@ mod tests {
             "message": long, "reason": long, "summary": {"errorRate": long, "message": long},
             "checks": [{"message": long}], "warnings": [long],
             "conditions": [{"type": "Ready", "reason": long, "message": long}],
-            "pinning": {"outcome": {"message": long}},
+            "pinning": {"outcome": {"message": long}}, "autoscaling": {"cause": long, "replicas": long, "autoscaler": long},
         });
         let bounded = bounded(status);
         let length = |pointer: &str| bounded.pointer(pointer).and_then(Value::as_str).map(str::len);
@@ -123,6 +125,9 @@ mod tests {
         assert_eq!(length("/conditions/0/type"), Some(5));
         assert_eq!(length("/checks/0/message"), Some(LONGEST_DETAIL));
         assert_eq!(length("/warnings/0"), Some(LONGEST_DETAIL));
+        assert_eq!(length("/autoscaling/cause"), Some(LONGEST_DETAIL));
+        assert_eq!(length("/autoscaling/replicas"), Some(LONGEST_DETAIL));
+        assert_eq!(length("/autoscaling/autoscaler"), Some(LONGEST_FIELD));
         assert_eq!([length("/summary/errorRate"), length("/summary/message")], [Some(LONGEST_FIELD); 2]);
     }
 

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, error::Category};
 use upsurge_figures::observation::Event;
 
-use super::{DecodeError, EncodeError, GZIP, MOST_PACKED, MOST_UNPACKED, pack, to_json};
+use super::{
+    DecodeError, EncodeError, GZIP, MOST_PACKED, MOST_PARTS, MOST_UNPACKED, MOST_VALUES, pack, to_json,
+};
 use crate::model::{Detail, FORMAT, Folded, FormatVersion, Record, VERSION};
 
 /// Packs a record. Values of Secrets are taken out of it, and if it is larger than what is read, what tells least is left out.
@@ -33,8 +35,33 @@ pub fn encode(record: &Record, secrets: &[String]) -> Result<Vec<u8>, EncodeErro
 }
 
 fn fits(document: &[u8]) -> bool {
-    // What can't be compressed fits as well.
-    document.len() as u64 <= MOST_PACKED
+    // What can't be compressed fits as well, and what is written can be read.
+    document.len() as u64 <= MOST_PACKED && bounded(document).is_ok()
+}
+
+/// Refuses a document of so many small parts that they would take many times its own room. What is not JSON is found later.
+fn bounded(document: &[u8]) -> Result<(), DecodeError> {
+    let (mut values, mut parts) = (0_usize, 0_usize);
+    let (mut is_text, mut is_escaped) = (false, false);
+    for byte in document {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            _ if is_text => {}
+            b',' => values += 1,
+            b'{' | b'[' => parts += 1,
+            _ => {}
+        }
+    }
+    for (found, most, what) in [(values, MOST_VALUES, "values"), (parts, MOST_PARTS, "lists and objects")] {
+        if found > most {
+            return Err(DecodeError::NotARecord(format!(
+                "it has more than {most} {what}, which no record has"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn heat_maps(record: &mut Record) {
@@ -125,6 +152,7 @@ fn document_of(document: &[u8]) -> Result<Record, DecodeError> {
         let tool = if version.major > VERSION.major { "a newer one" } else { "an older one" };
         return Err(DecodeError::Version { found, known: format!("{}.x", VERSION.major), tool });
     }
+    bounded(document)?;
     let damaged = |error: serde_json::Error| DecodeError::Corrupted(error.to_string());
     let is_newer = version.minor.checked_sub(VERSION.minor).is_some_and(|later| later > 0);
     if !is_newer {

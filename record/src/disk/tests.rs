@@ -152,6 +152,25 @@ fn a_document_that_is_nested_without_end_is_refused() {
     assert_eq!(decode(deep.as_bytes()).unwrap(), sample::record());
 }
 
+#[rstest]
+#[case::values("0,", 10 << 20, "more than 10485760 values")]
+#[case::lists("[],", 512 << 10, "more than 524288 lists and objects")]
+#[case::objects("{},", 512 << 10, "more than 524288 lists and objects")]
+fn a_document_of_more_parts_than_any_record_has_is_refused(
+    #[case] part: &str,
+    #[case] count: usize,
+    #[case] expected: &str,
+) {
+    let mut value = json();
+    value["later"] = "many".into();
+    let many = format!("[{}0]", part.repeat(count));
+    let text = value.to_string().replace("\"many\"", &many);
+    assert!(message(decode(text.as_bytes())).contains(expected));
+    // Commas and brackets in a text are none.
+    value["later"] = part.repeat(count).into();
+    assert_eq!(decode(value.to_string().as_bytes()).unwrap(), sample::record());
+}
+
 #[test]
 fn a_record_that_is_too_large_loses_what_tells_least() {
     let mut record = sample::record();

@@ -5,6 +5,7 @@ use upsurge_crds::v1alpha1::UsageResult;
 use super::*;
 use crate::{
     disk::decode,
+    model::WorkloadEnvironment,
     sample,
     verify::{Verified, verify},
 };
@@ -18,6 +19,16 @@ fn record() -> Record {
         ..UsageResult::default()
     };
     record.usage = vec![pod(None), pod(Some("shop-1")), pod(Some("shop-2"))];
+    // Digests don't pack, so without them a record is smaller in spite of the words that say so.
+    let images = [
+        "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
+        "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+        "2e7d2c03a9507ae265ecf5b5356885a53393a2029d241394997265a1a25aefc6",
+    ];
+    let image = images.map(|digest| (digest[..8].to_owned(), format!("shop/checkout@sha256:{digest}")));
+    let autoscaler = Some(serde_json::json!({"maxReplicas": 5}));
+    record.environment.workloads =
+        vec![WorkloadEnvironment { images: image.into(), autoscaler, ..WorkloadEnvironment::default() }];
     // A course that can be halved.
     let epoch = &mut record.epochs[0];
     let last = epoch.series.points.last().unwrap().to_ms;
@@ -59,6 +70,7 @@ fn what_tells_least_goes_first_and_no_more_than_it_takes() {
     let folded: Vec<&str> = read.folded.iter().map(|folded| folded.what.as_str()).collect();
     assert_eq!((folded, read.error_bound), (vec!["heatMap"], None));
     assert_eq!((&read.usage, &read.epochs[0].series), (&record().usage, &record().epochs[0].series));
+    assert_eq!(read.environment, record().environment);
 }
 
 #[test]
@@ -70,6 +82,8 @@ fn what_the_verdict_rests_on_is_in_the_smallest_one_and_what_it_tells_adds_up() 
     assert_eq!((&thin.figures, &thin.measured.totals), (&epoch.figures, &epoch.measured.totals));
     assert!(thin.measured.requests.iter().all(|request| request.part.latency.is_none()));
     assert!(read.usage.iter().all(|usage| usage.pod.is_none()) && read.usage.len() == 1);
+    let setup = &read.environment.workloads[0];
+    assert!(setup.images.is_empty() && setup.autoscaler.is_none(), "{setup:?}");
     let Verified { differences, skipped, .. } = verify(&read);
     assert!(differences.is_empty(), "{differences:?}");
     // The distributions of stages and of requests, and the usage that is still told.

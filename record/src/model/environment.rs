@@ -21,9 +21,19 @@ pub struct Environment {
     /// The workloads that were tested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workloads: Vec<WorkloadEnvironment>,
-    /// Revision of the repository that the test came from, as its annotations tell. Example: `main@sha1:4f2c9b1`.
+    /// Revision of the repository that the test came from, as annotation `upsurge.dev/git-revision` of the test tells. Example: `main@sha1:4f2c9b1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_revision: Option<String>,
+}
+
+/// Longest revision that is kept, in characters.
+const LONGEST_REVISION: usize = 256;
+
+/// The Git revision that an annotation tells; `None` if it tells none.
+#[must_use]
+pub fn git_revision(annotation: &str) -> Option<String> {
+    let told: String = annotation.trim().chars().take(LONGEST_REVISION).collect();
+    (!told.is_empty()).then_some(told)
 }
 
 /// What made the load.
@@ -91,4 +101,16 @@ pub struct WorkloadEnvironment {
     /// `spec` of its autoscaler as it is in the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaler: Option<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_is_what_the_annotation_says_if_it_says_something() {
+        assert_eq!(git_revision(" main@sha1:4f2c9b1\n").as_deref(), Some("main@sha1:4f2c9b1"));
+        assert_eq!(git_revision("  "), None);
+        assert_eq!(git_revision(&"é".repeat(1_000)).map(|told| told.chars().count()), Some(256));
+    }
 }

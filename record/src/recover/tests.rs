@@ -53,6 +53,24 @@ fn all_that_is_whole_is_in_the_record_wherever_the_file_is_cut() {
 }
 
 #[test]
+fn events_of_several_workloads_are_told_apart() {
+    let mut parts = sample::parts();
+    let event = sample::events()[0].clone();
+    if let Some(Line::Begin(begin)) = parts[0].first_mut() {
+        begin.further.push(["cart", "Deployment", "apps/v1"].map(String::from));
+    }
+    if let Some(Line::News(news)) = parts[1].last_mut() {
+        news.see(vec![(1, event.clone()), (2, event.clone())]);
+    }
+    let bytes: Vec<u8> = parts.iter().flat_map(|part| packed(part, &[]).unwrap()).collect();
+    let record = recover(&bytes[..]).unwrap().record;
+    let names: Vec<&str> = record.workloads.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["shop", "cart"]);
+    assert_eq!(record.workloads[0].events, sample::events());
+    assert_eq!(record.workloads[1].events, [event]);
+}
+
+#[test]
 fn figures_are_those_of_the_run_and_nothing_is_judged() {
     let Recovered { record, members, rest } = recover(&members().concat()[..]).unwrap();
     assert!(members == 4 && rest.is_none());

@@ -7,7 +7,11 @@ use super::{
     checker::{Checker, described},
     *,
 };
-use crate::{disk::decode, model::Note, sample};
+use crate::{
+    disk::decode,
+    model::{ElasticSpeedup, Note},
+    sample,
+};
 
 /// Types of other crates, of which the schema says by a type of its own what they look like.
 const STOOD_IN: [&str; 7] =
@@ -16,6 +20,14 @@ const STOOD_IN: [&str; 7] =
 /// A record in which everything is set of the types that are stood in for.
 fn full() -> Record {
     let mut record = sample::record();
+    record.elastic_speedups.push(ElasticSpeedup {
+        baseline: "fixed".into(),
+        kind: "Deployment".into(),
+        workload: "shop".into(),
+        unclamped: Some("1.41".into()),
+        clamped: Some("1.2".into()),
+        doubts: vec!["shares below 0.1% were taken for 0.1%".into()],
+    });
     record.notes.push(Note { time: sample::start(), text: "raised it to 50".into() });
     let left = LeftOut { events: 7, from: sample::start(), to: sample::start() };
     record.workloads[0].left_out.insert(Class::Pods, left);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 use rstest::rstest;
 use upsurge_core::metrics::names;
+use upsurge_crds::v1alpha1::{AutoscalingResult, WorkloadResult};
 
 use super::*;
 use crate::sample;
@@ -62,6 +63,28 @@ fn replicas_are_those_of_the_event_log() {
 }
 
 #[test]
+fn replicas_of_each_workload_are_those_of_its_own_log() {
+    let mut record = sample::record();
+    let named = |name: &str, peak: i32| WorkloadResult {
+        name: name.into(),
+        start_replicas: Some(1),
+        peak_replicas: Some(peak),
+        end_replicas: Some(1),
+        ..WorkloadResult::default()
+    };
+    record.autoscaling = Some(AutoscalingResult {
+        workloads: vec![named("shop", 1), named("cart", 7), named("gone", 1)],
+        ..AutoscalingResult::default()
+    });
+    let cart = ObservedWorkload { name: "cart".into(), ..record.workloads[0].clone() };
+    record.workloads.push(cart);
+    let verified = verify(&record);
+    let figures: Vec<&str> = verified.differences.iter().map(|one| one.figure.as_str()).collect();
+    assert_eq!(figures, ["autoscaling.workloads[1].peakReplicas"]);
+    assert!(verified.skipped[0].starts_with("autoscaling.workloads[2]: "), "{:?}", verified.skipped);
+}
+
+#[test]
 fn what_cant_be_computed_is_named() {
     let mut record = sample::record();
     record.workloads.clear();
@@ -83,6 +106,9 @@ fn what_is_told_and_not_checked_is_named_too() {
     record.capacity = Some(Default::default());
     assert_eq!(verify(&record).skipped, ["what is told of capacity, and the verdict with it"]);
     record.capacity = None;
+    record.scalability = Some(Default::default());
+    assert_eq!(verify(&record).skipped, ["what is told of scalability, and the verdict with it"]);
+    record.scalability = None;
     (record.epochs, record.shown_epoch) = (Vec::new(), None);
     let skipped = verify(&record).skipped;
     assert!(skipped.len() == 1 && skipped[0].starts_with("outcome.verdict"), "{skipped:?}");

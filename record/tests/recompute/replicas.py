@@ -55,12 +55,26 @@ def course(workload):
 
 
 def check(record, epoch, checks):
+    """Of one workload the numbers stand beside the list of workloads; of several, each has its own in it."""
     told = record.get("autoscaling")
     if told is None:
         return
-    if not record.get("workloads"):
+    workloads = record.get("workloads")
+    if not workloads:
         return checks.skip("autoscaling: there is no log of events")
-    workload = record["workloads"][0]
+    each = told.get("workloads", [])
+    if len(each) < 2:
+        return compare("autoscaling", told, workloads[0], epoch, checks)
+    logs = {workload["name"]: workload for workload in workloads}
+    for index, own in enumerate(each):
+        path = f"autoscaling.workloads[{index}]"
+        if own["name"] in logs:
+            compare(path, own, logs[own["name"]], epoch, checks)
+        else:
+            checks.skip(f"{path}: there is no log of its events")
+
+
+def compare(path, told, workload, epoch, checks):
     start, end = instant(epoch["startTime"]), instant(workload["until"])
     numbers = [None]
     for at, number in course(workload):
@@ -73,4 +87,4 @@ def check(record, epoch, checks):
     first = known[0] if numbers[0] is None else numbers[0]
     last = known[-1] if numbers[-1] is None else numbers[-1]
     for name, number in (("start", first), ("peak", max(known)), ("end", last)):
-        checks.same(f"autoscaling.{name}Replicas", told.get(f"{name}Replicas") or 0, number)
+        checks.same(f"{path}.{name}Replicas", told.get(f"{name}Replicas") or 0, number)

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use upsurge_core::autoscaling::lost;
 use upsurge_record::model::Epoch;
 
 use super::{
@@ -124,20 +125,20 @@ fn failures(page: &Page<'_>, epoch: &Epoch, errors: &[(String, u64)], html: &mut
 
 /// Failed requests that were in flight while pods were ending.
 fn while_ending(page: &Page<'_>, html: &mut Markup) {
-    let lost =
-        page.record.autoscaling.as_ref().and_then(|result| result.requests_while_scaling_down.as_ref());
-    let Some(lost) = lost else { return };
-    let kinds: Vec<String> = lost.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    html.tag("p").text(format_args!(
-        "While {} ended, {} in flight failed{kinds}, of {} failed requests in all. That they coincide does not show that one caused the \
-         other.",
-        words::counted(u64::from(lost.pods.unsigned_abs()), "pod", "pods"),
-        words::counted(lost.requests.unsigned_abs(), "request", "requests"),
-        words::grouped(lost.failed.unsigned_abs()),
-    ));
-    for gap in &lost.gaps {
-        html.tag("p").class("note").text(format_args!("{gap}."));
+    for (workload, lost) in page.record.autoscaling.iter().flat_map(lost) {
+        let kinds: Vec<String> = lost.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+        let whose = workload.map(|name| format!(" of {name}")).unwrap_or_default();
+        html.tag("p").text(format_args!(
+            "While {}{whose} ended, {} in flight failed{kinds}, of {} failed requests in all. That they coincide does not show that one \
+             caused the other.",
+            words::counted(u64::from(lost.pods.unsigned_abs()), "pod", "pods"),
+            words::counted(lost.requests.unsigned_abs(), "request", "requests"),
+            words::grouped(lost.failed.unsigned_abs()),
+        ));
+        for gap in &lost.gaps {
+            html.tag("p").class("note").text(format_args!("{gap}."));
+        }
     }
 }
 

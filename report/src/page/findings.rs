@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What only some tests ask for: the probes of a search, a breaking point, spikes, a soak.
+//! What only some tests ask for: the probes of a search, counts of replicas, a breaking point, spikes, a soak.
+
+mod scalability;
 
 use upsurge_crds::v1alpha1::{CapacityResult, EpochOutcome, EpochResult, GrowthResult};
 
@@ -11,11 +13,16 @@ use crate::{markup::Markup, verdict::Kept, words};
 
 pub(super) fn shows(page: &Page<'_>) -> bool {
     let record = page.record;
-    record.capacity.is_some() || record.stress.is_some() || !record.spikes.is_empty() || record.soak.is_some()
+    record.capacity.is_some()
+        || record.scalability.is_some()
+        || record.stress.is_some()
+        || !record.spikes.is_empty()
+        || record.soak.is_some()
 }
 
 pub(super) fn write(page: &Page<'_>, html: &mut Markup) {
     capacity(page, html);
+    scalability::write(page, html);
     stress(page, html);
     spikes(page, html);
     soak(page, html);

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     markup::Markup,
+    speedup,
     svg::{self, Bar, Part},
     words,
 };
@@ -63,6 +64,10 @@ pub(super) fn write(page: &Page<'_>, html: &mut Markup) {
             html.text(&workload.kind).text("/");
             parts::mention(html, &workload.name);
         });
+        if let Some(replicas) = &workload.replicas {
+            let owner = workload.autoscaler.as_deref().unwrap_or("no autoscaler");
+            html.tag("p").text(format_args!("Ready replicas at start, peak and end: {replicas} ({owner})."));
+        }
         ups(workload, html);
         summary(workload, html);
         downs(workload, html);
@@ -71,6 +76,9 @@ pub(super) fn write(page: &Page<'_>, html: &mut Markup) {
         for gap in &workload.gaps {
             html.tag("p").class("note").text(format_args!("{gap}."));
         }
+    }
+    for sentence in speedup::sentences(page.record) {
+        html.tag("p").class("speedup").text(sentence);
     }
 }
 

@@ -51,13 +51,21 @@ pub(super) fn write(page: &Page<'_>, html: &mut Markup) {
 
 /// What held scaling back and what to do about it, and what was scarce.
 fn change(page: &Page<'_>, html: &mut Markup) {
-    for workload in page.record.autoscaling.iter().flat_map(|result| &result.workloads) {
+    let result = page.record.autoscaling.as_ref();
+    if let Some(cause) = result.and_then(|result| result.cause.as_ref()) {
+        html.tag("p").class("change").text(format_args!("{cause}."));
+    }
+    let is_several = result.is_some_and(|result| result.workloads.len() > 1);
+    for workload in result.iter().flat_map(|result| &result.workloads) {
         if let Some(limited) = limited(workload) {
             html.tag("p").class("change").text(format_args!("{limited}."));
         }
         if let Some(RecommendationResult { text, reason, patch }) = &workload.recommendation {
             html.tag("p").class("change").with(|html| {
                 html.tag("strong").text("To change: ");
+                if is_several {
+                    html.text(format_args!("{}: ", workload.name));
+                }
                 html.text(text);
                 if !reason.is_empty() {
                     html.text(format_args!(" ({reason})"));

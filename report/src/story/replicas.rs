@@ -2,7 +2,7 @@
 //! Replicas of each workload: what the autoscaler wanted, what existed, what served, and what the load asked for.
 
 use jiff::Timestamp;
-use upsurge_crds::v1alpha1::{AutoscalingResult, Quantity};
+use upsurge_crds::v1alpha1::{AutoscalingResult, Quantity, ReplicaPoint, WorkloadResult};
 use upsurge_figures::observation::Levels;
 use upsurge_record::model::{ObservedWorkload, Record};
 
@@ -15,7 +15,7 @@ use crate::{
 /// A pane for each workload; of more than a few, the first ones.
 pub(super) fn panes(record: &Record, start: Start) -> Vec<Pane> {
     if record.workloads.is_empty() {
-        return record.autoscaling.iter().map(of_status).collect();
+        return record.autoscaling.iter().flat_map(of_status).collect();
     }
     let workloads = record.workloads.iter().take(MOST_WORKLOADS).enumerate();
     workloads.map(|(index, workload)| of_events(record, index, workload, start)).collect()
@@ -44,7 +44,13 @@ fn of_events(record: &Record, index: usize, workload: &ObservedWorkload, start: 
     }
     let most = levels.iter().rev().find_map(|(_, levels)| levels.bounds).map(|(_, most)| most);
     let seconds = levels.iter().map(|(at, _): &(Timestamp, Levels)| start.seconds(*at)).collect();
-    let finding = finding(record.autoscaling.as_ref().filter(|_| record.workloads.len() == 1));
+    let finding = match &record.autoscaling {
+        // Of one of which nothing was seen there are no events.
+        Some(result) if result.workloads.len() > 1 => {
+            result.workloads.iter().find(|own| own.name == workload.name).map(of_its_own).unwrap_or_default()
+        }
+        result => finding(result.as_ref()),
+    };
     let title = format!("Replicas of {}/{}", workload.kind, workload.name);
     let mut pane = pane(index, title, seconds, lines, finding);
     pane.limits =
@@ -52,21 +58,33 @@ fn of_events(record: &Record, index: usize, workload: &ObservedWorkload, start: 
     pane
 }
 
-/// Without events there still is the timeline that a status has.
-fn of_status(result: &AutoscalingResult) -> Pane {
-    let line = |name: &str, role: Role, of: fn(&upsurge_crds::v1alpha1::ReplicaPoint) -> i32| Line {
+/// Without events there still is the timeline that a status has: of one workload, or of each of several.
+fn of_status(result: &AutoscalingResult) -> Vec<Pane> {
+    if result.workloads.len() < 2 {
+        return vec![of_points(0, "Replicas".to_owned(), &result.timeline, finding(Some(result)))];
+    }
+    let each = result.workloads.iter().take(MOST_WORKLOADS).enumerate();
+    each.map(|(index, own)| {
+        let title = format!("Replicas of {}/{}", own.kind, own.name);
+        of_points(index, title, &own.timeline, of_its_own(own))
+    })
+    .collect()
+}
+
+fn of_points(index: usize, title: String, points: &[ReplicaPoint], finding: String) -> Pane {
+    let line = |name: &str, role: Role, of: fn(&ReplicaPoint) -> i32| Line {
         name: name.to_owned(),
         role,
         is_stepped: true,
-        values: result.timeline.iter().map(|point| Some(f64::from(of(point)))).collect(),
+        values: points.iter().map(|point| Some(f64::from(of(point)))).collect(),
     };
     let lines = vec![
         line("desired", Role::Desired, |point| point.desired),
         line("existing", Role::Current, |point| point.current),
         line("ready", Role::Ready, |point| point.ready),
     ];
-    let seconds = result.timeline.iter().map(|point| point.seconds).collect();
-    pane(0, "Replicas".to_owned(), seconds, lines, finding(Some(result)))
+    let seconds = points.iter().map(|point| point.seconds).collect();
+    pane(index, title, seconds, lines, finding)
 }
 
 fn pane(index: usize, title: String, seconds: Vec<f64>, lines: Vec<Line>, finding: String) -> Pane {
@@ -85,10 +103,18 @@ fn pane(index: usize, title: String, seconds: Vec<f64>, lines: Vec<Line>, findin
 }
 
 fn finding(result: Option<&AutoscalingResult>) -> String {
-    let Some(result) = result else { return String::new() };
-    let limited =
-        result.limited_by.as_ref().map(|limit| format!("; what held scaling back longest was {limit}"));
-    format!("Ready replicas at start, peak and end: {}{}.", result.replicas, limited.unwrap_or_default())
+    result.map(|result| in_words(&result.replicas, result.limited_by.as_ref())).unwrap_or_default()
+}
+
+/// The same of one of several workloads.
+fn of_its_own(workload: &WorkloadResult) -> String {
+    let limit = workload.limited_by.as_ref().filter(|limit| *limit != "None");
+    workload.replicas.as_ref().map(|replicas| in_words(replicas, limit)).unwrap_or_default()
+}
+
+fn in_words(replicas: &str, limit: Option<&String>) -> String {
+    let limited = limit.map(|limit| format!("; what held scaling back longest was {limit}"));
+    format!("Ready replicas at start, peak and end: {replicas}{}.", limited.unwrap_or_default())
 }
 
 /// What a replica serves, as the test says.

@@ -28,6 +28,20 @@ fn it_begins_with_the_verdict_and_has_the_figures_of_the_record() {
 }
 
 #[test]
+fn a_test_of_scalability_has_a_table_of_its_counts_and_its_fits() {
+    let text = markdown(&played::scalability());
+    for told in [
+        "| 1 | 20 | 40 | 1 | 1 | – | 3 | 0 |",
+        "| 2 | 40 | 76 | 1.9 | 0.95 | 0.93 to 0.97 | 3 | 0 |",
+        "- No Universal Scalability Law: a fit needs 3 different counts of replicas",
+        "- Amdahl's law: serial share σ 0.053 (0.03 to 0.08), at most 18.9 times what one replica serves; R² 0.998",
+        "- Read with care: FewPoints",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
+
+#[test]
 fn courses_are_rows_of_signs_of_equal_length() {
     let text = markdown(&played::spike());
     let block: Vec<&str> = text

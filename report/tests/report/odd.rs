@@ -2,8 +2,9 @@
 //! Runs of which there is little to tell.
 
 use rstest::rstest;
-use upsurge_record::model::{Note, Record};
-use upsurge_report::{html, junit, markdown, svg};
+use upsurge_crds::v1alpha1::{RequestsWhileScalingDown, WorkloadResult};
+use upsurge_record::model::{ElasticSpeedup, Note, Record};
+use upsurge_report::{html, junit, markdown, svg, timeline};
 
 use crate::{played, read::Page};
 
@@ -14,6 +15,7 @@ use crate::{played, read::Page};
 #[case::one_request(played::one_request(), "Passed")]
 #[case::aborted(played::aborted(), "Aborted")]
 #[case::search(played::search(), "Passed")]
+#[case::scalability(played::scalability(), "Passed")]
 #[case::hostile(played::hostile(), "Failed")]
 fn every_report_has_its_verdict_and_no_number_that_is_none(#[case] record: Record, #[case] verdict: &str) {
     let text = html(&record);
@@ -94,6 +96,58 @@ fn what_was_noted_stands_first_and_is_text() {
     let text = markdown(&record);
     let (newest, oldest) = (text.find("raised it to 50").unwrap(), text.find("bold").unwrap());
     assert!(newest < oldest && !text.contains("<b>") && !text.contains("@team"), "{text}");
+}
+
+#[test]
+fn of_two_workloads_each_has_a_sentence_of_its_own_also_if_nothing_was_seen_of_the_other() {
+    let mut record = played::spike();
+    let result = record.autoscaling.as_mut().unwrap();
+    result.replicas = "checkout 1→4→1, cart ?→?→?".into();
+    let cause = "Deployment/cart was the first to miss what is expected of it, at 90 s of the load";
+    result.cause = Some(cause.into());
+    let lost =
+        RequestsWhileScalingDown { requests: 3, failed: 5, pods: 1, ..RequestsWhileScalingDown::default() };
+    let own = WorkloadResult {
+        replicas: Some("1→4→1".into()),
+        requests_while_scaling_down: Some(lost),
+        ..result.workloads[0].clone()
+    };
+    let cart = WorkloadResult {
+        name: "cart".into(),
+        kind: "Deployment".into(),
+        replicas: Some("?→?→?".into()),
+        ..WorkloadResult::default()
+    };
+    result.workloads = vec![own, cart];
+    let page = Page::of(&html(&record));
+    let (story, verdict, errors) =
+        (page.text("#story"), page.text("header > .verdict"), page.text("#errors"));
+    assert!(story.contains("at start, peak and end: 1→4→1;") && !story.contains("cart ?"), "{story}");
+    assert!(verdict.contains(cause) && verdict.contains("To change: checkout: let pods"), "{verdict}");
+    assert!(errors.contains("While 1 pod of checkout ended, 3 requests in flight failed"), "{errors}");
+}
+
+#[test]
+fn the_speedup_against_a_baseline_stands_in_each_report_and_is_text() {
+    let mut record = played::spike();
+    let untold = [html(&record), markdown(&record), timeline(&record)];
+    assert!(untold.iter().all(|text| !text.contains("lastic speedup")));
+    record.elastic_speedups = vec![ElasticSpeedup {
+        baseline: "<b>fixed</b>".into(),
+        kind: "Deployment".into(),
+        workload: "checkout".into(),
+        unclamped: Some("1.41".into()),
+        clamped: Some("1.2".into()),
+        doubts: vec!["shares below 0.1% were taken for 0.1%".into()],
+    }];
+    let sentence = "Elastic speedup of Deployment/checkout against <b>fixed</b>: 1.41, within the autoscaler's bounds 1.2 \
+                    (shares below 0.1% were taken for 0.1%) (above 1 is better).";
+    let page = Page::of(&html(&record));
+    assert_eq!(page.text("#scale-ups .speedup"), sentence);
+    assert!(page.all("#scale-ups .speedup b").is_empty());
+    assert!(timeline(&record).ends_with(&format!("\n{sentence}\n")));
+    let text = markdown(&record);
+    assert!(text.contains("against &lt;b&gt;fixed&lt;/b&gt;: 1.41, within"), "{text}");
 }
 
 #[test]

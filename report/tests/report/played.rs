@@ -11,6 +11,8 @@ mod cluster;
 mod load;
 #[path = "played/others.rs"]
 mod others;
+#[path = "played/scales.rs"]
+mod scales;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -20,6 +22,7 @@ use upsurge_record::model::{
 };
 
 pub use self::others::{NAMES, aborted, broken_before_start, day, empty_load, hostile, one_request, search};
+pub use self::scales::scalability;
 
 /// When every played load begins.
 pub fn start() -> Timestamp {

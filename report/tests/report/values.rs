@@ -142,6 +142,42 @@ fn each_scale_up_says_where_its_time_went() {
 }
 
 #[test]
+fn counts_of_replicas_are_shown_with_their_efficiency_and_the_laws_that_fit() {
+    let mut record = played::search();
+    record.capacity = None;
+    let fitted = |estimate: &str| serde_json::json!({"estimate": estimate, "low": "0.01", "high": "0.09"});
+    let found = serde_json::json!({
+        "counts": [
+            {"replicas": 1, "users": 5, "passed": 3, "failed": 0, "inconclusive": 0, "throughput": "200", "speedup": "1",
+                "efficiency": "1"},
+            {"replicas": 8, "users": 40, "passed": 1, "failed": 2, "inconclusive": 0, "throughput": "900", "speedup": "4.5",
+                "efficiency": "0.5625", "efficiencyInterval": {"low": "0.55", "high": "0.57"}, "limit": "http_req_failed rate < 1%"},
+        ],
+        "sublinearFrom": 8,
+        "usl": {"contention": fitted("0.05"), "coherency": fitted("0.002"), "single": fitted("200"), "linearUntil": 2,
+            "peak": "21.79", "rSquared": "0.99"},
+        "doubts": ["FewPoints"],
+    });
+    record.scalability = Some(serde_json::from_value(found).unwrap());
+    let page = Page::of(&html(&record));
+    let rows = page.rows("#table-counts");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[1][..3], ["8", "40", "✗ did not hold"]);
+    assert_eq!(rows[1][4..7], ["4.5", "0.5625", "0.55 to 0.57"]);
+    assert_eq!(page.rows("#table-fits").len(), 3);
+}
+
+#[test]
+fn measurements_of_scalability_are_told_by_their_replicas() {
+    let page = Page::of(&html(&played::scalability()));
+    let names = page.data()["stages"].clone();
+    assert_eq!(names[0]["name"], "1: 1 replica");
+    assert_eq!(names[1]["name"], "2: 2 replicas");
+    let told = "No number of replicas serves more than 18.9 times what one does.";
+    assert!(page.text("#findings").contains(told));
+}
+
+#[test]
 fn a_search_shows_its_probes_and_the_figures_of_the_one_that_counts() {
     let record = played::search();
     let page = Page::of(&html(&record));

@@ -21,6 +21,7 @@ mod report_files;
 mod run;
 mod say;
 mod screen;
+mod stored;
 mod surroundings;
 mod target;
 mod validate;

@@ -106,3 +106,18 @@ fn replicas_are_set_by_the_operator_only() {
     assert_eq!(ended.code, 2, "{ended:?}");
     assert!(ended.stderr.contains("which only the operator does"), "{ended:?}");
 }
+
+#[test]
+fn counts_of_replicas_are_compared_by_the_operator_only() {
+    let compared = json!({
+        "load": {"scalability": {"replicas": {"counts": [1, 2, 4], "levelPerReplica": 5, "measure": "1s"}}},
+        "target": {"baseURL": "http://127.0.0.1:9", "workloads": [{"name": "checkout"}]}
+    });
+    let file = scratch("scalability.json", &manifest(&compared));
+    let valid = Upsurge::command("validate").arg(&file).end();
+    let told = "1, 2, 4 replicas with 5 users each, 3 measurements of each count by 1s; the operator sets the replicas";
+    assert!(valid.stdout.contains(told), "{valid:?}");
+    let ended = Upsurge::run(&file).args(["--plain"]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(ended.stderr.contains("spec.load.scalability sets the replicas of the target"), "{ended:?}");
+}

@@ -99,6 +99,57 @@ fn every_field_of_the_result_as_json_is_documented_and_is_there() {
     assert_eq!(result["histograms"]["http_req_duration"]["count"], 4, "{result}");
 }
 
+/// The long option with which a line of a command's help begins, if it begins with one: `-q, --quiet`.
+fn long(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    let rest = line.get(4..).filter(|rest| line.starts_with('-') && rest.starts_with("--")).unwrap_or(line);
+    let name =
+        rest.strip_prefix("--")?.split(|one: char| !one.is_ascii_alphanumeric() && one != '-').next()?;
+    (!name.is_empty()).then(|| format!("--{name}"))
+}
+
+/// All options of a command.
+fn options(command: &str) -> BTreeSet<String> {
+    let ended = Upsurge::command(command).args(["--help"]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    ended.stdout.lines().filter_map(long).collect()
+}
+
+/// Options that a text names.
+fn named(text: &str) -> BTreeSet<String> {
+    let words = text.split(|one: char| !one.is_ascii_alphanumeric() && one != '-');
+    words
+        .filter(|word| word.len() > 2 && word.starts_with("--") && !word.starts_with("---"))
+        .map(String::from)
+        .collect()
+}
+
+#[test]
+fn every_option_of_a_command_is_in_the_reference_and_no_other() {
+    let page = |name: &str| fs::read_to_string(docs().join("src/reference").join(name)).unwrap();
+    let reference = page("cli.md");
+    let mut documented = named(&reference);
+    documented.extend(named(&page("target.md")));
+    documented.insert("--help".into());
+    for command in
+        ["run", "bench", "get", "report", "note", "quick", "validate", "completion", "man", "target"]
+    {
+        let there = options(command);
+        let missing: Vec<&String> = there.difference(&documented).collect();
+        assert!(
+            missing.is_empty(),
+            "upsurge {command} has {missing:?}, which no page of the reference names"
+        );
+        // What is shown to be typed stands in indented lines of the section.
+        let heading = format!("\n## upsurge {command}\n");
+        let section = reference.split(&heading).nth(1).unwrap().split("\n## ").next().unwrap();
+        let typed: String =
+            section.lines().filter(|line| line.starts_with("    ")).collect::<Vec<_>>().join("\n");
+        let unknown: Vec<String> = named(&typed).difference(&there).cloned().collect();
+        assert!(unknown.is_empty(), "upsurge {command} does not know {unknown:?}");
+    }
+}
+
 #[test]
 fn all_examples_are_valid() {
     let mut files =

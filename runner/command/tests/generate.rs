@@ -54,7 +54,19 @@ fn every_command_has_a_manual_page() {
     let directory = scratch("pages", "").with_extension("d");
     let ended = Upsurge::command("man").arg(&directory).end();
     assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{ended:?}");
-    let commands = ["run", "quick", "validate", "report", "note", "target", "completion", "man", "agent"];
+    let commands = [
+        "run",
+        "bench",
+        "quick",
+        "validate",
+        "get",
+        "report",
+        "note",
+        "target",
+        "completion",
+        "man",
+        "agent",
+    ];
     for page in commands.map(|command| format!("upsurge-{command}.1")).into_iter().chain(["upsurge.1".into()])
     {
         let path = directory.join(&page);
@@ -88,7 +100,7 @@ fn help_fits_the_screen_and_shows_examples() {
     for words in ["Load tests and autoscaling validation", "upsurge validate manifests/"] {
         assert!(ended.stdout.contains(words), "{words:?} in {ended:?}");
     }
-    for command in ["--help", "run", "quick", "validate", "target"] {
+    for command in ["--help", "run", "bench", "quick", "validate", "get", "report", "note", "target"] {
         let ended = Upsurge::command(command).args(["--help"]).env("COLUMNS", "80").end();
         let wide: Vec<&str> = ended.stdout.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(wide.is_empty(), "{command}: {wide:#?}");

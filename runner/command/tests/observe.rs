@@ -13,7 +13,10 @@ mod processes;
 #[path = "../../engine/tests/support/server.rs"]
 mod server;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 use base64::Engine as _;
 use cluster::{cluster, gone, kubeconfig, measured_cluster};
@@ -22,6 +25,7 @@ use serde_json::{Value, json};
 use server::{Arrived, Server, json as answer};
 use upsurge_figures::observation::What;
 use upsurge_record::{disk::decode, verify::verify};
+use upsurge_testing::HttpServer;
 
 const EXPECT: &str = "{maxPeakReplicas: 2, minPeakReplicas: 1}";
 
@@ -32,7 +36,7 @@ fn manifest(name: &str) -> PathBuf {
 /// The same with a load that lasts for so long, and with more fields.
 fn manifest_of(name: &str, duration: &str, more: &str) -> PathBuf {
     let text = format!(
-        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop, namespace: shop}}\nspec:\n  \
+        "apiVersion: upsurge.dev/v1alpha1\nkind: LoadTest\nmetadata: {{name: shop, namespace: shop, annotations: {{upsurge.dev/git-revision: \"main@sha1:4f2c9b1\"}}}}\nspec:\n  \
          target: {{baseURL: \"http://127.0.0.1:9\", workloads: [{{name: checkout, expect: {EXPECT}}}]}}\n  runner: {{maxLag: 3s}}\n  \
          scenarios: [{{name: browse, steps: [{{request: {{name: item, url: /}}}}]}}]\n  \
          load: {{constant: {{level: 1, duration: {duration}}}}}\n{more}"
@@ -83,6 +87,18 @@ fn a_workload_is_observed_and_judged_as_by_the_operator() {
     assert_eq!(serde_json::to_value(&record.autoscaling).unwrap(), *seen);
     let events = &record.workloads[0].events;
     assert!(events.iter().any(|event| matches!(event.what, What::Asked { replicas: 1 })), "{events:?}");
+    let around = serde_json::to_value(&record.environment).unwrap();
+    assert_eq!(
+        around["kubernetes"],
+        json!({"version": "v1.36.1", "nodes": [{"count": 2, "cpu": "2", "memory": "4Gi"}]})
+    );
+    let workload = &around["workloads"][0];
+    assert_eq!(
+        (&workload["images"]["main"], &workload["autoscaler"]["maxReplicas"]),
+        (&json!("shop/checkout:7"), &json!(5)),
+        "{workload:#}"
+    );
+    assert_eq!(around["gitRevision"], "main@sha1:4f2c9b1");
     // The played cluster has no metrics API.
     let gaps: Vec<&str> = record.gaps.iter().map(|gap| gap.what.as_ref()).collect();
     assert_eq!(gaps, ["usage"], "{:?}", record.gaps);
@@ -253,6 +269,81 @@ fn with_records() -> Server {
     })
 }
 
+/// A cluster with a run that has left its record and can be noted on. Somebody else has changed it before the first note comes.
+fn with_a_run() -> Server {
+    let kept = Arc::new(Mutex::new((0_u64, json!({}))));
+    Server::start(move |arrived: Arrived| {
+        let kept = Arc::clone(&kept);
+        async move {
+            let mut held = kept.lock().unwrap();
+            let (version, annotations) = &mut *held;
+            let object = |kind: &str, group: &str, metadata: Value, spec: Value| {
+                answer(
+                    json!({"apiVersion": format!("{group}/v1alpha1"), "kind": kind, "metadata": metadata, "spec": spec})
+                        .to_string(),
+                )
+            };
+            match arrived.target.split('?').next().unwrap() {
+                "/apis/internal.upsurge.dev/v1alpha1/namespaces/elsewhere/records/shop-g1" => {
+                    let data = base64::engine::general_purpose::STANDARD.encode(RECORD);
+                    let spec = json!({"verdict": "Failed", "bytes": RECORD.len(), "data": data});
+                    object("Record", "internal.upsurge.dev", json!({"name": "shop-g1"}), spec)
+                }
+                "/apis/upsurge.dev/v1alpha1/namespaces/elsewhere/loadtestruns/shop-g1" => {
+                    if arrived.method == "PATCH" {
+                        let patch: Value = serde_json::from_slice(&arrived.body).unwrap();
+                        assert_eq!(patch["metadata"]["resourceVersion"], version.to_string());
+                        assert!(arrived.target.contains("fieldManager=upsurge-note"), "{}", arrived.target);
+                        *version += 1;
+                        if *version == 1 {
+                            let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                                "reason": "Conflict", "message": "it was changed", "code": 409});
+                            let mut refused = answer(status.to_string());
+                            *refused.status_mut() = http::StatusCode::CONFLICT;
+                            return refused;
+                        }
+                        *annotations = patch["metadata"]["annotations"].clone();
+                    }
+                    let metadata = json!({"name": "shop-g1", "namespace": "elsewhere", "uid": "u",
+                        "resourceVersion": version.to_string(), "annotations": annotations});
+                    object("LoadTestRun", "upsurge.dev", metadata, json!({"loadTestRef": {"name": "shop"}}))
+                }
+                _ => gone(),
+            }
+        }
+    })
+}
+
+#[test]
+fn what_is_noted_on_a_run_is_in_its_reports() {
+    let cluster = with_a_run();
+    let config = kubeconfig("noted.kubeconfig", &cluster);
+    let ask = |command: &str, arguments: &[&str]| {
+        let asked = Upsurge::command(command).args(arguments.iter().copied());
+        asked.args(["--context", "here", "-n", "elsewhere", "--kubeconfig"]).arg(&config).end()
+    };
+    for (text, said) in [("the pool had 5 connections", "1 note\n"), ("raised it to 50", "2 notes\n")] {
+        let ended = ask("note", &["shop-g1", text]);
+        assert!(ended.code == 0 && ended.stderr.ends_with(said), "{ended:?}");
+    }
+    let ended = ask("report", &["shop-g1", "-o", "markdown"]);
+    assert!(ended.stdout.contains("the pool had 5 connections"), "{ended:?}");
+    let file = config.with_extension("record");
+    let ended = ask("get", &["shop-g1", "--record", file.to_str().unwrap()]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+    let record = decode(&std::fs::read(&file).unwrap()).unwrap();
+    let texts: Vec<&str> = record.notes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(texts, ["the pool had 5 connections", "raised it to 50"]);
+    let long = "x".repeat(1_001);
+    for (arguments, words) in [
+        (["shop-g1", long.as_str()], "1000 are the most for a run in a cluster"),
+        (["shop-g2", "fixed"], "has no LoadTestRun shop-g2"),
+    ] {
+        let ended = ask("note", &arguments);
+        assert!(ended.code == 2 && ended.stderr.contains(words), "{ended:?}");
+    }
+}
+
 #[test]
 fn the_record_of_a_run_is_found_in_the_cluster_by_its_name() {
     let cluster = with_records();
@@ -268,9 +359,29 @@ fn the_record_of_a_run_is_found_in_the_cluster_by_its_name() {
     );
     let ended = ask("report", &["shop-g1", "-o", "markdown"]);
     assert!(ended.code == 1 && ended.stdout.contains("Failed"), "{ended:?}");
+    let ended = ask("report", &["shop-g1", "-o", "text", "--baseline", "shop-g1"]);
+    assert!(
+        ended.code == 2 && ended.stderr.contains("--baseline: nobody watched a workload in"),
+        "{ended:?}"
+    );
+    let ended = ask("report", &["shop-g1", "-o", "text", "--baseline", "no-such"]);
+    assert!(ended.code == 2 && ended.stderr.contains("elsewhere has no LoadTestRun no-such"), "{ended:?}");
     let file = config.with_extension("record");
     let ended = ask("get", &["shop-g1", "--record", file.to_str().unwrap()]);
     assert_eq!((ended.code, std::fs::read(&file).unwrap().as_slice()), (0, RECORD), "{ended:?}");
+    if let Some(server) = HttpServer::s3("runs") {
+        let address = "s3://runs/shop-g1.record";
+        let ask = |command: &str, arguments: &[&str]| {
+            let asked = Upsurge::command(command).args(arguments.iter().copied());
+            let asked = asked.env("AWS_ENDPOINT_URL", &server.url()).env("AWS_ALLOW_HTTP", "true");
+            let asked = asked.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "hunter2");
+            asked.args(["--context", "here", "-n", "elsewhere", "--kubeconfig"]).arg(&config).end()
+        };
+        let ended = ask("get", &["shop-g1", "--record", address]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{ended:?}");
+        let ended = ask("report", &[address, "--verify"]);
+        assert!(ended.code == 0 && ended.stdout.contains("all as told"), "{ended:?}");
+    }
     for (command, arguments) in [
         ("report", ["shop-g2", "--verify"]),
         ("get", ["shop-g2", "--record=-"]),

@@ -327,6 +327,22 @@ fn headers_of_one_name_are_all_sent() {
 }
 
 #[test]
+fn headers_and_logins_end_where_they_should() {
+    // Rows 21 and 22 of the series in docs/src/reference/http-cases.md.
+    let server = Server::simple();
+    let header = "X-A: a;b=1; Date=12:34:56 http://x:1";
+    let ended = Upsurge::command("quick")
+        .arg(server.url())
+        .args(["-c", "1", "-n", "1", "-H", header, "-a", "first.last-x_y@z:p:a;s+s"])
+        .end();
+    assert_ran(&ended);
+    let headers = &server.arrived()[0].headers;
+    assert_eq!(headers["x-a"], "a;b=1; Date=12:34:56 http://x:1");
+    // The whole text, of which the user ends at the first colon.
+    assert_eq!(headers["authorization"], "Basic Zmlyc3QubGFzdC14X3lAejpwOmE7cytz");
+}
+
+#[test]
 fn files_are_whole_wherever_the_result_goes() {
     let target = start_target(None, &[]);
     for (number, (place, code)) in [

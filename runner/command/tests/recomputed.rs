@@ -156,3 +156,27 @@ fn a_record_that_tells_something_else_is_refused(
     let Some((ended, said)) = recomputed(&file) else { return };
     assert!(ended == code && said.contains(words), "{ended}: {said}");
 }
+
+#[test]
+fn replicas_of_several_workloads_are_held_against_the_log_of_each() {
+    let mut record = serde_json::to_value(decode(&fs::read(FIXTURE).unwrap()).unwrap()).unwrap();
+    let start = record["epochs"][0]["startTime"].clone();
+    let log = |name: &str, pods: usize| {
+        let listed = |source: &str| json!({"seen": start, "type": "listed", "source": source});
+        let ready = |pod: usize| json!({"seen": start, "type": "pod", "pod": format!("{name}-{pod}"), "step": "ready"});
+        let events: Vec<Value> =
+            ["pods", "endpoints"].into_iter().map(listed).chain((0..pods).map(ready)).collect();
+        json!({"name": name, "kind": "Deployment", "apiVersion": "apps/v1", "until": start, "events": events})
+    };
+    let told = |name: &str, ready: usize| json!({"name": name, "kind": "Deployment", "startReplicas": ready, "peakReplicas": ready, "endReplicas": ready});
+    record["workloads"] = json!([log("gateway", 1), log("cart", 2)]);
+    record["autoscaling"] =
+        json!({"replicas": "gateway 1→1→1, cart 2→2→2", "workloads": [told("gateway", 1), told("cart", 2)]});
+    let file = scratch("several.record", &record.to_string());
+    let Some((code, words)) = recomputed(&file) else { return };
+    assert_eq!(code, 0, "{words}");
+    record["autoscaling"]["workloads"][1]["peakReplicas"] = json!(3);
+    let file = scratch("several-changed.record", &record.to_string());
+    let Some((code, words)) = recomputed(&file) else { return };
+    assert!(code == 1 && words.contains("autoscaling.workloads[1].peakReplicas"), "{code}: {words}");
+}

@@ -63,6 +63,24 @@ fn a_run_leaves_a_record_that_adds_up() {
 }
 
 #[test]
+fn a_baseline_without_a_workload_is_told_and_goes_with_no_check() {
+    let target = start_target(None, &[]);
+    let file = scratch("baseline.yaml", &manifest(FEW, ""));
+    let path = file.with_extension("record");
+    Upsurge::run(&file).args(["--target", target.url(), "--record"]).arg(&path).end();
+    let ended = Upsurge::command("report").arg(&path).args(["-o", "text", "--baseline"]).arg(&path).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
+    assert!(ended.stderr.contains("--baseline: nobody watched a workload in shop"), "{ended:?}");
+    let missing = file.with_extension("missing");
+    let ended = Upsurge::command("report").arg(&path).args(["-o", "text", "--baseline"]).arg(&missing).end();
+    assert!(ended.code == 2 && ended.stderr.contains("--baseline: can't read"), "{ended:?}");
+    let ended = Upsurge::command("report").arg(&path).args(["-o", "svg", "--baseline"]).arg(&path).end();
+    assert!(ended.code == 2 && ended.stdout.is_empty() && ended.stderr.contains("no place for"), "{ended:?}");
+    let ended = Upsurge::command("report").arg(&path).args(["--verify", "--baseline"]).arg(&path).end();
+    assert!(ended.code == 2 && ended.stderr.contains("cannot be used with"), "{ended:?}");
+}
+
+#[test]
 fn what_was_changed_in_a_record_is_found() {
     let target = start_target(None, &[]);
     let file = scratch("changed.yaml", &manifest(USERS, ""));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What is left of a run in files: its course as CSV, its outcome as JUnit XML and JSON; and files that can't be written.
+//! What is left of a run in files: its course as CSV, its outcome as JUnit XML and JSON, reports against a baseline; and files that can't be
+//! written.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
 
@@ -8,9 +9,15 @@ mod manifests;
 #[path = "processes/processes.rs"]
 mod processes;
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
 use manifests::{FEW, LONG, USERS, manifest};
 use processes::{Upsurge, scratch, start_target};
-use serde_json::Value;
+use serde_json::{Value, json};
+use upsurge_record::disk::decode;
 
 #[test]
 fn the_course_of_the_load_is_written_as_csv() {
@@ -143,6 +150,9 @@ fn a_result_that_nobody_reads_is_no_panic_in_any_command() {
     let result = result.display().to_string();
     let target = server.url();
     let wrong = scratch("wrong.yaml", "nothing: here").display().to_string();
+    let record = Path::new(&test).with_extension("record").display().to_string();
+    let recorded = Upsurge::command("run").arg(&test).args(["--target", target, "--record", &record]).end();
+    assert!(Path::new(&record).exists(), "{recorded:?}");
     // What each shows when somebody reads it, so that there is something to lose.
     for (command, is_wrong) in [
         (&["validate", &test][..], false),
@@ -153,6 +163,11 @@ fn a_result_that_nobody_reads_is_no_panic_in_any_command() {
         (&["quick", target, "-c", "1", "-n", "2"], false),
         (&["report", &result], false),
         (&["report", &wrong], true),
+        (&["report", &record, "-o", "json"], false),
+        (&["report", &record, "-o", "csv"], false),
+        (&["report", &record, "-o", "markdown"], false),
+        (&["report", &record, "-o", "text"], false),
+        (&["report", &record, "--verify"], false),
         (&["completion", "bash"], false),
         (&["--help"], false),
         (&["quick", "--help"], false),
@@ -175,4 +190,42 @@ fn a_result_that_nobody_reads_is_no_panic_in_any_command() {
             assert_eq!(ended.stderr.ends_with("code 2\n"), is_lost, "{command:?} {place}: {ended:?}");
         }
     }
+}
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../record/tests/fixtures/record-1.0.json.gz");
+
+/// The record of a run whose workload had this share of the time too few replicas, and as long too many.
+fn scaled(name: &str, share: &str) -> PathBuf {
+    let record = decode(&fs::read(FIXTURE).unwrap()).unwrap();
+    let mut record = serde_json::to_value(record).unwrap();
+    record["run"]["name"] = name.into();
+    let unclamped =
+        json!({"underProvisioned": "10%", "overProvisioned": "20%", "timeUnder": share, "timeOver": share});
+    record["autoscaling"] = json!({"replicas": "1→4→1", "workloads": [{"kind": "Deployment", "name": "shop",
+        "elasticity": {"demandSource": "Declared", "unclamped": unclamped}}]});
+    scratch(&format!("{name}.json"), &record.to_string())
+}
+
+#[test]
+fn a_run_is_told_against_a_baseline_by_their_records() {
+    let (run, baseline) = (scaled("scaled", "25%"), scaled("fixed", "50%"));
+    let told = |arguments: &[&str]| {
+        let call = Upsurge::command("report").arg(&run).arg("--baseline").arg(&baseline);
+        let ended = call.args(arguments.iter().copied()).end();
+        // That of the run, which has failed.
+        assert_eq!((ended.code, ended.stderr.as_str()), (1, ""), "{ended:?}");
+        ended.stdout
+    };
+    let sentence = "Elastic speedup of Deployment/shop against fixed: 1.41";
+    for form in ["html", "markdown", "text"] {
+        assert!(told(&["-o", form]).contains(sentence), "{form}");
+    }
+    let json: Value = serde_json::from_str(&told(&["-o", "json"])).unwrap();
+    let expected =
+        json!([{"baseline": "fixed", "kind": "Deployment", "workload": "shop", "unclamped": "1.41"}]);
+    assert_eq!(json["elasticSpeedups"], expected);
+    let directory = run.with_extension("reports");
+    told(&["--report-dir", directory.to_str().unwrap()]);
+    assert!(fs::read_to_string(directory.join("report.html")).unwrap().contains(sentence));
+    assert_eq!(fs::read(directory.join("run.record")).unwrap(), fs::read(&run).unwrap());
 }

@@ -27,6 +27,8 @@ mod data;
 mod executors;
 #[path = "engine/flow.rs"]
 mod flow;
+#[path = "engine/held.rs"]
+mod held;
 #[path = "engine/messages.rs"]
 mod messages;
 #[path = "engine/network.rs"]

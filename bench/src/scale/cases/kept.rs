@@ -19,6 +19,7 @@ use crate::{
     scale::{
         Bench, Outcome,
         load_test::{Shape, Test},
+        workload,
     },
 };
 
@@ -38,14 +39,15 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
     let tests = bench.scaled(TESTS);
     let how = format!(
-        "{tests} tests with {RUNS_EACH} finished runs each, copies of one that just ran with 3 runners and about 200 series. \
-         They are made while no operator is at work; {} s later, when the API server is done with that, it is started.",
+        "{tests} tests with {RUNS_EACH} finished runs each, copies of one that just ran with 3 runners and about 200 series and \
+         observed a Deployment. They are made while no operator is at work; {} s later, when the API server is done with that, it is started.",
         SETTLE.as_secs()
     );
     let mut case = bench.case("Many tests and runs kept", how);
     let operator = bench.start_operator().await?;
     let shape = Shape { name: "model".into(), runners: 3, series: 200, seconds: 10 };
-    let test = Test::new(&shape).await?;
+    workload::deploy(&bench.client, namespace, &shape.name).await?;
+    let test = Test::new(&shape).await?.observing(&shape.name)?;
     test.create(&bench.client, namespace).await?;
     let run = test.reached(&bench.client, namespace, Phase::Finished, PATIENCE).await?;
     let mut wrong = test.differences(&run, &bench.ledger)?;

@@ -3,11 +3,17 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
+
 use super::{Fleet, rates, row};
 use crate::{
     report::number,
     results::Goal,
-    scale::{Bench, Outcome, load_test::Shape},
+    scale::{
+        Bench, Outcome,
+        load_test::{Shape, Test},
+        workload,
+    },
 };
 
 /// Runs at the same time.
@@ -19,20 +25,47 @@ const SETTLE: Duration = Duration::from_secs(10);
 /// Time that is measured.
 const WINDOW: Duration = Duration::from_secs(60);
 
+/// What the runs make load on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets {
+    /// Addresses, of which no more is known.
+    Addresses,
+    /// Workloads with autoscalers, which the operator observes.
+    Workloads,
+}
+
+impl Targets {
+    /// Title of the case, and what its goals and its description say beside those of addresses.
+    fn words(self) -> [&'static str; 3] {
+        match self {
+            Self::Addresses => ["Many runs at once", "", ""],
+            Self::Workloads => [
+                "Many runs at once that observe workloads",
+                " with workloads",
+                " Each observes a Deployment of its own with an autoscaler. There is no metrics API; it is asked for all the same.",
+            ],
+        }
+    }
+}
+
 /// Measures it.
-pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
+pub async fn measure(bench: &Bench, namespace: &str, targets: Targets) -> Outcome {
+    let [title, with, beside] = targets.words();
     let mut operator = bench.start_operator().await?;
     let runs = bench.scaled(RUNS);
     let how = format!(
         "{runs} runs with 2 runners each and about 50 series per runner, all under way at the same time, for {} s from {} s \
-         after the last one began.",
+         after the last one began.{beside}",
         WINDOW.as_secs(),
         SETTLE.as_secs()
     );
-    let mut case = bench.case("Many runs at once", how);
+    let mut case = bench.case(title, how);
     let shape = Shape { name: "many".into(), runners: 2, series: 50, seconds: LOAD };
     let starting = (operator.watch()?, bench.audit.mark());
-    let fleet = Fleet::start(bench, namespace, runs, &shape).await?;
+    let fleet = match targets {
+        Targets::Addresses => Fleet::start(bench, namespace, runs, &shape).await?,
+        Targets::Workloads => observing(bench, namespace, runs, &shape).await?,
+    };
     row(
         &mut case,
         "while all start: API requests",
@@ -49,11 +82,23 @@ pub async fn measure(bench: &Bench, namespace: &str) -> Outcome {
     row(&mut case, "highest memory", format!("{} MiB", number(operator.peak()?)));
     operator.kill();
     case.goals.extend(Goal::new(
-        format!("{runs} runs: API requests of the operator"),
+        format!("{runs} runs{with}: API requests of the operator"),
         "/s",
         20.0,
         &[asked.total()],
     ));
-    case.goals.extend(Goal::new(format!("{runs} runs: CPU"), "mcores", 100.0, &[cores * 1e3]));
+    case.goals.extend(Goal::new(format!("{runs} runs{with}: CPU"), "mcores", 100.0, &[cores * 1e3]));
     Ok((case, wrong))
+}
+
+/// Starts runs that each observe a workload of their own.
+async fn observing(bench: &Bench, namespace: &str, runs: usize, shape: &Shape) -> Result<Fleet> {
+    let mut tests = Vec::new();
+    for index in 0..runs {
+        let name = format!("{}-{index}", shape.name);
+        workload::deploy(&bench.client, namespace, &name).await?;
+        let test = Test::new(&Shape { name: name.clone(), ..shape.clone() }).await?;
+        tests.push(test.observing(&name)?);
+    }
+    Fleet::of(bench, namespace, tests, shape.seconds).await
 }

@@ -81,7 +81,8 @@ fn a_missing_autoscaler_or_no_observation_can_not_be_judged() {
     let (reason, message) = doubted(&nothing, &spec).remove(0);
     assert_eq!(reason, "AutoscalerNotFound");
     assert!(
-        message.ends_with("spec.target.workloads[0]: horizontalpodautoscalers is forbidden"),
+        message.contains("expects of Deployment/checkout can't be judged")
+            && message.ends_with("as its scaleTargetRef: horizontalpodautoscalers is forbidden"),
         "{message}"
     );
     let mut unseen = observed(4, &[]);

@@ -8,7 +8,7 @@ use upsurge_figures::{
     statistics::Interval,
 };
 
-use super::Tally;
+use super::{super::judged::UNANSWERED, Tally};
 use crate::format::decimal;
 
 /// What a test of scalability has found.
@@ -61,9 +61,14 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Whether thresholds did not hold in at least half of the measurements that said something.
+    /// Whether at least half of the measurements that said something failed.
     fn is_missed(&self) -> bool {
         self.failed > 0 && self.failed >= self.passed
+    }
+
+    /// Whether what failed first did so for want of answers: no threshold may have been asked for.
+    fn is_unanswered(&self) -> bool {
+        self.limit.as_deref() == Some(UNANSWERED)
     }
 
     /// Whether no measurement said anything.
@@ -105,7 +110,7 @@ impl Scaled {
         }
     }
 
-    /// Failed if thresholds did not hold at some count, Inconclusive if nothing is known of one.
+    /// Failed if measurements of some count failed, Inconclusive if nothing is known of one.
     pub fn verdict(&self) -> Verdict {
         if self.counts.iter().any(Counted::is_missed) {
             Verdict::Failed
@@ -116,6 +121,11 @@ impl Scaled {
         }
     }
 
+    /// Whether all counts that failed did so for want of answers, and not by a threshold.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.counts.iter().filter(|count| count.is_missed()).all(Counted::is_unanswered)
+    }
+
     /// All of it in a sentence with numbers; what decides the verdict comes first.
     pub fn message(&self) -> String {
         let limit = |count: &Counted| count.limit.clone().unwrap_or_else(|| "no reason is known".into());
@@ -123,7 +133,11 @@ impl Scaled {
         let unknown = self.counts.iter().filter(|count| count.is_unknown());
         let with =
             |begin: &str, count: &Counted| format!("{begin} {}: {}", in_words(count.replicas), limit(count));
-        let mut told: Vec<String> = missed.map(|count| with("thresholds did not hold with", count)).collect();
+        let missed = missed.map(|count| match count.is_unanswered() {
+            true => format!("with {}, {UNANSWERED}", in_words(count.replicas)),
+            false => with("thresholds did not hold with", count),
+        });
+        let mut told: Vec<String> = missed.collect();
         told.extend(unknown.map(|count| with("nothing is known of", count)));
         told.extend(self.speedup());
         told.extend(self.sublinear_from.map(|from| {

@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
-use upsurge_crds::v1alpha1::Verdict;
+use upsurge_crds::v1alpha1::{EpochOutcome, Verdict};
 use upsurge_figures::scalability::Usl;
 
 use super::*;
 use crate::{
     format::{per_second, percent},
+    schedule::Users,
     thresholds::display_name,
     validate::validate,
 };
@@ -225,7 +226,13 @@ fn the_test_of_a_measurement_has_its_users_and_thresholds_on_what_is_measured() 
         .iter()
         .map(|stage| (stage.name.as_str(), stage.duration.as_secs(), stage.from, stage.to))
         .collect();
-    assert_eq!(stages, [("warm-up", 10, 15.0, 15.0), ("measure", 20, 15.0, 15.0)]);
+    assert_eq!(stages, [("warm-up", 10, 15.0, 15.0), ("measure", 20, 15.0, 15.0), ("finish", 1, 0.0, 0.0)]);
+    // Nobody begins anything more, and what an iteration still asks for is not measured, however long it takes.
+    let load = &valid.loads[0];
+    let intervals = Users::new(load).intervals(14);
+    assert_eq!(intervals, [(Duration::ZERO, Duration::from_secs(30))]);
+    let stage = |milliseconds| stages[load.stage_at(Duration::from_millis(milliseconds))].0;
+    assert_eq!([29_999, 30_000, 33_999].map(stage), ["measure", "finish", "finish"]);
     assert_eq!(valid.timeline.unit(), Some(LoadUnit::Users));
     assert_eq!(test.load.graceful_stop, Some(TimeSpan::from_secs(3)));
     assert_eq!(display_name(&test.thresholds[0]), "http_req_failed{stage:measure}");

@@ -21,7 +21,7 @@ fn played(spec: &LoadTestSpec, outcome: impl Fn(u32) -> EpochOutcome) -> (Answer
     loop {
         match epochs(spec).decide(&history) {
             Next::Done(Done::Capacity(found)) => return (answer(spec, &found, &history), tried),
-            Next::Done(Done::Once) => panic!("a search has more than one epoch"),
+            Next::Done(other) => panic!("a search ends with {other:?}"),
             Next::Epoch(epoch) => {
                 let replicas = epoch.replicas.unwrap();
                 assert_eq!(epoch.level, Some(100.0));

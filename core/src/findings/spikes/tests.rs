@@ -4,7 +4,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::prelude::*;
 use serde_json::json;
-use upsurge_crds::v1alpha1::{LoadTestSpec, ReplicaPoint};
+use upsurge_crds::v1alpha1::{LoadTestSpec, WorkloadResult};
 
 use super::*;
 use crate::{
@@ -179,6 +179,32 @@ fn replicas_are_those_of_the_time_of_the_spike() {
     let replicas: Vec<Option<&str>> = spikes.iter().map(|one| one.replicas.as_deref()).collect();
     assert_eq!(replicas, [Some("1→4→2"), None]);
     assert!(!spikes[1].message.contains("replicas"), "{spikes:?}");
+}
+
+#[test]
+fn of_several_workloads_each_has_its_replicas_by_its_name() {
+    let point = |(seconds, ready): (f64, i32)| ReplicaPoint {
+        at: Time(jiff::Timestamp::UNIX_EPOCH),
+        seconds,
+        desired: ready,
+        current: ready,
+        ready,
+    };
+    let own = |name: &str, peak: i32| WorkloadResult {
+        name: name.into(),
+        timeline: [(-5.0, 1), (12.0, peak), (28.0, 1)].map(point).to_vec(),
+        ..WorkloadResult::default()
+    };
+    let gap = "cart: pods were not seen from 38 s to 47 s of the run: connection reset".to_owned();
+    let seen = AutoscalingResult {
+        workloads: vec![own("gateway", 2), own("cart", 4)],
+        problems: vec![gap],
+        ..AutoscalingResult::default()
+    };
+    let good: &[u64] = &[10];
+    let spikes = judged(&metrics(&[("lunch-hold", good), ("evening-hold", good)]), 50, Some(&seen));
+    let replicas: Vec<Option<&str>> = spikes.iter().map(|one| one.replicas.as_deref()).collect();
+    assert_eq!(replicas, [Some("gateway 1→2→1, cart 1→4→1"), Some("gateway 1→1→1")]);
 }
 
 proptest! {

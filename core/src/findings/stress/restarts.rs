@@ -53,6 +53,18 @@ impl Restarts {
         restarts
     }
 
+    /// The same of the logs of several workloads.
+    pub fn of_all<'a>(logs: impl IntoIterator<Item = &'a Log>, start: Timestamp) -> Self {
+        let mut all = Self::default();
+        for log in logs {
+            let Self { seen, gaps } = Self::of(log, start);
+            all.seen.extend(seen);
+            all.gaps.extend(gaps);
+        }
+        all.seen.sort();
+        all
+    }
+
     /// Those that somebody tells, for tests.
     #[cfg(test)]
     pub(super) fn told(seen: Vec<(Duration, String)>, gaps: Vec<(Duration, Duration)>) -> Self {

@@ -15,21 +15,21 @@ pub use self::workload::*;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AutoscalingDigest {
-    /// Ready replicas at start, peak and end. Example: `1→4→1`.
+    /// Ready replicas at start, peak and end; of several workloads each with its name. Example: `1→4→1`.
     pub replicas: String,
-    /// What kept the workload from growing further, if anything did.
+    /// What kept the workload from growing further, if anything did; of several, the name of the workload before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
 }
 
-/// What the autoscaler did.
+/// What the autoscaler did. Where the test names several workloads, the numbers of each are in `workloads` and not here.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AutoscalingResult {
     /// The autoscaler as it was when the load started, as `HorizontalPodAutoscaler/NAME`; absent when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autoscaler: Option<String>,
-    /// Ready replicas at start, peak and end; `?` where nobody saw them. Example: `1→4→1`.
+    /// Ready replicas at start, peak and end; `?` where nobody saw them. With several workloads, each has its name. Example: `1→4→1`.
     pub replicas: String,
     /// Ready replicas when the load started, or those that were seen first after that; absent if none were ever seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,9 +59,13 @@ pub struct AutoscalingResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_down_seconds: Option<f64>,
     /// What kept the workload from growing further, longest of all: `MaxReplicas`, `ScaleUpPolicy`, `Stabilization`, `CPULimit`,
-    /// `Nodes`, `Quota`, `MetricsBroken`, `ImagePull` or `Readiness`.
+    /// `Nodes`, `Quota`, `MetricsBroken`, `ImagePull` or `Readiness`. With several workloads, that of the first to miss what is
+    /// expected of it, or that which lasted longest, with the workload's name before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_by: Option<String>,
+    /// With several workloads, which was the first to miss what is expected of it, and which others changed only after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// Failed requests that were in flight while pods of the target were ending; absent if no pod ended during the load.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_while_scaling_down: Option<RequestsWhileScalingDown>,
@@ -69,7 +73,7 @@ pub struct AutoscalingResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub problems: Vec<String>,
-    /// Each expectation with what was observed.
+    /// Each expectation with what was observed. With several workloads, each name begins with that of its workload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub expectations: Vec<ExpectationResult>,

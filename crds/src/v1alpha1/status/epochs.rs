@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 /// Most parts of a run.
 pub const MOST_EPOCHS: usize = 60;
 
-/// A part of a run with a load of its own: a probe of a search.
+/// A part of a run with a load of its own: a probe of a search, or a measurement of a test of scalability.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EpochResult {
     /// Its number, from 1.
     pub number: i32,
 
-    /// Its level, in iterations per second.
+    /// Its level, in iterations per second; of `spec.load.scalability` in users.
     pub level: String,
 
     /// When its load started; absent as long as runners get ready for it.

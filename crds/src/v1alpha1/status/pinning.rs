@@ -35,7 +35,7 @@ pub struct PinningStatus {
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     pub changed: Vec<String>,
 
-    /// The verdict that the run will have once all is put back. It is absent before the phase Restoring.
+    /// The verdict that the run will have once all is put back, where it is known before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<PendingOutcome>,
 

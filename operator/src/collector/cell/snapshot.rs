@@ -14,7 +14,7 @@ use crate::collector::{
 impl Cell {
     /// The session's state.
     pub async fn snapshot(&self) -> SessionSnapshot {
-        let workload = self.record.workload();
+        let (workload, further) = (self.record.workload(), self.record.further());
         let session = self.lock().await;
         let state = session.state();
         let runners = state.runners.iter().zip(session.presence()).enumerate();
@@ -57,6 +57,8 @@ impl Cell {
             restless: state.restless.clone(),
             waits_for: session.waits_for().map(Into::into),
             workload,
+            further,
+            setups: self.record.setups(),
             abort_breach: state.abort_breach.clone(),
             stop: state.stop.clone(),
             problem: session.problem().cloned(),

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use upsurge_core::protocol::RunPlan;
+use upsurge_core::{autoscaling::Before, protocol::RunPlan};
 use upsurge_crds::v1alpha1::{EpochResult, TimeSpan};
+use upsurge_figures::elasticity::REACTION;
 
 use super::{Durable, Session};
 use crate::collector::start::Start;
@@ -21,8 +22,8 @@ pub(super) struct Rest {
 
 #[derive(Clone, Debug)]
 struct Awaited {
-    /// The begin of the first load.
-    began: Timestamp,
+    /// The loads that the target has had.
+    before: Before,
     /// Until when it is awaited, nanoseconds since the Unix epoch.
     until: i64,
     limit: TimeSpan,
@@ -37,9 +38,11 @@ impl Rest {
             let begin = |epoch: &EpochResult| Some(epoch.start_time.as_ref()?.0);
             let (began, last) = (begin(state.history.first()?)?, begin(state.history.last()?)?);
             let lasted: Duration = test.load.stages.iter().flatten().map(|stage| stage.duration.0).sum();
-            let until = last.saturating_add(lasted + wait.timeout.0).unwrap_or(Timestamp::MAX);
-            let until = i64::try_from(until.as_nanosecond()).unwrap_or(i64::MAX);
-            Some(Awaited { began, until, limit: wait.timeout })
+            let after = |wait: Duration| last.saturating_add(lasted + wait).unwrap_or(Timestamp::MAX);
+            let until = i64::try_from(after(wait.timeout.0).as_nanosecond()).unwrap_or(i64::MAX);
+            // Whoever gives it less time does not ask for more.
+            let before = Before { began, answered: after(REACTION.min(wait.timeout.0)) };
+            Some(Awaited { before, until, limit: wait.timeout })
         });
         Self { awaited, why: None }
     }
@@ -50,10 +53,10 @@ impl Rest {
 }
 
 impl Session {
-    /// Since when the target has had load, if all else is ready for the next one and it only waits for the target to come to rest.
-    pub fn awaits_rest(&self) -> Option<Timestamp> {
+    /// What load the target has had, if all else is ready for the next one and it only waits for the target to come to rest.
+    pub fn awaits_rest(&self) -> Option<Before> {
         let is_next = self.start == Start::Gathering && self.all_ready();
-        self.rest.awaited.as_ref().filter(|_| is_next).map(|awaited| awaited.began)
+        self.rest.awaited.as_ref().filter(|_| is_next).map(|awaited| awaited.before)
     }
 
     /// The target has come to rest, or why it has not. Once its time is up the load waits no longer.

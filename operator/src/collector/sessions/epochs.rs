@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError};
 use tokio::task::AbortHandle;
 use tracing::{info, warn};
 use upsurge_core::epochs::Epochs;
+use upsurge_crds::v1alpha1::Workload;
 
 use super::{SessionError, Sessions, Shared};
 use crate::{
@@ -122,11 +123,12 @@ impl Sessions {
         cell.keep(tokio::spawn(writer::write(cell.clone(), store, budget.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::evaluate(cell.clone())).abort_handle());
         cell.keep(tokio::spawn(writer::hold_down(cell.clone())).abort_handle());
-        let workload = cell.config.plan.test.target.workload().map(|workload| workload.reference());
+        let workloads = &cell.config.plan.test.target.workloads;
         let handed_over = observer.0.take();
-        let begun = workload.filter(|_| handed_over.is_none()).map(|workload| {
-            let target = recording::target(&key.namespace, workload);
-            recording::spawn(self.client().clone(), target, cell.record.clone()).abort_handle()
+        let begun = (handed_over.is_none() && !workloads.is_empty()).then(|| {
+            let target = |workload: &Workload| recording::target(&key.namespace, workload.reference());
+            let targets = workloads.iter().map(target).collect();
+            recording::spawn_all(self.client(), targets, &cell.record).abort_handle()
         });
         handed_over.or(begun).into_iter().for_each(|observer| cell.keep_observer(observer));
         self.shared.cells.write().unwrap_or_else(PoisonError::into_inner).insert(key, cell);

@@ -251,12 +251,12 @@ fn runs_that_are_too_old_go_and_the_next_one_is_waited_for() {
 }
 
 #[test]
-fn a_pinned_run_stays_and_takes_the_place_of_no_other() {
+fn a_run_to_be_kept_stays_and_takes_the_place_of_no_other() {
     let mut runs = [1, 2, 3].map(|generation| finished_at(generation, generation * 100, Verdict::Passed));
     let one = || Kept { count: Some(1), max_age: None };
     let history = History { passed: one(), not_passed: one() };
     for (name, value, expected) in [
-        (annotations::PINNED, "true", &["checkout-g2"][..]),
+        (annotations::KEEP, "true", &["checkout-g2"][..]),
         (annotations::BASELINE, "true", &["checkout-g2"][..]),
         (annotations::BASELINE, "false", &["checkout-g1", "checkout-g2"][..]),
     ] {

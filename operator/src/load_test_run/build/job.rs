@@ -45,8 +45,8 @@ const GRACE_SECONDS_WITH_AFTER: i64 = 30;
 /// Time beyond all deadlines after which Kubernetes ends the pods even if there is no operator any more.
 const LAST_RESORT: Duration = Duration::from_secs(600);
 
-/// Builds the Job; `target` selects the pods of the target, where they are known.
-pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<&str>) -> Job {
+/// Builds the Job; `targets` select the pods of each workload of the target, where they are known.
+pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults, targets: &[&str]) -> Job {
     let runners = i32::try_from(plan.content.runners).unwrap_or(i32::MAX);
     let deadlines = &plan.test().deadlines;
     let longest = deadlines.prepare.0 + deadlines.start.0 + plan.run_deadline() + LAST_RESORT;
@@ -59,14 +59,14 @@ pub fn build(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<
             backoff_limit: Some(0),
             pod_replacement_policy: Some("Failed".into()),
             active_deadline_seconds: i64::try_from(longest.as_secs()).ok(),
-            template: template(plan, test, defaults, target),
+            template: template(plan, test, defaults, targets),
             ..JobSpec::default()
         }),
         status: None,
     }
 }
 
-fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<&str>) -> PodTemplateSpec {
+fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults, targets: &[&str]) -> PodTemplateSpec {
     let runner = &plan.test().runner;
     let grace = if has_last_steps(plan.test()) { GRACE_SECONDS_WITH_AFTER } else { GRACE_SECONDS };
     let mut template = PodTemplateSpec {
@@ -92,7 +92,7 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults, target: Option<&
     };
     parts::put(&mut template, plan);
     defaults.pods.over(&modest()).fill(&mut template);
-    placement::fill(&mut template, target);
+    placement::fill(&mut template, targets);
     template
 }
 

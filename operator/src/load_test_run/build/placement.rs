@@ -18,8 +18,8 @@ const NODE: &str = "kubernetes.io/hostname";
 /// How much it matters to be away from the target: the most there is.
 const WEIGHT: i32 = 100;
 
-/// Fills what neither the test nor the platform team says; `target` selects the target's pods, where they are known.
-pub fn fill(template: &mut PodTemplateSpec, target: Option<&str>) {
+/// Fills what neither the test nor the platform team says; `targets` select the pods of each of the target's workloads, where they are known.
+pub fn fill(template: &mut PodTemplateSpec, targets: &[&str]) {
     let own = template.metadata.as_ref().and_then(|metadata| metadata.labels.as_ref());
     let run = own.and_then(|labels| labels.get(labels::RUN)).cloned().unwrap_or_default();
     let runners = LabelSelector {
@@ -39,16 +39,20 @@ pub fn fill(template: &mut PodTemplateSpec, target: Option<&str>) {
         // Without one it would count no pod at all, and nobody knows the label of a run beforehand.
         constraint.label_selector.get_or_insert_with(|| runners.clone());
     }
-    let Some(target) = target.and_then(selector) else { return };
+    let terms = targets.iter().filter_map(|target| selector(target)).map(|target| WeightedPodAffinityTerm {
+        weight: WEIGHT,
+        pod_affinity_term: PodAffinityTerm {
+            topology_key: NODE.into(),
+            label_selector: Some(target),
+            ..PodAffinityTerm::default()
+        },
+    });
+    let terms: Vec<WeightedPodAffinityTerm> = terms.collect();
+    if terms.is_empty() {
+        return;
+    }
     let away = PodAntiAffinity {
-        preferred_during_scheduling_ignored_during_execution: Some(vec![WeightedPodAffinityTerm {
-            weight: WEIGHT,
-            pod_affinity_term: PodAffinityTerm {
-                topology_key: NODE.into(),
-                label_selector: Some(target),
-                ..PodAffinityTerm::default()
-            },
-        }]),
+        preferred_during_scheduling_ignored_during_execution: Some(terms),
         ..PodAntiAffinity::default()
     };
     let affinity: &mut Affinity = pod.affinity.get_or_insert_default();
@@ -131,7 +135,7 @@ mod tests {
             "metadata": {"labels": {"upsurge.dev/run": "checkout-g1"}}, "spec": spec
         }))
         .unwrap();
-        fill(&mut template, target);
+        fill(&mut template, target.as_slice());
         serde_json::to_value(template).unwrap()["spec"].take()
     }
 
@@ -152,6 +156,16 @@ mod tests {
                     {"weight": 100, "podAffinityTerm": {"topologyKey": "kubernetes.io/hostname", "labelSelector": app}}]}},
             })
         );
+    }
+
+    #[test]
+    fn they_keep_away_from_the_pods_of_each_workload() {
+        let mut template = PodTemplateSpec::default();
+        fill(&mut template, &["app=gateway", "", "app=cart"]);
+        let affinity = template.spec.unwrap().affinity.unwrap().pod_anti_affinity.unwrap();
+        let terms = affinity.preferred_during_scheduling_ignored_during_execution.unwrap();
+        let selected = terms.into_iter().map(|term| term.pod_affinity_term.label_selector);
+        assert_eq!(selected.collect::<Vec<_>>(), [selector("app=gateway"), selector("app=cart")]);
     }
 
     #[test]

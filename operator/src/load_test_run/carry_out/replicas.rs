@@ -9,6 +9,7 @@ use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 use super::Error;
 use crate::{
     context::Context,
+    errors::chain,
     load_test_run::{pinning, plan, progress::Cause, update_status},
     status,
 };
@@ -40,12 +41,23 @@ pub(super) async fn set(
         if !puts_back {
             return changed;
         }
-        // A failure is worth another try, and then a refusal is met again.
+        let changed = changed.or_else(failed);
+        // What has changed is looked at again at once, and then a refusal is met again.
         if matches!(first, Ok(None)) || (first.is_ok() && changed.is_err()) {
             first = changed;
         }
     }
     first
+}
+
+/// What could not be put back. It is tried again for as long as that may take, so that nothing which never works keeps a run from its end.
+fn failed(error: Error) -> Result<Option<Cause>, Error> {
+    match error {
+        Error::Pin(error) if !matches!(error, pinning::Error::Conflict { .. }) => {
+            Ok(Some(Cause::breakdown(reasons::PINNING_FORBIDDEN, chain(&error))))
+        }
+        error => Err(error),
+    }
 }
 
 /// What may not be changed ends the run before it has begun, and is tried again where it is to be put back; anything else is worth another

@@ -121,17 +121,20 @@ async fn what_may_pass_delays_a_run_that_has_no_job_and_fails_for_any_other() {
 }
 
 #[rstest]
-#[case::held(Phase::Pending, false, &["one"])]
-#[case::put_back(Phase::Restoring, false, &["one", "other"])]
-#[case::put_back_of_a_deleted_run(Phase::Running, true, &["one", "other"])]
+#[case::held(403, Phase::Pending, false, &["one"])]
+#[case::put_back(403, Phase::Restoring, false, &["one", "other"])]
+#[case::put_back_of_a_deleted_run(403, Phase::Running, true, &["one", "other"])]
+// As for a webhook that is broken: what never works must not be tried for ever.
+#[case::put_back_in_vain(500, Phase::Restoring, false, &["one", "other"])]
 #[tokio::test]
-async fn what_may_not_be_changed_keeps_nothing_else_from_being_put_back(
+async fn what_can_not_be_changed_keeps_nothing_else_from_being_put_back(
+    #[case] code: u16,
     #[case] phase: Phase,
     #[case] is_deleted: bool,
     #[case] expected: &[&str],
 ) {
-    let (client, log) = server(|asked| match asked.path.ends_with("/one") {
-        true => failure(403, "Forbidden"),
+    let (client, log) = server(move |asked| match asked.path.ends_with("/one") {
+        true => failure(code, "Refused"),
         false => (200, hpa()),
     });
     let runs = Runs::new(Arc::new(context(client, leading(7))), "upsurge-system");

@@ -139,8 +139,8 @@ fn create(situation: &Situation) -> Decision {
             return wait(situation, &message, look);
         }
     };
-    let selector = situation.target.as_ref().and_then(Target::selector);
-    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults, selector) {
+    let selectors = situation.target.iter().flat_map(Target::selectors);
+    let objects = match build::objects(plan, &run.spec.load_test_ref.name, defaults, selectors) {
         Ok(objects) => Arc::new(objects),
         Err(refused) => return error(situation, reasons::INVALID_SPEC, refused.to_string()),
     };
@@ -160,7 +160,7 @@ fn create(situation: &Situation) -> Decision {
 
 /// Whether there is no such target: there is nothing to have a place on.
 fn is_absent(situation: &Situation) -> bool {
-    matches!(situation.target, Some(Target::Missing(_) | Target::Forbidden(_)))
+    situation.target.as_ref().is_some_and(Target::is_absent)
 }
 
 /// How long it has been the run's turn.

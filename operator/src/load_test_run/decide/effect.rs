@@ -147,6 +147,15 @@ impl Decision {
             })
     }
 
+    /// What is to be changed that decides on the replicas of the target.
+    pub fn changes(&self) -> &[Change] {
+        let changes = self.effects.iter().find_map(|effect| match effect {
+            Effect::SetReplicas(changes) => Some(changes.as_slice()),
+            _ => None,
+        });
+        changes.unwrap_or_default()
+    }
+
     /// Something must be done before more can be decided.
     pub fn first(state: LoadTestRunStatus, effect: Effect) -> Self {
         Self::new(state, vec![effect], Look::Now)

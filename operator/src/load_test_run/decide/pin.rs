@@ -59,7 +59,8 @@ pub(super) fn forbidden(situation: &Situation, plan: &Plan) -> Option<Outcome> {
     }
     let namespace = &plan.content.namespace;
     let message = format!(
-        "spec.load.capacity.find MinReplicas sets the replicas of {}, which the operator may not do in namespace {namespace}: {}",
+        "{} sets the replicas of {}, which the operator may not do in namespace {namespace}: {}",
+        asked(plan),
         named(plan),
         advice(namespace)
     );
@@ -185,6 +186,15 @@ fn tell(state: &mut LoadTestRunStatus, message: &str, situation: &Situation) {
     let phase = state.phase.unwrap_or(Phase::Pending);
     let cause = Cause::of(state);
     in_phase(state, phase, cause.as_ref(), message, situation.now);
+}
+
+/// The field that asks for replicas. The load of an epoch does not say it, that of the whole test does.
+fn asked(plan: &Plan) -> &'static str {
+    let load = plan.whole.as_ref().map(|whole| &whole.test.load);
+    match load.is_some_and(|load| load.scalability.is_some()) {
+        true => "spec.load.scalability",
+        false => "spec.load.capacity.find MinReplicas",
+    }
 }
 
 fn named(plan: &Plan) -> String {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The record of a run that is about to finish: it is written before the status says so, and when that fails, the verdict waits for it, but
-//! not for long. It changes no verdict.
+//! not for long. It changes no verdict. What the run had set at its target is put back by then.
 
 use std::sync::Arc;
 
@@ -18,10 +18,6 @@ use crate::{
     },
     records::{Ended, Keeping, document},
 };
-
-/// What a record can't know.
-const PUT_BACK_LATER: &str = "what the run had set at its target was put back after this record was written: the condition TargetRestored of \
-                              the run says whether all of it was";
 
 /// Whether the verdict of a run is known and only its record is waited for, as far as its status tells. Who asks then to stop asks not to
 /// wait any longer: there is nothing else left to stop, and the verdict is what it is.
@@ -69,16 +65,17 @@ pub(super) fn kept(
         }
         Keeping::Due => {
             conditions::clear(&mut state.conditions, RECORD_NOT_KEPT);
-            let (plan, told) = (facts.plan, told(state));
+            let plan = facts.plan;
             let test = plan.whole.as_ref().map_or(&plan.content.test, |whole| &whole.test);
             let ended = Ended {
                 run: &situation.run,
-                status: &told,
+                status: state,
                 test,
                 plan: &plan.content,
                 valid: &plan.valid,
                 epochs: plan.epochs(),
                 session: facts.session,
+                cluster_version: situation.cluster_version.as_deref(),
                 now: situation.now,
             };
             Some(Effect::KeepRecord(Arc::new(document(&ended))))
@@ -86,17 +83,16 @@ pub(super) fn kept(
     }
 }
 
-/// The status as the record tells it: what the run has set at its target is put back only when that is written.
-fn told(state: &LoadTestRunStatus) -> LoadTestRunStatus {
-    let mut told = state.clone();
-    if let Some(pinning) = state.pinning.as_deref().filter(|pinning| !pinning.restored) {
-        told.warnings.extend(pinning.changed.iter().cloned());
-        told.warnings.push(PUT_BACK_LATER.into());
+/// That there is none of a run whose results are lost.
+pub(super) fn lost(situation: &Situation, state: &mut LoadTestRunStatus, why: &str) {
+    if situation.record != Keeping::Off {
+        let told = format!("what the record of the run would have been made of is lost: {why}");
+        note(situation, state, reasons::RECORD_GIVEN_UP, &told);
     }
-    told
 }
 
-/// Whether somebody asked not to wait for the record. Who had the run aborted before it was waited for did not.
+/// Whether somebody asked not to wait for the record. Who had the run aborted before its results were in did not: that has ended the run. While
+/// its target is put back there is nothing else to stop either, so it counts from then on.
 fn is_unwanted(situation: &Situation, facts: &Facts<'_>, state: &LoadTestRunStatus) -> bool {
     situation.run.spec.abort && facts.cause.is_none() && is_waited_for(state)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! All that is known of a run at one moment: the facts that a decision rests on. Plain data; who looks is `observe`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::verdict::Outcome;
@@ -37,6 +37,8 @@ pub struct Situation {
     pub plan: Option<Planned>,
     /// The target's workload and autoscaler, before the load.
     pub target: Option<Target>,
+    /// For how long this operator has led.
+    pub led_for: Duration,
     /// What decides on the replicas of the target, for a run that sets them or has set them.
     pub scaler: Option<Scaler>,
     /// Whether the operator may set replicas in the run's namespace.
@@ -58,6 +60,8 @@ pub struct Situation {
     pub company: Option<Vec<Company>>,
     /// How far the record of the run is.
     pub record: Keeping,
+    /// Version of the cluster, if it is known.
+    pub cluster_version: Option<String>,
     /// Why the run has to stop because its namespace makes more load than the policy allows.
     pub excess: Option<String>,
     /// Why an effect that was decided on a moment ago can't be had.

@@ -6,6 +6,7 @@ mod delays;
 mod policy;
 mod record;
 mod replicas;
+mod several;
 mod story;
 mod targets;
 mod world;
@@ -154,6 +155,13 @@ fn played_in_full(story: &Story, killed_after: Option<usize>) -> (End, Vec<Effec
     Story { replicas: true, ..Story::of(Event::JobFails(u32::MAX)) }, Verdict::Error, reasons::DEADLINE_EXCEEDED)]
 #[case::a_search_for_replicas_whose_checkpoint_is_damaged(
     Story { replicas: true, ..Story::of(Event::DamagedIn(Phase::Running)) }, Verdict::Error, reasons::CHECKPOINT_DAMAGED)]
+#[case::a_search_for_replicas_whose_checkpoint_is_damaged_at_last(
+    Story { replicas: true, ..Story::of(Event::DamagedIn(Phase::Restoring)) }, Verdict::Passed, reasons::CAPACITY_FOUND)]
+#[case::an_aborted_search_for_replicas_whose_checkpoint_is_damaged_at_last(
+    Story { replicas: true, then: Event::DamagedIn(Phase::Restoring), ..Story::of(Event::AbortIn(Phase::Running)) },
+    Verdict::Aborted,
+    reasons::ABORTED
+)]
 #[case::beside_another_load(Story { shares: true, ..Story::of(Event::None) }, Verdict::Passed, reasons::THRESHOLDS_MET)]
 #[case::aborted_beside_another_load(
     Story { shares: true, ..Story::of(Event::AbortIn(Phase::Running)) },

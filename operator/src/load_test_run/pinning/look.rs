@@ -26,7 +26,7 @@ pub async fn look(
     target: &Target,
     known: Option<&PinningStatus>,
 ) -> Result<Scaler, FindError> {
-    let mut scaler = found(client, target, known).await?;
+    let mut scaler = seen(client, target, known, Need::All).await?;
     if scaler.problem.is_some() {
         return Ok(scaler);
     }
@@ -44,7 +44,8 @@ pub async fn look(
     Ok(scaler)
 }
 
-/// Looks at the objects alone, which is all that it takes to put something back.
+/// Looks at the objects alone, which is all that it takes to put something back. What the API server fails to give keeps nothing else from it:
+/// it counts as what may not be read.
 ///
 /// # Errors
 /// When the API server can't be asked; trying again may help.
@@ -52,6 +53,39 @@ pub async fn found(
     client: &Client,
     target: &Target,
     known: Option<&PinningStatus>,
+) -> Result<Scaler, FindError> {
+    seen(client, target, known, Need::WhatThereIs).await
+}
+
+/// What has to be seen of a target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// All that decides on its replicas, to hold it.
+    All,
+    /// As much as the API server gives.
+    WhatThereIs,
+}
+
+impl Need {
+    /// Why something is not seen, where one can do without it.
+    fn spares(self, error: &kube::Error) -> Option<String> {
+        match error {
+            kube::Error::Api(status) if status.code == 403 => {
+                Some(format!("it may not be read: {}", status.message))
+            }
+            kube::Error::Api(status) if status.code >= 500 && self == Self::WhatThereIs => {
+                Some(format!("it can't be read: {}", status.message))
+            }
+            _ => None,
+        }
+    }
+}
+
+async fn seen(
+    client: &Client,
+    target: &Target,
+    known: Option<&PinningStatus>,
+    need: Need,
 ) -> Result<Scaler, FindError> {
     let mut scaler = Scaler::default();
     let mut unseen = Vec::new();
@@ -62,7 +96,7 @@ pub async fn found(
     let scaled_objects = match scaled_objects {
         // There is no KEDA.
         Err(kube::Error::Api(status)) if status.code == 404 => Vec::new(),
-        listed => items(SCALED_OBJECT, listed, target, &mut unseen)?,
+        listed => items(SCALED_OBJECT, listed, target, need, &mut unseen)?,
     };
     for object in &scaled_objects {
         let present = scaled_object(object);
@@ -72,7 +106,7 @@ pub async fn found(
     }
     let hpas: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), &target.namespace);
     let hpas = hpas.list(&ListParams::default()).await;
-    for hpa in items(AUTOSCALER, hpas, target, &mut unseen)? {
+    for hpa in items(AUTOSCALER, hpas, target, need, &mut unseen)? {
         let of = &hpa.spec.scale_target_ref;
         let is_of_target = target.is(of.api_version.as_deref().unwrap_or_default(), &of.kind, &of.name);
         let present = autoscaler(&hpa);
@@ -100,7 +134,10 @@ pub async fn found(
                 FindError::Forbidden { message, .. } => {
                     unseen.push((target.kind.clone(), format!("it may not be read: {message}")));
                 }
-                error @ FindError::Api { .. } => return Err(error),
+                FindError::Api { target: told, source } => match need.spares(&source) {
+                    Some(why) => unseen.push((target.kind.clone(), why)),
+                    None => return Err(FindError::Api { target: told, source }),
+                },
             }
             scaler.problem = Some(why);
         }
@@ -116,16 +153,18 @@ fn items<K: Clone>(
     kind: &str,
     listed: Result<ObjectList<K>, kube::Error>,
     target: &Target,
+    need: Need,
     unseen: &mut Vec<(String, String)>,
 ) -> Result<Vec<K>, FindError> {
-    match listed {
-        Ok(list) => Ok(list.items),
-        Err(kube::Error::Api(status)) if status.code == 403 => {
-            unseen.push((kind.to_owned(), format!("it may not be read: {}", status.message)));
-            Ok(Vec::new())
-        }
-        Err(source) => Err(FindError::Api { target: target.to_string(), source: Box::new(source) }),
-    }
+    let source = match listed {
+        Ok(list) => return Ok(list.items),
+        Err(source) => source,
+    };
+    let Some(why) = need.spares(&source) else {
+        return Err(FindError::Api { target: target.to_string(), source: Box::new(source) });
+    };
+    unseen.push((kind.to_owned(), why));
+    Ok(Vec::new())
 }
 
 /// What a run has noted that is not seen, of a kind that may not be.

@@ -109,13 +109,17 @@ async fn a_workload_that_is_gone_is_a_problem_and_no_failure() {
 }
 
 #[rstest]
-#[case::of_keda("scaledobjects", "ScaledObject")]
-#[case::autoscalers("horizontalpodautoscalers", "HorizontalPodAutoscaler")]
-#[case::the_workload("scale", "Deployment")]
+#[case::of_keda("scaledobjects", "ScaledObject", 403)]
+#[case::autoscalers("horizontalpodautoscalers", "HorizontalPodAutoscaler", 403)]
+#[case::the_workload("scale", "Deployment", 403)]
+#[case::of_keda_by_a_webhook_that_is_broken("scaledobjects", "ScaledObject", 500)]
+#[case::autoscalers_by_a_server_that_is_broken("horizontalpodautoscalers", "HorizontalPodAutoscaler", 503)]
+#[case::the_workload_by_a_webhook_that_is_broken("scale", "Deployment", 500)]
 #[tokio::test]
 async fn what_a_run_has_noted_is_not_gone_where_it_may_not_be_read(
     #[case] forbidden: &'static str,
     #[case] kind: &str,
+    #[case] code: u16,
 ) {
     let original = |api_version: &str, kind: &str| PinnedObject {
         api_version: api_version.into(),
@@ -131,14 +135,17 @@ async fn what_a_run_has_noted_is_not_gone_where_it_may_not_be_read(
     let known = PinningStatus { originals, ..PinningStatus::default() };
     let all = cluster(vec![], Some(vec![]));
     let (client, _) = server(move |asked| match asked.path.ends_with(forbidden) {
-        true => failure(403, "Forbidden"),
+        true => failure(code, "Refused"),
         false if asked.path.ends_with("/scale") => failure(404, "NotFound"),
         false => all(asked),
     });
     let scaler = found(&client, &target(), Some(&known)).await.unwrap();
     let [Hidden { object, why }] = &scaler.hidden[..] else { panic!("{scaler:?}") };
-    assert_eq!((object.kind.as_str(), why.as_str()), (kind, "it may not be read: because"));
+    let told = if code == 403 { "it may not be read: because" } else { "it can't be read: because" };
+    assert_eq!((object.kind.as_str(), why.as_str()), (kind, told));
     assert!(scaler.problem.is_some(), "nothing can be held meanwhile");
+    // To hold a target, what fails is tried again; it is no reason to end a run.
+    assert_eq!(look(&client, &target(), Some(&known)).await.is_err(), code != 403);
 }
 
 #[tokio::test]

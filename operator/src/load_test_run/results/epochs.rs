@@ -5,14 +5,14 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_core::{
     autoscaling::Doubt,
-    epochs::{self, Done, Next, Seen, Standing, answer, judged, shown, standing},
+    epochs::{self, Done, Next, Seen, Standing, answer, judged, last_passed, scaling, shown, standing},
     plan::MEASURE,
     results::custom,
     verdict::Outcome,
 };
 use upsurge_crds::{
     names::reasons,
-    v1alpha1::{EpochResult, LoadTestRunStatus},
+    v1alpha1::{EpochResult, LoadTestRunStatus, MetricResult},
 };
 
 use super::{Plan, autoscaler, generator, recorded};
@@ -82,11 +82,19 @@ pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
         stages: figures.stages,
         requests: figures.requests,
         expectations: figures.expectations,
-        metrics: custom(&snapshot.metrics, &plan.test().metrics, plan.timeline(), snapshot.elapsed),
+        metrics: own_metrics(plan, snapshot),
         thresholds,
         generator,
     };
     Some(Finished { result, figures })
+}
+
+/// The test's own metrics over the measured part of a probe, as all of its figures are.
+fn own_metrics(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<MetricResult> {
+    let alone = epochs::alone(&snapshot.metrics, plan.timeline());
+    alone.map_or_else(Vec::new, |(metrics, timeline)| {
+        custom(&metrics, &plan.test().metrics, &timeline, timeline.duration())
+    })
 }
 
 /// What is to be said against an epoch that was to have so many replicas. What an autoscaler does that is held is our doing, and no doubt.
@@ -107,9 +115,10 @@ fn held(doubts: &mut Vec<Doubt>, replicas: u32, stood: Standing) {
     doubts.push(Doubt { reason: reasons::SCALED_BY_OTHERS, message });
 }
 
-/// How the replicas of the target's workload stood while the epoch was measured.
+/// How the replicas of the target's workload stood while the epoch was measured. Of several there is no one number.
 fn stood(plan: &Plan, snapshot: &SessionSnapshot, start: Timestamp) -> Standing {
-    let (Some(_), Some(stage)) = (plan.test().target.workload(), plan.timeline().stage(MEASURE)) else {
+    let is_one = plan.test().target.workloads.len() == 1;
+    let Some(stage) = plan.timeline().stage(MEASURE).filter(|_| is_one) else {
         return Standing::Unseen;
     };
     let after = |span: std::time::Duration| {
@@ -119,20 +128,31 @@ fn stood(plan: &Plan, snapshot: &SessionSnapshot, start: Timestamp) -> Standing 
     standing(&snapshot.workload, after(stage.start), after(stage.end()))
 }
 
-/// Puts the answer of a search that has come to its end into the status, with the figures that it rests on; gives the verdict.
+/// Puts the answer of a search or a test of scalability that has come to its end into the status, with the figures that it rests on; gives the verdict.
 pub(super) fn answered(
     status: &mut LoadTestRunStatus,
     plan: &Plan,
     snapshot: &SessionSnapshot,
 ) -> Option<Outcome> {
     let (view, epochs) = (snapshot.epochs.as_ref().filter(|view| view.is_over)?, plan.epochs()?);
-    let Next::Done(Done::Capacity(found)) = epochs.decide(&view.history) else { return None };
-    let answer = answer(plan.test(), &found, &view.history);
-    let at = shown(&view.history, &found).filter(|_| found.level.is_some());
-    // Without a level that passed they are those of the last probe.
+    let (outcome, at) = match epochs.decide(&view.history) {
+        Next::Done(Done::Capacity(found)) => {
+            let answer = answer(plan.test(), &found, &view.history);
+            status.capacity = Some(Box::new(answer.capacity));
+            (answer.outcome, shown(&view.history, &found).filter(|_| found.level.is_some()))
+        }
+        Next::Done(Done::Scalability(found)) => {
+            let answer = scaling(&found);
+            status.scalability = Some(Box::new(answer.result));
+            (answer.outcome, last_passed(&view.history))
+        }
+        Next::Done(Done::Once) | Next::Epoch(_) => return None,
+    };
+    // Without one that passed they are those of the last one.
     let last = epochs::figures(&snapshot.metrics, plan.timeline(), snapshot.elapsed);
     status.summary = Some(Box::new(last.summary));
     (status.requests, status.expectations) = (last.requests, last.expectations);
+    status.metrics = own_metrics(plan, snapshot);
     if let Some(kept) =
         at.and_then(|at| view.figures.iter().find(|kept| kept.level == epochs::key(at))).cloned()
     {
@@ -144,8 +164,7 @@ pub(super) fn answered(
         status.thresholds = kept.thresholds;
         status.generator = Some(Box::new(kept.generator));
     }
-    status.capacity = Some(Box::new(answer.capacity));
-    Some(answer.outcome)
+    Some(outcome)
 }
 
 #[cfg(test)]

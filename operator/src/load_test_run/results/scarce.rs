@@ -8,21 +8,28 @@ use upsurge_core::{
     verdict::Outcome,
 };
 use upsurge_crds::v1alpha1::{GeneratorResult, LoadTestRunStatus, PrometheusCheckResult};
+use upsurge_figures::workload::Workload;
 
 use super::Plan;
 use crate::collector::SessionSnapshot;
+
+/// What was recorded of each workload of the test.
+pub(super) fn watched<'a>(plan: &Plan, snapshot: &'a SessionSnapshot) -> Vec<&'a Workload> {
+    plan.test().target.workloads.iter().zip(snapshot.workloads()).map(|(_, recorded)| recorded).collect()
+}
 
 /// What is looked at of a load that started and ended then.
 pub(super) fn looked<'a>(
     plan: &'a Plan,
     snapshot: &'a SessionSnapshot,
+    recorded: &'a [&'a Workload],
     latencies: &'a [Latency],
     [start, end]: [Timestamp; 2],
 ) -> Looked<'a> {
     Looked {
         test: plan.test(),
         timeline: plan.timeline(),
-        recorded: plan.test().target.workload().map(|_| &*snapshot.workload),
+        recorded,
         latencies,
         start,
         end,

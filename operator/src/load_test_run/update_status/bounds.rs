@@ -9,7 +9,7 @@ mod lists;
 
 use upsurge_crds::v1alpha1::LoadTestRunStatus;
 
-use self::lists::{LISTS, List};
+use self::lists::{LISTS, List, WORKLOADS};
 use crate::status::texts;
 
 /// Largest status in bytes of JSON.
@@ -34,12 +34,15 @@ fn shrink(mut status: LoadTestRunStatus) -> LoadTestRunStatus {
 }
 
 /// The list that gives most room, and its entries. Nothing goes down to a few entries before all others have, nothing
-/// vanishes as long as another one has more than one, and what the verdict rests on goes last.
+/// vanishes as long as another one has more than one, and what the verdict rests on goes last. A workload has lists of its own, which
+/// all go down to a few before one of several workloads vanishes.
 fn largest(status: &LoadTestRunStatus) -> Option<(&'static List, usize)> {
     let measured = LISTS.iter().map(|list| (list, (list.measure)(status)));
     let filled = measured.filter(|(_, (entries, _))| *entries > 0);
-    let largest =
-        filled.max_by_key(|(list, (entries, bytes))| (*entries > FEW, *entries > 1, !list.decides, *bytes));
+    let largest = filled.max_by_key(|(list, (entries, bytes))| {
+        let are_many = *entries > FEW && list.name != WORKLOADS;
+        (are_many, *entries > 1, !list.decides, *bytes)
+    });
     largest.map(|(list, (entries, _))| (list, entries))
 }
 

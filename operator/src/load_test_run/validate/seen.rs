@@ -58,8 +58,8 @@ pub fn check(workload: &Workload, glance: &Glance) -> Result<(), Unready> {
     }
     let Some(autoscaler) = glance.known.autoscaler() else {
         let message = format!(
-            "spec.target.workloads[0].expect can't be judged: no HorizontalPodAutoscaler in the namespace has {kind}/{name} as \
-             its scaleTargetRef"
+            "what spec.target.workloads expects of {kind}/{name} can't be judged: no HorizontalPodAutoscaler in the namespace has it \
+             as its scaleTargetRef"
         );
         return Err(Unready::later(reasons::AUTOSCALER_NOT_FOUND, message));
     };

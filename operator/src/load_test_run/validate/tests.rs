@@ -173,3 +173,18 @@ fn a_spec_that_cannot_be_run_names_the_field() {
     assert_eq!(outcome.reason, reasons::INVALID_SPEC);
     assert!(outcome.message.contains("spec.load.constant"), "{}", outcome.message);
 }
+
+#[test]
+fn the_load_waits_for_all_workloads_and_ends_for_one_that_may_not_be_read() {
+    let more = json!({"target": {"baseURL": "http://gateway:8080", "workloads": [{"name": "gateway"}, {"name": "cart"}]}});
+    let test = run(&more).spec.test.unwrap().read().unwrap();
+    let ready = || found([at(2, 2), Vec::new()]);
+    let judged = |seen: Vec<Target>| target(&test, &Target::of(seen).unwrap(), Duration::ZERO);
+    assert_eq!(judged(vec![ready(), ready()]), Ok(()));
+    let Err(Obstacle::Wait(message)) = judged(vec![ready(), found([at(2, 1), Vec::new()])]) else { panic!() };
+    assert!(message.contains("Deployment/cart has 1 of 2 replicas ready"), "{message}");
+    let unready = vec![found([at(2, 1), Vec::new()]), Target::Forbidden("cart may not be read".into())];
+    assert!(Target::of(unready.clone()).unwrap().is_absent());
+    let Err(Obstacle::End(outcome)) = judged(unready) else { panic!() };
+    assert!(outcome.message.contains("cart may not be read"), "{}", outcome.message);
+}

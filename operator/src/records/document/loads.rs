@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The loads of a run that has ended, as far as anybody still knows of them: the last one with what was measured, and of a search the one
+//! The loads of a run that has ended, as far as anybody still knows of them: the last one with what was measured, and of several the one
 //! whose figures are shown.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_core::{
-    epochs::{self, Done, Next, shown},
+    epochs::{self, Done, Next, last_passed, shown},
     metrics::Metrics,
     plan::{MEASURE, Plan, Timeline},
     results,
@@ -57,7 +57,7 @@ impl Ended<'_> {
         let (session, timeline) = (self.session, &self.valid.timeline);
         let metrics: &Metrics = &session.metrics;
         // Of a probe that was cut off, its warm-up may be all that there is.
-        let is_probe = self.status.capacity.is_some();
+        let is_probe = self.status.capacity.is_some() || self.status.scalability.is_some();
         let told: fn(&Metrics, &Timeline, Duration) -> results::Figures =
             if is_probe { epochs::figures } else { results::figures };
         let recorded = Recorded {
@@ -115,13 +115,14 @@ impl Ended<'_> {
         epochs.under_way(&view.history).under_way(Some(MicroTime(started)))
     }
 
-    /// Of a search that has come to its end: the epoch whose figures are those of the run.
+    /// Of several that have come to their end: the epoch whose figures are those of the run.
     fn found(&self) -> Option<&EpochResult> {
         let view = self.session.epochs.as_ref().filter(|view| view.is_over)?;
-        let Next::Done(Done::Capacity(found)) = self.epochs.as_ref()?.decide(&view.history) else {
-            return None;
-        };
-        shown(&view.history, &found)
+        match self.epochs.as_ref()?.decide(&view.history) {
+            Next::Done(Done::Capacity(found)) => shown(&view.history, &found),
+            Next::Done(Done::Scalability(_)) => last_passed(&view.history).or(view.history.last()),
+            Next::Done(Done::Once) | Next::Epoch(_) => None,
+        }
     }
 
     /// The same with its figures. What they were computed from nobody has any more.

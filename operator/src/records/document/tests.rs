@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use upsurge_core::{
@@ -15,6 +15,7 @@ use upsurge_figures::{
     observation::{Event, Source, What},
     workload::Workload,
 };
+use upsurge_observer::Setup;
 use upsurge_record::{
     disk::decode,
     fit::fit,
@@ -68,6 +69,11 @@ fn ended(seconds: u64) -> SessionSnapshot {
         metrics: metrics.into(),
         points: points.into(),
         workload: workload.into(),
+        setups: vec![Arc::new(Setup {
+            images: [("main".to_owned(), "shop/checkout:7".to_owned())].into(),
+            resources: [("main".to_owned(), json!({"requests": {"cpu": "100m"}}))].into(),
+            autoscaler: Some(json!({"maxReplicas": 5})),
+        })],
         elapsed: Duration::from_secs(seconds),
         all_done: true,
         ..session(None, Some(at(0)))
@@ -85,7 +91,8 @@ fn status() -> LoadTestRunStatus {
 }
 
 fn made(more: &serde_json::Value, session: &SessionSnapshot, status: &LoadTestRunStatus) -> Record {
-    let (plan, run) = (plan(more), run(more));
+    let (plan, mut run) = (plan(more), run(more));
+    run.annotations_mut().insert(annotations::GIT_REVISION.into(), "main@sha1:4f2c9b1".into());
     let plan = session.epochs.as_ref().map_or(plan.clone(), |epochs| plan.at(epochs));
     let test = plan.whole.as_ref().map_or(&plan.content.test, |whole| &whole.test);
     document(&Ended {
@@ -96,6 +103,7 @@ fn made(more: &serde_json::Value, session: &SessionSnapshot, status: &LoadTestRu
         valid: &plan.valid,
         epochs: plan.epochs(),
         session,
+        cluster_version: Some("v1.36.1"),
         now: at(90),
     })
 }
@@ -118,6 +126,40 @@ fn a_record_tells_what_the_status_tells_and_adds_up() {
     assert!(series.points.iter().all(|point| point.asked_users == Some(6.0) && point.iterations == 6));
     let read = decode(&fit(record.clone(), 64 << 10).unwrap()).unwrap();
     assert_eq!(read, record, "small as it is, nothing is left out");
+}
+
+#[test]
+fn each_workload_of_which_something_was_seen_is_told_by_its_name() {
+    let workloads = json!([{"name": "checkout"}, {"name": "quiet"}, {"name": "cart"}]);
+    let more = json!({"target": {"baseURL": "http://checkout:8080", "workloads": workloads}});
+    let mut session = ended(60);
+    session.further = vec![Workload::new(Demand::None).into(), session.workload.clone()];
+    session.setups = vec![Arc::default(), Arc::default(), Arc::clone(&session.setups[0])];
+    let record = made(&more, &session, &status());
+    let told: Vec<(&str, usize)> =
+        record.workloads.iter().map(|one| (one.name.as_str(), one.events.len())).collect();
+    assert_eq!(told, [("checkout", 5), ("cart", 5)]);
+    let images: Vec<(&str, usize)> =
+        record.environment.workloads.iter().map(|one| (one.name.as_str(), one.images.len())).collect();
+    assert_eq!(images, [("checkout", 0), ("quiet", 0), ("cart", 1)]);
+}
+
+#[test]
+fn it_tells_where_the_run_was_made_and_how_its_workload_was_set_up() {
+    let Environment { kubernetes, workloads, git_revision, .. } =
+        made(&json!({}), &ended(3), &status()).environment;
+    let kubernetes = kubernetes.unwrap();
+    assert_eq!((kubernetes.version.as_deref(), kubernetes.nodes.len()), (Some("v1.36.1"), 0));
+    assert_eq!(git_revision.as_deref(), Some("main@sha1:4f2c9b1"));
+    assert_eq!(workloads.len(), 1);
+    let workload = &workloads[0];
+    assert_eq!((workload.name.as_str(), workload.images["main"].as_str()), ("checkout", "shop/checkout:7"));
+    assert_eq!(workload.resources["main"], json!({"requests": {"cpu": "100m"}}));
+    assert_eq!(workload.autoscaler, Some(json!({"maxReplicas": 5})));
+    let mut bare = ended(3);
+    bare.setups.clear();
+    let bare = made(&json!({}), &bare, &status()).environment;
+    assert_eq!(bare.workloads[0].autoscaler, None, "what was not seen is absent");
 }
 
 #[test]

@@ -24,7 +24,7 @@ use upsurge_crds::{
 use super::{Keeper, within};
 use crate::{
     errors::chain,
-    records::{KeepError, budget::Held, is_pinned},
+    records::{KeepError, budget::Held, stays},
 };
 
 /// Objects of which metadata are read at once.
@@ -52,22 +52,22 @@ impl Keeper {
         Ok(held)
     }
 
-    /// Namespace and name of all runs that are pinned.
-    pub(super) async fn pinned(
+    /// Namespace and name of all runs that are to be kept.
+    pub(super) async fn to_keep(
         &self,
         scopes: &[Option<&str>],
     ) -> Result<HashSet<(String, String)>, KeepError> {
-        let mut pinned = HashSet::new();
+        let mut to_keep = HashSet::new();
         for scope in scopes {
             let found = |one: PartialObjectMeta<LoadTestRun>| {
-                if is_pinned(&one.metadata) {
+                if stays(&one.metadata) {
                     let ObjectMeta { namespace, name, .. } = one.metadata;
-                    pinned.insert((namespace.unwrap_or_default(), name.unwrap_or_default()));
+                    to_keep.insert((namespace.unwrap_or_default(), name.unwrap_or_default()));
                 }
             };
             self.each("runs can't be listed", *scope, "", found).await?;
         }
-        Ok(pinned)
+        Ok(to_keep)
     }
 
     /// The namespaces that are watched; `None` stands for all of them.
@@ -117,7 +117,7 @@ pub(super) fn of_metadata(metadata: &ObjectMeta) -> Held {
         uid: metadata.uid.clone(),
         bytes: bytes.map_or(MOST_BYTES, |bytes| bytes.min(MOST_BYTES)),
         has_passed: known(annotations::RECORD_VERDICT).is_some_and(|verdict| verdict == "Passed"),
-        is_pinned: metadata.deletion_timestamp.is_some(),
+        stays: metadata.deletion_timestamp.is_some(),
         since: metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0),
     }
 }

@@ -29,8 +29,8 @@ fn asked(log: &Log) -> Vec<String> {
     log.iter().map(|asked| format!("{} {}", asked.method, last(&asked.path))).collect()
 }
 
-/// A namespace with 65,000 bytes of records, and which of the two runs is pinned.
-fn full(pinned: &'static str) -> (Client, Log) {
+/// A namespace with 65,000 bytes of records, and which of the two runs is to be kept.
+fn full(kept: &'static str) -> (Client, Log) {
     server(move |asked| match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", path) if path.ends_with("/records") => list(&[
             item(
@@ -42,9 +42,7 @@ fn full(pinned: &'static str) -> (Client, Log) {
                 &json!({"upsurge.dev/record-bytes": "5000", "upsurge.dev/record-verdict": "Failed"}),
             ),
         ]),
-        ("GET", _) => {
-            list(&[item(pinned, &json!({"upsurge.dev/pinned": "true"})), item("other", &json!({}))])
-        }
+        ("GET", _) => list(&[item(kept, &json!({"upsurge.dev/keep": "true"})), item("other", &json!({}))]),
         ("DELETE", _) => {
             (200, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}))
         }
@@ -83,9 +81,9 @@ async fn records_are_listed_once_and_each_is_written_by_one_request() {
 }
 
 #[tokio::test]
-async fn room_is_made_by_what_tells_least_and_a_pinned_run_keeps_its_record() {
-    for (pinned, gone) in [("none", "old"), ("old", "failed")] {
-        let (client, log) = full(pinned);
+async fn room_is_made_by_what_tells_least_and_a_run_to_be_kept_keeps_its_record() {
+    for (kept, gone) in [("none", "old"), ("old", "failed")] {
+        let (client, log) = full(kept);
         let keeper = Keeper::new(client, limits(65_100));
         let run = run(&json!({}));
         keep(&keeper, &run).await.unwrap();
@@ -113,7 +111,7 @@ async fn a_record_that_can_not_be_kept_says_why() {
     assert!(error.is_lasting() && error.to_string().contains("where 10 are allowed"), "{error}");
     let error = keep(&Keeper::new(client, limits(10)), &run).await.unwrap_err();
     assert!(matches!(error, KeepError::Full(_)) && error.is_lasting(), "{error}");
-    assert!(error.to_string().ends_with("may take 10, of which pinned ones take 0"), "{error}");
+    assert!(error.to_string().ends_with("may take 10, of which those to be kept take 0"), "{error}");
     assert!(!Keeper::new(server(|_| list(&[])).0, Records { per_run: 0, ..Records::default() }).is_on());
 }
 
@@ -184,7 +182,7 @@ fn what_the_metadata_of_a_record_claim_harms_no_other() {
     let mut metadata: ObjectMeta =
         serde_json::from_value(item("mine", &claimed)["metadata"].clone()).unwrap();
     assert_eq!(of_metadata(&metadata).bytes, MOST_BYTES, "else all others would go to make room");
-    assert!(!of_metadata(&metadata).is_pinned);
+    assert!(!of_metadata(&metadata).stays);
     metadata.deletion_timestamp = metadata.creation_timestamp.clone();
-    assert!(of_metadata(&metadata).is_pinned, "a finalizer holds it, and to delete it gives no room");
+    assert!(of_metadata(&metadata).stays, "a finalizer holds it, and to delete it gives no room");
 }

@@ -250,7 +250,7 @@ fn result() -> AutoscalingResult {
             reason: "initialDelaySeconds of the readiness probe, and what the program does before it serves".into(),
             patch: None,
         }),
-        gaps: Vec::new(),
+        ..WorkloadResult::default()
     };
     AutoscalingResult {
         autoscaler: Some("HorizontalPodAutoscaler/checkout".into()),

@@ -70,10 +70,9 @@ pub(super) enum Command {
     /// Reads a record, as `run --record` writes it and the operator keeps it in the cluster, or what `kubectl get loadtestrun NAME -o json`
     /// prints. Exit codes are those of `run`; of a run that is not finished it is 2. With --verify it is 1 if a figure differs.
     Report(ReportArguments),
-    /// Keep a note in the record of a run: what it showed, what was done about that.
+    /// Keep a note in the record of a run, or on a run in a cluster: what it showed, what was done about that.
     ///
-    /// Reports that are made of the record from then on show it; no figure changes. Exit codes: 0 noted, 2 it can't be done, and the
-    /// record is as it was.
+    /// Reports that are made from then on show it; no figure changes. Exit codes: 0 noted, 2 it can't be done, and all is as it was.
     Note(NoteArguments),
     /// Serve an HTTP service with scripted behaviour, to test against.
     Target(TargetArguments),
@@ -162,8 +161,8 @@ pub(super) struct RunArguments {
 /// Which run, and where to.
 #[derive(Debug, Args)]
 pub(super) struct ReportArguments {
-    /// File that holds a record, or a LoadTestRun with its status as YAML or JSON; `-` for standard input. Where there is no such file:
-    /// name of a finished LoadTestRun in the cluster, whose record the operator has kept.
+    /// File that holds a record, or a LoadTestRun with its status as YAML or JSON; `-` for standard input; or a record in a store, such as
+    /// s3://BUCKET/KEY. Where there is no such file: name of a finished LoadTestRun in the cluster, whose record the operator has kept.
     pub(super) file: PathBuf,
 
     /// Form to write a record in; of a LoadTestRun `junit`, which is the default, or `text`.
@@ -186,6 +185,11 @@ pub(super) struct ReportArguments {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["form", "to", "verify", "recover", "junit"])]
     pub(super) report_dir: Option<PathBuf>,
 
+    /// Record of another run of the same load, to tell the elastic speedup against: in html, markdown, text and json, and the
+    /// reports of --report-dir. A file, an object in a store, or the name of a run, as the record itself.
+    #[arg(long, value_name = "RECORD", conflicts_with_all = ["verify", "recover"])]
+    pub(super) baseline: Option<PathBuf>,
+
     /// File to write JUnit XML to, of a record or a LoadTestRun. Default: standard output.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["form", "to"])]
     pub(super) junit: Option<PathBuf>,
@@ -195,14 +199,18 @@ pub(super) struct ReportArguments {
     pub(super) cluster: ClusterArguments,
 }
 
-/// Which record, and what to note.
+/// Which record or run, and what to note.
 #[derive(Debug, Args)]
 pub(super) struct NoteArguments {
-    /// File that holds a record, packed or not.
+    /// File that holds a record, packed or not. Where there is no such file: name of a LoadTestRun in the cluster.
     pub(super) file: PathBuf,
 
-    /// What to note, as one argument of at most 4,000 characters.
+    /// What to note, as one argument of at most 4,000 characters; of a run in a cluster, 1,000.
     pub(super) text: String,
+
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    pub(super) cluster: ClusterArguments,
 }
 
 /// Forms in which a record can be written.

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the command does with a cluster: it observes autoscalers, and reads what the operator keeps. It changes nothing.
+//! What the command does with a cluster: it observes autoscalers, and reads what the operator keeps. It changes
+//! nothing but the notes of a run.
 //!
 //! All of it is behind the feature `cluster`; without it `no_cluster.rs` takes this file's place.
 
 mod connect;
+mod environment;
 mod events;
 mod kept;
+mod notes;
 mod observe;
 mod rights;
 
@@ -13,6 +16,7 @@ use std::process::ExitCode;
 
 pub(super) use self::{
     kept::record,
+    notes::note,
     observe::{Observation, observe},
 };
 use super::arguments::GetArguments;

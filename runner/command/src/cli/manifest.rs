@@ -11,7 +11,12 @@ use upsurge_core::{
     plan::with_stop,
     validate::{Valid, check_resource, read_spec, validate},
 };
-use upsurge_crds::{LoadTest, LoadTestSpec, names::GROUP, schemas::check_rules};
+use upsurge_crds::{
+    LoadTest, LoadTestSpec,
+    names::{GROUP, annotations::GIT_REVISION},
+    schemas::check_rules,
+};
+use upsurge_record::model::git_revision;
 use upsurge_system::files::of_documents;
 
 use super::{
@@ -31,6 +36,8 @@ pub(super) struct Manifest {
     pub(super) name: String,
     /// Its namespace, if it says one.
     pub(super) namespace: Option<String>,
+    /// Revision of the repository that it came from, if it says one.
+    pub(super) git_revision: Option<String>,
     /// Its spec.
     pub(super) spec: LoadTestSpec,
     /// Its spec, compiled.
@@ -108,7 +115,10 @@ pub(super) fn compile(
         Ok((spec, valid, note)) => {
             let notes = note.into_iter().collect();
             let namespace = test.pointer("/metadata/namespace").and_then(Value::as_str).map(str::to_owned);
-            Ok(Manifest { name, namespace, spec, valid, objects: BTreeMap::new(), notes })
+            let annotations = test.pointer("/metadata/annotations");
+            let revision = annotations.and_then(|all| all.get(GIT_REVISION)).and_then(Value::as_str);
+            let git_revision = revision.and_then(git_revision);
+            Ok(Manifest { name, namespace, git_revision, spec, valid, objects: BTreeMap::new(), notes })
         }
         Err(mut errors) if matches!(&errors[..], [only] if only.path == TARGET) => {
             Err(ManifestError::Target(errors.remove(0)))

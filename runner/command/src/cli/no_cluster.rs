@@ -11,7 +11,10 @@ use upsurge_core::{
 use upsurge_crds::{LoadTestSpec, v1alpha1::TimeSpan};
 use upsurge_record::{Event, model::ObservedWorkload};
 
-use super::{arguments::ObserveArguments, watched::Watched};
+use super::{
+    arguments::ObserveArguments,
+    watched::{Surroundings, Watched},
+};
 
 /// There is none.
 pub(super) enum Observation {}
@@ -50,11 +53,15 @@ impl Observation {
         match *self {}
     }
 
-    pub(super) fn fresh(&self) -> Vec<Event> {
+    pub(super) fn fresh(&self) -> Vec<(usize, Event)> {
         match *self {}
     }
 
-    pub(super) fn workload(&self, _: Timestamp) -> ObservedWorkload {
+    pub(super) fn workloads(&self, _: Timestamp) -> Vec<ObservedWorkload> {
+        match *self {}
+    }
+
+    pub(super) fn surroundings(&self) -> Surroundings {
         match *self {}
     }
 

@@ -107,7 +107,15 @@ fn manifest(arguments: &QuickArguments) -> Result<Manifest, QuickError> {
     let spec = read_spec(&spec(arguments)?).map_err(told)?;
     let valid = validate(&spec).map_err(told)?;
     let objects = arguments.body_file.as_deref().map(body_file).transpose()?.into_iter().collect();
-    Ok(Manifest { name: "quick".into(), namespace: None, spec, valid, objects, notes: Vec::new() })
+    Ok(Manifest {
+        name: "quick".into(),
+        namespace: None,
+        git_revision: None,
+        spec,
+        valid,
+        objects,
+        notes: Vec::new(),
+    })
 }
 
 /// The test as it would stand in a manifest, so that it is checked like one.

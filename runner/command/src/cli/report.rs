@@ -20,7 +20,7 @@ use super::cluster;
 use super::{
     arguments::{Form, ReportArguments},
     documents::called,
-    exit, say,
+    exit, say, stored,
 };
 
 /// Carries out what is asked of a file.
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
         return record::recover(arguments);
     }
     let path = called(&arguments.file);
-    let bytes = match found(arguments, &path) {
+    let bytes = match found(&arguments.file, arguments) {
         Ok(bytes) => bytes,
         Err(message) => return exit::error(message),
     };
@@ -37,6 +37,7 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
     let is_of_both = |form| matches!(form, Form::Junit | Form::Text);
     let asks_for_record = arguments.verify
         || arguments.report_dir.is_some()
+        || arguments.baseline.is_some()
         || arguments.form.is_some_and(|form| !is_of_both(form));
     if asks_for_record || is_record(&bytes) {
         return record::run(arguments, &path, &bytes);
@@ -48,15 +49,21 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
     of_run(arguments, &path, &text)
 }
 
-/// What a file holds; or the record of a run in a cluster, where there is no file of its name.
-fn found(arguments: &ReportArguments, path: &str) -> Result<Vec<u8>, String> {
-    let error = match read(&arguments.file) {
+/// What a file or an object of a store holds; or the record of a run in a cluster, where there is no file of its name.
+fn found(file: &Path, arguments: &ReportArguments) -> Result<Vec<u8>, String> {
+    #[cfg(not(feature = "cluster"))]
+    let _ = arguments;
+    if let Some(address) = stored::address(file) {
+        return stored::get(address).map_err(|error| error.to_string());
+    }
+    let error = match read(file) {
         Ok(bytes) => return Ok(bytes),
         Err(error) => error,
     };
+    let path = called(file);
     #[cfg(feature = "cluster")]
-    if error.kind() == io::ErrorKind::NotFound && may_be_a_run(path) {
-        return cluster::record(&arguments.cluster, path).map_err(|why| {
+    if error.kind() == io::ErrorKind::NotFound && may_be_a_run(&path) {
+        return cluster::record(&arguments.cluster, &path).map_err(|why| {
             format!("there is no file {path}, and the record of a run of that name can't be had: {why}")
         });
     }
@@ -65,7 +72,7 @@ fn found(arguments: &ReportArguments, path: &str) -> Result<Vec<u8>, String> {
 
 /// Whether something may be the name of a run, and does not look like that of a file.
 #[cfg(feature = "cluster")]
-fn may_be_a_run(name: &str) -> bool {
+pub(super) fn may_be_a_run(name: &str) -> bool {
     const FILES: [&str; 8] = [".record", ".part", ".gz", ".json", ".yaml", ".yml", ".xml", ".html"];
     let is_plain =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || matches!(letter, '-' | '.');

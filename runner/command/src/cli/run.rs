@@ -112,6 +112,11 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
             "spec.load.capacity.find MinReplicas sets the replicas of the target, which only the operator does: apply the test to a cluster",
         );
     }
+    if manifest.spec.load.scalability.is_some() {
+        return exit::error(
+            "spec.load.scalability sets the replicas of the target, which only the operator does: apply the test to a cluster",
+        );
+    }
     let secrets = match secrets(&manifest.spec) {
         Ok(secrets) => secrets,
         Err(message) => return exit::error(message),
@@ -120,6 +125,7 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
     let about = About {
         name: &manifest.name,
         namespace: manifest.namespace.as_deref(),
+        git_revision: manifest.git_revision.as_deref(),
         test: &manifest.spec,
         secrets: &secrets.values().cloned().collect::<Vec<_>>(),
         threads: threads(manner),
@@ -216,7 +222,7 @@ async fn carry_out(
                             }
                         };
                         if let Some(recording) = &mut reports.recording {
-                            recording.observed(observation.workload(end));
+                            recording.observed(observation.workloads(end), observation.surroundings());
                         }
                     }
                     let (variables, secrets, files) = after;

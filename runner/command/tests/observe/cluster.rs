@@ -63,7 +63,8 @@ fn meta(name: &str, version: &str) -> Value {
 
 fn deployment(replicas: u64, version: &str) -> Value {
     json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta("checkout", version),
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "checkout"}}, "template": {}},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": "checkout"}},
+            "template": {"spec": {"containers": [{"name": "main", "image": "shop/checkout:7"}]}}},
         "status": {"replicas": replicas, "readyReplicas": replicas, "updatedReplicas": replicas, "observedGeneration": 1}})
 }
 
@@ -120,6 +121,17 @@ fn play(arrived: &Arrived, allowed: fn(&str) -> bool, cpu: Option<&str>, replica
                 ]}}]),
         ),
         "/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices" => list("EndpointSliceList", "discovery.k8s.io/v1", json!([])),
+        "/version" => answer(
+            json!({"major": "1", "minor": "36", "gitVersion": "v1.36.1", "gitCommit": "", "gitTreeState": "", "buildDate": "",
+                "goVersion": "", "compiler": "gc", "platform": "linux/amd64"})
+            .to_string(),
+        ),
+        "/api/v1/nodes" if allowed("nodes") => list(
+            "NodeList",
+            "v1",
+            json!([{"metadata": {"name": "a"}, "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}}},
+                {"metadata": {"name": "b"}, "status": {"allocatable": {"cpu": "2", "memory": "4Gi"}}}]),
+        ),
         "/api/v1/namespaces/shop/events" => list("EventList", "v1", json!([])),
         "/apis/metrics.k8s.io/v1beta1/namespaces/shop/pods" => match cpu {
             None => gone(),

@@ -80,6 +80,12 @@ impl Upsurge {
         self
     }
 
+    /// A call from that directory.
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.0.current_dir(directory);
+        self
+    }
+
     pub fn start(mut self) -> Running {
         let mut child = self.0.spawn().unwrap();
         let (stdout, out) = gather(child.stdout.take().unwrap());

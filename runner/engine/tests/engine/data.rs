@@ -46,6 +46,15 @@ fn every_row_is_taken_once_per_pass_over_all_cores() {
 }
 
 #[test]
+fn empty_lines_are_no_rows() {
+    // Row 31 of the series in docs/src/reference/http-cases.md.
+    let server = Server::simple();
+    let text = "id,name\n1,a\n\n2,b\n\n\n";
+    run(config(test(&server, 4, 1, json!({"name": "rows", "csv": {"source": {"text": text}}}))));
+    assert_eq!(counted(&server), BTreeMap::from([("/1".to_owned(), 2), ("/2".to_owned(), 2)]));
+}
+
+#[test]
 fn random_rows_come_in_no_order_and_as_often_as_chance_has_it() {
     let server = Server::simple();
     let data = json!({"name": "rows", "csv": {"source": {"text": csv(4)}}, "order": "Random"});

@@ -12,26 +12,26 @@ use crate::{
     load::{Outcome, config, refusal, run, spec, times},
 };
 
-fn go(url: &str, http: Value, steps: Value) -> Outcome {
+pub fn go(url: &str, http: Value, steps: Value) -> Outcome {
     let mut test = spec(url, times(1), steps);
     test["http"] = http;
     run(config(test))
 }
 
 /// Requests that succeed, and whose checks all hold.
-fn holds(row: &str, url: &str, http: Value, steps: Value) {
+pub fn holds(row: &str, url: &str, http: Value, steps: Value) {
     let outcome = go(url, http, steps);
     let ((failed, requests), (passes, checks)) = (outcome.rate("http_req_failed"), outcome.rate("checks"));
     assert!(requests > 0 && failed == 0, "row {row}: {failed} of {requests} failed");
     assert!(checks > 0 && passes == checks, "row {row}: {passes} of {checks} checks hold");
 }
 
-fn get(url: &str) -> Value {
+pub fn get(url: &str) -> Value {
     json!({"request": {"url": url}})
 }
 
 /// A request, and what its body must be.
-fn shows(url: &str, body: &str) -> Value {
+pub fn shows(url: &str, body: &str) -> Value {
     json!({"request": {"url": url, "expect": [{"body": true, "equals": body}]}})
 }
 
@@ -46,7 +46,7 @@ fn https() -> (u16, String, Vec<(&'static str, Vec<u8>)>) {
     (port, directives, files)
 }
 
-fn nginx(listen: &str, directives: &str, files: &[(&str, Vec<u8>)]) -> Option<HttpServer> {
+pub fn nginx(listen: &str, directives: &str, files: &[(&str, Vec<u8>)]) -> Option<HttpServer> {
     let files: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (*name, &**content)).collect();
     HttpServer::nginx(listen, directives, &files)
 }

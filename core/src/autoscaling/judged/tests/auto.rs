@@ -56,6 +56,27 @@ fn the_limit_is_exactly_what_it_says(#[case] decided: i64, #[case] is_held: bool
     assert_eq!(found.message, (!is_held).then_some(why));
 }
 
+/// The same without what tells that these pods are ready.
+fn never_ready(events: Vec<Event>, never: &[&str]) -> Vec<Event> {
+    let is_told = |event: &Event| match &event.what {
+        What::Pod { pod, life: Life::Ready | Life::Serving } => !never.contains(&pod.as_str()),
+        _ => true,
+    };
+    events.into_iter().filter(is_told).collect()
+}
+
+#[test]
+fn pods_that_nobody_saw_ready_do_not_count_as_no_time() {
+    let found = one("scaleUpWithin", never_ready(late(110), &["c", "d"]));
+    let why = "nobody saw any of the new pods (2) become ready, so Auto can't tell how long they take: write a time instead";
+    assert_eq!((found.passed, found.undecided, found.message.as_deref()), (false, true, Some(why)));
+    // Of one it is known.
+    let found = one("scaleUpWithin", never_ready(late(110), &["d"]));
+    let basis = "1m43s (1m40s to see a change of the load and act on it + 3s until new pods serve; 1 of 2 new pods left out, as \
+                 nobody saw them become ready)";
+    assert_eq!((found.passed, found.undecided, found.basis.as_deref()), (false, false, Some(basis)));
+}
+
 #[test]
 fn slower_settings_allow_more() {
     let slow = of(late(170), |autoscaler| {

@@ -5,6 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{ReplicaPoint, RequestsWhileScalingDown};
+
 /// Figures of a workload. Times are in seconds with their unit (`15.2s`), shares are percentages (`12.5%`). What is not
 /// known is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +16,41 @@ pub struct WorkloadResult {
     pub name: String,
     /// Kind of the workload.
     pub kind: String,
+    /// Its autoscaler when the load started, as `HorizontalPodAutoscaler/NAME`. This and what follows, down to
+    /// `requestsWhileScalingDown`, is given of several workloads; of one it stands beside this list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaler: Option<String>,
+    /// Ready replicas at start, peak and end; `?` where nobody saw them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<String>,
+    /// Ready replicas when the load started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_replicas: Option<i32>,
+    /// Most ready replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_replicas: Option<i32>,
+    /// Ready replicas at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_replicas: Option<i32>,
+    /// The autoscaler's lower bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_replicas: Option<i32>,
+    /// The autoscaler's upper bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_replicas: Option<i32>,
+    /// Each change of desired, current or ready replicas.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100), extend("x-kubernetes-list-type" = "atomic"))]
+    pub timeline: Vec<ReplicaPoint>,
+    /// Seconds from the rise of the load until enough replicas were ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_up_seconds: Option<f64>,
+    /// Seconds from the fall of the load until the replicas were back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_down_seconds: Option<f64>,
+    /// Failed requests that were in flight while its pods were ending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_while_scaling_down: Option<RequestsWhileScalingDown>,
     /// Each increase of `spec.replicas`; increases within a second are one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]

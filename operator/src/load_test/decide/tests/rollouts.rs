@@ -46,6 +46,16 @@ fn a_new_revision_starts_a_run_once_it_has_settled() {
     assert_eq!(status.last_trigger.as_deref(), Some("Rollout"));
 }
 
+#[test]
+fn the_git_revision_of_a_test_goes_to_its_runs() {
+    let mut test = test();
+    test.annotations_mut().insert(annotations::GIT_REVISION.into(), "main@sha1:4f2c9b1".into());
+    let late = decided(&test, &revision("b", Some(100)), &[], 130);
+    let Decision::Start(start) = &late.decision else { unreachable!() };
+    let run = build::run(&test, start, &late);
+    assert_eq!(run.annotations()[annotations::GIT_REVISION], "main@sha1:4f2c9b1");
+}
+
 #[rstest]
 #[case::the_same_one(revision("a", Some(100)))]
 #[case::not_ready(revision("b", None))]

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The record of a run, whoever is killed and whatever refuses it.
 
-use upsurge_crds::{conditions, names::conditions::RECORD_NOT_KEPT};
+use upsurge_crds::{
+    conditions,
+    names::conditions::{RECORD_NOT_KEPT, TARGET_RESTORED},
+};
 use upsurge_record::verify::verify;
 
 use super::*;
@@ -44,6 +47,7 @@ fn told(world: &World) -> Option<(String, String)> {
 #[case::once(Story::of(Event::None))]
 #[case::search(Story { search: true, ..Story::of(Event::None) })]
 #[case::aborted(Story::of(Event::AbortIn(Phase::Running)))]
+#[case::search_for_replicas(Story { replicas: true, ..Story::of(Event::None) })]
 #[case::without_load(Story::of(Event::AbortIn(Phase::Preparing)))]
 fn a_run_that_had_a_job_leaves_its_record_whoever_is_killed(#[case] story: Story) {
     for killed_after in std::iter::once(None).chain((1..60).map(Some)) {
@@ -57,7 +61,8 @@ fn a_run_that_had_a_job_leaves_its_record_whoever_is_killed(#[case] story: Story
         let figures = record.shown().map(|epoch| epoch.figures.summary.requests);
         assert_eq!(figures, status.summary.as_ref().map(|summary| summary.requests), "{killed_after:?}");
         // What is played of a search has no sums of what thresholds select.
-        let differences = if story.search { Vec::new() } else { verify(record).differences };
+        let differences =
+            if story.search || story.replicas { Vec::new() } else { verify(record).differences };
         assert!(differences.is_empty(), "{differences:?}");
         assert_eq!(told(&world), None);
     }
@@ -135,16 +140,34 @@ fn where_none_are_kept_none_is_made() {
 }
 
 #[test]
-fn the_record_says_that_it_was_written_before_the_target_was_put_back() {
+fn the_record_tells_what_others_have_changed_and_what_was_left_at_the_target() {
     let mut world = World::new(&Story { replicas: true, ..Story::of(Event::None) });
     played_until(&mut world, None, |world, _| world.begun.len() == 1);
     world.cluster[0].max_replicas = Some(20);
+    played_until(&mut world, None, |world, _| base(&world.run).phase == Some(Phase::Restoring));
+    world.cluster[0].max_replicas = Some(30);
     played_until(&mut world, None, |_, _| false);
     let (status, record) = (base(&world.run), world.kept.unwrap());
-    let has = |warnings: &[String], words: &str| warnings.iter().any(|warning| warning.contains(words));
-    let changed = "somebody else has set it to minReplicas 2 and maxReplicas 20";
-    assert!(has(&record.warnings, changed) && has(&status.warnings, changed), "{:?}", record.warnings);
-    let later = "after this record was written";
-    assert!(has(&record.warnings, later), "{:?}", record.warnings);
-    assert!(!has(&status.warnings, later), "in the status it is known: {:?}", status.warnings);
+    let has = |words: &str| record.warnings.iter().any(|warning| warning.contains(words));
+    assert!(has("somebody else has set it to minReplicas 2 and maxReplicas 20"), "{:?}", record.warnings);
+    assert!(has("maxReplicas 30") && has("it is left as it is"), "{:?}", record.warnings);
+    assert_eq!(
+        (&record.warnings, Some(&record.outcome.message)),
+        (&status.warnings, status.message.as_ref())
+    );
+    let restored = conditions::find(&record.outcome.conditions, TARGET_RESTORED).unwrap();
+    assert_eq!(restored.status, "False");
+}
+
+#[test]
+fn a_target_is_not_held_while_the_record_can_not_be_written() {
+    let mut world = World::new(&Story { replicas: true, ..Story::of(Event::None) });
+    let wait = Duration::from_secs(4);
+    world.record = Keeping::Waits { why: "exceeded quota".into(), wait };
+    played_until(&mut world, None, |_, decision| decision.look == Look::After(wait));
+    assert_eq!((base(&world.run).phase, &world.cluster), (Some(Phase::Restoring), &world::found()));
+    assert!(told(&world).is_some() && !world.is_finished());
+    world.record = Keeping::Due;
+    played_until(&mut world, None, |_, _| false);
+    assert_eq!(world.kept.unwrap().outcome.verdict, Verdict::Passed);
 }

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Runs that set the replicas of their target: what is put back, and what is left.
 
+mod compared;
+
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use upsurge_crds::{conditions, names::conditions::TARGET_RESTORED};
+use upsurge_crds::{
+    conditions,
+    names::conditions::{RECORD_NOT_KEPT, TARGET_RESTORED},
+};
 
 use super::*;
 use crate::load_test_run::pinning::Hidden;
+
+/// For how long an operator leads, usually.
+const LONG: Duration = Duration::from_secs(3_600);
 
 fn fewest(event: Event) -> Story {
     Story { replicas: true, ..Story::of(event) }
@@ -82,13 +90,17 @@ fn a_run_is_finished_and_its_target_free_only_when_all_is_put_back() {
     until(&mut world, |world| phase(world) == Some(Phase::Restoring));
     let status = world.run.status.clone().unwrap();
     assert_eq!((status.verdict, status.completion_time), (None, None));
-    assert_eq!(status.pinning.unwrap().outcome.unwrap().verdict, Verdict::Passed);
-    assert!(status.capacity.is_some(), "the result is there");
+    assert_eq!(
+        (status.pinning.unwrap().outcome, world.kept.as_ref()),
+        (None, None),
+        "it is judged after that"
+    );
     assert!(!world.leases.is_empty());
     until(&mut world, World::is_finished);
     let status = world.run.status.clone().unwrap();
     assert!(conditions::is_true(&status.conditions, TARGET_RESTORED), "{:?}", status.conditions);
     assert_eq!(status.verdict, Some(Verdict::Passed));
+    assert!(status.capacity.is_some() && world.kept.is_some());
     assert!(is_kept(&world.run));
     let effects = clear_up(&world.run, &left(false), world.now()).effects;
     assert!(effects.contains(&Effect::ReleaseRun(Vec::new())) && effects.contains(&Effect::LeaveTarget));
@@ -129,10 +141,14 @@ fn what_may_not_be_put_back_is_tried_until_its_deadline_and_then_told() {
         matches!(decide(&world.situation(None)).effects[..], [Effect::SetReplicas(_)]),
         "it is tried once more"
     );
-    let late = decide(&world.situation(refusal())).state;
-    assert_eq!((late.phase, late.verdict), (Some(Phase::Finished), Some(Verdict::Passed)));
-    let pinning = late.pinning.unwrap();
+    let late = decide(&world.situation(refusal()));
+    late.effects.iter().for_each(|effect| drop(world.carry_out(effect, &late.state)));
+    until(&mut world, World::is_finished);
+    let status = world.run.status.clone().unwrap();
+    assert_eq!(status.verdict, Some(Verdict::Passed));
+    let pinning = status.pinning.unwrap();
     assert!(pinning.restored && pinning.left.len() == 2, "{pinning:?}");
+    assert!(status.message.unwrap().contains(&pinning.left.join("; ")));
 }
 
 #[test]
@@ -150,15 +166,21 @@ fn what_may_not_be_looked_at_is_not_taken_for_put_back() {
     let waits = decide(&situation).state;
     assert_eq!(waits.phase, Some(Phase::Restoring));
     assert!(waits.message.unwrap().contains(why));
-    situation.now = world.now() + SignedDuration::from_secs(301);
-    let late = decide(&situation).state;
+    (situation.now, situation.led_for) = (world.now() + SignedDuration::from_secs(301), LONG);
+    let late = decide(&situation);
+    late.effects.iter().for_each(|effect| drop(world.carry_out(effect, &late.state)));
+    until(&mut world, World::is_finished);
+    let late = world.run.status.clone().unwrap();
     assert_eq!((late.phase, late.verdict), (Some(Phase::Finished), Some(Verdict::Passed)));
     assert!(!conditions::is_true(&late.conditions, TARGET_RESTORED));
     let left = late.pinning.unwrap().left;
     let told = format!(
-        "HorizontalPodAutoscaler/checkout had minReplicas 2 and maxReplicas 10 before the run: {why}"
+        "HorizontalPodAutoscaler/checkout had minReplicas 2 and maxReplicas 10 before the run: {why}; to put it back: \
+         kubectl -n shop patch HorizontalPodAutoscaler/checkout --type=merge -p {}",
+        r#"'{"spec":{"minReplicas":2,"maxReplicas":10}}'"#
     );
-    assert_eq!(left, [told]);
+    let condition = conditions::find(&late.conditions, TARGET_RESTORED).unwrap();
+    assert_eq!((&left, &condition.message), (&vec![told.clone()], &told));
 }
 
 #[test]
@@ -178,7 +200,7 @@ fn a_run_that_is_deleted_and_has_noted_no_workload_goes_after_all() {
     until(&mut world, |world| phase(world) == Some(Phase::Running));
     world.run.metadata.deletion_timestamp = Some(Time(world.now()));
     let decision =
-        |seconds| deleted(&world.run, None, None, world.now() + SignedDuration::from_secs(seconds));
+        |seconds| deleted(&world.run, None, None, LONG, world.now() + SignedDuration::from_secs(seconds));
     assert_eq!(decision(1).effects, [Effect::CloseSession]);
     assert!(matches!(decision(301).effects.last(), Some(Effect::ReleaseRun(left)) if left.len() == 2));
 }
@@ -189,7 +211,7 @@ fn a_run_that_is_deleted_goes_once_all_is_put_back() {
     until(&mut world, |world| phase(world) == Some(Phase::Running));
     world.run.metadata.deletion_timestamp = Some(Time(world.now()));
     assert_ne!(world.cluster, world::found());
-    let first = deleted(&world.run, world.scaler().as_ref(), None, world.now());
+    let first = deleted(&world.run, world.scaler().as_ref(), None, LONG, world.now());
     assert!(
         matches!(first.effects[..], [Effect::CloseSession, Effect::SetReplicas(_)]),
         "{:?}",
@@ -197,7 +219,7 @@ fn a_run_that_is_deleted_goes_once_all_is_put_back() {
     );
     first.effects.iter().for_each(|effect| drop(world.carry_out(effect, &first.state)));
     assert_eq!(world.cluster, world::found());
-    let last = deleted(&world.run, world.scaler().as_ref(), None, world.now());
+    let last = deleted(&world.run, world.scaler().as_ref(), None, LONG, world.now());
     let expected =
         [Effect::CloseSession, Effect::LeaveTarget, Effect::Forget, Effect::ReleaseRun(Vec::new())];
     assert_eq!(last.effects, expected);
@@ -212,7 +234,7 @@ fn a_run_that_is_deleted_is_not_kept_for_ever_by_what_may_not_be_put_back() {
     let scaler = world.scaler();
     let decision = |seconds| {
         let now = world.now() + SignedDuration::from_secs(seconds);
-        deleted(&world.run, scaler.as_ref(), Some(&refusal), now)
+        deleted(&world.run, scaler.as_ref(), Some(&refusal), LONG, now)
     };
     assert_eq!(decision(1).effects, [Effect::CloseSession]);
     assert!(matches!(decision(301).effects.last(), Some(Effect::ReleaseRun(left)) if left.len() == 2));
@@ -298,4 +320,68 @@ fn an_abort_is_heard_while_pods_are_awaited_between_two_epochs() {
     until(&mut world, World::is_finished);
     assert_eq!(world.run.status.as_ref().unwrap().verdict, Some(Verdict::Aborted));
     assert_eq!(world.cluster, world::found());
+}
+
+#[test]
+fn an_operator_that_comes_after_the_deadline_tries_for_a_while_all_the_same() {
+    let mut world = World::new(&fewest(Event::None));
+    until(&mut world, |world| phase(world) == Some(Phase::Restoring));
+    // For longer than the deadline there was no operator, and what kept it away is not over yet.
+    world.pass(Duration::from_secs(600));
+    world.kill_operator();
+    world.run.metadata.deletion_timestamp = Some(Time(world.now() - SignedDuration::from_secs(600)));
+    let refusal = Cause::breakdown(reasons::PINNING_FORBIDDEN, "failed calling webhook");
+    let goes = |world: &World, led_for| {
+        let scaler = world.scaler();
+        let decision = deleted(&world.run, scaler.as_ref(), Some(&refusal), led_for, world.now());
+        decision.effects.iter().any(|effect| matches!(effect, Effect::ReleaseRun(_)))
+    };
+    let is_over = |world: &World| {
+        let state = decide(&world.situation(Some(refusal.clone()))).state;
+        state.pinning.unwrap().restored
+    };
+    assert!(!is_over(&world) && !goes(&world, Duration::from_secs(59)));
+    world.pass(Duration::from_secs(60));
+    assert!(is_over(&world) && goes(&world, Duration::from_secs(60)));
+}
+
+#[test]
+fn what_does_not_stay_as_it_was_put_back_counts_as_refused() {
+    let mut world = World::new(&fewest(Event::None));
+    until(&mut world, |world| phase(world) == Some(Phase::Restoring));
+    let decision = decide(&world.situation(None));
+    let put_back: Vec<PinnedObject> = decision.changes().iter().map(|change| change.to.clone()).collect();
+    assert_eq!(undone(&decision, &[]), None, "nothing was tried yet");
+    let cause = undone(&decision, &put_back).unwrap();
+    let told =
+        "HorizontalPodAutoscaler/checkout does not stay as it was put back: something else sets it each time";
+    assert_eq!((cause.reason(), cause.message()), (reasons::PINNING_FORBIDDEN, told));
+    let others: Vec<PinnedObject> =
+        put_back.into_iter().map(|object| PinnedObject { name: "other".into(), ..object }).collect();
+    assert_eq!(undone(&decision, &others), None);
+}
+
+#[test]
+fn a_checkpoint_that_is_lost_while_things_are_put_back_costs_the_record_and_not_the_verdict() {
+    let mut world = World::new(&fewest(Event::None));
+    until(&mut world, |world| {
+        let pinning = world.run.status.as_ref().and_then(|status| status.pinning.as_deref());
+        pinning.is_some_and(|pinning| pinning.restored)
+    });
+    let damaged = || Cause::breakdown(reasons::CHECKPOINT_DAMAGED, "the checkpoint is damaged");
+    let state = decide(&world.situation(Some(damaged()))).state;
+    assert_eq!((state.phase, state.verdict), (Some(Phase::Finished), Some(Verdict::Passed)));
+    assert_eq!(state.reason.as_deref(), Some(reasons::CAPACITY_FOUND));
+    assert!(state.message.unwrap().starts_with("3 replicas carry 10 iterations/s, and 2 do not"));
+    assert_eq!(state.capacity.unwrap().replicas, Some(3));
+    assert_eq!(state.summary, None, "it would be of another probe");
+    assert!(state.warnings.iter().any(|warning| warning.ends_with("is lost: the checkpoint is damaged")));
+    assert!(conditions::is_true(&state.conditions, TARGET_RESTORED));
+    let told = conditions::find(&state.conditions, RECORD_NOT_KEPT).unwrap();
+    assert_eq!(told.reason, reasons::RECORD_GIVEN_UP);
+    // Of epochs that are not all known, nothing can be said.
+    world.run.status.as_mut().unwrap().epochs.remove(0);
+    let state = decide(&world.situation(Some(damaged()))).state;
+    assert_eq!((state.verdict, state.capacity), (Some(Verdict::Error), None));
+    assert_eq!(state.reason.as_deref(), Some(reasons::CHECKPOINT_DAMAGED));
 }

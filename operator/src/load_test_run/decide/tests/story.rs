@@ -42,6 +42,8 @@ pub struct Story {
     pub search: bool,
     /// Whether it is a search for the fewest replicas, of a target that needs three.
     pub replicas: bool,
+    /// Whether, in its place, counts of replicas are compared, of a target that does with any of them.
+    pub compares: bool,
 }
 
 impl Story {

@@ -54,6 +54,8 @@ pub struct World {
     plan: Arc<Plan>,
     /// Milliseconds since the beginning.
     clock: i64,
+    /// Since when the operator leads, on that clock.
+    led_from: i64,
     job: Option<JobState>,
     suspended: bool,
     pods: Vec<RunnerPod>,
@@ -118,6 +120,10 @@ impl World {
             more["thresholds"] = json!([{"metric": "http_req_failed", "condition": "rate < 50%"}]);
             more["target"]["workloads"] = json!([{"name": "checkout"}]);
         }
+        if story.compares {
+            more["load"] = json!({"scalability": {"replicas": {"counts": [1, 2], "levelPerReplica": 2, "repeats": 2,
+                "measure": "10s"}}});
+        }
         if story.shares {
             more["target"]["sharing"] = json!("Shared");
         }
@@ -150,6 +156,7 @@ impl World {
             test,
             plan,
             clock: 0,
+            led_from: 0,
             job: None,
             suspended: false,
             pods: Vec::new(),
@@ -279,6 +286,7 @@ impl World {
                 Ok(epochs.map_or_else(|| self.plan.clone(), |epochs| Arc::new(self.plan.at(epochs))))
             }),
             target: None,
+            led_for: Duration::from_millis(u64::try_from(self.clock - self.led_from).unwrap()),
             scaler: self.scaler(),
             may_set_replicas: self.may_set_replicas,
             objects: self.objects(),
@@ -288,6 +296,7 @@ impl World {
             place: self.place(),
             company: self.company.clone(),
             record: self.record.clone(),
+            cluster_version: None,
             excess: self.excess.clone(),
             checks: self.asked.clone(),
             refusal,
@@ -379,6 +388,7 @@ impl World {
             (view.readiness, view.last_seen) = (None, None);
         }
         self.pass(Duration::from_millis(500));
+        self.led_from = self.clock;
     }
 }
 

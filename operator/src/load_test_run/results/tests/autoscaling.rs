@@ -178,3 +178,25 @@ fn a_gap_is_told_with_its_reason_and_its_time() {
     let problem = "EndpointSlices were not seen from 30 s to 39 s of the run: the operator was restarted";
     assert_eq!(autoscaling.problems, [problem]);
 }
+
+#[test]
+fn each_of_two_workloads_has_its_own_numbers_and_its_name_in_the_message() {
+    let mut spec = step(json!({"maxUnderProvisionedPercent": 10}));
+    let mut cart = spec["target"]["workloads"][0].clone();
+    cart["name"] = "cart".into();
+    cart["expect"] = json!({"minPeakReplicas": 2});
+    spec["target"]["workloads"].as_array_mut().unwrap().push(cart);
+    let mut snapshot = spiked(&spec);
+    snapshot.further = vec![snapshot.workload.clone()];
+    let (status, outcome) = concluded(spec, &snapshot, None);
+    let autoscaling = status.autoscaling.unwrap();
+    assert_eq!(autoscaling.replicas, "checkout 1→2→2, cart 1→2→2");
+    assert_eq!(autoscaling.limited_by.as_deref(), Some("checkout: MaxReplicas"));
+    let outcomes: Vec<(&str, bool)> =
+        autoscaling.expectations.iter().map(|one| (one.name.as_str(), one.passed)).collect();
+    assert_eq!(outcomes, [("checkout: maxUnderProvisionedPercent", false), ("cart: minPeakReplicas", true)]);
+    let peaks: Vec<Option<i32>> = autoscaling.workloads.iter().map(|one| one.peak_replicas).collect();
+    assert_eq!((peaks, autoscaling.peak_replicas), (vec![Some(2), Some(2)], None));
+    assert!(outcome.message.contains("checkout: maxUnderProvisionedPercent 10%"), "{outcome:?}");
+    assert!(outcome.message.contains("checkout: to change: raise maxReplicas"), "{outcome:?}");
+}

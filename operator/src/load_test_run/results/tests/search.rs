@@ -34,7 +34,9 @@ fn a_search_that_ends_between_two_probes_tells_what_is_known_of_its_load() {
 
 #[test]
 fn the_figures_of_a_search_are_without_the_warm_up() {
-    let plan = plan(&search());
+    let mut spec = search();
+    spec["metrics"] = json!([{"name": "orders", "type": "Counter"}]);
+    let plan = plan(&spec);
     let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));
     snapshot.elapsed = std::time::Duration::from_secs(15);
     snapshot.epochs = Some(standing(&plan, Vec::new()));
@@ -44,7 +46,9 @@ fn the_figures_of_a_search_are_without_the_warm_up() {
             let key = key(metric);
             SeriesKey { tags: Tags { stage: Some(stage.into()), ..key.tags }, ..key }
         };
-        snapshot.metrics.add(key("http_reqs"), &Sink::Counter(f64::from(requests)));
+        for metric in ["http_reqs", "orders"] {
+            snapshot.metrics.add(key(metric), &Sink::Counter(f64::from(requests)));
+        }
         let rate = Sink::Rate { passes: failed, total: requests.into() };
         snapshot.metrics.add(key("http_req_failed"), &rate);
     }
@@ -57,6 +61,8 @@ fn the_figures_of_a_search_are_without_the_warm_up() {
     let stages: Vec<(&str, i64)> =
         figures.stages.iter().map(|stage| (stage.name.as_str(), stage.summary.requests)).collect();
     assert_eq!(stages, [("warm-up", 50), ("measure", 100)]);
+    let orders = &figures.metrics[0].values;
+    assert_eq!((orders["count"].as_str(), orders["rate"].as_str()), ("100", "10"), "{orders:?}");
 }
 
 #[test]

@@ -10,6 +10,9 @@ mod usage;
 use serde::Serialize;
 use upsurge_crds::v1alpha1::LoadTestRunStatus;
 
+/// The name of the list that has lists of each workload in it.
+pub const WORKLOADS: &str = autoscaling::WORKLOADS.name;
+
 /// A list of the status.
 pub struct List {
     /// Its place, as `omitted` names it.
@@ -36,7 +39,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 35] = [
+pub static LISTS: [List; 39] = [
     figures::REQUESTS,
     figures::STAGES,
     figures::OPERATIONS,
@@ -46,6 +49,8 @@ pub static LISTS: [List; 35] = [
     findings::EPOCHS,
     findings::CONTRADICTIONS,
     findings::CAPACITIES,
+    findings::COUNTS,
+    findings::DOUBTS,
     findings::STRESS,
     findings::SPIKES,
     findings::CHECKS,
@@ -62,6 +67,7 @@ pub static LISTS: [List; 35] = [
     run::LEFT,
     autoscaling::TIMELINE,
     autoscaling::WORKLOADS,
+    autoscaling::TIMELINES,
     autoscaling::SCALE_UPS,
     autoscaling::SCALE_DOWNS,
     autoscaling::LATENCY,
@@ -69,6 +75,7 @@ pub static LISTS: [List; 35] = [
     autoscaling::GAPS,
     autoscaling::PROBLEMS,
     autoscaling::GAPS_WHILE_SCALING_DOWN,
+    autoscaling::GAPS_WHILE_EACH_SCALES_DOWN,
     autoscaling::EXPECTATIONS,
     run::GENERATOR_PROBLEMS,
     run::GENERATOR_WARNINGS,

@@ -11,12 +11,12 @@ use serde_json::Value;
 use upsurge_crds::{
     LoadTestRun,
     v1alpha1::{
-        AutoscalingResult, CapacityResult, CheckCount, Company, ContainerEnd, EpochOutcome, EpochResult,
-        ExpectationResult, GeneratorResult, LatencyPart, LatencySplit, LatencySummary, LimitResult,
-        MetricResult, MetricType, OutputResult, PrometheusCheckResult, RecommendationResult, ReplicaPoint,
-        RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult, ScaleDownResult, ScaleUpResult,
-        SoakResult, SpikeResult, StageResult, StressResult, ThresholdResult, UsageFigures, UsageResult,
-        WorkloadCapacity, WorkloadResult,
+        AutoscalingResult, CapacityResult, CheckCount, Company, ContainerEnd, CountResult, EpochOutcome,
+        EpochResult, ExpectationResult, GeneratorResult, LatencyPart, LatencySplit, LatencySummary,
+        LimitResult, MetricResult, MetricType, OutputResult, PrometheusCheckResult, RecommendationResult,
+        ReplicaPoint, RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult, ScalabilityResult,
+        ScaleDownResult, ScaleUpResult, SoakResult, SpikeResult, StageResult, StressResult, ThresholdResult,
+        UsageFigures, UsageResult, WorkloadCapacity, WorkloadResult,
     },
 };
 
@@ -113,6 +113,12 @@ fn status(shape: Shape) -> LoadTestRunStatus {
         limits: shape.list(50, limit),
         recommendation: Some(RecommendationResult { text: shape.text(2_000), ..Default::default() }),
         gaps: shape.list(20, |_| shape.text(2_000)),
+        timeline: shape.list(1_200, point),
+        requests_while_scaling_down: Some(RequestsWhileScalingDown {
+            gaps: shape.list(20, |_| shape.text(2_000)),
+            ..RequestsWhileScalingDown::default()
+        }),
+        ..WorkloadResult::default()
     };
     let name = |n: i32| format!("{n}{}", shape.text(250));
     let request = |n| RequestResult { name: name(n), scenario: shape.text(128), summary: summary(n) };
@@ -203,6 +209,12 @@ fn status(shape: Shape) -> LoadTestRunStatus {
             workloads: shape
                 .list(16, |_| WorkloadCapacity { name: shape.text(253), ..WorkloadCapacity::default() }),
             ..CapacityResult::default()
+        })),
+        scalability: Some(Box::new(ScalabilityResult {
+            counts: shape
+                .list(20, |_| CountResult { limit: Some(shape.text(300)), ..CountResult::default() }),
+            doubts: shape.list(8, |_| shape.text(100)),
+            ..ScalabilityResult::default()
         })),
         usage: shape.list(100, usage),
         usage_expectations: shape.list(100, expectation),
@@ -297,6 +309,7 @@ fn of_one_load(status: LoadTestRunStatus) -> LoadTestRunStatus {
     LoadTestRunStatus {
         epochs: Vec::new(),
         capacity: None,
+        scalability: None,
         stress: None,
         spikes: Vec::new(),
         operations: Vec::new(),
@@ -322,7 +335,12 @@ fn the_status_of_a_common_run_is_complete_and_small() {
     (common.usage, common.usage_expectations) = (Vec::new(), Vec::new());
     // A minute of scaling up, and as much of scaling down.
     let whole = status(Shape { entries: 40, width: 24, letter: 'x' });
-    common.autoscaling.as_mut().unwrap().timeline = whole.autoscaling.unwrap().timeline;
+    let autoscaling = common.autoscaling.as_mut().unwrap();
+    autoscaling.timeline = whole.autoscaling.unwrap().timeline;
+    // Most have one workload, of which these are told above it.
+    autoscaling.workloads.truncate(1);
+    let workload = &mut autoscaling.workloads[0];
+    (workload.timeline, workload.requests_while_scaling_down) = (Vec::new(), None);
     common.message = Some("x".repeat(200));
     common.conditions.iter_mut().for_each(|condition| condition.message = "x".repeat(200));
     let status = bounded(common.clone());

@@ -27,8 +27,8 @@ pub(crate) struct ClusterArguments {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ObserveArguments {
-    /// Observe the first workload of spec.target.workloads and its autoscaler while the load runs, as the operator
-    /// does, and judge what the test expects of it and of what its pods use. Needs nothing in the cluster but the right to read.
+    /// Observe the workloads of spec.target.workloads and their autoscalers while the load runs, as the operator
+    /// does, and judge what the test expects of them and of what their pods use. Needs nothing in the cluster but the right to read.
     #[arg(long)]
     pub(crate) observe: bool,
 
@@ -56,7 +56,7 @@ pub(crate) struct GetArguments {
     /// Name of the LoadTestRun.
     pub(crate) run: String,
 
-    /// Print what was observed of the workload and its autoscaler, as JSON lines in order of time. The operator keeps
+    /// Print what was observed of the workloads and their autoscalers, as JSON lines in order of time. The operator keeps
     /// it until the run is finished.
     #[arg(long, required_unless_present = "record")]
     pub(crate) events: bool,
@@ -65,8 +65,8 @@ pub(crate) struct GetArguments {
     #[arg(long, short, requires = "events")]
     pub(crate) follow: bool,
 
-    /// File to write the record of a finished run to, as `run --record` writes it; `-` for standard output.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["events", "follow"])]
+    /// File to write the record of a finished run to, as `run --record` writes it; `-` for standard output. Or an object in a store.
+    #[arg(long, value_name = "FILE|URL", conflicts_with_all = ["events", "follow"])]
     pub(crate) record: Option<PathBuf>,
 
     #[command(flatten)]

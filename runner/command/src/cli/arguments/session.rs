@@ -36,8 +36,9 @@ pub(crate) struct SessionArguments {
     pub(crate) json: Option<PathBuf>,
 
     /// File to write the record to: all that is known of the run, from which reports are made. While the load runs, FILE.part
-    /// holds what there is so far.
-    #[arg(long, value_name = "FILE")]
+    /// holds what there is so far. Or an object in a store: s3://BUCKET/KEY, gs://BUCKET/KEY or az://CONTAINER/KEY, with credentials
+    /// from the environment.
+    #[arg(long, value_name = "FILE|URL")]
     pub(crate) record: Option<PathBuf>,
 
     /// Directory to write the record and all reports to: run.record, report.html (a page in one file), report.md and junit.xml. It is

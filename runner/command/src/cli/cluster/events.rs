@@ -19,7 +19,7 @@ use upsurge_crds::{
     LoadTestRun,
     internal::{
         Checkpoint,
-        checkpoint::{COMPONENT, EVENTS, FORM, MOST_UNPACKED},
+        checkpoint::{COMPONENT, EVENTS, FORM, FURTHER, FURTHER_EVENTS, MOST_UNPACKED},
     },
     names::labels,
     v1alpha1::Phase,
@@ -155,12 +155,15 @@ impl Asked {
         if checkpoint.spec.payload_version != FORM {
             return Err(EventsError::Form(checkpoint.spec.payload_version));
         }
-        lines(&checkpoint.spec.data.0)
+        let test = run.spec.test.as_ref().and_then(|test| test.read().ok());
+        let workloads = test.map(|test| test.target.workloads).unwrap_or_default();
+        let names: Vec<String> = workloads.into_iter().map(|workload| workload.name).collect();
+        lines(&checkpoint.spec.data.0, &names)
     }
 }
 
-/// The events of a checkpoint, a line each.
-fn lines(packed: &[u8]) -> Result<Vec<String>, EventsError> {
+/// The events of a checkpoint, a line each; of several workloads, which are called like this, each says of which it is.
+fn lines(packed: &[u8], names: &[String]) -> Result<Vec<String>, EventsError> {
     let mut json = Vec::new();
     let unreadable = |error: &dyn std::fmt::Display| EventsError::Content(error.to_string());
     ZlibDecoder::new(packed)
@@ -168,15 +171,31 @@ fn lines(packed: &[u8]) -> Result<Vec<String>, EventsError> {
         .read_to_end(&mut json)
         .map_err(|error| unreadable(&error))?;
     let mut content: Value = serde_json::from_slice(&json).map_err(|error| unreadable(&error))?;
-    let Some(Value::Array(events)) = content.pointer_mut(EVENTS).map(Value::take) else {
-        return Ok(Vec::new());
-    };
-    let line = |event: Value| {
-        let mut line = Map::from_iter([("v".to_owned(), Value::from(VERSION))]);
-        line.extend(event.as_object().cloned().unwrap_or_default());
-        format!("{}\n", Value::Object(line))
-    };
-    Ok(events.into_iter().map(line).collect())
+    let first = taken(&mut content, EVENTS);
+    let further = taken(&mut content, FURTHER);
+    let is_several = !further.is_empty();
+    let others = further.into_iter().map(|mut other| taken(&mut other, FURTHER_EVENTS));
+    let mut lines = Vec::new();
+    for (place, events) in std::iter::once(first).chain(others).enumerate() {
+        let name = names.get(place).filter(|_| is_several);
+        lines.extend(events.into_iter().map(|event| line(&event, name)));
+    }
+    Ok(lines)
+}
+
+/// A list, taken from where it is.
+fn taken(content: &mut Value, place: &str) -> Vec<Value> {
+    match content.pointer_mut(place).map(Value::take) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    }
+}
+
+fn line(event: &Value, workload: Option<&String>) -> String {
+    let mut line = Map::from_iter([("v".to_owned(), Value::from(VERSION))]);
+    line.extend(workload.map(|name| ("workload".to_owned(), Value::from(name.as_str()))));
+    line.extend(event.as_object().cloned().unwrap_or_default());
+    format!("{}\n", Value::Object(line))
 }
 
 #[cfg(test)]
@@ -206,9 +225,10 @@ mod tests {
         let mut workload = Workload::new(Demand::None);
         workload.note(Event::live(at(3), What::Asked { replicas: 2 }).stamped(at(2)));
         workload.note(Event::found(at(4), What::Existing { replicas: 1 }));
-        let text = lines(&packed(
-            &json!({"form": FORM, "session": {}, "record": {"workload": workload, "until": at(9)}}),
-        ))
+        let text = lines(
+            &packed(&json!({"form": FORM, "session": {}, "record": {"workload": workload, "until": at(9)}})),
+            &[],
+        )
         .unwrap()
         .concat();
         assert_eq!(read_lines(&text).unwrap(), workload.log().events());
@@ -220,11 +240,27 @@ mod tests {
     fn what_is_not_known_is_printed_as_it_is_and_nothing_observed_is_nothing() {
         let event = json!({"seen": "2030-01-01T00:00:00Z", "type": "later", "new": [1]});
         let text =
-            lines(&packed(&json!({"form": FORM, "record": {"workload": {"log": {"events": [event]}}}})))
+            lines(&packed(&json!({"form": FORM, "record": {"workload": {"log": {"events": [event]}}}})), &[])
                 .unwrap()
                 .concat();
         assert!(text.contains("\"later\"") && text.ends_with("}\n"), "{text}");
-        assert!(lines(&packed(&json!({"form": FORM}))).unwrap().is_empty());
-        assert!(matches!(lines(b"nothing"), Err(EventsError::Content(_))));
+        assert!(lines(&packed(&json!({"form": FORM})), &[]).unwrap().is_empty());
+        assert!(matches!(lines(b"nothing", &[]), Err(EventsError::Content(_))));
+    }
+
+    #[test]
+    fn of_several_workloads_each_line_says_of_which_it_is() {
+        let kept = |second: i64| {
+            let event =
+                json!({"seen": Timestamp::from_second(second).unwrap(), "type": "asked", "replicas": 2});
+            json!({"log": {"events": [event]}})
+        };
+        let content =
+            json!({"form": FORM, "record": {"workload": kept(1), "further": [{"workload": kept(2)}]}});
+        let names = ["gateway", "cart"].map(str::to_owned);
+        let told = lines(&packed(&content), &names).unwrap();
+        let workloads: Vec<Value> =
+            told.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["workload"].take()).collect();
+        assert_eq!(workloads, ["gateway", "cart"]);
     }
 }

@@ -3,19 +3,24 @@
 
 use std::{io, path::Path, process::ExitCode};
 
-use kube::Api;
+use kube::{Api, ResourceExt as _};
 use tokio::runtime::Builder;
 use upsurge_crds::{
-    LoadTestRun, conditions, internal::Record as KeptRecord, names::conditions::RECORD_NOT_KEPT,
+    LoadTestRun, conditions,
+    internal::Record as KeptRecord,
+    names::{annotations::NOTES, conditions::RECORD_NOT_KEPT},
     v1alpha1::Phase,
 };
 use upsurge_observer::plain;
-use upsurge_record::disk::Place;
+use upsurge_record::{
+    disk::Place,
+    note::{merge, of_run},
+};
 
 use super::connect::{Cluster, ConnectError, connect};
 use crate::cli::{
     arguments::{ClusterArguments, GetArguments},
-    exit, say,
+    exit, say, stored,
 };
 
 /// Why there is no record.
@@ -57,7 +62,7 @@ fn advice(error: &kube::Error) -> &'static str {
     }
 }
 
-/// Writes the record of a run to a file.
+/// Writes the record of a run to a file, or puts it into a store.
 pub(super) fn save(arguments: &GetArguments, file: &Path) -> ExitCode {
     let packed = match record(&arguments.cluster, &arguments.run) {
         Ok(packed) => packed,
@@ -67,6 +72,12 @@ pub(super) fn save(arguments: &GetArguments, file: &Path) -> ExitCode {
         return match say::bytes(&packed) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => exit::error(format_args!("can't write to standard output: {error}")),
+        };
+    }
+    if let Some(address) = stored::address(file) {
+        return match stored::put(address, packed) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => exit::error(error),
         };
     }
     match Place::of(file).put(&packed) {
@@ -92,13 +103,25 @@ async fn read(arguments: &ClusterArguments, run: &str) -> Result<Vec<u8>, KeptEr
     match record {
         // Whoever may read records and no runs gets what there is.
         Some(record) if !matches!(&found, Ok(Some(found)) if is_of_another(&record, found)) => {
-            Ok(record.spec.data.0)
+            let found = found.ok().flatten();
+            Ok(noted(record.spec.data.0, found.as_ref()))
         }
         _ => {
             let found = found.map_err(failed(format!("LoadTestRun {namespace}/{run}")))?;
             Err(why_none(found.as_ref(), namespace, run.to_owned()))
         }
     }
+}
+
+/// A record with what was noted on its run. Notes that can't be read hold up no report.
+fn noted(record: Vec<u8>, run: Option<&LoadTestRun>) -> Vec<u8> {
+    let Some(annotation) = run.and_then(|run| run.annotations().get(NOTES)) else { return record };
+    let notes = of_run::read(annotation).map_err(|error| error.to_string());
+    let merged = notes.and_then(|notes| merge(&record, &notes).map_err(|error| error.to_string()));
+    merged.unwrap_or_else(|why| {
+        say::line(format_args!("warning: the notes of the run are left out: {why}"));
+        record
+    })
 }
 
 /// Whether a record is that of an earlier run of the same name: it goes with that one, but not at the same instant.

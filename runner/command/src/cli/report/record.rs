@@ -11,12 +11,14 @@ use std::{
 use upsurge_record::{
     Record, csv,
     disk::{Place, decode, encode},
+    model::ElasticSpeedup,
     recover::{Recovered, recover as recovered},
+    speedup::elastic_speedups,
     verify::{Difference, Verified, verify},
 };
 use upsurge_report::{html, junit, markdown, svg, timeline};
 
-use super::{place, put};
+use super::{found, place, put};
 use crate::cli::{
     arguments::{Form, ReportArguments},
     documents::called,
@@ -28,10 +30,23 @@ const MOST_TOLD: usize = 50;
 
 /// Writes a record in another form, or checks it.
 pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> ExitCode {
-    let record = match decode(bytes) {
+    let form = arguments.form.or(arguments.junit.is_some().then_some(Form::Junit));
+    let is_without = |form| matches!(form, Form::Svg | Form::Junit | Form::Csv);
+    if arguments.baseline.is_some() && form.is_some_and(is_without) {
+        return exit::error(
+            "--baseline adds a sentence or a field, which this form has no place for: use html, markdown, text or json, or --report-dir",
+        );
+    }
+    let mut record = match decode(bytes) {
         Ok(record) => record,
         Err(error) => return exit::error(format_args!("{path}: {error}")),
     };
+    if let Some(baseline) = &arguments.baseline {
+        match against(&record, baseline, arguments) {
+            Ok(speedups) => record.elastic_speedups = speedups,
+            Err(message) => return exit::error(message),
+        }
+    }
     if arguments.verify {
         return verified(path, &verify(&record));
     }
@@ -41,7 +56,6 @@ pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> Exit
             Err(message) => exit::error(message),
         };
     }
-    let form = arguments.form.or(arguments.junit.is_some().then_some(Form::Junit));
     let Some(form) = form else {
         return exit::error(format_args!(
             "{path} is a record: say by --output what to make of it, or check it by --verify"
@@ -55,6 +69,18 @@ pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> Exit
         Ok(()) => exit::of(record.outcome.verdict),
         Err(message) => exit::error(message),
     }
+}
+
+/// The elastic speedup of each workload against the run of another record.
+fn against(
+    record: &Record,
+    baseline: &Path,
+    arguments: &ReportArguments,
+) -> Result<Vec<ElasticSpeedup>, String> {
+    let wrong = |error: String| format!("--baseline: {error}");
+    let bytes = found(baseline, arguments).map_err(wrong)?;
+    let baseline = decode(&bytes).map_err(|error| wrong(format!("{}: {error}", called(baseline))))?;
+    elastic_speedups(record, &baseline).map_err(|error| wrong(error.to_string()))
 }
 
 /// Writes a record as it is, and all reports of it, to a directory.

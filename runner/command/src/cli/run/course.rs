@@ -56,8 +56,9 @@ impl Part {
 impl Course<'_> {
     /// Generates the load of each epoch. `None` when it was interrupted twice.
     pub(super) async fn run(self, interrupts: &mut Interrupts, reports: &mut Reports<'_>) -> Option<Part> {
-        let Ok(epochs) = Epochs::of(&self.whole.test.load) else {
-            return Some(self.broken("spec.load.capacity has no levels".into()));
+        let epochs = match Epochs::of(&self.whole.test.load) {
+            Ok(epochs) => epochs,
+            Err(error) => return Some(self.broken(format!("spec.load: {error}"))),
         };
         let mut history: Vec<EpochResult> = Vec::new();
         // The last one that passed, by its level, and the last one of all.

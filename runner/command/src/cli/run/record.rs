@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The record of a run (`--record`): what is new goes to FILE.part each ten seconds, and the whole to FILE at the end.
+//! The record of a run (`--record`): what is new goes to FILE.part each ten seconds, and the whole to FILE or a store at the end.
 //!
 //! Nothing here holds up the load: the file is written by a thread of its own, and what it can't take yet waits. Nothing here changes the
 //! verdict either.
 
 mod about;
+mod destination;
 mod journal;
 mod told;
 
@@ -16,18 +17,21 @@ use upsurge_engine::Interval;
 pub(super) use upsurge_record::thin::Course;
 use upsurge_record::{
     Event,
-    disk::{EncodeError, FileError, Place, encode},
+    disk::{EncodeError, FileError, encode},
     journal::{Begin, Line, LoadBegins, News},
     measure::{Load, planned},
     model::{Epoch, ObservedWorkload},
 };
 
-use self::journal::{Journal, JournalError};
 pub(super) use self::{
     about::About,
     told::{Told, folded, load, probe},
 };
-use crate::cli::say;
+use self::{
+    destination::Destination,
+    journal::{Journal, JournalError},
+};
+use crate::cli::{say, stored::StoredError, watched::Surroundings};
 
 /// Time of load between two parts of FILE.part.
 const PART_EVERY: Duration = Duration::from_secs(10);
@@ -35,7 +39,7 @@ const PART_EVERY: Duration = Duration::from_secs(10);
 /// The record of a run that is under way.
 #[derive(Debug)]
 pub(super) struct Recording {
-    place: Place,
+    destination: Destination,
     begin: Begin,
     secrets: Vec<String>,
     journal: Option<Journal>,
@@ -43,7 +47,7 @@ pub(super) struct Recording {
     load: Option<Underway>,
     /// Loads that are over, and won't be looked at again.
     epochs: Vec<Epoch>,
-    workload: Option<ObservedWorkload>,
+    workloads: Vec<ObservedWorkload>,
     /// Whether FILE.part is worth keeping.
     is_kept: bool,
     is_complained: bool,
@@ -80,32 +84,37 @@ pub(super) enum RecordError {
     /// Not a file.
     #[error("--record writes to a file, and - is not one: name a file")]
     StandardOutput,
+    /// No store that can be asked, or none that answers.
+    #[error("--record: {0}")]
+    Stored(#[from] StoredError),
+    /// The file is there that stands in for a store.
+    #[error(
+        "--record: {path} is there already, and would get the record if the store does not take it: move it away"
+    )]
+    Taken { path: String },
 }
 
 impl Recording {
     /// Opens FILE.part, and writes down what is known before the load.
     pub(super) fn open(path: &Path, about: &About<'_>) -> Result<Self, RecordError> {
-        if path == Path::new("-") {
-            return Err(RecordError::StandardOutput);
-        }
-        let place = Place::of(path);
-        let file = place.begin()?;
+        let destination = Destination::of(path)?;
+        let file = destination.place().begin()?;
         let begin = about.begin();
         let begins = [Line::Begin(Box::new(begin.clone()))];
         let journal = Journal::start(file, &begins, about.secrets.to_vec());
         let mut recording = Self {
-            place,
+            destination,
             begin,
             secrets: about.secrets.to_vec(),
             journal: None,
             load: None,
             epochs: Vec::new(),
-            workload: None,
+            workloads: Vec::new(),
             is_kept: false,
             is_complained: false,
         };
         // From here on, FILE.part is taken away again if there is no load.
-        let path = recording.place.part().display().to_string();
+        let path = recording.destination.place().part().display().to_string();
         recording.journal = Some(journal.map_err(|source| RecordError::Begin { path, source })?);
         Ok(recording)
     }
@@ -138,13 +147,13 @@ impl Recording {
     }
 
     /// An interval of it is over.
-    pub(super) fn add(&mut self, interval: &Interval, used: &GeneratorDelta, events: Vec<Event>) {
+    pub(super) fn add(&mut self, interval: &Interval, used: &GeneratorDelta, events: Vec<(usize, Event)>) {
         let Some(load) = &mut self.load else { return };
         load.course.add(interval.from, interval.to, &interval.metrics);
         load.news.metrics.merge(&interval.metrics);
         load.news.losses.merge(&interval.losses);
         load.news.generator_use.merge(used);
-        load.news.events.extend(events);
+        load.news.see(events);
         load.news.until_ms = u64::try_from(interval.to.as_millis()).unwrap_or(u64::MAX);
         if interval.to.saturating_sub(load.last) >= PART_EVERY {
             self.flush();
@@ -152,9 +161,11 @@ impl Recording {
     }
 
     /// Something was seen while there is no load.
-    pub(super) fn seen(&mut self, events: Vec<Event>) {
+    pub(super) fn seen(&mut self, events: Vec<(usize, Event)>) {
         if !events.is_empty() {
-            self.tell(Line::News(Box::new(News { events, ..News::default() })));
+            let mut news = News::default();
+            news.see(events);
+            self.tell(Line::News(Box::new(news)));
         }
     }
 
@@ -183,9 +194,11 @@ impl Recording {
         self.epochs.push(load.epoch(course, &[]));
     }
 
-    /// What was seen of the workload.
-    pub(super) fn observed(&mut self, workload: ObservedWorkload) {
-        self.workload = Some(workload);
+    /// What was seen of the workloads, and of what is around them.
+    pub(super) fn observed(&mut self, workloads: Vec<ObservedWorkload>, around: Surroundings) {
+        self.workloads = workloads;
+        let environment = &mut self.begin.environment;
+        (environment.kubernetes, environment.workloads) = (around.kubernetes, around.workloads);
     }
 
     fn tell(&mut self, line: Line) {
@@ -200,19 +213,19 @@ impl Recording {
         self.is_complained = true;
         Some(format!(
             "warning: can't write to {}: {trouble}; the load goes on, and the record is written at its end if that can be done",
-            self.place.part().display()
+            self.destination.place().part().display()
         ))
     }
 
-    /// Writes the record, and gives what was written. FILE.part goes only when that is done.
+    /// Puts the record where it goes, and gives what was written. FILE.part goes only when that is done.
     pub(super) fn finish(mut self, told: Told<'_>) -> Result<Vec<u8>, RecordError> {
         if let Some(journal) = self.journal.take() {
             journal.end();
         }
-        let (epochs, workload) = (std::mem::take(&mut self.epochs), self.workload.take());
-        let record = told.record(self.begin.clone(), epochs, workload);
+        let (epochs, workloads) = (std::mem::take(&mut self.epochs), std::mem::take(&mut self.workloads));
+        let record = told.record(self.begin.clone(), epochs, workloads);
         let bytes = encode(&record, &self.secrets)?;
-        self.place.put(&bytes)?;
+        self.destination.put(&bytes)?;
         self.is_kept = false;
         Ok(bytes)
     }
@@ -223,9 +236,9 @@ impl Drop for Recording {
         if let Some(journal) = self.journal.take() {
             journal.end();
         }
-        let part = self.place.part();
+        let part = self.destination.place().part();
         if !self.is_kept {
-            self.place.forget_part();
+            self.destination.place().forget_part();
         } else if part.exists() {
             let part = part.display();
             say::line(format_args!(

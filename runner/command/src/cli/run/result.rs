@@ -26,6 +26,7 @@ use upsurge_crds::{
     v1alpha1::{EpochResult, GeneratorResult, ThresholdResult, TimeSpan},
 };
 use upsurge_engine::Traced;
+use upsurge_figures::workload::Workload;
 use upsurge_output::Outcome;
 
 use super::{
@@ -179,7 +180,8 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
     let mut doubts: Vec<Doubt> = single::incomplete(&operations).into_iter().collect();
     let watched = ended.observed.as_ref();
     let autoscaling = watched.map(|watched| &watched.autoscaling);
-    let restarts = watched.map(|watched| Restarts::of(watched.record.log(), *started));
+    let restarts =
+        watched.map(|watched| Restarts::of_all(watched.records.iter().map(|seen| seen.log()), *started));
     let found = Findings::of(&findings::Recorded {
         test,
         timeline,
@@ -197,10 +199,11 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
     let is_asked = !ended.is_cut_short();
     doubts.extend(watched.iter().filter(|_| is_asked).flat_map(|watched| watched.doubts.iter().cloned()));
     let latencies = ended.points.latencies();
+    let recorded: Vec<&Workload> = watched.iter().flat_map(|watched| &watched.records).collect();
     let looked = Looked {
         test,
         timeline,
-        recorded: watched.map(|watched| &watched.record),
+        recorded: &recorded,
         latencies: &latencies,
         start: *started,
         end: started.saturating_add(*elapsed).unwrap_or(Timestamp::MAX),

@@ -26,14 +26,17 @@ pub(super) fn whole(manifest: &Manifest) -> String {
     text += &target::workloads(&manifest.spec);
     text += &format!("load       {}", load(manifest));
     // A sum of only some loads would say nothing, and how many a search takes nobody knows.
-    let is_search = manifest.spec.load.capacity.is_some();
+    let compares = manifest.spec.load.scalability.is_some();
+    let is_search = manifest.spec.load.capacity.is_some() || compares;
     let planned = loads.iter().map(iterations).sum::<Option<u64>>();
     if let Some(planned) = planned.filter(|_| !is_search) {
         text += &format!(", {planned} iterations in all");
     }
     text += "\n";
     let several = loads.len() > 1;
-    if is_search {
+    if compares {
+        text += "  the first measurement; the others have other counts of replicas, and as many users for each of them:\n";
+    } else if is_search {
         text += "  the first probe; how it ends decides on the level of the next one:\n";
     }
     for load in &*loads {
@@ -59,7 +62,7 @@ pub(super) fn whole(manifest: &Manifest) -> String {
     text
 }
 
-/// The loads that are shown: of a search those of its first probe, as its spec has no levels but the bounds.
+/// The loads that are shown: of a search or a test of scalability those of its first probe, as its spec has no levels but the bounds.
 fn loads(manifest: &Manifest) -> Cow<'_, [LoadPlan]> {
     first_probe(manifest).map_or(Cow::Borrowed(&manifest.valid.loads[..]), Cow::Owned)
 }
@@ -75,6 +78,15 @@ fn first_probe(manifest: &Manifest) -> Option<Vec<LoadPlan>> {
 /// The whole load in a few words.
 pub(super) fn load(manifest: &Manifest) -> String {
     let timeline = &manifest.valid.timeline;
+    if let Some(counts) = manifest.spec.load.scalability.as_ref().and_then(|asked| asked.replicas.as_ref()) {
+        let (users, repeats, each) =
+            (counts.level_per_replica, counts.repeats(), TimeSpan(timeline.duration()));
+        let listed: Vec<String> = counts.counts.iter().map(ToString::to_string).collect();
+        return format!(
+            "{} replicas with {users} users each, {repeats} measurements of each count by {each}; the operator sets the replicas",
+            listed.join(", ")
+        );
+    }
     if let Some(capacity) = &manifest.spec.load.capacity {
         let (from, to, within) = (capacity.from, capacity.to, capacity.within());
         let each = TimeSpan(timeline.duration());

@@ -70,7 +70,8 @@ impl World {
         }
         if start.is_some() && self.session.metrics.is_empty() {
             let (level, stage) = (self.level(), if self.searches() { MEASURE } else { "constant" });
-            let is_overloaded = level > 20.0 || (self.story.replicas && self.replicas() < 3);
+            let needs_three = self.story.replicas && !self.story.compares;
+            let is_overloaded = level > 20.0 || (needs_three && self.replicas() < 3);
             let (requests, passes) = (60.0 * level, if is_overloaded { 300 } else { 36 });
             let metrics = &mut self.session.metrics;
             metrics.add(series("http_reqs", stage), &Sink::Counter(requests));

@@ -33,6 +33,15 @@ pub(super) const WORKLOADS: List = List {
     },
 };
 
+/// Replicas of each of several over time.
+pub(super) const TIMELINES: List = List {
+    name: "autoscaling.workloads[].timeline",
+    most: 100,
+    decides: false,
+    measure: |status| of_workloads(status, |workload| measure(&workload.timeline)),
+    keep: |status, most| each_workload(status, |workload| keep::course(&mut workload.timeline, most)),
+};
+
 /// Times at which a workload grew.
 pub(super) const SCALE_UPS: List = List {
     name: "autoscaling.workloads[].scaleUps",
@@ -132,6 +141,25 @@ pub(super) const GAPS_WHILE_SCALING_DOWN: List = List {
     },
 };
 
+/// The same of each of several workloads.
+pub(super) const GAPS_WHILE_EACH_SCALES_DOWN: List = List {
+    name: "autoscaling.workloads[].requestsWhileScalingDown.gaps",
+    most: 10,
+    decides: true,
+    measure: |status| {
+        of_workloads(status, |workload| {
+            let found = workload.requests_while_scaling_down.as_ref();
+            of(found, |found: &RequestsWhileScalingDown| &found.gaps)
+        })
+    },
+    keep: |status, most| {
+        each_workload(status, |workload| {
+            let gaps = workload.requests_while_scaling_down.as_mut().map(|found| &mut found.gaps);
+            gaps.map_or(0, |gaps| keep::worst(gaps, most, |_| false, &[]))
+        })
+    },
+};
+
 /// What the test asks of the autoscalers.
 pub(super) const EXPECTATIONS: List = List {
     name: "autoscaling.expectations",
@@ -162,4 +190,47 @@ fn of_workloads(
 fn each_workload(status: &mut LoadTestRunStatus, shorten: impl Fn(&mut WorkloadResult) -> usize) -> usize {
     let workloads = status.autoscaling.iter_mut().flat_map(|result| &mut result.workloads);
     workloads.map(shorten).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use upsurge_crds::v1alpha1::{LatencySplit, RecommendationResult};
+
+    use super::{super::super::bounded, *};
+
+    #[test]
+    fn no_workload_vanishes_as_long_as_the_lists_of_all_have_many_entries() {
+        let (time, text) = (|| Time(Timestamp::UNIX_EPOCH), || "x".repeat(600));
+        let limit =
+            LimitResult { limit: "Nodes".into(), from: time(), to: time(), seconds: 9.0, evidence: text() };
+        let up = ScaleUpResult {
+            at: time(),
+            seconds: 9.0,
+            from: 1,
+            to: 2,
+            split: LatencySplit::default(),
+            largest: None,
+            limited_by: None,
+            missing_pods: None,
+        };
+        let lost = RequestsWhileScalingDown { gaps: vec![text(); 10], ..RequestsWhileScalingDown::default() };
+        let workload = WorkloadResult {
+            scale_ups: vec![up; 50],
+            limits: vec![limit; 20],
+            gaps: vec![text(); 10],
+            recommendation: Some(RecommendationResult { text: text(), reason: text(), patch: None }),
+            requests_while_scaling_down: Some(lost),
+            ..WorkloadResult::default()
+        };
+        let named = |place: usize| WorkloadResult { name: format!("workload-{place}"), ..workload.clone() };
+        let autoscaling =
+            AutoscalingResult { workloads: (0..8).map(named).collect(), ..AutoscalingResult::default() };
+        let autoscaling = Some(Box::new(autoscaling));
+        let status = bounded(LoadTestRunStatus { autoscaling, ..LoadTestRunStatus::default() });
+        let workloads = status.autoscaling.unwrap().workloads;
+        assert_eq!(workloads.len(), 8);
+        assert!(workloads.iter().all(|one| one.limits.len() > 1 && one.scale_ups.len() > 1));
+    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The lists of what was found out about the target, but for its replicas and what they used.
 
-use upsurge_crds::v1alpha1::{CapacityResult, StressResult};
+use upsurge_crds::v1alpha1::{CapacityResult, ScalabilityResult, StressResult};
 
 use super::{super::keep, List, measure, of};
 
@@ -44,6 +44,30 @@ pub(super) const CAPACITIES: List = List {
     measure: |status| of(status.capacity.as_deref(), |result: &CapacityResult| &result.workloads),
     keep: |status, most| {
         let list = status.capacity.as_mut().map(|capacity| &mut capacity.workloads);
+        list.map_or(0, |list| keep::worst(list, most, |_| false, &[]))
+    },
+};
+
+/// What each count of replicas served.
+pub(super) const COUNTS: List = List {
+    name: "scalability.counts",
+    most: 20,
+    decides: true,
+    measure: |status| of(status.scalability.as_deref(), |result: &ScalabilityResult| &result.counts),
+    keep: |status, most| {
+        let list = status.scalability.as_mut().map(|result| &mut result.counts);
+        list.map_or(0, |list| keep::worst(list, most, |count| count.failed > 0, &[]))
+    },
+};
+
+/// Why fits are to be read with care.
+pub(super) const DOUBTS: List = List {
+    name: "scalability.doubts",
+    most: 8,
+    decides: true,
+    measure: |status| of(status.scalability.as_deref(), |result: &ScalabilityResult| &result.doubts),
+    keep: |status, most| {
+        let list = status.scalability.as_mut().map(|result| &mut result.doubts);
         list.map_or(0, |list| keep::worst(list, most, |_| false, &[]))
     },
 };

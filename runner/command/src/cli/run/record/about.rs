@@ -17,6 +17,7 @@ use upsurge_record::{
 pub(in crate::cli::run) struct About<'a> {
     pub(in crate::cli::run) name: &'a str,
     pub(in crate::cli::run) namespace: Option<&'a str>,
+    pub(in crate::cli::run) git_revision: Option<&'a str>,
     pub(in crate::cli::run) test: &'a LoadTestSpec,
     /// Values of Secrets, which don't belong into a file.
     pub(in crate::cli::run) secrets: &'a [String],
@@ -30,7 +31,8 @@ impl About<'_> {
     pub(super) fn begin(&self) -> Begin {
         let now = Timestamp::now();
         let count = |number: usize| u32::try_from(number).ok();
-        let watched = self.test.target.workload().filter(|_| self.is_observed);
+        let watched = self.test.target.workloads.iter().filter(|_| self.is_observed);
+        let mut watched = watched.map(|one| [one.name.clone(), one.kind.clone(), one.api_version.clone()]);
         Begin {
             format: FORMAT.into(),
             version: VERSION,
@@ -52,9 +54,11 @@ impl About<'_> {
                     cpus: available_parallelism().ok().and_then(|cpus| count(cpus.get())),
                     platform: Some(format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH)),
                 },
+                git_revision: self.git_revision.map(str::to_owned),
                 ..Environment::default()
             },
-            workload: watched.map(|one| [one.name.clone(), one.kind.clone(), one.api_version.clone()]),
+            workload: watched.next(),
+            further: watched.collect(),
         }
     }
 }

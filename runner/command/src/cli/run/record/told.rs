@@ -47,19 +47,19 @@ pub(in crate::cli::run) struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// The record, with the loads that are over already and what was seen of the workload.
+    /// The record, with the loads that are over already and what was seen of the workloads.
     pub(super) fn record(
         self,
         begin: Begin,
         mut epochs: Vec<Epoch>,
-        workload: Option<ObservedWorkload>,
+        workloads: Vec<ObservedWorkload>,
     ) -> Record {
         let Begin { made_by, run, test, environment, .. } = begin;
         let verdict::Outcome { verdict, reason, message } = self.outcome.clone();
         let outcome = Outcome { verdict, reason, message, conditions: Vec::new() };
         epochs.extend(self.load.map(|(load, course)| {
-            let events = workload.as_ref().map(|workload| &workload.events[..]).unwrap_or_default();
-            let near = marks(events, load.started);
+            let near = workloads.iter().flat_map(|workload| marks(&workload.events, load.started));
+            let near: Vec<u64> = near.collect();
             load.epoch(course, &near)
         }));
         let start_time = epochs.first().map_or(self.started, |first| first.start_time);
@@ -77,8 +77,8 @@ impl Told<'_> {
             usage_expectations: self.scarce.expectations.to_vec(),
             soak: self.scarce.soak.cloned(),
             bottleneck: self.scarce.bottleneck.cloned(),
-            gaps: workload.as_ref().map(gaps).unwrap_or_default(),
-            workloads: workload.into_iter().collect(),
+            gaps: workloads.iter().flat_map(gaps).collect(),
+            workloads,
             folded: self.folded,
             not_judged: self.not_judged.to_vec(),
             warnings: self.warnings.to_vec(),

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The parts of the operator (the modules of `lib.rs`) lead one way: one that another one uses doesn't use that one, not
+//! even by way of a third. Whoever draws a circle is told here.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whether a file or folder of that name is compiled for tests only, which may use what they like.
+fn is_for_tests(name: &str) -> bool {
+    matches!(name, "tests" | "fixtures" | "played" | "arrows") || name.ends_with("_tests")
+}
+
+/// A file without its comments and without the tests at its end.
+fn code(text: &str) -> String {
+    let (code, _) = text.split_once("#[cfg(test)]\nmod tests {").unwrap_or((text, ""));
+    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The word that a text begins with.
+fn word(text: &str) -> Option<String> {
+    let word: String = text.chars().take_while(|sign| sign.is_ascii_alphanumeric() || *sign == '_').collect();
+    (!word.is_empty()).then_some(word)
+}
+
+/// The parts that code names: what stands behind `crate::`, or behind as many `super::` as lead there from a file so deep, one word or
+/// several in braces.
+fn named(code: &str, depth: usize) -> BTreeSet<String> {
+    let (mut names, root) = (BTreeSet::new(), "super::".repeat(depth));
+    for rest in ["crate::", root.as_str()].into_iter().flat_map(|path| code.split(path).skip(1)) {
+        match rest.strip_prefix('{') {
+            Some(list) => names.extend(members(list)),
+            None => names.extend(word(rest)),
+        }
+    }
+    names
+}
+
+/// The first words of a list in braces, which ends with its own brace.
+fn members(list: &str) -> Vec<String> {
+    let (mut depth, mut begins, mut found) = (0_u32, true, Vec::new());
+    for (at, sign) in list.char_indices() {
+        match sign {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => begins = true,
+            _ if begins && !sign.is_whitespace() => {
+                found.extend(word(&list[at..]));
+                begins = false;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn what_code_names_is_found() {
+    let text = "use crate::{\n    cache::{Cache, Scope}, // and crate::no\n    events::Events,\n};\nuse crate::fence::Fence;\n\
+                fn a(x: &crate::status::Texts) -> super::super::lease::Lease {}\nuse super::own;\n#[cfg(test)]\nmod tests {\n    use crate::played::Played;\n}\n";
+    let names: Vec<String> = named(&code(text), 2).into_iter().collect();
+    assert_eq!(names, ["cache", "events", "fence", "lease", "status"]);
+}
+
+#[test]
+fn no_part_leads_back_to_itself() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut arrows = BTreeMap::<String, BTreeSet<String>>::new();
+    for file in files(&source) {
+        let place = file.strip_prefix(&source).unwrap().with_extension("");
+        let names: Vec<&str> = place.iter().filter_map(OsStr::to_str).collect();
+        if names.iter().any(|name| is_for_tests(name)) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        arrows.entry(names[0].to_owned()).or_default().extend(named(&code(&text), names.len()));
+    }
+    for (part, names) in &mut arrows {
+        names.remove(part);
+    }
+    assert!(arrows["load_test_run"].contains("collector"), "nothing was read: {arrows:?}");
+    // Whoever uses nobody who is left is taken away. What stays leads in a circle, or to one.
+    loop {
+        let uses = |names: &BTreeSet<String>| names.iter().any(|name| arrows.contains_key(name));
+        let left: BTreeSet<String> =
+            arrows.iter().filter(|(_, names)| uses(names)).map(|(part, _)| part.clone()).collect();
+        if left.len() == arrows.len() {
+            break;
+        }
+        arrows.retain(|part, _| left.contains(part));
+    }
+    assert!(arrows.is_empty(), "these lead in a circle, or to one: {arrows:#?}");
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What each count of replicas served, and the laws that were fitted to that.
+
+use std::fmt::{self, Write as _};
+
+use upsurge_crds::v1alpha1::{FittedResult, ScalabilityResult};
+use upsurge_record::model::Record;
+
+use super::text::plain;
+use crate::chart::Chart;
+
+pub(super) fn scalability(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {
+    let Some(found) = &record.scalability else { return Ok(()) };
+    writeln!(text, "### Scalability\n")?;
+    writeln!(
+        text,
+        "| replicas | users | requests per second | times the fewest | efficiency | 95 % interval | passed | failed |"
+    )?;
+    writeln!(text, "|---:|---:|---:|---:|---:|---:|---:|---:|")?;
+    for count in &found.counts {
+        let interval = count.efficiency_interval.as_ref();
+        let interval = interval.map(|interval| format!("{} to {}", interval.low, interval.high));
+        let figures = [&count.throughput, &count.speedup, &count.efficiency, &interval];
+        let figures =
+            figures.map(|figure| figure.as_deref().map_or_else(|| "–".to_owned(), |one| plain(one, 100)));
+        let [replicas, users, passed, failed] = [count.replicas, count.users, count.passed, count.failed];
+        writeln!(text, "| {replicas} | {users} | {} | {passed} | {failed} |", figures.join(" | "))?;
+    }
+    writeln!(text)?;
+    for sentence in fits(found) {
+        writeln!(text, "- {}", plain(&sentence, 1_000))?;
+    }
+    writeln!(text)
+}
+
+/// Both laws, each in a sentence, or why there is none; and why they are to be read with care.
+fn fits(found: &ScalabilityResult) -> Vec<String> {
+    let usl = found.usl.as_ref().map(|fit| {
+        let (contention, coherency) = (figure(&fit.contention), figure(&fit.coherency));
+        let peak = fit.peak.as_ref().map(|peak| format!(", beyond {peak} replicas more serve less"));
+        let (peak, squared) = (peak.unwrap_or_default(), &fit.r_squared);
+        format!("Universal Scalability Law: contention α {contention}, coherency β {coherency}{peak}; R² {squared}")
+    });
+    let unfitted = found.unfitted.as_ref().map(|why| format!("No Universal Scalability Law: {why}"));
+    let amdahl = found.amdahl.as_ref().map(|fit| {
+        let limit =
+            fit.limit.as_ref().map(|limit| format!(", at most {limit} times what one replica serves"));
+        let (limit, squared) = (limit.unwrap_or_default(), &fit.r_squared);
+        format!("Amdahl's law: serial share σ {}{limit}; R² {squared}", figure(&fit.serial))
+    });
+    let doubts = (!found.doubts.is_empty()).then(|| format!("Read with care: {}", found.doubts.join(", ")));
+    [usl, unfitted, amdahl, doubts].into_iter().flatten().collect()
+}
+
+fn figure(fitted: &FittedResult) -> String {
+    format!("{} ({} to {})", fitted.estimate, fitted.low, fitted.high)
+}
