@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client};
 
-use crate::cluster::command;
+use crate::{cluster::command, operator};
 
 /// Namespace of the release.
 pub const NAMESPACE: &str = "upsurge-system";
@@ -46,6 +46,24 @@ pub async fn upgrade(further: &[&str]) -> Result<()> {
     // Tests wait until the runners of a run are gone.
     let keep = ["--set", "runner.keep.passed=20s"];
     release(&chart()?, "dev", &build, &[&keep, further].concat()).await
+}
+
+/// Lets the operator set the replicas of targets in a namespace for as long as something is done. Whatever comes of it, others find the
+/// operator as it was.
+///
+/// # Errors
+/// Those of what is done, of helm, and when no operator leads in time.
+pub async fn with_pinning<T>(
+    client: &Client,
+    namespace: &str,
+    done: impl AsyncFnOnce() -> Result<T>,
+) -> Result<T> {
+    upgrade(&["--set", &format!("pinning.namespaces={{{namespace}}}")]).await?;
+    operator::leader(client).await?;
+    let outcome = done().await;
+    upgrade(&[]).await?;
+    operator::leader(client).await?;
+    outcome
 }
 
 /// Installs an earlier release instead, of which `tools/build previous` has made chart and images. Undone by the next

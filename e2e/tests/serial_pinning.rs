@@ -155,12 +155,13 @@ async fn played(context: &Context) -> Result<()> {
     ensure_verdict(&refused, Verdict::Error, "PinningForbidden")?;
     let message = status(&refused).message.unwrap_or_default();
     ensure!(message.contains("pinning.namespaces"), "{message}");
-    install::upgrade(&["--set", &format!("pinning.namespaces={{{}}}", context.namespace)]).await?;
-    operator::leader(&context.client).await?;
-    found(context).await?;
-    aborted(context).await?;
-    deleted(context).await?;
-    test_deleted(context).await
+    install::with_pinning(&context.client, &context.namespace, async || {
+        found(context).await?;
+        aborted(context).await?;
+        deleted(context).await?;
+        test_deleted(context).await
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,11 +170,7 @@ async fn the_fewest_replicas_are_found_and_the_target_is_as_before_whatever_ends
     with_temp_namespace(async |context| {
         let target = Target::deploy(&context, behaviour()).await?;
         target.autoscale(MOST).await?;
-        let outcome = played(&context).await;
-        // Whatever came of it, the others find the operator as it was.
-        install::upgrade(&[]).await?;
-        operator::leader(&context.client).await?;
-        outcome
+        played(&context).await
     })
     .await
 }

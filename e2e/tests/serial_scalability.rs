@@ -82,9 +82,7 @@ async fn measured(context: &Context) -> Result<()> {
 
 async fn played(context: &Context) -> Result<()> {
     node::calm(&context.client).await?;
-    install::upgrade(&["--set", &format!("pinning.namespaces={{{}}}", context.namespace)]).await?;
-    operator::leader(&context.client).await?;
-    measured(context).await
+    install::with_pinning(&context.client, &context.namespace, async || measured(context).await).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,11 +93,7 @@ async fn each_count_of_replicas_serves_its_share_and_the_target_is_as_before() -
             json!({"latency": {"fixed": "50ms"}, "concurrencyLimit": {"max": 1, "overflow": "queue"}});
         let target = Target::deploy(&context, behaviour).await?;
         target.autoscale(MOST).await?;
-        let outcome = played(&context).await;
-        // Whatever came of it, the others find the operator as it was.
-        install::upgrade(&[]).await?;
-        operator::leader(&context.client).await?;
-        outcome
+        played(&context).await
     })
     .await
 }

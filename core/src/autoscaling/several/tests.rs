@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use upsurge_crds::v1alpha1::{AutoscalingResult, LoadTestSpec, RequestsWhileScalingDown};
+use upsurge_crds::v1alpha1::{AutoscalingResult, LoadTestSpec, RequestsWhileScalingDown, Workload as Target};
 use upsurge_figures::{
     elasticity::Demand,
     observation::{Autoscaler, Event, Life, Scaling, Source, What},
@@ -12,7 +12,10 @@ use upsurge_figures::{
 
 use super::super::{Doubt, Observed, explained};
 use super::{Part, lost, together};
-use crate::{plan::Plan, thresholds::Windows};
+use crate::{
+    plan::{Plan, Timeline},
+    thresholds::Windows,
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_900_000_000 + second).unwrap()
@@ -65,6 +68,24 @@ fn record(name: &str, asked: i64, serves: i64) -> Workload {
     record
 }
 
+/// What was recorded of a workload during the four minutes of the load.
+fn observed<'a>(
+    record: &'a Workload,
+    workload: &'a Target,
+    timeline: &'a Timeline,
+    windows: &'a Windows,
+) -> Observed<'a> {
+    Observed {
+        record,
+        timeline,
+        windows,
+        start: at(0),
+        end: at(240),
+        workload,
+        base_url: "http://gateway:8080",
+    }
+}
+
 /// What comes of workloads that are scaled up at one time and serve with two replicas from another on, each with its limit.
 fn came(seen: &[(&str, u64, i64, i64)], losses: &[i64]) -> (AutoscalingResult, Vec<Doubt>) {
     let limits: Vec<(&str, u64)> = seen.iter().map(|(name, within, ..)| (*name, *within)).collect();
@@ -74,15 +95,7 @@ fn came(seen: &[(&str, u64, i64, i64)], losses: &[i64]) -> (AutoscalingResult, V
         seen.iter().map(|(name, _, asked, serves)| record(name, *asked, *serves)).collect();
     let windows = Windows::default();
     let parts = records.iter().zip(&test.target.workloads).enumerate().map(|(index, (record, workload))| {
-        let observed = Observed {
-            record,
-            timeline: &timeline,
-            windows: &windows,
-            start: at(0),
-            end: at(240),
-            workload,
-            base_url: &test.target.base_url,
-        };
+        let observed = observed(record, workload, &timeline, &windows);
         let lost = losses.get(index).map(|requests| RequestsWhileScalingDown {
             requests: *requests,
             ..RequestsWhileScalingDown::default()
@@ -175,15 +188,7 @@ fn a_doubt_says_of_which_workload_it_is() {
     let windows = Windows::default();
     let records = [&seen, &unseen];
     let parts = records.into_iter().zip(&test.target.workloads).map(|(record, workload)| Part {
-        observed: Observed {
-            record,
-            timeline: &timeline,
-            windows: &windows,
-            start: at(0),
-            end: at(240),
-            workload,
-            base_url: &test.target.base_url,
-        },
+        observed: observed(record, workload, &timeline, &windows),
         lost: None,
     });
     let (_, doubts) = together(parts.collect()).unwrap();

@@ -157,15 +157,13 @@ fn a_spike_that_no_threshold_speaks_of_does_not_pass() {
     assert!(spikes[0].message.ends_with("; 2 requests, p95 20ms, p99 20ms, 0% failed"), "{spikes:?}");
 }
 
+/// So many ready replicas from a second on.
+fn point((seconds, ready): (f64, i32)) -> ReplicaPoint {
+    ReplicaPoint { at: Time(jiff::Timestamp::UNIX_EPOCH), seconds, desired: ready, current: ready, ready }
+}
+
 #[test]
 fn replicas_are_those_of_the_time_of_the_spike() {
-    let point = |(seconds, ready): (f64, i32)| ReplicaPoint {
-        at: Time(jiff::Timestamp::UNIX_EPOCH),
-        seconds,
-        desired: ready,
-        current: ready,
-        ready,
-    };
     let course = [(-5.0, 1), (12.0, 2), (18.0, 4), (28.0, 2), (36.0, 7), (49.0, 5), (60.0, 1)];
     let seen = AutoscalingResult { timeline: course.map(point).to_vec(), ..AutoscalingResult::default() };
     let good: &[u64] = &[10];
@@ -183,13 +181,6 @@ fn replicas_are_those_of_the_time_of_the_spike() {
 
 #[test]
 fn of_several_workloads_each_has_its_replicas_by_its_name() {
-    let point = |(seconds, ready): (f64, i32)| ReplicaPoint {
-        at: Time(jiff::Timestamp::UNIX_EPOCH),
-        seconds,
-        desired: ready,
-        current: ready,
-        ready,
-    };
     let own = |name: &str, peak: i32| WorkloadResult {
         name: name.into(),
         timeline: [(-5.0, 1), (12.0, peak), (28.0, 1)].map(point).to_vec(),
