@@ -78,11 +78,16 @@ report-picture: ## Draw the picture of a report for the documentation, of a play
 	cargo run --quiet -p upsurge-report --example played -- svg >target/report.svg
 	mv target/report.svg docs/src/how-to/report.svg
 
+.PHONY: report-font
+report-font: ## Cut the font of reports as PNG to the characters of charts
+	tools/font write
+
 # Not part of `make test`: it fetches a browser.
 .PHONY: report-browser
 report-browser: ## Look at reports with a real Chromium and axe-core; leaves pictures in target/report-pictures
 	uplot=$$(tools/build uplot); for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do \
 	  cmp "$$uplot/$$file" "$$(case $$file in LICENSE) echo report/src/assets/uPlot.LICENSE ;; *) echo report/src/assets/$${file#dist/} ;; esac)"; done
+	tools/font check
 	UPSURGE_CHROMIUM=$$(tools/build chromium)/chromium UPSURGE_AXE=$$(tools/build axe)/axe.min.js \
 	  UPSURGE_SCREENSHOTS=$(CURDIR)/target/report-pictures $(nextest) -p upsurge-report --test browser --run-ignored only
 
@@ -147,13 +152,14 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
 	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) E2E_GITOPS=$$(tools/build gitops) \
 	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
-	  PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
+	  PATH="$$(tools/build servers):$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
 	  --profile e2e --run-ignored only --test faults --test targets --test serial_chart --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
 	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test lifecycle --test surroundings \
 	  --test inconclusive --test beyond --test serial_values --test serial_keda --test serial_namespaced \
 	  --test too_slow --test several --test limited_by --test rollout_at_start --test from_zero \
 	  --test serial_scripted_capacity --test serial_custom_metrics --test serial_flapping \
-	  --test serial_kustomize --test serial_pinning --test serial_scalability $(TESTS)
+	  --test serial_kustomize --test serial_pinning --test serial_scalability --test serial_scalability_truth --test serial_sizes \
+	  --test record_stores $(TESTS)
 	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
 	$(if $(TESTS),,$(MAKE) report-browser)
 	$(if $(TESTS),,$(MAKE) release-dry-run)

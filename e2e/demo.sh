@@ -53,21 +53,28 @@ say "The verdict"
 kubectl -n shop get loadtests
 kubectl -n shop get loadtestrun "$run" -o go-template-file=e2e/demo.tmpl
 
-say "Load and replicas"
-# The command that is in the image of runners. It ends as the run did, which is asked for below.
-upsurge=${UPSURGE_IMAGES_DIR:-target/images}/context/upsurge
-mkdir -p target/demo
-kubectl -n shop get loadtestrun "$run" -o json >target/demo/run.json
-"$upsurge" report target/demo/run.json -o text || true
-"$upsurge" report target/demo/run.json -o junit --to target/demo/junit.xml || true
-
-say "What is left"
+say "What stays on the cluster"
 cat <<'LEFT'
-The report for CI systems in target/demo/junit.xml, and what the run's status says in target/demo/run.json.
-The cluster, Upsurge in the namespace upsurge-system, and service and test in the namespace shop.
+Upsurge in the namespace upsurge-system, and service and test in the namespace shop.
   make cluster-shell              a shell with kubectl and helm: kubectl -n shop get loadtests, and so on
   make demo                       the same test once more
   kubectl delete namespace shop   in that shell, before you follow README or tutorial: they make it themselves
   make cluster-down               takes all of it away, if make has made the cluster
 LEFT
+
+say "The report"
+# The command that is in the image of runners. It ends as the run did, which is asked for below, so only a file that is missing is an error.
+upsurge=${UPSURGE_IMAGES_DIR:-target/images}/context/upsurge
+rm -rf target/demo
+"$upsurge" report "$run" --namespace shop --report-dir target/demo || true
+"$upsurge" report target/demo/run.record -o text || true
+for file in report.html report.md junit.xml run.record; do
+  [ -s "target/demo/$file" ] || { echo "demo: there is no target/demo/$file" >&2; exit 1; }
+done
+cat <<'REPORT'
+
+target/demo/report.html   the report: open it in a browser
+target/demo/report.md     the same for a summary or a comment; junit.xml beside it is for CI systems
+target/demo/run.record    the record of the run, from which they were made
+REPORT
 [ "$(field .status.verdict)" = Passed ]

@@ -9,6 +9,8 @@ mod memory;
 mod merge;
 mod open;
 mod pacing;
+mod page;
+mod records;
 mod shop;
 pub mod soak;
 mod static_get;
@@ -58,6 +60,10 @@ pub enum Name {
     Merge,
     /// Counts of k6's executors.
     Executors,
+    /// Sizes of what is kept of a run.
+    Records,
+    /// The page of a report in a browser.
+    Page,
     /// Memory over half an hour; only by `soak`.
     #[value(skip)]
     Soak,
@@ -65,7 +71,7 @@ pub enum Name {
 
 impl Name {
     /// All that `make bench` measures.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Static,
         Self::Unpinned,
         Self::Open,
@@ -77,6 +83,8 @@ impl Name {
         Self::Pacing,
         Self::Merge,
         Self::Executors,
+        Self::Records,
+        Self::Page,
     ];
 
     /// The tools that take part, Upsurge first.
@@ -86,10 +94,10 @@ impl Name {
             Self::Unpinned => &["upsurge", "wrk"],
             Self::Open => &["upsurge", "vegeta", "oha", "k6", "floor"],
             Self::Shop => &["upsurge", "k6", "artillery"],
-            Self::Memory | Self::Executors | Self::Html => &["upsurge", "k6"],
+            Self::Memory | Self::Executors | Self::Html | Self::Records => &["upsurge", "k6"],
             Self::Freeze => &["upsurge", "oha", "k6", "hey"],
             Self::Pacing => &["upsurge", "oha", "k6"],
-            Self::Merge | Self::Soak | Self::Instructions => &["upsurge"],
+            Self::Merge | Self::Soak | Self::Instructions | Self::Page => &["upsurge"],
         }
     }
 
@@ -107,6 +115,8 @@ impl Name {
             Self::Pacing => "pacing",
             Self::Merge => "merge",
             Self::Executors => "executors",
+            Self::Records => "records",
+            Self::Page => "page",
             Self::Soak => "soak",
         }
     }
@@ -217,6 +227,8 @@ pub fn run(plan: &Plan, results: &Path) -> Result<()> {
             Name::Pacing => pacing::measure(&bench),
             Name::Merge => merge::measure(&bench),
             Name::Executors => executors::measure(&bench),
+            Name::Records => records::measure(&bench),
+            Name::Page => page::measure(&bench),
             Name::Soak => soak::measure(&bench, soak::MINUTES),
         };
         keep(*name, case, results)?;

@@ -40,5 +40,5 @@ pub use replicas::ready_replicas;
 pub use rest::{Before, rested};
 pub use sentence::{explained, limited};
 pub use several::{Part, lost, together};
-pub use standing::{ONLY_AUTOSCALER, PAUSED};
+pub use standing::{FALLBACK, ONLY_AUTOSCALER, PAUSED};
 pub(crate) use unseen::hides_replicas;

@@ -2,14 +2,19 @@
 //! What was scarce, named from what was seen and nothing else.
 //!
 //! The first that holds is named: what spoils all other figures first, then what is told most plainly. Throttling, the
-//! database and the network are seen by nobody but a Prometheus check that says what it tells of.
+//! database and the network are seen by nobody but a Prometheus check that says what it tells of, and a series of Prometheus is named only
+//! if the target was under more than it could serve: a pool that is full is well used otherwise.
 
 use upsurge_crds::v1alpha1::{
     Bottleneck, BottleneckResult, CheckTells, GeneratorResult, PrometheusCheckResult, PrometheusSpec,
 };
 use upsurge_figures::usage::{FULL, Share, Usage};
 
-use crate::format::{decimal, percent};
+use crate::{
+    checks::number,
+    format::{decimal, percent},
+    series::{Full, SeriesAnswer, values},
+};
 
 /// Share of requests that fail, from which on errors are named.
 const MANY_ERRORS: f64 = 0.05;
@@ -25,8 +30,12 @@ pub struct Seen<'a> {
     pub usage: &'a [&'a Usage],
     /// What Prometheus was asked.
     pub prometheus: Option<&'a PrometheusSpec>,
-    /// What it answered.
+    /// What it answered to checks.
     pub checks: &'a [PrometheusCheckResult],
+    /// What it answered to series, in their order.
+    pub series: &'a [SeriesAnswer],
+    /// Whether the target was under more than it could serve.
+    pub is_strained: bool,
     /// Requests that failed, and all of them.
     pub failed: (u64, u64),
 }
@@ -36,6 +45,7 @@ pub fn bottleneck(seen: &Seen<'_>) -> BottleneckResult {
     let found = generator(seen)
         .or_else(|| killed(seen))
         .or_else(|| checked(seen))
+        .or_else(|| saturated(seen))
         .or_else(|| full(seen, Bottleneck::CPU))
         .or_else(|| full(seen, Bottleneck::Memory))
         .or_else(|| errors(seen));
@@ -46,7 +56,12 @@ pub fn bottleneck(seen: &Seen<'_>) -> BottleneckResult {
 /// What the message of a run says of it; nothing if nothing was scarce.
 pub fn sentence(result: &BottleneckResult) -> Option<String> {
     let BottleneckResult { name, evidence } = result;
-    (*name != Bottleneck::None).then(|| format!("bottleneck: {name:?} ({evidence})"))
+    match name {
+        Bottleneck::None => None,
+        // Its evidence begins with the name of the series.
+        Bottleneck::Series => Some(format!("bottleneck: {evidence}")),
+        name => Some(format!("bottleneck: {name:?} ({evidence})")),
+    }
 }
 
 type Found = Option<(Bottleneck, String)>;
@@ -77,6 +92,32 @@ fn checked(seen: &Seen<'_>) -> Found {
         Some((name_of(tells), format!("check {:?} {}: observed {observed}", check.name, check.condition)))
     });
     missed.next()
+}
+
+/// The series that stayed at its limit for the largest share of the load.
+fn saturated(seen: &Seen<'_>) -> Found {
+    if !seen.is_strained {
+        return None;
+    }
+    let asked = seen.prometheus.iter().flat_map(|prometheus| &prometheus.series).zip(seen.series);
+    let full = asked.filter_map(|(series, answer)| {
+        let limit = series.saturated_at?.as_f64();
+        Some((series, limit, Full::of(limit, values(answer))?))
+    });
+    let (series, limit, full) =
+        full.max_by(|(.., one), (.., other)| one.share().total_cmp(&other.share()))?;
+    let unit = series.unit.as_ref().map_or_else(String::new, |unit| format!(" {unit}"));
+    Some((
+        Bottleneck::Series,
+        format!(
+            "{} (up to {}{unit}; {} or more in {} of {} values)",
+            series.name,
+            number(full.most),
+            number(limit),
+            full.full,
+            full.known
+        ),
+    ))
 }
 
 fn full(seen: &Seen<'_>, name: Bottleneck) -> Found {
@@ -167,7 +208,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::usage::fixtures::{at, measure};
+    use crate::{
+        series::Course,
+        usage::fixtures::{at, measure},
+    };
 
     /// A pod that uses so much of a core and of a mebibyte, ten times.
     fn used(cpu: f64, memory: f64) -> Workload {
@@ -182,6 +226,10 @@ mod tests {
         serde_json::from_value(json!({"server": "main", "checks": [
             {"name": "queries", "query": "q", "condition": "< 0.1", "tells": "Database"},
             {"name": "other", "query": "q", "condition": "< 0.1"}
+        ], "series": [
+            {"name": "threads", "query": "q", "saturatedAt": 50},
+            {"name": "database connections", "query": "q", "unit": "open", "saturatedAt": "9.5"},
+            {"name": "shown", "query": "q"}
         ]}))
         .unwrap()
     }
@@ -215,7 +263,15 @@ mod tests {
     ) {
         let workload = used(cpu, memory);
         let (generator, usage) = (healthy(true), [workload.usage()]);
-        let seen = Seen { generator: &generator, usage: &usage, prometheus: None, checks: &[], failed };
+        let seen = Seen {
+            generator: &generator,
+            usage: &usage,
+            prometheus: None,
+            checks: &[],
+            series: &[],
+            is_strained: true,
+            failed,
+        };
         let found = bottleneck(&seen);
         assert_eq!(format!("{:?}", found.name), name);
         assert!(found.evidence.contains(evidence), "{}", found.evidence);
@@ -230,7 +286,16 @@ mod tests {
             let generator = healthy(is_healthy);
             let usage = &[workload.usage()];
             let prometheus = Some(&prometheus);
-            bottleneck(&Seen { generator: &generator, usage, prometheus, checks, failed: (0, 9) }).name
+            bottleneck(&Seen {
+                generator: &generator,
+                usage,
+                prometheus,
+                checks,
+                series: &[],
+                is_strained: true,
+                failed: (0, 9),
+            })
+            .name
         };
         assert_eq!(
             name(&workload, true, &[answer("queries", true), answer("other", false)]),
@@ -245,9 +310,43 @@ mod tests {
     }
 
     #[test]
+    fn a_series_that_stayed_at_its_limit_is_named_if_the_target_was_strained() {
+        let (workload, prometheus, generator) = (used(0.97, 0.6), prometheus(), healthy(true));
+        let course =
+            |values: [f64; 4]| SeriesAnswer::Course(Course::of([0, 3], 1, (0..4).map(f64::from).zip(values)));
+        let full = [course([49.0, 50.0, 51.0, 20.0]), course([9.5, 9.8, 9.8, 3.0]), course([1e9; 4])];
+        let found = |series: &[SeriesAnswer], is_strained: bool| {
+            bottleneck(&Seen {
+                generator: &generator,
+                usage: &[workload.usage()],
+                prometheus: Some(&prometheus),
+                checks: &[],
+                series,
+                is_strained,
+                failed: (0, 9),
+            })
+        };
+        let named = found(&full, true);
+        let told = "database connections (up to 9.8 open; 9.5 or more in 3 of 4 values)";
+        assert_eq!((named.name, named.evidence.as_str()), (Bottleneck::Series, told));
+        assert_eq!(sentence(&named), Some(format!("bottleneck: {told}")));
+        assert_eq!(found(&full, false).name, Bottleneck::CPU, "nothing was missed: it is only well used");
+        let touched = [course([50.0, 1.0, 50.0, 1.0]), SeriesAnswer::Problem("nobody is there".into())];
+        assert_eq!(found(&touched, true).name, Bottleneck::CPU);
+    }
+
+    #[test]
     fn what_was_not_looked_at_is_said() {
         let generator = healthy(true);
-        let seen = Seen { generator: &generator, usage: &[], prometheus: None, checks: &[], failed: (0, 0) };
+        let seen = Seen {
+            generator: &generator,
+            usage: &[],
+            prometheus: None,
+            checks: &[],
+            series: &[],
+            is_strained: false,
+            failed: (0, 0),
+        };
         let evidence = bottleneck(&seen).evidence;
         assert!(evidence.contains("CPU not known as a share of the limit"), "{evidence}");
         assert!(evidence.ends_with("not looked at: throttling, the database, the network"), "{evidence}");

@@ -129,7 +129,7 @@ pub fn judge(check: &PrometheusCheck, observed: Result<f64, String>) -> Promethe
 }
 
 /// A number in up to six significant digits.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();
     }

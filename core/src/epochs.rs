@@ -7,8 +7,9 @@
 //! an epoch a test with a plain load, so all that knows loads, thresholds and figures knows epochs.
 //!
 //! Most tests have one epoch, which is the test itself. A search has one for each of its probes, a test of scalability one for each
-//! of its measurements. What else takes several loads (sizes) is one more [`Decider`]. An epoch may wish for a number of replicas
-//! ([`Epoch::replicas`]): whoever carries it out holds the target at them before its load begins.
+//! of its measurements. What else takes several loads is one more [`Decider`]. An epoch may wish for a number of replicas
+//! ([`Epoch::replicas`]) or for a size of pods ([`Epoch::size`]): whoever carries it out holds the target at them before its load
+//! begins.
 
 mod answer;
 mod check;
@@ -28,13 +29,14 @@ use upsurge_crds::v1alpha1::{
 };
 use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcome, Probe, Search};
 
-pub(crate) use self::check::{check, check_counts_of_replicas, check_levels};
+pub(crate) use self::check::{check, check_counts_of_replicas, check_levels, check_sizes};
 pub use self::{
-    answer::{Answer, answer, shown},
+    answer::{Answer, answer, probed, shown},
     judged::{Seen, alone, figures, judged, line},
     replicas::{Standing, standing},
     scalability::{
-        Counted, Measurement, Scalability, ScalabilityError, Scaled, Scaling, last_passed, scaling,
+        BySize, Counted, Measurement, Scalability, ScalabilityError, Scaled, Scaling, Sizes, SizesError,
+        last_passed, scaling, sizing,
     },
 };
 use crate::{
@@ -57,9 +59,16 @@ pub struct Epoch {
     pub level: Option<f64>,
     /// Replicas that its target is to be held at; `None` where they are left alone.
     pub replicas: Option<u32>,
+    /// Name of the size that the pods of its target are to have; `None` where they are left alone.
+    pub size: Option<String>,
 }
 
 impl Epoch {
+    /// Whether its target has to be held in some way.
+    pub fn holds(&self) -> bool {
+        self.replicas.is_some() || self.size.is_some()
+    }
+
     /// How it is told while it is under way; `None` of the only one of a test.
     pub fn under_way(&self, start_time: Option<MicroTime>) -> Option<EpochResult> {
         Some(EpochResult {
@@ -67,6 +76,7 @@ impl Epoch {
             level: written(self.level?),
             start_time,
             pinned_replicas: self.replicas.and_then(|replicas| i32::try_from(replicas).ok()),
+            size: self.size.clone(),
             ..EpochResult::default()
         })
     }
@@ -90,6 +100,8 @@ pub enum Done {
     Capacity(Found),
     /// All counts of a test of scalability are measured.
     Scalability(Box<Scaled>),
+    /// All sizes of one are.
+    Sizes(Box<BySize>),
 }
 
 /// The epochs of a test.
@@ -109,6 +121,8 @@ enum Decider {
     },
     /// Each count of replicas is measured some times.
     Scalability(Scalability),
+    /// Each size of pods is.
+    Sizes(Sizes),
 }
 
 /// Why a load has no epochs.
@@ -120,6 +134,9 @@ pub enum EpochsError {
     /// There is nothing to compare.
     #[error(transparent)]
     Scalability(#[from] ScalabilityError),
+    /// The same of sizes.
+    #[error(transparent)]
+    Sizes(#[from] SizesError),
 }
 
 impl Epochs {
@@ -131,6 +148,9 @@ impl Epochs {
         if let Some(counts) = load.scalability.as_ref().and_then(|scalability| scalability.replicas.as_ref())
         {
             return Ok(Self(Decider::Scalability(Scalability::of(counts)?)));
+        }
+        if let Some(sizes) = load.scalability.as_ref().and_then(|scalability| scalability.sizes.as_ref()) {
+            return Ok(Self(Decider::Sizes(Sizes::of(sizes)?)));
         }
         let Some(capacity) = &load.capacity else { return Ok(Self(Decider::Once)) };
         let search = |find| {
@@ -150,15 +170,15 @@ impl Epochs {
         self.0 != Decider::Once
     }
 
-    /// Whether some of them wish for a number of replicas.
+    /// Whether some of them wish for a number of replicas, or for a size at those that there are.
     pub fn set_replicas(&self) -> bool {
-        matches!(self.0, Decider::Replicas { .. } | Decider::Scalability(_))
+        matches!(self.0, Decider::Replicas { .. } | Decider::Scalability(_) | Decider::Sizes(_))
     }
 
     /// The search, if there is one.
     fn search(&self) -> Option<&Search> {
         match &self.0 {
-            Decider::Once | Decider::Scalability(_) => None,
+            Decider::Once | Decider::Scalability(_) | Decider::Sizes(_) => None,
             Decider::Capacity(search) | Decider::Replicas { search, .. } => Some(search),
         }
     }
@@ -168,6 +188,9 @@ impl Epochs {
     pub fn longest(&self, one: Duration) -> Duration {
         if let Decider::Scalability(scalability) = &self.0 {
             return scalability.longest(one);
+        }
+        if let Decider::Sizes(sizes) = &self.0 {
+            return sizes.longest(one);
         }
         let Some(search) = self.search() else { return one };
         // All the way up, once.
@@ -195,10 +218,16 @@ impl Epochs {
                 None => Next::Done(Done::Scalability(Box::new(scalability.found(history)))),
             };
         }
+        if let Decider::Sizes(sizes) = &self.0 {
+            return match sizes.due(history) {
+                Some(epoch) => Next::Epoch(epoch),
+                None => Next::Done(Done::Sizes(Box::new(sizes.found(history)))),
+            };
+        }
         let number = u32::try_from(history.len()).unwrap_or(u32::MAX).saturating_add(1);
         let Some(search) = self.search() else {
             return match history.is_empty() {
-                true => Next::Epoch(Epoch { number, level: None, replicas: None }),
+                true => Next::Epoch(Epoch { number, level: None, replicas: None, size: None }),
                 false => Next::Done(Done::Once),
             };
         };
@@ -214,14 +243,30 @@ impl Epochs {
         }
     }
 
+    /// What these epochs say together of a run that ends with them although others were to follow; `None` as long as none is finished, and
+    /// of a run of one.
+    pub fn so_far(&self, history: &[EpochResult]) -> Option<Done> {
+        if history.iter().all(|epoch| epoch.outcome.is_none()) {
+            return None;
+        }
+        if let Decider::Scalability(scalability) = &self.0 {
+            return Some(Done::Scalability(Box::new(scalability.so_far(history))));
+        }
+        if let Decider::Sizes(sizes) = &self.0 {
+            return Some(Done::Sizes(Box::new(sizes.so_far(history))));
+        }
+        let search = self.search()?;
+        Some(Done::Capacity(search::so_far(search, &probes(search, history))))
+    }
+
     /// The epoch of a level of the search.
     fn epoch(&self, number: u32, level: f64) -> Epoch {
         match &self.0 {
             Decider::Replicas { rate, .. } => {
-                Epoch { number, level: Some(*rate), replicas: Some(whole_number(level)) }
+                Epoch { number, level: Some(*rate), replicas: Some(whole_number(level)), size: None }
             }
-            Decider::Once | Decider::Capacity(_) | Decider::Scalability(_) => {
-                Epoch { number, level: Some(level), replicas: None }
+            Decider::Once | Decider::Capacity(_) | Decider::Scalability(_) | Decider::Sizes(_) => {
+                Epoch { number, level: Some(level), replicas: None, size: None }
             }
         }
     }
@@ -234,7 +279,7 @@ impl Epochs {
                 Next::Epoch(epoch) => epoch,
                 Next::Done(_) => self.under_way(before),
             },
-            (Next::Done(_), None) => Epoch { number: 1, level: None, replicas: None },
+            (Next::Done(_), None) => Epoch { number: 1, level: None, replicas: None, size: None },
         }
     }
 
@@ -242,6 +287,9 @@ impl Epochs {
     pub fn test(&self, whole: &LoadTestSpec, epoch: &Epoch) -> LoadTestSpec {
         if let (Decider::Scalability(scalability), Some(measurement)) = (&self.0, Measurement::of(epoch)) {
             return scalability.test(whole, &measurement);
+        }
+        if let Decider::Sizes(sizes) = &self.0 {
+            return sizes.test(whole);
         }
         let mut test = whole.clone();
         let (Some(level), Some(capacity)) = (epoch.level, test.load.capacity.take()) else {
@@ -274,11 +322,12 @@ fn ladder(capacity: &CapacityLoad) -> Result<Ladder, LadderError> {
     }
 }
 
-/// By what the figures of an epoch are found again: its level and, where they are set, its replicas.
+/// By what the figures of an epoch are found again: its level and, where they are set, its replicas or its size.
 pub fn key(result: &EpochResult) -> String {
-    match result.pinned_replicas {
-        Some(replicas) => format!("{} with {replicas}", result.level),
-        None => result.level.clone(),
+    match (&result.size, result.pinned_replicas) {
+        (Some(size), _) => format!("{} with {size}", result.level),
+        (None, Some(replicas)) => format!("{} with {replicas}", result.level),
+        (None, None) => result.level.clone(),
     }
 }
 

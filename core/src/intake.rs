@@ -29,6 +29,7 @@ use crate::{
     metrics::{Metrics, SeriesKey, TrendError, WireMetrics},
     outputs::OutputReport,
     protocol::{AfterOutcome, BeforeOutcome, CheckAnswer, Delta, GeneratorDelta, Readiness, RunnerEnd},
+    series::SeriesAnswer,
     thresholds::{Excess, Windowed},
     validate::Valid,
 };
@@ -176,6 +177,8 @@ struct Sent {
     #[serde(default)]
     checks: Option<Vec<CheckAnswer>>,
     #[serde(default)]
+    series: Vec<SeriesAnswer>,
+    #[serde(default)]
     outputs: Vec<OutputReport>,
     #[serde(default)]
     turned_ms: Option<u64>,
@@ -213,7 +216,7 @@ impl Intake {
         let sent = delta.read()?;
         let Sent { number, first, from_ms, to_ms, metrics, generator, slices, done, after, losses, .. } =
             sent;
-        let Sent { checks, outputs, turned_ms, .. } = sent;
+        let Sent { checks, series, outputs, turned_ms, .. } = sent;
         if first.is_some_and(|first| first == 0 || first > number) {
             return Err(Objection::Numbers { first: first.unwrap_or_default(), number });
         }
@@ -268,6 +271,7 @@ impl Intake {
             after,
             losses,
             checks,
+            series,
             outputs,
             turned_ms,
         };

@@ -34,6 +34,7 @@ pub mod results;
 pub mod scarce;
 pub mod scenario;
 pub mod schedule;
+pub mod series;
 pub mod single;
 pub mod slices;
 pub mod soak;

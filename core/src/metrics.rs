@@ -18,5 +18,5 @@ pub use labels::labels;
 pub use series::{
     MOST_SERIES, MOST_SERIES_IN_ALL, Metrics, OVERFLOW, Selector, SeriesKey, Sink, Tags, selects,
 };
-pub use trend::{COARSE, Encoded, EncodedHistogram, Trend, TrendError, WireError};
+pub use trend::{COARSE, Encoded, EncodedHistogram, Trend, TrendError, WireError, with_room};
 pub use wire::{WireMetrics, WireSink};

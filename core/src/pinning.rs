@@ -1,20 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Holding a target at a number of replicas, and putting back what was found: what is to be changed, by what is known and what is there.
+//! Holding a target at a number of replicas, or its pods at a size, and putting back what was found: what is to be changed, by what is
+//! known and what is there.
 //!
 //! [`pin`] says what comes next for a target to be held, [`restore`] what is left to put back. Both are asked again at each look and
 //! may be asked as often as one likes: what was found is written down before anything is changed, and a field counts as ours only
-//! if it has a number that we have set. Nothing is changed here; who reads and writes objects is elsewhere.
+//! if it has a number or a size that we have set. Nothing is changed here; who reads and writes objects is elsewhere.
 
+mod size;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use upsurge_crds::v1alpha1::{PinnedObject, PinningStatus};
+use upsurge_crds::v1alpha1::{PinnedContainer, PinnedObject, PinningStatus};
 
-pub use self::words::{by_hand, said};
-use self::words::{changed_by_others, new_wish};
+use self::{
+    size::is_same_size,
+    words::{changed_by_others, new_wish},
+};
+pub use self::{
+    size::sized,
+    words::{by_hand, said},
+};
 
 /// An object that decides on the replicas of a target, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +43,14 @@ pub struct Change {
 }
 
 /// What an epoch wishes for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// Its number.
     pub epoch: i32,
     /// Replicas.
     pub replicas: i32,
+    /// What a container requests and may use; `None` where that is left alone.
+    pub size: Option<PinnedContainer>,
 }
 
 /// Most changes by others that are told.
@@ -70,47 +80,71 @@ pub struct Rest {
 /// the workload: they would undo what is done to it.
 ///
 /// A value that is neither what was found nor ours is somebody's new wish. It becomes what is put back.
-pub fn pin(known: Option<&PinningStatus>, present: &[Present], wish: Wish, now: Timestamp) -> Next {
-    let wish = known.and_then(|known| half_done(known, present, wish)).unwrap_or(wish);
+pub fn pin(known: Option<&PinningStatus>, present: &[Present], wish: &Wish, now: Timestamp) -> Next {
+    let earlier = known.and_then(|known| half_done(known, present, wish));
+    let wish = earlier.as_ref().unwrap_or(wish);
     let noted = noted(known, present, wish, now);
     if known != Some(&noted) {
         return Next::Note(Box::new(noted));
     }
-    let changes: Vec<Change> = present
+    let mut changes: Vec<Change> = present
         .iter()
         .filter_map(|one| {
-            let to = held(&one.object, wish.replicas);
+            let to = held(&one.object, wish);
             (to != one.object).then(|| Change { to, version: one.version.clone() })
         })
         .collect();
+    if changes.iter().any(|change| change.to.replicas.is_some()) {
+        // It is the same object, and what was read of it is not true any more after that.
+        changes.retain(|change| change.to.container.is_none());
+    }
     if changes.is_empty() { Next::Held } else { Next::Change(changes) }
 }
 
-/// An earlier wish that has to be carried out first. Only two numbers are known as ours: an object with a third one would be taken for
-/// somebody else's, and its number for what is to be put back.
-fn half_done(known: &PinningStatus, present: &[Present], wish: Wish) -> Option<Wish> {
-    let previous = known.previous.filter(|_| known.replicas != wish.replicas)?;
-    let has_it = present.iter().any(|one| numbers(&one.object).any(|number| number == previous));
-    (has_it && previous != wish.replicas).then_some(Wish { epoch: known.epoch, replicas: known.replicas })
+/// An earlier wish that has to be carried out first. Only two numbers, and two sizes, are known as ours: an object with a third one would be
+/// taken for somebody else's, and what it has for what is to be put back.
+fn half_done(known: &PinningStatus, present: &[Present], wish: &Wish) -> Option<Wish> {
+    let has_number =
+        |previous: i32| present.iter().any(|one| numbers(&one.object).any(|number| number == previous));
+    let has_size = |previous: &PinnedContainer| {
+        let mut containers = present.iter().filter_map(|one| one.object.container.as_ref());
+        containers.any(|now| is_same_size(now, previous))
+    };
+    let number = known.previous.filter(|_| known.replicas != wish.replicas);
+    let number = number.filter(|previous| *previous != wish.replicas).is_some_and(has_number);
+    let size = known.previous_size.as_ref().filter(|_| known.size != wish.size);
+    let size = size.filter(|previous| wish.size.as_ref() != Some(*previous)).is_some_and(has_size);
+    (number || size).then(|| Wish { epoch: known.epoch, replicas: known.replicas, size: known.size.clone() })
 }
 
 /// What is to be known before a target may be held so.
-fn noted(known: Option<&PinningStatus>, present: &[Present], wish: Wish, now: Timestamp) -> PinningStatus {
-    let Wish { epoch, replicas } = wish;
+fn noted(known: Option<&PinningStatus>, present: &[Present], wish: &Wish, now: Timestamp) -> PinningStatus {
+    let (epoch, replicas, size) = (wish.epoch, wish.replicas, &wish.size);
     let mut noted = match known {
-        Some(known) if (known.epoch, known.replicas) == (epoch, replicas) => known.clone(),
+        Some(known) if (known.epoch, known.replicas, &known.size) == (epoch, replicas, size) => known.clone(),
         Some(known) => PinningStatus {
             replicas,
             epoch,
             // What has not been changed since still has them.
             previous: if known.replicas == replicas { known.previous } else { Some(known.replicas) },
+            size: size.clone(),
+            previous_size: match known.size == *size {
+                true => known.previous_size.clone(),
+                false => known.size.clone(),
+            },
             // An epoch whose wish has changed meanwhile gets no more time for that.
             since: if known.epoch == epoch { known.since.clone() } else { Some(Time(now)) },
             ..known.clone()
         },
-        None => PinningStatus { replicas, epoch, since: Some(Time(now)), ..PinningStatus::default() },
+        None => PinningStatus {
+            replicas,
+            epoch,
+            size: size.clone(),
+            since: Some(Time(now)),
+            ..PinningStatus::default()
+        },
     };
-    let has_autoscaler = present.iter().any(|one| one.object.replicas.is_none());
+    let has_autoscaler = present.iter().any(|one| is_autoscaler(&one.object));
     let mut changed = Vec::new();
     for Present { object, .. } in present {
         match noted.originals.iter_mut().find(|original| is_same(original, object)) {
@@ -134,7 +168,7 @@ fn noted(known: Option<&PinningStatus>, present: &[Present], wish: Wish, now: Ti
 /// What is left to put back of what was found. What is gone needs nothing.
 pub fn restore(known: &PinningStatus, present: &[Present]) -> Rest {
     let mut rest = Rest::default();
-    let has_autoscaler = known.originals.iter().any(|original| original.replicas.is_none());
+    let has_autoscaler = known.originals.iter().any(is_autoscaler);
     for original in &known.originals {
         let Some(Present { object, version }) = present.iter().find(|one| is_same(original, &one.object))
         else {
@@ -165,6 +199,10 @@ fn without_ours(known: &PinningStatus, original: &PinnedObject, object: &PinnedO
     if paused(object).is_some_and(is_ours) {
         without.paused_replicas.clone_from(&original.paused_replicas);
     }
+    let sizes = || known.size.iter().chain(&known.previous_size);
+    if object.container.as_ref().is_some_and(|now| sizes().any(|ours| is_same_size(now, ours))) {
+        without.container.clone_from(&original.container);
+    }
     match (without.min_replicas, without.max_replicas) {
         // What somebody else has set goes only with what we have set: then it is theirs as a whole.
         (Some(min), Some(max)) if min > max => object.clone(),
@@ -182,11 +220,21 @@ fn paused(object: &PinnedObject) -> Option<i32> {
     object.paused_replicas.as_ref()?.parse().ok()
 }
 
-/// What an object says while the target is held at so many replicas.
-fn held(object: &PinnedObject, replicas: i32) -> PinnedObject {
-    let mut held = object.clone();
+/// Whether an object is an autoscaler of its own kind, and not the workload or a container of it.
+fn is_autoscaler(object: &PinnedObject) -> bool {
+    object.replicas.is_none() && object.container.is_none()
+}
+
+/// What an object says while the target is held as it is wished.
+fn held(object: &PinnedObject, wish: &Wish) -> PinnedObject {
+    let (mut held, replicas) = (object.clone(), wish.replicas);
     if object.replicas.is_some() {
         held.replicas = Some(replicas);
+    } else if let Some(container) = &object.container {
+        // The API server writes amounts in its own way.
+        if let Some(size) = wish.size.as_ref().filter(|size| !is_same_size(container, size)) {
+            held.container = Some(size.clone());
+        }
     } else if object.max_replicas.is_some() {
         (held.min_replicas, held.max_replicas) = (Some(replicas), Some(replicas));
     } else {
@@ -195,8 +243,12 @@ fn held(object: &PinnedObject, replicas: i32) -> PinnedObject {
     held
 }
 
-/// Whether both are of one object. Versions of one API group name the same.
+/// Whether both are of one object, and of one container of it. Versions of one API group name the same.
 pub fn is_same(one: &PinnedObject, other: &PinnedObject) -> bool {
     let group = |object: &PinnedObject| object.api_version.split_once('/').map(|(group, _)| group.to_owned());
-    one.kind == other.kind && one.name == other.name && group(one) == group(other)
+    let container = |object: &PinnedObject| object.container.as_ref().map(|container| container.name.clone());
+    one.kind == other.kind
+        && one.name == other.name
+        && group(one) == group(other)
+        && container(one) == container(other)
 }

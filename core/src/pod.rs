@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use upsurge_crds::v1alpha1::RunnerSpec;
 
-pub(crate) use self::resources::complaint;
+pub(crate) use self::resources::{compare, complaint};
 pub use self::{
     own::is_own_mark,
     references::{PodReference, references},

@@ -14,7 +14,7 @@
 //!    ([`RunPlan::more`]) it says hello again instead, and asks for the plan of the next one, with the same barrier before its
 //!    start; or it is told that the load of the run is [`HelloCommand::Over`]. Numbers of deltas go on from epoch to epoch. Runner 0 of a test with
 //!    `verify` or `after` stays, asks on, and is told `RunAfter` when the load of all runners has ended, with the counters of the run
-//!    for `verify`; the outcome of both is in `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks`.
+//!    for `verify`; the outcome of both is in `after` of one more delta. Likewise it stays for `spec.prometheus.url`: `AskPrometheus`, answered in `checks` and `series`.
 //!
 //! Every request carries `Authorization: Bearer` with the pod's projected token. Answers other than 200:
 //! 401/403 the token is not this runner's (stop at once); 404/410 there is no such run any more (stop the
@@ -30,6 +30,7 @@ pub(crate) mod form;
 mod generator;
 mod novelty;
 mod planned;
+mod storing;
 mod version;
 
 use std::time::Duration;
@@ -45,10 +46,12 @@ pub use self::{
     form::{Form, FormError},
     generator::GeneratorDelta,
     planned::PlannedTest,
+    storing::{RECORD_SUFFIX, STORE_DIRECTORY, STORE_TASK_ENV, StorePlace, StoreTask, StoredFile},
 };
 
 use crate::{
-    http::ReachRules, losses::Losses, metrics::Metrics, outputs::OutputReport, plan::Turn, slices::Slice,
+    http::ReachRules, losses::Losses, metrics::Metrics, outputs::OutputReport, plan::Turn,
+    series::SeriesAnswer, slices::Slice,
 };
 
 /// Time between two hellos of a runner that waits.
@@ -265,6 +268,9 @@ pub struct Delta {
     /// What the Prometheus server of the test said, from the runner that was told to ask it: in a delta of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<Vec<CheckAnswer>>,
+    /// What it said to the series of the test, in the same delta. Runners before there was this tell of none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesAnswer>,
     /// How the servers of `spec.outputs` fare so far, in that order, if anything of it is new.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputReport>,

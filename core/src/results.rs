@@ -147,6 +147,11 @@ impl Measured {
         }
     }
 
+    /// The figures of a request. No iteration belongs to one, and a count of 0 would read as nothing done.
+    pub fn of_request(&self) -> RunSummary {
+        RunSummary { iterations: None, dropped_iterations: None, ..self.summary() }
+    }
+
     /// The figures of a whole run: also as numbers, and with its requests without an answer.
     pub fn total(&self, unanswered_requests: Option<i64>) -> RunSummary {
         let mut summary = RunSummary { unanswered_requests, ..self.summary() };
@@ -205,7 +210,7 @@ fn requests(metrics: &Metrics, time: Duration) -> Vec<RequestResult> {
             RequestResult {
                 name: request.into(),
                 scenario: scenario.into(),
-                summary: summary(metrics, &selector, time),
+                summary: Measured::of(metrics, &selector, time).of_request(),
             }
         })
         .collect()

@@ -21,6 +21,7 @@ use crate::{
     judged::Judged,
     metrics::{Metrics, Selector, names},
     plan::Timeline,
+    series::SeriesAnswer,
     soak::{Latency, soak},
     usage::{self, Used},
     verdict::Outcome,
@@ -105,19 +106,31 @@ fn of(used: &Used<'_>, judged: Judged) -> Judged {
     Judged { result: ExpectationResult { name, ..judged.result }, ..judged }
 }
 
-/// What was scarce under a load, as far as it was seen.
+/// What Prometheus answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answered<'a> {
+    /// To checks, judged.
+    pub checks: &'a [PrometheusCheckResult],
+    /// To series, in their order.
+    pub series: &'a [SeriesAnswer],
+}
+
+/// What was scarce under a load, as far as it was seen; `is_strained` if the target was under more than it could serve.
 pub fn found(
     looked: &Looked<'_>,
     metrics: &Metrics,
-    checks: &[PrometheusCheckResult],
+    answered: Answered<'_>,
     generator: &GeneratorResult,
+    is_strained: bool,
 ) -> BottleneckResult {
     let usage: Vec<&Usage> = looked.recorded.iter().map(|recorded| recorded.usage()).collect();
     bottleneck(&Seen {
         generator,
         usage: &usage,
         prometheus: looked.test.prometheus.as_ref(),
-        checks,
+        checks: answered.checks,
+        series: answered.series,
+        is_strained,
         failed: metrics.rate(names::HTTP_REQ_FAILED, &Selector::default()),
     })
 }

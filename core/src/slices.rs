@@ -130,6 +130,9 @@ impl Slicing {
         delta.losses.merge(&next.losses);
         delta.done = next.done.or(delta.done.take());
         delta.after = next.after.or(delta.after.take());
+        if next.checks.is_some() {
+            delta.series = next.series;
+        }
         delta.checks = next.checks.or(delta.checks.take());
         delta.turned_ms = next.turned_ms.or(delta.turned_ms);
         if !next.outputs.is_empty() {

@@ -6,6 +6,7 @@
 
 mod doubtful;
 mod outputs;
+mod record;
 mod references;
 mod resource;
 mod schema;
@@ -132,6 +133,11 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
         }
         let names = prometheus.checks.iter().map(|check| &check.name);
         check_names("check", "spec.prometheus.checks", names, errors);
+        let names = prometheus.series.iter().map(|series| &series.name);
+        check_names("series", "spec.prometheus.series", names, errors);
+        if prometheus.checks.is_empty() && prometheus.series.is_empty() {
+            errors.add("spec.prometheus", "needs checks or series");
+        }
         let names = prometheus.headers.iter().map(|header| &header.name);
         check_names("header", "spec.prometheus.headers", names, errors);
         if prometheus.url.is_none() && !prometheus.headers.is_empty() {
@@ -142,6 +148,7 @@ fn check_whole(spec: &LoadTestSpec, errors: &mut Errors) {
         }
     }
     outputs::check(&spec.outputs, errors);
+    record::check(spec.record.as_ref(), errors);
     usage::check(spec, errors);
     let names = spec.target.workloads.iter().map(|workload| &workload.name);
     check_names("workload", "spec.target.workloads", names, errors);

@@ -28,6 +28,7 @@ use upsurge_core::{
         AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, Form, Hello, Introduction,
         PROTOCOL_VERSION, Readiness, RunnerEnd,
     },
+    series::{Course, SeriesAnswer},
     slices::{Counts, Slice},
     thresholds::{Windowed, Windows},
     validate::validate,
@@ -98,6 +99,10 @@ fn message() -> DeltaBatch {
         done: Some(RunnerEnd::Completed),
         after: Some(AfterOutcome { result: Err("request \"tidy up\" got 503".into()), verified: None }),
         checks: Some(vec![CheckAnswer::Value("17.5".into()), CheckAnswer::Problem("no such host".into())]),
+        series: vec![
+            SeriesAnswer::Course(Course::of([0, 9], 1, [(0.0, 17.5)])),
+            SeriesAnswer::Problem("no such host".into()),
+        ],
         ..Delta::default()
     };
     DeltaBatch {

@@ -161,6 +161,8 @@ const NESTED: &str = "/scenarios/0/steps/2/if/then/0";
 #[case::no_prometheus(with("/prometheus", json!({"checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus: needs exactly one of server and url")]
 #[case::two_prometheus(with("/prometheus", json!({"url": "http://p", "server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus: needs exactly one of server and url")]
 #[case::prometheus(with("/prometheus", json!({"url": "http://p", "checks": [{"name": "n", "query": "q", "stage": "s", "condition": "< 1"}]})), "spec.prometheus.checks[0].stage: no stage")]
+#[case::nothing_to_ask(with("/prometheus", json!({"server": "main"})), "spec.prometheus: needs checks or series")]
+#[case::series_of_one_name(with("/prometheus", json!({"server": "main", "series": [{"name": "n", "query": "q"}, {"name": "n", "query": "q"}]})), "spec.prometheus.series[1].name: another series is named \"n\" too")]
 #[case::checks_of_one_name(with("/prometheus", json!({"server": "main", "checks": [{"name": "n", "query": "q", "condition": "< 1"}, {"name": "n", "query": "q", "condition": "< 1"}]})), "spec.prometheus.checks[1].name: another check is named \"n\" too")]
 #[case::no_size(with("/scenarios/0/steps/1", json!({"request": {"url": "/", "generated": {"size": 0}}})), "spec.scenarios[0].steps[1].request.generated.size: must be from 1 to 5Gi")]
 #[case::small_json(with(NESTED, json!({"request": {"url": "/", "generated": {"size": "100", "kind": "JSON"}}})), "request.generated.size: must be at least 512")]

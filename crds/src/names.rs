@@ -72,6 +72,8 @@ pub mod annotations {
     pub const RECORD_BYTES: &str = "upsurge.dev/record-bytes";
     /// On the record of a run: the run's verdict.
     pub const RECORD_VERDICT: &str = "upsurge.dev/record-verdict";
+    /// On the record of a run that is to be put into a store: until when that is tried.
+    pub const RECORD_STORE_UNTIL: &str = "upsurge.dev/record-store-until";
     /// On the lease: IP address and port at which its holder serves runners.
     pub const COLLECTOR_ADDRESS: &str = "upsurge.dev/collector-address";
 }
@@ -95,6 +97,9 @@ pub mod conditions {
     /// The record of the run can't be written to its namespace: it is tried again, or was given up, as the message says. Only ever
     /// `True`. It changes no verdict.
     pub const RECORD_NOT_KEPT: &str = "RecordNotKept";
+    /// Of a run whose test names a store for records, after its end: True when the record is there, False as long as it is not, and for
+    /// good when that was given up, as reason and message say. It changes no verdict.
+    pub const RECORD_STORED: &str = "RecordStored";
     /// Of a run that has set the replicas of its target, at its end: True when what it found is put back, False when something is
     /// left that somebody else has changed meanwhile, or that may not be changed any more.
     pub const TARGET_RESTORED: &str = "TargetRestored";
@@ -262,6 +267,14 @@ pub mod reasons {
     pub const RECORD_NOT_WRITTEN: &str = "RecordNotWritten";
     /// The record of a run could not be written to its namespace, and nobody tries again.
     pub const RECORD_GIVEN_UP: &str = "RecordGivenUp";
+    /// The record of a run is in the store that its test names.
+    pub const RECORD_STORED: &str = "RecordStored";
+    /// The record of a run is being put into the store.
+    pub const RECORD_STORING: &str = "RecordStoring";
+    /// The record of a run can't be put into the store, and is tried again.
+    pub const RECORD_NOT_STORED: &str = "RecordNotStored";
+    /// The record of a run could not be put into the store, and nobody tries again.
+    pub const RECORD_STORE_GIVEN_UP: &str = "RecordStoreGivenUp";
     /// A phase lasted longer than its deadline.
     pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
     /// The generator could not produce the load as asked.

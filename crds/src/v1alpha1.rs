@@ -16,6 +16,7 @@ pub mod metric;
 pub mod output;
 pub mod prometheus;
 pub mod quantity;
+pub mod record;
 pub mod request;
 pub mod runner;
 pub mod scenario;
@@ -48,15 +49,20 @@ pub use http::{
 pub use load::{
     ArrivalRate, Arrivals, BenchmarkLimit, BenchmarkLoad, BreakpointLoad, CapacityLoad, ConstantLoad,
     ConstantVus, CountedIterations, Degradation, Executor, Find, Load, LoadUnit, NamedSpike, PatternLoad,
-    PatternName, RampingRate, RampingVus, ReplicaCounts, ScalabilityLoad, SmokeLoad, SoakLoad, SpikeLoad,
-    Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
+    PatternName, RampingRate, RampingVus, ReplicaCounts, ScalabilityLoad, Size, SizesLoad, SmokeLoad,
+    SoakLoad, SpikeLoad, Spread, StageSpec, StopAt, StressLoad, VolumeLoad, WhenBusy,
 };
 pub use load_test::{LoadTest, LoadTestSpec, LoadTestStatus};
 pub use load_test_run::{LoadTestRun, LoadTestRunSpec, LoadTestRunStatus};
 pub use metric::{CustomMetric, MetricType};
 pub use output::{OtlpOutput, OutputSpec, RemoteWriteOutput};
-pub use prometheus::{CheckTells, PrometheusCheck, PrometheusSpec, SecretHeader, SecretValue};
+pub use prometheus::{
+    CheckTells, PrometheusCheck, PrometheusSeries, PrometheusSpec, SecretHeader, SecretValue,
+};
 pub use quantity::Quantity;
+pub use record::{
+    ClaimStore, KeptRecords, ObjectStore, RecordHistory, RecordSettings, RecordStore, SecretName,
+};
 pub use request::{HttpMethod, RequestStep};
 pub use runner::{Deadlines, History, Kept, RunnerSpec};
 pub use scenario::{Block, Scenario};

@@ -96,8 +96,22 @@ fn a_prometheus_server_is_the_platforms_or_the_tests() {
         let said = objections(prometheus(fields.clone()));
         assert!(said.contains("exactly one of server and url"), "{fields}: {said}");
     }
+    let said = objections(with("/prometheus", json!({"server": "main"})));
+    assert!(said.contains("spec.prometheus needs checks or series"), "{said}");
     let said = objections(prometheus(json!({"server": "main", "headers": [header()]})));
     assert!(said.contains("spec.prometheus.headers belong to url"), "{said}");
+}
+
+#[test]
+fn a_store_of_records_is_one_place() {
+    let (objects, claim) =
+        (json!({"url": "s3://records", "secretRef": {"name": "store"}}), json!({"claimName": "records"}));
+    let store = |store: Value| objections(with("/record", json!({"store": store})));
+    for fields in [json!({}), json!({"objectStore": objects, "persistentVolumeClaim": claim})] {
+        let said = store(fields.clone());
+        assert!(said.contains("exactly one of objectStore and persistentVolumeClaim"), "{fields}: {said}");
+    }
+    assert_eq!(store(json!({"objectStore": objects})) + &store(json!({"persistentVolumeClaim": claim})), "");
 }
 
 #[test]
@@ -172,6 +186,7 @@ fn an_output_has_one_destination() {
 #[case::expect_text(expectation(json!({"bodyContains": "ok"})))]
 #[case::expect_time(expectation(json!({"responseTime": "1s"})))]
 #[case::prometheus_of_the_platform(prometheus(json!({"server": "main"})))]
+#[case::prometheus_series(with("/prometheus", json!({"server": "main", "series": [{"name": "up", "query": "up", "saturatedAt": "0.5"}]})))]
 #[case::prometheus_of_the_test(prometheus(json!({"url": "http://p:9090", "headers": [header()]})))]
 fn what_is_right_passes(#[case] test: Value) {
     assert_eq!(objections(test), "");
@@ -283,7 +298,13 @@ const OF_VALUES: &str = "equals, exists, contains, matches, comparisons and leng
 #[case::unit_of_a_search(
     with("/load", json!({"unit": "IterationsPerSecond", "capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1s"}})),
     "unit does not go with capacity")]
-#[case::scalability_of_nothing(with("/load", json!({"scalability": {}})), "scalability needs replicas")]
+#[case::scalability_of_nothing(
+    with("/load", json!({"scalability": {}})), "scalability needs exactly one of replicas and sizes")]
+#[case::scalability_of_both(
+    with("/load", json!({"scalability": {
+        "replicas": {"counts": [1, 2], "levelPerReplica": 5, "measure": "1s"},
+        "sizes": {"sizes": [{"name": "a"}, {"name": "b"}], "level": 5, "measure": "1s"}}})),
+    "scalability needs exactly one of replicas and sizes")]
 #[case::unit_of_scalability(
     with("/load", json!({"unit": "Users", "scalability": {"replicas": {"counts": [1, 2], "levelPerReplica": 5, "measure": "1s"}}})),
     "unit and arrivals do not go with scalability")]

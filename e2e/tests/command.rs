@@ -149,7 +149,7 @@ fn with_load(load: Value) -> Value {
 #[ignore = "e2e-full: the same plan as on the command line, in one runner"]
 async fn a_benchmark_and_a_smoke_test_run_in_the_cluster_too() -> Result<()> {
     with_temp_namespace(async |context| {
-        let target = Target::deploy(&context, json!({"latency": "5ms"})).await?;
+        let target = Target::deploy(&context, json!({"latency": {"fixed": "5ms"}})).await?;
         let limits = json!([{"request": "get", "median": "1s", "p95": "1ms"}]);
         let benchmark = with_load(json!({"benchmark": {"repeats": 50, "warmUp": 5, "limits": limits}}));
         let run = context.run("benchmark", benchmark, seconds(60)).await?;

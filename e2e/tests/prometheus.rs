@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
-use upsurge_crds::v1alpha1::Verdict;
+use upsurge_crds::v1alpha1::{Bottleneck, Verdict};
 use upsurge_e2e::{
     Context,
     api::{ensure_verdict, status},
@@ -27,7 +27,11 @@ async fn checks_hold_are_breached_or_stay_unanswered() -> Result<()> {
         let rate = "sum(rate(http_requests_total[5s]))";
         let url = prometheus::url(&context);
         let test = |url: &str, checks: &[Value]| {
-            merged(constant(20, 12), json!({"prometheus": {"url": url, "checks": checks}}))
+            let series = json!([
+                {"name": "requests", "query": rate, "unit": "1/s", "saturatedAt": 10},
+                {"name": "nothing", "query": "no_such_metric"},
+            ]);
+            merged(constant(20, 12), json!({"prometheus": {"url": url, "checks": checks, "series": series}}))
         };
 
         let holds = json!({"name": "rate", "query": rate, "aggregate": "max", "condition": "> 15"});
@@ -38,11 +42,20 @@ async fn checks_hold_are_breached_or_stay_unanswered() -> Result<()> {
         let observed = checks.first().and_then(|check| check.observed.clone()).context("no value")?;
         let value: f64 = observed.parse()?;
         ensure!((15.0..30.0).contains(&value), "20 requests per second were made, Prometheus saw {observed}");
+        let told = status(&run);
+        let [requests, nothing] = told.series.as_slice() else { anyhow::bail!("{:?}", told.series) };
+        let most: f64 = requests.max.as_deref().context("no values of the series")?.parse()?;
+        ensure!((15.0..30.0).contains(&most) && requests.message.is_none(), "{requests:?}");
+        ensure!(nothing.max.is_none() && nothing.message.is_some(), "{nothing:?}");
+        ensure!(told.warnings.iter().any(|warning| warning.contains("\"nothing\"")), "{:?}", told.warnings);
+        let name = told.bottleneck.map(|found| found.name);
+        ensure!(name != Some(Bottleneck::Series), "nothing was missed, so what is full is only well used");
 
         let run = context.run("breached", test(&url, &[check("rate", rate, "> 1000")]), seconds(90)).await?;
         ensure_verdict(&run, Verdict::Failed, "ChecksBreached")?;
         let message = status(&run).message.unwrap_or_default();
         ensure!(message.contains("rate") && message.contains("> 1000"), "{message}");
+        ensure!(message.contains("bottleneck: requests (up to "), "{message}");
 
         // Each in its own way without an answer: no series, many series, a wrong query, nobody there.
         let nobody = format!("http://target.{}.svc:9999", context.namespace);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use k8s_openapi::api::{apps::v1::Deployment, core::v1::Namespace};
-use kube::{Api, api::DeleteParams};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::Api;
 use serde_json::json;
 use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
@@ -59,27 +59,24 @@ async fn nothing_by_the_page() -> Result<()> {
         page.iter().find(|block| block.language == "sh" && block.text.contains("kubectl delete crd"));
     let commands = commands.context("the page has no commands that take everything away")?;
     command("bash", &["-euc", &commands.text]).await?;
+    nothing_is_left(&commands.place()).await
+}
+
+/// Whatever took everything away left nothing that the next installation would stumble over.
+async fn nothing_is_left(by: &str) -> Result<()> {
     let kinds = "crds,clusterroles,clusterrolebindings,namespaces";
     let left = command("kubectl", &["get", kinds, "--output", "name"]).await?;
     // Namespaces of tests, which are named after it too, go by themselves.
     let left: Vec<&str> =
         left.lines().filter(|name| name.contains("upsurge") && !name.contains("upsurge-e2e-")).collect();
-    ensure!(left.is_empty(), "{} leaves {left:?}", commands.place());
+    ensure!(left.is_empty(), "{by} leaves {left:?}");
     Ok(())
 }
 
-/// Takes everything of Upsurge away, its definitions too.
-async fn nothing(context: &Context) -> Result<()> {
-    let place = ["--namespace", install::NAMESPACE];
-    let gone = ["uninstall", install::RELEASE, "--ignore-not-found", "--wait", "--timeout", "3m"];
-    command("helm", &[&gone[..], &place].concat()).await?;
-    let definitions = root().join("crds/manifests").display().to_string();
-    command("kubectl", &["delete", "--ignore-not-found", "--timeout=3m", "-k", &definitions]).await?;
-    let namespaces = Api::<Namespace>::all(context.client.clone());
-    if namespaces.get_opt(install::NAMESPACE).await?.is_some() {
-        namespaces.delete(install::NAMESPACE, &DeleteParams::default()).await?;
-    }
-    wait::until_gone(&namespaces, install::NAMESPACE, seconds(120)).await
+/// Takes the installation without Helm away, by the command that the page names, on the overlay.
+async fn nothing() -> Result<()> {
+    command("kubectl", &["delete", "--ignore-not-found", "--timeout=3m", "-k", &overlay()?]).await?;
+    nothing_is_left("kubectl delete -k").await
 }
 
 async fn installed(context: &Context) -> Result<()> {
@@ -113,7 +110,7 @@ async fn the_installation_without_helm_comes_up_and_runs_a_test() -> Result<()> 
             // Afterwards there is nothing to be known any more.
             diagnostics::write(&context, "kustomize").await;
         }
-        nothing(&context).await?;
+        nothing().await?;
         install::upgrade(&[]).await?;
         operator::leader(&context.client).await?;
         outcome

@@ -148,7 +148,9 @@ async fn queued(context: &Context) -> Result<()> {
     // Its deadline is shorter than it will have to wait.
     let patient = merged(
         shared(constant(5, 3)),
-        json!({"deadlines": {"prepare": "15s"}, "prometheus": {"server": "main", "checks": [up()]}}),
+        json!({"deadlines": {"prepare": "15s"}, "prometheus": {
+            "server": "main", "checks": [up()], "series": [{"name": "up", "query": "up"}],
+        }}),
     );
     let second = context.start("second", patient).await?;
     let waits = |run: &LoadTestRun| {
@@ -162,6 +164,8 @@ async fn queued(context: &Context) -> Result<()> {
         ensure_verdict(&run, Verdict::Passed, "ThresholdsMet")?;
         let checks = status(&run).checks;
         ensure!(checks.iter().filter(|check| check.passed).count() == answers, "{checks:?}");
+        let series = status(&run).series;
+        ensure!(series.iter().filter(|one| one.max.as_deref() == Some("1")).count() == answers, "{series:?}");
     }
     Ok(())
 }

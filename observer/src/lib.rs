@@ -9,6 +9,7 @@
 //! watch, poll, find ──▶ Seen ──▶ Observer ──▶ sources (objects → facts) ──▶ Told (facts → events) ──▶ whoever listens
 //! ```
 
+mod client;
 mod fact;
 mod find;
 mod freshness;
@@ -26,6 +27,7 @@ mod told;
 mod watch;
 mod words;
 
+pub use client::client;
 pub use find::{FindError, Found, find};
 pub use glance::{Glance, glance};
 pub use observe::observe;
@@ -34,7 +36,7 @@ pub use quantity::quantity;
 pub use seen::{Change, Seen};
 pub use setup::{Setup, SharedSetup};
 pub use sources::{
-    autoscalers::{ONLY_ONE, PAUSED},
+    autoscalers::{FALLBACK, ONLY_ONE, PAUSED},
     keda::targets as scaled_object_targets,
     requests::MissingRequest,
 };

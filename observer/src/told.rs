@@ -15,11 +15,11 @@ use upsurge_figures::observation::{Autoscaler, Event, Life, Source, Tracker, Wha
 use self::pod::ToldPod;
 use crate::{
     fact::Fact,
-    sources::autoscalers::{ONLY_ONE, PAUSED},
+    sources::autoscalers::{FALLBACK, ONLY_ONE, PAUSED},
 };
 
 /// Conditions that are told of whatever else there is: figures and doubts rest on them.
-const OWN: [&str; 5] = ["ScalingActive", "AbleToScale", "ScalingLimited", ONLY_ONE, PAUSED];
+const OWN: [&str; 6] = ["ScalingActive", "AbleToScale", "ScalingLimited", ONLY_ONE, PAUSED, FALLBACK];
 /// Most other conditions that are told; of more, those that come first. Who may write the status of an autoscaler may invent as many
 /// as they like.
 const MOST_OTHERS: usize = 20;

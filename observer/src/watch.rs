@@ -31,8 +31,9 @@ use crate::{find::scale, prune::nothing, seen::Change, target::Target, words};
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(15)];
 /// A watch that lasted so long did not fail at once.
 const LASTED: Duration = Duration::from_secs(30);
-/// Seconds after which a watch is begun anew, from where it was. A connection that died without a word is noticed then.
-const RENEWAL: u32 = 45;
+/// Seconds after which a watch is begun anew, from where it was. That an API server hangs whose kernel still answers
+/// ([`crate::client()`]) is noticed then. Each renewal is a request, and a run has five watches.
+const RENEWAL: u32 = 180;
 /// Most objects of a kind, in a listing and after it. More are not taken in, as they would fill the memory of whoever observes for all.
 pub const MOST: usize = if cfg!(test) { 40 } else { 10_000 };
 /// Time between two looks at what can't be watched.

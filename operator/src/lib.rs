@@ -33,6 +33,7 @@ pub mod runner_defaults;
 pub mod settings;
 pub mod shared;
 pub mod status;
+pub mod stores;
 pub mod target_leases;
 pub mod telemetry;
 pub mod tls;

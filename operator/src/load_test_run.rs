@@ -22,6 +22,7 @@ mod progress;
 mod refusal;
 mod results;
 mod runs;
+mod storing;
 mod update_status;
 mod validate;
 
@@ -43,7 +44,7 @@ pub use self::runs::Runs;
 use self::{
     carry_out::{Carried, carry_out},
     decide::{Decision, Left, Look, Situation},
-    deletion::deleted,
+    deletion::{deleted, unread},
     observe::Source,
 };
 use crate::{
@@ -124,13 +125,11 @@ enum Done {
 pub async fn reconcile(run: Arc<CachedRun>, runs: Arc<Runs>) -> Result<Action, Error> {
     let began = Instant::now();
     let span = info_span!("run", namespace = run.namespace().unwrap_or_default(), name = run.name_any());
-    let result = match &run.0 {
-        Ok(run) => {
-            let answered = timeout(LONGEST_LOOK, steps(run, &runs).instrument(span)).await;
-            answered.unwrap_or(Err(Error::Unanswered))
-        }
-        Err(invalid) => Err(Error::Invalid(Box::new(invalid.clone()))),
+    let answered = match &run.0 {
+        Ok(run) => timeout(LONGEST_LOOK, steps(run, &runs).instrument(span)).await,
+        Err(invalid) => timeout(LONGEST_LOOK, unread(invalid, &runs).instrument(span)).await,
     };
+    let result = answered.unwrap_or(Err(Error::Unanswered));
     let (outcome, action) = match result {
         Ok(Done::Settled) => ("Settled", Ok(Action::await_change())),
         Ok(Done::Again(wait)) => ("Waiting", Ok(Action::requeue(wait))),
@@ -273,8 +272,12 @@ async fn decided(situation: Situation) -> Result<(Situation, Decision), Error> {
 /// Carries out what was decided. What it was decided on is let go before, the figures above all: while they are held
 /// here, what runners report makes a copy of them.
 async fn act(runs: &Runs, situation: Situation, decision: &Decision) -> Result<Carried, carry_out::Error> {
-    let Situation { run, plan, .. } = situation;
-    carry_out(runs, &run, plan.as_ref().and_then(|plan| plan.as_ref().ok()), decision).await
+    let Situation { run, plan, now, .. } = situation;
+    let plan = plan.as_ref().and_then(|plan| plan.as_ref().ok());
+    if let Some(plan) = plan.filter(|_| phase(&run) > Some(Phase::Pending)) {
+        runs.leases.adopt(&plan.claims, &plan.target_user(&run, now));
+    }
+    carry_out(runs, &run, plan, decision).await
 }
 
 /// What is left to do until the next look; `None` if that is to come at once.
@@ -293,7 +296,17 @@ async fn clear_up(run: &LoadTestRun, runs: &Runs) -> Result<Done, Error> {
         has_job: observe::has_job(&runs.context, run),
         keep: runs.context.keep,
     };
-    last(runs, run, decide::clear_up(run, &left, Timestamp::now())).await
+    let done = last(runs, run, decide::clear_up(run, &left, Timestamp::now())).await?;
+    // Only then: what others wait for is free by now. What could not be freed is tried again first, as nobody does once this has begun.
+    if left.has_job.is_none() || matches!(done, Done::Again(wait) if wait <= UNSURE) {
+        return Ok(done);
+    }
+    let wait = storing::go_on(run, runs).await?;
+    Ok(match (done, wait) {
+        (done, None) => done,
+        (Done::Settled, Some(wait)) => Done::Again(wait),
+        (Done::Again(look), Some(wait)) => Done::Again(look.min(wait)),
+    })
 }
 
 /// Says that a run is of another version of the API, if its copy of the test can't be read. The cache keeps no other.

@@ -63,6 +63,11 @@ pub fn service_account(base: &str) -> String {
     format!("{base}-runner")
 }
 
+/// Name of the Job that puts the record of a run into a store, and of the service account of its pods.
+pub fn store(base: &str) -> String {
+    format!("{base}-store")
+}
+
 /// A name as the value of a label.
 pub fn label(name: &str) -> String {
     bounded(name, "", LONGEST_LABEL)
@@ -125,6 +130,7 @@ mod tests {
             assert!(label(name).len() <= 63);
             let base = base(name, "uid");
             assert!(format!("{base}-999").len() <= 63 && checkpoint(&base).len() <= 63, "{base}");
+            assert!(format!("{}-abcde", store(&base)).len() <= 63, "{base}");
         }
         assert_ne!(run(&one, 1, None), run(&two, 1, None));
         assert_ne!(label(&one), label(&two));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The checks of a run: a server of the platform is asked from here, one that the test names by its runner 0; judged
-//! are both here, by `upsurge_core::checks`.
+//! The checks and series of a run: a server of the platform is asked from here, one that the test names by its runner 0; checks
+//! are judged here, by `upsurge_core::checks`.
 //!
 //! What a runner answers is the word of a tenant's image. It decides the tenant's own verdict and nothing else; what
 //! it leaves out is an answer that did not come.
@@ -14,23 +14,37 @@ use upsurge_core::{
     plan::Timeline,
     policy::{Policy, PrometheusServer},
     protocol::CheckAnswer,
+    series::SeriesAnswer,
 };
-use upsurge_crds::v1alpha1::{PrometheusCheck, PrometheusCheckResult};
-use upsurge_prometheus::{Client, Server, ask};
+use upsurge_crds::v1alpha1::{PrometheusCheck, PrometheusCheckResult, PrometheusSeries, PrometheusSpec};
+use upsurge_prometheus::{Client, Server, ask, ask_series};
 
 /// Largest file of a server that is read.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// Asks a server of the policy for each check, over a load that lasted from `start` to `end`. What can't be answered
+/// What a server said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answers {
+    /// To each check, judged.
+    pub checks: Vec<PrometheusCheckResult>,
+    /// To each series.
+    pub series: Vec<SeriesAnswer>,
+}
+
+/// Why there is no answer of a runner.
+const NO_WORD: &str =
+    "runner 0, which asks the server at spec.prometheus.url, was gone or did not answer in time";
+
+/// Asks a server of the policy for each check and series, over a load that lasted from `start` to `end`. What can't be answered
 /// has a message that says why; that takes half a minute at most.
 pub async fn ask_server(
     policy: &Policy,
     name: &str,
-    list: &[PrometheusCheck],
+    spec: &PrometheusSpec,
     timeline: &Timeline,
     start: Timestamp,
     end: Timestamp,
-) -> Vec<PrometheusCheckResult> {
+) -> Answers {
     let said = |why: String| format!("Prometheus server {name}: {why}");
     let client = match policy.server(name) {
         Some(server) => client(server),
@@ -38,14 +52,27 @@ pub async fn ask_server(
     };
     let client = match client {
         Ok(client) => client,
-        Err(why) => return list.iter().map(|check| checks::judge(check, Err(said(why.clone())))).collect(),
+        Err(why) => {
+            let judged = |check| checks::judge(check, Err(said(why.clone())));
+            return Answers {
+                checks: spec.checks.iter().map(judged).collect(),
+                series: spec.series.iter().map(|_| SeriesAnswer::Problem(said(why.clone()))).collect(),
+            };
+        }
     };
-    let answers = ask(&client, list, timeline, start, end).await;
-    let judged = answers.into_iter().zip(list).map(|(answer, check)| {
+    let (answers, courses) = tokio::join!(
+        ask(&client, &spec.checks, timeline, start, end),
+        ask_series(&client, &spec.series, start, end)
+    );
+    let judged = answers.into_iter().zip(&spec.checks).map(|(answer, check)| {
         let values = answer.map_err(|error| said(error.to_string()));
         checks::judge(check, values.and_then(|values| checks::observe(check, &values)))
     });
-    judged.collect()
+    let series = courses.into_iter().map(|answer| match answer {
+        Ok(course) => SeriesAnswer::Course(course),
+        Err(error) => SeriesAnswer::Problem(said(error.to_string())),
+    });
+    Answers { checks: judged.collect(), series: series.collect() }
 }
 
 fn client(server: &PrometheusServer) -> Result<Client, String> {
@@ -91,14 +118,22 @@ pub fn answered(list: &[PrometheusCheck], answers: Option<&[CheckAnswer]>) -> Ve
             }
             Some(Some(CheckAnswer::Problem(problem))) => Err(problem.clone()),
             Some(None) => Err("runner 0 left this check out of its answer".to_owned()),
-            None => Err(
-                "runner 0, which asks the server at spec.prometheus.url, was gone or did not answer in time"
-                    .to_owned(),
-            ),
+            None => Err(NO_WORD.to_owned()),
         };
         checks::judge(check, observed)
     });
     judged.collect()
+}
+
+/// What runner 0 said to series, one answer for each; `has_answered` unless nothing came of it.
+pub fn answered_series(
+    list: &[PrometheusSeries],
+    answers: &[SeriesAnswer],
+    has_answered: bool,
+) -> Vec<SeriesAnswer> {
+    let left_out = if has_answered { "runner 0 left this series out of its answer" } else { NO_WORD };
+    let missing = || SeriesAnswer::Problem(left_out.to_owned());
+    (0..list.len()).map(|index| answers.get(index).cloned().unwrap_or_else(missing)).collect()
 }
 
 #[cfg(test)]
@@ -127,6 +162,17 @@ mod tests {
         assert_eq!(results[2].message.as_deref(), Some("no series"));
         assert!(results[3].message.as_ref().unwrap().contains("left this check out"));
         assert!(answered(&list, None)[0].message.as_ref().unwrap().contains("did not answer in time"));
+        let series: Vec<PrometheusSeries> = ["one", "two"]
+            .map(|name| serde_json::from_value(json!({"name": name, "query": "up"})).unwrap())
+            .into();
+        let problem = SeriesAnswer::Problem("no series".into());
+        let told = answered_series(&series, std::slice::from_ref(&problem), true);
+        assert_eq!(told[0], problem);
+        assert!(matches!(&told[1], SeriesAnswer::Problem(why) if why.contains("left this series out")));
+        let told = answered_series(&series, &[], false);
+        assert!(
+            matches!(&told[..], [SeriesAnswer::Problem(why), _] if why.contains("did not answer in time"))
+        );
         for value in ["inf", "NaN"] {
             assert!(!answered(&list[..1], Some(&[CheckAnswer::Value(value.into())]))[0].passed);
         }

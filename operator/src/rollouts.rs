@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which revision of a target is there and since when it is ready, for tests that a rollout starts.
 //!
-//! One watch for each such test, on its workload alone, for as long as the test asks. What it shows is a fact; whether a run
+//! One watch for each workload of such a test, for as long as the test asks. What it shows is a fact; whether a run
 //! is due is decided in [`crate::load_test`]. Nothing here is needed after a restart: what was answered is in the status.
 
 mod revision;
@@ -45,11 +45,11 @@ pub struct Rollouts {
 
 struct Shared {
     client: Client,
-    watched: Mutex<HashMap<TestKey, Watched>>,
+    watched: Mutex<HashMap<TestKey, Vec<Watched>>>,
     news: broadcast::Sender<TestKey>,
 }
 
-/// The watch for one test; it ends with this.
+/// The watch of one workload for one test; it ends with this.
 struct Watched {
     workload: WorkloadReference,
     seen: Arc<Mutex<Option<Revision>>>,
@@ -69,18 +69,28 @@ impl Rollouts {
         Self { shared: Arc::new(Shared { client, watched: Mutex::default(), news }) }
     }
 
-    /// The revision of a test's workload, if it is known; from the first time on it is watched, and the test told of in
-    /// [`Rollouts::news`] as soon as something is known.
-    pub fn of(&self, namespace: &str, test: &str, workload: &WorkloadReference) -> Option<Revision> {
+    /// The revisions of a test's workloads, in that order, if all are known; from the first time on they are watched, and the test told
+    /// of in [`Rollouts::news`] as soon as something is known.
+    pub fn of(&self, namespace: &str, test: &str, workloads: &[WorkloadReference]) -> Option<Vec<Revision>> {
         let key = (namespace.to_owned(), test.to_owned());
-        let mut watched = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = watched.get(&key).filter(|known| known.workload == *workload) {
-            return known.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut all = self.shared.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watched = all.remove(&key).unwrap_or_default();
+        watched.retain(|one| workloads.contains(&one.workload));
+        for workload in workloads {
+            if watched.iter().all(|one| one.workload != *workload) {
+                let seen = Arc::default();
+                // Of a test with a workload that can't be watched, none is.
+                let task = self.watch(&key, workload, &seen)?;
+                watched.push(Watched { workload: workload.clone(), seen, task });
+            }
         }
-        let seen = Arc::default();
-        let task = self.watch(&key, workload, &seen)?;
-        watched.insert(key, Watched { workload: workload.clone(), seen, task });
-        None
+        let seen = |workload: &WorkloadReference| {
+            let known = watched.iter().find(|one| one.workload == *workload)?;
+            known.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        let revisions = workloads.iter().map(seen).collect();
+        all.insert(key, watched);
+        revisions
     }
 
     /// A test does not ask any more.

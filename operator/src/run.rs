@@ -4,6 +4,7 @@
 //! Ports open first, so that probes and runners get answers; then the resource definitions are waited for, then the
 //! lease. Only its holder runs controllers and serves runners.
 
+mod api_server;
 mod certificate;
 mod controllers;
 mod definitions;
@@ -21,7 +22,6 @@ use std::{
 
 use anyhow::Context as _;
 use axum::Router;
-use kube::Client;
 use tokio::{net::TcpListener, signal, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -74,7 +74,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         platform.set_policy(policy::read(path)?);
     }
     let runner_pods = args.runner_defaults_file.as_deref().map(runner_defaults::read).transpose()?;
-    let client = Client::try_default().await.context("failed to find out how to reach the API server")?;
+    let client = api_server::connect().await?;
     info!(version = env!("CARGO_PKG_VERSION"), identity = args.identity(), "operator starts");
 
     let (readiness, metrics) = (Readiness::default(), Metrics::default());

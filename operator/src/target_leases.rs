@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The leases on targets: where a run stands, taking and leaving a target, and clearing up.
 //!
-//! Whose turn it is, is decided in `upsurge_core::target_lease`. This brings together what it needs: the leases ([`Store`]), and
-//! which runs are gone ([`Fates`]). Of two writers one finds the lease changed, and looks again.
+//! Whose turn it is, is decided in `upsurge_core::target_lease`. This brings together what it needs: the leases ([`Store`]), which runs
+//! are gone ([`Fates`]), and who has a target whose lease was deleted by hand ([`AtWork`]). Of two writers one finds the lease
+//! changed, and looks again.
 
+mod at_work;
 mod fates;
 mod object;
 mod store;
@@ -19,6 +21,7 @@ use upsurge_core::target_lease::{self, Claim, Company, Gone, Left, Load, Standin
 use upsurge_crds::internal::{TargetLease, TargetUser};
 
 use self::{
+    at_work::AtWork,
     fates::{Fate, Fates},
     store::Store,
 };
@@ -69,6 +72,7 @@ impl Place {
 pub struct TargetLeases {
     store: Store,
     fates: Fates,
+    at_work: AtWork,
     freed: broadcast::Sender<RunKey>,
 }
 
@@ -76,7 +80,8 @@ impl TargetLeases {
     /// The leases in a namespace, written only while the fence is open.
     pub fn new(client: Client, namespace: &str, fence: Fence) -> Self {
         let freed = broadcast::channel(FREED).0;
-        Self { store: Store::new(client.clone(), namespace, fence), fates: Fates::new(client), freed }
+        let store = Store::new(client.clone(), namespace, fence);
+        Self { store, fates: Fates::new(client), at_work: AtWork::default(), freed }
     }
 
     /// Adds what is cached of the runs of a namespace, or of all.
@@ -97,22 +102,27 @@ impl TargetLeases {
         for Claim { target, part } in claims {
             let found = self.store.read(target).await?;
             let me = TargetUser { part: *part, ..me.clone() };
-            let spec = found.as_ref().map(|lease| &lease.spec);
-            is_known |= spec
-                .is_some_and(|spec| spec.holders.iter().chain(&spec.waiting).any(|user| user.uid == me.uid));
-            let gone = match spec {
-                Some(spec) => self.gone(spec.holders.iter().chain(&spec.waiting), &me.uid).await?,
-                None => Gone::new(),
-            };
+            let spec = self.at_work.completed(target, found.as_ref().map(|lease| &lease.spec), &me.uid);
+            let users: Vec<&TargetUser> =
+                spec.iter().flat_map(|spec| spec.holders.iter().chain(&spec.waiting)).collect();
+            is_known |= users.iter().any(|user| user.uid == me.uid);
+            let gone = self.gone(users.into_iter(), &me.uid).await?;
+            gone.keys().for_each(|uid| self.at_work.forget(uid));
             let with = |spec| Box::new(object::with(found.clone(), spec));
-            let next = match target_lease::standing(target, spec, &me, &gone) {
+            let next = match target_lease::standing(target, spec.as_ref(), &me, &gone) {
                 Standing::Held => continue,
                 Standing::Free(spec) => Next::Free(with(spec)),
                 Standing::Busy(busy) => Next::Busy { message: busy.message, line: busy.line.map(with) },
             };
             return Ok(Place { is_known, next });
         }
+        self.at_work.note(claims, me);
         Ok(Place { is_known, next: Next::Held })
+    }
+
+    /// Notes that a run is under way, and has all that it claims.
+    pub fn adopt(&self, claims: &[Claim], user: &TargetUser) {
+        self.at_work.note(claims, user);
     }
 
     /// Writes a lease that was looked at a moment ago, or a new one.
@@ -128,6 +138,7 @@ impl TargetLeases {
     /// # Errors
     /// When the API server does not answer, or this operator may not write.
     pub async fn leave(&self, claims: &[Claim], uid: &str, load: Option<&Load>) -> Result<(), Error> {
+        self.at_work.forget(uid);
         for Claim { target, .. } in claims {
             for tries_left in (0..TRIES).rev() {
                 let Some(found) = self.store.read(target).await? else { break };

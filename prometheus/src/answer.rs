@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From the body of an answer to values. Only what Prometheus itself says in its own form is believed.
+//! From the body of an answer to points. Only what Prometheus itself says in its own form is believed.
 
 use serde::Deserialize;
 
@@ -44,8 +44,11 @@ struct Series {
     values: Vec<(f64, String)>,
 }
 
-/// The values of the one series of an answer.
-pub(crate) fn values(status: u16, body: &[u8]) -> Result<Vec<f64>, AskError> {
+/// A time in seconds since the Unix epoch, and the value then.
+pub(crate) type Point = (f64, f64);
+
+/// The points of the one series of an answer.
+pub(crate) fn points(status: u16, body: &[u8]) -> Result<Vec<Point>, AskError> {
     let foreign = || match status {
         200 => AskError::Foreign,
         401 | 403 => AskError::Unauthorized(status),
@@ -54,7 +57,11 @@ pub(crate) fn values(status: u16, body: &[u8]) -> Result<Vec<f64>, AskError> {
     match serde_json::from_slice(body).map_err(|_| foreign())? {
         Answer::Success { data: Data::Matrix(series) } if status == 200 => match series.as_slice() {
             [] => Err(AskError::NoSeries),
-            [one] => one.values.iter().map(|(_, text)| text.parse().map_err(|_| foreign())).collect(),
+            [one] => {
+                let points = one.values.iter();
+                let value = |text: &str| text.parse::<f64>().map_err(|_| foreign());
+                points.map(|(time, text)| value(text).map(|value| (*time, value))).collect()
+            }
             many => Err(AskError::ManySeries(many.len())),
         },
         Answer::Success { .. } => Err(foreign()),
@@ -76,9 +83,9 @@ mod tests {
     fn values_of_one_series_are_taken() {
         let body = br#"{"status":"success","data":{"resultType":"matrix","result":[
             {"metric":{"a":"b"},"values":[[1,"1"],[2.5,"NaN"],[3,"+Inf"],[4,"-2e3"]]}]}}"#;
-        let values = values(200, body).unwrap();
-        assert_eq!((values[0], values[2], values[3]), (1.0, f64::INFINITY, -2000.0));
-        assert!(values[1].is_nan());
+        let points = points(200, body).unwrap();
+        assert_eq!((points[0], points[2], points[3]), ((1.0, 1.0), (3.0, f64::INFINITY), (4.0, -2000.0)));
+        assert!(points[1].0 == 2.5 && points[1].1.is_nan());
     }
 
     #[rstest]
@@ -122,7 +129,7 @@ mod tests {
         #[case] body: &str,
         #[case] expected: AskError,
     ) {
-        let error = values(status, body.as_bytes()).unwrap_err();
+        let error = points(status, body.as_bytes()).unwrap_err();
         assert_eq!(error, expected);
         assert!(!error.to_string().contains("secret"));
     }
@@ -131,7 +138,7 @@ mod tests {
     fn what_prometheus_says_is_kept_short() {
         let body =
             format!(r#"{{"status":"error","errorType":"bad_data","error":"line\n{}"}}"#, "x".repeat(5_000));
-        let Err(AskError::Query { kind, message }) = values(400, body.as_bytes()) else { unreachable!() };
+        let Err(AskError::Query { kind, message }) = points(400, body.as_bytes()) else { unreachable!() };
         assert_eq!((kind, message.chars().count()), ("bad_data", LONGEST_WORDS));
         assert!(!message.contains('\n'));
     }
@@ -139,6 +146,6 @@ mod tests {
     #[test]
     fn a_deep_answer_overflows_nothing() {
         let body = format!(r#"{{"status":"success","data":{}"#, "[".repeat(500_000));
-        assert_eq!(values(200, body.as_bytes()), Err(AskError::Foreign));
+        assert_eq!(points(200, body.as_bytes()), Err(AskError::Foreign));
     }
 }

@@ -12,7 +12,12 @@ use rustls::{
 use upsurge_core::http::Reach;
 use url::{Url, form_urlencoded};
 
-use crate::{AskError, SetupError, answer, guard, window::Window};
+use crate::{
+    AskError, SetupError,
+    answer::{self, Point},
+    guard,
+    window::Window,
+};
 
 /// Time that one answer may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,8 +68,8 @@ impl Client {
         Ok(Self { http, url, reach: Arc::clone(&server.reach) })
     }
 
-    /// The values of a query.
-    pub(crate) async fn query_range(&self, query: &str, window: Window) -> Result<Vec<f64>, AskError> {
+    /// The points of a query.
+    pub(crate) async fn query_range(&self, query: &str, window: Window) -> Result<Vec<Point>, AskError> {
         guard::check(&self.url, &self.reach)?;
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("query", query)
@@ -92,7 +97,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        answer::values(status.as_u16(), &body)
+        answer::points(status.as_u16(), &body)
     }
 }
 

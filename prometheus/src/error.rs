@@ -31,7 +31,7 @@ pub enum SetupError {
     Client(#[source] reqwest::Error),
 }
 
-/// Why a check has no values.
+/// Why a question has no values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
     /// The load has no such stage.
@@ -58,8 +58,8 @@ pub enum AskError {
     /// Not complete in time.
     #[error("the answer was not complete within {} s", .0.as_secs())]
     Timeout(Duration),
-    /// All checks together took too long.
-    #[error("all checks together were not answered within {} s", .0.as_secs())]
+    /// All questions together took too long.
+    #[error("all questions together were not answered within {} s", .0.as_secs())]
     Deadline(Duration),
     /// It wants to be asked elsewhere.
     #[error("it answered with a redirect (status {0}), which is not followed; name the URL it leads to")]

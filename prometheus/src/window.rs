@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The time that a check is about.
+//! The time that a check or a series is about.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use upsurge_core::plan::Timeline;
+use upsurge_core::{plan::Timeline, series};
 use upsurge_crds::v1alpha1::PrometheusCheck;
 
 use crate::AskError;
@@ -42,10 +42,22 @@ pub(crate) fn of(
     if from > to {
         return Err(AskError::StageNotReached(check.stage.clone().unwrap_or_default()));
     }
+    Ok(between(from, to, MOST_VALUES))
+}
+
+/// The window of a series: all of a load that lasted from `start` to `end`.
+pub(crate) fn whole(start: Timestamp, end: Timestamp) -> Window {
+    between(start, end.max(start), series::MOST_VALUES as i64)
+}
+
+/// A time in so wide steps that it has no more than so many values.
+fn between(from: Timestamp, to: Timestamp, most: i64) -> Window {
     // Prometheus counts in whole seconds here: stay within the time.
     let first = from.as_second() + i64::from(from.subsec_nanosecond() > 0);
     let last = to.as_second().max(first);
-    Ok(Window { start: first, end: last, step: (last - first) / MOST_VALUES + 1 })
+    let step = (last - first) / most + 1;
+    // The last value is of the end: how a load ended says more than its first seconds.
+    Window { start: first + (last - first) % step, end: last, step }
 }
 
 #[cfg(test)]
@@ -94,6 +106,16 @@ mod tests {
     fn long_loads_are_asked_for_in_wider_steps() {
         let window = of(&check(None), &timeline(), at(0.0), at(86_400.0)).unwrap();
         assert!((window.end - window.start) / window.step <= MOST_VALUES);
+    }
+
+    #[test]
+    fn a_series_is_about_the_whole_load_in_at_most_250_values() {
+        assert_eq!(whole(at(1_000.5), at(1_041.2)), Window { start: 1_001, end: 1_041, step: 1 });
+        for seconds in [0, 1, 248, 249, 250, 251, 3_600, 2_592_000] {
+            let Window { start, end, step } = whole(at(0.0), at(f64::from(seconds)));
+            assert!((end - start) / step < series::MOST_VALUES as i64, "{seconds}");
+        }
+        assert_eq!(whole(at(9.0), at(5.0)), Window { start: 9, end: 9, step: 1 });
     }
 
     #[test]

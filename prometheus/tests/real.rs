@@ -9,9 +9,14 @@ use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 use upsurge_core::{checks, http::Reach, plan::Plan};
-use upsurge_crds::v1alpha1::{PrometheusCheck, PrometheusCheckResult};
-use upsurge_prometheus::{Client, Server, ask};
+use upsurge_crds::v1alpha1::{PrometheusCheck, PrometheusCheckResult, PrometheusSeries};
+use upsurge_prometheus::{AskError, Client, Server, ask, ask_series};
 use upsurge_testing::Prometheus;
+
+fn client(prometheus: &Prometheus) -> Client {
+    let server = Server { url: prometheus.url(), reach: Arc::new(Reach::default()), ..Server::default() };
+    Client::new(&server).unwrap()
+}
 
 async fn asked(
     prometheus: &Prometheus,
@@ -22,8 +27,7 @@ async fn asked(
     let load = json!({"unit": "Users", "stages": [
         {"name": "rise", "duration": "2s", "target": 5}, {"name": "hold", "duration": "1h", "target": 5}]});
     let timeline = Plan::compile(&serde_json::from_value(load).unwrap(), &[]).unwrap().timeline;
-    let server = Server { url: prometheus.url(), reach: Arc::new(Reach::default()), ..Server::default() };
-    let client = Client::new(&server).unwrap();
+    let client = client(prometheus);
     let answers = ask(&client, &list, &timeline, from, Timestamp::now()).await;
     let judged = answers.into_iter().zip(&list).map(|(answer, check)| {
         let values = answer.map_err(|error| error.to_string());
@@ -73,4 +77,33 @@ async fn checks_are_answered_by_a_real_server() {
     for name in ["many", "none", "syntax", "no stage"] {
         assert!(!told(name).passed && told(name).observed.is_none());
     }
+}
+
+#[tokio::test]
+async fn series_have_a_value_for_each_step_of_the_load_and_gaps_before_the_first_scrape() {
+    let Some(prometheus) = Prometheus::scraping_itself() else { return };
+    let from = Timestamp::now();
+    scraped(&prometheus, from).await;
+    let list: Vec<PrometheusSeries> = serde_json::from_value(json!([
+        {"name": "up", "query": "up * 3 / 9", "unit": "of one", "saturatedAt": 1},
+        {"name": "scalar", "query": "vector(1/0)"},
+        {"name": "none", "query": "no_such_metric"},
+        {"name": "syntax", "query": "sum("},
+    ]))
+    .unwrap();
+    // A load of an hour, of which all but the last seconds were before there was a server. The last value is of its end.
+    let (start, end) = (from - Duration::from_secs(3_600), Timestamp::now());
+    let answers = ask_series(&client(&prometheus), &list, start, end).await;
+    let up = answers[0].as_ref().unwrap();
+    let step = (end.as_second() - start.as_second()) / 250 + 1;
+    assert!((up.step - step).abs() <= 1 && (200..=250).contains(&up.values.len()), "{up:?}");
+    assert_eq!((up.start - start.as_second() <= step, up.values[0]), (true, None));
+    // The newest value may lie behind the last scrape of its step, but the load lasted for several scrapes.
+    let of_now = ask_series(&client(&prometheus), &list[..1], from, end).await;
+    let known: Vec<f64> = of_now[0].as_ref().unwrap().values.iter().flatten().copied().collect();
+    assert!(known.len() >= 2 && known.iter().all(|value| *value == 0.333_333), "{known:?}");
+    let infinite = answers[1].as_ref().unwrap();
+    assert!(infinite.values.iter().all(Option::is_none), "{infinite:?}");
+    assert_eq!(answers[2], Err(AskError::NoSeries));
+    assert!(matches!(&answers[3], Err(AskError::Query { kind: "bad_data", .. })), "{:?}", answers[3]);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The course of a run as a table, for spreadsheets and programs: CSV (RFC 4180), a row for each point.
 //!
-//! The columns are documented in `docs/src/reference/record.md`. New ones come after these.
+//! The columns are documented in `docs/src/reference/record.md`. New ones come after these, and behind all of them one for each series of
+//! Prometheus.
 
 use std::io;
 
-use crate::model::{Epoch, Point, Record, Series};
+use crate::model::{Epoch, ObservedSeries, Point, Record, Series};
 
 /// The columns.
 pub const COLUMNS: [&str; 27] = [
@@ -44,10 +45,13 @@ pub const COLUMNS: [&str; 27] = [
 /// When memory takes no more.
 pub fn table(record: &Record) -> io::Result<Vec<u8>> {
     let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(COLUMNS)?;
+    let series = &record.prometheus_series;
+    let names = series.iter().map(|one| format!("series {}", one.figures.name));
+    table.write_record(COLUMNS.into_iter().map(str::to_owned).chain(names))?;
     for epoch in &record.epochs {
         for point in &epoch.series.points {
-            table.write_record(row(epoch, point))?;
+            let values = series.iter().map(|one| value(one, epoch, point));
+            table.write_record(row(epoch, point).into_iter().chain(values))?;
         }
     }
     table.into_inner().map_err(|error| io::Error::other(error.to_string()))
@@ -92,6 +96,15 @@ fn row(epoch: &Epoch, point: &Point) -> [String; COLUMNS.len()] {
     ]
 }
 
+/// The last value that a series had within the time of a point; nothing, if it had none.
+fn value(series: &ObservedSeries, epoch: &Epoch, point: &Point) -> String {
+    let (from, to) = (epoch.at(point.from_ms), epoch.at(point.to_ms));
+    let within = |index: usize| series.at(index).is_some_and(|at| from <= at && at < to);
+    let mut values = series.values.iter().enumerate().filter(|(index, _)| within(*index));
+    // To six digits, which is all that there is.
+    values.next_back().and_then(|(_, value)| *value).map_or_else(String::new, |value| value.to_string())
+}
+
 /// Names of the stages that were under way in the middle of a point.
 fn stages(epoch: &Epoch, point: &Point) -> String {
     let middle = (point.from_ms as f64 + point.to_ms as f64) / 2e3;
@@ -114,6 +127,8 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use upsurge_crds::v1alpha1::PrometheusSeriesResult;
+
     use super::*;
     use crate::sample;
 
@@ -144,6 +159,25 @@ mod tests {
         }
         let longest = points[11].latency.unwrap().max as f64 / 1e3;
         assert_eq!(row["max_ms"].parse::<f64>().unwrap(), longest);
+    }
+
+    #[test]
+    fn each_series_of_prometheus_has_a_column_behind_the_others() {
+        let mut record = sample::record();
+        record.prometheus_series.push(ObservedSeries {
+            figures: PrometheusSeriesResult { name: "connections".into(), ..Default::default() },
+            saturated_at: None,
+            start: Some(record.epochs[0].at(1_000)),
+            step_seconds: 2,
+            values: vec![Some(4.5), None, Some(6.0)],
+        });
+        let text = table(&record).unwrap();
+        let mut reader = csv::Reader::from_reader(&text[..]);
+        assert_eq!(reader.headers().unwrap().get(COLUMNS.len()), Some("series connections"));
+        let cells = reader.records().map(|row| row.unwrap().get(COLUMNS.len()).unwrap().to_owned());
+        // The values are of whole seconds, which are not those of the load.
+        let cells: Vec<String> = cells.filter(|cell| !cell.is_empty()).collect();
+        assert_eq!(cells, ["4.5", "6"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::io;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub(crate) use self::format::unpack;
+pub(crate) use self::format::{bounded, unpack};
 pub use self::{
     file::{FileError, Place, read, write},
     format::{decode, encode, is_record},
@@ -28,6 +28,8 @@ pub const MOST_UNPACKED: u64 = 64 << 20;
 const MOST_VALUES: usize = 10 << 20;
 /// Most lists and objects of a record, which take more.
 const MOST_PARTS: usize = 512 << 10;
+/// Most bytes of memory for all distributions of a record: a short text can stand for a large one.
+pub(crate) const MOST_DISTRIBUTIONS: usize = 512 << 20;
 
 /// First bytes of gzip.
 pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];

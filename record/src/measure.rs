@@ -108,7 +108,7 @@ pub fn planned(timeline: &Timeline) -> PlannedLoad {
 }
 
 /// Longest time of a load that is believed, in seconds: three decades.
-const LONGEST: f64 = 1e9;
+pub(crate) const LONGEST: f64 = 1e9;
 
 /// The same, as `core` has it.
 pub fn timeline(plan: &PlannedLoad) -> Timeline {
@@ -198,9 +198,14 @@ fn of(metrics: &Metrics, selector: &Selector, time: Duration) -> Part {
 }
 
 impl Part {
-    /// What is told of it as a stage or a request.
+    /// What is told of it as a stage.
     pub fn summary(&self) -> RunSummary {
         self.measured().summary()
+    }
+
+    /// What is told of it as a request.
+    pub fn of_request(&self) -> RunSummary {
+        self.measured().of_request()
     }
 
     /// What is told of it as the whole of a load.

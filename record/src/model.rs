@@ -11,6 +11,7 @@ mod epoch;
 mod heat;
 mod note;
 mod observed;
+mod prometheus;
 mod series;
 mod stand_in;
 mod version;
@@ -22,12 +23,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{
-    AutoscalingResult, BottleneckResult, CapacityResult, Company, ExpectationResult, OperationResult,
-    OutputResult, PrometheusCheckResult, RunnerResult, ScalabilityResult, Snapshot, SoakResult, SpikeResult,
-    StressResult, UsageResult, Verdict, VerificationResult,
+    AutoscalingResult, BottleneckResult, CapacityResult, Company, EpochResult, ExpectationResult,
+    OperationResult, OutputResult, PrometheusCheckResult, RunnerResult, ScalabilityResult, Snapshot,
+    SoakResult, SpikeResult, StressResult, UsageResult, Verdict, VerificationResult,
 };
 
-pub(crate) use self::epoch::after;
 pub use self::{
     elastic_speedup::ElasticSpeedup,
     environment::{Environment, Generator, KubernetesEnvironment, Node, WorkloadEnvironment, git_revision},
@@ -35,9 +35,11 @@ pub use self::{
     heat::{HeatColumn, HeatMap},
     note::Note,
     observed::{Folded, Gap, ObservedWorkload},
+    prometheus::{ObservedSeries, prometheus_series},
     series::{ColumnError, Latency, Point, Series, Users},
     version::{FORMAT, FormatVersion, VERSION, VersionError},
 };
+pub(crate) use self::{epoch::after, series::MOST_POINTS};
 
 /// The record of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,6 +78,10 @@ pub struct Record {
     /// The parts of the run, each with a load of its own. A run that is no search has one; one that broke before its load has none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub epochs: Vec<Epoch>,
+    /// What came out of each part of a search or of a test of scalability, in order: `epochs` may hold few of them. Only in records of a
+    /// cluster; on the command line all of them are in `epochs`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<EpochResult>,
     /// What a search has found.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityResult>,
@@ -119,6 +125,9 @@ pub struct Record {
     /// Prometheus checks with what was observed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prometheus_checks: Vec<PrometheusCheckResult>,
+    /// Series of Prometheus over the load. Since version 1.1.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prometheus_series: Vec<ObservedSeries>,
     /// Each runner and how it ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runners: Vec<RunnerResult>,
@@ -167,6 +176,7 @@ impl Record {
             outcome,
             shown_epoch: None,
             epochs: Vec::new(),
+            history: Vec::new(),
             capacity: None,
             scalability: None,
             stress: None,
@@ -181,6 +191,7 @@ impl Record {
             soak: None,
             bottleneck: None,
             prometheus_checks: Vec::new(),
+            prometheus_series: Vec::new(),
             runners: Vec::new(),
             outputs: Vec::new(),
             company: Vec::new(),
@@ -195,6 +206,14 @@ impl Record {
     /// The epoch whose figures are those of the run; `None` if no load was made.
     pub fn shown(&self) -> Option<&Epoch> {
         self.epochs.iter().find(|epoch| Some(epoch.number) == self.shown_epoch)
+    }
+
+    /// What came out of each part of a search or of a test of scalability, as far as it was kept.
+    pub fn parts(&self) -> Vec<&EpochResult> {
+        match self.history.is_empty() {
+            true => self.epochs.iter().filter_map(|epoch| epoch.result.as_ref()).collect(),
+            false => self.history.iter().collect(),
+        }
     }
 }
 

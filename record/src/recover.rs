@@ -16,7 +16,7 @@ use std::{
 use flate2::bufread::GzDecoder;
 use upsurge_core::{
     epochs,
-    metrics::Metrics,
+    metrics::{Metrics, with_room},
     plan::Timeline,
     results::{self, Figures},
     thresholds::Windows,
@@ -30,13 +30,20 @@ use upsurge_crds::{
 use upsurge_figures::observation::Event;
 
 use crate::{
-    disk::{DecodeError, GZIP, MOST_UNPACKED},
+    disk::{DecodeError, GZIP, MOST_DISTRIBUTIONS, MOST_UNPACKED, bounded},
     journal::{self, Begin, Line, LoadBegins, News},
-    measure::{Load, timeline},
-    model::{Epoch, Gap, Incomplete, ObservedWorkload, Outcome, Record, Run, Series, VERSION, after},
+    measure::{LONGEST, Load, timeline},
+    model::{
+        Epoch, Gap, Incomplete, MOST_POINTS, ObservedWorkload, Outcome, Record, Run, Series, VERSION, after,
+    },
     observed,
     thin::Course,
 };
+
+/// Most news of a run: one each ten seconds makes a month.
+const MOST_NEWS: usize = 1 << 18;
+/// Most events of a run.
+const MOST_EVENTS: usize = 1 << 20;
 
 /// What was found in a file.
 #[derive(Debug)]
@@ -90,7 +97,8 @@ fn member(file: &mut impl BufRead) -> Result<Option<Vec<Line>>, DecodeError> {
             Err(DecodeError::Large { what: "unpacked", most: MOST_UNPACKED })
         }
         Ok(_) => {
-            let lines = journal::lines(&text);
+            bounded(&text)?;
+            let lines = with_room(MOST_DISTRIBUTIONS, || journal::lines(&text));
             lines.map(Some).map_err(|error| DecodeError::Corrupted(error.to_string()))
         }
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(DecodeError::Truncated),
@@ -108,6 +116,8 @@ struct Found {
     parts: Vec<Part>,
     /// Each with the place of its workload.
     events: Vec<(usize, Event)>,
+    /// How often there was news.
+    news: usize,
 }
 
 /// A load as far as it is told of.
@@ -116,6 +126,8 @@ struct Part {
     result: Option<EpochResult>,
     news: News,
     course: Course,
+    /// It has more seconds than a record: only those joined are kept.
+    is_long: bool,
 }
 
 impl Found {
@@ -129,7 +141,8 @@ impl Found {
             }
             Line::Load(begins) => {
                 let course = Course::new(&timeline(&begins.plan));
-                self.parts.push(Part { begins, result: None, news: News::default(), course });
+                let news = News::default();
+                self.parts.push(Part { begins, result: None, news, course, is_long: false });
             }
             Line::Turn(plan) => {
                 if let Some(part) = self.parts.last_mut() {
@@ -138,11 +151,21 @@ impl Found {
                 }
             }
             Line::News(mut news) => {
+                self.news += 1;
+                // A file may be of any size, and unpack to a thousand times as much: what is kept of it may not.
+                let events = self.events.len() + news.events.len() + news.further.len();
+                if self.news > MOST_NEWS || events > MOST_EVENTS || news.until_ms as f64 > LONGEST * 1e3 {
+                    return Err(DecodeError::Corrupted("it tells of more than any run has".into()));
+                }
                 self.events.extend(std::mem::take(&mut news.events).into_iter().map(|event| (0, event)));
                 self.events.append(&mut news.further);
                 // Before the load there is nothing else to tell.
                 if let Some(part) = self.parts.last_mut() {
                     part.add(*news);
+                }
+                if self.parts.iter().map(Part::bytes).sum::<usize>() > MOST_DISTRIBUTIONS {
+                    let why = "its series take more memory than those of any run";
+                    return Err(DecodeError::Corrupted(why.into()));
                 }
             }
             Line::Result(result) => {
@@ -155,7 +178,7 @@ impl Found {
     }
 
     fn record(self) -> Result<Record, DecodeError> {
-        let Self { begin, parts, mut events } = self;
+        let Self { begin, parts, mut events, .. } = self;
         let begin = begin.ok_or_else(|| DecodeError::NotARecord("it is empty".into()))?;
         let unreadable = |Unreadable { path, message }| {
             DecodeError::Corrupted(format!("its test can't be read: {path}: {message}"))
@@ -224,14 +247,23 @@ fn checked(begin: Begin) -> Result<Begin, DecodeError> {
 }
 
 impl Part {
-    fn add(&mut self, news: News) {
+    /// About how much memory its series take.
+    fn bytes(&self) -> usize {
+        self.news.metrics.bytes()
+    }
+
+    fn add(&mut self, mut news: News) {
         let [from, to] = [self.news.until_ms, news.until_ms].map(Duration::from_millis);
         self.course.add(from, to, &news.metrics);
+        self.is_long |= self.news.series.points.len() + news.series.points.len() > MOST_POINTS;
+        if self.is_long {
+            (self.news.series, news.series) = (Series::default(), Series::default());
+        }
         self.news.merge(news);
     }
 
     fn epoch(self, test: &LoadTestSpec) -> Epoch {
-        let Self { begins, result, news, course } = self;
+        let Self { begins, result, news, course, is_long } = self;
         let timeline = timeline(&begins.plan);
         let elapsed = Duration::from_millis(news.until_ms);
         // Of a probe that was cut off, its warm-up may be all that there is.
@@ -256,6 +288,9 @@ impl Part {
             is_probe,
         };
         let epoch = load.epoch(course, &[]);
+        if is_long {
+            return epoch;
+        }
         // Seconds are known as such: the course was made of what is told each ten seconds.
         Epoch { series: Series { step_seconds: 1, ..news.series }, ..epoch }
     }

@@ -82,14 +82,14 @@ impl Course {
 
     /// Failures by the places of their kinds.
     fn counted(&mut self, failures: &BTreeMap<String, f64>) -> Vec<u64> {
-        let mut counts = Vec::new();
+        let mut counts: Vec<u64> = Vec::new();
         for (kind, count) in failures.iter().filter(|(_, count)| **count > 0.0) {
             let place = self.place(kind);
             if counts.len() <= place {
                 counts.resize(place + 1, 0);
             }
             if let Some(sum) = counts.get_mut(place) {
-                *sum += *count as u64;
+                *sum = sum.saturating_add(*count as u64);
             }
         }
         counts

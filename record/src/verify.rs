@@ -4,7 +4,9 @@
 //! Nothing that is told is used to compute it. What can't be computed from a record is named, and not passed over.
 
 mod beyond;
+mod capacity;
 mod difference;
+mod scalability;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -15,16 +17,16 @@ use upsurge_core::{
     autoscaling::ready_replicas,
     epochs::{self, Epochs},
     metrics::names,
-    results,
+    results, series,
     thresholds::{Recorded, keep_breach},
 };
 use upsurge_crds::{
     LoadTestSpec,
     read::Unreadable,
-    v1alpha1::{CheckCount, RequestResult, StageResult, Verdict},
+    v1alpha1::{CheckCount, RequestResult, RunSummary, StageResult, Verdict},
 };
 
-use self::{beyond::beyond, difference::compare};
+use self::{beyond::beyond, capacity::capacity, difference::compare};
 use crate::{
     measure::timeline,
     model::{Epoch, ObservedWorkload, Part, Record},
@@ -107,6 +109,9 @@ pub fn verify(record: &Record) -> Verified {
     }
     verdict(record, &mut verified);
     replicas(record, &mut verified);
+    capacity(record, test.as_ref(), &mut verified);
+    scalability::check(record, test.as_ref(), &mut verified);
+    prometheus_series(record, &mut verified);
     beyond(record, &mut verified);
     verified
 }
@@ -145,9 +150,22 @@ fn figures(path: &str, record: &Record, epoch: &Epoch, verified: &mut Verified) 
     let requests = measured.requests.iter().map(|request| RequestResult {
         name: request.name.clone(),
         scenario: request.scenario.clone(),
-        summary: request.part.summary(),
+        summary: request.part.of_request(),
     });
-    verified.check_within(bound, &format!("{path}.requests"), &told.requests, &requests.collect::<Vec<_>>());
+    let told: Vec<_> = told.requests.iter().map(without_zeros).collect();
+    verified.check_within(bound, &format!("{path}.requests"), &told, &requests.collect::<Vec<_>>());
+}
+
+/// What is told of a request. The first programs that wrote records told 0 iterations of each.
+fn without_zeros(request: &RequestResult) -> RequestResult {
+    let told = |count: Option<i64>| count.filter(|count| *count != 0);
+    let summary = &request.summary;
+    let summary = RunSummary {
+        iterations: told(summary.iterations),
+        dropped_iterations: told(summary.dropped_iterations),
+        ..summary.clone()
+    };
+    RequestResult { summary, ..request.clone() }
 }
 
 /// The figures of each stage, from what was measured of it.
@@ -198,12 +216,14 @@ fn of_epoch(epoch: &Epoch, test: &LoadTestSpec) -> Result<LoadTestSpec, String> 
     let level = result.level.parse().map_err(|_| format!("the level {:?} is no number", result.level))?;
     let epochs = Epochs::of(&test.load).map_err(|error| error.to_string())?;
     let replicas = result.pinned_replicas.and_then(|replicas| u32::try_from(replicas).ok());
-    Ok(epochs.test(test, &epochs::Epoch { number: epoch.number, level: Some(level), replicas }))
+    let size = result.size.clone();
+    Ok(epochs.test(test, &epochs::Epoch { number: epoch.number, level: Some(level), replicas, size }))
 }
 
 /// A run whose thresholds did not hold has not passed.
 fn verdict(record: &Record, verified: &mut Verified) {
-    // That none of an incomplete one was judged is said of its thresholds, and what the verdict of a search rests on by `beyond`.
+    // That none of an incomplete one was judged is said of its thresholds. `capacity` checks the verdict of a search, and `beyond` says
+    // that nobody does that of a test of scalability.
     if record.incomplete.is_some() || record.capacity.is_some() || record.scalability.is_some() {
         return;
     }
@@ -241,6 +261,19 @@ fn replicas(record: &Record, verified: &mut Verified) {
             Some(workload) => compared(&path, numbers, of(workload), verified),
             None => verified.skip(format!("{path}: there is no log of its events")),
         }
+    }
+}
+
+/// The figures of each series of Prometheus, from its values.
+fn prometheus_series(record: &Record, verified: &mut Verified) {
+    for (index, one) in record.prometheus_series.iter().enumerate() {
+        let told = &one.figures;
+        let mut computed = series::figures(&told.name, told.unit.as_deref(), &one.values);
+        if one.values.is_empty() {
+            // Why nobody answered is known to nobody else.
+            computed.message.clone_from(&told.message);
+        }
+        verified.check(&format!("prometheusSeries[{index}].figures"), told, &computed);
     }
 }
 

@@ -3,11 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests say what they expect")]
 
-use std::io::Write as _;
+use std::{io::Write as _, time::Duration};
 
 use flate2::{Compression, write::GzEncoder};
 use peak_alloc::PeakAlloc;
 use serde_json::{Value, json};
+use upsurge_core::metrics::Trend;
 use upsurge_record::disk::{DecodeError, MOST_UNPACKED, decode};
 
 #[global_allocator]
@@ -27,6 +28,22 @@ fn taken(bytes: &[u8]) -> (f32, Result<(), DecodeError>) {
     MEMORY.reset_peak_usage();
     let read = decode(bytes).map(drop);
     (MEMORY.peak_usage_as_mb() - before, read)
+}
+
+/// A record with many distributions, each of which takes a hundred times as much memory as text: a value in each block of counts,
+/// so often that a short count can't hold it.
+fn widely_spread() -> String {
+    let (mut trend, mut micros) = (Trend::default(), 1.0_f64);
+    while micros < 3.6e9 {
+        trend.record_many(Duration::from_micros(micros as u64), 1 << 17);
+        micros *= 1.03;
+    }
+    let trend = serde_json::to_string(&trend).unwrap();
+    let total = |number: u32| format!("\"m{number}\":{{\"trend\":{trend}}}");
+    let totals: Vec<String> = (0..4_000).map(total).collect();
+    let mut spread = fixture();
+    spread["epochs"][0]["measured"]["totals"] = json!("spread");
+    spread.to_string().replace("\"spread\"", &format!("{{{}}}", totals.join(",")))
 }
 
 #[test]
@@ -75,4 +92,8 @@ fn reading_takes_no_more_memory_than_bytes_that_are_there_account_for() {
     let (memory, read) = taken(long.as_bytes());
     let most = long.len() as f32 / (1 << 20) as f32 * MOST_PER_BYTE;
     assert!(memory < most && read.is_ok(), "{memory} MiB of at most {most}: {read:?}");
+
+    let (memory, read) = taken(widely_spread().as_bytes());
+    let is_refused = matches!(&read, Err(DecodeError::Corrupted(why)) if why.contains("all distributions"));
+    assert!(memory < 700.0 && is_refused, "{memory} MiB: {read:?}");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A record of each version that was ever written is read, and its figures come out as they are told.
 
-#![allow(clippy::unwrap_used, reason = "tests say what they expect")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests say what they expect")]
 
 use upsurge_crds::v1alpha1::Verdict;
 use upsurge_record::{
@@ -12,6 +12,25 @@ use upsurge_record::{
 
 /// Made by `upsurge run --record`, with the manifest that lies beside it.
 const VERSION_1: &[u8] = include_bytes!("fixtures/record-1.0.json.gz");
+
+/// The same with what came with version 1.1: two series of Prometheus.
+const VERSION_1_1: &[u8] = include_bytes!("fixtures/record-1.1.json.gz");
+
+#[test]
+fn version_1_1_has_series_of_prometheus_and_adds_up() {
+    let mut record = decode(VERSION_1_1).unwrap();
+    let [connections, lag] = &record.prometheus_series[..] else { panic!("{:?}", record.prometheus_series) };
+    assert_eq!(
+        (connections.saturated_at, connections.values.len(), connections.values[1]),
+        (Some(9.5), 5, None)
+    );
+    assert!(lag.values.is_empty() && lag.figures.message.is_some());
+    let Verified { differences, skipped, .. } = verify(&record);
+    assert!(differences.is_empty() && skipped.is_empty(), "{differences:?} {skipped:?}");
+    record.prometheus_series[0].figures.max = Some("9".into());
+    let differences = verify(&record).differences;
+    assert_eq!(differences[0].figure, "prometheusSeries[0].figures.max", "{differences:?}");
+}
 
 #[test]
 fn version_1_is_read_and_adds_up() {

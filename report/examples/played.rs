@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Prints the report of a played run: the picture of the documentation, or a page to look at.
 //!
-//! `cargo run -p upsurge-report --example played -- svg|html|markdown [spike|day|search|…]`
+//! `cargo run -p upsurge-report --example played -- svg|html|markdown|record [spike|hour|day|search|…]`
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a tool of this repository")]
 
 #[path = "../tests/report/played.rs"]
 mod played;
 
-use std::{env, process::ExitCode};
+use std::{
+    env,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
+use upsurge_record::disk::encode;
 use upsurge_report::{html, markdown, svg};
 
 fn main() -> ExitCode {
@@ -17,6 +22,7 @@ fn main() -> ExitCode {
     let record = match arguments.get(1).map_or("spike", String::as_str) {
         "spike" => played::spike(),
         "day" => played::day(),
+        "hour" => played::lasting(3_600, 1),
         "search" => played::search(),
         "hostile" => played::hostile(),
         "aborted" => played::aborted(),
@@ -29,6 +35,11 @@ fn main() -> ExitCode {
         Some("svg") => svg(&record),
         Some("html") => html(&record),
         Some("markdown") => markdown(&record),
+        // Packed, as a run writes it.
+        Some("record") => {
+            io::stdout().write_all(&encode(&record, &[]).unwrap()).unwrap();
+            return ExitCode::SUCCESS;
+        }
         _ => return ExitCode::from(2),
     };
     print!("{text}");

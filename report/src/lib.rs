@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Reports of a run, made from its record and from nothing else: a page, Markdown, a picture, rows of signs, JUnit XML.
+//! Reports of a run, made from its record and from nothing else: a page, Markdown, pictures, rows of signs, JUnit XML.
 //!
-//! Pure: a record goes in, a text comes out. No file, no network and no clock, and no figure is computed here that the record does not
+//! Pure: a record goes in, a text or the bytes of a picture come out. No file, no network and no clock, and no figure is computed here that the record does not
 //! tell: what is shown as text is the record's own text. What an outsider named (requests, pods, messages) gets into a page as text
 //! alone, by [`markup`].
 
@@ -15,9 +15,11 @@ mod markdown;
 mod markup;
 mod page;
 mod picture;
+mod png;
 mod speedup;
 mod story;
 mod svg;
+mod theme;
 mod thin;
 mod timeline;
 mod verdict;
@@ -27,6 +29,8 @@ pub use self::{
     junit::junit,
     markdown::markdown,
     page::html,
-    picture::svg,
+    picture::{svg, svg_in},
+    png::{MOST_SCALE, PngError, png},
+    theme::Theme,
     timeline::{timeline, timeline_of_run},
 };

@@ -11,12 +11,12 @@ use std::fmt::{self, Write as _};
 use upsurge_core::autoscaling::explained;
 use upsurge_record::model::Record;
 
-pub(crate) use self::text::printable;
 use self::{
     noted::noted,
     scalability::scalability,
     text::{code, plain},
 };
+pub(crate) use self::{scalability::fits, text::printable};
 use crate::{
     chart::Chart,
     judged::judged,

@@ -7,6 +7,7 @@ mod limits;
 mod load;
 mod marks;
 mod observed;
+mod prometheus;
 mod readings;
 mod replicas;
 
@@ -30,6 +31,7 @@ pub(crate) fn story(record: &Record) -> Chart {
     let mut panes = load::panes(record, &course);
     panes.extend(replicas::panes(record, start));
     panes.extend(readings::panes(record, start));
+    panes.extend(prometheus::panes(record, start));
     panes.retain(|pane| !pane.is_empty());
     let stages = stages(record, start);
     let ends = stages.iter().map(|stage| stage.to).chain(course.end());
@@ -65,11 +67,12 @@ fn stages(record: &Record, start: Start) -> Vec<Stage> {
     }
     let probe = |epoch: &upsurge_record::model::Epoch| {
         let from = start.seconds(epoch.start_time);
-        let level = epoch.result.as_ref().map(|result| match result.pinned_replicas {
+        let level = epoch.result.as_ref().map(|result| match (&result.size, result.pinned_replicas) {
             // Its level is in users.
-            Some(1) if record.scalability.is_some() => ": 1 replica".to_owned(),
-            Some(replicas) if record.scalability.is_some() => format!(": {replicas} replicas"),
-            _ => format!(": {}/s", result.level),
+            (Some(size), _) => format!(": {size}"),
+            (None, Some(1)) if record.scalability.is_some() => ": 1 replica".to_owned(),
+            (None, Some(replicas)) if record.scalability.is_some() => format!(": {replicas} replicas"),
+            (None, _) => format!(": {}/s", result.level),
         });
         Stage {
             name: format!("{}{}", epoch.number, level.unwrap_or_default()),

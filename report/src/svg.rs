@@ -8,18 +8,21 @@ mod frame;
 mod heat;
 mod pane;
 mod path;
+mod scaling;
 mod spark;
 
 pub(crate) use self::{
     bar::{Bar, Part, bar},
     curve::{Curve, curves, percents},
     heat::{Cell, Heat, heat},
+    scaling::{Law, Mean, Scaling, scaling},
     spark::{evenly, spark},
 };
 use crate::{
     axis::Axis,
     chart::Chart,
     markup::{Markup, Tenth},
+    theme::Theme,
     words,
 };
 
@@ -48,6 +51,8 @@ pub(crate) struct Head<'a> {
     pub(crate) tone: &'static str,
     /// The next line.
     pub(crate) sentence: &'a str,
+    /// The theme whose colours it has; that of its reader if there is none.
+    pub(crate) theme: Option<Theme>,
 }
 
 /// Draws panes above one another. With a head it is a picture of its own.
@@ -65,7 +70,10 @@ pub(crate) fn chart(markup: &mut Markup, chart: &Chart, label: &str, head: Optio
         if let Some(head) = head {
             svg.tag("title").text(label);
             svg.tag("style").with(|style| {
-                style.source(crate::assets::COLOURS).source(crate::assets::PICTURE);
+                match head.theme {
+                    None => style.source(crate::assets::COLOURS).source(crate::assets::PICTURE),
+                    Some(theme) => style.source(theme.sheet()),
+                };
             });
             svg.tag("rect").class("ground").set("width", WIDTH).at("height", height).empty();
             write_head(svg, head, &sentence);

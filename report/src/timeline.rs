@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Courses as rows of signs above one time axis, for where there are no pictures: a terminal, and summaries on GitHub and GitLab.
 
+mod counts;
 mod signs;
 
 use std::{fmt::Write as _, time::Duration};
@@ -39,6 +40,9 @@ pub fn timeline(record: &Record) -> String {
     for sentence in speedup::sentences(record) {
         text += &format!("\n{sentence}\n");
     }
+    if let Some(found) = &record.scalability {
+        text += &counts::of(found);
+    }
     printable(text)
 }
 
@@ -72,7 +76,8 @@ pub fn timeline_of_run(run: &LoadTestRun) -> Option<String> {
         ]
     });
     let rows: Vec<Row> = std::iter::once(load(&stages, to)).chain(of_courses).flatten().collect();
-    Some(printable(format!("{verdict}\n\n{}", written(&rows, to))))
+    let counts = status.scalability.as_deref().map(counts::of).unwrap_or_default();
+    Some(printable(format!("{verdict}\n\n{}{counts}", written(&rows, to))))
 }
 
 /// The stages of a run's load that count the same as its first one.

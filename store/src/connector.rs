@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How a store is connected to: by TLS with the authorities of the machine, without redirects, and never at a metadata address unless that
-//! is allowed. All that the library sends goes through here, requests for credentials too.
+//! is allowed, nor at what the platform's rules forbid. All that the library sends goes through here, requests for credentials too.
 
 use std::{
     error::Error,
@@ -23,7 +23,11 @@ use object_store::{
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
-use crate::guard::is_metadata;
+use crate::{
+    gate::{self, Gate},
+    guard::is_metadata,
+    settings::Judge,
+};
 
 /// Longest time to make a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,6 +41,7 @@ const YES: [&str; 5] = ["1", "true", "on", "yes", "y"];
 pub(crate) struct Connector {
     tls: ClientConfig,
     may_ask_metadata: bool,
+    judge: Option<Arc<dyn Judge>>,
     /// Whether a client was kept from asking a metadata address.
     refused: Arc<AtomicBool>,
 }
@@ -47,6 +52,7 @@ struct Guarded {
     client: reqwest::Client,
     may_send_plainly: bool,
     may_ask_metadata: bool,
+    judge: Option<Arc<dyn Judge>>,
     refused: Arc<AtomicBool>,
 }
 
@@ -59,6 +65,8 @@ enum Withheld {
         "it would be asked by plain HTTP, which AWS_ALLOW_HTTP=true, GOOGLE_ALLOW_HTTP=true or AZURE_ALLOW_HTTP=true allows"
     )]
     Plain,
+    #[error("{0}")]
+    Forbidden(String),
 }
 
 impl Connector {
@@ -66,13 +74,17 @@ impl Connector {
     ///
     /// # Errors
     /// When TLS can't be set up.
-    pub(crate) fn new(may_ask_metadata: bool, refused: Arc<AtomicBool>) -> Result<Self, rustls::Error> {
+    pub(crate) fn new(
+        may_ask_metadata: bool,
+        judge: Option<Arc<dyn Judge>>,
+        refused: Arc<AtomicBool>,
+    ) -> Result<Self, rustls::Error> {
         let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions()?;
         let tls = builder.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self { tls, may_ask_metadata, refused })
+        Ok(Self { tls, may_ask_metadata, judge, refused })
     }
 }
 
@@ -80,7 +92,11 @@ impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let plainly = options.get_config_value(&ClientConfigKey::AllowHttp).unwrap_or_default();
         // Each request has a runtime of its own, which takes its connections with it.
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder();
+        if let Some(judge) = &self.judge {
+            client = client.no_proxy().dns_resolver(Arc::new(Gate { judge: Arc::clone(judge) }));
+        }
+        let client = client
             .tls_backend_preconfigured(self.tls.clone())
             .redirect(Policy::none())
             .referer(false)
@@ -98,6 +114,7 @@ impl HttpConnector for Connector {
             client,
             may_send_plainly: YES.iter().any(|yes| plainly.eq_ignore_ascii_case(yes)),
             may_ask_metadata: self.may_ask_metadata,
+            judge: self.judge.clone(),
             refused: Arc::clone(&self.refused),
         }))
     }
@@ -109,6 +126,9 @@ impl Guarded {
         if !self.may_ask_metadata && is_metadata(host) {
             self.refused.store(true, Ordering::Relaxed);
             return Err(Withheld::Metadata(host.to_owned()));
+        }
+        if let Some(judge) = &self.judge {
+            gate::check(&**judge, host).map_err(Withheld::Forbidden)?;
         }
         if !self.may_send_plainly && request.uri().scheme_str() != Some("https") {
             return Err(Withheld::Plain);

@@ -10,6 +10,7 @@
 mod address;
 mod connector;
 mod error;
+mod gate;
 mod guard;
 mod settings;
 mod store;
@@ -19,7 +20,7 @@ use std::time::Duration;
 pub use self::{
     address::{Address, AddressError, is_address},
     error::StoreError,
-    settings::Settings,
+    settings::{Judge, Settings},
     store::Store,
 };
 

@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is known of a store besides its address: environment variables with credentials, and how long it may take.
 
-use std::{env, fmt, time::Duration};
+use std::{env, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{LIMIT, MAY_ASK_METADATA};
+
+/// Says what may be contacted. Each answer that it may not be comes with the reason in words.
+pub trait Judge: fmt::Debug + Send + Sync {
+    /// Whether a host may be asked for by this name or address.
+    ///
+    /// # Errors
+    /// Why not.
+    fn host(&self, host: &str) -> Result<(), String>;
+
+    /// Whether an address that a name has led to may be connected to.
+    ///
+    /// # Errors
+    /// Why not.
+    fn address(&self, address: IpAddr) -> Result<(), String>;
+}
 
 /// Who asks a store, and for how long.
 #[derive(Clone)]
 pub struct Settings {
     variables: Vec<(String, String)>,
     limit: Duration,
+    judge: Option<Arc<dyn Judge>>,
 }
 
 impl Settings {
     /// Those of environment variables with these names and values.
     pub fn new<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { variables, limit: LIMIT }
+        Self { variables, limit: LIMIT, judge: None }
     }
 
     /// Those of the process' own environment.
@@ -30,6 +46,17 @@ impl Settings {
     #[must_use]
     pub fn with_limit(self, limit: Duration) -> Self {
         Self { limit, ..self }
+    }
+
+    /// The same with somebody who says what may be contacted. Proxies of the environment are not used then, as they would contact
+    /// anything.
+    #[must_use]
+    pub fn judged_by(self, judge: Arc<dyn Judge>) -> Self {
+        Self { judge: Some(judge), ..self }
+    }
+
+    pub(crate) fn judge(&self) -> Option<Arc<dyn Judge>> {
+        self.judge.clone()
     }
 
     pub(crate) fn limit(&self) -> Duration {

@@ -54,7 +54,7 @@ impl Store {
     pub fn open(address: Address, settings: &Settings) -> Result<Self, StoreError> {
         let refused = Arc::<AtomicBool>::default();
         let wrong = |why| StoreError::Setup { place: address.to_string(), why };
-        let connector = Connector::new(settings.may_ask_metadata(), Arc::clone(&refused))
+        let connector = Connector::new(settings.may_ask_metadata(), settings.judge(), Arc::clone(&refused))
             .map_err(|error| wrong(error.to_string()))?;
         let objects = objects(&address, settings, connector).map_err(|error| wrong(told(&error)))?;
         Ok(Self { objects, limit: settings.limit(), refused, address })

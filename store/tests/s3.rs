@@ -6,7 +6,7 @@
 use std::{
     env,
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     sync::{
         Arc,
@@ -17,7 +17,7 @@ use std::{
 };
 
 use rstest::rstest;
-use upsurge_store::{Settings, Store, StoreError};
+use upsurge_store::{Judge, Settings, Store, StoreError};
 use upsurge_testing::HttpServer;
 
 /// More than any record.
@@ -245,4 +245,32 @@ fn no_metadata_address_is_asked_for_credentials(
 fn nobody_sees_credentials_of_a_store() {
     let store = store("http://127.0.0.1:9", "s3://runs/a");
     assert!(!format!("{store:?}").contains("hunter2"), "{store:?}");
+}
+
+/// A platform on which nobody may contact the machine itself.
+#[derive(Debug)]
+struct NoLoopback;
+
+impl Judge for NoLoopback {
+    fn host(&self, host: &str) -> Result<(), String> {
+        host.parse().map_or(Ok(()), |address| self.address(address))
+    }
+
+    fn address(&self, address: IpAddr) -> Result<(), String> {
+        if address.is_loopback() { Err(format!("{address} is forbidden")) } else { Ok(()) }
+    }
+}
+
+#[rstest]
+#[case::an_address("127.0.0.1")]
+#[case::a_name("localhost")]
+fn what_the_platform_forbids_is_not_contacted(#[case] host: &str) {
+    let (server, count) = answers(vec![""]);
+    let port = server.rsplit(':').next().unwrap();
+    let settings = settings(&format!("http://{host}:{port}")).with_limit(Duration::from_secs(2));
+    let settings = settings.judged_by(Arc::new(NoLoopback));
+    let store = Store::open("s3://runs/a".parse().unwrap(), &settings).unwrap();
+    let error = store.put(vec![1]).unwrap_err().to_string();
+    assert!(error.contains("is forbidden"), "{error}");
+    assert_eq!(count.load(Ordering::Relaxed), 0);
 }

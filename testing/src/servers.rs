@@ -8,7 +8,7 @@
 use std::{
     env,
     fs::{self, File},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread::sleep,
@@ -44,8 +44,13 @@ impl HttpServer {
     /// gofakes3: it speaks as S3 does, takes any credentials, and has one bucket. `None` where it is neither installed nor
     /// required.
     pub fn s3(bucket: &str) -> Option<Self> {
+        Self::s3_at(Ipv4Addr::LOCALHOST.into(), bucket)
+    }
+
+    /// The same at an address of this machine.
+    pub fn s3_at(host: IpAddr, bucket: &str) -> Option<Self> {
         let binary = find("gofakes3")?;
-        Some(Self::start(|_, address| {
+        Some(Self::start_at(host, |_, address| {
             let mut command = Command::new(&binary);
             command.args(["-host", &address.to_string(), "-backend", "memory", "-initialbucket", bucket]);
             command
@@ -86,9 +91,13 @@ impl HttpServer {
     }
 
     fn start(command: impl Fn(&Path, SocketAddr) -> Command) -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), command)
+    }
+
+    fn start_at(host: IpAddr, command: impl Fn(&Path, SocketAddr) -> Command) -> Self {
         let mut logs = Vec::new();
         for _ in 0..ATTEMPTS {
-            let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+            let address = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap();
             let directory = TempDir::with_prefix("upsurge-server-").unwrap();
             let log = directory.path().join("log");
             let process = command(directory.path(), address)

@@ -31,6 +31,8 @@ impl About {
                 "pacing",
                 "merge",
                 "executors",
+                "records",
+                "page",
                 "soak",
             ],
             Self::Scale => &["start", "many", "watched", "checkpoints", "wide", "kept"],
@@ -127,6 +129,7 @@ How it is measured:
 - CPU time is user and system time of the tool's process, as the kernel accounts for it. It is divided by the requests that
   the *server* counted. Tool and server have one core each; Upsurge runs with one thread.
 - The server answers from memory on one thread and is the same for everybody.
+- The page of a report is drawn by Debian's Chromium without a display; times are from its trace.
 - Loopback costs less than a network, for all of them. These are figures of one machine: compare tools, not machines.
 ";
 

@@ -5,6 +5,8 @@
 use upsurge_crds::names::reasons;
 use upsurge_figures::observation::{Autoscaler, Tracker};
 
+use super::standing::FALLBACK;
+
 /// Kind of KEDA's autoscaler, which may leave a workload at zero replicas.
 const SCALED_OBJECT: &str = "ScaledObject";
 
@@ -34,17 +36,24 @@ pub fn quiet(known: &Tracker) -> Result<(), Restless> {
     Ok(())
 }
 
-/// Whether the autoscaler reads its metrics. One that KEDA has put to rest at zero replicas reads none.
+/// Whether the autoscaler reads its metrics. One that KEDA has put to rest at zero replicas reads none, and one that goes by KEDA's
+/// fallback is told another number than that of its trigger.
 ///
 /// # Errors
 /// Why not, in its own words.
 pub fn reads(autoscaler: &Autoscaler, known: &Tracker) -> Result<(), Restless> {
     let rests = autoscaler.kind == SCALED_OBJECT && known.levels().asked == Some(0);
-    let message = match known.condition("ScalingActive") {
+    let fallback = known.condition(FALLBACK).filter(|fallback| fallback.status == "True");
+    let message = match (fallback, known.condition("ScalingActive")) {
         _ if rests => return Ok(()),
-        Some(active) if active.status == "True" => return Ok(()),
-        Some(active) => format!("{} can't scale: {}: {}", name(autoscaler), active.reason, active.message),
-        None => format!("{} has not looked at its metrics yet", name(autoscaler)),
+        (Some(fallback), _) => {
+            format!("{} goes by its fallback: {}: {}", name(autoscaler), fallback.reason, fallback.message)
+        }
+        (None, Some(active)) if active.status == "True" => return Ok(()),
+        (None, Some(active)) => {
+            format!("{} can't scale: {}: {}", name(autoscaler), active.reason, active.message)
+        }
+        (None, None) => format!("{} has not looked at its metrics yet", name(autoscaler)),
     };
     Err(Restless { reason: reasons::METRICS_UNAVAILABLE, message })
 }

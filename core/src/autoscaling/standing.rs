@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What holds over a time, and makes a verdict on the autoscaler worthless while it does: autoscalers that work against each
-//! other, one that is paused, and a rollout under way as the load starts.
+//! other, one that is paused or goes by its fallback, and a rollout under way as the load starts.
 
 use jiff::Timestamp;
 use upsurge_crds::names::reasons;
@@ -12,6 +12,9 @@ use super::{Doubt, replicas::seconds_between};
 pub const ONLY_AUTOSCALER: &str = "OnlyAutoscaler";
 /// The observer's condition that is `True` while KEDA leaves the replicas alone.
 pub const PAUSED: &str = "Paused";
+
+/// KEDA's own condition that is `True` while it can't read a trigger and sets the replicas that its `fallback` names.
+pub const FALLBACK: &str = "Fallback";
 
 /// Doubts about a run from the start of its load until the end of its observation.
 pub(super) fn standing(log: &Log, start: Timestamp, end: Timestamp) -> Vec<Doubt> {
@@ -31,13 +34,21 @@ pub(super) fn standing(log: &Log, start: Timestamp, end: Timestamp) -> Vec<Doubt
             at(since)
         ),
     });
+    let fallen_back = held(log, FALLBACK, "True", start, end).map(|(since, message)| Doubt {
+        reason: reasons::METRICS_UNAVAILABLE,
+        message: format!(
+            "KEDA could not read a trigger and went by its fallback (at {:.0} s of the load; {message}): that says nothing of \
+             how it scales; see to the trigger and run the test again",
+            at(since)
+        ),
+    });
     let rolling = is_rolling(log, start).then(|| Doubt {
         reason: reasons::ROLLOUT_DURING_RUN,
         message: "a rollout of the target was under way when the load started: the figures are of two versions; run the \
                   test again when no rollout is under way"
             .into(),
     });
-    several.into_iter().chain(paused).chain(rolling).collect()
+    several.into_iter().chain(paused).chain(fallen_back).chain(rolling).collect()
 }
 
 /// Since when a condition first had a status between two instants, and what it said.

@@ -32,6 +32,20 @@ pub fn shown<'a>(history: &'a [EpochResult], found: &Found) -> Option<&'a EpochR
     history.iter().rev().find(passed).or(history.last())
 }
 
+/// What was probed by a search that was stopped; `None` if no probe passed or failed.
+pub fn probed(found: &Found, history: &[EpochResult]) -> Option<String> {
+    let counts_replicas = history.iter().any(|epoch| epoch.pinned_replicas.is_some());
+    let told = |level: f64| match counts_replicas {
+        true => fewest::counted(i32::try_from(whole_number(level)).unwrap_or(i32::MAX)),
+        false => format!("{} {UNIT}", written(level)),
+    };
+    let passed = found.level.map(|level| format!("{} passed", told(level)));
+    // A level that said nothing did not fail.
+    let failed = found.failed.filter(|_| !found.inconclusive).map(|level| format!("{} failed", told(level)));
+    let probed: Vec<String> = passed.into_iter().chain(failed).collect();
+    (!probed.is_empty()).then(|| probed.join(", "))
+}
+
 /// Whether an epoch was at a level of its search.
 fn is_at(epoch: &EpochResult, level: f64) -> bool {
     match epoch.pinned_replicas {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a run of several epochs needs and what says nothing beside it.
 
-use upsurge_crds::v1alpha1::{CapacityLoad, DataOrder, LoadTestSpec, Quantity, ReplicaCounts};
+use upsurge_crds::v1alpha1::{
+    CapacityLoad, DataOrder, LoadTestSpec, Quantity, ReplicaCounts, Size, SizesLoad,
+};
 
-use super::{Scalability, ladder};
-use crate::field_error::Errors;
+use super::{Scalability, Sizes, ladder};
+use crate::{field_error::Errors, pod};
 
 /// Most replicas that a run sets.
 const MOST_REPLICAS: i64 = 1_000;
@@ -24,9 +26,27 @@ pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
         }
         check_beside(spec, "spec.load.capacity", errors);
     }
-    if spec.load.scalability.is_some() {
+    if let Some(scalability) = &spec.load.scalability {
         check_held(spec, "spec.load.scalability", errors);
         check_beside(spec, "spec.load.scalability", errors);
+        if scalability.sizes.is_some() {
+            check_template(spec, errors);
+        }
+    }
+}
+
+/// Whose pods get another size must be known to have a template of them, and to replace them when it changes.
+fn check_template(spec: &LoadTestSpec, errors: &mut Errors) {
+    let Some(workload) = spec.target.workload() else { return };
+    let (version, kind) = (&workload.api_version, &workload.kind);
+    if version != "apps/v1" || !["Deployment", "StatefulSet"].contains(&kind.as_str()) {
+        errors.add(
+            "spec.target.workloads[0].kind",
+            format_args!(
+                "must be Deployment or StatefulSet, of apps/v1, beside spec.load.scalability.sizes, which changes the template of its \
+                 pods; it is {kind} of {version}"
+            ),
+        );
     }
 }
 
@@ -108,6 +128,41 @@ pub(crate) fn check_counts_of_replicas(asked: &ReplicaCounts, errors: &mut Error
             }
             // It is refused; a load that rises above nothing is no second fault.
             1.0
+        }
+    }
+}
+
+/// Whether sizes are some that can be compared; the users of a measurement.
+pub(crate) fn check_sizes(asked: &SizesLoad, errors: &mut Errors) -> f64 {
+    for (index, size) in asked.sizes.iter().enumerate() {
+        check_size(size, &format!("spec.load.scalability.sizes.sizes[{index}]"), errors);
+    }
+    // Of a number that is out of its own bounds, the schema tells.
+    let told = asked.level < 1 || asked.sizes.len() < 2;
+    match Sizes::of(asked) {
+        Ok(sizes) => f64::from(sizes.users()),
+        Err(error) => {
+            if !told {
+                errors.add("spec.load.scalability.sizes", error);
+            }
+            1.0
+        }
+    }
+}
+
+/// That each is an amount, the schema has said.
+fn check_size(size: &Size, path: &str, errors: &mut Errors) {
+    if size.requests.is_empty() && size.limits.is_empty() {
+        errors.add(path, "needs requests or limits, for example {requests: {cpu: 500m}}");
+    }
+    pod::compare(Some(&size.requests), Some(&size.limits), path, errors);
+    for (list, amounts) in [("requests", &size.requests), ("limits", &size.limits)] {
+        for (name, amount) in amounts {
+            // Kubernetes rounds it, and then what is set would never be what is found.
+            if amount.0.parse::<Quantity>().is_ok_and(|amount| !amount.is_in_thousandths()) {
+                let message = "is finer than a thousandth, which is the finest that Kubernetes keeps";
+                errors.add(format_args!("{path}.{list}.{name}"), message);
+            }
         }
     }
 }

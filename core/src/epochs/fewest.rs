@@ -63,7 +63,7 @@ pub(super) fn in_words(unsteady: &Unsteady) -> String {
     }
 }
 
-fn counted(replicas: i32) -> String {
+pub(super) fn counted(replicas: i32) -> String {
     if replicas == 1 { "1 replica".into() } else { format!("{replicas} replicas") }
 }
 

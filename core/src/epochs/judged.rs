@@ -87,6 +87,7 @@ pub fn judged(epoch: &Epoch, seen: &Seen<'_>) -> EpochResult {
         dropped_iterations: summary.dropped_iterations.filter(|dropped| *dropped > 0),
         replicas: seen.replicas.and_then(|replicas| i32::try_from(replicas).ok()),
         pinned_replicas: epoch.replicas.and_then(|replicas| i32::try_from(replicas).ok()),
+        size: epoch.size.clone(),
     }
 }
 

@@ -8,7 +8,9 @@
 //! finished. Who holds the replicas, and how, is not known here ([`crate::pinning`] does that).
 
 mod answer;
+mod by_size;
 mod result;
+mod sizes;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -24,7 +26,9 @@ use upsurge_figures::search::TRIES;
 use self::tally::Tally;
 pub use self::{
     answer::{Scaling, last_passed, scaling},
+    by_size::{BySize, sizing},
     result::{Counted, Scaled},
+    sizes::{Sizes, SizesError},
 };
 use super::{Epoch, measure, quantity, whole_number, written};
 use crate::{
@@ -72,6 +76,7 @@ impl Measurement {
             number: self.number,
             level: Some(f64::from(self.users)),
             replicas: Some(self.pinned_replicas),
+            size: None,
         }
     }
 
@@ -162,49 +167,19 @@ impl Scalability {
         one.saturating_mul(counts.saturating_mul(self.repeats).saturating_add(TRIES))
     }
 
-    /// What comes after these measurements, which are finished; `None` if nothing does. In each round that is the first count
-    /// that has not been measured as often as there were rounds, unless it said nothing too often.
+    /// What comes after these measurements, which are finished; `None` if nothing does.
     pub fn due(&self, history: &[EpochResult]) -> Option<Measurement> {
         if history.len() >= MOST_EPOCHS {
             return None;
         }
         let number = u32::try_from(history.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let tallies = self.tallies(history);
-        (0..self.repeats).find_map(|round| {
-            let mut counts = self.counts.iter().zip(&tallies).filter(|(_, tally)| tally.is_due(round));
-            let due = if round % 2 == 0 { counts.next() } else { counts.next_back() };
-            due.map(|(replicas, _)| self.measurement(number, *replicas))
-        })
+        let due = tally::due(&self.tallies(history), self.repeats)?;
+        self.counts.get(due).map(|replicas| self.measurement(number, *replicas))
     }
 
-    /// The test of a measurement: that of the run, with its load, and with thresholds on what is measured of it.
-    ///
-    /// Users finish their iterations after the measured time. A request belongs to the stage in which it begins, so without a stage
-    /// for these they would count as if they had been made within that time: the longer iterations take, the more.
+    /// The test of a measurement.
     pub fn test(&self, whole: &LoadTestSpec, measurement: &Measurement) -> LoadTestSpec {
-        let stage = |name: &str, duration, users: u32| StageSpec {
-            name: Some(name.into()),
-            duration,
-            target: quantity(f64::from(users)),
-            jump: true,
-        };
-        let stages = vec![
-            stage(WARM_UP, self.warm_up, measurement.users),
-            stage(MEASURE, self.measure, measurement.users),
-            stage(FINISH, LENGTH_OF_FINISH, 0),
-        ];
-        let mut test = whole.clone();
-        test.load = Load {
-            unit: Some(LoadUnit::Users),
-            stages: Some(stages),
-            graceful_stop: whole.load.graceful_stop,
-            ..Load::default()
-        };
-        // A target that is held at a number of replicas is not at its minimum, and has nothing to come to rest from.
-        test.autoscaling = None;
-        let catalog = Catalog::new(&whole.metrics);
-        test.thresholds.iter_mut().for_each(|threshold| measure(threshold, catalog));
-        test
+        with_users(whole, measurement.users, self.warm_up, self.measure)
     }
 
     /// What these measurements say together.
@@ -213,6 +188,13 @@ impl Scalability {
         let counts = self.counts.iter().zip(tallies);
         let counts = counts.map(|(replicas, tally)| (*replicas, self.measurement(0, *replicas).users, tally));
         Scaled::of(counts.collect())
+    }
+
+    /// The same of a test that was stopped: of the counts that were measured.
+    pub(super) fn so_far(&self, history: &[EpochResult]) -> Scaled {
+        let mut found = self.found(history);
+        found.counts.retain(Counted::is_measured);
+        found
     }
 
     fn measurement(&self, number: u32, pinned_replicas: u32) -> Measurement {
@@ -232,4 +214,34 @@ impl Scalability {
         };
         self.counts.iter().map(tally).collect()
     }
+}
+
+/// The test of a measurement with so many users: that of the run, with its load, and with thresholds on what is measured of it.
+///
+/// Users finish their iterations after the measured time. A request belongs to the stage in which it begins, so without a stage
+/// for these they would count as if they had been made within that time: the longer iterations take, the more.
+fn with_users(whole: &LoadTestSpec, users: u32, warm_up: TimeSpan, measured: TimeSpan) -> LoadTestSpec {
+    let stage = |name: &str, duration, users: u32| StageSpec {
+        name: Some(name.into()),
+        duration,
+        target: quantity(f64::from(users)),
+        jump: true,
+    };
+    let stages = vec![
+        stage(WARM_UP, warm_up, users),
+        stage(MEASURE, measured, users),
+        stage(FINISH, LENGTH_OF_FINISH, 0),
+    ];
+    let mut test = whole.clone();
+    test.load = Load {
+        unit: Some(LoadUnit::Users),
+        stages: Some(stages),
+        graceful_stop: whole.load.graceful_stop,
+        ..Load::default()
+    };
+    // A target that is held at a number of replicas is not at its minimum, and has nothing to come to rest from.
+    test.autoscaling = None;
+    let catalog = Catalog::new(&whole.metrics);
+    test.thresholds.iter_mut().for_each(|threshold| measure(threshold, catalog));
+    test
 }

@@ -4,6 +4,7 @@ mod answer;
 mod fewest;
 mod judged;
 mod scaling;
+mod sizing;
 
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ fn a_test_of_one_plan_is_a_run_of_one_epoch_that_is_the_test_itself() {
     let Next::Epoch(epoch) = epochs.decide(&[]) else { panic!("nothing is run") };
     assert_eq!(
         (epoch.clone(), epochs.are_several()),
-        (Epoch { number: 1, level: None, replicas: None }, false)
+        (Epoch { number: 1, level: None, replicas: None, size: None }, false)
     );
     assert_eq!(epochs.test(&spec, &epoch), spec);
     assert_eq!(epochs.decide(&[EpochResult::default()]), Next::Done(Done::Once));
@@ -87,7 +88,7 @@ fn the_test_of_a_probe_has_its_level_and_thresholds_on_what_is_measured() {
         {"metric": "stock", "condition": "value > 0"}
     ]}));
     validate(&spec).unwrap();
-    let test = epochs(&spec).test(&spec, &Epoch { number: 2, level: Some(12.5), replicas: None });
+    let test = epochs(&spec).test(&spec, &Epoch { number: 2, level: Some(12.5), replicas: None, size: None });
     let valid = validate(&test).unwrap();
     let stages: Vec<(&str, u64, f64, f64)> = valid
         .timeline

@@ -5,6 +5,7 @@
 //! a merged percentile equals that of one recorder that saw everything. Sum, minimum and maximum are kept exactly beside it.
 
 mod buckets;
+mod room;
 mod wire;
 mod zlib;
 
@@ -13,7 +14,7 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use self::buckets::{Buckets, lowest};
-pub use self::wire::WireError;
+pub use self::{room::with_room, wire::WireError};
 use super::exponential;
 
 /// Highest time that is told apart from longer ones: 1 h in microseconds.
@@ -67,6 +68,9 @@ pub enum TrendError {
         /// Their sum.
         sum: f64,
     },
+    /// The document has no room for it ([`with_room`]).
+    #[error("all distributions together take more memory than those of any run")]
+    Room,
 }
 
 impl Default for Trend {
@@ -280,7 +284,8 @@ impl Serialize for Trend {
 
 impl<'de> Deserialize<'de> for Trend {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_wire(&Encoded::deserialize(deserializer)?).map_err(de::Error::custom)
+        let trend = Self::from_wire(&Encoded::deserialize(deserializer)?).map_err(de::Error::custom)?;
+        if room::take(trend.bytes()) { Ok(trend) } else { Err(de::Error::custom(TrendError::Room)) }
     }
 }
 

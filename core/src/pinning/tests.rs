@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+mod sizes;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -58,6 +60,10 @@ fn what_is_left_can_be_put_back_by_a_command(#[case] object: PinnedObject, #[cas
     assert_eq!(by_hand(&object, "shop"), format!("kubectl -n shop {command}"));
 }
 
+fn wish(epoch: i32, replicas: i32) -> Wish {
+    Wish { epoch, replicas, size: None }
+}
+
 /// Objects of a cluster, which the functions under test are asked about again and again.
 #[derive(Clone, Debug, PartialEq)]
 struct Cluster(Vec<PinnedObject>);
@@ -75,13 +81,13 @@ impl Cluster {
 
     /// Takes so many steps; each of them is the writing of a note or of one object.
     fn pin(&mut self, known: &mut Option<PinningStatus>, replicas: i32, steps: usize) -> bool {
-        self.pin_for(known, Wish { epoch: 1, replicas }, steps)
+        self.pin_for(known, wish(1, replicas), steps)
     }
 
     fn pin_for(&mut self, known: &mut Option<PinningStatus>, wish: Wish, steps: usize) -> bool {
         let mut left = steps;
         loop {
-            match pin(known.as_ref(), &self.present(), wish, Timestamp::UNIX_EPOCH) {
+            match pin(known.as_ref(), &self.present(), &wish, Timestamp::UNIX_EPOCH) {
                 Next::Held => return true,
                 _ if left == 0 => return false,
                 Next::Note(noted) => *known = Some(*noted),
@@ -215,9 +221,9 @@ fn a_wish_that_changes_before_it_is_carried_out_makes_no_number_somebody_elses()
     let (mut cluster, mut known) = (Cluster(vec![hpa(2, 10), workload(3)]), None);
     assert!(cluster.pin(&mut known, 4, 9));
     // Noted, and not one object is changed.
-    assert!(!cluster.pin_for(&mut known, Wish { epoch: 2, replicas: 6 }, 1));
+    assert!(!cluster.pin_for(&mut known, wish(2, 6), 1));
     assert_eq!(cluster.0, [hpa(4, 4), workload(4)]);
-    assert!(cluster.pin_for(&mut known, Wish { epoch: 2, replicas: 8 }, 9));
+    assert!(cluster.pin_for(&mut known, wish(2, 8), 9));
     assert_eq!(cluster.0, [hpa(8, 8), workload(8)]);
     let known = known.unwrap();
     assert_eq!(known.originals, [hpa(2, 10), workload(3)]);
@@ -241,10 +247,10 @@ fn what_somebody_sets_a_workload_to_that_has_no_autoscaler_is_told() {
 #[test]
 fn another_epoch_with_the_same_replicas_gets_its_own_time() {
     let (mut cluster, mut known) = (Cluster(vec![hpa(2, 10), workload(3)]), None);
-    assert!(cluster.pin_for(&mut known, Wish { epoch: 1, replicas: 5 }, 9));
-    assert!(cluster.pin_for(&mut known, Wish { epoch: 2, replicas: 4 }, 9));
-    assert!(!cluster.pin_for(&mut known, Wish { epoch: 3, replicas: 4 }, 0), "it is noted first");
-    assert!(cluster.pin_for(&mut known, Wish { epoch: 3, replicas: 4 }, 1), "and nothing has to be changed");
+    assert!(cluster.pin_for(&mut known, wish(1, 5), 9));
+    assert!(cluster.pin_for(&mut known, wish(2, 4), 9));
+    assert!(!cluster.pin_for(&mut known, wish(3, 4), 0), "it is noted first");
+    assert!(cluster.pin_for(&mut known, wish(3, 4), 1), "and nothing has to be changed");
     let known = known.unwrap();
     assert_eq!((known.epoch, known.replicas, known.previous), (3, 4, Some(5)));
     assert!(cluster.restore(&known).is_empty());
@@ -285,7 +291,7 @@ proptest! {
         let found = vec![hpa(min, min + more), workload(replicas)];
         let (mut cluster, mut known) = (Cluster(found.clone()), None);
         for (epoch, (replicas, steps)) in (1..).zip(wishes) {
-            cluster.pin_for(&mut known, Wish { epoch, replicas }, steps);
+            cluster.pin_for(&mut known, wish(epoch, replicas), steps);
         }
         if let Some(known) = &known {
             prop_assert_eq!(&known.originals, &found);

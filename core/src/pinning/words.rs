@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is told of a target that a run holds or has put back. It changes nothing, and decides nothing.
 
-use upsurge_crds::v1alpha1::PinnedObject;
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use upsurge_crds::v1alpha1::{PinnedContainer, PinnedObject};
 
 /// What somebody else has set while the run went on.
 pub(super) fn new_wish(original: &PinnedObject, object: &PinnedObject) -> String {
@@ -29,6 +32,13 @@ pub(super) fn changed_by_others(original: &PinnedObject, object: &PinnedObject) 
 /// ScaledObject, so that is quoted.
 pub fn by_hand(object: &PinnedObject, namespace: &str) -> String {
     let named = format!("{}/{}", object.kind, object.name);
+    if let Some(PinnedContainer { name, requests, limits }) = &object.container {
+        // What is not in it goes.
+        let resources = json!({"$patch": "replace", "requests": requests, "limits": limits});
+        let containers = json!([{"name": name, "resources": resources}]);
+        let patch = json!({"spec": {"template": {"spec": {"containers": containers}}}});
+        return format!("kubectl -n {namespace} patch {named} -p {}", quoted(&patch.to_string()));
+    }
     match (object.replicas, object.max_replicas, &object.paused_replicas) {
         (Some(replicas), ..) => format!("kubectl -n {namespace} scale {named} --replicas={replicas}"),
         (None, Some(most), _) => {
@@ -53,8 +63,15 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// What an object says of replicas, in words.
+/// What an object says of replicas or of a container, in words.
 pub fn said(object: &PinnedObject) -> String {
+    if let Some(PinnedContainer { name, requests, limits }) = &object.container {
+        return format!(
+            "{} and {} of container {name}",
+            amounts("requests", requests),
+            amounts("limits", limits)
+        );
+    }
     match (object.replicas, object.max_replicas, &object.paused_replicas) {
         (Some(replicas), ..) => format!("{replicas} replicas"),
         (None, Some(most), _) => {
@@ -63,4 +80,13 @@ pub fn said(object: &PinnedObject) -> String {
         (None, None, Some(paused)) => format!("paused-replicas {paused}"),
         (None, None, None) => "no paused-replicas".into(),
     }
+}
+
+/// Amounts of resources in words.
+fn amounts(what: &str, of: &BTreeMap<String, String>) -> String {
+    if of.is_empty() {
+        return format!("no {what}");
+    }
+    let each: Vec<String> = of.iter().map(|(name, amount)| format!("{name} {amount}")).collect();
+    format!("{what} of {}", each.join(", "))
 }

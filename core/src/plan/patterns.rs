@@ -192,12 +192,18 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
 
 /// A test of scalability. As a whole it is its largest measurement: so much may be asked of the target.
 fn compared(scalability: &ScalabilityLoad, errors: &mut Errors) -> Vec<Shape> {
-    let Some(counts) = &scalability.replicas else {
-        errors.add("spec.load.scalability", "needs replicas: the counts that are compared");
-        return Vec::new();
+    let (users, warm_up, measure) = match (&scalability.replicas, &scalability.sizes) {
+        (Some(counts), None) => {
+            (epochs::check_counts_of_replicas(counts, errors), counts.warm_up, counts.measure)
+        }
+        (None, Some(sizes)) => (epochs::check_sizes(sizes, errors), sizes.warm_up, sizes.measure),
+        (Some(_), Some(_)) | (None, None) => {
+            let message = "needs exactly one of replicas and sizes: what is compared";
+            errors.add("spec.load.scalability", message);
+            return Vec::new();
+        }
     };
-    let users = epochs::check_counts_of_replicas(counts, errors);
-    vec![Shape::level(WARM_UP, counts.warm_up.0, users), Shape::level(MEASURE, counts.measure.0, users)]
+    vec![Shape::level(WARM_UP, warm_up.0, users), Shape::level(MEASURE, measure.0, users)]
 }
 
 /// A pattern that is one stage, which has its name.

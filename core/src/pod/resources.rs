@@ -62,7 +62,8 @@ pub(super) fn check(runner: &RunnerSpec, parts: &PodParts, errors: &mut Errors) 
     }
 }
 
-fn compare(requests: Option<&Amounts>, limits: Option<&Amounts>, path: &str, errors: &mut Errors) {
+/// Finds requests above their limits in two lists of one path.
+pub(crate) fn compare(requests: Option<&Amounts>, limits: Option<&Amounts>, path: &str, errors: &mut Errors) {
     let (Some(requests), Some(limits)) = (requests, limits) else { return };
     for (name, request) in requests {
         let Some(limit) = limits.get(name).filter(|limit| is_above(request, limit)) else { continue };

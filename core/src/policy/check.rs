@@ -193,6 +193,9 @@ impl Checker<'_> {
                 self.pattern(&rule, &field, &header.value_from.secret_key_ref.name);
             }
         }
+        if let Some(store) = test.record.as_ref().and_then(|record| record.store.object_store.as_ref()) {
+            self.pattern(&rule, "spec.record.store.objectStore.secretRef.name", &store.secret_ref.name);
+        }
         for (index, secret) in test.runner.image_pull_secrets.iter().enumerate() {
             self.pattern(&rule, &format!("spec.runner.imagePullSecrets[{index}].name"), &secret.name);
         }

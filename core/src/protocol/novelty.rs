@@ -114,6 +114,7 @@ mod tests {
     #[case::capacity(json!({"load": {"capacity": {"find": "MaxRate", "from": 1, "to": 9, "measure": "1m"}}}))]
     #[case::scalability(
         json!({"load": {"scalability": {"replicas": {"counts": [1, 2], "levelPerReplica": 5, "measure": "1m"}}}}))]
+    #[case::sizes(json!({"load": {"scalability": {"sizes": {"sizes": [], "level": 5, "measure": "1m"}}}}))]
     #[case::benchmark(json!({"load": {"benchmark": {}}}))]
     #[case::smoke(json!({"load": {"smoke": {}}}))]
     #[case::named_spikes(json!({"load": {"spike": {"baseline": 1, "spikes": [{"name": "a", "peak": 9, "hold": "1m"}]}}}))]

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use upsurge_crds::v1alpha1::{
     AutoscalingResult, BottleneckResult, CapacityResult, CheckCount, EpochResult, ExpectationResult,
-    GeneratorResult, SoakResult, SpikeResult, StressResult, ThresholdResult, UsageResult, Verdict,
-    VerificationResult,
+    GeneratorResult, PrometheusSeriesResult, SoakResult, SpikeResult, StressResult, ThresholdResult,
+    UsageResult, Verdict, VerificationResult,
 };
 
 use super::{
@@ -68,6 +68,7 @@ struct Document<'a> {
     usage_expectations: &'a [ExpectationResult],
     soak: Option<&'a SoakResult>,
     bottleneck: Option<&'a BottleneckResult>,
+    series: &'a [PrometheusSeriesResult],
     metrics: Value,
     histograms: Map<String, Value>,
     generator: &'a GeneratorResult,
@@ -222,6 +223,7 @@ fn document<'a>(report: &Report<'a>, started: Timestamp) -> Document<'a> {
         usage_expectations: report.scarce.expectations,
         soak: report.scarce.soak,
         bottleneck: report.scarce.bottleneck,
+        series: report.scarce.series,
         metrics: k6::metrics(&shown),
         histograms: histogram::histograms(&shown),
         generator: report.generator,

@@ -25,11 +25,6 @@ const TREND_STATISTICS: [&str; 8] = ["avg", "min", "med", "max", "p(90)", "p(95)
 pub(super) fn summary(report: &Report<'_>) -> Value {
     let counted = Counted::of(report);
     let shown = counted.as_ref().map_or(*report, |counted| counted.report(report));
-    let mut requests = report.figures.requests.clone();
-    for request in &mut requests {
-        // No iteration belongs to a request.
-        (request.summary.iterations, request.summary.dropped_iterations) = (None, None);
-    }
     json!({
         "root_group": root_group(&shown),
         "options": {"summaryTrendStats": TREND_STATISTICS, "summaryTimeUnit": "", "noColor": true},
@@ -45,7 +40,7 @@ pub(super) fn summary(report: &Report<'_>) -> Value {
         "message": report.outcome.message,
         "summary": report.figures.summary,
         "stages": report.figures.stages,
-        "requests": requests,
+        "requests": report.figures.requests,
         "thresholds": report.thresholds,
         "generator": report.generator,
         "notJudged": report.not_judged,

@@ -4,7 +4,8 @@
 use std::fmt::{self, Write as _};
 
 use upsurge_crds::v1alpha1::{
-    Bottleneck, BottleneckResult, ExpectationResult, GrowthResult, SoakResult, UsageFigures, UsageResult,
+    Bottleneck, BottleneckResult, ExpectationResult, GrowthResult, PrometheusSeriesResult, SoakResult,
+    UsageFigures, UsageResult,
 };
 
 use super::{
@@ -24,11 +25,14 @@ pub struct Told<'a> {
     pub soak: Option<&'a SoakResult>,
     /// What was scarce; absent if nobody watched.
     pub bottleneck: Option<&'a BottleneckResult>,
+    /// What Prometheus showed over the load.
+    pub series: &'a [PrometheusSeriesResult],
 }
 
 pub(super) fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
-    let Told { usage, expectations, soak, bottleneck } = report.scarce;
-    if usage.is_empty() && expectations.is_empty() && soak.is_none() && bottleneck.is_none() {
+    let Told { usage, expectations, soak, bottleneck, series } = report.scarce;
+    let has_usage = !(usage.is_empty() && expectations.is_empty());
+    if !has_usage && soak.is_none() && bottleneck.is_none() && series.is_empty() {
         return Ok(());
     }
     canvas.heading("usage")?;
@@ -40,13 +44,28 @@ pub(super) fn write(report: &Report<'_>, canvas: &mut Canvas) -> fmt::Result {
         }
         expectations.iter().try_for_each(|one| line(one, canvas))?;
     }
+    series.iter().try_for_each(|one| course(one, canvas))?;
     if let Some(BottleneckResult { name, evidence }) = bottleneck {
         match name {
             Bottleneck::None => writeln!(canvas, "  no bottleneck seen: {evidence}")?,
+            Bottleneck::Series => writeln!(canvas, "  bottleneck: {evidence}")?,
             name => writeln!(canvas, "  bottleneck: {name:?} ({evidence})")?,
         }
     }
     writeln!(canvas)
+}
+
+/// A series of Prometheus. Why there is none is among the warnings.
+fn course(one: &PrometheusSeriesResult, canvas: &mut Canvas) -> fmt::Result {
+    let PrometheusSeriesResult { name, unit, min, mean, max, last, .. } = one;
+    let unit = unit.as_ref().map_or_else(String::new, |unit| format!(" {unit}"));
+    match (min, mean, max, last) {
+        (Some(min), Some(mean), Some(max), Some(last)) => writeln!(
+            canvas,
+            "  {name}: {min} to {max}{unit}, {mean}{unit} on average, {last}{unit} at the end"
+        ),
+        _ => writeln!(canvas, "  {name}: not known"),
+    }
 }
 
 fn pod(one: &UsageResult, canvas: &mut Canvas) -> fmt::Result {

@@ -117,6 +117,9 @@ fn figures_are_those_of_the_whole_of_each_stage_and_of_each_request() {
         })
         .collect();
     assert_eq!(requests, [("pay", "buy", "10%"), ("pay", "log in", "0%")]);
+    let iterations: Vec<_> =
+        figures.requests.iter().map(|one| (one.summary.iterations, one.summary.dropped_iterations)).collect();
+    assert_eq!(iterations, [(None, None); 2], "none belongs to a request");
     let checks: Vec<_> = figures
         .expectations
         .iter()

@@ -29,7 +29,7 @@ pub(super) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
     for (index, trigger) in spec.triggers.iter().enumerate() {
         let path = format!("spec.triggers[{index}]");
         match trigger.type_ {
-            TriggerType::Rollout => check_rollout(spec.target.workload(), &path, errors),
+            TriggerType::Rollout => check_rollout(&spec.target.workloads, &path, errors),
         }
         if spec.triggers[..index].iter().any(|other| other.type_ == trigger.type_) {
             errors.add(format_args!("{path}.type"), format_args!("{:?} is there twice", trigger.type_));
@@ -37,13 +37,15 @@ pub(super) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
     }
 }
 
-fn check_rollout(workload: Option<&Workload>, path: &str, errors: &mut Errors) {
-    let Some(workload) = workload else {
+fn check_rollout(workloads: &[Workload], path: &str, errors: &mut Errors) {
+    if workloads.is_empty() {
         let message = "a Rollout needs a workload to watch: name it in spec.target.workloads, for example [{name: checkout}]";
         return errors.add(path, message);
+    }
+    let is_seen = |workload: &&Workload| {
+        workload.api_version == "apps/v1" && ROLLED_OUT.contains(&workload.kind.as_str())
     };
-    let is_seen = workload.api_version == "apps/v1" && ROLLED_OUT.contains(&workload.kind.as_str());
-    if !is_seen {
+    if let Some(workload) = workloads.iter().find(|workload| !is_seen(workload)) {
         let (kind, version) = (&workload.kind, &workload.api_version);
         errors.add(
             path,
@@ -88,12 +90,14 @@ mod tests {
     #[case::deployment(json!({"name": "a"}))]
     #[case::stateful_set(json!({"name": "a", "kind": "StatefulSet"}))]
     fn a_rollout_of_what_is_watched_is_fine(#[case] workload: Value) {
-        assert_eq!(complaints(json!({"workloads": [workload]}), rollout()), "");
+        assert_eq!(complaints(json!({"workloads": [workload, {"name": "b"}]}), rollout()), "");
     }
 
     #[rstest]
     #[case::none(json!({}), "name it in spec.target.workloads")]
     #[case::another_kind(json!({"workloads": [{"name": "a", "kind": "ReplicaSet"}]}), "not of a ReplicaSet of apps/v1")]
+    #[case::the_second_one(json!({"workloads": [{"name": "a"}, {"name": "b", "kind": "ReplicaSet"}]}),
+        "not of a ReplicaSet of apps/v1")]
     #[case::another_group(json!({"workloads": [{"name": "a", "kind": "Rollout", "apiVersion": "argoproj.io/v1alpha1"}]}),
         "not of a Rollout of argoproj.io/v1alpha1: start the test from what rolls it out")]
     fn a_rollout_that_cannot_be_seen_is_refused_in_words(#[case] target: Value, #[case] expected: &str) {

@@ -4,7 +4,8 @@
 use serde_json::{Value, json};
 use upsurge_core::report::{Colours, Report, Told};
 use upsurge_crds::v1alpha1::{
-    Bottleneck, BottleneckResult, ExpectationResult, SoakResult, UsageFigures, UsageResult,
+    Bottleneck, BottleneckResult, ExpectationResult, PrometheusSeriesResult, SoakResult, UsageFigures,
+    UsageResult,
 };
 
 use super::with_report;
@@ -45,12 +46,25 @@ fn what_pods_used_and_what_was_scarce_is_in_every_form() {
     };
     let bottleneck =
         BottleneckResult { name: Bottleneck::CPU, evidence: "pod checkout-1 used up to 90%".into() };
+    let text = |text: &str| Some(text.to_owned());
+    let connections = PrometheusSeriesResult {
+        name: "database connections".into(),
+        unit: text("open"),
+        min: text("2"),
+        mean: text("6"),
+        max: text("9.8"),
+        last: text("9"),
+        message: None,
+    };
+    let lag = PrometheusSeriesResult { name: "lag".into(), message: text("no series"), ..Default::default() };
+    let series = [connections, lag];
     with_report(|report| {
         let scarce = Told {
             usage: &[whole.clone(), one.clone()],
             expectations: &[expectation("CPU maxPercent", false)],
             soak: Some(&soak),
             bottleneck: Some(&bottleneck),
+            series: &series,
         };
         let report = Report { scarce, ..*report };
         let text = report.text(Colours::Off);
@@ -59,6 +73,8 @@ fn what_pods_used_and_what_was_scarce_is_in_every_form() {
             "  pod checkout-1: CPU 0.5 on average, 0.9 at most (90% of the limit), 2 restarts (1 for lack of memory)\n",
             "  ✗ CPU maxPercent 70% of the limit: 90%: pod checkout-1 used 90% of the CPU limit, and may use 70%\n",
             "  ✓ maxLatencyGrowthPercentPerHour 70% of the limit: 90%\n",
+            "  database connections: 2 to 9.8 open, 6 open on average, 9 open at the end\n",
+            "  lag: not known\n",
             "  bottleneck: CPU (pod checkout-1 used up to 90%)\n",
         ] {
             assert!(text.contains(line), "{line:?} is missing in {text}");
@@ -70,6 +86,7 @@ fn what_pods_used_and_what_was_scarce_is_in_every_form() {
             (&json!("checkout-1"), &json!("CPU"))
         );
         assert_eq!(json["usageExpectations"][0]["passed"], false);
+        assert_eq!((&json["series"][0]["max"], &json["series"][1]["name"]), (&json!("9.8"), &json!("lag")));
         let junit = report.junit(started);
         assert!(
             junit.contains("CPU maxPercent") && junit.contains("maxLatencyGrowthPercentPerHour"),

@@ -72,6 +72,13 @@ fn with_rule(mut schema: Schema, rule: &str, message: &str) -> Schema {
     schema
 }
 
+/// Amounts of resources by name.
+pub(super) fn amounts(_: &mut SchemaGenerator) -> Schema {
+    let mut amount = json!({"x-kubernetes-int-or-string": true});
+    quantity::amount(&mut amount);
+    json_schema!({"type": "object", "maxProperties": 16, "additionalProperties": amount})
+}
+
 /// Labels or annotations of runner pods.
 pub(super) fn marks(_: &mut SchemaGenerator) -> Schema {
     let schema = json_schema!({

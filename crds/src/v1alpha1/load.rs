@@ -18,7 +18,7 @@ pub use self::{
         BreakpointLoad, ConstantLoad, Degradation, NamedSpike, PatternLoad, PatternName, SoakLoad, SpikeLoad,
         StageSpec, StopAt, StressLoad, VolumeLoad,
     },
-    scalability::{ReplicaCounts, ScalabilityLoad},
+    scalability::{ReplicaCounts, ScalabilityLoad, Size, SizesLoad},
     single::{BenchmarkLimit, BenchmarkLoad, SmokeLoad},
 };
 use super::duration::TimeSpan;
@@ -123,7 +123,7 @@ pub struct Load {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacityLoad>,
 
-    /// What more replicas bring: several loads one after the other, each with as many users per replica.
+    /// What more replicas, or larger ones, bring: several loads one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scalability: Option<ScalabilityLoad>,
 

@@ -19,6 +19,7 @@ use super::{
     metric::CustomMetric,
     output::OutputSpec,
     prometheus::PrometheusSpec,
+    record::RecordSettings,
     runner::{Deadlines, History, RunnerSpec},
     scenario::{Block, Scenario},
     start::{Schedule, StartTrigger},
@@ -192,6 +193,11 @@ pub struct LoadTestSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub outputs: Vec<OutputSpec>,
 
+    /// Where the record of each run is put besides its namespace. Default: nowhere. Example:
+    /// `{store: {objectStore: {url: "s3://load-tests/nightly", secretRef: {name: load-test-store}}}}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordSettings>,
+
     /// Which finished runs are kept, by outcome, number and age. Example: `{passed: {count: 3}, notPassed: {maxAge: 90d}}`.
     #[serde(default)]
     pub history: History,
@@ -260,7 +266,7 @@ pub struct LoadTestStatus {
     pub next_schedule_time: Option<Time>,
 
     /// Revision of the target's workload that was ready last, as far as `spec.triggers` is concerned: of a Deployment its
-    /// number, of a StatefulSet its name.
+    /// number, of a StatefulSet its name. The revisions of several workloads have a comma between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_revision: Option<String>,
 

@@ -207,6 +207,11 @@ pub struct LoadTestRunStatus {
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub checks: Vec<PrometheusCheckResult>,
 
+    /// Prometheus series over the load, in figures. The record of the run has their values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub series: Vec<PrometheusSeriesResult>,
+
     /// Whether the generator did what was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generator: Option<Box<GeneratorResult>>,

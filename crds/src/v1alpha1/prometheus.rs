@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Checks on figures that a Prometheus server knows.
+//! Checks on figures that a Prometheus server knows, and series of it that are shown beside the load.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::target::SecretKeyRef;
+use super::{Quantity, target::SecretKeyRef};
 
-/// A Prometheus server and the checks it answers after the load has ended. Exactly one of `server` and `url` is given.
+/// A Prometheus server, and what it is asked after the load has ended: checks, series, or both. Exactly one of `server` and `url` is
+/// given.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     cel,
     validation = ("has(self.server) != has(self.url)", "spec.prometheus has exactly one of server and url"),
+    validation = ("has(self.checks) || has(self.series)", "spec.prometheus needs checks or series"),
     validation = (
         "has(self.url) || !has(self.headers)",
         "spec.prometheus.headers belong to url; what a server of the platform needs, its policy says"
@@ -38,10 +40,41 @@ pub struct PrometheusSpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub headers: Vec<SecretHeader>,
 
-    /// Queries and the limits on their results. All of them together get 30 seconds.
+    /// Queries and the limits on their results. All of them together get 30 seconds. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub checks: Vec<PrometheusCheck>,
+
+    /// Queries whose course over the load goes into the record and the report. They decide no verdict: one without an answer
+    /// is a warning. Default: none. Example: `[{name: connections, query: "sum(pg_stat_activity_count)", saturatedAt: 100}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub series: Vec<PrometheusSeries>,
+}
+
+/// One query, whose values over the whole load are kept: at most 250, a second or more apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusSeries {
+    /// Name by which results show the series. Example: `database connections`.
+    #[schemars(length(min = 1, max = 128))]
+    pub name: String,
+
+    /// PromQL expression; it must give a scalar or exactly one series.
+    #[schemars(length(min = 1, max = 4096))]
+    pub query: String,
+
+    /// Unit of the values, shown behind them. Default: none. Example: `ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32))]
+    pub unit: Option<String>,
+
+    /// Value from which on it is full, as a quantity. If the series stays there while the target failed or demand was above
+    /// supply, `status.bottleneck` names it. Default: nothing is concluded. Example: `100`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saturated_at: Option<Quantity>,
 }
 
 /// A header whose value stands in a Secret. It reaches the runners as an environment variable; the operator never

@@ -56,6 +56,11 @@ impl Quantity {
     pub const fn is_whole(self) -> bool {
         self.nanos % ONE == 0
     }
+
+    /// Whether it has no more than three digits behind the point.
+    pub const fn is_in_thousandths(self) -> bool {
+        self.nanos % (ONE / 1_000) == 0
+    }
 }
 
 impl From<i32> for Quantity {

@@ -54,9 +54,10 @@ pub enum ConcurrencyPolicy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartTrigger {
-    /// What it is. `Rollout`: another revision of the target's workload, a Deployment or StatefulSet, has become ready; a
-    /// rollback is one too. Not taken for one: a revision that became ready while a run of this test was under way, while
-    /// the test was suspended, or that the operator made itself, and the one that is there when the trigger is first seen.
+    /// What it is. `Rollout`: another revision of a workload of the target, a Deployment or StatefulSet, has become ready, and
+    /// the other workloads are ready too; a rollback is one too. Not taken for one: a revision that became ready while a run
+    /// of this test was under way, while the test was suspended, or that the operator made itself, and the one that is there
+    /// when the trigger is first seen.
     #[serde(rename = "type")]
     pub type_: TriggerType,
 

@@ -55,7 +55,7 @@ impl Sharing {
 }
 
 impl Target {
-    /// The workload that is named first. What is asked of only one (a rollout, replicas that are set) is asked of it.
+    /// The workload that is named first. What is asked of only one (replicas that are set) is asked of it.
     pub fn workload(&self) -> Option<&Workload> {
         self.workloads.first()
     }

@@ -38,6 +38,8 @@ pub(super) fn in_force(tracker: &Tracker, demand: Option<u32>, now: Timestamp) -
     };
     // Switched off on purpose at 0 replicas; nothing is broken then.
     let broken = said("ScalingActive", "False").filter(|condition| condition.reason != "ScalingDisabled");
+    // KEDA tells its autoscaler a number that is made up while it can't read a trigger.
+    let broken = broken.or_else(|| said("Fallback", "True"));
     let at_bound = because("ScalingLimited", "TooManyReplicas");
     let by_policy = because("ScalingLimited", "ScaleUpLimit");
     let stabilized = because("AbleToScale", "ScaleUpStabilized");

@@ -92,6 +92,9 @@ fn limit(demand: u32, more: Vec<What>) -> (Limit, String) {
     "exceeded quota")]
 #[case::metrics(Limit::MetricsBroken, vec![condition("ScalingActive", "False", "FailedGetResourceMetric")],
     "could not read its metrics: FailedGetResourceMetric: so it says")]
+#[case::fallback(Limit::MetricsBroken, vec![condition("Fallback", "True", "FallbackExists")],
+    "could not read its metrics: FallbackExists: so it says")]
+#[case::no_fallback(Limit::None, vec![condition("Fallback", "False", "NoFallbackFound")], "serve")]
 #[case::switched_off(Limit::None, vec![condition("ScalingActive", "False", "ScalingDisabled")], "serve")]
 #[case::image(Limit::ImagePull, vec![pod("b", Life::ImagePullFailed { message: "not found".into() })], "pod b: not found")]
 #[case::broken_metrics_come_first(Limit::MetricsBroken, vec![

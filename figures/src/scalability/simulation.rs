@@ -72,3 +72,23 @@ fn of_five_thousand_fits_95_percent_hold_the_truth() {
         assert!(held.efficiencies.into_iter().all(|count| is_enough(count) && !is_too_much(count)));
     }
 }
+
+/// What the test on a cluster asks for (`serial_scalability_truth`): half-widths of at most 0.03 (α) and 0.004 (β), with two measurements at
+/// each of its counts and 1 % of noise.
+#[test]
+fn two_measurements_at_five_counts_make_intervals_narrow_enough() {
+    let (alpha, beta) = (0.05, 0.01);
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut narrow = 0;
+    for _ in 0..1_000 {
+        let mut points = Vec::new();
+        for replicas in [1_u32, 2, 3, 5, 8].into_iter().flat_map(|replicas| [replicas; 2]) {
+            let truth = 20.0 * Usl::capacity(alpha, beta, f64::from(replicas));
+            points.push(Point { replicas, throughput: truth * (1.0 + 0.01 * normal(&mut random)) });
+        }
+        let fit = usl(&points).unwrap();
+        let half = |interval: crate::statistics::Interval| (interval.high - interval.low) / 2.0;
+        narrow += u32::from(half(fit.contention) <= 0.03 && half(fit.coherency) <= 0.004);
+    }
+    assert!(narrow >= 980, "{narrow} of 1,000");
+}

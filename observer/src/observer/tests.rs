@@ -189,6 +189,22 @@ fn an_autoscaler_of_keda_may_go_to_zero_and_be_paused() {
 }
 
 #[test]
+fn that_keda_goes_by_its_fallback_is_told() {
+    let mut cluster = Cluster::new();
+    let mut owned = hpa("keda-hpa-checkout", 1, 5);
+    owned["metadata"]["ownerReferences"] =
+        json!([{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "checkout", "uid": "k"}]);
+    cluster.live(0, Seen::Autoscalers(listed(&[owned])));
+    let scaled = |status: &str| {
+        json!({"metadata": {"name": "checkout"}, "spec": {"scaleTargetRef": {"name": "checkout"}}, "status": {"conditions": [
+            {"type": "Fallback", "status": status, "reason": "FallbackExists", "message": "a trigger is falling back"}]}})
+    };
+    cluster.live(1, Seen::ScaledObjects(listed(&[scaled("False")])));
+    cluster.live(20, Seen::ScaledObjects(applied(&scaled("True"))));
+    assert_eq!(cluster.tracker().condition(crate::FALLBACK).unwrap().status, "True");
+}
+
+#[test]
 fn a_cluster_without_keda_has_nothing_to_miss_and_one_that_had_it_does() {
     let mut cluster = Cluster::new();
     cluster.live(0, Seen::Autoscalers(listed(&[hpa("checkout", 1, 5)])));

@@ -24,6 +24,8 @@ use crate::{fact::Fact, target::Target};
 pub const ONLY_ONE: &str = "OnlyAutoscaler";
 /// Condition of a ScaledObject: `True` while KEDA was told to leave the replicas alone.
 pub const PAUSED: &str = "Paused";
+/// Condition of a ScaledObject: `True` while KEDA can't read a trigger and sets the replicas that its `fallback` names.
+pub const FALLBACK: &str = "Fallback";
 
 /// Seconds for which Kubernetes waits before it scales down, where nothing is said.
 const DOWN_WINDOW: u32 = 300;

@@ -10,13 +10,13 @@ use kube::{Resource, ResourceExt};
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::value::RawValue;
 use upsurge_crds::{
-    LoadTestRun,
+    LoadTestRun, LoadTestSpec,
     names::{annotations::NOTES, labels},
-    v1alpha1::{LoadTestRunStatus, Phase},
+    v1alpha1::{LoadTestRunStatus, Phase, Snapshot},
 };
 
 use super::CachedRun;
-use crate::audit;
+use crate::{audit, stores};
 
 /// Runs are pruned one by one as they are read, so that a page of a list never stands in memory as a whole.
 impl<'de> Deserialize<'de> for CachedRun {
@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for CachedRun {
 const OURS: &str = "upsurge.dev/";
 
 /// A run: all of it as long as it is under way; of one that is over what tells so, and with which verdict; and its copy of
-/// the test only if nobody can read it.
+/// the test only if nobody can read it, or as long as its record has to go to a store.
 fn run(run: &mut CachedRun) {
     let is_over = matches!(&run.0, Ok(run) if is_finished(run));
     if !is_over {
@@ -52,8 +52,11 @@ fn run(run: &mut CachedRun) {
         (!annotations.is_empty()).then_some(annotations)
     });
     if let Ok(run) = &mut run.0 {
+        let is_settled = stores::is_settled(run.status.as_ref());
         // One that can't be read any more is told of, and so it is still needed.
-        run.spec.test = run.spec.test.take().filter(|test| test.read().is_err());
+        let is_of_no_use = |spec: LoadTestSpec| spec.record.is_none() || is_settled;
+        let is_needed = |test: &Snapshot| !test.read().is_ok_and(is_of_no_use);
+        run.spec.test = run.spec.test.take().filter(is_needed);
         run.status = run.status.take().map(|status| LoadTestRunStatus {
             phase: status.phase,
             verdict: status.verdict,

@@ -71,6 +71,23 @@ async fn the_runs_of_a_test_are_found_once_all_was_listed() {
 }
 
 #[test]
+fn a_finished_run_keeps_its_test_as_long_as_its_record_has_to_go_to_a_store() {
+    let kept = |told: Value| {
+        let mut run = run("a-1", "a", "Finished");
+        run["spec"]["test"]["record"] = json!({"store": {"persistentVolumeClaim": {"claimName": "records"}}});
+        run["status"]["conditions"] = told;
+        let run: CachedRun = serde_json::from_value(run).unwrap();
+        run.0.unwrap().spec.test.is_some()
+    };
+    let told = |status: &str, reason: &str| {
+        json!([{"type": "RecordStored", "status": status, "reason": reason, "message": "",
+            "lastTransitionTime": "2030-01-01T00:00:00Z"}])
+    };
+    assert!(kept(json!([])) && kept(told("False", "RecordNotStored")));
+    assert!(!kept(told("True", "RecordStored")) && !kept(told("False", "RecordStoreGivenUp")));
+}
+
+#[test]
 fn a_finished_run_keeps_what_tells_its_end_and_one_under_way_keeps_all() {
     let mut noted = run("a-1", "a", "Finished");
     noted["metadata"]["annotations"]["upsurge.dev/notes"] = json!("[]");

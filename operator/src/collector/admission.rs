@@ -53,7 +53,7 @@ pub fn requests(runners: usize) -> usize {
 
 /// What is shared out among all who speak.
 pub struct Room {
-    requests: Arc<Semaphore>,
+    pub(super) requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     /// Bodies that are understood at the same time: more would only make each take longer, and each takes memory.
     turns: Arc<Semaphore>,
@@ -122,7 +122,7 @@ impl Sessions {
             return Err(Closed::NotServing);
         }
         // Before it is kept in mind, or is put into a path at the API server.
-        if !is_name(&run.namespace, LONGEST_NAMESPACE) || !is_name(&run.name, LONGEST_NAME) {
+        if !is_run(run) {
             return Err(Closed::NoName);
         }
         let place = self.room().requests.clone().try_acquire_owned().map_err(|_| Closed::Busy)?;
@@ -150,6 +150,11 @@ impl Sessions {
         let is_known = self.cache().pod(namespace, &pod.name, &pod.uid).is_some();
         self.rations().take(is_known.then_some(namespace), Instant::now())
     }
+}
+
+/// Whether a run can be called so.
+pub fn is_run(run: &RunKey) -> bool {
+    is_name(&run.namespace, LONGEST_NAMESPACE) && is_name(&run.name, LONGEST_NAME)
 }
 
 /// Whether something of the cluster can have that name.

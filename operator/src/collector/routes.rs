@@ -10,7 +10,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::map_response_with_state,
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use tokio::{runtime::Handle, task::spawn_blocking};
 use tracing::{debug, warn};
@@ -32,6 +32,7 @@ use super::{
     receive::{Received, receive},
     session::Refusal,
     sessions::{Fate, Sessions},
+    storing::NotGiven,
     version,
     view::RunKey,
 };
@@ -67,6 +68,15 @@ impl From<Closed> for Answer {
             Closed::Busy => Self::Busy,
             Closed::Denied(denied) => Self::Denied(denied),
             Closed::Fate(run, fate) => Self::Fate(run, fate),
+        }
+    }
+}
+
+impl From<NotGiven> for Answer {
+    fn from(not_given: NotGiven) -> Self {
+        match not_given {
+            NotGiven::Closed(closed) => closed.into(),
+            NotGiven::None(status, words) => Self::Body(status, words),
         }
     }
 }
@@ -118,6 +128,7 @@ pub fn router(sessions: Sessions) -> Router {
     Router::new()
         .route("/v1/runs/{namespace}/{run}/hello", post(hello))
         .route("/v1/runs/{namespace}/{run}/deltas", post(deltas))
+        .route("/v1/runs/{namespace}/{run}/record", get(record))
         .layer(map_response_with_state(sessions.clone(), lead_on))
         .with_state(sessions)
 }
@@ -135,6 +146,16 @@ async fn lead_on(State(sessions): State<Sessions>, mut response: Response) -> Re
         }
     }
     response
+}
+
+async fn record(
+    State(sessions): State<Sessions>,
+    Path((namespace, run)): Path<(String, String)>,
+    line: Line,
+    headers: HeaderMap,
+) -> Result<Response, Answer> {
+    let record = sessions.stored(&RunKey { namespace, name: run }, &headers, &line).await?;
+    Ok(([(header::CONTENT_TYPE, "application/gzip")], record).into_response())
 }
 
 async fn hello(

@@ -272,6 +272,7 @@ impl Session {
                 && self.state.checks.is_none()
             {
                 self.state.checks = Some(self.questions.bounded(answers));
+                self.state.series = self.questions.bounded_series(&delta.series);
             }
             self.state.totals.add(batch.runner, &prepared, &self.folding, &self.windowed);
             self.revision += 1;

@@ -31,6 +31,7 @@ use super::{
     pace::Pace,
     rations::Rations,
     session::Session,
+    shelf::Shelf,
     single_flight::SingleFlight,
     store::{LoadError, SaveError, Store},
     view::{RunKey, SessionConfig, SessionSnapshot},
@@ -130,6 +131,7 @@ struct Shared {
     budget: Arc<Budget>,
     pace: Arc<Pace>,
     memory: Arc<Memory>,
+    shelf: Shelf,
     changes: broadcast::Sender<RunKey>,
 }
 
@@ -156,6 +158,7 @@ impl Sessions {
             budget: Arc::default(),
             pace: Arc::default(),
             memory: Arc::new(memory),
+            shelf: Shelf::default(),
             changes: broadcast::channel(CHANGES).0,
         };
         Self { shared: Arc::new(shared) }
@@ -311,6 +314,10 @@ impl Sessions {
 
     pub(super) fn room(&self) -> &Room {
         &self.shared.room
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shared.shelf
     }
 
     pub(super) fn cache(&self) -> &Cache {

@@ -13,6 +13,7 @@ use upsurge_core::{
     plan::{Skip, Turned},
     points::Points,
     protocol::{AfterOutcome, CheckAnswer, GeneratorDelta, Readiness, RunPlan, RunnerEnd},
+    series::SeriesAnswer,
     thresholds::Windows,
     validate::{Valid, validate},
 };
@@ -178,6 +179,8 @@ pub struct SessionSnapshot {
     pub foreign: Option<String>,
     /// What the test's Prometheus server said, once it was asked.
     pub checks: Option<Vec<CheckAnswer>>,
+    /// What it said to series, then.
+    pub series: Vec<SeriesAnswer>,
     /// Whether all runners have ended and nothing more will come.
     pub all_done: bool,
     /// Whether everything received is in a durable checkpoint.

@@ -6,7 +6,11 @@
 //! second one would be started beside it.
 
 use kube::{Api, Client, ResourceExt, api::ListParams};
-use upsurge_crds::{LoadTest, LoadTestRun, names::labels};
+use upsurge_crds::{
+    LoadTest, LoadTestRun,
+    names::labels,
+    v1alpha1::{Workload, WorkloadReference},
+};
 
 use super::{
     decide::{age_key, is_active, rollout},
@@ -56,15 +60,18 @@ pub async fn observe(client: &Client, cache: &Cache, test: &LoadTest) -> Result<
     Ok(Observed { runs, is_fresh: false })
 }
 
-/// The revision of the target, of a test that asks for it.
+/// The revision of the target, of a test that asks for it; of several workloads, one for all.
 pub fn revision(rollouts: &Rollouts, test: &LoadTest) -> Option<Revision> {
     let (namespace, name) = (test.namespace().unwrap_or_default(), test.name_any());
     let watched = rollout::watched(test).filter(|_| test.metadata.deletion_timestamp.is_none());
-    let Some((_, workload)) = watched else {
+    let Some((_, workloads)) = watched else {
         rollouts.leave(&namespace, &name);
         return None;
     };
-    rollouts.of(&namespace, &name, &workload.reference())
+    let workloads: Vec<WorkloadReference> = workloads.iter().map(Workload::reference).collect();
+    let each = rollouts.of(&namespace, &name, &workloads)?;
+    let noted = test.status.as_ref().and_then(|status| status.last_revision.as_deref());
+    Some(Revision::of_all(&each, noted))
 }
 
 /// Reads the runs of a test.

@@ -178,6 +178,17 @@ pub async fn remove_runners(client: &Client, run: &LoadTestRun) -> Result<(), Er
     ignore_missing(deleted.map(drop), "delete", format!("Job {job}"))
 }
 
+/// Deletes the identity of the pods that stored a record. Their Job goes by itself.
+///
+/// # Errors
+/// When the API server refuses.
+pub async fn remove_store_account(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
+    let account = naming::store(&naming::base(&run.name_any(), &run.uid().unwrap_or_default()));
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    let deleted = accounts.delete(&account, &DeleteParams::background()).await;
+    ignore_missing(deleted.map(drop), "delete", format!("ServiceAccount {account}"))
+}
+
 /// Deletes the checkpoint of a run whose result is in its status.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ mod job;
 mod parts;
 mod placement;
 mod service_account;
+pub mod store;
 
 use k8s_openapi::api::{batch::v1::Job, core::v1::ServiceAccount};
 use kube::api::ObjectMeta;

@@ -13,11 +13,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Resource;
 use tracing::warn;
-use upsurge_crds::{
-    LoadTestRun,
-    names::reasons,
-    v1alpha1::{Phase, PrometheusSpec},
-};
+use upsurge_crds::{LoadTestRun, names::reasons, v1alpha1::Phase};
 
 use super::{
     apply,
@@ -32,10 +28,10 @@ use crate::{
     collector::SessionError,
     errors::chain,
     fence::NotLeading,
-    prometheus_checks,
+    prometheus_checks::{self, Answers},
     records::KeepError,
     status::{self, WriteError},
-    target_leases,
+    stores, target_leases,
 };
 
 /// Why an effect could not be carried out; trying again may help.
@@ -169,6 +165,11 @@ async fn one(
             return apply::job(client, objects).await.map_or_else(refused, |()| Ok(None));
         }
         Effect::KeepRecord(record) => {
+            if stores::settings(run).is_some()
+                && let Some(whole) = runs.records.whole(record.clone()).await
+            {
+                sessions.shelve(&key.namespace, run.metadata.uid.as_deref().unwrap_or_default(), whole);
+            }
             let packed = runs.records.pack(run, record.clone()).await?;
             // That may have taken long enough for another operator to be at work.
             status::admit(&context.fence, run.status.as_ref())?;
@@ -191,12 +192,13 @@ async fn one(
         Effect::AskPrometheus { start, end } => {
             let (plan, policy, start, end) = (plan()?.clone(), context.platform.policy(), *start, *end);
             runs.memory.ask(&key, async move {
-                match &plan.test().prometheus {
-                    Some(PrometheusSpec { server: Some(server), checks, .. }) => {
-                        prometheus_checks::ask_server(&policy, server, checks, plan.timeline(), start, end)
+                let spec = plan.test().prometheus.as_ref();
+                match spec.and_then(|spec| Some((spec, spec.server.as_ref()?))) {
+                    Some((spec, server)) => {
+                        prometheus_checks::ask_server(&policy, server, spec, plan.timeline(), start, end)
                             .await
                     }
-                    _ => Vec::new(),
+                    None => Answers::default(),
                 }
             });
         }

@@ -19,9 +19,7 @@ use upsurge_core::{autoscaling, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun,
     names::reasons,
-    v1alpha1::{
-        Company, Deadlines, LoadTestRunStatus, Phase, PrometheusCheckResult, Snapshot, TimeSpan, Verdict,
-    },
+    v1alpha1::{Company, Deadlines, LoadTestRunStatus, Phase, Snapshot, TimeSpan, Verdict},
 };
 
 pub use self::{
@@ -37,7 +35,12 @@ use super::{
     update_status::{base, finished, in_phase, is_retrying},
     validate,
 };
-use crate::{collector::SessionSnapshot, prometheus_checks, settings::Keep};
+use crate::{
+    collector::SessionSnapshot,
+    prometheus_checks::{self, Answers},
+    settings::Keep,
+    stores,
+};
 
 /// Time until the first look after a phase began.
 const NEXT_LOOK: Duration = Duration::from_millis(50);
@@ -104,7 +107,9 @@ pub fn clear_up(run: &LoadTestRun, left: &Left, now: Timestamp) -> Decision {
     let status = run.status.as_ref();
     let ended = status.and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
     let ago = ended.map(|ended| validate::since(ended, now));
-    let unfinished = left.remembered || ago.is_some_and(|ago| ago < CLEAR_UP_WINDOW);
+    // A record on its way to its store has the run looked at every few seconds, and was begun with after all this.
+    let is_recent = || ago.is_some_and(|ago| ago < CLEAR_UP_WINDOW);
+    let unfinished = left.remembered || (!stores::is_begun(status) && is_recent());
     let mut effects = match unfinished {
         true => {
             vec![Effect::CloseSession, Effect::LeaveTarget, Effect::DropCheckpoint, Effect::Forget]
@@ -267,8 +272,8 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
                 Ok(company) => company,
                 Err(question) => return Decision::first(state, question),
             };
-            let checks = match checks(situation, facts) {
-                Ok(checks) => checks,
+            let answers = match answers(situation, facts) {
+                Ok(answers) => answers,
                 Err(None) => return Decision::new(state, effects, Look::After(ANSWER_LOOK)),
                 Err(Some(question)) => {
                     effects.extend(quench());
@@ -277,12 +282,12 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
                 }
             };
             effects.extend(quench());
-            let beside = results::Beside { checks: &checks, company };
+            let beside = results::Beside { checks: &answers.checks, series: &answers.series, company };
             let mut outcome =
                 results::conclude(&mut state, facts.plan, facts.session, pods, cause, &beside, now);
             restore::tell(&mut state, &situation.run, &mut outcome, now);
             finished(&mut state, &outcome, now);
-            effects.extend(record::kept(situation, facts, &mut state));
+            effects.extend(record::kept(situation, facts, &answers.series, &mut state));
             effects.push(Effect::WriteStatus);
             NEXT_LOOK
         }
@@ -291,20 +296,21 @@ fn taken(situation: &Situation, facts: &Facts<'_>, transition: Transition) -> De
 }
 
 /// What Prometheus says about a load that went to its planned end; or what is still to be done to know it.
-fn checks<'a>(
-    situation: &'a Situation,
-    facts: &Facts<'_>,
-) -> Result<Cow<'a, [PrometheusCheckResult]>, Option<Effect>> {
+fn answers<'a>(situation: &'a Situation, facts: &Facts<'_>) -> Result<Cow<'a, Answers>, Option<Effect>> {
     let asked = facts.plan.test().prometheus.as_ref().filter(|_| facts.cause.is_none());
     let (Some(spec), Some((start, end))) = (asked, span(facts.session, situation.now)) else {
-        return Ok(Cow::Borrowed(&[]));
+        return Ok(Cow::Owned(Answers::default()));
     };
     if spec.url.is_some() {
-        let answers = facts.session.checks.as_deref();
-        return Ok(Cow::Owned(prometheus_checks::answered(&spec.checks, answers)));
+        let session = facts.session;
+        let has_answered = session.checks.is_some();
+        return Ok(Cow::Owned(Answers {
+            checks: prometheus_checks::answered(&spec.checks, session.checks.as_deref()),
+            series: prometheus_checks::answered_series(&spec.series, &session.series, has_answered),
+        }));
     }
     match &situation.checks {
-        Asked::Answered(checks) => Ok(Cow::Borrowed(checks)),
+        Asked::Answered(answers) => Ok(Cow::Borrowed(answers)),
         Asked::UnderWay => Err(None),
         Asked::NotYet => Err(Some(Effect::AskPrometheus { start, end })),
     }

@@ -101,6 +101,7 @@ pub fn session(readiness: Option<Readiness>, t0: Option<Timestamp>) -> SessionSn
         after: None,
         foreign: None,
         checks: None,
+        series: Vec::new(),
         all_done: false,
         durable: true,
     }

@@ -12,10 +12,7 @@ use std::{
 
 use kube::Resource;
 use tokio::task::JoinHandle;
-use upsurge_crds::{
-    LoadTestRun,
-    v1alpha1::{Company, PrometheusCheckResult},
-};
+use upsurge_crds::{LoadTestRun, v1alpha1::Company};
 
 use super::{
     decide::Asked,
@@ -23,6 +20,7 @@ use super::{
 };
 use crate::{
     collector::RunKey,
+    prometheus_checks::Answers,
     records::{Failures, KeepError, Keeping},
 };
 
@@ -44,7 +42,7 @@ struct Remembered {
 /// A question that was put to Prometheus; given up when it is forgotten.
 #[derive(Debug)]
 struct Question {
-    answer: Arc<OnceLock<Vec<PrometheusCheckResult>>>,
+    answer: Arc<OnceLock<Answers>>,
     task: JoinHandle<()>,
 }
 
@@ -126,11 +124,7 @@ impl Memory {
     }
 
     /// Puts a question to Prometheus, unless it was put already.
-    pub fn ask(
-        &self,
-        run: &RunKey,
-        question: impl Future<Output = Vec<PrometheusCheckResult>> + Send + 'static,
-    ) {
+    pub fn ask(&self, run: &RunKey, question: impl Future<Output = Answers> + Send + 'static) {
         let mut runs = self.lock();
         let Some(known) = runs.get_mut(run).filter(|known| asked(known) == Asked::NotYet) else { return };
         let answer = Arc::new(OnceLock::new());

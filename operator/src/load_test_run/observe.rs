@@ -3,15 +3,12 @@
 //! changes nothing. A first look is at what the watches show; what changes more than figures is decided after a second
 //! one, at the API server itself ([`Source`]).
 
-mod pod_events;
+pub mod pod_events;
 
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::{
-    batch::v1::Job,
-    core::v1::{Event, Pod},
-};
+use k8s_openapi::api::{batch::v1::Job, core::v1::Pod};
 use kube::{Api, Client, Resource, ResourceExt, api::ListParams};
 use upsurge_core::{
     metrics::{Selector, names},
@@ -29,7 +26,7 @@ use upsurge_observer::FindError;
 use super::{
     apply,
     decide::{Admission, Lookup, Objects, Planned, Situation},
-    pinning::{self, Scaler},
+    pinning::{self, Scaler, Sizing},
     plan::{self, Plan},
     pods::{JobState, RunnerPod},
     progress::Cause,
@@ -258,7 +255,7 @@ async fn scaler(runs: &Runs, run: &LoadTestRun, plan: &Plan, is_time: bool) -> R
     let Some(workload) = plan.test().target.workload().filter(|_| sets) else { return Ok(None) };
     let target = recording::target(&run.namespace().unwrap_or_default(), workload.reference());
     let known = run.status.as_ref().and_then(|status| status.pinning.as_deref());
-    Ok(Some(pinning::look(&runs.context.client, &target, known).await?))
+    Ok(Some(pinning::look(&runs.context.client, &target, known, plan.sizes().map(Sizing::of)).await?))
 }
 
 /// What decides on the replicas of a target that a run has noted and not put back yet.
@@ -349,7 +346,8 @@ async fn objects(context: &Context, run: &LoadTestRun, from: Source, runners: u3
         && is_overdue
         && job.status.as_ref().is_none_or(|status| status.conditions.is_none())
     {
-        observed.forbidden = creation_failure(client, &namespace, &job).await?;
+        let forbidden = pod_events::creation_failure(client, &namespace, &job).await;
+        observed.forbidden = forbidden.map_err(failed("events of the runners' Job"))?;
     }
     Ok(observed)
 }
@@ -362,7 +360,10 @@ pub fn has_job(context: &Context, run: &LoadTestRun) -> Option<bool> {
 }
 
 /// Reads a Job, and the pods of its run.
-async fn read(
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn read(
     client: &Client,
     namespace: &str,
     run: &str,
@@ -379,22 +380,7 @@ async fn read(
     Ok((Some(Arc::new(job)), list.items.into_iter().map(Arc::new).collect()))
 }
 
-/// The newest event in which the Job controller says that it can't create pods.
-async fn creation_failure(client: &Client, namespace: &str, job: &Job) -> Result<Option<String>, Error> {
-    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
-    let uid = job.uid().unwrap_or_default();
-    let selector = format!("involvedObject.uid={uid},reason=FailedCreate");
-    let list = api
-        .list(&ListParams::default().fields(&selector))
-        .await
-        .map_err(failed("events of the runners' Job"))?;
-    let newest = list.items.into_iter().max_by_key(|event| {
-        let last = event.last_timestamp.as_ref().map(|time| time.0);
-        last.or(event.event_time.as_ref().map(|time| time.0))
-    });
-    Ok(newest.and_then(|event| event.message))
-}
-
-fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> Error {
+/// An error of reading something.
+pub fn failed(what: &'static str) -> impl FnOnce(kube::Error) -> Error {
     move |source| Error::Read { what, source: Box::new(source) }
 }

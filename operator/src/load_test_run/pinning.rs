@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The objects that decide on the replicas of a target: looked at, and changed under the version that was looked at.
+//! The objects that decide on the replicas of a target, and on the size of its pods: looked at, and changed under the version that was looked at.
 //!
 //! What is to be changed is decided in `upsurge_core::pinning`. They are somebody else's: they are never applied, as that would make the
 //! operator an owner of their fields, but merged, and only where they are still what was looked at.
 
 mod change;
+mod container;
 mod look;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::progress::Cause;
 
 pub use self::{
     change::{Error, change, keep, put_back, release},
+    container::Sizing,
     look::{found, look},
 };
 
@@ -60,8 +62,12 @@ pub struct Scaler {
     pub levels: Levels,
     /// What keeps a pod from running, if somebody says so.
     pub trouble: Option<String>,
+    /// What is to be done until all pods have the size that the workload says; `None` where that is so, or no size is set.
+    pub rollout: Option<String>,
     /// Why the target can't be held at any number.
     pub problem: Option<String>,
+    /// That this is so because the test does not fit the workload.
+    pub is_unfit: bool,
     /// What a run has noted that may not be looked at any more. It may still have what the run has set.
     pub hidden: Vec<Hidden>,
 }

@@ -15,7 +15,7 @@ use upsurge_core::{
     target_lease::{self, Claim},
     validate::Valid,
 };
-use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels};
+use upsurge_crds::{LoadTestRun, LoadTestSpec, internal::TargetUser, names::labels, v1alpha1::SizesLoad};
 
 use crate::{
     collector::{EpochsView, RunKey, SessionConfig, TurnedView},
@@ -86,6 +86,11 @@ impl Plan {
     /// The epochs of the run, if there may be several.
     pub fn epochs(&self) -> Option<Epochs> {
         Epochs::of(&self.whole.as_ref()?.test.load).ok()
+    }
+
+    /// The sizes that its target's pods are to have, one after the other.
+    pub fn sizes(&self) -> Option<&SizesLoad> {
+        self.whole.as_ref()?.test.load.scalability.as_ref()?.sizes.as_ref()
     }
 
     /// The spec that is run.

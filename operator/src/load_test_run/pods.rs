@@ -133,6 +133,18 @@ impl RunnerPod {
         self.scheduled.is_some() && !self.running && self.end.is_none() && untold
     }
 
+    /// Why its runner can't start, in words, if something says so.
+    pub fn held_up(&self) -> Option<String> {
+        let is_told = |(reason, message): &&(String, String)| {
+            !IN_ORDER.contains(&reason.as_str()) || !message.is_empty()
+        };
+        let waits = self.waiting.as_ref().filter(is_told);
+        let waits = waits.map(|(reason, message)| format!("{reason}: {message}"));
+        let unschedulable =
+            self.unschedulable.as_ref().map(|message| format!("no node takes its pod: {message}"));
+        unschedulable.or(waits).filter(|_| self.end.is_none() && !self.running)
+    }
+
     /// Whether the runner can't do anything any more, or has not begun to. A runner that was `heard` has begun: the
     /// kubelet writes that the pod runs some time after it does.
     pub fn is_quiet(&self, heard: bool) -> bool {

@@ -4,6 +4,7 @@
 mod epochs;
 mod lost;
 mod scarce;
+mod series;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
@@ -15,7 +16,8 @@ use upsurge_core::{
     protocol::{AfterOutcome, RunnerEnd},
     report::after_failed,
     results,
-    scarce::Scarce,
+    scarce::{Answered, Scarce, found},
+    series::{SeriesAnswer, is_strained},
     single, target_lease,
     thresholds::{self, Recorded, Windowed},
     validate,
@@ -58,8 +60,10 @@ pub fn show(status: &mut LoadTestRunStatus, plan: &Plan, snapshot: &SessionSnaps
 
 /// What is known of a run beside what the collector holds.
 pub struct Beside<'a> {
-    /// What Prometheus answered.
+    /// What Prometheus answered to checks.
     pub checks: &'a [PrometheusCheckResult],
+    /// And to series.
+    pub series: &'a [SeriesAnswer],
     /// Whose load was on the target at the same time.
     pub company: &'a [Company],
 }
@@ -83,7 +87,7 @@ pub fn conclude(
     let Some(load_end) = snapshot.load_end().map(|end| end.min(now)) else {
         return without_load(cause);
     };
-    let Beside { checks, company } = *beside;
+    let Beside { checks, series, company } = *beside;
     status.load_end_time = Some(Time(load_end));
     status.company = company.to_vec();
     status.outputs = outputs(plan, snapshot, true);
@@ -91,9 +95,12 @@ pub fn conclude(
     status.warnings = warnings(plan, snapshot);
     status.warnings.extend(given_up(plan, snapshot));
     status.warnings.extend(neighbours(snapshot, pods));
+    series::tell(status, test, series);
     // Between two epochs: there was load, and of the next one there are no figures.
     let Some(t0) = snapshot.t0 else {
-        return beside_others(without_load(cause), company);
+        let mut outcome = without_load(cause);
+        epochs::tell_so_far(status, &mut outcome, plan, snapshot);
+        return beside_others(outcome, company);
     };
     let figures = figures(plan, snapshot);
     let evaluated = recorded(plan, snapshot).evaluate(true);
@@ -125,7 +132,10 @@ pub fn conclude(
             generator: &generator,
         },
     );
-    scarce::tell(scarce, &looked, status, &mut outcome, snapshot, (checks, &generator), cause.is_some());
+    let answered = Answered { checks, series };
+    let is_strained = is_strained(&outcome, autoscaling.as_ref(), findings.stress.as_ref());
+    let found = found(&looked, &snapshot.metrics, answered, &generator, is_strained);
+    scarce::tell(scarce, status, &mut outcome, found, cause.is_some());
     status.summary = Some(Box::new(figures.summary));
     status.stages = figures.stages;
     status.requests = figures.requests;
@@ -144,10 +154,7 @@ pub fn conclude(
         if let Some(answered) = epochs::answered(status, plan, snapshot).filter(|_| cause.is_none()) {
             outcome = answered;
         }
-    }
-    for request in &mut status.requests {
-        // No iteration belongs to a request: none done would be read as nothing done.
-        (request.summary.iterations, request.summary.dropped_iterations) = (None, None);
+        epochs::tell_so_far(status, &mut outcome, plan, snapshot);
     }
     beside_others(outcome, company)
 }

@@ -11,14 +11,14 @@ use upsurge_core::{contract, report::is_after_failed, verdict::Outcome};
 use upsurge_crds::{
     LoadTestRun, conditions,
     names::{
-        conditions::{OLD_SPEC, RECORD_NOT_KEPT},
+        conditions::{OLD_SPEC, RECORD_NOT_KEPT, RECORD_STORED},
         reasons,
     },
     v1alpha1::{EndCauseType, LoadTestRunStatus, Phase, Verdict},
 };
 
 use self::bounds::bounded;
-use super::{neighbours, progress::Cause};
+use super::{neighbours, progress::Cause, storing::Told};
 use crate::{
     audit::{self, Act},
     context::Context,
@@ -142,6 +142,33 @@ pub async fn note_old_spec(context: &Context, run: &LoadTestRun, message: &str) 
     let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
     status::write(&context.fence, &api, run, bounded(wanted)).await?;
     info!(detail = message, "said that the run is of another version of the API");
+    Ok(())
+}
+
+/// Says in the conditions of a run that is over how its record stands that is to go to a store, and in an event if that is news. Nothing
+/// else about it changes.
+///
+/// # Errors
+/// When this operator may not, or the run has changed since it was read, or the API server refuses it.
+pub async fn note_stored(context: &Context, run: &LoadTestRun, told: &Told) -> Result<(), WriteError> {
+    let mut wanted = base(run);
+    let Told { is_stored, reason, message } = told;
+    let known = conditions::find(&wanted.conditions, RECORD_STORED);
+    let is_known = known.is_some_and(|known| known.reason == *reason && known.message == *message);
+    if is_known {
+        return Ok(());
+    }
+    let (generation, now) = (run.metadata.generation, Timestamp::now());
+    conditions::set(&mut wanted.conditions, RECORD_STORED, *is_stored, reason, message, generation, now);
+    let api: Api<LoadTestRun> = Api::namespaced(context.client.clone(), &run.namespace().unwrap_or_default());
+    status::write(&context.fence, &api, run, bounded(wanted)).await?;
+    info!(reason, detail = message, "the record is on its way to its store");
+    let about = run.object_ref(&());
+    match *reason {
+        reasons::RECORD_STORING => {}
+        reasons::RECORD_STORED => context.events.normal(&about, reason, "Store", message).await,
+        _ => context.events.warning(&about, reason, "Store", message).await,
+    }
     Ok(())
 }
 

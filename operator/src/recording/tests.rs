@@ -74,8 +74,9 @@ fn is_listed(event: &Event) -> bool {
 
 #[test]
 fn the_conditions_that_doubts_rest_on_are_those_that_the_observer_tells() {
-    use upsurge_core::autoscaling::{ONLY_AUTOSCALER, PAUSED};
-    assert_eq!((ONLY_AUTOSCALER, PAUSED), (upsurge_observer::ONLY_ONE, upsurge_observer::PAUSED));
+    use upsurge_core::autoscaling::{FALLBACK, ONLY_AUTOSCALER, PAUSED};
+    let told = [upsurge_observer::FALLBACK, upsurge_observer::ONLY_ONE, upsurge_observer::PAUSED];
+    assert_eq!([FALLBACK, ONLY_AUTOSCALER, PAUSED], told);
 }
 
 #[tokio::test]

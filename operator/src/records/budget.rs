@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How much room records may take, and which of them go when there is too little. Pure.
 //!
-//! The oldest of runs that passed go first, then the oldest of all others, and those to be kept never. Where room is made, a bit more of it is
+//! The oldest of runs that passed go first, then the oldest of all others, and those to be kept never. What still has to go to a store stays
+//! as long as all such take no more than half of the room: a store that takes nothing must not keep runs from leaving their records. Where room is made, a bit more of it is
 //! made than is needed: else each run that ends would have all records looked at.
 
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ pub(super) struct Held {
     pub(super) has_passed: bool,
     /// Whether it stays in any case.
     pub(super) stays: bool,
+    /// Whether it still has to go to the store of its test.
+    pub(super) awaits_store: bool,
     pub(super) since: Timestamp,
 }
 
@@ -106,6 +109,7 @@ pub(super) fn surplus(
 ) -> Result<Vec<usize>, Full> {
     let mut order: Vec<usize> = (0..held.len()).collect();
     order.sort_by_key(|place| held.get(*place).map(|record| (!record.has_passed, record.since)));
+    let awaiting = awaiting(held, limits);
     let mut gone = vec![false; held.len()];
     let scopes = [(Some(namespace), limits.namespace, "the namespace"), (None, limits.all, "the cluster")];
     for (scope, limit, place) in scopes {
@@ -120,7 +124,8 @@ pub(super) fn surplus(
                 break;
             }
             let (Some(record), Some(gone)) = (held.get(*at), gone.get_mut(*at)) else { continue };
-            if is_in(record) && !record.stays && !*gone {
+            let stays = record.stays || awaiting.get(*at) == Some(&true);
+            if is_in(record) && !stays && !*gone {
                 *gone = true;
                 taken = taken.saturating_sub(record.bytes);
             }
@@ -132,6 +137,20 @@ pub(super) fn surplus(
     Ok(order.into_iter().filter(|at| gone.get(*at) == Some(&true)).collect())
 }
 
+/// Whether each record stays because it still has to go to a store: the oldest first, as far as they take half of the room.
+fn awaiting(held: &[Held], limits: Limits) -> Vec<bool> {
+    let half = Limits { namespace: limits.namespace / 2, all: limits.all / 2 };
+    let mut places: Vec<usize> = (0..held.len()).collect();
+    places.sort_by_key(|place| held.get(*place).map(|record| record.since));
+    let (mut taken, mut stay) = (Taken::default(), vec![false; held.len()]);
+    for place in places {
+        if let (Some(record), Some(stays)) = (held.get(place), stay.get_mut(place)) {
+            *stays = record.awaits_store && taken.take(half, &record.namespace, record.bytes);
+        }
+    }
+    stay
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -140,17 +159,19 @@ mod tests {
 
     const LIMITS: Limits = Limits { namespace: 160, all: 320 };
 
-    /// A record of 20 bytes, as `namespace/name` with `+` if it has passed and `!` if it is to be kept; later ones are newer.
+    /// A record of 20 bytes, as `namespace/name` with `+` if it has passed, `!` if it is to be kept, and `>` if it has to go to a store;
+    /// later ones are newer.
     fn held(records: &[&str]) -> Vec<Held> {
         let record = |(age, text): (usize, &&str)| {
             let (namespace, name) = text.split_once('/').unwrap();
             Held {
                 namespace: namespace.into(),
-                name: name.trim_end_matches(['+', '!']).into(),
+                name: name.trim_end_matches(['+', '!', '>']).into(),
                 uid: None,
                 bytes: 20,
                 has_passed: name.contains('+'),
                 stays: name.contains('!'),
+                awaits_store: name.contains('>'),
                 since: Timestamp::from_second(age as i64).unwrap(),
             }
         };
@@ -168,6 +189,8 @@ mod tests {
     #[case::the_oldest_that_passed(&["shop/a", "shop/b", "shop/c+", "shop/d+", "shop/e", "shop/f", "shop/g", "shop/h"], &["c", "d"])]
     #[case::then_the_oldest(&["shop/a", "shop/b", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h+"], &["h", "a"])]
     #[case::one_to_be_kept_never(&["shop/a!", "shop/b+!", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h"], &["c", "d"])]
+    #[case::one_that_has_to_go_to_a_store_later(&["shop/a+>", "shop/b+>", "shop/c+>", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h"], &["d", "e"])]
+    #[case::but_not_more_than_half_of_them(&["shop/a>", "shop/b>", "shop/c>", "shop/d>", "shop/e>", "shop/f>", "shop/g>", "shop/h>"], &["e", "f"])]
     #[case::others_are_left_alone(&["cart/a+", "cart/b+", "shop/c", "shop/d", "shop/e", "shop/f", "shop/g", "shop/h", "shop/i", "shop/j"], &["c", "d"])]
     fn what_tells_least_goes_until_there_is_room(#[case] records: &[&str], #[case] expected: &[&str]) {
         assert_eq!(gone(records, 20).unwrap(), expected);

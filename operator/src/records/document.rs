@@ -10,7 +10,8 @@ mod tests;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use upsurge_core::{
-    contract, epochs::Epochs, http::without_login, metrics::names, protocol::RunPlan, validate::Valid,
+    contract, epochs::Epochs, http::without_login, metrics::names, protocol::RunPlan, series::SeriesAnswer,
+    validate::Valid,
 };
 use upsurge_crds::{
     LoadTestRun, LoadTestSpec,
@@ -21,7 +22,7 @@ use upsurge_record::{
     Record,
     model::{
         Detail, Environment, Folded, Generator, KubernetesEnvironment, MadeBy, ObservedWorkload, Outcome,
-        Run, WorkloadEnvironment, git_revision,
+        Run, WorkloadEnvironment, git_revision, prometheus_series,
     },
     observed, redact,
 };
@@ -44,6 +45,8 @@ pub struct Ended<'a> {
     pub epochs: Option<Epochs>,
     /// What the collector holds.
     pub session: &'a SessionSnapshot,
+    /// What Prometheus answered to series, in their order.
+    pub series: &'a [SeriesAnswer],
     /// Version of the cluster, if it is known.
     pub cluster_version: Option<&'a str>,
     /// When it ended.
@@ -70,6 +73,7 @@ pub fn document(ended: &Ended<'_>) -> Record {
         detail: Detail::Thinned,
         shown_epoch,
         epochs,
+        history: session.epochs.as_ref().map(|view| view.history.clone()).unwrap_or_default(),
         capacity: status.capacity.as_deref().cloned(),
         scalability: status.scalability.as_deref().cloned(),
         stress: status.stress.as_deref().cloned(),
@@ -84,6 +88,7 @@ pub fn document(ended: &Ended<'_>) -> Record {
         soak: status.soak.as_deref().cloned(),
         bottleneck: status.bottleneck.clone(),
         prometheus_checks: status.checks.clone(),
+        prometheus_series: prometheus_series(test, ended.series),
         runners: status.runners.clone(),
         outputs: status.outputs.clone(),
         company: status.company.clone(),

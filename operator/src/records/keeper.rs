@@ -16,7 +16,8 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::ByteString;
+use jiff::Timestamp;
+use k8s_openapi::{ByteString, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{DeleteParams, Patch, Preconditions},
@@ -33,13 +34,13 @@ use upsurge_crds::{
     names::{annotations, labels},
     v1alpha1::Verdict,
 };
-use upsurge_record::{Record, fit::fit};
+use upsurge_record::{Record, disk::encode, fit::fit};
 
 use super::{
     KeepError,
     budget::{Held, Limits, Taken, surplus},
 };
-use crate::{naming, settings::Records, status::parameters};
+use crate::{naming, settings::Records, status::parameters, stores};
 
 /// Longest time for a request.
 pub(super) const LONGEST: Duration = Duration::from_secs(10);
@@ -104,6 +105,29 @@ impl Keeper {
         let room = timeout(self.longest_room, self.make_room(&namespace, bytes)).await;
         room.map_err(|_| KeepError::Slow)??;
         Ok(Packed { object: object(run, verdict, data), namespace, bytes })
+    }
+
+    /// A record with all that there is of it, for a store: larger than what is kept here. `None` if it can't be written down.
+    pub async fn whole(&self, record: Arc<Record>) -> Option<Vec<u8>> {
+        let turn = self.packing.clone().lock_owned().await;
+        let packed = spawn_blocking(move || {
+            let _turn = turn;
+            encode(&record, &[])
+        });
+        packed.await.ok()?.ok()
+    }
+
+    /// Whether there is the record of this very run.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn has(&self, run: &LoadTestRun) -> Result<bool, KeepError> {
+        let namespace = run.namespace().unwrap_or_default();
+        let api: Api<KeptRecord> = Api::namespaced(self.client.clone(), &namespace);
+        let name = run.name_any();
+        let found = within("the record can't be looked for", api.get_metadata_opt(&name)).await?;
+        let is_own = |owner: &OwnerReference| Some(&owner.uid) == run.metadata.uid.as_ref();
+        Ok(found.is_some_and(|found| found.metadata.owner_references.iter().flatten().any(is_own)))
     }
 
     /// Writes a record that was packed, whether the run has one already or not.
@@ -199,10 +223,14 @@ fn object(run: &LoadTestRun, verdict: Verdict, data: Vec<u8>) -> KeptRecord {
     let mut known = naming::run_labels(&run.spec.load_test_ref.name);
     known.insert(labels::RUN.into(), naming::label(&name));
     known.insert(labels::COMPONENT.into(), COMPONENT.into());
-    let told = BTreeMap::from([
+    let mut told = BTreeMap::from([
         (annotations::RECORD_BYTES.to_owned(), data.len().to_string()),
         (annotations::RECORD_VERDICT.to_owned(), format!("{verdict:?}")),
     ]);
+    if let Some(settings) = stores::settings(run) {
+        let until = stores::until(&settings, Timestamp::now());
+        told.insert(annotations::RECORD_STORE_UNTIL.into(), until.to_string());
+    }
     let metadata = ObjectMeta {
         name: Some(name),
         namespace: run.namespace(),

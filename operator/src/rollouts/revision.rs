@@ -15,6 +15,8 @@ const COMPLETE: &str = "NewReplicaSetAvailable";
 const UID_DIGITS: usize = 8;
 /// Beginning of the names of our own field managers.
 const OURS: &str = "upsurge.dev/";
+/// Stands between the revisions of several workloads; none of them has it.
+const SEPARATOR: char = ',';
 
 /// The revision of a workload that was asked for last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,36 @@ pub struct Revision {
     pub ready_since: Option<Timestamp>,
     /// Whether it was this operator that changed the pods' template last.
     pub is_ours: bool,
+}
+
+impl Revision {
+    /// The revisions of all workloads of a target, in the order of the test, as one. It is ready once all are, and is as old as the newest
+    /// of those that were not `noted` yet.
+    pub fn of_all(each: &[Self], noted: Option<&str>) -> Self {
+        let noted: Vec<&str> = noted.map_or_else(Vec::new, |noted| noted.split(SEPARATOR).collect());
+        let is_noted = |index: usize, one: &Self| noted.get(index) == Some(&one.id.as_str());
+        let mut new: Vec<&Self> = each
+            .iter()
+            .enumerate()
+            .filter(|(index, one)| !is_noted(*index, one))
+            .map(|(_, one)| one)
+            .collect();
+        if new.is_empty() {
+            new = each.iter().collect();
+        }
+        let ids: Vec<&str> = each.iter().map(|one| one.id.as_str()).collect();
+        let newest = new.iter().filter_map(|one| one.ready_since).max();
+        Self {
+            id: ids.join(&SEPARATOR.to_string()),
+            ready_since: newest.filter(|_| each.iter().all(|one| one.ready_since.is_some())),
+            is_ours: new.iter().all(|one| one.is_ours),
+        }
+    }
+
+    /// Whether one that was noted is of as many workloads: if not, nobody knows which of them have changed.
+    pub fn is_like(&self, noted: &str) -> bool {
+        self.id.split(SEPARATOR).count() == noted.split(SEPARATOR).count()
+    }
 }
 
 /// What an object says of its revision.

@@ -11,6 +11,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use super::api_server;
+
 /// The thread, which ends with this value.
 pub struct OwnThread {
     runtime: Option<Runtime>,
@@ -50,7 +52,7 @@ impl OwnThread {
     /// # Errors
     /// When it is not known how to reach the API server.
     pub async fn client(&self) -> anyhow::Result<Client> {
-        self.run(Client::try_default()).await?.context("failed to find out how to reach the API server")
+        self.run(api_server::connect()).await?
     }
 }
 

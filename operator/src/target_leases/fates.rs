@@ -70,10 +70,14 @@ impl Fates {
             Cached::Alive => Ok(Fate::Alive),
             // Nobody carries it out any more.
             Cached::Unwatched => Ok(Fate::Gone(None)),
-            Cached::Unsure => Ok(match self.read(user).await? {
-                Some(run) if !is_finished(run.status.as_ref()) => Fate::Alive,
-                Some(run) => Fate::Gone(run.status.as_ref().and_then(load)),
-                None => Fate::Gone(None),
+            Cached::Unsure => Ok(match self.read(user).await {
+                Ok(Some(run)) if !is_finished(run.status.as_ref()) => Fate::Alive,
+                Ok(Some(run)) => Fate::Gone(run.status.as_ref().and_then(load)),
+                Ok(None) => Fate::Gone(None),
+                // It is there, and a newer operator has written what this one can't read: nobody may take it for gone, nor should one who
+                // waits for it be told of nothing but a failure.
+                Err(kube::Error::SerdeError(_)) => Fate::Alive,
+                Err(error) => return Err(error),
             }),
         }
     }
@@ -86,7 +90,11 @@ impl Fates {
         if matches!(self.cached(user), Cached::Unwatched) {
             return Ok(None);
         }
-        Ok(self.read(user).await?.and_then(|run| run.status.as_ref().and_then(load)))
+        match self.read(user).await {
+            Ok(run) => Ok(run.and_then(|run| run.status.as_ref().and_then(load))),
+            Err(kube::Error::SerdeError(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn cached(&self, user: &TargetUser) -> Cached {

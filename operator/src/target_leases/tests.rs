@@ -12,7 +12,7 @@ use std::{
 use futures::{FutureExt, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
-use upsurge_crds::v1alpha1::Sharing;
+use upsurge_crds::{internal::TargetLeaseSpec, v1alpha1::Sharing};
 
 use super::*;
 use crate::played::{Asked, Log, failure, leading, server};
@@ -130,6 +130,11 @@ impl Cluster {
         self.objects.lock().unwrap().remove(&path(name));
     }
 
+    /// Somebody deletes the lease by hand.
+    fn without_lease(&self) {
+        self.objects.lock().unwrap().retain(|name, _| !name.contains("/targetleases/"));
+    }
+
     fn lease(&self) -> Option<TargetLease> {
         let objects = self.objects.lock().unwrap();
         let found = objects.iter().find(|(name, _)| name.contains("/targetleases/"));
@@ -227,6 +232,41 @@ async fn a_run_is_taken_for_gone_only_when_the_api_server_says_so() {
         assert!(matches!(look(&leases, &second).await, Next::Free(_)));
     }
     assert!(runs_read(&log) > 0);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_deleted_by_hand_frees_no_target_that_a_run_still_has() {
+    let cluster = Cluster::default();
+    cluster.run("first", json!({"phase": "Running"}));
+    let ((leases, _), (later, _)) = (cluster.operator(), cluster.operator());
+    take(&leases, &user("first", 0)).await;
+    // One that began to lead later knows it by the run, which is under way.
+    later.adopt(&claims(), &user("first", 0));
+    for operator in [&leases, &later] {
+        cluster.without_lease();
+        let told = queue(operator, &user("second", 1)).await;
+        assert!(told.contains("shop/first"), "{told}");
+        let TargetLeaseSpec { holders, waiting, .. } = cluster.lease().unwrap().spec;
+        let names = |users: &[TargetUser]| users.iter().map(|user| user.name.clone()).collect::<Vec<_>>();
+        assert_eq!((names(&holders), names(&waiting)), (vec!["first".into()], vec!["second".into()]));
+        assert_eq!(look(operator, &user("first", 0)).await, Next::Held);
+        operator.leave(&claims(), "uid of first", None).await.unwrap();
+        assert!(matches!(look(operator, &user("second", 1)).await, Next::Free(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_can_not_be_read_is_waited_for_until_it_is_deleted() {
+    let cluster = Cluster::default();
+    let (leases, _) = cluster.operator();
+    take(&leases, &user("first", 0)).await;
+    cluster.run("first", json!({"phase": "APhaseOfALaterRelease"}));
+    let told = queue(&leases, &user("second", 1)).await;
+    assert!(told.contains("shop/first"), "{told}");
+    leases.sweep().await.unwrap();
+    assert!(matches!(look(&leases, &user("second", 1)).await, Next::Busy { .. }));
+    cluster.without("first");
+    assert!(matches!(look(&leases, &user("second", 1)).await, Next::Free(_)));
 }
 
 #[tokio::test]

@@ -6,10 +6,12 @@ use std::io::{ErrorKind, Read as _};
 use flate2::bufread::GzDecoder;
 use serde::Deserialize;
 use serde_json::{Value, error::Category};
+use upsurge_core::metrics::with_room;
 use upsurge_figures::observation::Event;
 
 use super::{
-    DecodeError, EncodeError, GZIP, MOST_PACKED, MOST_PARTS, MOST_UNPACKED, MOST_VALUES, pack, to_json,
+    DecodeError, EncodeError, GZIP, MOST_DISTRIBUTIONS, MOST_PACKED, MOST_PARTS, MOST_UNPACKED, MOST_VALUES,
+    pack, to_json,
 };
 use crate::model::{Detail, FORMAT, Folded, FormatVersion, Record, VERSION};
 
@@ -40,7 +42,7 @@ fn fits(document: &[u8]) -> bool {
 }
 
 /// Refuses a document of so many small parts that they would take many times its own room. What is not JSON is found later.
-fn bounded(document: &[u8]) -> Result<(), DecodeError> {
+pub(crate) fn bounded(document: &[u8]) -> Result<(), DecodeError> {
     let (mut values, mut parts) = (0_usize, 0_usize);
     let (mut is_text, mut is_escaped) = (false, false);
     for byte in document {
@@ -156,7 +158,7 @@ fn document_of(document: &[u8]) -> Result<Record, DecodeError> {
     let damaged = |error: serde_json::Error| DecodeError::Corrupted(error.to_string());
     let is_newer = version.minor.checked_sub(VERSION.minor).is_some_and(|later| later > 0);
     if !is_newer {
-        return serde_json::from_slice(document).map_err(damaged);
+        return with_room(MOST_DISTRIBUTIONS, || serde_json::from_slice(document)).map_err(damaged);
     }
     // Events may be of kinds that came later: they are passed over, as unknown fields are.
     let mut value: Value = serde_json::from_slice(document).map_err(damaged)?;
@@ -167,7 +169,8 @@ fn document_of(document: &[u8]) -> Result<Record, DecodeError> {
         events.retain(|event| Event::deserialize(event).is_ok());
         unknown += (before - events.len()) as u64;
     }
-    let mut record: Record = serde_json::from_value(value).map_err(damaged)?;
+    let mut record: Record =
+        with_room(MOST_DISTRIBUTIONS, || serde_json::from_value(value)).map_err(damaged)?;
     if unknown > 0 {
         let message = format!("events of kinds that came with version {version} were passed over");
         record.folded.push(Folded { what: "events".into(), count: Some(unknown), message });

@@ -36,7 +36,7 @@ fn a_record_is_read_as_it_was_written() {
 fn it_is_one_gzip_member_as_browsers_unpack_no_other() {
     let bytes = packed();
     let (document, rest) = format::unpack(&bytes).unwrap();
-    assert!(rest.is_empty() && document.starts_with(br#"{"format":"upsurge.dev/record","version":"1.0""#));
+    assert!(rest.is_empty() && document.starts_with(br#"{"format":"upsurge.dev/record","version":"1.1""#));
 }
 
 #[rstest]
@@ -122,11 +122,11 @@ fn values_of_secrets_are_not_written() {
     assert_eq!(decode(&bytes).unwrap(), clean);
     let (document, _) = format::unpack(&bytes).unwrap();
     assert!(
-        document.starts_with(br#"{"format":"upsurge.dev/record","version":"1.0""#),
+        document.starts_with(br#"{"format":"upsurge.dev/record","version":"1.1""#),
         "fields keep their order"
     );
     // Part of each instant, and of the version.
-    let bytes = encode(&record, &["2030-01".to_owned(), "1.0".to_owned()]).unwrap();
+    let bytes = encode(&record, &["2030-01".to_owned(), "1.1".to_owned()]).unwrap();
     assert_eq!(decode(&bytes).unwrap().run, record.run);
     assert!(matches!(
         encode(&record, &["ThresholdsBreached".to_owned(), "Full".to_owned()]),

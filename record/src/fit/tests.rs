@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+use proptest::prelude::*;
 use rstest::rstest;
 use upsurge_crds::v1alpha1::UsageResult;
 
@@ -47,7 +48,11 @@ fn fitted(most: usize) -> Record {
 
 /// The size of a record with nothing in it that can be left out.
 fn smallest() -> usize {
-    let mut record = record();
+    without_all(record())
+}
+
+/// The size of a record without all that can be left out.
+fn without_all(mut record: Record) -> usize {
     for step in STEPS {
         while step(&mut record) {}
     }
@@ -131,4 +136,44 @@ fn wider_buckets_of_requests_are_within_the_bound_that_is_told() {
     record.error_bound = None;
     assert!(!verify(&record).differences.is_empty(), "they did become wider");
     assert!(!coarse_requests(&mut record), "once");
+}
+
+fn latencies(record: &Record) -> impl Iterator<Item = Latency> {
+    record.epochs[0].series.points.iter().filter_map(|point| point.latency)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn in_whatever_room_no_maximum_no_error_and_no_event_is_lost(
+        spikes in prop::collection::vec((any::<prop::sample::Index>(), 1..50_u64, 1..3_600_000_000_u64), 1..6),
+        share in 0.0..1.0_f64,
+    ) {
+        let mut whole = record();
+        let points = &mut whole.epochs[0].series.points;
+        for (place, failed, longest) in spikes {
+            let place = place.index(points.len());
+            let point = &mut points[place];
+            point.failed += failed;
+            match point.errors.first_mut() {
+                Some(first) => *first += failed,
+                None => point.errors.push(failed),
+            }
+            let known = point.latency.unwrap_or_default();
+            point.latency = Some(Latency { max: known.max.max(longest), ..known });
+        }
+        let (least, full) = (without_all(whole.clone()), encode(&whole, &[]).unwrap().len());
+        let most = least + (full.saturating_sub(least) as f64 * share) as usize;
+        let read = decode(&fit(whole.clone(), most).unwrap()).unwrap();
+        prop_assert_eq!(latencies(&read).map(|one| one.max).max(), latencies(&whole).map(|one| one.max).max());
+        let (thin, epoch) = (&read.epochs[0], &whole.epochs[0]);
+        let failed = |series: &Series| series.points.iter().map(|point| point.failed).sum::<u64>();
+        let first = |series: &Series| series.points.iter().filter_map(|point| point.errors.first()).sum::<u64>();
+        prop_assert_eq!((failed(&thin.series), first(&thin.series)), (failed(&epoch.series), first(&epoch.series)));
+        prop_assert_eq!(&thin.series.kinds, &epoch.series.kinds);
+        prop_assert_eq!(&read.workloads, &whole.workloads);
+        prop_assert_eq!((&read.outcome, &thin.thresholds), (&whole.outcome, &epoch.thresholds));
+        prop_assert_eq!((&thin.accumulators, &thin.measured.totals), (&epoch.accumulators, &epoch.measured.totals));
+    }
 }

@@ -11,6 +11,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use self::columns::ColumnError;
+pub(crate) use self::columns::MOST_POINTS;
 
 /// The course of a load.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

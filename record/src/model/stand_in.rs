@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the schema says of types that are written by other crates in a way of their own. Nothing of this holds data. The tests of [`crate::schema`]
-//! hold records against it, and it against records, so that neither has a field that the other has not.
+//! Shapes for the JSON Schema, and for nothing else: no value of these types is ever made.
+//!
+//! A record holds some types of other crates (`upsurge_core`, `upsurge_figures`, `jiff`) that have no schema, and Rust lets nobody give
+//! them one from here. So a field such as `until: Timestamp` is marked `#[schemars(with = "stand_in::Instant")]`: it is written and read
+//! as a `Timestamp`, and only the schema takes what it says of the field from the type here. The comments on these types and fields
+//! are the descriptions in `schema.json`. The line above each type names the one that it stands for.
+//!
+//! When such a type gets a field or loses one, its shape here must follow. The tests of [`crate::schema`] fail until it does: they look
+//! for each field of a full record in the schema, and for each field of the shapes in that record.
 
 #![allow(dead_code, reason = "only their schemas are used")]
 
@@ -9,6 +16,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+// For `jiff::Timestamp`. It is written in place, not as a type of its own, as a date is known to every reader of schemas.
 /// An instant.
 pub(super) struct Instant;
 
@@ -26,6 +34,7 @@ impl JsonSchema for Instant {
     }
 }
 
+// For `upsurge_core::metrics::Trend`.
 /// A distribution. Of times, all of it is in microseconds; of other values, in thousandths of their unit.
 #[derive(JsonSchema)]
 pub(super) struct Distribution {
@@ -39,6 +48,7 @@ pub(super) struct Distribution {
     max: u64,
 }
 
+// For `upsurge_core::metrics::Sink`.
 /// What was recorded of a metric.
 #[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -76,6 +86,7 @@ pub(super) enum Sink {
     },
 }
 
+// For `upsurge_core::thresholds::Windows`. What is below its maps is the program's own business, so the schema leaves it open.
 /// What thresholds keep.
 #[derive(JsonSchema)]
 pub(super) struct Accumulators {
@@ -93,6 +104,7 @@ pub(super) struct Accumulators {
     steps: BTreeMap<String, Value>,
 }
 
+// For `upsurge_core::losses::Losses`.
 /// Requests that were lost on the way.
 #[derive(JsonSchema)]
 pub(super) struct Losses {
@@ -102,6 +114,7 @@ pub(super) struct Losses {
     lost: Vec<(u64, u64, String, u64)>,
 }
 
+// For `upsurge_core::protocol::GeneratorDelta`.
 /// What the generator used.
 #[derive(JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -124,6 +137,7 @@ pub(super) struct GeneratorUse {
     ports_left: Option<u64>,
 }
 
+// For `upsurge_figures::observation::Event`, whose types of events are one enum in Rust.
 /// Something that happened to a workload. Each `type` has fields of its own beside these.
 #[derive(JsonSchema)]
 pub(super) struct Event {
@@ -141,6 +155,7 @@ pub(super) struct Event {
     type_: String,
 }
 
+// For `upsurge_figures::observation::LeftOut`.
 /// What a class of events has left out.
 #[derive(JsonSchema)]
 pub(super) struct LeftOut {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub const FORMAT: &str = "upsurge.dev/record";
 
 /// The version that is written.
-pub const VERSION: FormatVersion = FormatVersion { major: 1, minor: 0 };
+pub const VERSION: FormatVersion = FormatVersion { major: 1, minor: 1 };
 
 /// A version of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,6 +97,6 @@ mod tests {
         for wrong in ["", "1", "1.", ".1", "+1.0", "1.0.0", "1.x", "99999999999.0"] {
             assert!(wrong.parse::<FormatVersion>().is_err(), "{wrong}");
         }
-        assert_eq!(serde_json::to_string(&VERSION).unwrap(), "\"1.0\"");
+        assert_eq!(serde_json::to_string(&VERSION).unwrap(), "\"1.1\"");
     }
 }

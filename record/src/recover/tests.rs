@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+use proptest::prelude::*;
 use upsurge_core::metrics::names;
 
 use super::*;
-use crate::{disk, journal::member as packed, sample, verify::verify};
+use crate::{csv, disk, journal::member as packed, sample, verify::verify};
 
 /// The members of a file, one after the other.
 fn members() -> Vec<Vec<u8>> {
@@ -122,5 +123,64 @@ fn what_no_run_writes_is_refused() {
     for bytes in [&without_begin, &twice, &record, &b"text".to_vec(), &Vec::new()] {
         let error = recover(&bytes[..]).map(|_| ()).unwrap_err();
         assert!(matches!(error, DecodeError::NotARecord(_) | DecodeError::Corrupted(_)), "{error}");
+    }
+}
+
+#[test]
+fn what_tells_of_more_than_any_run_is_refused() {
+    let changed = |change: &dyn Fn(&mut News)| {
+        let mut parts = sample::parts();
+        if let Some(Line::News(news)) = parts[1].last_mut() {
+            change(news);
+        }
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| packed(part, &[]).unwrap()).collect();
+        recover(&bytes[..]).map(|found| found.members)
+    };
+    assert_eq!(changed(&|news| news.until_ms = 10_000).unwrap(), 4);
+    let error = changed(&|news| news.until_ms = u64::MAX).unwrap_err();
+    assert!(matches!(error, DecodeError::Corrupted(_)), "{error}");
+    let mut found = Found { news: MOST_NEWS, ..Found::default() };
+    let taken = sample::parts().into_iter().flatten().try_for_each(|line| found.take(line));
+    assert!(matches!(taken, Err(DecodeError::Corrupted(_))), "{taken:?}");
+}
+
+#[test]
+fn a_run_of_more_seconds_than_a_record_holds_keeps_its_course_in_longer_steps() {
+    let mut parts = sample::parts();
+    if let Some(Line::News(news)) = parts[2].last_mut() {
+        let point = news.series.points[0].clone();
+        news.series.points = vec![point; MOST_POINTS];
+    }
+    let mut found = Found::default();
+    parts.into_iter().flatten().try_for_each(|line| found.take(line)).unwrap();
+    let record = found.record().unwrap();
+    let points = &record.shown().unwrap().series.points;
+    assert_eq!(points.iter().map(|point| point.requests).sum::<u64>(), sent(30));
+    assert_eq!(points.len(), 3, "one for each part");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn parts_that_were_changed_are_read_or_refused_and_never_a_crash(
+        changes in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop_oneof![b'0'..=b'9', any::<u8>()]), 1..8,
+        ),
+    ) {
+        // Within what is packed: a checksum finds the rest.
+        let mut texts: Vec<Vec<u8>> = members().iter().map(|member| disk::unpack(member).unwrap().0).collect();
+        for (part, place, byte) in changes {
+            let part = part.index(texts.len());
+            let place = place.index(texts[part].len());
+            texts[part][place] = byte;
+        }
+        let file: Vec<u8> = texts.iter().flat_map(|text| disk::pack(text).unwrap()).collect();
+        if let Ok(Recovered { record, .. }) = recover(&file[..]) {
+            // What is read can be looked at and written down.
+            let _ = verify(&record);
+            let _ = csv::table(&record);
+            let _ = disk::encode(&record, &[]);
+        }
     }
 }

@@ -62,8 +62,9 @@ fn checked<'a>(schema: &'a Value, document: &Value) -> Checker<'a> {
 #[test]
 fn records_are_what_the_schema_says_and_nothing_else() {
     let schema = schema();
-    let fixture = decode(include_bytes!("../../tests/fixtures/record-1.0.json.gz")).unwrap();
-    for record in [fixture, sample::record(), full()] {
+    let first = decode(include_bytes!("../../tests/fixtures/record-1.0.json.gz")).unwrap();
+    let second = decode(include_bytes!("../../tests/fixtures/record-1.1.json.gz")).unwrap();
+    for record in [first, second, sample::record(), full()] {
         let document = serde_json::to_value(&record).unwrap();
         let faults = checked(&schema, &document).faults;
         assert!(faults.is_empty(), "{faults:#?}");

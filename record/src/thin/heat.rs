@@ -94,10 +94,11 @@ impl Heat {
 /// Adds the column that follows.
 fn join(mine: &mut HeatColumn, next: HeatColumn) {
     mine.to_ms = mine.to_ms.max(next.to_ms);
-    mine.zeros += next.zeros;
+    mine.zeros = mine.zeros.saturating_add(next.zeros);
     let mut buckets: BTreeMap<i32, u64> = std::mem::take(&mut mine.buckets).into_iter().collect();
     for (bucket, count) in next.buckets {
-        *buckets.entry(bucket).or_default() += count;
+        let sum = buckets.entry(bucket).or_default();
+        *sum = sum.saturating_add(count);
     }
     mine.buckets = buckets.into_iter().collect();
 }

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 use rstest::rstest;
-use upsurge_core::metrics::names;
-use upsurge_crds::v1alpha1::{AutoscalingResult, WorkloadResult};
+use serde_json::json;
+use upsurge_core::{
+    epochs::{Done, Next, answer},
+    metrics::names,
+};
+use upsurge_crds::v1alpha1::{AutoscalingResult, EpochOutcome, EpochResult, WorkloadResult};
 
 use super::*;
-use crate::sample;
+use crate::{model::Folded, redact, sample};
 
 #[test]
 fn a_record_says_what_was_measured() {
@@ -28,6 +32,7 @@ fn the_sample_has_thresholds_of_every_kind() {
 #[case::count(|epoch: &mut Epoch| epoch.figures.summary.requests += 1, ".figures.summary.requests")]
 #[case::rate(|epoch: &mut Epoch| epoch.figures.stages[1].summary.error_rate = "0%".into(), ".figures.stages[1].errorRate")]
 #[case::request(|epoch: &mut Epoch| epoch.figures.requests[0].summary.latency.max = "9s".into(), ".figures.requests[0].latency.max")]
+#[case::iterations(|epoch: &mut Epoch| epoch.figures.requests[0].summary.iterations = Some(3), ".figures.requests[0].iterations")]
 #[case::metric(|epoch: &mut Epoch| drop(epoch.figures.metrics[0].values.insert("count".into(), "7".into())), ".figures.metrics[0].values.count")]
 #[case::missing(|epoch: &mut Epoch| drop(epoch.figures.requests.pop()), ".figures.requests")]
 #[case::threshold(|epoch: &mut Epoch| epoch.thresholds[1].passed = true, ".thresholds[1].passed")]
@@ -43,6 +48,15 @@ fn a_figure_that_was_changed_is_named(#[case] change: fn(&mut Epoch), #[case] fi
     let differences = verify(&record).differences;
     let expected = format!("epochs[0]{figure}");
     assert!(differences.iter().any(|one| one.figure == expected), "{expected} is not in {differences:?}");
+}
+
+#[test]
+fn zero_iterations_of_a_request_as_earlier_programs_told_them_are_no_difference() {
+    let mut record = sample::record();
+    let summary = &mut record.epochs[0].figures.requests[0].summary;
+    assert_eq!((summary.iterations, summary.dropped_iterations), (None, None));
+    (summary.iterations, summary.dropped_iterations) = (Some(0), Some(0));
+    assert!(verify(&record).differences.is_empty(), "{:?}", verify(&record).differences);
 }
 
 #[test]
@@ -104,7 +118,8 @@ fn what_is_told_and_not_checked_is_named_too() {
     assert_eq!(verify(&record).skipped, [expected]);
     (record.autoscaling, record.usage) = (None, Vec::new());
     record.capacity = Some(Default::default());
-    assert_eq!(verify(&record).skipped, ["what is told of capacity, and the verdict with it"]);
+    let expected = "capacity, and the verdict with it: by its probes the search was not over";
+    assert_eq!(verify(&record).skipped, [expected]);
     record.capacity = None;
     record.scalability = Some(Default::default());
     assert_eq!(verify(&record).skipped, ["what is told of scalability, and the verdict with it"]);
@@ -112,4 +127,55 @@ fn what_is_told_and_not_checked_is_named_too() {
     (record.epochs, record.shown_epoch) = (Vec::new(), None);
     let skipped = verify(&record).skipped;
     assert!(skipped.len() == 1 && skipped[0].starts_with("outcome.verdict"), "{skipped:?}");
+}
+
+/// A search for the highest rate, of a target that carries 20 per second.
+fn searched() -> Record {
+    let (mut record, mut test) = (sample::record(), sample::test());
+    let search =
+        json!({"find": "MaxRate", "from": 10, "to": 80, "within": 50, "repeats": 1, "measure": "10s"});
+    test.load = serde_json::from_value(json!({"capacity": search})).unwrap();
+    record.test = redact::spec(&test);
+    let (epochs, mut history) = (Epochs::of(&test.load).unwrap(), Vec::<EpochResult>::new());
+    let found = loop {
+        match epochs.decide(&history) {
+            Next::Epoch(epoch) => {
+                let is_carried = epoch.level.unwrap() <= 20.0;
+                let outcome = Some(if is_carried { EpochOutcome::Passed } else { EpochOutcome::Failed });
+                history.push(EpochResult { outcome, ..epoch.under_way(None).unwrap() });
+            }
+            Next::Done(Done::Capacity(found)) => break found,
+            Next::Done(other) => panic!("{other:?}"),
+        }
+    };
+    let told = answer(&test, &found, &history);
+    record.capacity = Some(told.capacity);
+    (record.outcome.verdict, record.outcome.reason) = (told.outcome.verdict, told.outcome.reason);
+    let probe = record.epochs[0].clone();
+    record.epochs = history.into_iter().map(|one| Epoch { result: Some(one), ..probe.clone() }).collect();
+    record
+}
+
+/// What differs of the answer of a search, and of its verdict.
+fn of_answer(record: &Record) -> Vec<String> {
+    let differences = verify(record).differences.into_iter().map(|one| one.figure);
+    differences.filter(|figure| !figure.starts_with("epochs")).collect()
+}
+
+#[test]
+fn the_answer_of_a_search_follows_from_its_probes() {
+    let whole = searched();
+    assert!(whole.epochs.len() > 2);
+    assert_eq!(of_answer(&whole), [""; 0]);
+    let mut changed = whole.clone();
+    changed.capacity.as_mut().unwrap().level = Some("80".into());
+    assert_eq!(of_answer(&changed), ["capacity.level"]);
+    let mut changed = whole.clone();
+    changed.outcome.verdict = Verdict::Inconclusive;
+    assert_eq!(of_answer(&changed), ["outcome.verdict"]);
+    let mut folded = whole;
+    folded.capacity.as_mut().unwrap().level = Some("80".into());
+    folded.folded.push(Folded { what: "epochs".into(), count: None, message: "two are kept".into() });
+    assert_eq!(of_answer(&folded), [""; 0]);
+    assert!(verify(&folded).skipped.iter().any(|what| what.contains("not all of its probes are here")));
 }

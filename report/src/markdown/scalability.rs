@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What each count of replicas served, and the laws that were fitted to that.
+//! What each count of replicas served, and the laws that were fitted to that; or what each size did.
 
 use std::fmt::{self, Write as _};
 
-use upsurge_crds::v1alpha1::{FittedResult, ScalabilityResult};
+use upsurge_crds::v1alpha1::{FittedResult, ScalabilityResult, SizeResult};
 use upsurge_record::model::Record;
 
 use super::text::plain;
@@ -12,6 +12,9 @@ use crate::chart::Chart;
 pub(super) fn scalability(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {
     let Some(found) = &record.scalability else { return Ok(()) };
     writeln!(text, "### Scalability\n")?;
+    if !found.sizes.is_empty() {
+        return sizes(&found.sizes, text);
+    }
     writeln!(
         text,
         "| replicas | users | requests per second | times the fewest | efficiency | 95 % interval | passed | failed |"
@@ -33,8 +36,24 @@ pub(super) fn scalability(record: &Record, _: &Chart, text: &mut String) -> fmt:
     writeln!(text)
 }
 
+fn sizes(sizes: &[SizeResult], text: &mut String) -> fmt::Result {
+    writeln!(
+        text,
+        "| size | CPU requested | requests per second | times the first | requests per second and core | efficiency | passed | failed |"
+    )?;
+    writeln!(text, "|---|---:|---:|---:|---:|---:|---:|---:|")?;
+    for size in sizes {
+        let figures = [&size.cpu, &size.throughput, &size.speedup, &size.per_core, &size.efficiency];
+        let figures =
+            figures.map(|figure| figure.as_deref().map_or_else(|| "–".to_owned(), |one| plain(one, 100)));
+        let (name, figures) = (plain(&size.name, 100), figures.join(" | "));
+        writeln!(text, "| {name} | {figures} | {} | {} |", size.passed, size.failed)?;
+    }
+    writeln!(text)
+}
+
 /// Both laws, each in a sentence, or why there is none; and why they are to be read with care.
-fn fits(found: &ScalabilityResult) -> Vec<String> {
+pub(crate) fn fits(found: &ScalabilityResult) -> Vec<String> {
     let usl = found.usl.as_ref().map(|fit| {
         let (contention, coherency) = (figure(&fit.contention), figure(&fit.coherency));
         let peak = fit.peak.as_ref().map(|peak| format!(", beyond {peak} replicas more serve less"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What only some tests ask for: the probes of a search, counts of replicas, a breaking point, spikes, a soak.
 
+mod growth;
 mod scalability;
 
 use upsurge_crds::v1alpha1::{CapacityResult, EpochOutcome, EpochResult, GrowthResult};
@@ -59,8 +60,7 @@ fn capacity(page: &Page<'_>, html: &mut Markup) {
     for contradiction in &found.contradictions {
         html.tag("p").class("note").text(contradiction);
     }
-    let probes: Vec<&EpochResult> =
-        page.record.epochs.iter().filter_map(|epoch| epoch.result.as_ref()).collect();
+    let probes: Vec<&EpochResult> = page.record.parts();
     let columns = [
         number("probe"),
         number("rate asked for"),
@@ -81,8 +81,7 @@ fn capacity(page: &Page<'_>, html: &mut Markup) {
 
 /// Whether the search was for the fewest replicas at one rate.
 fn counts_replicas(page: &Page<'_>) -> bool {
-    let mut results = page.record.epochs.iter().filter_map(|epoch| epoch.result.as_ref());
-    results.any(|result| result.pinned_replicas.is_some())
+    page.record.parts().iter().any(|result| result.pinned_replicas.is_some())
 }
 
 /// What a search for the fewest replicas has found.
@@ -137,6 +136,21 @@ fn stress(page: &Page<'_>, html: &mut Markup) {
             good.unwrap_or_default()
         ));
     }
+    if stress.expectations.is_empty() {
+        return;
+    }
+    let columns = [text("what"), text("asked for"), text("observed"), text("result"), text("in words")];
+    parts::table(html, "Beyond the breaking point", Order::Fixed, &columns, |html| {
+        for one in &stress.expectations {
+            parts::row(html, |html| {
+                parts::head(html, &one.name);
+                parts::cell(html, &one.expected);
+                parts::cell(html, &one.observed);
+                parts::kept(html, Kept::of(one.passed, one.undecided));
+                parts::cell(html, one.message.as_deref().unwrap_or_default());
+            });
+        }
+    });
 }
 
 fn spikes(page: &Page<'_>, html: &mut Markup) {

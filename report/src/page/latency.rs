@@ -93,7 +93,7 @@ fn distribution(epoch: &Epoch, part: &Part, curves: &[Curve], html: &mut Markup)
 fn map(epoch: &Epoch, html: &mut Markup) {
     let heat = heat(&epoch.heat_map);
     html.tag("h3").text("Over time");
-    let count: u64 = heat.cells.iter().map(|cell| cell.count).sum();
+    let count = heat.cells.iter().fold(0_u64, |sum, cell| sum.saturating_add(cell.count));
     let busiest = heat.cells.iter().max_by_key(|cell| cell.count);
     let finding = busiest.map_or_else(String::new, |cell| {
         format!(
@@ -130,11 +130,11 @@ struct Strip {
 }
 
 fn strip(strip: &Strip, html: &mut Markup) {
-    let count: u64 = strip.buckets.values().sum();
+    let count = strip.buckets.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
     let up_to = |wanted: u64| {
-        let mut sum = 0;
+        let mut sum = 0_u64;
         let found = strip.buckets.iter().find(|(_, count)| {
-            sum += **count;
+            sum = sum.saturating_add(**count);
             sum >= wanted
         });
         found.map_or_else(|| "–".to_owned(), |(number, _)| words::milliseconds(bound(*number)))
@@ -146,10 +146,12 @@ fn strip(strip: &Strip, html: &mut Markup) {
     }
 }
 
-/// The columns of a map, joined so that there are no more than that many.
+/// The columns of a map, joined so that there are no more than that many. A record may come from anybody, so neither their order nor
+/// their counts are relied on.
 fn joined(map: &HeatMap, most: usize) -> Vec<Strip> {
-    let (Some(first), Some(last)) = (map.columns.first(), map.columns.last()) else { return Vec::new() };
-    let (begin, end) = (first.from_ms, last.to_ms.max(first.from_ms + 1));
+    let Some(begin) = map.columns.iter().map(|column| column.from_ms).min() else { return Vec::new() };
+    let ends = map.columns.iter().map(|column| column.to_ms.max(column.from_ms));
+    let end = ends.max().unwrap_or(begin);
     let step = (u64::from(map.step_seconds.max(1)) * 1000).max((end - begin).div_ceil(most as u64));
     let mut strips: BTreeMap<u64, Strip> = BTreeMap::new();
     for column in &map.columns {
@@ -161,12 +163,11 @@ fn joined(map: &HeatMap, most: usize) -> Vec<Strip> {
             buckets: BTreeMap::new(),
         });
         strip.to = strip.to.max(seconds(column.to_ms));
-        for (bucket, count) in &column.buckets {
-            *strip.buckets.entry(*bucket).or_default() += count;
-        }
-        if column.zeros > 0 {
-            // Shorter than what is measured: with the shortest that is.
-            *strip.buckets.entry(LOWEST).or_default() += column.zeros;
+        // Shorter than what is measured: with the shortest that is.
+        let zeros = (column.zeros > 0).then_some((LOWEST, column.zeros));
+        for (bucket, count) in column.buckets.iter().copied().chain(zeros) {
+            let sum: &mut u64 = strip.buckets.entry(bucket).or_default();
+            *sum = sum.saturating_add(count);
         }
     }
     strips.into_values().collect()
@@ -181,17 +182,19 @@ fn heat(map: &HeatMap) -> Heat {
     let numbers = || strips.iter().flat_map(|strip| strip.buckets.keys().copied());
     let (low, high) = (numbers().min().unwrap_or_default(), numbers().max().unwrap_or_default());
     // Of 32 buckets for each doubling, as many in a row as it takes.
-    let per_row = [2, 4, 8, 16, 32].into_iter().find(|count| (high - low) / count < MOST_ROWS).unwrap_or(32);
-    let row = |number: i32| (number - 1).div_euclid(per_row);
+    let few = |per_row: &i32| high.saturating_sub(low) / per_row < MOST_ROWS;
+    let per_row = [2, 4, 8, 16, 32].into_iter().find(few).unwrap_or(32);
+    let row = |number: i32| number.saturating_sub(1).div_euclid(per_row);
     let mut cells = Vec::new();
     for strip in &strips {
         let mut rows: BTreeMap<i32, u64> = BTreeMap::new();
         for (number, count) in &strip.buckets {
-            *rows.entry(row(*number)).or_default() += count;
+            let sum = rows.entry(row(*number)).or_default();
+            *sum = sum.saturating_add(*count);
         }
         cells.extend(rows.into_iter().map(|(row, count)| Cell {
             time: (strip.from, strip.to),
-            latency: (bound(row * per_row), bound((row + 1) * per_row)),
+            latency: (bound(row.saturating_mul(per_row)), bound((row + 1).saturating_mul(per_row))),
             count,
         }));
     }

@@ -5,7 +5,7 @@ use super::{Page, parts};
 use crate::markup::Markup;
 
 /// Figures and how they are computed.
-const METHODS: [(&str, &str); 15] = [
+const METHODS: [(&str, &str); 16] = [
     (
         "Requests per second",
         "Requests finished, divided by the seconds of load: of a stage, those of the stage. Watching after the load is not counted.",
@@ -51,6 +51,11 @@ const METHODS: [(&str, &str); 15] = [
         "Needed replicas",
         "The planned load divided by capacityPerReplica, rounded up. Missing and spare replicas (θ, τ) are integrals over the time in which \
          both are known; unknown time is in none of them.",
+    ),
+    (
+        "Efficiency, contention, coherency",
+        "Requests per second of each replica, divided by those of each of the fewest. Contention α and coherency β are those of the Universal \
+         Scalability Law, N ÷ (1 + α(N−1) + βN(N−1)), fitted to all measurements that passed; 95 % intervals are by Fieller's theorem.",
     ),
     (
         "What limited",

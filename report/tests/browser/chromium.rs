@@ -167,6 +167,28 @@ impl Chromium {
             .collect()
     }
 
+    /// Begins a trace: marks of the page, and all tasks of its threads.
+    pub fn trace(&mut self) {
+        let categories =
+            ["blink.user_timing", "devtools.timeline", "disabled-by-default-devtools.timeline", "toplevel"];
+        let config = json!({"recordMode": "recordUntilFull", "includedCategories": categories});
+        self.ask("Tracing.start", json!({"transferMode": "ReportEvents", "traceConfig": config}));
+    }
+
+    /// Ends the trace, and gives its events.
+    pub fn traced(&mut self) -> Vec<Value> {
+        self.ask("Tracing.end", json!({}));
+        while !self.events.iter().any(|event| event["method"] == "Tracing.tracingComplete") {
+            self.events.push(self.from.recv_timeout(PATIENCE).expect("the trace does not end"));
+        }
+        let (parts, others): (Vec<Value>, Vec<Value>) = std::mem::take(&mut self.events)
+            .into_iter()
+            .partition(|event| event["method"].as_str().is_some_and(|method| method.starts_with("Tracing.")));
+        self.events = others;
+        let parts = parts.into_iter().filter_map(|part| part["params"]["value"].as_array().cloned());
+        parts.flatten().collect()
+    }
+
     /// Sets the size of the window.
     pub fn window(&mut self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500});

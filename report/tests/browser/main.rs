@@ -8,4 +8,5 @@ mod chromium;
 #[path = "../report/played.rs"]
 mod played;
 mod show;
+mod speed;
 mod work;

@@ -15,6 +15,7 @@ use super::{chromium::Chromium, played};
 #[case::day("day", played::day())]
 #[case::search("search", played::search())]
 #[case::scalability("scalability", played::scalability())]
+#[case::sizes("sizes", played::sizes())]
 #[case::hostile("hostile", played::hostile())]
 #[case::one_request("one-request", played::one_request())]
 #[case::aborted("aborted", played::aborted())]
@@ -96,6 +97,9 @@ fn in_print_pictures_stand_for_charts_in_light_colours() {
 #[case::search(played::search())]
 #[case::scalability(played::scalability())]
 #[case::hostile(played::hostile())]
+#[case::one_request(played::one_request())]
+#[case::aborted(played::aborted())]
+#[case::empty(played::empty_load())]
 #[case::broken(played::broken_before_start())]
 #[ignore = "needs Chromium and axe-core: make report-browser"]
 fn axe_finds_nothing_serious_in_either_theme(#[case] record: Record) {

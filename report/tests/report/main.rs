@@ -8,6 +8,7 @@ mod markdown;
 mod odd;
 mod picture;
 mod played;
+mod png;
 mod read;
 mod sizes;
 mod thinned;

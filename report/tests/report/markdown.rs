@@ -42,6 +42,14 @@ fn a_test_of_scalability_has_a_table_of_its_counts_and_its_fits() {
 }
 
 #[test]
+fn a_test_of_sizes_has_a_table_of_them() {
+    let text = markdown(&played::sizes());
+    let row = "| large | 6 | 96 | 3.2 | 16 | 0.8 | 1 | 2 |";
+    assert!(text.contains(row), "{text}");
+    assert!(!text.contains("Universal"), "{text}");
+}
+
+#[test]
 fn courses_are_rows_of_signs_of_equal_length() {
     let text = markdown(&played::spike());
     let block: Vec<&str> = text

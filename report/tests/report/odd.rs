@@ -3,7 +3,7 @@
 
 use rstest::rstest;
 use upsurge_crds::v1alpha1::{RequestsWhileScalingDown, WorkloadResult};
-use upsurge_record::model::{ElasticSpeedup, Note, Record};
+use upsurge_record::model::{ElasticSpeedup, HeatColumn, HeatMap, Note, Record};
 use upsurge_report::{html, junit, markdown, svg, timeline};
 
 use crate::{played, read::Page};
@@ -16,6 +16,7 @@ use crate::{played, read::Page};
 #[case::aborted(played::aborted(), "Aborted")]
 #[case::search(played::search(), "Passed")]
 #[case::scalability(played::scalability(), "Passed")]
+#[case::sizes(played::sizes(), "Passed")]
 #[case::hostile(played::hostile(), "Failed")]
 fn every_report_has_its_verdict_and_no_number_that_is_none(#[case] record: Record, #[case] verdict: &str) {
     let text = html(&record);
@@ -168,4 +169,21 @@ fn the_junit_file_has_what_did_not_hold_and_what_was_noted() {
     assert_eq!(note.attribute("value"), Some("raised it to 50"));
     let broken = junit(&played::broken_before_start());
     assert!(broken.contains("type=\"BeforeFailed\"") && broken.contains("name=\"requests\" value=\"0\""));
+}
+
+#[test]
+fn a_map_of_latency_that_no_run_makes_does_not_break_the_page() {
+    let mut record = played::spike();
+    let column = |from_ms: u64, to_ms: u64, bucket: i32| HeatColumn {
+        from_ms,
+        to_ms,
+        zeros: u64::MAX,
+        buckets: vec![(bucket, u64::MAX), (bucket, 1)],
+    };
+    let columns = vec![column(u64::MAX, 0, i32::MIN), column(7, u64::MAX, i32::MAX), column(0, 0, 1)];
+    record.epochs[0].heat_map = HeatMap { step_seconds: 0, columns };
+    let page = Page::of(&html(&record));
+    assert_eq!(page.all("#latency svg").len(), 2, "the curve, and the map");
+    record.epochs[0].heat_map.columns.truncate(1);
+    assert_eq!(Page::of(&html(&record)).all("#latency svg").len(), 2);
 }

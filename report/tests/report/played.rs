@@ -21,8 +21,10 @@ use upsurge_record::model::{
     Environment, Generator, KubernetesEnvironment, MadeBy, Node, Outcome, Record, Run, WorkloadEnvironment,
 };
 
-pub use self::others::{NAMES, aborted, broken_before_start, day, empty_load, hostile, one_request, search};
-pub use self::scales::scalability;
+pub use self::others::{
+    NAMES, aborted, broken_before_start, day, empty_load, hostile, lasting, one_request, search,
+};
+pub use self::scales::{scalability, sizes};
 
 /// When every played load begins.
 pub fn start() -> Timestamp {

@@ -165,6 +165,10 @@ fn counts_of_replicas_are_shown_with_their_efficiency_and_the_laws_that_fit() {
     assert_eq!(rows[1][..3], ["8", "40", "✗ did not hold"]);
     assert_eq!(rows[1][4..7], ["4.5", "0.5625", "0.55 to 0.57"]);
     assert_eq!(page.rows("#table-fits").len(), 3);
+    assert_eq!(page.all("#findings figure circle").len(), 2);
+    assert!(
+        page.text("#findings figcaption").starts_with("8 replicas served 4.5 times what the fewest did.")
+    );
 }
 
 #[test]
@@ -175,6 +179,46 @@ fn measurements_of_scalability_are_told_by_their_replicas() {
     assert_eq!(names[1]["name"], "2: 2 replicas");
     let told = "No number of replicas serves more than 18.9 times what one does.";
     assert!(page.text("#findings").contains(told));
+}
+
+#[test]
+fn sizes_are_told_by_their_names_beside_what_each_core_serves() {
+    let page = Page::of(&html(&played::sizes()));
+    let names = page.data()["stages"].clone();
+    assert_eq!(names[0]["name"], "1: small");
+    assert_eq!(names[1]["name"], "2: large");
+    let rows = page.rows("#table-sizes");
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[1][..3], ["large", "6", "✗ did not hold"]);
+    assert_eq!(rows[1][3..], ["96", "3.2", "16", "0.8", "http_req_failed rate < 1%"]);
+    assert!(page.rows("#table-counts").is_empty() && page.rows("#table-fits").is_empty());
+}
+
+#[test]
+fn probes_of_a_cluster_are_those_of_its_history() {
+    let mut record = played::search();
+    record.history = record.epochs.iter().filter_map(|epoch| epoch.result.clone()).collect();
+    record.epochs.retain(|epoch| Some(epoch.number) == record.shown_epoch);
+    let page = Page::of(&html(&record));
+    assert_eq!(page.rows("#table-probes").len(), 3);
+}
+
+#[test]
+fn what_was_asked_for_beyond_the_breaking_point_stands_beside_it() {
+    let mut record = played::spike();
+    let stress = serde_json::json!({
+        "message": "the target broke at step-8",
+        "expectations": [
+            {"name": "recoverWithin", "expected": "30s", "observed": "12s", "passed": true},
+            {"name": "minGoodPercent", "expected": "80%", "observed": "41%", "passed": false, "message": "too few were good"},
+        ],
+    });
+    record.stress = Some(serde_json::from_value(stress).unwrap());
+    let text = Page::of(&html(&record)).text("#findings");
+    assert!(
+        text.contains("recoverWithin") && text.contains("12s") && text.contains("too few were good"),
+        "{text}"
+    );
 }
 
 #[test]

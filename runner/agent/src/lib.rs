@@ -15,6 +15,7 @@ mod pace;
 mod pending;
 mod prepare;
 mod prometheus;
+mod record;
 mod report;
 mod session;
 mod start;
@@ -28,6 +29,7 @@ use tracing_subscriber::EnvFilter;
 pub use self::{
     config::{AgentConfig, ConfigError},
     generator::{Begin, Generator},
+    record::{FetchError, fetch_record},
 };
 
 /// Exit code after SIGTERM, as shells have it.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use reqwest::{
-    StatusCode,
+    RequestBuilder, Response, StatusCode,
     header::{CONNECTION, CONTENT_TYPE, HeaderMap},
     redirect::Policy,
 };
@@ -39,6 +39,10 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest time for deltas, which may be large. Longer than the collector lets them wait for their turn (14 s), or runners
 /// that come back at once would leave the line shortly before it, and begin again at its end. Each try counts as heard.
 const DELTAS_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time for the record of a run.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most bytes of one; the collector has none that is larger.
+const MOST_RECORD: usize = 32 << 20;
 /// Longest time for what was sent to arrive: of a node that is gone no word comes.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -125,7 +129,21 @@ impl Link {
         self.post("deltas", form, body, DELTAS_TIMEOUT).await
     }
 
-    /// Asks whoever is believed to lead, and once more where that one leads.
+    /// Gets the record that the run has left.
+    pub(super) async fn record(&self) -> Result<Vec<u8>, LinkError> {
+        let mut response = self.answer("record", RECORD_TIMEOUT, reqwest::Client::get).await?;
+        let mut record = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| self.broken(&error))? {
+            if record.len() + part.len() > MOST_RECORD {
+                let message = format!("the record has more than {MOST_RECORD} bytes");
+                return Err(LinkError::Refused { status: response.status(), message });
+            }
+            record.extend_from_slice(&part);
+        }
+        self.lock().way.answered();
+        Ok(record)
+    }
+
     async fn post<Reply: DeserializeOwned>(
         &self,
         what: &str,
@@ -133,6 +151,22 @@ impl Link {
         body: Vec<u8>,
         timeout: Duration,
     ) -> Result<Reply, LinkError> {
+        let request = |client: &reqwest::Client, url: String| {
+            client.post(url).header(CONTENT_TYPE, form.content_type()).body(body.clone())
+        };
+        let response = self.answer(what, timeout, request).await?;
+        let reply = response.json().await.map_err(|error| self.broken(&error))?;
+        self.lock().way.answered();
+        Ok(reply)
+    }
+
+    /// Asks whoever is believed to lead, and once more where that one leads.
+    async fn answer(
+        &self,
+        what: &str,
+        timeout: Duration,
+        request: impl Fn(&reqwest::Client, String) -> RequestBuilder,
+    ) -> Result<Response, LinkError> {
         let token = tokio::fs::read_to_string(&self.token_file).await;
         let token = token.map_err(|error| {
             LinkError::Unreachable(format!("token file {}: {error}", self.token_file.display()))
@@ -143,15 +177,11 @@ impl Link {
         let mut is_led = false;
         loop {
             let line = self.line()?;
-            let request = line.client.post(format!("{}{}/{what}", line.base, self.path)).timeout(timeout);
-            let request = request.bearer_auth(token.trim()).header(CONTENT_TYPE, form.content_type());
-            let response = request.body(body.clone()).send().await.map_err(|error| self.broken(&error))?;
+            let request = request(&line.client, format!("{}{}/{what}", line.base, self.path));
+            let request = request.timeout(timeout).bearer_auth(token.trim());
+            let response = request.send().await.map_err(|error| self.broken(&error))?;
             match response.status() {
-                StatusCode::OK | StatusCode::CONFLICT => {
-                    let reply = response.json().await.map_err(|error| self.broken(&error))?;
-                    self.lock().way.answered();
-                    return Ok(reply);
-                }
+                StatusCode::OK | StatusCode::CONFLICT => return Ok(response),
                 status @ (StatusCode::UNAUTHORIZED
                 | StatusCode::FORBIDDEN
                 | StatusCode::NOT_FOUND

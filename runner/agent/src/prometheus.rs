@@ -2,16 +2,25 @@
 //! Asking the Prometheus server that the test names: done by runner 0 for all, once the load of all runners has ended.
 //!
 //! It is asked from here and not by the operator, so that a test reaches no more by it than by its requests. What it
-//! says is worked out to one value for each check; the operator judges.
+//! says is worked out to one value for each check, and to a course for each series; the operator judges.
 
 use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use upsurge_core::{checks, plan::Skip, protocol::CheckAnswer};
-use upsurge_prometheus::{Client, Server, SetupError, ask};
+use upsurge_core::{checks, plan::Skip, protocol::CheckAnswer, series::SeriesAnswer};
+use upsurge_prometheus::{Client, Server, SetupError, ask, ask_series};
 
 use super::{config::AgentConfig, prepare::Prepared};
+
+/// What a server said.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// To each check.
+    pub(super) checks: Vec<CheckAnswer>,
+    /// To each series.
+    pub(super) series: Vec<SeriesAnswer>,
+}
 
 /// The server, until it has been asked.
 pub(super) struct Asking {
@@ -67,34 +76,45 @@ impl Asking {
     }
 
     /// Waits until it is time, and asks.
-    pub(super) async fn run(&self) -> Vec<CheckAnswer> {
+    pub(super) async fn run(&self) -> Answers {
         self.due.notified().await;
-        let Some(spec) = &self.prepared.test.prometheus else { return Vec::new() };
+        let Some(spec) = &self.prepared.test.prometheus else { return Answers::default() };
         let (Ok(client), Some((start, end))) = (&self.client, self.span.get()) else {
             return self.unanswered(&match &self.client {
                 Err(error) => error.to_string(),
                 Ok(_) => "it was not told what to ask for".into(),
             });
         };
-        tracing::info!(checks = spec.checks.len(), "asking Prometheus");
+        tracing::info!(checks = spec.checks.len(), series = spec.series.len(), "asking Prometheus");
         let planned = &self.prepared.valid.timeline;
         let timeline =
             self.skip.get().map_or(Cow::Borrowed(planned), |skip| Cow::Owned(planned.without(skip)));
-        let answers = ask(client, &spec.checks, &timeline, instant(start), instant(end)).await;
-        let answers = answers.into_iter().zip(&spec.checks).map(|(answer, check)| {
+        let (start, end) = (instant(start), instant(end));
+        let (checks, series) = tokio::join!(
+            ask(client, &spec.checks, &timeline, start, end),
+            ask_series(client, &spec.series, start, end)
+        );
+        let checks = checks.into_iter().zip(&spec.checks).map(|(answer, check)| {
             let value = answer.map_err(|error| told(&error.to_string()));
             match value.and_then(|values| checks::observe(check, &values)) {
                 Ok(value) => CheckAnswer::Value(value.to_string()),
                 Err(problem) => CheckAnswer::Problem(problem),
             }
         });
-        answers.collect()
+        let series = series.into_iter().map(|answer| match answer {
+            Ok(course) => SeriesAnswer::Course(course),
+            Err(error) => SeriesAnswer::Problem(told(&error.to_string())),
+        });
+        Answers { checks: checks.collect(), series: series.collect() }
     }
 
-    /// One answer for each check: that there is none.
-    pub(super) fn unanswered(&self, why: &str) -> Vec<CheckAnswer> {
-        let Some(spec) = &self.prepared.test.prometheus else { return Vec::new() };
-        spec.checks.iter().map(|_| CheckAnswer::Problem(told(why))).collect()
+    /// One answer for each check and each series: that there is none.
+    pub(super) fn unanswered(&self, why: &str) -> Answers {
+        let Some(spec) = &self.prepared.test.prometheus else { return Answers::default() };
+        Answers {
+            checks: spec.checks.iter().map(|_| CheckAnswer::Problem(told(why))).collect(),
+            series: spec.series.iter().map(|_| SeriesAnswer::Problem(told(why))).collect(),
+        }
     }
 }
 

@@ -16,8 +16,7 @@ use upsurge_core::{
     outputs::FLUSH_TIME,
     plan::Turn,
     protocol::{
-        AfterOutcome, CheckAnswer, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION,
-        RunnerEnd,
+        AfterOutcome, DELTA_INTERVAL, Delta, DeltaBatch, DeltaCommand, Form, PROTOCOL_VERSION, RunnerEnd,
     },
     slices::Slicing,
     validate::Valid,
@@ -34,7 +33,7 @@ use super::{
     pace::Pace,
     pending::Pending,
     prepare::Prepared,
-    prometheus::Asking,
+    prometheus::{Answers, Asking},
     start::Start,
     tidying::Tidying,
 };
@@ -223,9 +222,11 @@ impl Report {
     }
 
     /// Adds what it said to what is pending.
-    pub(super) fn asked(&self, asking: &Asking, answers: Vec<CheckAnswer>) {
+    pub(super) fn asked(&self, asking: &Asking, answers: Answers) {
         let (from_ms, to_ms) = (self.until_ms.get(), self.until_ms.get());
-        self.pending.borrow_mut().push(Delta { from_ms, to_ms, checks: Some(answers), ..Delta::default() });
+        let Answers { checks, series } = answers;
+        let told = Delta { from_ms, to_ms, checks: Some(checks), series, ..Delta::default() };
+        self.pending.borrow_mut().push(told);
         self.pace.hurry();
         asking.end();
         self.news.notify_one();

@@ -21,6 +21,7 @@ mod report_files;
 mod run;
 mod say;
 mod screen;
+mod store_record;
 mod stored;
 mod surroundings;
 mod target;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
     match arguments.command {
         // The agent sets up its own logging, and reads its settings from the environment.
         Command::Agent => upsurge_agent::run(),
+        Command::StoreRecord => store_record::run(),
         Command::Run(arguments) => {
             log();
             run::run(&arguments)
@@ -112,7 +114,8 @@ fn hide_secret(error: &mut clap::Error) {
 
 /// Logs to standard error; `UPSURGE_LOG` sets what, as in `UPSURGE_LOG=debug`.
 fn log() {
-    let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    // usvg warns of each letter that the font of a PNG lacks, and writes it as it is.
+    let filter = EnvFilter::try_from_env("UPSURGE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,usvg=error"));
     let colours = surroundings::watched(&stderr());
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(screen::log);
     // Fails only if there is a subscriber already, which then does as well.

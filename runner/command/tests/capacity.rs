@@ -108,6 +108,30 @@ fn replicas_are_set_by_the_operator_only() {
 }
 
 #[test]
+fn sizes_of_pods_are_compared_by_the_operator_only() {
+    let sizes = json!([
+        {"name": "small", "requests": {"cpu": "500m"}},
+        {"name": "large", "requests": {"cpu": "2"}},
+    ]);
+    let compared = json!({
+        "load": {"scalability": {"sizes": {"sizes": sizes, "level": 40, "measure": "1s"}}},
+        "target": {"baseURL": "http://127.0.0.1:9", "workloads": [{"name": "checkout"}]}
+    });
+    let file = scratch("sizes.json", &manifest(&compared));
+    let valid = Upsurge::command("validate").arg(&file).end();
+    let told =
+        "small, large with 40 users, 3 measurements of each size by 1s; the operator sets the size of pods";
+    assert!(valid.stdout.contains(told), "{valid:?}");
+    assert!(valid.stdout.contains("the others have other sizes of pods"), "{valid:?}");
+    let ended = Upsurge::run(&file).args(["--plain"]).end();
+    assert_eq!(ended.code, 2, "{ended:?}");
+    assert!(
+        ended.stderr.contains("spec.load.scalability.sizes sets the size of the target's pods"),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn counts_of_replicas_are_compared_by_the_operator_only() {
     let compared = json!({
         "load": {"scalability": {"replicas": {"counts": [1, 2, 4], "levelPerReplica": 5, "measure": "1s"}}},

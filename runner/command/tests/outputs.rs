@@ -86,6 +86,38 @@ fn a_real_prometheus_has_the_figures_of_the_summary() {
     assert_eq!(prometheus.value("sum(resets(k6_iterations_total[1m]))"), 0.0);
 }
 
+#[test]
+fn series_of_a_real_prometheus_are_told_named_and_kept_and_one_without_an_answer_is_a_warning() {
+    let Some(prometheus) = Prometheus::receiving() else { return };
+    let target = start_target(None, &[]);
+    let text = fs::read_to_string(test("series")).unwrap()
+        + "  thresholds: [{metric: http_reqs, condition: count < 10}]\n  prometheus:\n    url: "
+        + &prometheus.url()
+        + "\n    series:\n    - {name: pool, query: vector(7), unit: open, saturatedAt: 5}\n    \
+           - {name: lag, query: no_such_metric}\n";
+    let file = scratch("series.yaml", &text);
+    let record = file.with_extension("json.gz");
+    let ended = Upsurge::run(&file).args(["--target", target.url(), "--record"]).arg(&record).end();
+    assert!(
+        ended.stdout.contains("  pool: 7 to 7 open, 7 open on average, 7 open at the end\n"),
+        "{ended:?}"
+    );
+    let gap =
+        "series \"lag\" of spec.prometheus: Prometheus at spec.prometheus.url: the query gave no series";
+    assert!(ended.stdout.contains(gap), "{ended:?}");
+    let record = upsurge_record::disk::decode(&fs::read(record).unwrap()).unwrap();
+    let [pool, lag] = &record.prometheus_series[..] else { panic!("{:?}", record.prometheus_series) };
+    assert!(pool.values.len() >= 2 && pool.values.iter().all(|value| *value == Some(7.0)), "{pool:?}");
+    assert!(lag.values.is_empty() && lag.figures.message.is_some(), "{lag:?}");
+    // Whether the generator kept up is the machine's affair.
+    if !ended.stdout.contains("(GeneratorLimited)") {
+        assert!(
+            ended.code == 1 && ended.stdout.contains("bottleneck: pool (up to 7 open; 5 or more in "),
+            "{ended:?}"
+        );
+    }
+}
+
 /// Takes POSTs, answers each with the next status of a list and then with 200, and keeps those it took.
 struct Receiver {
     address: String,

@@ -11,6 +11,7 @@ mod processes;
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
 };
 
 use manifests::{FEW, USERS, manifest};
@@ -59,6 +60,35 @@ fn a_directory_gets_the_record_and_reports_that_agree_with_it() {
         .end();
     assert_eq!(later.code, 1, "{later:?}");
     assert!(fs::read_to_string(picture).unwrap().starts_with("<svg "));
+    pictures_without_a_browser(&directory.join("run.record"));
+}
+
+/// A PNG of the size that was asked for, and what is refused.
+fn pictures_without_a_browser(record: &Path) {
+    let picture = record.with_extension("png");
+    let asked: [(&[&str], u32); 2] = [(&[], 1_920), (&["--theme", "dark", "--scale", "1"], 960)];
+    for (arguments, width) in asked {
+        let ended = Upsurge::command("report")
+            .arg(record)
+            .args(["-o", "png", "--to"])
+            .arg(&picture)
+            .args(arguments.iter().copied())
+            .end();
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let bytes = fs::read(&picture).unwrap();
+        assert!(bytes.starts_with(b"\x89PNG\r\n\x1a\n"), "{arguments:?}");
+        assert_eq!(bytes[16..20], width.to_be_bytes(), "{arguments:?}");
+    }
+    let ended = Upsurge::command("report").arg(record).args(["-o", "svg", "--theme", "dark"]).end();
+    assert!(ended.code == 1 && !ended.stdout.contains("var("), "{ended:?}");
+    for (arguments, words) in [
+        (["-o", "html", "--theme", "dark"], "--theme is for svg and png"),
+        (["-o", "svg", "--scale", "2"], "--scale is for png"),
+        (["-o", "png", "--scale", "5"], "1..=4"),
+    ] {
+        let ended = Upsurge::command("report").arg(record).args(arguments).end();
+        assert!(ended.code == 2 && ended.stdout.is_empty() && ended.stderr.contains(words), "{ended:?}");
+    }
 }
 
 #[test]

@@ -14,11 +14,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use jiff::{SignedDuration, Timestamp};
 use manifests::{FEW, manifest};
 use processes::{Upsurge, scratch, start_target};
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_record::disk::decode;
+use upsurge_record::{Record, disk::decode, verify::verify};
 use upsurge_testing::recomputed;
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../record/tests/fixtures/record-1.0.json.gz");
@@ -179,4 +180,42 @@ fn replicas_of_several_workloads_are_held_against_the_log_of_each() {
     let file = scratch("several-changed.record", &record.to_string());
     let Some((code, words)) = recomputed(&file) else { return };
     assert!(code == 1 && words.contains("autoscaling.workloads[1].peakReplicas"), "{code}: {words}");
+}
+
+#[test]
+fn what_a_gap_in_the_log_hides_is_no_number_of_replicas() {
+    let mut record = serde_json::to_value(decode(&fs::read(FIXTURE).unwrap()).unwrap()).unwrap();
+    let start: Timestamp = serde_json::from_value(record["epochs"][0]["startTime"].clone()).unwrap();
+    let at = |seconds: i64| json!(start + SignedDuration::from_secs(seconds));
+    let listed = |second: i64, source: &str| json!({"seen": at(second), "type": "listed", "source": source});
+    let ready =
+        |second: i64, pod: &str| json!({"seen": at(second), "type": "pod", "pod": pod, "step": "ready"});
+    let events = [
+        listed(-2, "pods"),
+        listed(-2, "endpoints"),
+        ready(-1, "shop-1"),
+        json!({"seen": at(1), "type": "lost", "source": "pods", "message": "the watch broke"}),
+        // Found when it is watched again; nobody knows how many there were in between.
+        ready(2, "shop-2"),
+        ready(2, "shop-3"),
+        listed(3, "pods"),
+        json!({"seen": at(4), "type": "pod", "pod": "shop-3", "step": "gone"}),
+    ];
+    record["workloads"] = json!([
+        {"name": "shop", "kind": "Deployment", "apiVersion": "apps/v1", "until": at(5), "events": events}
+    ]);
+    record["gaps"] = json!([{"what": "pods", "workload": "shop", "from": at(1), "to": at(3), "message": "the watch broke"}]);
+    record["autoscaling"] =
+        json!({"replicas": "1→3→2", "startReplicas": 1, "peakReplicas": 3, "endReplicas": 2});
+    let told = verify(&serde_json::from_value::<Record>(record.clone()).unwrap());
+    assert!(told.differences.is_empty(), "{:?}", told.differences);
+    let file = scratch("gap.record", &record.to_string());
+    let Some((code, words)) = recomputed(&file) else { return };
+    assert_eq!(code, 0, "{words}");
+    record["autoscaling"]["endReplicas"] = json!(3);
+    let told = verify(&serde_json::from_value::<Record>(record.clone()).unwrap());
+    assert_eq!(told.differences[0].figure, "autoscaling.endReplicas");
+    let file = scratch("gap-changed.record", &record.to_string());
+    let Some((code, words)) = recomputed(&file) else { return };
+    assert!(code == 1 && words.contains("autoscaling.endReplicas"), "{code}: {words}");
 }

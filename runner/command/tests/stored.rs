@@ -131,8 +131,8 @@ fn a_store_that_goes_away_during_the_load_costs_nothing_but_the_way_there() {
     decode(&fs::read(directory.join("spike.record")).unwrap()).unwrap();
 }
 
-#[test]
-fn a_command_that_is_killed_while_a_store_hangs_leaves_the_record() {
+/// The URL of a store that can be looked at, and takes nothing.
+fn hanging_store() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -148,6 +148,35 @@ fn a_command_that_is_killed_while_a_store_hangs_leaves_the_record() {
             hanging.push(stream);
         }
     });
+    url
+}
+
+#[test]
+fn ctrl_c_while_a_store_hangs_leaves_record_and_verdict() {
+    let url = hanging_store();
+    let target = start_target(None, &[]);
+    let (file, directory) = place("impatient", USERS);
+    let running = Upsurge::run(&file)
+        .args(["--target", target.url(), "--record", "s3://runs/spike.record"])
+        .with_store(&url, &directory)
+        .start();
+    running.wait_for_stderr("s3://runs/spike.record has not taken the record yet");
+    signal(running.id(), "INT");
+    let ended = running.end();
+    assert!(matches!(ended.code, 0 | 3) && ended.stdout.contains("LoadTest shop"), "{ended:?}");
+    for words in [
+        "error: --record: interrupted before s3://runs/spike.record had taken the record",
+        "note: the record is in spike.record instead",
+    ] {
+        assert!(ended.stderr.contains(words), "{ended:?}");
+    }
+    assert_eq!(names(&directory), ["spike.record"]);
+    decode(&fs::read(directory.join("spike.record")).unwrap()).unwrap();
+}
+
+#[test]
+fn a_command_that_is_killed_while_a_store_hangs_leaves_the_record() {
+    let url = hanging_store();
     let target = start_target(None, &[]);
     let (file, directory) = place("hangs", USERS);
     let running = Upsurge::run(&file)

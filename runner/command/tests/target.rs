@@ -179,3 +179,12 @@ fn a_wrong_script_is_refused_with_its_place() {
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
 }
+
+#[test]
+fn replicas_are_counted_by_a_name() {
+    let target = start_target(None, &["--peers", "localhost", "--contention", "0.5", "--coherency", "0.1"]);
+    assert_eq!(target.get("/").0, 200);
+    let metrics = target.get("/metrics").1;
+    assert!(metrics.contains("target_peers 1\n"), "{metrics}");
+    assert!(metrics.contains("target_peer_lookups_failed_total 0\n"), "{metrics}");
+}

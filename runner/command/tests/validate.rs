@@ -101,7 +101,8 @@ fn what_there_is_around_the_load_stands_below_its_stages() {
     let text = manifest("around")
         + "  schedule: {cron: \"0 3 * * *\", timeZone: Europe/Berlin}\n  runner: {parallelism: 3, env: [{name: A, valueFrom: \
            {secretKeyRef: {name: keys, key: a}}}], envFrom: [{configMapRef: {name: proxies}}]}\n  secrets: [{name: password, \
-           secretKeyRef: {name: shop-login, key: pass}}]\n"
+           secretKeyRef: {name: shop-login, key: pass}}]\n  record: {store: {objectStore: {url: \"s3://runs/shop\", secretRef: \
+           {name: store}}}}\n"
         + &format!(
             "  outputs: [{{name: metrics, otlp: {{endpoint: \"http://otel:4318\", headers: [{}]}}}}]\n",
             header("X-Api-Key")
@@ -110,6 +111,7 @@ fn what_there_is_around_the_load_stands_below_its_stages() {
     let words = "load       up to 20 users over 1m30s\n  constant            1m30s from       0s: 20 → 20 users\n\
                  schedule   0 3 * * * (Europe/Berlin)\nrunners    3\n\
                  output     metrics: otlp to http://otel:4318 every 5s\n\
+                 record     goes from the cluster to s3://runs/shop, with Secret store\n\
                  secret     password is key pass of Secret shop-login\n\
                  secret     header X-Api-Key of output metrics is key token of Secret telemetry\n\
                  secret     spec.runner.env[0].valueFrom.secretKeyRef.name is key a of Secret keys\n\

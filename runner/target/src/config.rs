@@ -41,6 +41,12 @@ pub struct TargetConfig {
     pub drop_on_stop: bool,
     /// Share of requests, 0 to 1, whose connection is dropped instead of an answer, at even distances.
     pub reset_rate: f64,
+    /// Name whose addresses are those of all replicas, this one among them: that of a headless Service.
+    pub peers: Option<String>,
+    /// Scripted contention α: latency grows by this share of itself with each peer beyond the first.
+    pub contention: f64,
+    /// Scripted coherency β: latency grows by this share of itself with each ordered pair of peers.
+    pub coherency: f64,
 }
 
 impl Default for TargetConfig {
@@ -60,6 +66,9 @@ impl Default for TargetConfig {
             drain: TimeSpan::from_secs(5),
             drop_on_stop: false,
             reset_rate: 0.0,
+            peers: None,
+            contention: 0.0,
+            coherency: 0.0,
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     config::{ConcurrencyLimit, Freeze, Overflow, TargetConfig},
     freeze,
     numbers::Numbers,
+    peers::Peers,
     route::{Answer, Route, is_due},
     scope::RequestScope,
     stats::Stats,
@@ -39,6 +40,7 @@ pub(super) struct Service {
     timer: Timer,
     work: Work,
     pub(super) stats: Stats,
+    pub(super) peers: Peers,
     started: Instant,
     draining: AtomicBool,
     /// Whether connections are dropped when the service stops.
@@ -63,6 +65,7 @@ impl Service {
         if let Some(last) = names.last_mut() {
             *last = "default".into();
         }
+        let peers = Peers::new(config.contention, config.coherency);
         let limit = config
             .concurrency_limit
             .map(|ConcurrencyLimit { max, overflow }| (Semaphore::new(max), overflow));
@@ -75,7 +78,8 @@ impl Service {
             numbers: Numbers::new(config.seed),
             timer: Timer::start().map_err(|error| format!("can't start the timer thread: {error}"))?,
             work: Work::new(),
-            stats: Stats::new(names),
+            stats: Stats::new(names, peers.metrics()),
+            peers,
             started: Instant::now(),
             draining: AtomicBool::new(false),
             drops: config.drop_on_stop,
@@ -159,7 +163,7 @@ impl Service {
                 }
             },
         };
-        let latency = route.latency.draw();
+        let latency = self.peers.stretched(route.latency.draw());
         self.work.keep(route.memory);
         self.work.burn(route.cpu).await;
         let answer = if route.fails() {

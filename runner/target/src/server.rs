@@ -19,7 +19,7 @@ use tracing::{debug, warn};
 use super::{
     config::TargetConfig,
     handler::{FINISH, Service},
-    tls,
+    peers, tls,
 };
 
 /// Longest time of a TLS handshake.
@@ -74,6 +74,15 @@ pub async fn start(
     let address = listener.local_addr().map_err(failed)?;
     let (stop, stopped) = watch::channel(false);
     let (alive, connections) = mpsc::channel(1);
+    if let Some(name) = config.peers.clone() {
+        let (service, mut stopped) = (Arc::clone(&service), stopped.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = peers::follow(&service.peers, &name) => {}
+                () = told(&mut stopped) => {}
+            }
+        });
+    }
     let accepting = tokio::spawn(accept(listener, Arc::clone(&service), acceptor, stopped, alive));
     Ok(Server { address, service, stop, accepting, connections })
 }

@@ -78,8 +78,12 @@ struct RouteReport<'a> {
 }
 
 impl Stats {
-    pub(super) fn new(routes: Vec<String>) -> Self {
+    /// Counts by route, and what is known of peers.
+    pub(super) fn new(routes: Vec<String>, (peers, failed_lookups): (Gauge, Counter)) -> Self {
         let mut registry = Registry::default();
+        registry.register("target_peers", "Replicas that were found at the last look", peers);
+        let help = "Looks for replicas that found none or failed";
+        registry.register("target_peer_lookups_failed", help, failed_lookups);
         let requests = Family::default();
         registry.register("http_requests", "Requests answered", requests.clone());
         let in_flight = Gauge::default();

@@ -15,12 +15,8 @@ type bundled struct {
 	Component map[string]any `json:"component"`
 }
 
-// Without a file there is nothing of the kind.
 func readBundled(file string) (bundled, error) {
 	var part bundled
-	if file == "" {
-		return part, nil
-	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return part, err

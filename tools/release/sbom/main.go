@@ -5,6 +5,8 @@
 //
 //	sbom -schemas FOLDER -lock Cargo.lock -bundled PART.json FILE…
 //	sbom -bundled PART.json -add FILE…   adds that part to those lists that have its crate
+//
+// -bundled may be given several times.
 package main
 
 import (
@@ -24,27 +26,30 @@ import (
 func main() {
 	schemas := flag.String("schemas", "", "folder of CycloneDX's JSON schemas")
 	lock := flag.String("lock", "Cargo.lock", "Cargo.lock of the workspace")
-	part := flag.String("bundled", "", "file that describes what is built into a crate")
+	var parts []bundled
+	flag.Func("bundled", "file that describes what is built into a crate", func(file string) error {
+		part, err := readBundled(file)
+		parts = append(parts, part)
+		return err
+	})
 	adds := flag.Bool("add", false, "add that to the lists instead of checking them")
 	flag.Parse()
-	if err := run(*schemas, *lock, *part, *adds, flag.Args()); err != nil {
+	if err := run(*schemas, *lock, parts, *adds, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "sbom:", err)
 		os.Exit(1)
 	}
 }
 
-func run(schemas, lock, file string, adds bool, files []string) error {
+func run(schemas, lock string, parts []bundled, adds bool, files []string) error {
 	if len(files) == 0 {
 		return errors.New("no file to check")
 	}
-	part, err := readBundled(file)
-	if err != nil {
-		return err
-	}
 	if adds {
 		for _, file := range files {
-			if err := part.addTo(file); err != nil {
-				return fmt.Errorf("%s: %w", file, err)
+			for _, part := range parts {
+				if err := part.addTo(file); err != nil {
+					return fmt.Errorf("%s: %w", file, err)
+				}
 			}
 		}
 		return nil
@@ -54,7 +59,7 @@ func run(schemas, lock, file string, adds bool, files []string) error {
 		return err
 	}
 	for _, file := range files {
-		count, err := check(schemas, locked, part, file)
+		count, err := check(schemas, locked, parts, file)
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
@@ -73,7 +78,7 @@ type bom struct {
 	Components  []component
 }
 
-func check(schemas string, locked map[string]bool, within bundled, file string) (int, error) {
+func check(schemas string, locked map[string]bool, bundles []bundled, file string) (int, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
@@ -91,13 +96,16 @@ func check(schemas string, locked map[string]bool, within bundled, file string) 
 	if len(list.Components) == 0 {
 		return 0, errors.New("names no component")
 	}
-	hasCrate, hasPart := false, false
+	names, addresses := map[string]bool{}, map[string]bool{}
+	bundledIn := map[string]bool{}
+	for _, within := range bundles {
+		bundledIn[within.reference()] = true
+	}
 	for _, part := range list.Components {
-		if within.In != "" && part.Purl == within.reference() {
-			hasPart = true
+		names[part.Name], addresses[part.Purl] = true, true
+		if bundledIn[part.Purl] {
 			continue
 		}
-		hasCrate = hasCrate || part.Name == within.In
 		if !locked[part.Name+" "+part.Version] {
 			return 0, fmt.Errorf("%s %s is not in Cargo.lock", part.Name, part.Version)
 		}
@@ -105,8 +113,10 @@ func check(schemas string, locked map[string]bool, within bundled, file string) 
 			return 0, fmt.Errorf("%s %s has no address of a package: %q", part.Name, part.Version, part.Purl)
 		}
 	}
-	if hasCrate != hasPart {
-		return 0, fmt.Errorf("has only one of %s and %s, which is built into it", within.In, within.reference())
+	for _, within := range bundles {
+		if names[within.In] != addresses[within.reference()] {
+			return 0, fmt.Errorf("has only one of %s and %s, which is built into it", within.In, within.reference())
+		}
 	}
 	return len(list.Components), nil
 }

@@ -15,10 +15,10 @@ refer to them by secretKeyRef, which the kubelet resolves. */}}
   resources: [checkpoints]
   verbs: [get, create, update, delete]
 {{- if .Values.operator.records.enabled }}
-# What a finished run leaves. Only lists of metadata are read.
+# What a finished run leaves. Of many only lists of metadata are read; one is, for the pod that puts it into a store.
 - apiGroups: [internal.upsurge.dev]
   resources: [records]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 {{- end }}
 - apiGroups: [batch]
   resources: [jobs]

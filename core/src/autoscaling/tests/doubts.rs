@@ -53,6 +53,29 @@ fn an_autoscaler_that_is_blind_for_long_can_not_be_judged() {
 }
 
 #[test]
+fn an_autoscaler_that_goes_by_its_fallback_can_not_be_judged() {
+    let spec = expecting(None, Some(2), None, None);
+    let mut record = good();
+    note(
+        &mut record,
+        -5.0,
+        condition("Fallback", "True", "FallbackExists", "at least one trigger is falling back"),
+    );
+    note(&mut record, -2.0, condition("Fallback", "False", "NoFallbackFound", ""));
+    assert_eq!(doubted(&record, &spec), [], "it was over before the load");
+    note(
+        &mut record,
+        5.0,
+        condition("Fallback", "True", "FallbackExists", "at least one trigger is falling back"),
+    );
+    let doubts = doubted(&record, &spec);
+    let [(reason, message)] = &doubts[..] else { panic!("{doubts:?}") };
+    assert_eq!(*reason, "MetricsUnavailable");
+    assert!(message.contains("at 5 s of the load; at least one trigger is falling back"), "{message}");
+    assert_eq!(doubted(&record, &Workload::from("checkout")), [], "nothing was expected of it");
+}
+
+#[test]
 fn a_condition_that_was_found_after_a_gap_began_when_its_stamp_says() {
     let mut record = good();
     let lost = What::Lost { source: Source::Autoscaler, message: "the operator was restarted".into() };

@@ -60,6 +60,7 @@ pub fn scaling(found: &Scaled) -> Scaling {
             unfitted: found.unfitted.clone(),
             amdahl: found.amdahl.as_ref().map(amdahl),
             doubts: doubts(found),
+            sizes: Vec::new(),
         },
         outcome: Outcome { verdict, reason: reason.into(), message: found.message() },
     }

@@ -9,7 +9,7 @@ use upsurge_figures::{
 };
 
 use super::{super::judged::UNANSWERED, Tally};
-use crate::format::decimal;
+use crate::format::{decimal, per_second};
 
 /// What a test of scalability has found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +71,11 @@ impl Counted {
         self.limit.as_deref() == Some(UNANSWERED)
     }
 
+    /// Whether there was a measurement.
+    pub(super) fn is_measured(&self) -> bool {
+        self.passed + self.failed + self.blind > 0
+    }
+
     /// Whether no measurement said anything.
     fn is_unknown(&self) -> bool {
         self.failed == 0 && self.passed == 0
@@ -124,6 +129,15 @@ impl Scaled {
     /// Whether all counts that failed did so for want of answers, and not by a threshold.
     pub(super) fn is_unanswered(&self) -> bool {
         self.counts.iter().filter(|count| count.is_missed()).all(Counted::is_unanswered)
+    }
+
+    /// What was measured, of a test that was stopped; `None` if no measurement passed.
+    pub fn served(&self) -> Option<String> {
+        let served = self.counts.iter().filter_map(|count| {
+            Some(format!("{} served {} requests/s", in_words(count.replicas), per_second(count.throughput?)))
+        });
+        let served: Vec<String> = served.collect();
+        (!served.is_empty()).then(|| served.join(", "))
     }
 
     /// All of it in a sentence with numbers; what decides the verdict comes first.

@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the measurements of one count of replicas have said so far. What follows from that is decided elsewhere.
+//! What the measurements of one count of replicas, or of one size, have said so far, and which comes next.
 
 use upsurge_crds::v1alpha1::{EpochOutcome, EpochResult};
 use upsurge_figures::search::TRIES;
 
-/// What is known of a count.
+/// Which of these is measured next, by its place: in each round the first that has not been measured as often as there were rounds,
+/// unless it said nothing too often. Rounds go up and down in turn.
+pub(super) fn due(tallies: &[Tally], repeats: u32) -> Option<usize> {
+    (0..repeats).find_map(|round| {
+        let mut left = (0..tallies.len()).filter(|index| tallies[*index].is_due(round));
+        if round % 2 == 0 { left.next() } else { left.next_back() }
+    })
+}
+
+/// What is known of a count or of a size.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// What was answered per second, of each measurement that passed.
@@ -22,7 +31,7 @@ impl Tally {
         u32::try_from(self.throughputs.len()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn is_due(&self, round: u32) -> bool {
+    fn is_due(&self, round: u32) -> bool {
         self.passed().saturating_add(self.failed) <= round && self.blind < TRIES
     }
 

@@ -55,7 +55,7 @@ fn told(outcome: impl Fn(f64, usize) -> EpochOutcome) -> Answer {
                 history.push(result(&epoch, outcome(level, before)));
             }
             Next::Done(Done::Capacity(found)) => return answer(&spec, &found, &history),
-            Next::Done(Done::Once | Done::Scalability(_)) => panic!("this is a search"),
+            Next::Done(Done::Once | Done::Scalability(_) | Done::Sizes(_)) => panic!("this is a search"),
         }
     }
 }

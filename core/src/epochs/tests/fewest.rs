@@ -107,7 +107,7 @@ fn the_test_of_a_probe_has_the_rate_and_waits_for_no_rest() {
     let whole = fewest(&json!({}));
     validate(&whole).unwrap();
     let Next::Epoch(epoch) = epochs(&whole).decide(&[]) else { panic!("nothing is run") };
-    assert_eq!(epoch, Epoch { number: 1, level: Some(100.0), replicas: Some(1) });
+    assert_eq!(epoch, Epoch { number: 1, level: Some(100.0), replicas: Some(1), size: None });
     assert!(epochs(&whole).set_replicas() && !epochs(&spec(&json!({}))).set_replicas());
     let test = epochs(&whole).test(&whole, &epoch);
     assert_eq!((validate(&test).unwrap().timeline.peak(), test.autoscaling), (100.0, None));

@@ -32,7 +32,7 @@ fn recorded(warm_up: u64, measure: u64) -> Metrics {
 
 fn probed(metrics: &Metrics, healthy: bool) -> EpochResult {
     let whole = spec(&json!({}));
-    let epoch = Epoch { number: 4, level: Some(12.5), replicas: None };
+    let epoch = Epoch { number: 4, level: Some(12.5), replicas: None, size: None };
     let test = epochs(&whole).test(&whole, &epoch);
     let timeline = Plan::compile(&test.load, &[]).unwrap().timeline;
     let windows = Windows::default();

@@ -122,7 +122,7 @@ fn an_epoch_has_its_users_and_as_a_whole_a_test_has_the_most() {
     let whole = compared(&json!({}));
     assert_eq!(validate(&whole).unwrap().timeline.peak(), 80.0);
     let Next::Epoch(epoch) = epochs(&whole).decide(&[]) else { panic!("nothing is run") };
-    assert_eq!(epoch, Epoch { number: 1, level: Some(5.0), replicas: Some(1) });
+    assert_eq!(epoch, Epoch { number: 1, level: Some(5.0), replicas: Some(1), size: None });
     assert!(epochs(&whole).set_replicas() && epochs(&whole).are_several());
     let test = epochs(&whole).test(&whole, &epoch);
     assert_eq!((validate(&test).unwrap().timeline.peak(), test.autoscaling), (5.0, None));

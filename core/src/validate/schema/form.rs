@@ -23,7 +23,7 @@ const CONDITION: &str = r"^\s*(p\(\s*[0-9]+(\.[0-9]+)?\s*\)|avg|min|max|med|coun
 /// Pattern of an amount of a resource, of which people know many spellings.
 const AMOUNT: &str = r"^\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?$";
 
-const FORMS: [Form; 17] = [
+const FORMS: [Form; 19] = [
     Form {
         pattern: r"^([0-9]+(\.[0-9]+)?(us|ms|s|m|h|d))+$",
         what: "a duration",
@@ -125,6 +125,18 @@ const FORMS: [Form; 17] = [
         what: "a URL here",
         how: "start with http:// or https:// and a host, without a login",
         examples: ["http://prometheus:9090/api/v1/write", "https://otel.example:4318"],
+    },
+    Form {
+        pattern: r"^((s3|gs|az)://[^\s/?#@:]+|abfss://[^\s/?#@:]+@[^\s/?#@:]+)(/[^\s?#]*)?$",
+        what: "the URL of an object store",
+        how: "write s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX or abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PREFIX",
+        examples: ["s3://load-tests/checkout", "az://load-tests"],
+    },
+    Form {
+        pattern: r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$",
+        what: "a folder here",
+        how: "write names with / between them, of letters, digits, ., - and _",
+        examples: ["records", "load-tests/checkout"],
     },
 ];
 

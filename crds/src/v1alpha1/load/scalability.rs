@@ -1,20 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A test of what more of the target bring.
+//! A test of what more of the target bring: more replicas, or larger ones.
+
+mod sizes;
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::sizes::{Size, SizesLoad};
 use crate::v1alpha1::TimeSpan;
 
-/// What more of the target bring: the same load on one count of `replicas` after the other.
+/// What more of the target bring: a load on one count of `replicas` after the other, or on one of the `sizes` after the other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(cel, validation = ("has(self.replicas)", "scalability needs replicas"))]
+#[x_kube(
+    cel,
+    validation = ("has(self.replicas) != has(self.sizes)", "scalability needs exactly one of replicas and sizes")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct ScalabilityLoad {
     /// Counts of replicas that are compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<ReplicaCounts>,
+
+    /// Sizes of pods that are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizes: Option<SizesLoad>,
 }
 
 /// Counts of replicas of `target.workloads`, which are set for each measurement and put back at the end; the chart's value

@@ -59,6 +59,10 @@ pub struct EpochResult {
     /// Replicas that the target was held at; absent where the run sets none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_replicas: Option<i32>,
+
+    /// Name of the size that the pods of the target had; absent where the run sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
 }
 
 /// What came out of a part of a run; absent until it is over.

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a run sets at its target for as long as it lasts, and what it found there.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Verdict;
 
-/// Replicas that the run holds its target at, and what it found there, which it puts back before it ends.
+/// Replicas that the run holds its target at, or the size of its pods, and what it found there, which it puts back before it ends.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PinningStatus {
@@ -21,7 +23,15 @@ pub struct PinningStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<i32>,
 
-    /// Since when the replicas are asked for, for that epoch.
+    /// Requests and limits that a container is held at; absent where the run sets none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<PinnedContainer>,
+
+    /// Those that it was held at before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_size: Option<PinnedContainer>,
+
+    /// Since when all of this is asked for, for that epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 
@@ -50,7 +60,7 @@ pub struct PinningStatus {
 }
 
 /// An object that decides on the replicas of the target, and what it says of them: a workload, a HorizontalPodAutoscaler or a
-/// ScaledObject.
+/// ScaledObject. Or a workload once more, with what a container of its pods requests and may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PinnedObject {
@@ -78,6 +88,28 @@ pub struct PinnedObject {
     /// Annotation `autoscaling.keda.sh/paused-replicas` of a ScaledObject; absent if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_replicas: Option<String>,
+
+    /// A container of a workload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<PinnedContainer>,
+}
+
+/// What a container requests and may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PinnedContainer {
+    /// Its name.
+    pub name: String,
+
+    /// Its requests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub requests: BTreeMap<String, String>,
+
+    /// Its limits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub limits: BTreeMap<String, String>,
 }
 
 /// A verdict that is not given yet.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What more replicas have brought.
+//! What more replicas have brought, or larger ones.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScalabilityResult {
-    /// Each count of replicas, ascending.
+    /// Each count of replicas, ascending; of a run that was stopped, those that were measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub counts: Vec<CountResult>,
@@ -33,6 +33,52 @@ pub struct ScalabilityResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
     pub doubts: Vec<String>,
+
+    /// Each size, in the order of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), extend("x-kubernetes-list-type" = "atomic"))]
+    pub sizes: Vec<SizeResult>,
+}
+
+/// What pods of a size served.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SizeResult {
+    /// Name of the size.
+    pub name: String,
+
+    /// CPU cores that its container requests in all replicas; absent if it requests none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
+
+    /// Measurements in which all thresholds held; the figures are of these.
+    pub passed: i32,
+
+    /// Measurements in which one did not.
+    pub failed: i32,
+
+    /// Measurements that said nothing.
+    pub inconclusive: i32,
+
+    /// Requests per second that were answered well, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<String>,
+
+    /// `throughput` as a multiple of that of the first size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speedup: Option<String>,
+
+    /// `throughput` by each of the CPU cores in `cpu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_core: Option<String>,
+
+    /// `perCore` as a share of that of the first size: 1 is linear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub efficiency: Option<String>,
+
+    /// What kept a measurement from passing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
 }
 
 /// What a count of replicas served.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the target's pods used, how latency went over a soak, and what was scarce.
+//! What the target's pods used, how latency went over a soak, what Prometheus showed beside it, and what was scarce.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
@@ -104,6 +104,32 @@ pub struct SoakResult {
     pub expectations: Vec<ExpectationResult>,
 }
 
+/// A series of Prometheus over the load, in figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PrometheusSeriesResult {
+    /// Name of the series.
+    pub name: String,
+    /// Its unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// Lowest value; absent, as all figures, if there are no values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<String>,
+    /// Mean of the values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean: Option<String>,
+    /// Highest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<String>,
+    /// Last value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// Why there are no values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
 /// What was scarce, as far as it was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -129,6 +155,8 @@ pub enum Bottleneck {
     Database,
     /// The network, as a check of Prometheus told.
     Network,
+    /// A series of `spec.prometheus.series` stayed at its `saturatedAt`; the evidence begins with its name.
+    Series,
     /// The runners could not make the load.
     Generator,
     /// Nothing that was looked at.

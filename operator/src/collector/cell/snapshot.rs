@@ -65,6 +65,7 @@ impl Cell {
             after: state.after.clone(),
             foreign: state.foreign.clone(),
             checks: state.checks.clone(),
+            series: state.series.clone(),
             all_done: session.all_done(),
             durable: runners_durable(&session),
         }

@@ -7,6 +7,7 @@ use upsurge_core::{
     outputs::OutputReport,
     plan::Turn,
     protocol::{AfterOutcome, CheckAnswer, RunnerEnd},
+    series::SeriesAnswer,
 };
 use upsurge_crds::v1alpha1::{EpochResult, ThresholdResult};
 
@@ -40,6 +41,9 @@ pub struct Durable {
     /// What the test's Prometheus server said, once it was asked.
     #[serde(default)]
     pub checks: Option<Vec<CheckAnswer>>,
+    /// What it said to series, then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub series: Vec<SeriesAnswer>,
     /// The epochs that are finished, of a run that may have several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<EpochResult>,

@@ -11,9 +11,10 @@ use upsurge_crds::{
 };
 
 use super::{age_key, is_active};
-use crate::records::stays;
+use crate::{records::stays, stores};
 
-/// The finished runs that are not kept any more, oldest first. Never an active one, nor one that is to be kept, which does not count.
+/// The finished runs that are not kept any more, oldest first. Never an active one, nor one that is to be kept, which does not count. One
+/// whose record is on its way to a store goes later: the Job that takes it there would go with the run.
 pub fn outdated(history: &History, runs: &[LoadTestRun], now: Timestamp) -> Vec<String> {
     let kinds = finished(history, runs).into_iter();
     let gone = kinds.flat_map(|Finished { runs, count, max_age }| {
@@ -52,7 +53,8 @@ fn finished<'a>(history: &History, runs: &'a [LoadTestRun]) -> [Finished<'a>; 2]
     let passed =
         |run: &&LoadTestRun| run.status.as_ref().and_then(|status| status.verdict) == Some(Verdict::Passed);
     let may_go = |run: &&LoadTestRun| {
-        !is_active(run) && run.metadata.deletion_timestamp.is_none() && !stays(&run.metadata)
+        let is_over = !is_active(run) && run.metadata.deletion_timestamp.is_none();
+        is_over && !stays(&run.metadata) && !stores::is_outstanding(run)
     };
     let finished = || runs.iter().filter(may_go);
     let sorted = |mut runs: Vec<&'a LoadTestRun>| {

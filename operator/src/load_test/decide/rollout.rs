@@ -25,10 +25,11 @@ pub struct Standing {
     pub settles: Option<Timestamp>,
 }
 
-/// The trigger of a test, and the workload that it is about.
-pub fn watched(test: &LoadTest) -> Option<(&StartTrigger, &Workload)> {
+/// The trigger of a test, and the workloads that it is about.
+pub fn watched(test: &LoadTest) -> Option<(&StartTrigger, &[Workload])> {
     let trigger = test.spec.triggers.iter().find(|trigger| trigger.type_ == TriggerType::Rollout)?;
-    Some((trigger, test.spec.target.workload()?))
+    let workloads = test.spec.target.workloads.as_slice();
+    (!workloads.is_empty()).then_some((trigger, workloads))
 }
 
 /// Looks where a test stands whose target has this revision.
@@ -48,7 +49,9 @@ pub fn standing(
     if known == Some(&revision.id) {
         return standing;
     }
-    let starts_nothing = known.is_none() || test.spec.suspend || revision.is_ours;
+    // A test that names other workloads than before is a changed test; what was noted of it before is of no use.
+    let is_first = known.is_none_or(|known| !revision.is_like(known));
+    let starts_nothing = is_first || test.spec.suspend || revision.is_ours;
     if starts_nothing || runs.iter().any(|run| has_met(run, since)) {
         return Standing { is_passed_over: true, ..standing };
     }

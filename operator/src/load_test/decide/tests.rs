@@ -4,7 +4,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use rstest::rstest;
 use serde_json::json;
-use upsurge_crds::v1alpha1::{History, Kept, LoadTestRunStatus, LoadTestStatus, TimeSpan, Verdict};
+use upsurge_crds::{
+    conditions,
+    names::conditions::RECORD_STORED,
+    v1alpha1::{History, Kept, LoadTestRunStatus, LoadTestStatus, Snapshot, TimeSpan, Verdict},
+};
 
 use super::*;
 use crate::load_test::{build, update_status::status};
@@ -263,4 +267,18 @@ fn a_run_to_be_kept_stays_and_takes_the_place_of_no_other() {
         runs[0].metadata.annotations = Some([(name.to_owned(), value.to_owned())].into());
         assert_eq!(outdated(&history, &runs, Timestamp::MAX), expected, "{name}={value}");
     }
+}
+
+#[test]
+fn a_run_whose_record_is_on_its_way_to_a_store_goes_later() {
+    let mut runs = [1, 2].map(|generation| finished_at(generation, generation * 100, Verdict::Passed));
+    let mut spec = test(1, 5).spec;
+    let store = json!({"store": {"persistentVolumeClaim": {"claimName": "records"}}});
+    spec.record = Some(serde_json::from_value(store).unwrap());
+    runs[0].spec.test = Some(Snapshot::of(&spec));
+    let history = History { passed: Kept { count: Some(1), max_age: None }, ..History::default() };
+    assert!(outdated(&history, &runs, Timestamp::MAX).is_empty());
+    let told = &mut runs[0].status.get_or_insert_default().conditions;
+    conditions::set(told, RECORD_STORED, true, "RecordStored", "", None, Timestamp::UNIX_EPOCH);
+    assert_eq!(outdated(&history, &runs, Timestamp::MAX), ["checkout-g1"]);
 }

@@ -31,10 +31,10 @@ use crate::{
     settings::RunnerDefaults,
 };
 
-const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";
+pub(super) const TOKEN_DIRECTORY: &str = "/var/run/secrets/upsurge.dev";
 /// Its name, as those of all of our volumes, begins with `runner_pods::OWN_VOLUMES`.
-const TOKEN_VOLUME: &str = "upsurge-token";
-const TOKEN_FILE: &str = "token";
+pub(super) const TOKEN_VOLUME: &str = "upsurge-token";
+pub(super) const TOKEN_FILE: &str = "token";
 const TOKEN_SECONDS: i64 = 3_600;
 /// User and group of the runner image.
 const NOBODY: i64 = 65_532;
@@ -98,7 +98,7 @@ fn template(plan: &Plan, test: &str, defaults: &RunnerDefaults, targets: &[&str]
 
 /// What neither the test nor the platform team said: what the restricted profile asks for, and resources that any node has
 /// room for. There is no CPU limit: throttling would distort the pacing.
-fn modest() -> PodDefaults {
+pub(super) fn modest() -> PodDefaults {
     let quantities = |list: &[(&str, &str)]| {
         Some(list.iter().map(|(name, value)| ((*name).to_owned(), Quantity((*value).into()))).collect())
     };
@@ -203,13 +203,18 @@ fn secret_value(name: String, reference: &SecretKeyRef) -> EnvVar {
 }
 
 fn volumes(plan: &Plan) -> Vec<Volume> {
+    [token_volume()].into_iter().chain(files::volume(plan.test())).collect()
+}
+
+/// The token by which a pod proves to the collector who it is.
+pub(super) fn token_volume() -> Volume {
     let token = ServiceAccountTokenProjection {
         audience: Some(TOKEN_AUDIENCE.into()),
         expiration_seconds: Some(TOKEN_SECONDS),
         path: TOKEN_FILE.into(),
         ..ServiceAccountTokenProjection::default()
     };
-    vec![Volume {
+    Volume {
         name: TOKEN_VOLUME.into(),
         projected: Some(ProjectedVolumeSource {
             sources: Some(vec![VolumeProjection {
@@ -219,8 +224,5 @@ fn volumes(plan: &Plan) -> Vec<Volume> {
             ..ProjectedVolumeSource::default()
         }),
         ..Volume::default()
-    }]
-    .into_iter()
-    .chain(files::volume(plan.test()))
-    .collect()
+    }
 }

@@ -11,14 +11,7 @@ use crate::load_test_run::plan::Plan;
 /// Puts the test's own parts into the pod, whose first container is the runner.
 pub fn put(template: &mut PodTemplateSpec, plan: &Plan) {
     let (runner, parts) = (&plan.test().runner, &plan.valid.pod);
-    let metadata = template.metadata.get_or_insert_default();
-    for (given, marks) in
-        [(&mut metadata.labels, &runner.labels), (&mut metadata.annotations, &runner.annotations)]
-    {
-        for (key, value) in marks {
-            given.get_or_insert_default().entry(key.clone()).or_insert_with(|| value.clone());
-        }
-    }
+    mark(template, runner);
     let pod = template.spec.get_or_insert_default();
     of_pod(pod, runner, parts);
     if let Some(container) = pod.containers.first_mut() {
@@ -27,6 +20,18 @@ pub fn put(template: &mut PodTemplateSpec, plan: &Plan) {
         join(&mut container.env_from, &parts.env_from);
         join(&mut container.volume_mounts, &parts.volume_mounts);
         container.security_context.clone_from(&parts.container_security_context);
+    }
+}
+
+/// Puts the labels and annotations of a test's pods on one of them.
+pub fn mark(template: &mut PodTemplateSpec, runner: &RunnerSpec) {
+    let metadata = template.metadata.get_or_insert_default();
+    for (given, marks) in
+        [(&mut metadata.labels, &runner.labels), (&mut metadata.annotations, &runner.annotations)]
+    {
+        for (key, value) in marks {
+            given.get_or_insert_default().entry(key.clone()).or_insert_with(|| value.clone());
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Holding the target at the replicas that an epoch wishes for, before its load begins: before there is a Job for the first one, and
-//! before an epoch is finished for the one that follows. No runner hears of an epoch whose target is not as it should be.
+//! Holding the target at the replicas, or its pods at the size, that an epoch wishes for, before its load begins: before there is
+//! a Job for the first one, and before an epoch is finished for the one that follows. No runner hears of an epoch whose target is
+//! not as it should be.
 
 use std::time::Duration;
 
@@ -40,18 +41,26 @@ enum Standing {
 
 /// What comes before the load of the first epoch; `None` if there is nothing more to do.
 pub(super) fn first(situation: &Situation, plan: &Plan) -> Option<Decision> {
-    let wish = wish(&plan.epochs()?.under_way(&[]))?;
-    match held(situation, plan, wish) {
+    let epoch = plan.epochs()?.under_way(&[]);
+    if !epoch.holds() {
+        return None;
+    }
+    match held(situation, plan, &epoch) {
         Standing::Held => None,
         Standing::Do(decision) => Some(*decision),
         Standing::Never(message) => {
-            let reason = reasons::TARGET_NOT_READY.into();
-            Some(ended(situation, &Outcome { verdict: Verdict::Inconclusive, reason, message }))
+            // What the test says of the workload is wrong, and not what the workload does.
+            let is_unfit = situation.scaler.as_ref().is_some_and(|scaler| scaler.is_unfit);
+            let (verdict, reason) = match is_unfit {
+                true => (Verdict::Error, reasons::INVALID_SPEC),
+                false => (Verdict::Inconclusive, reasons::TARGET_NOT_READY),
+            };
+            Some(ended(situation, &Outcome { verdict, reason: reason.into(), message }))
         }
     }
 }
 
-/// Why a run may not set the replicas of its target, if it is to.
+/// Why a run may not set the replicas of its target, or the size of its pods, if it is to.
 pub(super) fn forbidden(situation: &Situation, plan: &Plan) -> Option<Outcome> {
     let sets = plan.epochs().is_some_and(|epochs| epochs.set_replicas());
     if !sets || situation.may_set_replicas {
@@ -59,8 +68,9 @@ pub(super) fn forbidden(situation: &Situation, plan: &Plan) -> Option<Outcome> {
     }
     let namespace = &plan.content.namespace;
     let message = format!(
-        "{} sets the replicas of {}, which the operator may not do in namespace {namespace}: {}",
+        "{} sets {} of {}, which the operator may not do in namespace {namespace}: {}",
         asked(plan),
+        what_is_set(plan),
         named(plan),
         advice(namespace)
     );
@@ -84,13 +94,13 @@ pub(super) fn following(situation: &Situation, facts: &Facts<'_>) -> Following {
         let mut history = view.history.clone();
         history.push(finished.result.clone());
         match epochs.decide(&history) {
-            NextEpoch::Epoch(epoch) => wish(&epoch),
+            NextEpoch::Epoch(epoch) => Some(epoch).filter(Epoch::holds),
             NextEpoch::Done(_) => None,
         }
     });
     let finish = Following::Finish(Some(Effect::FinishEpoch(Box::new(finished))));
-    let Some(wish) = next else { return finish };
-    match held(situation, facts.plan, wish) {
+    let Some(epoch) = next else { return finish };
+    match held(situation, facts.plan, &epoch) {
         Standing::Held => finish,
         _ if facts.abort => Following::Stop(Cause::aborted()),
         Standing::Do(decision) => Following::Prepare(decision),
@@ -98,19 +108,34 @@ pub(super) fn following(situation: &Situation, facts: &Facts<'_>) -> Following {
     }
 }
 
-/// What an epoch wishes for, if it does.
-fn wish(epoch: &Epoch) -> Option<Wish> {
-    let replicas = i32::try_from(epoch.replicas?).unwrap_or(i32::MAX);
-    Some(Wish { epoch: i32::try_from(epoch.number).unwrap_or(i32::MAX), replicas })
+/// What an epoch wishes for, of a target that stands like this; `None` of a size, if there is no container that could have it.
+fn wish(epoch: &Epoch, plan: &Plan, state: &LoadTestRunStatus, scaler: &Scaler) -> Option<Wish> {
+    let number = i32::try_from(epoch.number).unwrap_or(i32::MAX);
+    if let Some(replicas) = epoch.replicas {
+        let replicas = i32::try_from(replicas).unwrap_or(i32::MAX);
+        return Some(Wish { epoch: number, replicas, size: None });
+    }
+    let size = plan.sizes()?.sizes.iter().find(|size| epoch.size.as_ref() == Some(&size.name))?;
+    let objects = || scaler.present.iter().map(|one| &one.object);
+    let container = objects().find_map(|object| object.container.as_ref())?;
+    // At the replicas that there were first: an autoscaler may have set others since, until it was held.
+    let known = state.pinning.as_ref().map(|known| known.replicas);
+    let replicas = known.or_else(|| objects().find_map(|object| object.replicas))?;
+    Some(Wish { epoch: number, replicas, size: Some(pinning::sized(&container.name, size)) })
 }
 
-fn held(situation: &Situation, plan: &Plan, wish: Wish) -> Standing {
-    let replicas = wish.replicas;
+/// What is wished for, in words.
+fn in_words(epoch: &Epoch, wish: &Wish) -> String {
+    let size = epoch.size.as_ref().map(|size| format!(" of size {size}")).unwrap_or_default();
+    format!("{} replicas{size}", wish.replicas)
+}
+
+fn held(situation: &Situation, plan: &Plan, epoch: &Epoch) -> Standing {
     let mut state = base(&situation.run);
     if !situation.may_set_replicas {
         // Not any more: a run that never might has ended before.
-        let namespace = &plan.content.namespace;
-        return Standing::Never(format!("the operator may not set replicas any more: {}", advice(namespace)));
+        let (what, namespace) = (what_is_set(plan), &plan.content.namespace);
+        return Standing::Never(format!("the operator may not set {what} any more: {}", advice(namespace)));
     }
     let Some(scaler) = &situation.scaler else {
         // Nobody has looked: look again.
@@ -119,20 +144,29 @@ fn held(situation: &Situation, plan: &Plan, wish: Wish) -> Standing {
     if let Some(problem) = &scaler.problem {
         return Standing::Never(problem.clone());
     }
-    let overdue = overdue(&state, situation, plan, wish);
-    match pinning::pin(state.pinning.as_deref(), &scaler.present, wish, situation.now) {
-        Next::Held if is_ready(&scaler.levels, replicas) => Standing::Held,
-        Next::Held => wait(state, situation, plan, replicas, scaler, overdue),
+    let Some(wish) = wish(epoch, plan, &state, scaler) else {
+        return Standing::Never(format!("{} has no container any more whose size could be set", named(plan)));
+    };
+    if wish.size.is_some() && wish.replicas < 1 {
+        return Standing::Never(format!(
+            "{} has no replicas, and a size is measured with those that there are: scale it to one at least",
+            named(plan)
+        ));
+    }
+    let (overdue, wished) = (overdue(&state, situation, plan, &wish), in_words(epoch, &wish));
+    match pinning::pin(state.pinning.as_deref(), &scaler.present, &wish, situation.now) {
+        Next::Held if is_ready(scaler, wish.replicas) => Standing::Held,
+        Next::Held => wait(state, situation, plan, &wished, scaler, overdue),
         // Something undoes it each time.
         Next::Note(_) | Next::Change(_) if overdue.is_some() => Standing::Never(format!(
-            "{}{} does not stay at {replicas} replicas: something else sets them",
+            "{}{} does not stay at {wished}: something else sets them",
             overdue.unwrap_or_default(),
             named(plan)
         )),
         Next::Note(noted) => {
             // Before anything is changed it must be known what is to be put back.
             state.pinning = Some(noted);
-            tell(&mut state, &format!("setting {} to {replicas} replicas", named(plan)), situation);
+            tell(&mut state, &format!("setting {} to {wished}", named(plan)), situation);
             Standing::Do(Box::new(Decision::new(state, vec![Effect::WriteStatus], Look::Now)))
         }
         // And the run must not go before that is done.
@@ -144,7 +178,7 @@ fn held(situation: &Situation, plan: &Plan, wish: Wish) -> Standing {
 }
 
 /// That the time is up in which a target is to be held so; `None` before.
-fn overdue(state: &LoadTestRunStatus, situation: &Situation, plan: &Plan, wish: Wish) -> Option<String> {
+fn overdue(state: &LoadTestRunStatus, situation: &Situation, plan: &Plan, wish: &Wish) -> Option<String> {
     let limit = plan.test().deadlines.prepare;
     // By its epoch alone: what was asked for before may have to be carried out first.
     let noted = state.pinning.as_ref().filter(|noted| noted.epoch == wish.epoch);
@@ -153,17 +187,17 @@ fn overdue(state: &LoadTestRunStatus, situation: &Situation, plan: &Plan, wish: 
     is_over.then(|| format!("spec.deadlines.prepare of {limit} has passed: "))
 }
 
-/// As many as are wished for are there and ready, and no others.
-fn is_ready(levels: &Levels, replicas: i32) -> bool {
-    let replicas = u32::try_from(replicas).ok();
-    [levels.asked, levels.existing, levels.ready].iter().all(|count| *count == replicas)
+/// As many as are wished for are there and ready, and no others; and all of them have the size that is set, if one is.
+fn is_ready(scaler: &Scaler, replicas: i32) -> bool {
+    let (Levels { asked, existing, ready, .. }, replicas) = (&scaler.levels, u32::try_from(replicas).ok());
+    scaler.rollout.is_none() && [asked, existing, ready].into_iter().all(|count| *count == replicas)
 }
 
 fn wait(
     mut state: LoadTestRunStatus,
     situation: &Situation,
     plan: &Plan,
-    replicas: i32,
+    wished: &str,
     scaler: &Scaler,
     overdue: Option<String>,
 ) -> Standing {
@@ -172,11 +206,13 @@ fn wait(
         |count: Option<u32>| count.map_or_else(|| "an unknown number".to_owned(), |count| count.to_string());
     let (existing, ready) = (counted(scaler.levels.existing), counted(scaler.levels.ready));
     let why = scaler.trouble.as_ref().map(|trouble| format!(" ({trouble})")).unwrap_or_default();
-    let standing = format!("{} has {existing} replicas, of which {ready} are ready{why}", named(plan));
+    let rollout = scaler.rollout.as_ref().map(|rollout| format!("; {rollout}")).unwrap_or_default();
+    let standing =
+        format!("{} has {existing} replicas, of which {ready} are ready{why}{rollout}", named(plan));
     if let Some(overdue) = overdue {
-        return Standing::Never(format!("{overdue}it was set to {replicas} replicas, and {standing}"));
+        return Standing::Never(format!("{overdue}it was set to {wished}, and {standing}"));
     }
-    let message = format!("waiting at most {limit} for {replicas} replicas to be ready: {standing}");
+    let message = format!("waiting at most {limit} for {wished} to be ready: {standing}");
     tell(&mut state, &message, situation);
     Standing::Do(Box::new(Decision::new(state, vec![Effect::WriteStatus], Look::After(LOOK))))
 }
@@ -188,7 +224,12 @@ fn tell(state: &mut LoadTestRunStatus, message: &str, situation: &Situation) {
     in_phase(state, phase, cause.as_ref(), message, situation.now);
 }
 
-/// The field that asks for replicas. The load of an epoch does not say it, that of the whole test does.
+/// What a run sets of its target.
+fn what_is_set(plan: &Plan) -> &'static str {
+    if plan.sizes().is_some() { "the replicas and the size of pods" } else { "the replicas" }
+}
+
+/// The field that asks for it. The load of an epoch does not say it, that of the whole test does.
 fn asked(plan: &Plan) -> &'static str {
     let load = plan.whole.as_ref().map(|whole| &whole.test.load);
     match load.is_some_and(|load| load.scalability.is_some()) {

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use upsurge_core::series::SeriesAnswer;
 use upsurge_crds::{
     conditions,
     names::{conditions::RECORD_NOT_KEPT, reasons},
@@ -44,6 +45,7 @@ pub(super) fn waits(situation: &Situation, facts: &Facts<'_>) -> Option<Decision
 pub(super) fn kept(
     situation: &Situation,
     facts: &Facts<'_>,
+    series: &[SeriesAnswer],
     state: &mut LoadTestRunStatus,
 ) -> Option<Effect> {
     match &situation.record {
@@ -75,6 +77,7 @@ pub(super) fn kept(
                 valid: &plan.valid,
                 epochs: plan.epochs(),
                 session: facts.session,
+                series,
                 cluster_version: situation.cluster_version.as_deref(),
                 now: situation.now,
             };

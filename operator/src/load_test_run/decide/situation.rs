@@ -5,10 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use upsurge_core::verdict::Outcome;
-use upsurge_crds::{
-    LoadTest, LoadTestRun,
-    v1alpha1::{Company, PrometheusCheckResult},
-};
+use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::Company};
 
 use crate::{
     collector::SessionSnapshot,
@@ -19,6 +16,7 @@ use crate::{
         progress::Cause,
         validate::Target,
     },
+    prometheus_checks::Answers,
     records::Keeping,
     settings::RunnerDefaults,
     target_leases::Place,
@@ -105,7 +103,7 @@ pub enum Asked {
     /// It was put.
     UnderWay,
     /// It is answered.
-    Answered(Vec<PrometheusCheckResult>),
+    Answered(Answers),
 }
 
 /// What there is of a run besides itself.

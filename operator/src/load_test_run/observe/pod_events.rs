@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the kubelet tells only in events: why a pod whose container is not created yet hangs, for example because a
-//! ConfigMap is missing. Asked for one pod, and only while it hangs.
+//! ConfigMap is missing. Asked for one pod, and only while it hangs. And what the Job controller tells there of pods that it can't make.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Event;
-use kube::{Api, Client, api::ListParams};
+use k8s_openapi::api::{batch::v1::Job, core::v1::Event};
+use kube::{Api, Client, ResourceExt, api::ListParams};
 
 use crate::load_test_run::pods::RunnerPod;
 
@@ -30,6 +30,26 @@ pub async fn complete(client: &Client, namespace: &str, pods: &mut [RunnerPod]) 
         pod.waiting = Some(trouble);
     }
     Ok(())
+}
+
+/// The newest event in which the Job controller says that it can't create pods.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn creation_failure(
+    client: &Client,
+    namespace: &str,
+    job: &Job,
+) -> Result<Option<String>, kube::Error> {
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
+    let uid = job.uid().unwrap_or_default();
+    let selector = format!("involvedObject.uid={uid},reason=FailedCreate");
+    let list = api.list(&ListParams::default().fields(&selector)).await?;
+    let newest = list.items.into_iter().max_by_key(|event| {
+        let last = event.last_timestamp.as_ref().map(|time| time.0);
+        last.or(event.event_time.as_ref().map(|time| time.0))
+    });
+    Ok(newest.and_then(|event| event.message))
 }
 
 /// What holds up the pod by its newest event; nothing if that tells of progress. Of several mounts that fail at the same

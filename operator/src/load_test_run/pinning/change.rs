@@ -8,6 +8,7 @@ use k8s_openapi::{
 use kube::{
     Api, Client, ResourceExt,
     api::{Patch, PatchParams},
+    core::{ApiResource, DynamicObject},
 };
 use serde_json::{Value, json};
 use tracing::info;
@@ -15,11 +16,15 @@ use upsurge_core::pinning::{Change, said};
 use upsurge_crds::{
     LoadTestRun,
     names::{FIELD_MANAGER, finalizers},
-    v1alpha1::PinnedObject,
+    v1alpha1::{PinnedContainer, PinnedObject},
 };
 use upsurge_observer::{self as observer, FindError, Target, plain};
 
-use super::{PAUSED_REPLICAS, advice, look::scaled_objects};
+use super::{
+    PAUSED_REPLICAS, advice,
+    container::{read, resized, workloads},
+    look::scaled_objects,
+};
 
 /// Something can't be changed.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +81,7 @@ pub async fn change(client: &Client, namespace: &str, change: &Change) -> Result
     write(client, namespace, change).await.map(drop)
 }
 
-/// The same of what was found. Of an autoscaler the operator owns nothing after that.
+/// The same of what was found. Of an autoscaler, and of a workload whose size was set, the operator owns nothing after that.
 ///
 /// # Errors
 /// The same.
@@ -87,7 +92,7 @@ pub async fn put_back(client: &Client, namespace: &str, change: &Change) -> Resu
     Ok(())
 }
 
-/// Gives what the API server has then of an autoscaler.
+/// Gives what the API server has then of an autoscaler, or of a workload whose size was set.
 async fn write(client: &Client, namespace: &str, change: &Change) -> Result<Option<ObjectMeta>, Error> {
     let Change { to, version } = change;
     let PinnedObject { api_version, kind, name, .. } = to;
@@ -107,6 +112,22 @@ async fn write(client: &Client, namespace: &str, change: &Change) -> Result<Opti
             };
             found.api.patch_scale(name, &parameters, &Patch::Merge(&body)).await.map(|_| None)
         }
+        Body::Container(size) => {
+            let api = workloads(client, namespace, to);
+            let object = match read(&api, name).await {
+                Ok(Some(object)) => object,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(Error::of(what, error)),
+            };
+            let version_now = object.metadata.resource_version.as_ref();
+            let is_as_seen = version.as_ref().is_none_or(|version| version_now == Some(version));
+            let Some(containers) = resized(&object, &size).filter(|_| is_as_seen) else {
+                return Err(Error::Conflict { what });
+            };
+            let body = json!({"metadata": {"resourceVersion": version_now},
+                "spec": {"template": {"spec": {"containers": containers}}}});
+            api.patch(name, &parameters, &Patch::Merge(&body)).await.map(|object| Some(object.metadata))
+        }
         Body::Autoscaler(body) => {
             let api: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), namespace);
             api.patch(name, &parameters, &Patch::Merge(&body)).await.map(|hpa| Some(hpa.metadata))
@@ -122,9 +143,9 @@ async fn write(client: &Client, namespace: &str, change: &Change) -> Result<Opti
     }
 }
 
-/// Takes the operator from the owners of an autoscaler's fields: else a server-side apply that changes one of them, as of Helm, would be
+/// Takes the operator from the owners of an object's fields: else a server-side apply that changes one of them, as of Helm, would be
 /// refused as a conflict with it. Best effort; a change of owners alone makes nobody an owner.
-async fn disown(client: &Client, namespace: &str, autoscaler: &PinnedObject, metadata: ObjectMeta) {
+async fn disown(client: &Client, namespace: &str, object: &PinnedObject, metadata: ObjectMeta) {
     let owners = metadata.managed_fields.unwrap_or_default();
     let is_other = |owner: &&ManagedFieldsEntry| owner.manager.as_deref() != Some(FIELD_MANAGER);
     let others: Vec<&ManagedFieldsEntry> = owners.iter().filter(is_other).collect();
@@ -133,20 +154,17 @@ async fn disown(client: &Client, namespace: &str, autoscaler: &PinnedObject, met
         return;
     }
     let body = json!({"metadata": {"resourceVersion": metadata.resource_version, "managedFields": others}});
-    let (name, parameters, patch) = (&autoscaler.name, parameters(), Patch::Merge(&body));
-    let patched = if autoscaler.max_replicas.is_some() {
+    let (name, parameters, patch) = (&object.name, parameters(), Patch::Merge(&body));
+    let patched = if object.container.is_some() {
+        workloads(client, namespace, object).patch(name, &parameters, &patch).await.map(drop)
+    } else if object.max_replicas.is_some() {
         let api: Api<HorizontalPodAutoscaler> = Api::namespaced(client.clone(), namespace);
         api.patch(name, &parameters, &patch).await.map(drop)
     } else {
         scaled_objects(client, namespace).patch(name, &parameters, &patch).await.map(drop)
     };
     if let Err(error) = patched {
-        info!(
-            kind = autoscaler.kind,
-            name,
-            reason = plain(&error),
-            "stayed an owner of an autoscaler that was put back"
-        );
+        info!(kind = object.kind, name, reason = plain(&error), "stayed an owner of what was put back");
     }
 }
 
@@ -154,12 +172,17 @@ async fn disown(client: &Client, namespace: &str, autoscaler: &PinnedObject, met
 #[derive(Debug, PartialEq)]
 enum Body {
     Scale(Value),
+    Container(PinnedContainer),
     Autoscaler(Value),
     ScaledObject(Value),
 }
 
 fn body(to: &PinnedObject, version: Option<&str>) -> Body {
     let metadata = json!({"resourceVersion": version});
+    if let Some(container) = &to.container {
+        // What is written is known once the workload is read.
+        return Body::Container(container.clone());
+    }
     match (to.replicas, to.max_replicas) {
         (Some(replicas), _) => Body::Scale(json!({"metadata": metadata, "spec": {"replicas": replicas}})),
         (None, Some(most)) => Body::Autoscaler(
@@ -192,7 +215,9 @@ pub async fn release(client: &Client, run: &LoadTestRun) -> Result<(), Error> {
 
 async fn set_finalizers(client: &Client, run: &LoadTestRun, names: &[String]) -> Result<(), Error> {
     let name = run.name_any();
-    let api: Api<LoadTestRun> = Api::namespaced(client.clone(), &run.namespace().unwrap_or_default());
+    // The answer may be of a run that this operator can't read.
+    let (resource, namespace) = (ApiResource::erase::<LoadTestRun>(&()), run.namespace().unwrap_or_default());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource);
     // A merge replaces the list: what others have added since must not get lost.
     let body = json!({"metadata": {"resourceVersion": run.resource_version(), "finalizers": names}});
     match api.patch(&name, &parameters(), &Patch::Merge(&body)).await {

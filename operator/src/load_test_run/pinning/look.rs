@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Looks at what decides on the replicas of a target.
+//! Looks at what decides on the replicas of a target, and on the size of its pods.
 
 use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use kube::{
@@ -12,12 +12,15 @@ use upsurge_crds::v1alpha1::{PinnedObject, PinningStatus};
 use upsurge_figures::observation::Tracker;
 use upsurge_observer::{self as observer, FindError, Found, Target, scaled_object_targets};
 
-use super::{AUTOSCALER, AUTOSCALING, Hidden, KEDA, PAUSED_REPLICAS, SCALED_OBJECT, Scaler};
+use super::{
+    AUTOSCALER, AUTOSCALING, Hidden, KEDA, PAUSED_REPLICAS, SCALED_OBJECT, Scaler, Sizing,
+    container::{container, read, rollout, workloads},
+};
 
 /// Most objects that are noted; the schema of the status says the same.
 const MOST_OBJECTS: usize = 32;
 
-/// Looks at a target, its pods, and what a run has noted of it.
+/// Looks at a target, its pods, and what a run has noted of it; at a container, too, if a size of it is set.
 ///
 /// # Errors
 /// When the API server can't be asked; trying again may help.
@@ -25,8 +28,9 @@ pub async fn look(
     client: &Client,
     target: &Target,
     known: Option<&PinningStatus>,
+    sizing: Option<Sizing<'_>>,
 ) -> Result<Scaler, FindError> {
-    let mut scaler = seen(client, target, known, Need::All).await?;
+    let mut scaler = seen(client, target, known, sizing, Need::All).await?;
     if scaler.problem.is_some() {
         return Ok(scaler);
     }
@@ -34,6 +38,10 @@ pub async fn look(
         Ok(glance) => {
             scaler.levels = glance.known.levels();
             scaler.trouble = trouble(&glance.known);
+            if sizing.is_some() && glance.is_rolling {
+                // What is observed of it over the load must not begin in the middle of one.
+                scaler.rollout.get_or_insert_with(|| "a rollout of it is under way".into());
+            }
         }
         // It went a moment ago.
         Err(error @ (FindError::NotFound { .. } | FindError::Forbidden { .. })) => {
@@ -54,7 +62,7 @@ pub async fn found(
     target: &Target,
     known: Option<&PinningStatus>,
 ) -> Result<Scaler, FindError> {
-    seen(client, target, known, Need::WhatThereIs).await
+    seen(client, target, known, None, Need::WhatThereIs).await
 }
 
 /// What has to be seen of a target.
@@ -85,6 +93,7 @@ async fn seen(
     client: &Client,
     target: &Target,
     known: Option<&PinningStatus>,
+    sizing: Option<Sizing<'_>>,
     need: Need,
 ) -> Result<Scaler, FindError> {
     let mut scaler = Scaler::default();
@@ -126,7 +135,12 @@ async fn seen(
         }
     }
     match observer::find(client, target).await {
-        Ok(found) => scaler.present.push(workload(target, &found)),
+        Ok(found) => {
+            scaler.present.push(workload(target, &found));
+            if let Some(sizing) = known.and_then(Sizing::noted).or(sizing) {
+                see_container(client, target, sizing, need, &mut scaler, &mut unseen).await?;
+            }
+        }
         Err(error) => {
             let why = error.to_string();
             match error {
@@ -204,6 +218,50 @@ fn workload(target: &Target, found: &Found) -> Present {
         ..PinnedObject::default()
     };
     Present { object, version: found.scale.metadata.resource_version.clone() }
+}
+
+/// Looks at the container whose size is set.
+async fn see_container(
+    client: &Client,
+    target: &Target,
+    sizing: Sizing<'_>,
+    need: Need,
+    scaler: &mut Scaler,
+    unseen: &mut Vec<(String, String)>,
+) -> Result<(), FindError> {
+    let workload = PinnedObject {
+        api_version: target.api_version.clone(),
+        kind: target.kind.clone(),
+        name: target.name.clone(),
+        ..PinnedObject::default()
+    };
+    let object = match read(&workloads(client, &target.namespace, &workload), &target.name).await {
+        Ok(Some(object)) => object,
+        // It went a moment ago.
+        Ok(None) => return Ok(()),
+        Err(source) => {
+            let Some(why) = need.spares(&source) else {
+                return Err(FindError::Api { target: target.to_string(), source: Box::new(source) });
+            };
+            scaler.problem = Some(format!("{}/{}: {why}", target.kind, target.name));
+            unseen.push((target.kind.clone(), why));
+            return Ok(());
+        }
+    };
+    match container(&object, sizing) {
+        Ok(size) => {
+            scaler.rollout = rollout(&object);
+            let version = object.resource_version();
+            scaler
+                .present
+                .push(Present { object: PinnedObject { container: Some(size), ..workload }, version });
+        }
+        Err(message) => {
+            scaler.problem = Some(message);
+            scaler.is_unfit = true;
+        }
+    }
+    Ok(())
 }
 
 /// The API of KEDA's objects in a namespace.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is asked of the API server, and what its answers mean.
 
+mod sized;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::pinning::Change;
@@ -69,7 +71,7 @@ fn names(scaler: &Scaler) -> Vec<(&str, &str, Option<&str>)> {
 async fn the_autoscalers_of_the_target_come_before_it_and_no_others() {
     let hpas = vec![hpa("checkout", "checkout", None), hpa("cart", "cart", None)];
     let (client, _) = server(cluster(hpas, None));
-    let scaler = look(&client, &target(), None).await.unwrap();
+    let scaler = look(&client, &target(), None, None).await.unwrap();
     assert_eq!(
         names(&scaler),
         [("HorizontalPodAutoscaler", "checkout", Some("5")), ("Deployment", "checkout", Some("9"))]
@@ -87,14 +89,14 @@ async fn keda_is_told_by_its_own_object_and_not_by_the_autoscaler_that_it_made()
     let scaled = json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
         "metadata": {"name": "checkout", "resourceVersion": "6"}, "spec": {"scaleTargetRef": {"name": "checkout"}}});
     let (client, _) = server(cluster(made.clone(), Some(vec![scaled])));
-    let scaler = look(&client, &target(), None).await.unwrap();
+    let scaler = look(&client, &target(), None, None).await.unwrap();
     assert_eq!(
         names(&scaler),
         [("ScaledObject", "checkout", Some("6")), ("Deployment", "checkout", Some("9"))]
     );
     // Where it can't be seen, nothing can be held.
     let (client, _) = server(cluster(made, None));
-    let problem = look(&client, &target(), None).await.unwrap().problem.unwrap();
+    let problem = look(&client, &target(), None, None).await.unwrap().problem.unwrap();
     assert!(problem.contains("rbac.keda"), "{problem}");
 }
 
@@ -104,7 +106,7 @@ async fn a_workload_that_is_gone_is_a_problem_and_no_failure() {
         true => failure(404, "NotFound"),
         false => list("List", &[]),
     });
-    let scaler = look(&client, &target(), None).await.unwrap();
+    let scaler = look(&client, &target(), None, None).await.unwrap();
     assert!(scaler.present.is_empty() && scaler.problem.is_some(), "{scaler:?}");
 }
 
@@ -145,7 +147,7 @@ async fn what_a_run_has_noted_is_not_gone_where_it_may_not_be_read(
     assert_eq!((object.kind.as_str(), why.as_str()), (kind, told));
     assert!(scaler.problem.is_some(), "nothing can be held meanwhile");
     // To hold a target, what fails is tried again; it is no reason to end a run.
-    assert_eq!(look(&client, &target(), Some(&known)).await.is_err(), code != 403);
+    assert_eq!(look(&client, &target(), Some(&known), None).await.is_err(), code != 403);
 }
 
 #[tokio::test]
@@ -154,7 +156,7 @@ async fn no_more_is_held_than_can_be_noted() {
         let hpas: Vec<Value> =
             (0..count).map(|index| hpa(&format!("hpa-{index}"), "checkout", None)).collect();
         let (client, _) = server(cluster(hpas, None));
-        let scaler = look(&client, &target(), None).await.unwrap();
+        let scaler = look(&client, &target(), None, None).await.unwrap();
         assert_eq!(scaler.problem.is_some(), is_problem, "{count} autoscalers: {:?}", scaler.problem);
     }
 }

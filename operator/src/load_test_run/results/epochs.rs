@@ -5,8 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use upsurge_core::{
     autoscaling::Doubt,
-    epochs::{self, Done, Next, Seen, Standing, answer, judged, last_passed, scaling, shown, standing},
+    epochs::{
+        self, Done, Next, Seen, Standing, answer, judged, last_passed, probed, scaling, shown, sizing,
+        standing,
+    },
     plan::MEASURE,
+    protocol::RunnerEnd,
     results::custom,
     verdict::Outcome,
 };
@@ -55,8 +59,8 @@ pub fn finished(plan: &Plan, snapshot: &SessionSnapshot) -> Option<Finished> {
     if let Some(why) = &snapshot.restless {
         doubts.push(Doubt { reason: reasons::TARGET_NOT_IDLE, message: why.clone() });
     }
-    if let Some(replicas) = epoch.replicas {
-        held(&mut doubts, replicas, stood);
+    if epoch.holds() {
+        held(&mut doubts, epoch.replicas, stood);
     }
     let result = judged(
         &epoch,
@@ -97,21 +101,26 @@ fn own_metrics(plan: &Plan, snapshot: &SessionSnapshot) -> Vec<MetricResult> {
     })
 }
 
-/// What is to be said against an epoch that was to have so many replicas. What an autoscaler does that is held is our doing, and no doubt.
-fn held(doubts: &mut Vec<Doubt>, replicas: u32, stood: Standing) {
+/// What is to be said against an epoch that was to have so many replicas, or, with a size, as many as there were. What an autoscaler does
+/// that is held is our doing, and no doubt. Nor is the rollout of a size: it is over before the load begins.
+fn held(doubts: &mut Vec<Doubt>, replicas: Option<u32>, stood: Standing) {
     doubts.retain(|doubt| {
         [reasons::ROLLOUT_DURING_RUN, reasons::OBSERVATION_INCOMPLETE].contains(&doubt.reason)
     });
     let found = match stood {
-        Standing::Still(found) if found == replicas => return,
+        // Whether it is the same number with each size is asked of all of them together.
+        Standing::Still(found) if replicas.is_none_or(|replicas| found == replicas) => return,
         Standing::Still(found) => format!("{found} replicas served"),
         Standing::Moved => "their number changed".into(),
         // Told already, or nothing is known.
         Standing::Gap => return,
         Standing::Unseen => "they were not seen".into(),
     };
-    let message =
-        format!("the target was set to {replicas} replicas, and {found} while the probe was measured");
+    let set = replicas.map_or_else(
+        || "the replicas of the target were held".to_owned(),
+        |replicas| format!("the target was set to {replicas} replicas"),
+    );
+    let message = format!("{set}, and {found} while the probe was measured");
     doubts.push(Doubt { reason: reasons::SCALED_BY_OTHERS, message });
 }
 
@@ -146,6 +155,11 @@ pub(super) fn answered(
             status.scalability = Some(Box::new(answer.result));
             (answer.outcome, last_passed(&view.history))
         }
+        Next::Done(Done::Sizes(found)) => {
+            let answer = sizing(&found);
+            status.scalability = Some(Box::new(answer.result));
+            (answer.outcome, last_passed(&view.history))
+        }
         Next::Done(Done::Once) | Next::Epoch(_) => return None,
     };
     // Without one that passed they are those of the last one.
@@ -165,6 +179,42 @@ pub(super) fn answered(
         status.generator = Some(Box::new(kept.generator));
     }
     Some(outcome)
+}
+
+/// Says what the finished epochs of a search or a test of scalability have shown that was stopped before its end. Of a search, each of them is
+/// in the status as it is; of a test of scalability the figures of its counts are put there.
+pub(super) fn tell_so_far(
+    status: &mut LoadTestRunStatus,
+    outcome: &mut Outcome,
+    plan: &Plan,
+    snapshot: &SessionSnapshot,
+) {
+    let (Some(view), Some(epochs)) = (&snapshot.epochs, plan.epochs()) else { return };
+    if view.is_over {
+        return;
+    }
+    let mut history = view.history.clone();
+    // Where all runners have gone through a load to its end, only the next one could not be begun.
+    let is_whole = snapshot.runners.iter().all(|runner| runner.end == Some(RunnerEnd::Completed));
+    if is_whole && snapshot.is_between_epochs() {
+        history.extend(finished(plan, snapshot).map(|finished| finished.result));
+        status.epochs.clone_from(&history);
+    }
+    let told = match epochs.so_far(&history) {
+        Some(Done::Capacity(found)) => probed(&found, &history),
+        Some(Done::Scalability(found)) => {
+            status.scalability = Some(Box::new(scaling(&found).result));
+            found.served()
+        }
+        Some(Done::Sizes(found)) => {
+            status.scalability = Some(Box::new(sizing(&found).result));
+            found.served()
+        }
+        Some(Done::Once) | None => None,
+    };
+    if let Some(told) = told {
+        outcome.message += &format!("; until then {told}");
+    }
 }
 
 #[cfg(test)]
@@ -194,7 +244,7 @@ mod tests {
         ];
         let kept = [reasons::ROLLOUT_DURING_RUN, reasons::OBSERVATION_INCOMPLETE];
         let mut doubts: Vec<Doubt> = ours.into_iter().chain(kept).map(doubt).collect();
-        held(&mut doubts, 3, stood);
+        held(&mut doubts, Some(3), stood);
         let told: Vec<&str> = doubts.iter().map(|doubt| doubt.reason).collect();
         match expected {
             None => assert_eq!(told, kept),
@@ -203,5 +253,25 @@ mod tests {
                 assert!(doubts[2].message.contains(words), "{}", doubts[2].message);
             }
         }
+    }
+
+    #[rstest]
+    #[case::still(Standing::Still(4), None)]
+    #[case::not_for_long(
+        Standing::Moved,
+        Some("the replicas of the target were held, and their number changed")
+    )]
+    #[case::unseen(Standing::Unseen, Some("the replicas of the target were held, and they were not seen"))]
+    fn of_a_size_any_number_of_replicas_will_do_that_stands_still(
+        #[case] stood: Standing,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut doubts = Vec::new();
+        held(&mut doubts, None, stood);
+        assert_eq!(doubts.len(), usize::from(expected.is_some()));
+        assert!(
+            doubts.iter().zip(expected).all(|(doubt, words)| doubt.message.starts_with(words)),
+            "{doubts:?}"
+        );
     }
 }

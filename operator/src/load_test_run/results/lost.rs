@@ -2,7 +2,7 @@
 //! The verdict of a run whose results are lost, as far as it does not hang on them. Pure.
 
 use upsurge_core::{
-    epochs::{Done, Next, answer, scaling},
+    epochs::{Done, Next, answer, scaling, sizing},
     findings::Findings,
     verdict::{Breakdown, Evidence, Outcome, judge},
 };
@@ -51,6 +51,11 @@ pub fn answer_alone(status: &mut LoadTestRunStatus, plan: &Plan) -> Option<Outco
         }
         Next::Done(Done::Scalability(found)) => {
             let answer = scaling(&found);
+            status.scalability = Some(Box::new(answer.result));
+            Some(answer.outcome)
+        }
+        Next::Done(Done::Sizes(found)) => {
+            let answer = sizing(&found);
             status.scalability = Some(Box::new(answer.result));
             Some(answer.outcome)
         }

@@ -3,11 +3,11 @@
 
 use jiff::Timestamp;
 use upsurge_core::{
-    scarce::{Looked, Scarce, found, name_in},
+    scarce::{Looked, Scarce, name_in},
     soak::Latency,
     verdict::Outcome,
 };
-use upsurge_crds::v1alpha1::{GeneratorResult, LoadTestRunStatus, PrometheusCheckResult};
+use upsurge_crds::v1alpha1::{BottleneckResult, LoadTestRunStatus};
 use upsurge_figures::workload::Workload;
 
 use super::Plan;
@@ -41,14 +41,11 @@ pub(super) fn looked<'a>(
 /// nothing is judged.
 pub(super) fn tell(
     scarce: Scarce,
-    looked: &Looked<'_>,
     status: &mut LoadTestRunStatus,
     outcome: &mut Outcome,
-    snapshot: &SessionSnapshot,
-    (checks, generator): (&[PrometheusCheckResult], &GeneratorResult),
+    found: BottleneckResult,
     was_cut: bool,
 ) {
-    let found = found(looked, &snapshot.metrics, checks, generator);
     name_in(outcome, &found);
     let more = i32::try_from(scarce.omitted).unwrap_or(i32::MAX);
     if more > 0 && !scarce.usage.is_empty() {

@@ -31,7 +31,7 @@ fn key(metric: &str) -> SeriesKey {
 }
 
 /// Nobody was asked, and nobody was there.
-const ALONE: Beside<'_> = Beside { checks: &[], company: &[] };
+const ALONE: Beside<'_> = Beside { checks: &[], series: &[], company: &[] };
 
 fn measured() -> SessionSnapshot {
     let mut snapshot = session(Some(Readiness::Ready), Some(at(0)));

@@ -44,6 +44,18 @@ fn hpa(status: &str) -> Vec<What> {
     scaled("HorizontalPodAutoscaler", 1, Some((status, "FailedGetResourceMetric")))
 }
 
+/// A ScaledObject whose trigger can't be read: its autoscaler is told a number all the same.
+fn fallen_back() -> Vec<What> {
+    let mut facts = scaled("ScaledObject", 1, Some(("True", "ValidMetricFound")));
+    facts.push(What::Condition(Condition {
+        condition: "Fallback".into(),
+        status: "True".into(),
+        reason: "FallbackExists".into(),
+        message: "at least one trigger is falling back".into(),
+    }));
+    facts
+}
+
 fn found(facts: [Vec<What>; 2]) -> Target {
     let selector = Some("app=checkout".into());
     let known = known(facts.into_iter().flatten().collect());
@@ -91,6 +103,7 @@ fn the_load_starts(#[case] asked: Value, #[case] seen: Target) {
 #[case::not_ready(json!({}), found([at(2, 1), vec![]]), Verdict::Inconclusive, "TargetNotReady")]
 #[case::no_autoscaler(expects(), found([at(1, 1), vec![]]), Verdict::Inconclusive, "AutoscalerNotFound")]
 #[case::never_any_metrics(expects(), found([at(1, 1), hpa("False")]), Verdict::Inconclusive, "MetricsUnavailable")]
+#[case::by_its_fallback(expects(), found([at(1, 1), fallen_back()]), Verdict::Inconclusive, "MetricsUnavailable")]
 #[case::never_looked(expects(), found([at(1, 1), scaled("HorizontalPodAutoscaler", 1, None)]), Verdict::Inconclusive, "MetricsUnavailable")]
 #[case::scaled_to_zero_by_hand(
     expects(), found([at(0, 0), scaled("HorizontalPodAutoscaler", 1, Some(("False", "ScalingDisabled")))]),

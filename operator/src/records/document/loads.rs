@@ -57,7 +57,8 @@ impl Ended<'_> {
         let (session, timeline) = (self.session, &self.valid.timeline);
         let metrics: &Metrics = &session.metrics;
         // Of a probe that was cut off, its warm-up may be all that there is.
-        let is_probe = self.status.capacity.is_some() || self.status.scalability.is_some();
+        let is_over = session.epochs.as_ref().is_some_and(|view| view.is_over);
+        let is_probe = is_over && (self.status.capacity.is_some() || self.status.scalability.is_some());
         let told: fn(&Metrics, &Timeline, Duration) -> results::Figures =
             if is_probe { epochs::figures } else { results::figures };
         let recorded = Recorded {
@@ -120,7 +121,9 @@ impl Ended<'_> {
         let view = self.session.epochs.as_ref().filter(|view| view.is_over)?;
         match self.epochs.as_ref()?.decide(&view.history) {
             Next::Done(Done::Capacity(found)) => shown(&view.history, &found),
-            Next::Done(Done::Scalability(_)) => last_passed(&view.history).or(view.history.last()),
+            Next::Done(Done::Scalability(_) | Done::Sizes(_)) => {
+                last_passed(&view.history).or(view.history.last())
+            }
             Next::Done(Done::Once) | Next::Epoch(_) => None,
         }
     }
@@ -133,6 +136,7 @@ impl Ended<'_> {
             number: u32::try_from(at.number).ok()?,
             level: at.level.parse().ok(),
             replicas: at.pinned_replicas.and_then(|replicas| u32::try_from(replicas).ok()),
+            size: at.size.clone(),
         };
         let test = self.epochs.as_ref()?.test(self.test, &epoch);
         let scenarios: Vec<&str> = test.scenarios.iter().flatten().map(|one| one.name.as_str()).collect();

@@ -6,7 +6,9 @@ use upsurge_core::{
     epochs::Next,
     metrics::{Metrics, Selector, SeriesKey, Sink, Tags, Trend},
     points::Points,
-    results, slices,
+    results,
+    series::{Course, SeriesAnswer},
+    slices,
     thresholds::Windowed,
 };
 use upsurge_crds::v1alpha1::EpochResult;
@@ -95,6 +97,7 @@ fn made(more: &serde_json::Value, session: &SessionSnapshot, status: &LoadTestRu
     run.annotations_mut().insert(annotations::GIT_REVISION.into(), "main@sha1:4f2c9b1".into());
     let plan = session.epochs.as_ref().map_or(plan.clone(), |epochs| plan.at(epochs));
     let test = plan.whole.as_ref().map_or(&plan.content.test, |whole| &whole.test);
+    let answers = [SeriesAnswer::Course(Course::of([0, 1], 1, [(0.0, 4.0), (1.0, 6.0)]))];
     document(&Ended {
         run: &run,
         status,
@@ -103,6 +106,7 @@ fn made(more: &serde_json::Value, session: &SessionSnapshot, status: &LoadTestRu
         valid: &plan.valid,
         epochs: plan.epochs(),
         session,
+        series: &answers,
         cluster_version: Some("v1.36.1"),
         now: at(90),
     })
@@ -124,8 +128,20 @@ fn a_record_tells_what_the_status_tells_and_adds_up() {
     let series = &record.epochs[0].series;
     assert_eq!((series.points.len(), series.step_seconds), (60, 1));
     assert!(series.points.iter().all(|point| point.asked_users == Some(6.0) && point.iterations == 6));
+    assert!(record.prometheus_series.is_empty(), "the test asks for none");
     let read = decode(&fit(record.clone(), 64 << 10).unwrap()).unwrap();
     assert_eq!(read, record, "small as it is, nothing is left out");
+}
+
+#[test]
+fn series_of_prometheus_are_kept_with_their_values() {
+    let series = json!([{"name": "connections", "query": "q", "saturatedAt": "4.5"}]);
+    let more = json!({"prometheus": {"server": "main", "series": series}});
+    let record = made(&more, &ended(60), &status());
+    let [kept] = &record.prometheus_series[..] else { panic!("{:?}", record.prometheus_series) };
+    assert_eq!((kept.values.as_slice(), kept.saturated_at), (&[Some(4.0), Some(6.0)][..], Some(4.5)));
+    assert_eq!((kept.figures.name.as_str(), kept.figures.max.as_deref()), ("connections", Some("6")));
+    assert!(verify(&record).differences.is_empty());
 }
 
 #[test]
@@ -236,6 +252,7 @@ fn of_a_search_the_last_probe_is_there_and_the_one_that_is_shown() {
     assert_eq!(numbers, [1, u32::try_from(last).unwrap()]);
     assert_eq!(record.shown().unwrap().figures.summary.requests, 6);
     assert_eq!(record.epochs[1].result.as_ref().unwrap().level, "20");
+    assert_eq!(record.history, session.epochs.as_ref().unwrap().history);
     assert!(record.folded.iter().any(|folded| folded.what == "epochs"));
     assert_eq!(session.metrics.count(names::HTTP_REQS, &Selector::default()), 90.0);
     let Verified { differences, skipped, .. } = verify(&record);

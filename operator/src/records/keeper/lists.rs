@@ -25,6 +25,7 @@ use super::{Keeper, within};
 use crate::{
     errors::chain,
     records::{KeepError, budget::Held, stays},
+    stores,
 };
 
 /// Objects of which metadata are read at once.
@@ -35,9 +36,9 @@ impl Keeper {
     /// it, must not keep runs of others from leaving their records.
     pub(super) async fn held(&self, namespace: &str) -> Result<Vec<Held>, KeepError> {
         let selector = format!("{}={COMPONENT}", labels::COMPONENT);
-        let mut held = Vec::new();
+        let (mut held, now) = (Vec::new(), Timestamp::now());
         for scope in self.scopes() {
-            let found = |one: PartialObjectMeta<KeptRecord>| held.push(of_metadata(&one.metadata));
+            let found = |one: PartialObjectMeta<KeptRecord>| held.push(of_metadata(&one.metadata, now));
             match self.each("records can't be listed", scope, &selector, found).await {
                 Err(error) if error.is_forbidden() && scope.is_some_and(|scope| scope != namespace) => {
                     warn!(
@@ -108,8 +109,9 @@ impl Keeper {
 
 /// What metadata tell of a record. They may have been changed by whoever may write records in its namespace, and must not harm others: no
 /// record is larger than the largest, whatever it says. One that something holds though it was deleted gives no room.
-pub(super) fn of_metadata(metadata: &ObjectMeta) -> Held {
+pub(super) fn of_metadata(metadata: &ObjectMeta, now: Timestamp) -> Held {
     let known = |name: &str| metadata.annotations.as_ref().and_then(|annotations| annotations.get(name));
+    let since = metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
     let bytes: Option<u64> = known(annotations::RECORD_BYTES).and_then(|bytes| bytes.parse().ok());
     Held {
         namespace: metadata.namespace.clone().unwrap_or_default(),
@@ -118,6 +120,13 @@ pub(super) fn of_metadata(metadata: &ObjectMeta) -> Held {
         bytes: bytes.map_or(MOST_BYTES, |bytes| bytes.min(MOST_BYTES)),
         has_passed: known(annotations::RECORD_VERDICT).is_some_and(|verdict| verdict == "Passed"),
         stays: metadata.deletion_timestamp.is_some(),
-        since: metadata.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0),
+        awaits_store: known(annotations::RECORD_STORE_UNTIL).is_some_and(|until| is_ahead(until, since, now)),
+        since,
     }
+}
+
+/// Whether a time is still to come, of a record that is there since then. One that is too far away was made up.
+fn is_ahead(until: &str, since: Timestamp, now: Timestamp) -> bool {
+    let longest = since.saturating_add(stores::LONGEST).unwrap_or(Timestamp::MAX);
+    until.parse::<Timestamp>().is_ok_and(|until| now < until.min(longest))
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is asked of an API server that is only played.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use upsurge_record::disk::decode;
 
 use super::{lists::of_metadata, *};
 use crate::{
-    load_test_run::fixtures::run,
+    load_test_run::fixtures::{at, run},
     played::{Log, failure, server},
     records::fixtures::record,
 };
@@ -75,7 +76,7 @@ async fn records_are_listed_once_and_each_is_written_by_one_request() {
     assert_eq!(decode(&object.spec.data.0).unwrap(), record(&run));
     let owner = &object.metadata.owner_references.as_ref().unwrap()[0];
     assert_eq!((owner.kind.as_str(), owner.uid.as_str()), ("LoadTestRun", "run-uid"));
-    let held = of_metadata(&object.metadata);
+    let held = of_metadata(&object.metadata, at(0));
     assert_eq!((held.bytes, held.has_passed), (object.spec.data.0.len() as u64, true));
     assert_eq!(object.spec.bytes, i64::try_from(object.spec.data.0.len()).unwrap());
 }
@@ -181,8 +182,47 @@ fn what_the_metadata_of_a_record_claim_harms_no_other() {
         json!({"upsurge.dev/record-bytes": "18446744073709551615", "upsurge.dev/record-verdict": "Failed"});
     let mut metadata: ObjectMeta =
         serde_json::from_value(item("mine", &claimed)["metadata"].clone()).unwrap();
-    assert_eq!(of_metadata(&metadata).bytes, MOST_BYTES, "else all others would go to make room");
-    assert!(!of_metadata(&metadata).stays);
+    assert_eq!(of_metadata(&metadata, at(0)).bytes, MOST_BYTES, "else all others would go to make room");
+    assert!(!of_metadata(&metadata, at(0)).stays);
     metadata.deletion_timestamp = metadata.creation_timestamp.clone();
-    assert!(of_metadata(&metadata).stays, "a finalizer holds it, and to delete it gives no room");
+    assert!(of_metadata(&metadata, at(0)).stays, "a finalizer holds it, and to delete it gives no room");
+}
+
+#[tokio::test]
+async fn a_record_that_has_to_go_to_a_store_stays_until_then_and_no_longer() {
+    let (client, log) = full("none");
+    let store = json!({"objectStore": {"url": "s3://runs", "secretRef": {"name": "store"}}});
+    let run = run(&json!({"record": {"store": store, "deadline": "1h"}}));
+    keep(&Keeper::new(client, Records::default()), &run).await.unwrap();
+    let written = log.lock().unwrap()[1].body["metadata"].clone();
+    let mut metadata: ObjectMeta = serde_json::from_value(written).unwrap();
+    let now = Timestamp::now();
+    let seconds = |seconds: u64| now.saturating_add(Duration::from_secs(seconds)).unwrap();
+    metadata.creation_timestamp = Some(Time(now));
+    assert!(of_metadata(&metadata, seconds(3_000)).awaits_store);
+    assert!(!of_metadata(&metadata, seconds(3_700)).awaits_store);
+    // Somebody has changed it.
+    metadata
+        .annotations
+        .as_mut()
+        .unwrap()
+        .insert(annotations::RECORD_STORE_UNTIL.into(), "9000-01-01T00:00:00Z".into());
+    assert!(!of_metadata(&metadata, seconds(25 * 3_600)).awaits_store);
+}
+
+#[tokio::test]
+async fn only_the_record_of_this_very_run_counts() {
+    for (owner, expected) in [("run-uid", true), ("an earlier run of that name", false)] {
+        let (client, _) = server(move |_| {
+            (
+                200,
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "checkout-g1",
+                "ownerReferences": [{"apiVersion": "upsurge.dev/v1alpha1", "kind": "LoadTestRun", "name": "checkout-g1", "uid": owner}]}}),
+            )
+        });
+        let keeper = Keeper::new(client, Records::default());
+        assert_eq!(keeper.has(&run(&json!({}))).await.unwrap(), expected, "{owner}");
+    }
+    let keeper = Keeper::new(server(|_| failure(404, "NotFound")).0, Records::default());
+    assert!(!keeper.has(&run(&json!({}))).await.unwrap());
 }

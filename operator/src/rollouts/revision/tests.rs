@@ -113,3 +113,23 @@ fn who_wrote_the_template_last_made_the_revision(#[case] writers: Value, #[case]
     let revision = deployment(json!({"metadata": {"managedFields": entries}})).reading().unwrap();
     assert_eq!(revision.is_ours, expected);
 }
+
+fn known(id: &str, ready_since: Option<i64>, is_ours: bool) -> Revision {
+    Revision { id: id.into(), ready_since: ready_since.map(at), is_ours }
+}
+
+#[rstest]
+#[case::of_one_it_is_its_own(vec![known("b", Some(5), true)], Some("a"), known("b", Some(5), true))]
+#[case::the_other_is_new(vec![known("a", Some(90), false), known("d", Some(50), false)], Some("a,c"), known("a,d", Some(50), false))]
+#[case::both_are_new(vec![known("b", Some(90), false), known("d", Some(50), false)], Some("a,c"), known("b,d", Some(90), false))]
+#[case::nothing_is_new(vec![known("a", Some(90), false), known("c", Some(50), false)], Some("a,c"), known("a,c", Some(90), false))]
+#[case::the_old_one_is_not_ready(vec![known("a", None, false), known("d", Some(50), false)], Some("a,c"), known("a,d", None, false))]
+#[case::the_new_one_is_ours(vec![known("a", Some(1), false), known("d", Some(2), true)], Some("a,c"), known("a,d", Some(2), true))]
+#[case::one_of_the_new_ones_is_ours(vec![known("b", Some(1), false), known("d", Some(2), true)], Some("a,c"), known("b,d", Some(2), false))]
+fn several_revisions_are_one_that_is_as_new_as_its_newest(
+    #[case] each: Vec<Revision>,
+    #[case] noted: Option<&str>,
+    #[case] expected: Revision,
+) {
+    assert_eq!(Revision::of_all(&each, noted), expected);
+}

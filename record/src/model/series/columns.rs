@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Latency, Point, Series, Users};
 
 /// Most points of a series that is read: a week of seconds.
-const MOST_POINTS: usize = 604_800;
+pub(crate) const MOST_POINTS: usize = 604_800;
 /// Most columns of a series that is read.
 const MOST_COLUMNS: usize = 128;
 /// Columns that are always there.

@@ -243,7 +243,7 @@ fn figures(whole: &Part, stages: &[(&str, Part)], requests: &[RequestPart]) -> F
     let request = |request: &RequestPart| RequestResult {
         name: request.name.clone(),
         scenario: request.scenario.clone(),
-        summary: summary(&request.part),
+        summary: RunSummary { iterations: None, dropped_iterations: None, ..summary(&request.part) },
     };
     let (held, failed) = ((whole.requests - whole.failed) as i64, whole.failed as i64);
     Figures {

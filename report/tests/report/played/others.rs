@@ -252,17 +252,22 @@ pub fn search() -> Record {
 
 /// A day at full rate: a point for each 30 s and one for each second around what happened, 50 requests, 50 kinds of errors, 64 pods.
 pub fn day() -> Record {
+    lasting(86_400, 30)
+}
+
+/// The same for any time, at 100 requests/s, with a point for each `usual` seconds where nothing happens.
+pub fn lasting(seconds: u32, usual: u32) -> Record {
     let mut record = spike();
     let mut random = fastrand::Rng::with_seed(24);
     let epoch = &mut record.epochs[0];
-    let seconds = 86_400_u64;
+    let (seconds, step_seconds) = (u64::from(seconds), usual);
     epoch.measured.errors.clear();
     let original = std::mem::take(&mut epoch.series.points);
     let mut points = Vec::new();
     let mut from = 0;
     while from < seconds {
         // Four times a day something happens.
-        let step = if from % 21_600 < 240 { 1 } else { 30 };
+        let step = if from % 21_600 < 240 { 1 } else { u64::from(usual) };
         let source = &original[(from as usize / 7) % original.len()];
         let latency = source.latency.map(|latency| Latency {
             p50: latency.p50 + random.u64(0..9_000),
@@ -291,7 +296,7 @@ pub fn day() -> Record {
     }
     points[worst * 2].failed = 9_999;
     epoch.series = Series {
-        step_seconds: 30,
+        step_seconds,
         kinds: (0..50).map(|kind| format!("status {}", 500 + kind)).collect(),
         points,
     };
@@ -305,11 +310,12 @@ pub fn day() -> Record {
     }];
     let columns = std::mem::take(&mut epoch.heat_map.columns);
     epoch.heat_map = HeatMap {
-        step_seconds: 160,
+        step_seconds: (seconds / 540) as u32,
         columns: (0..540_u64)
             .map(|index| {
                 let mut column = columns[index as usize % columns.len()].clone();
-                (column.from_ms, column.to_ms) = (index * 160_000, (index + 1) * 160_000);
+                let at = |index: u64| index * seconds * 1000 / 540;
+                (column.from_ms, column.to_ms) = (at(index), at(index + 1));
                 column
             })
             .collect(),
@@ -317,7 +323,7 @@ pub fn day() -> Record {
     let request = epoch.figures.requests[0].clone();
     let named = |index: usize| RequestResult { name: format!("request number {index}"), ..request.clone() };
     epoch.figures.requests = (0..50).map(named).collect();
-    epoch.figures.summary = RunSummary { requests: 8_640_000, ..epoch.figures.summary.clone() };
+    epoch.figures.summary = RunSummary { requests: (seconds * 100) as i64, ..epoch.figures.summary.clone() };
     pods(&mut record, &mut random, seconds);
     record.run.end_time = at(seconds as f64);
     record
@@ -342,7 +348,7 @@ fn pods(record: &mut Record, random: &mut fastrand::Rng, seconds: u64) {
         let what = What::Usage { pods: pods.collect(), omitted: 0 };
         workload.events.push(Event::live(at(minute as f64 * 60.0 + 5.0), what));
     }
-    for index in 0..500_u64 {
+    for index in (0..500_u64).take_while(|index| 400 + index * 170 < seconds) {
         let seen = at(400.0) + SignedDuration::from_secs((index * 170) as i64);
         workload.events.push(Event::live(seen, What::Asked { replicas: 4 + (index % 60) as u32 }));
         workload.events.push(Event::live(seen, What::Existing { replicas: 4 + (index % 60) as u32 }));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A record of a test of scalability.
+//! Records of tests of scalability.
 
 use serde_json::json;
 use upsurge_record::model::Record;
@@ -32,6 +32,26 @@ pub fn scalability() -> Record {
         },
         "doubts": ["FewPoints"],
     });
+    record.scalability = Some(serde_json::from_value(found).unwrap());
+    record
+}
+
+/// A test of scalability with two sizes.
+pub fn sizes() -> Record {
+    let mut record = search();
+    record.outcome.reason = "ScalabilityMeasured".into();
+    record.outcome.message = "large serves 3.2 times what small does".into();
+    record.capacity = None;
+    record.epochs.truncate(2);
+    for (epoch, size) in record.epochs.iter_mut().zip(["small", "large"]) {
+        epoch.result.as_mut().unwrap().size = Some(size.into());
+    }
+    let found = json!({"sizes": [
+        {"name": "small", "cpu": "1.5", "passed": 3, "failed": 0, "inconclusive": 0, "throughput": "30", "speedup": "1",
+            "perCore": "20", "efficiency": "1"},
+        {"name": "large", "cpu": "6", "passed": 1, "failed": 2, "inconclusive": 0, "throughput": "96", "speedup": "3.2",
+            "perCore": "16", "efficiency": "0.8", "limit": "http_req_failed rate < 1%"},
+    ]});
     record.scalability = Some(serde_json::from_value(found).unwrap());
     record
 }

@@ -15,6 +15,7 @@ use upsurge_core::{
         AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, DeltaCommand, DeltaReply, Form, Hello,
         HelloCommand, HelloReply, LEADER_HEADER, Readiness, RunPlan, RunnerEnd, SERVED_VERSIONS, Versions,
     },
+    series::SeriesAnswer,
     validate::validate,
 };
 
@@ -174,7 +175,12 @@ impl Seen {
         self.deltas.values().find_map(|delta| delta.after.clone())
     }
 
-    /// What the server of the test said.
+    /// What the server of the test said to its series.
+    pub fn series(&self) -> Vec<SeriesAnswer> {
+        self.deltas.values().flat_map(|delta| delta.series.clone()).collect()
+    }
+
+    /// What it said to its checks.
     pub fn checks(&self) -> Option<Vec<CheckAnswer>> {
         self.deltas.values().find_map(|delta| delta.checks.clone())
     }

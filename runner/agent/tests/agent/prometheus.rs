@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 use upsurge_agent::{Ending, run_with};
-use upsurge_core::protocol::{CheckAnswer, RunnerEnd};
+use upsurge_core::{
+    protocol::{CheckAnswer, RunnerEnd},
+    series::SeriesAnswer,
+};
 
 use crate::{
     PATIENCE, agent, arrivals,
@@ -35,6 +38,7 @@ fn checked(target: &Server, prometheus: &Server) -> Value {
         "url": prometheus.url(),
         "headers": [{"name": "Authorization", "valueFrom": reference}],
         "checks": [{"name": "db", "query": "db_seconds", "condition": "< 9"}],
+        "series": [{"name": "connections", "query": "db_connections", "saturatedAt": 10}],
     });
     test
 }
@@ -57,8 +61,21 @@ async fn the_server_is_asked_when_the_word_comes_and_the_answer_is_told() {
     assert_eq!(ending.await, Ending::Done);
     assert_eq!(collector.end(), Some(RunnerEnd::Completed));
     assert_eq!(collector.seen.lock().unwrap().checks(), Some(vec![CheckAnswer::Value("7.5".into())]));
-    let asked = String::from_utf8(prometheus.arrived()[0].body.to_vec()).unwrap();
-    assert!(asked.contains("start=1000000000&end=1000000009"), "{asked}");
+    let series = collector.seen.lock().unwrap().series();
+    // Its one value is of another time than the load's.
+    assert!(
+        matches!(&series[..], [SeriesAnswer::Course(course)] if course.values == [None; 10]
+            && (course.start, course.step) == (1_000_000_000, 1)),
+        "{series:?}"
+    );
+    let mut queries: Vec<String> = Vec::new();
+    for asked in prometheus.arrived() {
+        let asked = String::from_utf8(asked.body.to_vec()).unwrap();
+        assert!(asked.contains("start=1000000000&end=1000000009&step=1"), "{asked}");
+        queries.push(asked.split('&').next().unwrap().to_owned());
+    }
+    queries.sort();
+    assert_eq!(queries, ["query=db_connections", "query=db_seconds"]);
 }
 
 #[tokio::test]
@@ -70,6 +87,8 @@ async fn a_wrong_word_is_told_and_ends_nothing() {
     let checks = collector.seen.lock().unwrap().checks().expect("nothing was told");
     let told = |why: &str| why.contains("401") && why.contains("spec.prometheus.url");
     assert!(matches!(&checks[..], [CheckAnswer::Problem(why)] if told(why)), "{checks:?}");
+    let series = collector.seen.lock().unwrap().series();
+    assert!(matches!(&series[..], [SeriesAnswer::Problem(why)] if told(why)), "{series:?}");
 }
 
 #[tokio::test]

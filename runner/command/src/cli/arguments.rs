@@ -86,6 +86,9 @@ pub(super) enum Command {
     Man(ManArguments),
     /// Run a share of a LoadTestRun in a runner pod; the operator starts this.
     Agent,
+    /// Put the record of a finished LoadTestRun into its store; the operator starts this in a pod.
+    #[command(hide = true)]
+    StoreRecord,
 }
 
 /// Which test of which file.
@@ -173,6 +176,14 @@ pub(super) struct ReportArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "verify")]
     pub(super) to: Option<PathBuf>,
 
+    /// Theme of a picture. Default: light in a PNG, that of the reader in an SVG.
+    #[arg(long, value_enum, requires = "form")]
+    pub(super) theme: Option<Colours>,
+
+    /// Pixels of a PNG for each one of the SVG, 1 to 4. A picture is 960 of them wide. Default: 2.
+    #[arg(long, value_name = "FACTOR", requires = "form", value_parser = clap::value_parser!(u8).range(1..=4))]
+    pub(super) scale: Option<u8>,
+
     /// Compute the figures of a record once more from what was measured, and say which differ.
     #[arg(long, conflicts_with_all = ["form", "recover", "junit"])]
     pub(super) verify: bool,
@@ -222,6 +233,8 @@ pub(super) enum Form {
     Markdown,
     /// The main chart as a picture.
     Svg,
+    /// The same for what shows no SVG.
+    Png,
     /// Verdict and course as rows of signs for a terminal.
     Text,
     /// The outcome as JUnit XML for CI systems, as `run --junit` writes it.
@@ -230,6 +243,15 @@ pub(super) enum Form {
     Json,
     /// The course of the load, a row for each point.
     Csv,
+}
+
+/// Themes of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Colours {
+    /// Dark on white.
+    Light,
+    /// Light on nearly black.
+    Dark,
 }
 
 /// How the target behaves; flags win over the file.
@@ -257,6 +279,18 @@ pub(super) struct TargetArguments {
     /// Memory that every request leaves behind, for example 4KiB.
     #[arg(long, value_name = "BYTES")]
     pub(super) memory_per_request: Option<Bytes>,
+
+    /// Name whose addresses are those of all replicas, this one among them: that of a headless Service.
+    #[arg(long, value_name = "HOST")]
+    pub(super) peers: Option<String>,
+
+    /// Scripted contention: the share by which each peer beyond the first adds to latency.
+    #[arg(long, value_name = "SHARE")]
+    pub(super) contention: Option<f64>,
+
+    /// Scripted coherency: the share by which each ordered pair of peers adds to latency.
+    #[arg(long, value_name = "SHARE")]
+    pub(super) coherency: Option<f64>,
 
     /// Seed of everything that is random.
     #[arg(long)]

@@ -28,6 +28,9 @@ pub(super) fn run(arguments: &ReportArguments) -> ExitCode {
     if arguments.recover {
         return record::recover(arguments);
     }
+    if let Err(message) = record::fits(arguments) {
+        return exit::error(message);
+    }
     let path = called(&arguments.file);
     let bytes = match found(&arguments.file, arguments) {
         Ok(bytes) => bytes,

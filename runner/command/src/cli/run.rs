@@ -3,6 +3,7 @@
 
 mod course;
 mod progress;
+mod prometheus;
 mod record;
 mod reports;
 mod result;
@@ -112,6 +113,11 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
             "spec.load.capacity.find MinReplicas sets the replicas of the target, which only the operator does: apply the test to a cluster",
         );
     }
+    if manifest.spec.load.scalability.as_ref().is_some_and(|asked| asked.sizes.is_some()) {
+        return exit::error(
+            "spec.load.scalability.sizes sets the size of the target's pods, which only the operator does: apply the test to a cluster",
+        );
+    }
     if manifest.spec.load.scalability.is_some() {
         return exit::error(
             "spec.load.scalability sets the replicas of the target, which only the operator does: apply the test to a cluster",
@@ -127,7 +133,7 @@ pub(super) fn conduct(manifest: Manifest, manner: &Manner<'_>) -> ExitCode {
         namespace: manifest.namespace.as_deref(),
         git_revision: manifest.git_revision.as_deref(),
         test: &manifest.spec,
-        secrets: &secrets.values().cloned().collect::<Vec<_>>(),
+        secrets: &secrets.values().cloned().chain(prometheus::secrets(&manifest.spec)).collect::<Vec<_>>(),
         threads: threads(manner),
         is_observed: manner.observe.is_some_and(|observe| observe.observe),
     };
@@ -241,6 +247,12 @@ async fn carry_out(
                     };
                     // Told, and changes nothing: the load was what it was.
                     part.ended.warnings.extend(tidied.err().map(|message| after_failed(&message)));
+                    let series = tokio::select! {
+                        series = prometheus::ask(&test, &valid, &part.ended) => series,
+                        () = interrupts.next() => prometheus::unanswered(&test, "interrupted"),
+                    };
+                    part.ended.warnings.extend(prometheus::gaps(&test, &series));
+                    part.ended.series = series;
                     part
                 }
                 None => return ExitCode::from(exit::INTERRUPTED),

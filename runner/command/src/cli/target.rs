@@ -71,6 +71,11 @@ fn config(arguments: &TargetArguments) -> Result<TargetConfig, String> {
     );
     config.seed = arguments.seed.unwrap_or(config.seed);
     config.drain = arguments.drain.unwrap_or(config.drain);
+    if let Some(peers) = &arguments.peers {
+        config.peers = Some(peers.clone());
+    }
+    config.contention = arguments.contention.unwrap_or(config.contention);
+    config.coherency = arguments.coherency.unwrap_or(config.coherency);
     Ok(config)
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Chunked {
     extensions: u64,
     /// Looked at when they are complete, and thrown away.
     trailers: Vec<u8>,
+    /// Lines of them: a bare line feed, as parsers of heads take it, would make two trailers of one line.
+    trailer_lines: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +117,7 @@ impl Chunked {
             }
             (Place::TrailerEnd, b'\n') => {
                 self.trailers.push(byte);
+                self.trailer_lines += 1;
                 Ok(Place::LineStart)
             }
             (Place::LastEnd, b'\n') => self.check_trailers().map(|()| Place::Done),
@@ -130,7 +133,8 @@ impl Chunked {
         let mut trailers = std::mem::take(&mut self.trailers);
         trailers.extend_from_slice(b"\r\n");
         let mut room = [httparse::EMPTY_HEADER; MOST_TRAILERS];
-        match httparse::parse_headers(&trailers, &mut room) {
+        let (room, _) = room.split_at_mut(self.trailer_lines.min(MOST_TRAILERS));
+        match httparse::parse_headers(&trailers, room) {
             Ok(httparse::Status::Complete(_)) => Ok(()),
             _ => Err(H1Error::Chunk("the trailers are not valid")),
         }

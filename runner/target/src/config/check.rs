@@ -55,8 +55,27 @@ impl TargetConfig {
                 ));
             }
         }
+        self.check_peers()?;
         match self.concurrency_limit {
             Some(ConcurrencyLimit { max: 0, .. }) => Err("concurrencyLimit.max: must be at least 1".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_peers(&self) -> Result<(), String> {
+        for (path, share) in [("contention", self.contention), ("coherency", self.coherency)] {
+            // A share may be above 1, but no latency is without end.
+            if !(0.0..=1_000.0).contains(&share) {
+                return Err(format!("{path}: must be from 0 to 1000"));
+            }
+            if share > 0.0 && self.peers.is_none() {
+                return Err(format!("{path}: needs peers, the name by which replicas are counted"));
+            }
+        }
+        match &self.peers {
+            Some(name) if name.is_empty() || name.contains([':', '/', ' ']) => {
+                Err(format!("peers: {name:?} must be a name without a port, as shop-peers"))
+            }
             _ => Ok(()),
         }
     }
@@ -79,6 +98,26 @@ impl Latency {
                 }
             }
             _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_for_peers_needs_a_name_to_count_them_by() {
+        let config = TargetConfig::parse("peers: shop-peers\ncontention: 0.05\ncoherency: 0.02").unwrap();
+        assert_eq!((config.peers.as_deref(), config.contention), (Some("shop-peers"), 0.05));
+        for (text, path) in [
+            ("contention: 0.05", "contention: needs peers"),
+            ("{peers: a, coherency: -1}", "coherency: must be"),
+            ("peers: shop-peers:8080", "peers: "),
+            ("peers: ''", "peers: "),
+        ] {
+            let error = TargetConfig::parse(text).unwrap_err();
+            assert!(error.starts_with(path), "{text}: {error}");
         }
     }
 }

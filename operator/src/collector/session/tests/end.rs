@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! How a load ends: early, by itself, and what is done once it has.
 
+use upsurge_core::series::{Course, MOST_VALUES, SeriesAnswer};
+
 use super::*;
 
 #[test]
@@ -101,7 +103,8 @@ fn the_runner_that_verifies_is_told_the_counters_of_all() {
 fn prometheus_is_asked_by_one_runner_and_its_answers_are_bounded() {
     let mut plan = plan(2, false);
     let checks = ["one", "two"].map(|name| json!({"name": name, "query": "up", "condition": "> 0"}));
-    let prometheus = json!({"url": "http://prometheus:9090", "checks": checks});
+    let series = json!([{"name": "connections", "query": "up"}]);
+    let prometheus = json!({"url": "http://prometheus:9090", "checks": checks, "series": series});
     plan.test.prometheus = serde_json::from_value(prometheus).unwrap();
     let mut session = Session::new(&plan, None);
     let command = |session: &mut Session, runner| {
@@ -133,6 +136,8 @@ fn prometheus_is_asked_by_one_runner_and_its_answers_are_bounded() {
     let answers = |runner, number, answer: &CheckAnswer| {
         let mut batch = batch(runner, 0, &[number]);
         batch.deltas[0].checks = Some(vec![answer.clone(); 1_000]);
+        let wild = Course { start: 0, step: 0, values: vec![Some(f64::INFINITY); 1_000] };
+        batch.deltas[0].series = vec![SeriesAnswer::Course(wild); 10];
         batch
     };
     session.deltas(&answers(1, 2, &long), &pod(1), 0).unwrap();
@@ -146,6 +151,8 @@ fn prometheus_is_asked_by_one_runner_and_its_answers_are_bounded() {
     let restored = restarted(&session, &plan);
     let bounded = CheckAnswer::Problem("x".repeat(LONGEST_WORDS));
     assert_eq!(restored.state().checks, Some(vec![bounded.clone(), bounded]), "the first answer stays");
+    let course = Course { start: 0, step: 1, values: vec![None; MOST_VALUES] };
+    assert_eq!(restored.state().series, [SeriesAnswer::Course(course)]);
 }
 
 #[test]

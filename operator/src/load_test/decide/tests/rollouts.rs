@@ -111,6 +111,20 @@ fn some_revisions_are_noted_and_start_nothing(
 }
 
 #[test]
+fn a_revision_of_the_second_workload_starts_a_run_and_a_workload_that_is_added_does_not() {
+    let mut test = test();
+    test.spec.target.workloads.push("orders".into());
+    // It was named a moment ago, and the operator may be a new one that knows of several.
+    let added = decided(&test, &revision("a,c", Some(100)), &[], 500);
+    assert_eq!(noted(&test, &added).as_deref(), Some("a,c"));
+    assert_ne!(started(&added.decision).map(|(_, trigger)| trigger), Some(Trigger::Rollout));
+    test.status.as_mut().unwrap().last_revision = Some("a,c".into());
+    test.status.as_mut().unwrap().last_run_digest = Some(digest(&test.spec));
+    let rolled_out = decided(&test, &revision("a,d", Some(100)), &[], 500);
+    assert_eq!(started(&rolled_out.decision).map(|(_, trigger)| trigger), Some(Trigger::Rollout));
+}
+
+#[test]
 fn a_run_that_ended_before_is_in_nobodys_way() {
     let decided = decided(&test(), &revision("b", Some(100)), &[finished(99)], 500);
     assert_eq!(started(&decided.decision).map(|(_, trigger)| trigger), Some(Trigger::Rollout));

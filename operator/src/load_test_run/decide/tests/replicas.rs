@@ -2,6 +2,7 @@
 //! Runs that set the replicas of their target: what is put back, and what is left.
 
 mod compared;
+mod sized;
 
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -304,7 +305,7 @@ fn a_run_whose_namespace_is_taken_from_the_list_ends_before_the_next_epoch() {
     until(&mut world, World::is_finished);
     let status = world.run.status.clone().unwrap();
     assert_eq!(status.verdict, Some(Verdict::Inconclusive));
-    assert!(status.message.unwrap().contains("the operator may not set replicas any more"));
+    assert!(status.message.unwrap().contains("the operator may not set the replicas any more"));
     assert_eq!((world.begun.len(), world.cluster), (1, world::found()));
 }
 

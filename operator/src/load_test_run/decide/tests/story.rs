@@ -44,6 +44,8 @@ pub struct Story {
     pub replicas: bool,
     /// Whether, in its place, counts of replicas are compared, of a target that does with any of them.
     pub compares: bool,
+    /// Whether, in place of these, sizes of its pods are.
+    pub sizes: bool,
 }
 
 impl Story {

@@ -37,12 +37,13 @@ use crate::{
         progress::Cause,
     },
     naming,
+    prometheus_checks::Answers,
     records::Keeping,
     settings::RunnerDefaults,
     target_leases::Next,
 };
 
-pub use self::replicas::found;
+pub use self::replicas::{found, found_with_size};
 
 /// The world.
 pub struct World {
@@ -121,8 +122,7 @@ impl World {
             more["target"]["workloads"] = json!([{"name": "checkout"}]);
         }
         if story.compares {
-            more["load"] = json!({"scalability": {"replicas": {"counts": [1, 2], "levelPerReplica": 2, "repeats": 2,
-                "measure": "10s"}}});
+            more["load"] = replicas::compared(story.sizes);
         }
         if story.shares {
             more["target"]["sharing"] = json!("Shared");
@@ -133,7 +133,8 @@ impl World {
         if story.checks {
             let server = if story.own_server { "url" } else { "server" };
             more["prometheus"] = json!({server: "http://prometheus",
-                "checks": [{"name": "up", "query": "up", "aggregate": "avg", "condition": "< 1"}]});
+                "checks": [{"name": "up", "query": "up", "aggregate": "avg", "condition": "< 1"}],
+                "series": [{"name": "connections", "query": "up"}]});
         }
         let mut run = fixtures::run(&more);
         let spec = run.spec.test.as_ref().unwrap().read().unwrap();
@@ -177,7 +178,7 @@ impl World {
             record: Keeping::Due,
             kept: None,
             begun: Vec::new(),
-            cluster: replicas::found(),
+            cluster: if story.sizes { replicas::found_with_size() } else { replicas::found() },
             ready_at: 0,
             are_pods_broken: false,
             may_set_replicas: true,
@@ -265,8 +266,8 @@ impl World {
         }
         if self.asked == Asked::UnderWay {
             let checks = self.plan.test().prometheus.iter().flat_map(|prometheus| &prometheus.checks);
-            self.asked =
-                Asked::Answered(checks.map(|check| checks::judge(check, Err("no answer".into()))).collect());
+            let checks = checks.map(|check| checks::judge(check, Err("no answer".into()))).collect();
+            self.asked = Asked::Answered(Answers { checks, ..Answers::default() });
         }
     }
 

@@ -17,7 +17,7 @@ fn a_search_that_ends_between_two_probes_tells_what_is_known_of_its_load() {
         Some(standing(&plan, vec![EpochResult { outcome: Some(EpochOutcome::Passed), ..first }]));
     let company =
         [Company { namespace: "shop".into(), name: "load-2".into(), from: Time(at(3)), until: Time(at(9)) }];
-    let beside = Beside { checks: &[], company: &company };
+    let beside = Beside { checks: &[], series: &[], company: &company };
     let mut status = LoadTestRunStatus::default();
     let outcome = conclude(&mut status, &plan, &snapshot, &pods(), Some(&Cause::aborted()), &beside, at(20));
     assert_eq!(
@@ -25,6 +25,7 @@ fn a_search_that_ends_between_two_probes_tells_what_is_known_of_its_load() {
         (Verdict::Aborted, true),
         "{outcome:?}"
     );
+    assert!(outcome.message.contains("; until then 10 iterations/s passed"), "{outcome:?}");
     let [start, end] = [status.start_time, status.load_end_time].map(|time| time.unwrap().0);
     assert_eq!((start, end), (at(0), at(15)), "a probe takes 15 s");
     assert_eq!(status.company, company);

@@ -39,7 +39,7 @@ impl List {
 }
 
 /// All of them. A test compares them with the schema.
-pub static LISTS: [List; 39] = [
+pub static LISTS: [List; 41] = [
     figures::REQUESTS,
     figures::STAGES,
     figures::OPERATIONS,
@@ -50,10 +50,12 @@ pub static LISTS: [List; 39] = [
     findings::CONTRADICTIONS,
     findings::CAPACITIES,
     findings::COUNTS,
+    findings::SIZES,
     findings::DOUBTS,
     findings::STRESS,
     findings::SPIKES,
     findings::CHECKS,
+    findings::SERIES,
     usage::PODS,
     usage::ENDS,
     usage::GAPS,

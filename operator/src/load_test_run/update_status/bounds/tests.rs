@@ -81,6 +81,8 @@ fn the_status_of_a_common_run_is_complete_and_small() {
     let mut common = of_one_load(status(Shape { entries: 4, width: 24, letter: 'x' }));
     // It asks for nothing of usage, which is told with some 300 bytes for each pod.
     (common.usage, common.usage_expectations) = (Vec::new(), Vec::new());
+    // Nor of series.
+    common.series = Vec::new();
     // A minute of scaling up, and as much of scaling down.
     let whole = status(Shape { entries: 40, width: 24, letter: 'x' });
     let autoscaling = common.autoscaling.as_mut().unwrap();

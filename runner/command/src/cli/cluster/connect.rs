@@ -55,6 +55,6 @@ pub(super) async fn connect(
     };
     let namespace = given.clone().or_else(|| namespace.map(str::to_owned));
     let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    let client = upsurge_observer::client(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
     Ok(Cluster { client, namespace })
 }

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::BufReader,
+    io::{self, BufReader, IsTerminal as _},
     path::Path,
     process::ExitCode,
 };
@@ -16,22 +16,24 @@ use upsurge_record::{
     speedup::elastic_speedups,
     verify::{Difference, Verified, verify},
 };
-use upsurge_report::{html, junit, markdown, svg, timeline};
+use upsurge_report::{Theme, html, junit, markdown, png, svg, svg_in, timeline};
 
 use super::{found, place, put};
 use crate::cli::{
-    arguments::{Form, ReportArguments},
+    arguments::{Colours, Form, ReportArguments},
     documents::called,
     exit, report_files, say,
 };
 
 /// Most differences that are told one by one.
 const MOST_TOLD: usize = 50;
+/// Pixels of a PNG for each one of the chart, unless something else is asked for: sharp on today's screens.
+const SCALE: u8 = 2;
 
 /// Writes a record in another form, or checks it.
 pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> ExitCode {
     let form = arguments.form.or(arguments.junit.is_some().then_some(Form::Junit));
-    let is_without = |form| matches!(form, Form::Svg | Form::Junit | Form::Csv);
+    let is_without = |form| matches!(form, Form::Svg | Form::Png | Form::Junit | Form::Csv);
     if arguments.baseline.is_some() && form.is_some_and(is_without) {
         return exit::error(
             "--baseline adds a sentence or a field, which this form has no place for: use html, markdown, text or json, or --report-dir",
@@ -61,7 +63,7 @@ pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> Exit
             "{path} is a record: say by --output what to make of it, or check it by --verify"
         ));
     };
-    let made = match made(&record, form) {
+    let made = match made(&record, form, arguments) {
         Ok(made) => made,
         Err(message) => return exit::error(message),
     };
@@ -69,6 +71,21 @@ pub(super) fn run(arguments: &ReportArguments, path: &str, bytes: &[u8]) -> Exit
         Ok(()) => exit::of(record.outcome.verdict),
         Err(message) => exit::error(message),
     }
+}
+
+/// Whether what is asked of a picture is asked of one, and a PNG has a place to go to.
+pub(super) fn fits(arguments: &ReportArguments) -> Result<(), &'static str> {
+    let form = arguments.form;
+    if arguments.theme.is_some() && !matches!(form, Some(Form::Svg | Form::Png)) {
+        return Err("--theme is for svg and png: a page has both themes");
+    }
+    if arguments.scale.is_some() && form != Some(Form::Png) {
+        return Err("--scale is for png");
+    }
+    if form == Some(Form::Png) && place(arguments).is_none() && io::stdout().is_terminal() {
+        return Err("a PNG is no text for a terminal: name a file by --to");
+    }
+    Ok(())
 }
 
 /// The elastic speedup of each workload against the run of another record.
@@ -101,7 +118,11 @@ fn fill(directory: &Path, record: &Record, bytes: &[u8]) -> Result<(), String> {
 }
 
 /// A record in a form. Each form is an arm here.
-fn made(record: &Record, form: Form) -> Result<Vec<u8>, String> {
+fn made(record: &Record, form: Form, arguments: &ReportArguments) -> Result<Vec<u8>, String> {
+    let theme = arguments.theme.map(|colours| match colours {
+        Colours::Light => Theme::Light,
+        Colours::Dark => Theme::Dark,
+    });
     match form {
         Form::Json => {
             let mut text = serde_json::to_vec_pretty(record).map_err(|error| error.to_string())?;
@@ -110,7 +131,9 @@ fn made(record: &Record, form: Form) -> Result<Vec<u8>, String> {
         }
         Form::Html => Ok(html(record).into_bytes()),
         Form::Markdown => Ok(markdown(record).into_bytes()),
-        Form::Svg => Ok(svg(record).into_bytes()),
+        Form::Svg => Ok(theme.map_or_else(|| svg(record), |theme| svg_in(record, theme)).into_bytes()),
+        Form::Png => png(record, theme.unwrap_or_default(), arguments.scale.unwrap_or(SCALE))
+            .map_err(|error| error.to_string()),
         Form::Text => Ok(timeline(record).into_bytes()),
         Form::Junit => Ok(junit(record).into_bytes()),
         Form::Csv => csv::table(record).map_err(|error| error.to_string()),

@@ -15,7 +15,8 @@ use upsurge_core::{
     protocol::GeneratorDelta,
     report::{Report, Told},
     results::{Asked, Figures, figures, generator},
-    scarce::{self, Looked, Scarce},
+    scarce::{self, Answered, Looked, Scarce},
+    series::{SeriesAnswer, is_strained},
     single,
     thresholds::{Recorded, Windows, keep_breach},
     validate::Valid,
@@ -28,12 +29,13 @@ use upsurge_crds::{
 use upsurge_engine::Traced;
 use upsurge_figures::workload::Workload;
 use upsurge_output::Outcome;
+use upsurge_record::model::prometheus_series;
 
 use super::{
     super::{exit, manifest::of_target, quick::in_arguments, say, surroundings::colours, watched::Watched},
     Form, Manner,
     course::Part,
-    record,
+    prometheus, record,
     reports::Reports,
     steps,
 };
@@ -90,6 +92,8 @@ pub(super) struct Ended {
     pub(super) warnings: Vec<String>,
     /// What became of `verify`; absent if it was not done.
     pub(super) verified: Option<Result<(), String>>,
+    /// What Prometheus answered to the series of the test, in their order; nothing if it was not asked.
+    pub(super) series: Vec<SeriesAnswer>,
 }
 
 impl Ended {
@@ -124,6 +128,7 @@ impl Ended {
             steps: Vec::new(),
             warnings: Vec::new(),
             verified: None,
+            series: Vec::new(),
         }
     }
 }
@@ -225,7 +230,12 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
         limits: &limits,
         generator: ran.then_some(&generator),
     });
-    let bottleneck = watched.map(|_| scarce::found(&looked, metrics, &[], &generator));
+    let series = prometheus::figures(test, &ended.series);
+    let bottleneck = (watched.is_some() || !series.is_empty()).then(|| {
+        let answered = Answered { checks: &[], series: &ended.series };
+        let is_strained = is_strained(&outcome, autoscaling, findings.stress.as_ref());
+        scarce::found(&looked, metrics, answered, &generator, is_strained)
+    });
     bottleneck.iter().for_each(|found| scarce::name_in(&mut outcome, found));
     let (usage_expectations, soak) = (scarce.usage_expectations(!is_asked), scarce.soak(!is_asked));
     if let Some(answer) = search.answer.as_ref() {
@@ -256,6 +266,7 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
             expectations: &usage_expectations,
             soak: soak.as_ref(),
             bottleneck: bottleneck.as_ref(),
+            series: &series,
         },
         generator: &generator,
         epochs: &search.history,
@@ -293,6 +304,7 @@ pub(super) fn show(name: &str, part: &mut Part, manner: &Manner<'_>, mut reports
             operations: &operations,
             autoscaling,
             scarce: report.scarce,
+            series: prometheus_series(test, &ended.series),
             not_judged: &not_judged,
             warnings: &ended.warnings,
             folded: record::folded(metrics, &ended.losses),
@@ -369,7 +381,14 @@ fn not_judged(test: &LoadTestSpec, is_observed: bool) -> Vec<String> {
     }
     if let Some(prometheus) = &test.prometheus {
         let count = prometheus.checks.len();
-        parts.push(format!("spec.prometheus: its {count} checks are only asked for in a cluster"));
+        if count > 0 {
+            parts.push(format!("spec.prometheus: its {count} checks are only asked for in a cluster"));
+        }
+        if let Some(server) = prometheus.server.as_ref().filter(|_| !prometheus.series.is_empty()) {
+            parts.push(format!(
+                "spec.prometheus.series: server {server:?} is known to a cluster only; here, name a url"
+            ));
+        }
     }
     parts
 }

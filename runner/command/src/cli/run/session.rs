@@ -246,6 +246,7 @@ impl Session<'_> {
             steps: traced.iter().flat_map(Receiver::try_iter).collect(),
             warnings: beforehand(self.test),
             verified: None,
+            series: Vec::new(),
         })
     }
 }

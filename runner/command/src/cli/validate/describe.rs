@@ -14,7 +14,7 @@ use upsurge_core::{
     scenario::ScenarioSet,
     thresholds::display_name,
 };
-use upsurge_crds::v1alpha1::TimeSpan;
+use upsurge_crds::v1alpha1::{SizesLoad, TimeSpan};
 
 use crate::cli::manifest::Manifest;
 
@@ -27,6 +27,7 @@ pub(super) fn whole(manifest: &Manifest) -> String {
     text += &format!("load       {}", load(manifest));
     // A sum of only some loads would say nothing, and how many a search takes nobody knows.
     let compares = manifest.spec.load.scalability.is_some();
+    let has_sizes = sizes(manifest).is_some();
     let is_search = manifest.spec.load.capacity.is_some() || compares;
     let planned = loads.iter().map(iterations).sum::<Option<u64>>();
     if let Some(planned) = planned.filter(|_| !is_search) {
@@ -34,7 +35,9 @@ pub(super) fn whole(manifest: &Manifest) -> String {
     }
     text += "\n";
     let several = loads.len() > 1;
-    if compares {
+    if has_sizes {
+        text += "  the first measurement; the others have other sizes of pods, and the same users:\n";
+    } else if compares {
         text += "  the first measurement; the others have other counts of replicas, and as many users for each of them:\n";
     } else if is_search {
         text += "  the first probe; how it ends decides on the level of the next one:\n";
@@ -75,6 +78,11 @@ fn first_probe(manifest: &Manifest) -> Option<Vec<LoadPlan>> {
     Plan::compile(&epochs.test(&manifest.spec, &first).load, &names).ok().map(|plan| plan.loads)
 }
 
+/// The sizes of pods that are compared.
+fn sizes(manifest: &Manifest) -> Option<&SizesLoad> {
+    manifest.spec.load.scalability.as_ref()?.sizes.as_ref()
+}
+
 /// The whole load in a few words.
 pub(super) fn load(manifest: &Manifest) -> String {
     let timeline = &manifest.valid.timeline;
@@ -85,6 +93,14 @@ pub(super) fn load(manifest: &Manifest) -> String {
         return format!(
             "{} replicas with {users} users each, {repeats} measurements of each count by {each}; the operator sets the replicas",
             listed.join(", ")
+        );
+    }
+    if let Some(asked) = sizes(manifest) {
+        let (users, repeats, each) = (asked.level, asked.repeats(), TimeSpan(timeline.duration()));
+        let names: Vec<&str> = asked.sizes.iter().map(|size| size.name.as_str()).collect();
+        return format!(
+            "{} with {users} users, {repeats} measurements of each size by {each}; the operator sets the size of pods",
+            names.join(", ")
         );
     }
     if let Some(capacity) = &manifest.spec.load.capacity {

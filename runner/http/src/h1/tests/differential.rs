@@ -54,6 +54,7 @@ const BODIES: &[&str] = &[
     "5\r\nhello\r\n0\r\n\r\n",
     "5;ext=1\r\nhello\r\n00\r\n\r\n",
     "A \r\n0123456789\r\n5\r\nhello\r\n0\r\nTrailer: x\r\nOther: y\r\n\r\n",
+    "5\r\nhello\r\n0\r\nTrailer: x\nOther: y\r\n\r\n",
     "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
     "5\nhello\n0\n\n",
     "5\r\nhelloX\r\n0\r\n\r\n",

@@ -43,8 +43,15 @@ fn a_count_that_never_gets_ready_ends_the_test_and_the_target_is_put_back() {
     let status = world.run.status.clone().unwrap();
     let told = (status.verdict, status.reason.as_deref());
     assert_eq!(told, (Some(Verdict::Inconclusive), Some(reasons::TARGET_NOT_READY)));
-    assert!(status.message.unwrap().contains("it was set to 2 replicas"));
-    assert_eq!((status.scalability, world.cluster), (None, world::found()));
+    let message = status.message.unwrap();
+    assert!(message.contains("it was set to 2 replicas"), "{message}");
+    // What was measured until then is not lost, nor is what was not measured told as if it had been.
+    assert!(message.contains("; until then 1 replica served "), "{message}");
+    let counts = status.scalability.unwrap().counts;
+    assert_eq!(counts.iter().map(|count| (count.replicas, count.passed)).collect::<Vec<_>>(), [(1, 1)]);
+    let outcomes: Vec<_> = status.epochs.iter().map(|epoch| epoch.outcome).collect();
+    assert_eq!(outcomes, [Some(EpochOutcome::Passed)]);
+    assert_eq!(world.cluster, world::found());
 }
 
 #[test]

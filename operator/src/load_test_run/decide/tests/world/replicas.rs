@@ -2,8 +2,12 @@
 //! What decides on the replicas of the target, and its pods.
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use upsurge_core::pinning::{Change, Present, is_same};
-use upsurge_crds::{names::finalizers, v1alpha1::PinnedObject};
+use upsurge_crds::{
+    names::finalizers,
+    v1alpha1::{PinnedContainer, PinnedObject},
+};
 use upsurge_figures::{
     elasticity::Demand,
     observation::{Event as Observed, Levels, Life, Source, What},
@@ -34,7 +38,32 @@ pub fn found() -> Vec<PinnedObject> {
     ]
 }
 
+/// The load of a test of scalability: over counts of replicas or over sizes.
+pub fn compared(sizes: bool) -> Value {
+    if sizes {
+        let sizes = json!([{"name": "small", "requests": {"cpu": "500m"}}, {"name": "large", "requests": {"cpu": "1"}}]);
+        return json!({"scalability": {"sizes": {"sizes": sizes, "level": 4, "repeats": 2, "measure": "10s"}}});
+    }
+    let replicas = json!({"counts": [1, 2], "levelPerReplica": 2, "repeats": 2, "measure": "10s"});
+    json!({"scalability": {"replicas": replicas}})
+}
+
+/// What a run finds that sets sizes.
+pub fn found_with_size() -> Vec<PinnedObject> {
+    let mut found = found();
+    let requests = [("cpu".to_owned(), "250m".to_owned())].into();
+    let container = PinnedContainer { name: "app".into(), requests, ..PinnedContainer::default() };
+    found.push(PinnedObject { replicas: None, container: Some(container), ..found[1].clone() });
+    found
+}
+
 impl World {
+    /// The CPU that the container requests.
+    fn cpu(&self) -> Option<String> {
+        let container = self.cluster.iter().find_map(|object| object.container.as_ref())?;
+        container.requests.get("cpu").cloned()
+    }
+
     pub(super) fn replicas(&self) -> u32 {
         let replicas = self.cluster.iter().find_map(|object| object.replicas);
         replicas.and_then(|replicas| u32::try_from(replicas).ok()).unwrap()
@@ -47,10 +76,14 @@ impl World {
         }
         let present = |object: &PinnedObject| Present { object: object.clone(), version: None };
         let (all, is_ready) = (Some(self.replicas()), self.clock >= self.ready_at);
-        let ready = if is_ready { all } else { Some(0) };
+        // Pods of the size before are ready all the time.
+        let ready = if is_ready || self.story.sizes { all } else { Some(0) };
+        let rollout = (self.story.sizes && !is_ready)
+            .then(|| "1 of 2 pods are replaced, and 1 of before are left".into());
         Some(Scaler {
             present: self.cluster.iter().map(present).collect(),
             levels: Levels { asked: all, existing: all, ready, ..Levels::default() },
+            rollout,
             ..Scaler::default()
         })
     }
@@ -85,8 +118,21 @@ impl World {
             return;
         }
         let epochs = self.session.epochs.as_ref().unwrap();
-        let wished = self.plan.epochs().unwrap().under_way(&epochs.history).replicas;
-        assert_eq!(Some(self.replicas()), wished, "load on a target that is not as it should be");
+        let wished = self.plan.epochs().unwrap().under_way(&epochs.history);
+        match wished.size.as_deref() {
+            Some(size) => {
+                let cpu = if size == "small" { "500m" } else { "1" };
+                assert_eq!(self.cpu().as_deref(), Some(cpu), "load on pods of another size");
+                assert_eq!(self.replicas(), 2, "load on other replicas than there were");
+            }
+            None => {
+                assert_eq!(
+                    Some(self.replicas()),
+                    wished.replicas,
+                    "load on a target that is not as it should be"
+                );
+            }
+        }
         assert!(self.clock >= self.ready_at, "load on pods that are not ready");
         let mut workload = Workload::new(Demand::None);
         let before = now - SignedDuration::from_secs(1);

@@ -60,6 +60,18 @@ pub(super) const COUNTS: List = List {
     },
 };
 
+/// What each size served.
+pub(super) const SIZES: List = List {
+    name: "scalability.sizes",
+    most: 8,
+    decides: true,
+    measure: |status| of(status.scalability.as_deref(), |result: &ScalabilityResult| &result.sizes),
+    keep: |status, most| {
+        let list = status.scalability.as_mut().map(|result| &mut result.sizes);
+        list.map_or(0, |list| keep::worst(list, most, |size| size.failed > 0, &[]))
+    },
+};
+
 /// Why fits are to be read with care.
 pub(super) const DOUBTS: List = List {
     name: "scalability.doubts",
@@ -100,4 +112,13 @@ pub(super) const CHECKS: List = List {
     decides: true,
     measure: |status| measure(&status.checks),
     keep: |status, most| keep::worst(&mut status.checks, most, |check| !check.passed, &[]),
+};
+
+/// What Prometheus showed over the load.
+pub(super) const SERIES: List = List {
+    name: "series",
+    most: 8,
+    decides: false,
+    measure: |status| measure(&status.series),
+    keep: |status, most| keep::worst(&mut status.series, most, |_| false, &[]),
 };

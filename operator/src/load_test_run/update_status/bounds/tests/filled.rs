@@ -6,10 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime, Time}
 use upsurge_crds::v1alpha1::{
     AutoscalingResult, CapacityResult, CheckCount, Company, ContainerEnd, CountResult, EpochOutcome,
     EpochResult, ExpectationResult, GeneratorResult, LatencyPart, LatencySplit, LatencySummary, LimitResult,
-    LoadTestRunStatus, MetricResult, MetricType, OutputResult, PrometheusCheckResult, RecommendationResult,
-    ReplicaPoint, RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult, ScalabilityResult,
-    ScaleDownResult, ScaleUpResult, SoakResult, SpikeResult, StageResult, StressResult, ThresholdResult,
-    UsageFigures, UsageResult, WorkloadCapacity, WorkloadResult,
+    LoadTestRunStatus, MetricResult, MetricType, OutputResult, PrometheusCheckResult, PrometheusSeriesResult,
+    RecommendationResult, ReplicaPoint, RequestResult, RequestsWhileScalingDown, RunSummary, RunnerResult,
+    ScalabilityResult, ScaleDownResult, ScaleUpResult, SizeResult, SoakResult, SpikeResult, StageResult,
+    StressResult, ThresholdResult, UsageFigures, UsageResult, WorkloadCapacity, WorkloadResult,
 };
 
 /// How many entries the lists of a status have, and how wide its texts are.
@@ -162,6 +162,12 @@ pub(super) fn status(shape: Shape) -> LoadTestRunStatus {
         passed: false,
         message: Some(shape.text(2_000)),
     };
+    let series = |n| PrometheusSeriesResult {
+        name: name(n),
+        unit: Some(shape.text(32)),
+        message: Some(shape.text(2_000)),
+        ..PrometheusSeriesResult::default()
+    };
     let runner = |index| RunnerResult {
         index,
         pod: Some(shape.text(253)),
@@ -186,6 +192,7 @@ pub(super) fn status(shape: Shape) -> LoadTestRunStatus {
         expectations: shape.list(1_000, check),
         metrics: shape.list(50, metric),
         checks: shape.list(50, prometheus),
+        series: shape.list(8, series),
         epochs: shape.list(60, |number| EpochResult {
             number,
             level: number.to_string(),
@@ -204,6 +211,7 @@ pub(super) fn status(shape: Shape) -> LoadTestRunStatus {
             counts: shape
                 .list(20, |_| CountResult { limit: Some(shape.text(300)), ..CountResult::default() }),
             doubts: shape.list(8, |_| shape.text(100)),
+            sizes: shape.list(8, |_| SizeResult { limit: Some(shape.text(300)), ..SizeResult::default() }),
             ..ScalabilityResult::default()
         })),
         usage: shape.list(100, usage),

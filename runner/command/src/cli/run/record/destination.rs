@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Where the record goes at the end: to a file, or to an object in a store, for which a file stands in.
 
-use std::{fs, path::Path};
+mod sending;
+
+use std::{fs, path::Path, sync::Arc};
 
 use upsurge_record::disk::{FileError, Place};
 use upsurge_store::Store;
 
+use self::sending::send;
 use super::RecordError;
 use crate::cli::{
     say,
@@ -17,7 +20,7 @@ use crate::cli::{
 pub(super) struct Destination {
     /// The file. Of a store: what there is during the load, and the record until the store has taken it.
     place: Place,
-    store: Option<Store>,
+    store: Option<Arc<Store>>,
 }
 
 impl Destination {
@@ -40,7 +43,7 @@ impl Destination {
             return Err(FileError::Left { path: place.part().display().to_string() }.into());
         }
         store.look().map_err(StoredError::from)?;
-        Ok(Self { place, store: Some(store) })
+        Ok(Self { place, store: Some(Arc::new(store)) })
     }
 
     /// The file.
@@ -54,7 +57,7 @@ impl Destination {
         // The file comes first: a store may take long, and the command may be ended meanwhile.
         let Some(store) = &self.store else { return kept };
         let path = self.place.path();
-        match store.put(bytes.to_vec()) {
+        match send(store, bytes.to_vec(), path) {
             Ok(()) => {
                 if kept.is_ok() {
                     // It goes, or stays as a copy.

@@ -14,7 +14,7 @@ use upsurge_record::{
     Record,
     journal::Begin,
     measure::Load,
-    model::{Epoch, Folded, ObservedWorkload, Outcome, Run},
+    model::{Epoch, Folded, ObservedSeries, ObservedWorkload, Outcome, Run},
     observed::{gaps, marks},
 };
 
@@ -40,6 +40,7 @@ pub(in crate::cli::run) struct Told<'a> {
     pub(in crate::cli::run) operations: &'a [single::Measured],
     pub(in crate::cli::run) autoscaling: Option<&'a AutoscalingResult>,
     pub(in crate::cli::run) scarce: report::Told<'a>,
+    pub(in crate::cli::run) series: Vec<ObservedSeries>,
     pub(in crate::cli::run) not_judged: &'a [String],
     pub(in crate::cli::run) warnings: &'a [String],
     /// What was joined or left out.
@@ -77,6 +78,7 @@ impl Told<'_> {
             usage_expectations: self.scarce.expectations.to_vec(),
             soak: self.scarce.soak.cloned(),
             bottleneck: self.scarce.bottleneck.cloned(),
+            prometheus_series: self.series,
             gaps: workloads.iter().flat_map(gaps).collect(),
             workloads,
             folded: self.folded,

@@ -21,7 +21,7 @@ pub(super) fn around(manifest: &Manifest) -> String {
         text += &format!("trigger    {:?}, ready for {}\n", trigger.type_, trigger.settle);
     }
     text += &format!("runners    {}\n", spec.runner.parallelism);
-    text + &outputs(spec) + &secrets(spec) + &objects(manifest)
+    text + &outputs(spec) + &store(spec) + &secrets(spec) + &objects(manifest)
 }
 
 fn outputs(spec: &LoadTestSpec) -> String {
@@ -36,6 +36,17 @@ fn outputs(spec: &LoadTestSpec) -> String {
         ))
     };
     spec.outputs.iter().filter_map(line).collect()
+}
+
+/// Where the records of its runs go.
+fn store(spec: &LoadTestSpec) -> String {
+    let Some(record) = &spec.record else { return String::new() };
+    let place = match (&record.store.object_store, &record.store.persistent_volume_claim) {
+        (Some(objects), _) => format!("{}, with Secret {}", objects.url, objects.secret_ref.name),
+        (None, Some(claim)) => format!("PersistentVolumeClaim {}", claim.claim_name),
+        (None, None) => return String::new(),
+    };
+    format!("record     goes from the cluster to {place}\n")
 }
 
 /// Values from Secrets: those of `secrets`, and those of headers.
