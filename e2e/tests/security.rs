@@ -139,8 +139,8 @@ async fn runners_and_operator_have_no_more_rights_than_they_need() -> Result<()>
             (&operator, "get", "keda.sh", "scaledobjects", false),
             (&operator, "update", "internal.upsurge.dev", "checkpoints", true),
             (&operator, "patch", "internal.upsurge.dev", "records", true),
-            // It never reads what is in one.
-            (&operator, "get", "internal.upsurge.dev", "records", false),
+            // For the pod that puts one into a store.
+            (&operator, "get", "internal.upsurge.dev", "records", true),
             // They are in the operator's own namespace.
             (&operator, "get", "internal.upsurge.dev", "targetleases", false),
             (&operator, "create", "", "pods", false),
