@@ -8,8 +8,8 @@ use crate::http::ReachRules;
 
 /// Environment variable with a [`StoreTask`] as JSON.
 pub const STORE_TASK_ENV: &str = "UPSURGE_STORE_TASK";
-/// Where the volume of a claim is in that pod.
-pub const STORE_DIRECTORY: &str = "/upsurge/store";
+/// Where the volume of a claim is in that pod. Not below `/upsurge`, which is the program in the image.
+pub const STORE_DIRECTORY: &str = "/var/lib/upsurge/store";
 /// What the name of a record ends with in a store.
 pub const RECORD_SUFFIX: &str = ".record";
 

@@ -111,8 +111,8 @@ fn a_volume_that_can_t_be_written_to_harms_nothing_that_is_there() {
 
 #[test]
 fn a_full_volume_is_told_with_what_to_do() {
-    let full = in_words(Path::new("/upsurge/store/a"), ErrorKind::StorageFull, || Error::NoRecord);
-    let words = "/upsurge/store/a has no room left: make the volume larger";
+    let full = in_words(Path::new("/var/lib/upsurge/store/a"), ErrorKind::StorageFull, || Error::NoRecord);
+    let words = "/var/lib/upsurge/store/a has no room left: make the volume larger";
     assert!(full.to_string().starts_with(words), "{full}");
 }
 
