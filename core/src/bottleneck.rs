@@ -309,6 +309,27 @@ mod tests {
         assert_eq!(name(&workload, false, &[answer("queries", false)]), Bottleneck::Generator);
     }
 
+    #[rstest]
+    #[case("CPUThrottling", Bottleneck::CPUThrottling)]
+    #[case("Database", Bottleneck::Database)]
+    #[case("Network", Bottleneck::Network)]
+    fn each_thing_that_a_check_tells_of_is_named_by_it(#[case] tells: &str, #[case] expected: Bottleneck) {
+        let checks = json!([{"name": "queries", "query": "q", "condition": "< 0.1", "tells": tells}]);
+        let prometheus: PrometheusSpec =
+            serde_json::from_value(json!({"server": "main", "checks": checks})).unwrap();
+        let (generator, answers) = (healthy(true), [answer("queries", false)]);
+        let found = bottleneck(&Seen {
+            generator: &generator,
+            usage: &[],
+            prometheus: Some(&prometheus),
+            checks: &answers,
+            series: &[],
+            is_strained: false,
+            failed: (0, 9),
+        });
+        assert_eq!(found.name, expected, "{}", found.evidence);
+    }
+
     #[test]
     fn a_series_that_stayed_at_its_limit_is_named_if_the_target_was_strained() {
         let (workload, prometheus, generator) = (used(0.97, 0.6), prometheus(), healthy(true));

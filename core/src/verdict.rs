@@ -17,7 +17,7 @@ use upsurge_crds::{
 };
 
 use crate::{
-    autoscaling::{Doubt, explained, limited, lost},
+    autoscaling::{Doubt, explained, how_to_stop, limited, lost},
     findings::Findings,
     judged::Judged,
     metrics::names,
@@ -215,11 +215,22 @@ fn told(threshold: &ThresholdResult) -> String {
 /// Failed requests that were under way while pods of the target were ending; of several workloads, each by itself.
 fn while_ending(evidence: &Evidence<'_>) -> Vec<String> {
     let lost = evidence.autoscaling.into_iter().flat_map(lost);
+    let mut expectations = evidence.autoscaling.into_iter().flat_map(|all| &all.expectations);
+    // Its own message has the same advice.
+    let is_told = expectations
+        .any(|one| one.name.ends_with("maxFailedRequestsWhileScalingDown") && !one.passed && !one.undecided);
     let some = lost.filter(|(_, ending)| ending.requests > 0);
     let told = some.map(|(name, ending)| {
         let whose = name.map(|name| format!(" of {name}")).unwrap_or_default();
+        // Fewer than half may well be chance.
+        let is_most = ending.requests.saturating_mul(2) > ending.failed;
+        let look = if is_most && !is_told {
+            format!("; look at how pods stop: {}", how_to_stop(ending))
+        } else {
+            String::new()
+        };
         format!(
-            "{} of {} failed requests were in flight while pods{whose} were ending (coincident, not shown to be caused)",
+            "{} of {} failed requests were in flight while pods{whose} were ending (coincident, not shown to be caused){look}",
             ending.requests, ending.failed
         )
     });

@@ -145,6 +145,12 @@ fn loads_side_by_side_make_one_timeline() {
     &[("ramp-up", 0, 0.0, 8.0), ("soak", 60, 8.0, 8.0)])]
 #[case::breakpoint(json!({"breakpoint": {"max": 900, "duration": "15m"}}), &[("breakpoint", 0, 0.0, 900.0)])]
 #[case::volume(json!({"volume": {"iterations": 1000, "users": 4}}), &[("volume", 0, 4.0, 4.0)])]
+#[case::business_hours(json!({"pattern": {"name": "BusinessHours", "peak": 100, "duration": "100s"}}), &[
+    ("night", 0, 5.0, 5.0), ("morning", 15, 5.0, 100.0), ("mid-morning", 30, 100.0, 100.0), ("lunch", 50, 60.0, 60.0),
+    ("afternoon", 60, 90.0, 90.0), ("evening", 80, 90.0, 20.0), ("late-evening", 90, 20.0, 10.0)])]
+#[case::black_friday(json!({"pattern": {"name": "BlackFriday", "peak": 100, "duration": "100s"}}), &[
+    ("waiting", 0, 10.0, 25.0), ("opening", 15, 100.0, 100.0), ("rush", 20, 100.0, 80.0), ("settling", 40, 80.0, 50.0),
+    ("day", 50, 50.0, 50.0), ("evening", 70, 50.0, 85.0), ("closing", 90, 85.0, 15.0)])]
 #[case::recovery(json!({"pattern": {"name": "FailureRecovery", "peak": 100, "duration": "100s"}}), &[
     ("steady", 0, 50.0, 50.0), ("outage", 30, 2.0, 2.0), ("return", 45, 100.0, 100.0), ("backlog", 55, 100.0, 50.0),
     ("recovered", 75, 50.0, 50.0)])]

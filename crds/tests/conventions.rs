@@ -294,6 +294,20 @@ fn what_kubectl_explains_first_was_written_by_a_person() {
 }
 
 #[test]
+fn who_lists_tests_or_runs_sees_replicas_and_what_limited() {
+    for definition in definitions() {
+        let columns = definition.pointer("/spec/versions/0/additionalPrinterColumns").unwrap();
+        for (name, field) in [("Replicas", "replicas"), ("Limited By", "limitedBy")] {
+            let path = format!(".status.autoscaling.{field}");
+            let column = columns.as_array().unwrap().iter().find(|column| column["name"] == name).unwrap();
+            assert_eq!(column["jsonPath"], path.as_str());
+            // Any other is shown by `--output wide` only.
+            assert_eq!(column["priority"].as_i64().unwrap_or(0), 0, "{name}");
+        }
+    }
+}
+
+#[test]
 fn each_definition_fits_into_its_budget() {
     let sizes: BTreeMap<String, usize> = definitions()
         .iter()

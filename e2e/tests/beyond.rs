@@ -7,6 +7,7 @@ use upsurge_crds::v1alpha1::Verdict;
 use upsurge_e2e::{
     api::status,
     fixtures::{merged, spec},
+    node,
     target::Target,
     wait::seconds,
     with_temp_namespace,
@@ -54,6 +55,7 @@ async fn what_is_verified_sees_the_counters_of_all_runners() -> Result<()> {
 #[ignore = "takes two minutes: ten steps, and 41 seconds in which the target recovers"]
 async fn the_scripted_breaking_point_is_found_and_the_target_degrades_with_grace() -> Result<()> {
     with_temp_namespace(async |context| {
+        node::calm(&context.client).await?;
         // Five at a time that take 50 ms each are 100 per second.
         let behaviour =
             json!({"latency": {"fixed": "50ms"}, "concurrencyLimit": {"max": 5, "overflow": "reject"}});

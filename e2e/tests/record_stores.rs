@@ -80,7 +80,6 @@ async fn ensure_tidy(context: &Context, run: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "waits for the kubelet's next try to start a pod: make e2e-full"]
 async fn a_record_goes_into_a_volume_once_its_claim_is_there() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;

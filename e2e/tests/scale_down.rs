@@ -40,9 +40,13 @@ async fn scaled_down(
     let run = context.finished(&run, seconds(120)).await?;
     let status = status(&run);
     let message = status.message.clone().unwrap_or_default();
-    let found = status.autoscaling.context("nothing about the target")?.requests_while_scaling_down;
+    let autoscaling = status.autoscaling.context("nothing about the target")?;
+    let downs = autoscaling.workloads.iter().flat_map(|workload| &workload.scale_downs);
+    let lost: Vec<Option<i64>> = downs.map(|down| down.lost_requests).collect();
+    let found = autoscaling.requests_while_scaling_down;
     let found = found.with_context(|| format!("nothing about pods that ended: {message}"))?;
     ensure!(found.pods == 2 && found.gaps.is_empty(), "{found:?}");
+    ensure!(lost == [Some(found.requests)], "{lost:?} of the one scale-down: {found:?}");
     ensure!(found.requests == 0 || message.contains("coincident"), "{message}");
     let summary = status.summary.context("no summary")?;
     Ok((summary.requests, found))

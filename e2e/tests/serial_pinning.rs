@@ -5,9 +5,13 @@
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::{
-    api::autoscaling::v2::HorizontalPodAutoscaler, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
+    api::{autoscaling::v2::HorizontalPodAutoscaler, core::v1::Namespace},
+    apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry,
 };
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::{
+    Api,
+    api::{DeleteParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 use upsurge_crds::{
     LoadTest, LoadTestRun,
@@ -18,7 +22,7 @@ use upsurge_e2e::{
     Context,
     api::{ensure_verdict, status},
     fixtures::{merged, spec},
-    install,
+    install, node,
     operator::{self, Kill},
     target::Target,
     wait::{self, seconds},
@@ -150,6 +154,17 @@ async fn test_deleted(context: &Context) -> Result<()> {
     ensure_restored(context, "after the test was deleted").await
 }
 
+/// All goes with the namespace, the right to put anything back as well. Nothing may keep it.
+async fn namespace_deleted(context: &Context) -> Result<()> {
+    let run = context.start("with-all", search(60)).await?;
+    context.phase(&run, Phase::Running, seconds(90)).await?;
+    held(context).await?;
+    let namespaces = Api::<Namespace>::all(context.client.clone());
+    namespaces.delete(&context.namespace, &DeleteParams::default()).await?;
+    // After five minutes a run gives up to put something back, and would go anyway.
+    wait::until_gone(&namespaces, &context.namespace, seconds(180)).await
+}
+
 async fn played(context: &Context) -> Result<()> {
     let refused = context.run("refused", search(10), seconds(60)).await?;
     ensure_verdict(&refused, Verdict::Error, "PinningForbidden")?;
@@ -159,15 +174,18 @@ async fn played(context: &Context) -> Result<()> {
         found(context).await?;
         aborted(context).await?;
         deleted(context).await?;
-        test_deleted(context).await
+        test_deleted(context).await?;
+        // The last one, as nothing is left after it.
+        namespace_deleted(context).await
     })
     .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "six minutes, three kills, and the operator gets more rights; decided in memory too (decide::tests::replicas): make e2e-full"]
+#[ignore = "seven minutes, three kills, and the operator gets more rights; decided in memory too (decide::tests::replicas): make e2e-full"]
 async fn the_fewest_replicas_are_found_and_the_target_is_as_before_whatever_ends_the_run() -> Result<()> {
     with_temp_namespace(async |context| {
+        node::calm(&context.client).await?;
         let target = Target::deploy(&context, behaviour()).await?;
         target.autoscale(MOST).await?;
         played(&context).await

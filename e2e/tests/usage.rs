@@ -8,6 +8,7 @@ use upsurge_e2e::{
     Context,
     api::{ensure_verdict, status},
     fixtures::{merged, spec},
+    node,
     target::Target,
     wait::seconds,
     with_temp_namespace,
@@ -20,6 +21,7 @@ const LEFT_BEHIND: u32 = 24 * (1 << 20) / 60 / LOAD.0;
 
 /// A soak of a target that leaves so many bytes of each request behind, and what came of it.
 async fn soaked(context: &Context, bytes: u32, expected: (Verdict, &str)) -> Result<LoadTestRunStatus> {
+    node::calm(&context.client).await?;
     let limits = json!({"cpu": "500m", "memory": "512Mi"});
     Target::deploy_limited(context, json!({"memoryPerRequest": bytes}), limits).await?;
     let (level, duration) = LOAD;

@@ -15,7 +15,7 @@ mod summary;
 mod tests;
 
 pub use quantiles::{Quantiles, quantiles};
-pub use scale_down::{ScaleDown, scale_downs};
+pub use scale_down::{ScaleDown, scale_downs, scale_downs_with_pods};
 pub use scale_up::{PodSplit, ScaleUp, scale_ups};
 pub use summary::{PartSummary, Summary, summary};
 

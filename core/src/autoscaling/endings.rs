@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use upsurge_crds::v1alpha1::RequestsWhileScalingDown;
-use upsurge_figures::observation::{Class, Log, PodLife, Source, lives};
+use upsurge_figures::{
+    latency::scale_downs_with_pods,
+    observation::{Class, Log, PodLife, Source, lives},
+};
 
 use super::{replicas::seconds_between, unseen::unseen};
 use crate::{
@@ -38,11 +41,7 @@ pub fn while_ending(
     if during.is_empty() && (unseen.is_empty() || losses.total() == 0) {
         return None;
     }
-    let ms = |at: Timestamp| {
-        i64::try_from(at.duration_since(start).as_millis()).unwrap_or(if at > start { i64::MAX } else { 0 })
-    };
-    let begin = |pod: &PodLife| Some(ms(pod.terminating?.saturating_sub(SLACK).unwrap_or(Timestamp::MIN)));
-    let after = |at: Timestamp| ms(at.saturating_add(SLACK).unwrap_or(Timestamp::MAX));
+    let (begin, after) = (|pod: &PodLife| begin(pod, start), |at: Timestamp| after(at, start));
     // A pod of which it is not known when it ended was ending at least at the moment in which it was asked to.
     let sure = during.iter().filter_map(|pod| Some((begin(pod)?, after(pod.stopped.or(pod.terminating)?))));
     let sure: Vec<Stretch> = sure.collect();
@@ -68,6 +67,44 @@ pub fn while_ending(
         uncertain: (uncertain > 0).then(|| number(uncertain)),
         gaps: unseen.into_iter().chain(gaps(&during, losses, metrics)).collect(),
     })
+}
+
+/// How many requests were lost while the pods of each scale-down were ending, by when it was decided. One of which it is not known when
+/// all of its pods ended is left out, and so are all if it is not known when some requests were lost.
+pub fn while_each_ended(
+    log: &Log,
+    losses: &Losses,
+    metrics: &Metrics,
+    start: Timestamp,
+) -> BTreeMap<Timestamp, i64> {
+    if untold(losses, metrics) > 0 {
+        return BTreeMap::new();
+    }
+    let downs = scale_downs_with_pods(log).into_iter();
+    let known = downs.filter_map(|(down, pods)| {
+        let stretch = |pod: &PodLife| Some((begin(pod, start)?, after(pod.stopped?, start)));
+        let stretches: Vec<Stretch> = pods.iter().map(stretch).collect::<Option<_>>()?;
+        let are_all = usize::try_from(down.from.abs_diff(down.to)) == Ok(stretches.len());
+        let own = losses.iter().filter(|lost| stretches.iter().any(|stretch| surely_in(lost, *stretch)));
+        let count = own.fold(0, |sum: u64, lost| sum.saturating_add(lost.count));
+        are_all.then(|| (down.decided, number(count)))
+    });
+    known.collect()
+}
+
+/// Milliseconds of the load.
+fn milliseconds(at: Timestamp, start: Timestamp) -> i64 {
+    i64::try_from(at.duration_since(start).as_millis()).unwrap_or(if at > start { i64::MAX } else { 0 })
+}
+
+/// When a pod began to end, if that is known.
+fn begin(pod: &PodLife, start: Timestamp) -> Option<i64> {
+    Some(milliseconds(pod.terminating?.saturating_sub(SLACK).unwrap_or(Timestamp::MIN), start))
+}
+
+/// When one that has ended at that instant surely was no longer ending.
+fn after(at: Timestamp, start: Timestamp) -> i64 {
+    milliseconds(at.saturating_add(SLACK).unwrap_or(Timestamp::MAX), start)
 }
 
 /// Whether a pod was ending at a time of the load, as far as is known.
@@ -119,11 +156,7 @@ fn gaps(during: &[&PodLife], losses: &Losses, metrics: &Metrics) -> Vec<String> 
             "when {ends} of {all} pods ended is not known: it was not told before they were gone"
         ));
     }
-    let of_kind = |kind: &str| {
-        metrics.count(names::REQUEST_ERRORS, &Selector { check: Some(kind.into()), ..Selector::default() })
-    };
-    let counted = LossKind::ERRORS.iter().map(|kind| of_kind(kind)).sum::<f64>() as u64;
-    let untold = counted.saturating_sub(losses.total());
+    let untold = untold(losses, metrics);
     if untold > 0 {
         gaps.push(format!("of {untold} requests that were lost it is not known when they were under way"));
     }
@@ -134,6 +167,15 @@ fn gaps(during: &[&PodLife], losses: &Losses, metrics: &Metrics) -> Vec<String> 
         ));
     }
     gaps
+}
+
+/// Lost requests of which nobody told when they were under way, as older runners don't.
+fn untold(losses: &Losses, metrics: &Metrics) -> u64 {
+    let of_kind = |kind: &str| {
+        metrics.count(names::REQUEST_ERRORS, &Selector { check: Some(kind.into()), ..Selector::default() })
+    };
+    let counted = LossKind::ERRORS.iter().map(|kind| of_kind(kind)).sum::<f64>() as u64;
+    counted.saturating_sub(losses.total())
 }
 
 #[cfg(test)]
@@ -248,6 +290,35 @@ mod tests {
         let (_, metrics) = lost(&[request], 0);
         let untold = found(&observed(&[(Some(30), Some(31))]), &(Losses::default(), metrics));
         assert_eq!((untold.requests, untold.gaps.len()), (0, 1), "an old runner tells no times: {untold:?}");
+    }
+
+    #[test]
+    fn each_scale_down_has_the_requests_that_were_lost_while_its_own_pods_ended() {
+        // 3 → 2 at 10 s, 2 → 1 at 30 s.
+        let log = |ended: Option<i64>| {
+            let mut events = observed(&[(Some(10), Some(15)), (Some(30), ended)]).events().to_vec();
+            let asked =
+                |(second, replicas): (i64, u32)| Event::live(at(second * 1_000), What::Asked { replicas });
+            events.extend([(0, 3), (10, 2), (30, 1)].map(asked));
+            events.sort_by_key(|event| event.seen);
+            let mut log = Log::default();
+            events.into_iter().for_each(|event| log.push(event));
+            log
+        };
+        let during_both = (12_000, 31_000, LossKind::Unanswered);
+        let requests = [
+            (12_000, 12_400, LossKind::Reset),
+            during_both,
+            (31_000, 31_100, LossKind::Refused),
+            (31_500, 31_600, LossKind::Refused),
+            (50_000, 50_100, LossKind::Reset),
+        ];
+        let (losses, metrics) = lost(&requests, 0);
+        let each = |log: &Log| Vec::from_iter(while_each_ended(log, &losses, &metrics, at(0)));
+        assert_eq!(each(&log(Some(35))), [(at(10_000), 2), (at(30_000), 3)]);
+        assert_eq!(each(&log(None)), [(at(10_000), 2)], "when the second one ended is not known");
+        let untold = while_each_ended(&log(Some(35)), &Losses::default(), &metrics, at(0));
+        assert!(untold.is_empty(), "an old runner tells no times: {untold:?}");
     }
 
     #[test]

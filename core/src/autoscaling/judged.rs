@@ -13,6 +13,7 @@ use upsurge_crds::v1alpha1::{
 use upsurge_figures::{elasticity::Figure, workload::Report};
 
 use super::{
+    how_to_stop,
     limiting::Limiting,
     workload::{gaps, seconds, share},
 };
@@ -127,10 +128,9 @@ impl Judge<'_> {
         let (surely, perhaps) = (found.requests, found.requests.saturating_add(found.uncertain.unwrap_or(0)));
         if surely > most {
             let why = format!(
-                "{surely} failed requests were in flight while {} pods were ending; let pods serve on for some seconds after \
-                 they are told to end (a preStop sleep), be not ready any more on SIGTERM, and have a \
-                 terminationGracePeriodSeconds that is longer than any request",
-                found.pods
+                "{surely} failed requests were in flight while {} pods were ending; {}",
+                found.pods,
+                how_to_stop(found)
             );
             return result.missed(surely.to_string(), why);
         }

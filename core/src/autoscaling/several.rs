@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use upsurge_crds::v1alpha1::{
     AutoscalingResult, ExpectationResult, RequestsWhileScalingDown, WorkloadResult,
@@ -21,6 +23,8 @@ pub struct Part<'a> {
     pub observed: Observed<'a>,
     /// Failed requests while its pods were ending.
     pub lost: Option<RequestsWhileScalingDown>,
+    /// How many of them while those of each scale-down were, by when it was decided.
+    pub lost_each: BTreeMap<Timestamp, i64>,
 }
 
 /// What came of a workload by itself.
@@ -41,10 +45,12 @@ struct Seen {
 pub fn together(parts: Vec<Part<'_>>) -> Option<(AutoscalingResult, Vec<Doubt>)> {
     let is_alone = parts.len() == 1;
     let mut seen = Vec::new();
-    for Part { observed, lost } in parts {
+    for Part { observed, lost, lost_each } in parts {
         let report = observed.report()?;
         let doubts = observed.doubts(&report);
-        let (result, missed) = observed.judged(&report, lost);
+        let (mut result, missed) = observed.judged(&report, lost);
+        let downs = result.workloads.iter_mut().flat_map(|workload| &mut workload.scale_downs);
+        downs.for_each(|down| down.lost_requests = lost_each.get(&down.at.0).copied());
         if is_alone {
             return Some((result, doubts));
         }

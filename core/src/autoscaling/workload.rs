@@ -123,6 +123,7 @@ fn scale_down(down: &ScaleDown, start: Timestamp) -> ScaleDownResult {
         to: count(down.to),
         decided: down.decision.map(seconds),
         ended: down.ending.map(seconds),
+        lost_requests: None,
     }
 }
 

@@ -32,11 +32,12 @@ pub fn benchmark_of(spec: LoadTestSpec, benchmark: BenchmarkLoad) -> LoadTestSpe
     with_load(spec, Load { benchmark: Some(benchmark), ..Load::default() })
 }
 
-/// The test with another load, without what is asked of its own: thresholds, expectations on autoscalers, Prometheus checks.
+/// The test with another load, without what is asked of its own: thresholds, expectations on autoscalers, limits of usage, Prometheus checks.
 fn with_load(mut spec: LoadTestSpec, load: Load) -> LoadTestSpec {
     spec.load = load;
     spec.thresholds.clear();
     spec.target.workloads.iter_mut().for_each(|workload| workload.expect = None);
+    spec.usage.clear();
     spec.prometheus = None;
     spec.runner.parallelism = 1;
     spec

@@ -170,10 +170,13 @@ fn a_large_load_becomes_a_smoke_test_that_is_valid() {
         json!([{"metric": "http_reqs", "selector": {"stage": "constant"}, "condition": "count > 9000"}]);
     large["runner"] = json!({"parallelism": 5});
     large["target"]["workloads"] = json!([{"name": "shop", "expect": {"scaleUpWithin": "1m"}}]);
+    large["usage"] = json!([{"resource": "Memory", "maxGrowthPercentPerHour": 5}]);
     let smoke = smoke_of(read(large.clone()));
     assert_eq!(validate(&smoke).map(|valid| valid.loads[0].most_users()), Ok(1));
     let benchmark = benchmark_of(read(large), Default::default());
     assert!(validate(&benchmark).is_ok());
+    // A second of one user tells nothing of what pods use, and would never pass.
+    assert!(smoke.usage.is_empty() && benchmark.usage.is_empty());
 }
 
 fn recorded(times: &[u64], failures: u64) -> Metrics {

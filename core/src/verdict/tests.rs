@@ -328,6 +328,28 @@ fn failed_requests_while_pods_ended_are_named_and_not_blamed() {
 }
 
 #[test]
+fn how_pods_should_stop_is_told_once_where_most_failures_were_while_they_did() {
+    let message = |failed: i64, is_expected: bool| {
+        let kinds = [("refused".to_owned(), 12)].into();
+        let ending = RequestsWhileScalingDown { requests: 12, failed, pods: 2, kinds, ..Default::default() };
+        let run = passed().slow().with(|run| {
+            let autoscaling = run.autoscaling.get_or_insert_default();
+            autoscaling.requests_while_scaling_down = Some(ending.clone());
+            if is_expected {
+                let missed = expectation("12", false, Some("12 were in flight; (a preStop sleep)"));
+                let name = "maxFailedRequestsWhileScalingDown".into();
+                autoscaling.expectations.push(ExpectationResult { name, ..missed });
+            }
+        });
+        run.judged().message
+    };
+    for (failed, is_expected, times) in [(13, false, 1), (13, true, 1), (24, false, 0)] {
+        let message = message(failed, is_expected);
+        assert_eq!(message.matches("a preStop sleep").count(), times, "{message}");
+    }
+}
+
+#[test]
 fn an_expectation_that_hangs_on_a_gap_is_inconclusive_and_hides_no_failure() {
     let gap = |run: Run| {
         run.with(|run| {

@@ -33,6 +33,11 @@ pub struct ScaleDown {
 
 /// The scale-downs that a log tells of.
 pub fn scale_downs(log: &Log) -> Vec<ScaleDown> {
+    scale_downs_with_pods(log).into_iter().map(|(down, _)| down).collect()
+}
+
+/// The same, each with the pods that were asked to end for it. There are fewer than it took away if nobody saw some of them.
+pub fn scale_downs_with_pods(log: &Log) -> Vec<(ScaleDown, Vec<PodLife>)> {
     let events = log.events();
     let clock = Clock::of(events);
     let decisions = decisions(events, &clock, Direction::Down);
@@ -40,7 +45,7 @@ pub fn scale_downs(log: &Log) -> Vec<ScaleDown> {
         lives(events).into_iter().filter(|life| life.terminating.is_some()).collect();
     pods.sort_by_key(|life| life.terminating);
     let own = own(&decisions, pods, |life| life.terminating);
-    decisions.iter().zip(&own).map(|(decision, own)| told(decision, own)).collect()
+    decisions.iter().zip(own).map(|(decision, own)| (told(decision, &own), own)).collect()
 }
 
 fn told(decision: &Decision, own: &[PodLife]) -> ScaleDown {

@@ -322,6 +322,7 @@ fn autoscaler(
     let parts = target.workloads.iter().zip(snapshot.workloads()).map(|(workload, record)| Part {
         observed: Observed { record, timeline: &timeline, windows, start, end, workload, base_url },
         lost: autoscaling::while_ending(record.log(), losses, metrics, start, load_end),
+        lost_each: autoscaling::while_each_ended(record.log(), losses, metrics, start),
     });
     autoscaling::together(parts.collect())
 }

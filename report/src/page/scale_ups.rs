@@ -176,7 +176,13 @@ fn downs(workload: &WorkloadResult, html: &mut Markup) {
         return;
     }
     let caption = words::counted(workload.scale_downs.len() as u64, "scale-down", "scale-downs");
-    let columns = [text("time"), text("replicas"), number("decision"), number("until its pods were gone")];
+    let columns = [
+        text("time"),
+        text("replicas"),
+        number("decision"),
+        number("until its pods were gone"),
+        number("requests lost meanwhile"),
+    ];
     parts::folded(html, &caption, |html| {
         parts::table(html, &caption, Order::Fixed, &columns, |html| {
             for down in &workload.scale_downs {
@@ -185,6 +191,8 @@ fn downs(workload: &WorkloadResult, html: &mut Markup) {
                     html.tag("td").text(format_args!("{} → {}", down.from, down.to));
                     parts::figure_if(html, down.decided.as_ref());
                     parts::figure_if(html, down.ended.as_ref());
+                    let lost = down.lost_requests.map(|lost| lost.to_string());
+                    parts::figure_if(html, lost.as_ref());
                 });
             }
         });

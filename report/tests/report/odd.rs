@@ -100,6 +100,14 @@ fn what_was_noted_stands_first_and_is_text() {
 }
 
 #[test]
+fn each_scale_down_says_how_many_requests_were_lost_meanwhile() {
+    let page = Page::of(&html(&played::spike()));
+    let rows = page.rows("#scale-ups [aria-label='1 scale-down'] table");
+    let [down] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!(down[1..], ["4 → 1", "306s", "15s", "12"]);
+}
+
+#[test]
 fn of_two_workloads_each_has_a_sentence_of_its_own_also_if_nothing_was_seen_of_the_other() {
     let mut record = played::spike();
     let result = record.autoscaling.as_mut().unwrap();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A gateway that calls two services, each with an autoscaler of its own.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::json;
 use upsurge_crds::v1alpha1::{AutoscalingResult, LoadTestSpec, RequestsWhileScalingDown, Workload as Target};
@@ -100,7 +102,7 @@ fn came(seen: &[(&str, u64, i64, i64)], losses: &[i64]) -> (AutoscalingResult, V
             requests: *requests,
             ..RequestsWhileScalingDown::default()
         });
-        Part { observed, lost }
+        Part { observed, lost, lost_each: BTreeMap::new() }
     });
     together(parts.collect()).unwrap()
 }
@@ -190,6 +192,7 @@ fn a_doubt_says_of_which_workload_it_is() {
     let parts = records.into_iter().zip(&test.target.workloads).map(|(record, workload)| Part {
         observed: observed(record, workload, &timeline, &windows),
         lost: None,
+        lost_each: BTreeMap::new(),
     });
     let (_, doubts) = together(parts.collect()).unwrap();
     let told: Vec<&str> = doubts.iter().map(|doubt| doubt.message.as_str()).collect();

@@ -292,6 +292,20 @@ fn steps_that_nobody_counted_are_not_taken_for_good_ones_or_bad_ones(
 }
 
 #[rstest]
+#[case::with_all_others(json!(["500-599"]), "passed")]
+#[case::alone(json!([503]), "passed")]
+#[case::that_are_not_among_them(json!([429]), "failed")]
+fn a_test_says_by_which_statuses_a_target_may_turn_requests_away(
+    #[case] answers: Value,
+    #[case] expected: &str,
+) {
+    // The target says 503.
+    let result =
+        found(&without_recovery(&json!({"degradation": {"answers": answers}})), STEADY, u64::MAX, None);
+    assert_eq!(verdict(&result, "minAnsweredPercent"), expected, "{result:?}");
+}
+
+#[rstest]
 #[case::none(&[], None, "passed")]
 #[case::before_the_breaking_point(&[10], None, "passed")]
 #[case::beyond_it(&[10, 30], None, "failed")]

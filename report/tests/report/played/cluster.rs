@@ -219,6 +219,7 @@ fn result() -> AutoscalingResult {
             to: 1,
             decided: Some("306s".into()),
             ended: Some("15s".into()),
+            lost_requests: Some(12),
         }],
         latency: vec![part("decided", "14s", "29s"), part("started", "3.9s", "3.9s"), part("ready", "22s", "27s")],
         largest_part: Some("ready".into()),

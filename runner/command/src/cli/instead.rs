@@ -42,10 +42,37 @@ impl Instead {
         let parts = [
             (!spec.thresholds.is_empty(), "spec.thresholds"),
             (expects, "expect of spec.target.workloads"),
+            (!spec.usage.is_empty(), "spec.usage"),
             (spec.prometheus.is_some(), "spec.prometheus"),
         ];
         let parts: Vec<&str> = parts.into_iter().filter(|(given, _)| *given).map(|(_, part)| part).collect();
         (!parts.is_empty() && (!is_own || matches!(self, Self::Smoke)))
             .then(|| format!("{} left out: what they ask is asked of the test's own load", parts.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_of_the_tests_own_load_is_left_out_and_named() {
+        let spec: LoadTestSpec = serde_json::from_value(json!({
+            "target": {"baseURL": "http://shop", "workloads": [{"name": "shop", "expect": {"scaleUpWithin": "1m"}}]},
+            "scenarios": [{"name": "look", "steps": [{"request": {"url": "/"}}]}],
+            "load": {"constant": {"level": 500, "duration": "1h"}},
+            "thresholds": [{"metric": "http_req_failed", "condition": "rate < 1%"}],
+            "usage": [{"resource": "Memory", "maxRestarts": 0}],
+            "prometheus": {"server": "main", "checks": []}
+        }))
+        .unwrap();
+        let parts = "spec.thresholds, expect of spec.target.workloads, spec.usage, spec.prometheus";
+        for instead in [Instead::Smoke, Instead::Benchmark { repeats: None, warm_up: None }] {
+            let told = instead.note(&spec).unwrap();
+            assert!(told.starts_with(&format!("{parts} left out: ")), "{told}");
+            assert_eq!(instead.note(&instead.of(spec.clone())), None, "nothing of it is left");
+        }
     }
 }

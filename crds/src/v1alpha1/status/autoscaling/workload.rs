@@ -175,6 +175,10 @@ pub struct ScaleDownResult {
     /// From that decision until the last of its pods was gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// Requests of `requestsWhileScalingDown` that surely were in flight while one of its pods was ending. One that was in flight during
+    /// two scale-downs counts for both. Absent if it is not known when its pods ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_requests: Option<i64>,
 }
 
 /// How well replicas followed the load, from its start until the observation ended.

@@ -323,6 +323,7 @@ impl Observation {
         let parts = self.watched.iter().zip(&records).map(|(one, record)| Part {
             observed: Observed { record, timeline, windows, start, end, workload: &one.workload, base_url },
             lost: autoscaling::while_ending(record.log(), losses, metrics, start, load_end),
+            lost_each: autoscaling::while_each_ended(record.log(), losses, metrics, start),
         });
         let (autoscaling, doubts) = autoscaling::together(parts.collect())?;
         Some(Watched { autoscaling, doubts, records })

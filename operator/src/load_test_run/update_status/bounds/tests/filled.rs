@@ -80,6 +80,7 @@ pub(super) fn status(shape: Shape) -> LoadTestRunStatus {
         to: n,
         decided: Some(shape.text(8)),
         ended: Some(shape.text(8)),
+        lost_requests: Some(i64::MAX),
     };
     let limit = |n: i32| LimitResult {
         limit: "Nodes".into(),
