@@ -47,7 +47,7 @@ unit: ## Tests that need no cluster
 	rm -f $(disturbed)
 	export UPSURGE_REQUIRE_PROMETHEUS=1 UPSURGE_REQUIRE_SERVERS=1 UPSURGE_REQUIRE_PYTHON=1 UPSURGE_DISTURBED=$(disturbed) \
 	  PATH="$$(tools/build prometheus):$$(tools/build servers):$$PATH:$$(tools/build python)"; \
-	  $(nextest) --workspace --exclude upsurge-e2e --profile watched
+	  $(nextest) --workspace --profile watched
 	@if [ -e $(disturbed) ]; then echo "Begun anew, as the machine stood still:"; cat $(disturbed); fi
 	tools/doc-tests
 
@@ -89,7 +89,7 @@ report-browser: ## Look at reports with a real Chromium and axe-core; leaves pic
 	  cmp "$$uplot/$$file" "$$(case $$file in LICENSE) echo report/src/assets/uPlot.LICENSE ;; *) echo report/src/assets/$${file#dist/} ;; esac)"; done
 	tools/font check
 	UPSURGE_CHROMIUM=$$(tools/build chromium)/chromium UPSURGE_AXE=$$(tools/build axe)/axe.min.js \
-	  UPSURGE_SCREENSHOTS=$(CURDIR)/target/report-pictures $(nextest) -p upsurge-report --test browser --run-ignored only
+	  UPSURGE_SCREENSHOTS=$(CURDIR)/target/report-pictures $(nextest) --workspace --test browser --run-ignored only
 
 .PHONY: docs
 docs: ## Make a book of the documentation, target/book/html, and follow its links
@@ -126,17 +126,19 @@ cluster-down: ## Take it down
 	$(with) down
 
 # The tests are compiled outside the cluster's network, which has no way out. Leaves the cluster up.
+# `--workspace` wherever tests are compiled: Cargo gives dependencies other features for one package than for all, and would
+# compile everything once more for each. Which package's tests are run is said by the profile.
 # First the whole product, then, without it, the operator's parts that speak to an API server.
 .PHONY: e2e
 e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of them)
 	$(with) load $(images)
-	$(nextest) -p upsurge-e2e --profile e2e --no-run
-	$(nextest) -p upsurge-operator --test cluster --run-ignored only --no-run
+	$(nextest) --workspace --profile e2e --no-run
+	$(nextest) --workspace --test cluster --run-ignored only --no-run
 	PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-e2e --profile e2e $(TESTS)
+	  cargo nextest run --offline --workspace --profile e2e $(TESTS)
 	$(if $(TESTS),,PATH="$$(tools/build go):$$PATH" $(with) exec e2e/uninstall)
 	$(if $(TESTS),,PATH="$$(tools/build nextest):$$PATH" $(with) exec \
-	  cargo nextest run --offline -p upsurge-operator --test cluster --run-ignored only)
+	  cargo nextest run --offline --workspace --test cluster --run-ignored only)
 
 # Not part of `make test`: the first time, it compiles an earlier release, and this one twice more: for arm64, and from the source alone.
 # First which of its rights the operator used: that says something only after `make e2e` on the same cluster, and not any more
@@ -145,14 +147,14 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upgrade from an earlier commit (TESTS=filter)
 	previous=$$(tools/build previous); gate=$$(tools/build gate-image); telemetry=$$(tools/build telemetry-image); \
 	  $(with) load $(images) "$$previous"/upsurge-*.tar "$$gate"/gate.tar "$$telemetry"/telemetry.tar
-	$(nextest) -p upsurge-e2e --profile e2e --run-ignored only --no-run
+	$(nextest) --workspace --profile e2e --run-ignored only --no-run
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
-	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline -p upsurge-e2e --test rights --run-ignored only; \
+	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline --workspace --profile e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
 	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) E2E_GITOPS=$$(tools/build gitops) \
 	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
-	  PATH="$$(tools/build servers):$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline -p upsurge-e2e \
+	  PATH="$$(tools/build servers):$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline --workspace \
 	  --profile e2e --run-ignored only --test faults --test targets --test serial_chart --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
 	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test lifecycle --test surroundings \
 	  --test inconclusive --test beyond --test serial_values --test serial_keda --test serial_namespaced \
@@ -160,7 +162,7 @@ e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upg
 	  --test serial_scripted_capacity --test serial_custom_metrics --test serial_flapping \
 	  --test serial_kustomize --test serial_pinning --test serial_scalability --test serial_scalability_truth --test serial_sizes \
 	  --test record_stores $(TESTS)
-	$(if $(TESTS),,$(nextest) -p upsurge-figures --run-ignored only)
+	$(if $(TESTS),,$(nextest) --workspace -E 'package(upsurge-figures)' --run-ignored only)
 	$(if $(TESTS),,$(MAKE) report-browser)
 	$(if $(TESTS),,$(MAKE) release-dry-run)
 	$(if $(TESTS),,build/from-source $$(dpkg --print-architecture))
