@@ -12,11 +12,20 @@ use crate::{
     v1alpha1::kubernetes,
 };
 
+/// Lists of steps in `spec` that the installed definition doesn't explain field by field: `spec.scenarios[].steps` does.
+const OTHER_STEPS: [&str; 3] = ["/before", "/after", "/blocks/items/properties/steps"];
+
 /// All definitions, in the order in which they are installed.
 pub fn all() -> Vec<CustomResourceDefinition> {
+    let [test, run] = explained();
+    [rewritten(test, explained_once), run].into_iter().chain(internal()).collect()
+}
+
+/// The definitions that people use, LoadTest and LoadTestRun, with a text at each field, wherever it stands: as documentation
+/// shows them.
+pub fn explained() -> [CustomResourceDefinition; 2] {
     let test = rewritten(rewritten(whole(), outlined), |schema| without_defaults_in_lists(schema, false));
-    let public = [test, conventional(LoadTestRun::crd())];
-    public.into_iter().map(with_unobserved_status).chain(internal()).collect()
+    [test, conventional(LoadTestRun::crd())].map(with_unobserved_status)
 }
 
 /// The definition of a LoadTest, and in it all of the schemas that the installed one has in outline.
@@ -48,6 +57,17 @@ fn rewritten(definition: CustomResourceDefinition, rewrite: fn(&mut Value)) -> C
 fn outlined(schema: &mut Value) {
     if let Some(runner) = schema.pointer_mut("/properties/spec/properties/runner") {
         kubernetes::outlined(runner);
+    }
+}
+
+/// Takes the texts from the fields of steps but for the first place that a reader looks at. With them, four times the same, there
+/// would be no room for what is yet to come: etcd takes no object above 1.5 MiB, and `kubectl apply` keeps no more than 256 KiB.
+fn explained_once(schema: &mut Value) {
+    for place in OTHER_STEPS {
+        let path = format!("/properties/spec/properties{place}/items");
+        if let Some(step) = schema.pointer_mut(&path) {
+            strip_descriptions(step);
+        }
     }
 }
 

@@ -67,8 +67,13 @@ fn walk<'a>(schema: &'a Value, path: &str, found: &mut Vec<Node<'a>>) {
     }
 }
 
-/// The definitions that people use, as JSON.
-fn definitions() -> Vec<Value> {
+/// The definitions that people use, as JSON, with all texts.
+fn definitions() -> [Value; 2] {
+    manifests::explained().map(|one| serde_json::to_value(one).unwrap())
+}
+
+/// The same as they are installed.
+fn installed() -> Vec<Value> {
     let public = manifests::all().into_iter().filter(|one| one.spec.group == "upsurge.dev");
     let all: Vec<Value> = public.map(|one| serde_json::to_value(one).unwrap()).collect();
     assert_eq!(all.len(), 2);
@@ -307,9 +312,50 @@ fn who_lists_tests_or_runs_sees_replicas_and_what_limited() {
     }
 }
 
+/// What is explained once is explained, says where, and is the same everywhere but for the texts.
+#[test]
+fn the_fields_of_a_step_are_explained_at_one_place() {
+    let (installed, explained) = (installed().remove(0), definitions()[0].clone());
+    assert_ne!(installed, explained);
+    let step = |definition: &Value, place: &str| {
+        schema(definition).pointer(&format!("/properties/spec/properties{place}/items")).unwrap().clone()
+    };
+    let first = "/scenarios/items/properties/steps";
+    assert_eq!(step(&installed, first), step(&explained, first));
+    for place in ["/before", "/after", "/blocks/items/properties/steps"] {
+        let mut nodes = Vec::new();
+        let bare = step(&installed, place);
+        walk(&bare, "", &mut nodes);
+        assert!(nodes.len() > 100, "{}", nodes.len());
+        assert!(nodes.iter().all(|node| !node.schema["description"].is_string()), "{place}");
+        let list = schema(&installed).pointer(&format!("/properties/spec/properties{place}")).unwrap();
+        let text = list["description"].as_str().unwrap();
+        assert!(text.contains("`spec.scenarios.steps`"), "{place}: {text}");
+    }
+    let without = |definition: &Value| {
+        let mut bare = definition.clone();
+        without_texts(&mut bare);
+        bare
+    };
+    assert_eq!(without(&installed), without(&explained), "nothing but texts is left out");
+}
+
+/// Takes out each `description` that is a text; a field of that name is an object.
+fn without_texts(value: &mut Value) {
+    match value {
+        Value::Object(words) => {
+            words.retain(|word, value| word != "description" || !value.is_string());
+            words.values_mut().for_each(without_texts);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_texts),
+        _ => {}
+    }
+}
+
+/// 256 KiB is the end: `kubectl apply` keeps the object in an annotation of at most that size.
 #[test]
 fn each_definition_fits_into_its_budget() {
-    let sizes: BTreeMap<String, usize> = definitions()
+    let sizes: BTreeMap<String, usize> = installed()
         .iter()
         .map(|definition| (definition["metadata"]["name"].to_string(), definition.to_string().len()))
         .collect();

@@ -10,7 +10,7 @@ use serde_json::Value;
 use upsurge_crds::{manifests, reference};
 
 fn page(kind: &str) -> (String, Value) {
-    let definition = manifests::all().into_iter().find(|one| one.spec.names.kind == kind).unwrap();
+    let definition = manifests::explained().into_iter().find(|one| one.spec.names.kind == kind).unwrap();
     (reference::page(&definition), serde_json::to_value(&definition).unwrap())
 }
 

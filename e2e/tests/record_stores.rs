@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Records that go to the store of their test, by a pod of the test's namespace: into a volume whose claim comes late, and into a bucket
-//! that is not there at first.
+//! Records that go to the store of their test, by a pod of the test's namespace: into a volume whose claim comes late, after the
+//! operator was killed, and into a bucket that is not there at first.
 
 use std::net::IpAddr;
 
@@ -19,6 +19,7 @@ use upsurge_e2e::{
     Context,
     api::ensure_verdict,
     fixtures::{constant, merged},
+    operator::{self, Kill},
     target::{Target, apply, restricted_container, restricted_pod},
     wait::{self, seconds},
     with_temp_namespace,
@@ -80,7 +81,7 @@ async fn ensure_tidy(context: &Context, run: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_goes_into_a_volume_once_its_claim_is_there() -> Result<()> {
+async fn killed_while_a_record_waits_for_its_claim() -> Result<()> {
     with_temp_namespace(async |context| {
         Target::deploy(&context, json!({})).await?;
         let namespace = context.namespace.clone();
@@ -93,6 +94,9 @@ async fn a_record_goes_into_a_volume_once_its_claim_is_there() -> Result<()> {
         let name = run.name_any();
         let message = stored(&context, &name, "RecordNotStored").await?;
         ensure!(message.contains("persistentvolumeclaim \"records\" not found"), "{message}");
+        // Who made the record has it in memory; the next leader reads the one that the namespace keeps.
+        let leader = operator::leader(&context.client).await?;
+        operator::kill(&context.client, &leader, Kill::Process).await?;
 
         let volume: PersistentVolume = serde_json::from_value(json!({
             "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": namespace},

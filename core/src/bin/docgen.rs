@@ -10,7 +10,7 @@ use upsurge_crds::{manifests, reference};
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("usage: docgen FOLDER")?;
     fs::create_dir_all(&folder)?;
-    for definition in manifests::all().iter().filter(|one| one.spec.group == "upsurge.dev") {
+    for definition in &manifests::explained() {
         let name = format!("fields-{}.md", definition.spec.names.kind.to_lowercase());
         fs::write(folder.join(name), reference::page(definition))?;
     }

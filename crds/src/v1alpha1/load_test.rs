@@ -98,14 +98,14 @@ pub struct LoadTestSpec {
     pub http: HttpOptions,
 
     /// Steps done once per run before the load starts; what they capture is known to every user.
-    /// If one of them fails, the run ends with verdict Error.
+    /// If one of them fails, the run ends with verdict Error. Their fields: `spec.scenarios.steps`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub before: Vec<Step>,
 
     /// Steps done once per run after the load of all runners has ended, by the user of `before`, with the variables
     /// that `before` captured: tidying up. They get 5 minutes. A step that fails is told in `status.warnings` and
-    /// changes no verdict.
+    /// changes no verdict. Their fields: `spec.scenarios.steps`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub after: Vec<Step>,

@@ -62,8 +62,8 @@ pub struct Block {
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
 
-    /// The steps, done in order as if they stood where the block is run. Example:
-    /// `[{request: {url: /login, method: POST}}]`.
+    /// The steps, done in order as if they stood where the block is run. Their fields: `spec.scenarios.steps`.
+    /// Example: `[{request: {url: /login, method: POST}}]`.
     #[schemars(length(min = 1, max = 100))]
     pub steps: Vec<Step>,
 }
