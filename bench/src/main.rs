@@ -8,6 +8,7 @@ mod cluster;
 mod floor;
 mod machine;
 mod measure;
+mod number;
 mod peers;
 mod report;
 mod results;

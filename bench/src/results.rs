@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    report::{number, range},
+    number::{number, range},
     statistics::Spread,
 };
 

@@ -44,3 +44,9 @@ pub use several::{Part, lost, together};
 pub use standing::{FALLBACK, ONLY_AUTOSCALER, PAUSED};
 pub use stops::how_to_stop;
 pub(crate) use unseen::hides_replicas;
+
+use std::time::Duration;
+
+/// Longest that `Auto` waits for an autoscaler. A policy lets every run wait so long before and after its load, each time, however
+/// short its load must be.
+pub(crate) const USUAL_WAIT: Duration = Duration::from_secs(15 * 60);

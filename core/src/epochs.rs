@@ -29,7 +29,7 @@ use upsurge_crds::v1alpha1::{
 };
 use upsurge_figures::search::{self, Decision, Found, Ladder, LadderError, Outcome, Probe, Search};
 
-pub(crate) use self::check::{check, check_counts_of_replicas, check_levels, check_sizes};
+pub(crate) use self::check::check;
 pub use self::{
     answer::{Answer, answer, probed, shown},
     judged::{Seen, alone, figures, judged, line},

@@ -2,6 +2,9 @@
 //! Numbers as the status shows them: fixed-point text, so that applying the same figures again never
 //! changes anything.
 
+/// Most characters of a runner's words that are kept.
+pub const LONGEST_WORDS: usize = 1_000;
+
 /// A time in milliseconds as `182.4ms`, in four significant digits or to the tenth.
 pub fn milliseconds(value: f64) -> String {
     let places = match value.abs() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use upsurge_crds::v1alpha1::{OutputResult, OutputSpec};
 
-use crate::protocol::LONGEST_WORDS;
+use crate::format::LONGEST_WORDS;
 
 /// Most series that a runner pushes to a server; what comes beyond them is pushed as [`OTHER`].
 pub const MOST_SERIES: usize = 2_000;

@@ -11,9 +11,9 @@ mod levels;
 mod load_plan;
 mod names;
 mod patterns;
+pub mod schedule;
 mod shapes;
 mod staircase;
-mod stop;
 mod turn;
 
 use std::time::Duration;
@@ -26,7 +26,6 @@ pub use self::{
     load_plan::{LoadPlan, Pool, Work},
     names::{FINISH, MEASURE, PARTS_OF_SPIKE, RECOVERY, SOAK, WARM_UP},
     staircase::{HELD, failure_share, is_step},
-    stop::with_stop,
     turn::{Skip, Turn, Turned},
 };
 use crate::{

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     metrics::Trend,
-    slices::{Counts, Slice},
+    protocol::{Counts, Slice},
 };
 
 /// Most points that are kept.

@@ -14,7 +14,6 @@ mod rules;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::check::USUAL_WAIT;
 pub use self::{
     check::{Refusal, check},
     document::{Document, NamespaceRules, PrometheusServer, RuleFields},

@@ -30,6 +30,7 @@ pub(crate) mod form;
 mod generator;
 mod novelty;
 mod planned;
+mod slice;
 mod storing;
 mod version;
 
@@ -46,12 +47,13 @@ pub use self::{
     form::{Form, FormError},
     generator::GeneratorDelta,
     planned::PlannedTest,
+    slice::{Counts, MOST_SLICES, Slice},
     storing::{RECORD_SUFFIX, STORE_DIRECTORY, STORE_TASK_ENV, StorePlace, StoreTask, StoredFile},
 };
 
 use crate::{
     http::ReachRules, losses::Losses, metrics::Metrics, outputs::OutputReport, plan::Turn,
-    series::SeriesAnswer, slices::Slice,
+    series::SeriesAnswer,
 };
 
 /// Time between two hellos of a runner that waits.
@@ -78,8 +80,6 @@ pub const PROMETHEUS_HEADER_ENV_PREFIX: &str = "UPSURGE_PROMETHEUS_HEADER_";
 /// Prefix of the environment variables that hold the values of the headers of `spec.outputs`, before the index of the output,
 /// `_`, and the index of the header.
 pub const OUTPUT_HEADER_ENV_PREFIX: &str = "UPSURGE_OUTPUT_HEADER_";
-/// Most characters of a runner's words that are kept.
-pub const LONGEST_WORDS: usize = 1_000;
 
 /// What the operator gives every runner of a run, in the reply to a hello that asks for it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

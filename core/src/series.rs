@@ -13,7 +13,7 @@ use upsurge_crds::v1alpha1::{
     AutoscalingResult, PrometheusSeries, PrometheusSeriesResult, StressResult, Verdict,
 };
 
-use crate::{checks::number, verdict::Outcome};
+use crate::{checks::number, outcome::Outcome};
 
 /// Most values of a series.
 pub const MOST_VALUES: usize = 250;

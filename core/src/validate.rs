@@ -8,7 +8,6 @@ mod doubtful;
 mod outputs;
 mod record;
 mod references;
-mod resource;
 mod schema;
 mod starts;
 mod usage;
@@ -23,8 +22,7 @@ use upsurge_crds::{
     v1alpha1::LoadTestSpec,
 };
 
-pub(crate) use self::resource::{check_marks, check_subdomain, is_dns_label};
-pub use self::{doubtful::doubtful, resource::check_resource, schema::check_spec, starts::check_starts};
+pub use self::{doubtful::doubtful, schema::check_spec, starts::check_starts};
 use crate::{
     epochs,
     field_error::{Errors, FieldError},

@@ -16,6 +16,7 @@ use upsurge_crds::{
     },
 };
 
+pub use crate::outcome::{Outcome, headline};
 use crate::{
     autoscaling::{Doubt, explained, how_to_stop, limited, lost},
     findings::Findings,
@@ -60,39 +61,6 @@ pub struct Breakdown {
     pub reason: String,
     /// What, where, and what to do.
     pub message: String,
-}
-
-/// A verdict and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// The verdict.
-    pub verdict: Verdict,
-    /// Why, in one word: one of `upsurge_crds::names::reasons`.
-    pub reason: String,
-    /// Why, in a sentence with numbers.
-    pub message: String,
-}
-
-impl Outcome {
-    /// All of it in one line.
-    pub fn headline(&self) -> String {
-        headline(self.verdict, &self.reason, &self.message)
-    }
-
-    /// Whether nothing but thresholds without data kept the run from passing.
-    pub fn is_without_data(&self) -> bool {
-        self.verdict == Verdict::Inconclusive && self.reason == reasons::NO_DATA
-    }
-}
-
-/// A verdict in one line, as `Failed (ThresholdsBreached): …`. A reason that only repeats the verdict is left out.
-pub fn headline(verdict: Verdict, reason: &str, message: &str) -> String {
-    let verdict = format!("{verdict:?}");
-    if verdict == reason {
-        format!("{verdict}: {message}")
-    } else {
-        format!("{verdict} ({reason}): {message}")
-    }
 }
 
 /// Judges a run.

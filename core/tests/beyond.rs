@@ -7,10 +7,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_core::{
-    plan::{Plan, with_stop},
-    validate::validate,
-};
+use upsurge_core::{implied::with_thresholds, plan::Plan, validate::validate};
 use upsurge_crds::LoadTestSpec;
 
 fn spec(more: &Value) -> LoadTestSpec {
@@ -115,5 +112,5 @@ fn a_staircase_that_goes_on_falls_back_to_its_start_and_stops_nothing() {
     ];
     assert_eq!(stages, expected);
     assert_eq!(timeline.duration(), Duration::from_secs(331));
-    assert_eq!(with_stop(spec.clone()), spec);
+    assert_eq!(with_thresholds(spec.clone()), spec);
 }

@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::{
-    plan::{LoadPlan, Plan, Work, busiest, carried_out, with_stop},
-    schedule::{Arrivals, Part, Share, Users, WeightedChoice},
+    implied::with_thresholds,
+    plan::schedule::{Arrivals, Part, Share, Users, WeightedChoice},
+    plan::{LoadPlan, Plan, Work, busiest, carried_out},
     validate::validate,
 };
 use upsurge_crds::v1alpha1::{Load, LoadTestSpec, LoadUnit};
@@ -347,7 +348,7 @@ fn a_staircase_that_stops_watches_each_of_its_steps() {
         "thresholds": [{"metric": "http_req_duration", "condition": "p(95) < 200ms"}],
     }))
     .unwrap();
-    let watched = with_stop(spec.clone());
+    let watched = with_thresholds(spec.clone());
     assert_eq!(watched.thresholds[..1], spec.thresholds[..]);
     let steps: Vec<_> = watched.thresholds[1..]
         .iter()
@@ -361,7 +362,7 @@ fn a_staircase_that_stops_watches_each_of_its_steps() {
     assert_eq!(steps, expected);
     validate(&watched).unwrap();
     spec.load.stress.as_mut().unwrap().stop_at = None;
-    assert_eq!(with_stop(spec.clone()), spec);
+    assert_eq!(with_thresholds(spec.clone()), spec);
 }
 
 #[test]

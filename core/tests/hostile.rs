@@ -25,11 +25,10 @@ use upsurge_core::{
     losses::{LossKind, Losses},
     metrics::{Encoded, EncodedHistogram, Metrics, SeriesKey, Sink, Tags, Trend, names},
     protocol::{
-        AfterOutcome, BeforeOutcome, CheckAnswer, Delta, DeltaBatch, Form, Hello, Introduction,
-        PROTOCOL_VERSION, Readiness, RunnerEnd,
+        AfterOutcome, BeforeOutcome, CheckAnswer, Counts, Delta, DeltaBatch, Form, Hello, Introduction,
+        PROTOCOL_VERSION, Readiness, RunnerEnd, Slice,
     },
     series::{Course, SeriesAnswer},
-    slices::{Counts, Slice},
     thresholds::{Windowed, Windows},
     validate::validate,
 };

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 use upsurge_core::{
+    plan::schedule::{Arrivals, Share, Users, WeightedChoice},
     plan::{LoadPlan, Plan, Stage, Timeline},
-    schedule::{Arrivals, Share, Users, WeightedChoice},
 };
 use upsurge_crds::v1alpha1::{Load, LoadUnit, Quantity, StageSpec, TimeSpan};
 

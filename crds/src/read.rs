@@ -6,7 +6,10 @@
 
 use serde_json::Value;
 
-use crate::v1alpha1::{LoadTestSpec, Step};
+use crate::{
+    v1alpha1::{LoadTestSpec, Snapshot, Step},
+    words,
+};
 
 /// What can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,24 @@ pub fn step(raw: &Value, unknown: &mut Vec<String>) -> Result<Step, Unreadable> 
     let deserializer = serde_path_to_error::Deserializer::new(raw, &mut track);
     let read = serde_ignored::deserialize(deserializer, |field| unknown.push(ignored_path(&field)));
     read.map_err(|error| Unreadable { path: place(&track.path()), message: error.to_string() })
+}
+
+impl Snapshot {
+    /// Whether it is in words from before they changed.
+    pub fn is_old(&self) -> bool {
+        words::is_old(&self.0)
+    }
+
+    /// The spec, brought up to date if it is from before a change of words.
+    ///
+    /// # Errors
+    /// The first field that can't be read even so.
+    pub fn read(&self) -> Result<LoadTestSpec, Unreadable> {
+        if self.is_old() {
+            return spec(&words::brought_up_to_date(self.0.clone()));
+        }
+        spec(&self.0)
+    }
 }
 
 fn place(path: &serde_path_to_error::Path) -> String {

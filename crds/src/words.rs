@@ -70,9 +70,6 @@ pub const CHANGES: &[Change] = &[
     Word { of: "…generated.kind", was: "Json", is: "JSON" },
 ];
 
-/// Fields at the top of a spec that are gone.
-pub const GONE: [&str; 2] = ["historyLimit", "script"];
-
 /// What is said of fields that have not just another name or place.
 const IN_WORDS: [(&str, &str); 4] = [
     ("target.workload", "workload is now workloads, a list: [{name: checkout}]"),

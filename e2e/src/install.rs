@@ -11,12 +11,9 @@ use anyhow::{Context as _, Result};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::{Api, Client};
 
+pub use crate::operator::{NAMESPACE, RELEASE};
 use crate::{cluster::command, operator};
 
-/// Namespace of the release.
-pub const NAMESPACE: &str = "upsurge-system";
-/// Name of the release, and so of the Deployment.
-pub const RELEASE: &str = "upsurge";
 /// Annotation of the operator's pods that tells which build they are of: all have the tag `dev`.
 const BUILD: &str = "upsurge.dev/e2e-build";
 

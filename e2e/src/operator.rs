@@ -11,8 +11,12 @@ use kube::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{install, wait};
+use crate::wait;
 
+/// Namespace that the operator is installed in.
+pub const NAMESPACE: &str = "upsurge-system";
+/// Name of its release, and so of its Deployment and of its lease.
+pub const RELEASE: &str = "upsurge";
 /// Port of the collector in the operator's pods.
 pub const PORT: u16 = 8080;
 
@@ -28,7 +32,7 @@ pub enum Kill {
 
 /// The pods of the operator.
 pub fn pods(client: &Client) -> Api<Pod> {
-    Api::namespaced(client.clone(), install::NAMESPACE)
+    Api::namespaced(client.clone(), NAMESPACE)
 }
 
 /// The lease by which the operators elect one of them.
@@ -36,7 +40,7 @@ pub fn pods(client: &Client) -> Api<Pod> {
 /// # Errors
 /// When it can't be read.
 pub async fn lease(client: &Client) -> Result<Option<Lease>> {
-    Ok(Api::namespaced(client.clone(), install::NAMESPACE).get_opt(install::RELEASE).await?)
+    Ok(Api::namespaced(client.clone(), NAMESPACE).get_opt(RELEASE).await?)
 }
 
 /// The pod of the operator that leads, ready.
@@ -79,8 +83,7 @@ fn is_ready(pod: &Pod) -> bool {
 /// # Errors
 /// When it does not answer.
 pub async fn metrics(client: &Client, pod: &Pod) -> Result<String> {
-    let path =
-        format!("/api/v1/namespaces/{}/pods/{}:9090/proxy/metrics", install::NAMESPACE, pod.name_any());
+    let path = format!("/api/v1/namespaces/{}/pods/{}:9090/proxy/metrics", NAMESPACE, pod.name_any());
     Ok(client.request_text(http::Request::get(path).body(Vec::new())?).await?)
 }
 

@@ -4,8 +4,6 @@
 
 pub mod admin;
 pub mod args;
-#[cfg(test)]
-mod arrows;
 pub mod audit;
 pub mod backoff;
 pub mod cache;

@@ -11,6 +11,7 @@ mod chart;
 mod data;
 mod judged;
 mod junit;
+mod laws;
 mod markdown;
 mod markup;
 mod page;

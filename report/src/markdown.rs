@@ -16,7 +16,6 @@ use self::{
     scalability::scalability,
     text::{code, plain},
 };
-pub(crate) use self::{scalability::fits, text::printable};
 use crate::{
     chart::Chart,
     judged::judged,

@@ -19,7 +19,7 @@ use upsurge_record::model::Record;
 
 use crate::{
     chart::{Chart, Pane, Unit},
-    markdown, speedup, story, words,
+    speedup, story, words,
 };
 
 /// Instants at which the load of a plan is looked at.
@@ -126,7 +126,7 @@ fn of_pane(pane: &Pane, to: f64) -> Option<Row> {
     let name = match pane.id.as_str() {
         "load" | "users" | "throughput" | "latency" | "errors" => format!("{} ({})", pane.id, line.name),
         // Nothing in it may end a block of Markdown.
-        _ => markdown::printable(&words::beginning(&pane.title, 40).unwrap_or_else(|| pane.title.clone()))
+        _ => words::printable(&words::beginning(&pane.title, 40).unwrap_or_else(|| pane.title.clone()))
             .replace('`', "'"),
     };
     written_row(name, &starts(line.is_stepped, &pane.seconds), &line.values, pane.unit, to)

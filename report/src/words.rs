@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Numbers, times and shares as people read them.
 
+/// Without what breaks lines or turns the direction of what comes after it.
+pub(crate) fn printable(text: &str) -> String {
+    let is_turning = |sign: char| matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let sign = |sign: char| match sign {
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        _ if sign.is_control() || is_turning(sign) => '\u{fffd}',
+        _ => sign,
+    };
+    text.chars().map(sign).collect()
+}
+
 /// A whole number with its thousands apart: `1,234,567`.
 pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::{Bench, Name};
 use crate::{
     measure,
+    number::{number, range},
     peers::{self, Job, Task},
-    report::{number, range},
     results::Case,
     statistics::spread,
 };

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::{Bench, Name, Table};
 use crate::{
     measure::{Core, resident},
+    number::{number, range},
     peers::{Installed, Job, Task},
-    report::{number, range},
     results::{Case, Goal},
     statistics::spread,
 };

@@ -10,7 +10,7 @@ use upsurge_core::metrics::Trend;
 
 use super::{Bench, Name};
 use crate::{
-    report::number,
+    number::number,
     results::{Case, Goal},
 };
 

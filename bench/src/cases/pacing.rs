@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::{Bench, Name, Table};
 use crate::{
+    number::{number, range},
     peers::Task,
-    report::{number, range},
     results::{Case, Goal},
     statistics::{behind_grid, percentile, spread},
 };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{Bench, Name, records::script};
 use crate::{
-    report::{number, range},
+    number::{number, range},
     results::{Case, Goal},
     statistics::spread,
 };

@@ -14,8 +14,8 @@ use serde_json::json;
 use super::{Bench, Name};
 use crate::{
     measure::{Core, Running},
+    number::number,
     peers::{Installed, Job, Task},
-    report::number,
     results::Case,
 };
 

@@ -16,8 +16,8 @@ use serde_json::json;
 use super::{Bench, Name};
 use crate::{
     measure::{Core, cpu_seconds, resident},
+    number::number,
     peers::{Job, Pace, Task},
-    report::number,
     results::{Case, Goal},
     statistics::{Line, line},
 };

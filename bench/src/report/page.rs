@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::number;
+use crate::number::number;
 use crate::results::{Case, Results, Verdict};
 
 /// What a page is about.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A case as text.
 
-use super::number;
+use crate::number::number;
 use crate::results::{Case, Verdict};
 
 /// Prints a case: its table, then what was measured beside its goal.

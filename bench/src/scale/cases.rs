@@ -20,7 +20,7 @@ use super::{
     processes::Operator,
     requests::Rates,
 };
-use crate::{report::number, results::Case};
+use crate::{number::number, results::Case};
 
 /// Longest time from applying tests to the start of the load of all of them.
 const START_PATIENCE: Duration = Duration::from_secs(600);

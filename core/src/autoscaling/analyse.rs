@@ -10,6 +10,7 @@ use upsurge_figures::{
     workload as figures,
 };
 
+use super::USUAL_WAIT;
 use super::{
     Observed,
     budget::Settings,
@@ -22,7 +23,7 @@ use super::{
     replicas::{Reached, Replicas, seconds_between},
     unseen::{Gaps, unseen},
 };
-use crate::{plan::Timeline, policy::USUAL_WAIT};
+use crate::plan::Timeline;
 
 /// What is told of where each is lost.
 const SOURCES: [Source; 4] = [Source::Autoscaler, Source::Workload, Source::Pods, Source::Endpoints];

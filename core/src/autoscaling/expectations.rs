@@ -7,13 +7,13 @@ use upsurge_crds::v1alpha1::{AutoscalingExpectations, ExpectationResult, TimeLim
 use upsurge_figures::elasticity::Budget;
 
 use super::{
+    USUAL_WAIT,
     budget::{Pods, Settings, in_words},
     doubts::after,
     limiting::Limiting,
     replicas::{Reached, Replicas, seconds_between},
     unseen::Gaps,
 };
-use crate::policy::USUAL_WAIT;
 
 /// What expectations are judged by.
 pub(super) struct Course<'a> {

@@ -11,7 +11,7 @@ use crate::{field_error::Errors, pod};
 /// Most replicas that a run sets.
 const MOST_REPLICAS: i64 = 1_000;
 
-/// Checks what goes with `spec.load.capacity` and `spec.load.scalability`; their own fields are checked where the load is compiled.
+/// Checks `spec.load.capacity` and `spec.load.scalability`, and what goes with them.
 pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
     if let Some(capacity) = &spec.load.capacity {
         if capacity.counts_replicas() {
@@ -25,12 +25,19 @@ pub(crate) fn check(spec: &LoadTestSpec, errors: &mut Errors) {
             );
         }
         check_beside(spec, "spec.load.capacity", errors);
+        check_levels(capacity, errors);
     }
     if let Some(scalability) = &spec.load.scalability {
         check_held(spec, "spec.load.scalability", errors);
         check_beside(spec, "spec.load.scalability", errors);
         if scalability.sizes.is_some() {
             check_template(spec, errors);
+        }
+        // Of both or neither, the load itself tells.
+        match (&scalability.replicas, &scalability.sizes) {
+            (Some(counts), None) => check_counts_of_replicas(counts, errors),
+            (None, Some(sizes)) => check_sizes(sizes, errors),
+            (Some(_), Some(_)) | (None, None) => {}
         }
     }
 }
@@ -116,37 +123,24 @@ fn check_held(spec: &LoadTestSpec, load: &str, errors: &mut Errors) {
     }
 }
 
-/// Whether counts of replicas are some that can be compared; the most users of a measurement.
-pub(crate) fn check_counts_of_replicas(asked: &ReplicaCounts, errors: &mut Errors) -> f64 {
+/// Whether counts of replicas are some that can be compared.
+fn check_counts_of_replicas(asked: &ReplicaCounts, errors: &mut Errors) {
     // Of a number that is out of its own bounds, the schema tells.
     let told = asked.counts.iter().any(|count| *count < 1) || asked.level_per_replica < 1;
-    match Scalability::of(asked) {
-        Ok(scalability) => f64::from(scalability.most_users()),
-        Err(error) => {
-            if !told {
-                errors.add("spec.load.scalability.replicas", error);
-            }
-            // It is refused; a load that rises above nothing is no second fault.
-            1.0
-        }
+    if let Some(error) = Scalability::of(asked).err().filter(|_| !told) {
+        errors.add("spec.load.scalability.replicas", error);
     }
 }
 
-/// Whether sizes are some that can be compared; the users of a measurement.
-pub(crate) fn check_sizes(asked: &SizesLoad, errors: &mut Errors) -> f64 {
+/// Whether sizes are some that can be compared.
+fn check_sizes(asked: &SizesLoad, errors: &mut Errors) {
     for (index, size) in asked.sizes.iter().enumerate() {
         check_size(size, &format!("spec.load.scalability.sizes.sizes[{index}]"), errors);
     }
     // Of a number that is out of its own bounds, the schema tells.
     let told = asked.level < 1 || asked.sizes.len() < 2;
-    match Sizes::of(asked) {
-        Ok(sizes) => f64::from(sizes.users()),
-        Err(error) => {
-            if !told {
-                errors.add("spec.load.scalability.sizes", error);
-            }
-            1.0
-        }
+    if let Some(error) = Sizes::of(asked).err().filter(|_| !told) {
+        errors.add("spec.load.scalability.sizes", error);
     }
 }
 
@@ -168,7 +162,7 @@ fn check_size(size: &Size, path: &str, errors: &mut Errors) {
 }
 
 /// Whether the levels of a search are some.
-pub(crate) fn check_levels(capacity: &CapacityLoad, errors: &mut Errors) {
+fn check_levels(capacity: &CapacityLoad, errors: &mut Errors) {
     if capacity.counts_replicas() {
         check_counts(capacity, errors);
     } else if capacity.rate.is_some() {

@@ -126,11 +126,6 @@ impl Scalability {
         Self::new(&counts, users, asked.repeats(), asked.warm_up, asked.measure)
     }
 
-    /// Users with the most replicas.
-    pub fn most_users(&self) -> u32 {
-        self.counts.last().copied().unwrap_or_default().saturating_mul(self.users_per_replica)
-    }
-
     /// A test of these counts, in any order, each measured `repeats` times: `measure` long, after a `warm_up` at the same level.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use serde::{
 use super::{Bounds, MOST_DELTA_BYTES, Objection, sinks};
 use crate::{
     metrics::{Encoded, Sink, WireSink, names, names::Kind},
-    slices::{Counts, MOST_SLICES, Slice},
+    protocol::{Counts, MOST_SLICES, Slice},
     thresholds::Windowed,
 };
 

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     metrics::{OVERFLOW, Selector, Sink, Tags, Trend, names},
-    protocol::Form,
-    slices::MOST_SLICES,
+    protocol::{Form, MOST_SLICES},
     validate::validate,
 };
 
@@ -303,7 +302,7 @@ fn of_outputs_no_more_is_kept_than_the_test_has_and_their_words_are_cut() {
     let taken = intake.take(Raw::Text(&sent.to_string())).unwrap().delta.outputs;
     let [report] = &taken[..] else { panic!("{} reports", taken.len()) };
     assert_eq!((report.delivered, report.lost), (5, u64::MAX));
-    assert_eq!(report.problem.as_ref().unwrap().len(), crate::protocol::LONGEST_WORDS);
+    assert_eq!(report.problem.as_ref().unwrap().len(), crate::format::LONGEST_WORDS);
     // A test without outputs has none.
     assert!(take(&sent).unwrap().delta.outputs.is_empty());
 }

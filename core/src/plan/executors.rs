@@ -10,12 +10,10 @@ use super::{
     levels::level,
     names::by_place,
     patterns::{self, DEFAULT_MAX_DURATION, DEFAULT_QUEUE, DEFAULT_SEED},
+    schedule::{Crossing, First},
     shapes::{self, Shape},
 };
-use crate::{
-    field_error::Errors,
-    schedule::{Crossing, First},
-};
+use crate::field_error::Errors;
 
 /// Time that users who leave get to finish, unless the spec says otherwise.
 const DEFAULT_GRACEFUL_RAMP_DOWN: Duration = Duration::from_secs(30);

@@ -5,8 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use upsurge_crds::v1alpha1::{Spread, WhenBusy};
 
-use super::Stage;
-use crate::schedule::{Arrivals, Crossing, First, Users};
+use super::{
+    Stage,
+    schedule::{Arrivals, Crossing, First, Users},
+};
 
 /// One load. Several may be under way at the same time; each has its own users and its own iterations.
 #[derive(Clone, Debug, PartialEq)]

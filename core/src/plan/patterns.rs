@@ -9,14 +9,11 @@ use super::{
     DEFAULT_GRACEFUL_STOP, LoadPlan, Pool, Stage, Work,
     levels::level,
     names::{MEASURE, RAMP_DOWN, RAMP_UP, SOAK, WARM_UP},
-    shapes::{self, Shape},
-    staircase, stop,
-};
-use crate::{
-    epochs,
-    field_error::Errors,
     schedule::{Crossing, First},
+    shapes::{self, Shape},
+    staircase,
 };
+use crate::field_error::Errors;
 
 /// Fewest users that an open model may use, unless the spec says otherwise.
 const FEWEST_MAX_USERS: u64 = 100;
@@ -26,6 +23,8 @@ pub(super) const DEFAULT_QUEUE: u64 = 10_000;
 pub(super) const DEFAULT_SEED: u64 = 1;
 /// Longest time for a number of iterations, unless the spec says otherwise.
 pub(super) const DEFAULT_MAX_DURATION: Duration = Duration::from_secs(600);
+/// Most steps that may each have a threshold of their own ([`crate::implied`]): there is room for as many in a status.
+const MOST_WATCHED_STEPS: usize = 50;
 /// Most steps of a staircase.
 const MOST_STEPS: usize = 100;
 
@@ -118,9 +117,9 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         let mut stairs = stairs.unwrap_or_default();
         for (field, given) in [("stopAt", stress.stop_at.is_some()), ("brokenAt", stress.broken_at.is_some())]
         {
-            if given && stairs.len() > stop::MOST_STEPS {
+            if given && stairs.len() > MOST_WATCHED_STEPS {
                 let message =
-                    format_args!("watches each step: at most {}, not {}", stop::MOST_STEPS, stairs.len());
+                    format_args!("watches each step: at most {}, not {}", MOST_WATCHED_STEPS, stairs.len());
                 errors.add(format_args!("spec.load.stress.{field}"), message);
             }
         }
@@ -170,7 +169,6 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
         let to = level(errors, "spec.load.capacity.to", capacity.to);
         // Where replicas are counted, each probe is at the same rate.
         let to = capacity.rate.map_or(to, |rate| level(errors, "spec.load.capacity.rate", rate));
-        epochs::check_levels(capacity, errors);
         let shapes = vec![
             Shape::level(WARM_UP, capacity.warm_up.0, to),
             Shape::level(MEASURE, capacity.measure.0, to),
@@ -194,15 +192,19 @@ fn shapes_of(load: &Load, errors: &mut Errors) -> Option<(&'static str, Vec<Shap
 fn compared(scalability: &ScalabilityLoad, errors: &mut Errors) -> Vec<Shape> {
     let (users, warm_up, measure) = match (&scalability.replicas, &scalability.sizes) {
         (Some(counts), None) => {
-            (epochs::check_counts_of_replicas(counts, errors), counts.warm_up, counts.measure)
+            let most = counts.counts.iter().copied().max().unwrap_or_default();
+            let users = f64::from(most) * f64::from(counts.level_per_replica);
+            (users, counts.warm_up, counts.measure)
         }
-        (None, Some(sizes)) => (epochs::check_sizes(sizes, errors), sizes.warm_up, sizes.measure),
+        (None, Some(sizes)) => (f64::from(sizes.level), sizes.warm_up, sizes.measure),
         (Some(_), Some(_)) | (None, None) => {
             let message = "needs exactly one of replicas and sizes: what is compared";
             errors.add("spec.load.scalability", message);
             return Vec::new();
         }
     };
+    // Numbers that can't be are refused where the measurements are checked; that nothing rises above 0 is no second fault.
+    let users = users.max(1.0);
     vec![Shape::level(WARM_UP, warm_up.0, users), Shape::level(MEASURE, measure.0, users)]
 }
 

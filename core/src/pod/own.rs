@@ -13,7 +13,7 @@ use upsurge_crds::{
 use super::{PATH, PodParts};
 use crate::{
     field_error::Errors,
-    validate::{check_marks, check_subdomain, is_dns_label},
+    resource::{check_marks, check_subdomain, is_dns_label},
 };
 
 /// Whether a label or an annotation of runner pods is set by the operator or by the Job controller, which find pods by it.

@@ -14,6 +14,7 @@ use upsurge_crds::{
 
 use super::{Pattern, Policy, Rule, Rules};
 use crate::{
+    autoscaling::USUAL_WAIT,
     epochs::Epochs,
     files::{self, FileKind},
     http::{Forbidden, Reach},
@@ -24,8 +25,6 @@ use crate::{
 
 /// Entries of a list that a refusal shows.
 const SHOWN: usize = 5;
-/// A run may wait this long before and after its load, each time, however short its load must be. It is what `Auto` waits at most.
-pub(crate) const USUAL_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// What the policy does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

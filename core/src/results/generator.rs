@@ -9,9 +9,9 @@ use upsurge_crds::v1alpha1::GeneratorResult;
 use super::{decimal, milliseconds, percent};
 use crate::{
     metrics::{MOST_SERIES, Metrics, OVERFLOW, Selector, Trend, names},
+    plan::schedule::Arrivals,
     plan::{LoadPlan, Skip, Timeline},
     protocol::GeneratorDelta,
-    schedule::Arrivals,
 };
 
 /// Fewest iterations beyond the highest lag that say something: of a few hundred, the 99th percentile is one that

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use upsurge_crds::v1alpha1::{ContentKind, GeneratedContent};
 
-use crate::{field_error::Errors, schedule::mix, template::word};
+use crate::{field_error::Errors, plan::schedule::mix, template::word};
 
 /// Largest block: what is kept of contents, however large they are.
 pub const LARGEST_BLOCK: u64 = 4 << 20;

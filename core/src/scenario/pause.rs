@@ -58,7 +58,7 @@ impl Pause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::mix;
+    use crate::plan::schedule::mix;
 
     /// Seconds of many pauses between `min` and `max`, in ascending order.
     fn drawn(shape: Shape, min: f64, max: f64) -> Vec<f64> {

@@ -10,8 +10,9 @@ use upsurge_crds::v1alpha1::{LoadTestSpec, OperationResult};
 
 use super::*;
 use crate::{
+    implied::with_thresholds,
     metrics::{Metrics, SeriesKey, Sink, Tags, Trend},
-    plan::{Work, with_stop},
+    plan::Work,
     validate::validate,
 };
 
@@ -107,7 +108,7 @@ fn limits_are_thresholds_and_nothing_may_fail_by_itself() {
     let limits = json!([
         {"request": "token", "p95": "200ms", "mean": "500us", "maxFailures": 2}, {"group": "checkout", "max": "1s"}
     ]);
-    let with = with_stop(read(spec(json!({"benchmark": {"limits": limits}}))));
+    let with = with_thresholds(read(spec(json!({"benchmark": {"limits": limits}}))));
     let shown: Vec<String> = with
         .thresholds
         .iter()
@@ -128,7 +129,7 @@ fn limits_are_thresholds_and_nothing_may_fail_by_itself() {
     );
     let valid = validate(&with).map(|_| ());
     assert_eq!(valid, Ok(()), "runners read the spec with them");
-    let smoke = with_stop(read(spec(json!({"smoke": {}}))));
+    let smoke = with_thresholds(read(spec(json!({"smoke": {}}))));
     let conditions: Vec<&str> = smoke.thresholds.iter().map(|one| one.condition.as_str()).collect();
     assert_eq!(conditions, ["rate <= 0%", "rate >= 100%", "count >= 2"]);
 }
@@ -141,7 +142,7 @@ fn a_smoke_test_passes_once_each_scenario_has_come_to_its_end(
     #[case] ended: Option<u32>,
     #[case] passes: bool,
 ) {
-    let test = with_stop(read(spec(json!({"smoke": {}}))));
+    let test = with_thresholds(read(spec(json!({"smoke": {}}))));
     let valid = validate(&test).unwrap();
     let mut metrics = Metrics::default();
     let tags = || Tags { scenario: Some("buy".into()), ..Tags::default() };

@@ -14,7 +14,7 @@ use super::{Target, rule::Rule, seconds::seconds_of};
 use crate::{
     comparison::Comparison,
     metrics::{Catalog, Sink, names},
-    slices::Slice,
+    protocol::Slice,
 };
 
 /// Most seconds that wait for slower runners, as of [`super::Seconds`].

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     metrics::{Catalog, Sink, Trend, names},
     plan::{RECOVERY, Timeline},
-    slices::Slice,
+    protocol::Slice,
 };
 
 /// Most seconds that wait for slower runners: after a restart of the operator they send up to two minutes at once.

@@ -34,7 +34,7 @@ use crate::{
         names::{self, Kind},
     },
     plan::{Plan, Timeline},
-    slices::{self, Slice},
+    protocol::Slice,
 };
 
 /// Most windows of a threshold that wait for slower runners, beside those of [`LATE`].
@@ -164,7 +164,7 @@ impl Windowed {
             self.add_sums(windows, &self.with_steps(sums, metrics));
         }
         let [from_ms, to_ms] = [from, to].map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        self.add_slice(windows, &slices::of(from_ms, to_ms, metrics, self));
+        self.add_slice(windows, &self.slice(from_ms, to_ms, metrics));
     }
 
     /// What thresholds select of what a runner reported.

@@ -6,26 +6,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{load_test::LoadTestSpec, threshold::Threshold};
-use crate::{
-    read::{self, Unreadable},
-    words,
-};
+
+/// Fields at the top of a spec that are gone, and which older copies may have.
+const GONE: [&str; 2] = ["historyLimit", "script"];
 
 /// The spec of a test, unread. A run from before a change of the API has the spec as it was then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Snapshot(Value);
+pub struct Snapshot(pub(crate) Value);
 
 impl Snapshot {
     /// The copy of a spec.
     pub fn of(spec: &LoadTestSpec) -> Self {
         // A spec that was read can be written.
         Self(serde_json::to_value(spec).unwrap_or_default())
-    }
-
-    /// Whether it is in words from before they changed.
-    pub fn is_old(&self) -> bool {
-        words::is_old(&self.0)
     }
 
     /// The same with these thresholds, whose words have not changed.
@@ -36,17 +30,6 @@ impl Snapshot {
             fields.insert("thresholds".into(), serde_json::to_value(thresholds).unwrap_or_default());
         }
         Self(spec)
-    }
-
-    /// The spec, brought up to date if it is from before a change of words.
-    ///
-    /// # Errors
-    /// The first field that can't be read even so.
-    pub fn read(&self) -> Result<LoadTestSpec, Unreadable> {
-        if self.is_old() {
-            return read::spec(&words::brought_up_to_date(self.0.clone()));
-        }
-        read::spec(&self.0)
     }
 }
 
@@ -65,7 +48,7 @@ impl JsonSchema for Snapshot {
         let spec = LoadTestSpec::json_schema(generator);
         let names =
             spec.get("properties").and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name);
-        let names = names.map(String::as_str).chain(words::GONE);
+        let names = names.map(String::as_str).chain(GONE);
         let kept = json!({"x-kubernetes-preserve-unknown-fields": true});
         let properties: Map<String, Value> = names.map(|name| (name.to_owned(), kept.clone())).collect();
         json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true, "properties": properties})

@@ -5,9 +5,8 @@
 use upsurge_core::{
     intake::Objection,
     metrics::Sink,
-    protocol::Delta,
+    protocol::{Delta, Slice},
     results::Unanswered,
-    slices::{self, Slice},
     thresholds::{Sums, Windowed},
 };
 use upsurge_crds::v1alpha1::LoadTestSpec;
@@ -48,7 +47,7 @@ impl Preparing {
         // What only tells how something ended is of no time.
         let is_of_no_time = delta.from_ms == delta.to_ms && delta.metrics.is_empty();
         if delta.slices.is_empty() && !is_of_no_time {
-            delta.slices = vec![slices::of(delta.from_ms, delta.to_ms, &delta.metrics, &self.windowed)];
+            delta.slices = vec![self.windowed.slice(delta.from_ms, delta.to_ms, &delta.metrics)];
         }
         Ok(Prepared { delta, sums })
     }

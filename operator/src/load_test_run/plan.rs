@@ -9,7 +9,7 @@ use kube::{Resource, ResourceExt};
 use upsurge_core::{
     epochs::Epochs,
     http::ReachRules,
-    outputs,
+    implied, outputs,
     plan::{self, LoadPlan, Skip, Timeline},
     protocol::{PlannedTest, RunPlan},
     target_lease::{self, Claim},
@@ -47,7 +47,7 @@ pub struct Plan {
 impl Plan {
     /// Plans a run of a spec that was found valid; its runners may reach what the rules say.
     pub fn new(run: &LoadTestRun, test: &LoadTestSpec, valid: Valid, reach: ReachRules) -> Option<Self> {
-        let test = plan::with_stop(test.clone());
+        let test = implied::with_thresholds(test.clone());
         let several = Epochs::of(&test.load).is_ok_and(|epochs| epochs.are_several());
         let content = Arc::new(RunPlan {
             namespace: run.namespace().unwrap_or_default(),

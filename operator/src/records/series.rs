@@ -7,7 +7,7 @@ use upsurge_core::{
     metrics::{Metrics, Selector, names},
     plan::Timeline,
     points::Points,
-    slices::Counts,
+    protocol::Counts,
 };
 use upsurge_crds::v1alpha1::LoadUnit;
 use upsurge_record::{

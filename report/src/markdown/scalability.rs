@@ -3,11 +3,11 @@
 
 use std::fmt::{self, Write as _};
 
-use upsurge_crds::v1alpha1::{FittedResult, ScalabilityResult, SizeResult};
+use upsurge_crds::v1alpha1::SizeResult;
 use upsurge_record::model::Record;
 
 use super::text::plain;
-use crate::chart::Chart;
+use crate::{chart::Chart, laws};
 
 pub(super) fn scalability(record: &Record, _: &Chart, text: &mut String) -> fmt::Result {
     let Some(found) = &record.scalability else { return Ok(()) };
@@ -30,7 +30,7 @@ pub(super) fn scalability(record: &Record, _: &Chart, text: &mut String) -> fmt:
         writeln!(text, "| {replicas} | {users} | {} | {passed} | {failed} |", figures.join(" | "))?;
     }
     writeln!(text)?;
-    for sentence in fits(found) {
+    for sentence in laws::fits(found) {
         writeln!(text, "- {}", plain(&sentence, 1_000))?;
     }
     writeln!(text)
@@ -50,27 +50,4 @@ fn sizes(sizes: &[SizeResult], text: &mut String) -> fmt::Result {
         writeln!(text, "| {name} | {figures} | {} | {} |", size.passed, size.failed)?;
     }
     writeln!(text)
-}
-
-/// Both laws, each in a sentence, or why there is none; and why they are to be read with care.
-pub(crate) fn fits(found: &ScalabilityResult) -> Vec<String> {
-    let usl = found.usl.as_ref().map(|fit| {
-        let (contention, coherency) = (figure(&fit.contention), figure(&fit.coherency));
-        let peak = fit.peak.as_ref().map(|peak| format!(", beyond {peak} replicas more serve less"));
-        let (peak, squared) = (peak.unwrap_or_default(), &fit.r_squared);
-        format!("Universal Scalability Law: contention α {contention}, coherency β {coherency}{peak}; R² {squared}")
-    });
-    let unfitted = found.unfitted.as_ref().map(|why| format!("No Universal Scalability Law: {why}"));
-    let amdahl = found.amdahl.as_ref().map(|fit| {
-        let limit =
-            fit.limit.as_ref().map(|limit| format!(", at most {limit} times what one replica serves"));
-        let (limit, squared) = (limit.unwrap_or_default(), &fit.r_squared);
-        format!("Amdahl's law: serial share σ {}{limit}; R² {squared}", figure(&fit.serial))
-    });
-    let doubts = (!found.doubts.is_empty()).then(|| format!("Read with care: {}", found.doubts.join(", ")));
-    [usl, unfitted, amdahl, doubts].into_iter().flatten().collect()
-}
-
-fn figure(fitted: &FittedResult) -> String {
-    format!("{} ({} to {})", fitted.estimate, fitted.low, fitted.high)
 }

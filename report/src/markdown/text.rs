@@ -9,7 +9,7 @@ const LONGEST: usize = 120;
 /// A name as a code span that may stand in a table.
 pub(super) fn code(text: &str) -> String {
     let text = words::beginning(text, LONGEST).unwrap_or_else(|| text.to_owned());
-    let text = printable(&text);
+    let text = words::printable(&text);
     if text.trim().is_empty() {
         return "–".to_owned();
     }
@@ -23,7 +23,7 @@ pub(super) fn code(text: &str) -> String {
 pub(super) fn plain(text: &str, most: usize) -> String {
     let text = words::beginning(text, most).unwrap_or_else(|| text.to_owned());
     let mut escaped = String::with_capacity(text.len());
-    for sign in printable(&text).chars() {
+    for sign in words::printable(&text).chars() {
         match sign {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
@@ -39,17 +39,6 @@ pub(super) fn plain(text: &str, most: usize) -> String {
     }
     // What looks like a link would become one.
     escaped.replace("://", ":\u{200b}//").replace("www.", "www\u{200b}.")
-}
-
-/// Without what breaks lines or turns the direction of what comes after it.
-pub(crate) fn printable(text: &str) -> String {
-    let is_turning = |sign: char| matches!(sign, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
-    let sign = |sign: char| match sign {
-        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
-        _ if sign.is_control() || is_turning(sign) => '\u{fffd}',
-        _ => sign,
-    };
-    text.chars().map(sign).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use upsurge_crds::v1alpha1::{CountResult, ScalabilityResult};
 
-use crate::markdown;
+use crate::laws;
 
 /// An empty line, the table, and a line for each law, each doubt and each reason.
 pub(super) fn of(found: &ScalabilityResult) -> String {
@@ -14,7 +14,7 @@ pub(super) fn of(found: &ScalabilityResult) -> String {
         let line = format!("{replicas:>8}  {throughput:>10}  {efficiency:>10}  {interval}");
         text += &format!("{}\n", line.trim_end());
     }
-    for sentence in markdown::fits(found) {
+    for sentence in laws::fits(found) {
         text += &format!("{sentence}\n");
     }
     text

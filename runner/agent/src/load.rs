@@ -11,8 +11,8 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 use upsurge_core::{
+    plan::schedule::Share,
     protocol::{AfterOutcome, RunnerEnd},
-    schedule::Share,
 };
 use upsurge_crds::names::reasons;
 use upsurge_engine::EngineConfig;

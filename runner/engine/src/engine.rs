@@ -45,12 +45,12 @@ use tokio::sync::{mpsc::UnboundedSender, watch};
 use upsurge_core::{
     losses::Losses,
     metrics::Metrics,
+    plan::schedule::{Part, Share},
     plan::{Skip, Work},
-    schedule::{Part, Share},
     validate::Valid,
 };
 use upsurge_crds::v1alpha1::LoadTestSpec;
-use upsurge_http::setup::{Setup, SetupError};
+use upsurge_http::{setup::Setup, setup_error::SetupError};
 use upsurge_system::files::Files;
 use upsurge_system::generator::raise_file_limit;
 

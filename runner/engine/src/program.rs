@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use serde_json::Value;
 use upsurge_core::{
-    expression::Expression, metrics::names::Kind, scenario::Variable, schedule::WeightedChoice,
+    expression::Expression, metrics::names::Kind, plan::schedule::WeightedChoice, scenario::Variable,
 };
 
 pub(crate) use self::{

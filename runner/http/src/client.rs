@@ -14,15 +14,17 @@ use upsurge_core::http::Rules;
 
 use super::{
     connect::Connector,
-    connection::{Connection, Tried},
+    connection::Connection,
     deadline::Deadline,
     error::TransportError,
     message::{Incoming, Keep, Message},
     meter::Traffic,
     origin::Origin,
     pool::{Grant, Pool},
-    setup::{Setup, SetupError},
+    setup::Setup,
+    setup_error::SetupError,
     timings::Timings,
+    transport::Tried,
 };
 
 /// The HTTP client of one core.

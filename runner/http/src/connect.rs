@@ -17,7 +17,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use upsurge_crds::v1alpha1::HttpVersion;
 
 use super::{
-    connection::{Connection, Protocol, Transport},
+    connection::{Connection, Protocol},
     error::{TransportError, is_refused_protocol},
     h1::{Buffers, H1Connection},
     h2::H2Connection,
@@ -25,9 +25,11 @@ use super::{
     origin::Origin,
     proxy::Proxy,
     resolver::Resolver,
-    setup::{Setup, SetupError},
+    setup::Setup,
+    setup_error::SetupError,
     timings::Timings,
     tls::Connectors,
+    transport::Transport,
 };
 
 /// How long an address has for itself before the next one is tried beside it (RFC 8305 §5).

@@ -25,12 +25,12 @@ use tokio::task::spawn_local;
 
 use self::listening::Listening;
 use super::{
-    connection::{Transport, Tried},
     message::{Incoming, Keep, Message},
     meter::Traffic,
     origin::Origin,
     payload::Payload,
     timings::Timings,
+    transport::{Transport, Tried},
 };
 
 /// How much a server may send ahead, on a stream and on a whole connection: enough for bodies to flow.

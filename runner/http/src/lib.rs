@@ -25,6 +25,8 @@ mod pool;
 mod proxy;
 pub mod resolver;
 pub mod setup;
+pub mod setup_error;
 pub mod text;
 pub mod timings;
 pub mod tls;
+mod transport;

@@ -17,13 +17,14 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    connection::{Connection, Protocol, Tried},
+    connection::{Connection, Protocol},
     error::TransportError,
     h2::H2Connection,
     message::{Incoming, Keep, Message},
     meter::Traffic,
     origin::Origin,
     timings::Timings,
+    transport::Tried,
 };
 
 /// The shared connections of a core.

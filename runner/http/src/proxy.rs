@@ -12,7 +12,7 @@ use upsurge_core::{
     template::Piece,
 };
 
-use super::{error::TransportError, h1, message::Message, origin::Origin, setup::SetupError};
+use super::{error::TransportError, h1, message::Message, origin::Origin, setup_error::SetupError};
 
 /// Most bytes of a proxy's answer to CONNECT.
 const LONGEST_ANSWER: usize = 16 << 10;

@@ -6,28 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use upsurge_core::http::HttpSettings;
 use upsurge_system::files::Files;
 
-use super::{proxy::Proxies, tls::Tls};
-
-/// Why connections can't be made as the test wants.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A certificate, key or cipher can't be used.
-    #[error("{field}: {message}")]
-    Tls {
-        /// The field.
-        field: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// A proxy's URL is wrong.
-    #[error("{field}: {message}")]
-    Proxy {
-        /// The field, or the environment variable.
-        field: String,
-        /// What is wrong.
-        message: String,
-    },
-}
+use super::{proxy::Proxies, setup_error::SetupError, tls::Tls};
 
 /// What the connections of all cores are made with.
 #[derive(Debug)]

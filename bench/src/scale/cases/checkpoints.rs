@@ -18,7 +18,7 @@ use upsurge_crds::internal::Checkpoint;
 
 use super::{Fleet, rates, row};
 use crate::{
-    report::number,
+    number::number,
     results::Goal,
     scale::{Bench, Outcome, load_test::Shape},
 };

@@ -14,7 +14,7 @@ use upsurge_crds::{LoadTest, LoadTestRun, v1alpha1::Phase};
 
 use super::row;
 use crate::{
-    report::number,
+    number::number,
     results::Goal,
     scale::{
         Bench, Outcome,

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::{Fleet, rates, row};
 use crate::{
-    report::number,
+    number::number,
     results::Goal,
     scale::{
         Bench, Outcome,

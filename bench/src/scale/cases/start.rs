@@ -9,7 +9,7 @@ use upsurge_crds::v1alpha1::Phase;
 
 use super::row;
 use crate::{
-    report::number,
+    number::number,
     results::Goal,
     scale::{
         Bench, Outcome,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Fleet, rates, row};
 use crate::{
-    report::number,
+    number::number,
     results::Goal,
     scale::{Bench, Outcome, load_test::Shape},
 };

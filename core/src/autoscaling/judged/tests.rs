@@ -22,7 +22,7 @@ use super::super::{Observed, explained};
 use crate::{
     metrics::{Metrics, Trend},
     plan::Plan,
-    slices::Slice,
+    protocol::Slice,
     thresholds::{Windowed, Windows},
 };
 

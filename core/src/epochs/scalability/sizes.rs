@@ -97,11 +97,6 @@ impl Sizes {
         Ok(Self { sizes: known.collect(), users, repeats, warm_up, measure })
     }
 
-    /// Users of each measurement.
-    pub fn users(&self) -> u32 {
-        self.users
-    }
-
     /// How long it lasts in all, of which each measurement takes so long; somewhat longer if many of them say nothing.
     pub fn longest(&self, one: Duration) -> Duration {
         let sizes = u32::try_from(self.sizes.len()).unwrap_or(u32::MAX);

@@ -9,7 +9,7 @@ use upsurge_figures::scalability::Usl;
 use super::*;
 use crate::{
     format::{per_second, percent},
-    schedule::Users,
+    plan::schedule::Users,
     thresholds::display_name,
     validate::validate,
 };

@@ -11,7 +11,7 @@ use crate::{
     metrics::{Metrics, SeriesKey, Sink, Tags, names},
     plan::Plan,
     protocol::Delta,
-    slices::{self, Slicing},
+    slices::Slicing,
     thresholds::{Recorded, Windowed, Windows},
 };
 use std::time::Duration;
@@ -70,7 +70,7 @@ fn evaluated(
                 let mut first = chunk[0].clone();
                 chunk[1..].iter().for_each(|next| slicing.merge(&mut first, next.clone()));
                 if first.slices.is_empty() {
-                    first.slices = vec![slices::of(first.from_ms, first.to_ms, &first.metrics, &windowed)];
+                    first.slices = vec![windowed.slice(first.from_ms, first.to_ms, &first.metrics)];
                 }
                 first
             });
@@ -173,7 +173,7 @@ fn an_availability_that_can_t_be_told_stops_nothing_and_a_bad_one_does() {
     let mut stopped = BTreeSet::new();
     for second in 0..6_u64 {
         let delta = delta(second, 10, if second == 4 { 9 } else { 0 });
-        windowed.add_slice(&mut windows, &slices::of(delta.from_ms, delta.to_ms, &delta.metrics, &windowed));
+        windowed.add_slice(&mut windows, &windowed.slice(delta.from_ms, delta.to_ms, &delta.metrics));
         windowed.close(&mut windows, Duration::from_millis(delta.to_ms), &metrics);
         let elapsed = Duration::from_millis(delta.to_ms);
         let recorded =
@@ -197,7 +197,7 @@ fn told(messages: &[Option<(u64, u64)>], until: u64) -> (u64, u64, u64) {
             continue;
         };
         let Delta { from_ms, to_ms, metrics, .. } = delta(*second, *total, 0);
-        let slice = slices::of(from_ms, to_ms, &metrics, &windowed);
+        let slice = windowed.slice(from_ms, to_ms, &metrics);
         let (before, most) =
             (windows.bytes(), windowed.growth(&windows, &Default::default(), std::slice::from_ref(&slice)));
         windowed.add_slice(&mut windows, &slice);

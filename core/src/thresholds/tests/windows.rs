@@ -302,7 +302,7 @@ fn what_windows_and_sums_grow_by_is_known_before() {
         (0..=second).for_each(|value| trend.record_many(Duration::from_millis(7 << value.min(18)), 40_000));
         let mut metrics = Metrics::default();
         metrics.add(key("http_req_duration", "hold", "pay"), &Sink::Trend(trend).compact());
-        let slice = crate::slices::of(second / 3 * 1_000, second / 3 * 1_000 + 1_000, &metrics, &rules);
+        let slice = rules.slice(second / 3 * 1_000, second / 3 * 1_000 + 1_000, &metrics);
         let sums = rules.sums(&metrics).unwrap();
         let slices = [slice];
         let (before, growth) = (windows.bytes(), rules.growth(&windows, &sums, &slices));

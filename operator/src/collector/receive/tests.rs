@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use upsurge_core::{
     intake::Objection,
     metrics::{Selector, SeriesKey, Sink, Tags, Trend, names},
-    protocol::{Delta, Form, PROTOCOL_VERSION, RunPlan, RunnerEnd},
-    slices::Slice,
+    protocol::{Delta, Form, PROTOCOL_VERSION, RunPlan, RunnerEnd, Slice},
     thresholds::Windowed,
     validate::validate,
 };

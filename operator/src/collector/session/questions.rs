@@ -2,7 +2,8 @@
 //! The questions to the test's Prometheus server, which runner 0 asks once the load of all runners has ended.
 
 use upsurge_core::{
-    protocol::{CheckAnswer, LONGEST_WORDS, RunPlan},
+    format::LONGEST_WORDS,
+    protocol::{CheckAnswer, RunPlan},
     series::SeriesAnswer,
 };
 

@@ -9,8 +9,9 @@ mod turning;
 
 use serde_json::json;
 use upsurge_core::{
+    format::LONGEST_WORDS,
     metrics::{SeriesKey, Sink, Tags},
-    protocol::{AfterOutcome, CheckAnswer, Delta, LONGEST_WORDS, PROTOCOL_VERSION},
+    protocol::{AfterOutcome, CheckAnswer, Delta, PROTOCOL_VERSION},
 };
 use upsurge_crds::names::reasons;
 

@@ -8,7 +8,6 @@ use upsurge_core::{
     points::Points,
     results,
     series::{Course, SeriesAnswer},
-    slices,
     thresholds::Windowed,
 };
 use upsurge_crds::v1alpha1::EpochResult;
@@ -58,7 +57,7 @@ fn ended(seconds: u64) -> SessionSnapshot {
     let (mut metrics, mut points) = (Metrics::default(), Points::default());
     for number in 0..seconds {
         let recorded = second(number);
-        let slice = slices::of(number * 1_000, number * 1_000 + 1_000, &recorded, &Windowed::default());
+        let slice = Windowed::default().slice(number * 1_000, number * 1_000 + 1_000, &recorded);
         points.add(&slice, 2.0);
         metrics.merge(&recorded);
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use upsurge_core::{
     field_error::FieldError,
     files::FileId,
-    plan::with_stop,
+    implied::with_thresholds,
     validate::{Valid, check_resource, read_spec, validate},
 };
 use upsurge_crds::{
@@ -189,11 +189,11 @@ fn compile_spec(
                 .map(|error| FieldError { path: error.field_path, message: error.message })
                 .collect::<Vec<_>>()
         })?;
-        let Some(instead) = instead else { return Ok((with_stop(resource.spec), valid, None)) };
+        let Some(instead) = instead else { return Ok((with_thresholds(resource.spec), valid, None)) };
         let note = instead.note(&resource.spec);
         let spec = instead.of(resource.spec);
         let valid = validate(&spec)?;
-        Ok((with_stop(spec), valid, note))
+        Ok((with_thresholds(spec), valid, note))
     });
     match compiled {
         Ok(compiled) if errors.is_empty() => Ok(compiled),

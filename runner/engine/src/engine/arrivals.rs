@@ -8,7 +8,7 @@ use std::{
 
 use upsurge_core::{
     plan::Work,
-    schedule::{Arrivals, Part, Share},
+    plan::schedule::{Arrivals, Part, Share},
 };
 
 use super::{

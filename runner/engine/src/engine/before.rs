@@ -8,7 +8,7 @@ use tokio::{
     runtime::{Builder, LocalOptions},
     sync::oneshot,
 };
-use upsurge_core::{findings::COUNTERS, schedule::Share, template::Scope, validate::Valid};
+use upsurge_core::{findings::COUNTERS, plan::schedule::Share, template::Scope, validate::Valid};
 use upsurge_crds::v1alpha1::LoadTestSpec;
 use upsurge_http::{client::Client, setup::Setup};
 use upsurge_system::files::Files;

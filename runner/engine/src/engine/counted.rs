@@ -13,8 +13,8 @@ use std::{
 
 use tokio::task::spawn_local;
 use upsurge_core::{
+    plan::schedule::{Part, Share},
     plan::{LoadPlan, Work},
-    schedule::{Part, Share},
 };
 
 use super::{

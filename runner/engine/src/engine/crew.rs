@@ -17,7 +17,7 @@ use tokio::{
 };
 use upsurge_core::{
     plan::Pool,
-    schedule::{Part, Share},
+    plan::schedule::{Part, Share},
 };
 use upsurge_crds::v1alpha1::WhenBusy;
 

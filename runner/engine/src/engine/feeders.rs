@@ -10,7 +10,7 @@ use std::sync::{
 };
 
 use serde_json::Value;
-use upsurge_core::schedule::Share;
+use upsurge_core::plan::schedule::Share;
 use upsurge_crds::v1alpha1::{DataOrder, DataScope, EndOfData};
 
 use crate::program::{Data, Program};

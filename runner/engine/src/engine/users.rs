@@ -9,8 +9,8 @@ use std::{
 
 use tokio::task::spawn_local;
 use upsurge_core::{
+    plan::schedule::{Part, Users},
     plan::{LoadPlan, Work},
-    schedule::{Part, Users},
 };
 
 use super::{

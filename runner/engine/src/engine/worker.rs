@@ -18,8 +18,8 @@ use tokio::{
     task::spawn_local,
 };
 use upsurge_core::{
+    plan::schedule::Part,
     plan::{self, Skip, Work},
-    schedule::Part,
     validate::Valid,
 };
 use upsurge_http::{client::Client, setup::Setup};

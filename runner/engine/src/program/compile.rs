@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use upsurge_core::{
     metrics::Catalog,
+    plan::schedule::WeightedChoice,
     scenario::{self, ON_START_CHECK, ON_STOP_CHECK, ScenarioSet, Step},
-    schedule::WeightedChoice,
     validate::Valid,
 };
 use upsurge_crds::v1alpha1::LoadTestSpec;

@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::{
     files::{FileId, FileKind, references},
-    schedule::Share,
+    plan::schedule::Share,
 };
 use upsurge_engine::{self as engine, EngineConfig, run_after};
 use upsurge_system::files::{Files, Places};

@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::{
     metrics::{Selector, Sink},
-    schedule::Share,
+    plan::schedule::Share,
 };
 
 use crate::{

@@ -10,7 +10,7 @@ use serde_json::json;
 use upsurge_core::{
     losses::LossKind,
     metrics::{Metrics, Selector, Trend},
-    schedule::Share,
+    plan::schedule::Share,
 };
 
 use crate::{

@@ -10,8 +10,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use upsurge_core::{
     metrics::{Selector, Sink},
+    plan::schedule::Share,
     plan::{Skip, Turn},
-    schedule::Share,
     validate::Valid,
 };
 use upsurge_engine::EngineConfig;

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, thread};
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_core::schedule::Share;
+use upsurge_core::plan::schedule::Share;
 
 use crate::{
     load::{Outcome, config, run, spec, times},

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use rstest::rstest;
 use serde_json::{Value, json};
-use upsurge_core::schedule::Share;
+use upsurge_core::plan::schedule::Share;
 use upsurge_engine as engine;
 
 use crate::{

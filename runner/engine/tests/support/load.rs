@@ -12,8 +12,8 @@ use upsurge_core::{
     intake::{Intake, Raw},
     losses::Losses,
     metrics::{Metrics, Selector},
+    plan::schedule::Share,
     protocol::Delta,
-    schedule::Share,
     validate::validate,
 };
 use upsurge_crds::LoadTestSpec;

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::super::connection::Transport;
+use super::super::transport::Transport;
 
 /// How HTTP/1 begins.
 const HTTP_1: &[u8] = b"HTTP/1.";

@@ -15,7 +15,7 @@ use upsurge_crds::v1alpha1::{FileSource, HttpVersion};
 use upsurge_system::files::Files;
 
 use super::{AcceptAnything, roots, verify::Trusting};
-use crate::setup::SetupError;
+use crate::setup_error::SetupError;
 
 /// Certificates, versions and ciphers, for all cores.
 #[derive(Debug)]

@@ -42,7 +42,7 @@ fn spiked(spec: &serde_json::Value) -> SessionSnapshot {
         durations.record_many(std::time::Duration::from_millis(time), 6);
         let (from_ms, to_ms) = (second * 1_000, second * 1_000 + 1_000);
         let slice =
-            upsurge_core::slices::Slice { from_ms, to_ms, requests: 6.0, durations, ..Default::default() };
+            upsurge_core::protocol::Slice { from_ms, to_ms, requests: 6.0, durations, ..Default::default() };
         windowed.add_slice(&mut snapshot.windows, &slice);
     }
     windowed.close(&mut snapshot.windows, snapshot.elapsed, &Default::default());

@@ -23,12 +23,11 @@ use upsurge_core::{
     http::without_login,
     losses::Losses,
     metrics::Metrics,
+    plan::schedule::Share,
     plan::{MEASURE, Timeline, Turned},
     points::Points,
-    protocol::GeneratorDelta,
+    protocol::{GeneratorDelta, Slice},
     results::{Counting, Unanswered},
-    schedule::Share,
-    slices,
     thresholds::{Recorded, Windowed, Windows},
     validate::{Valid, doubtful},
     verdict::Breakdown,
@@ -252,9 +251,9 @@ impl Session<'_> {
 }
 
 /// An interval as the figures over time take it.
-fn slice(interval: &Interval, windowed: &Windowed) -> slices::Slice {
+fn slice(interval: &Interval, windowed: &Windowed) -> Slice {
     let [from, to] = [interval.from, interval.to].map(|at| u64::try_from(at.as_millis()).unwrap_or(u64::MAX));
-    slices::of(from, to, &interval.metrics, windowed)
+    windowed.slice(from, to, &interval.metrics)
 }
 
 /// What is known before the load: what of the test is doubtful, and where only runners in a cluster push figures to.

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Thresholds that a pattern of load brings with it.
+//! Thresholds that a load implies: whoever asks for it asks for them.
 
 use upsurge_crds::v1alpha1::{LoadTestSpec, Threshold, ThresholdSelector};
 
-use super::{Plan, is_step};
-use crate::{metrics::names, single};
-
-/// Most steps that may each have a threshold of their own: there is room for as many in a status.
-pub(super) const MOST_STEPS: usize = 50;
+use crate::{
+    metrics::names,
+    plan::{Plan, is_step},
+    single,
+};
 
 /// The spec with the thresholds that its load stands for: of `stopAt`, one for each step, which aborts; of a benchmark, one for each
 /// limit; of a smoke test, that nothing fails.
 /// A spec whose load is wrong stays as it is.
-pub fn with_stop(mut spec: LoadTestSpec) -> LoadTestSpec {
+pub fn with_thresholds(mut spec: LoadTestSpec) -> LoadTestSpec {
     let own = single::thresholds(&spec);
     spec.thresholds.extend(own);
     let Some(stop) = spec.load.stress.as_ref().and_then(|stress| stress.stop_at.clone()) else { return spec };
