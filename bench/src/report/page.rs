@@ -3,8 +3,10 @@
 
 use std::fmt::Write as _;
 
-use crate::number::number;
-use crate::results::{Case, Results, Verdict};
+use crate::{
+    number::number,
+    results::{Case, Results, Verdict},
+};
 
 /// What a page is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

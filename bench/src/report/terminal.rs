@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A case as text.
 
-use crate::number::number;
-use crate::results::{Case, Verdict};
+use crate::{
+    number::number,
+    results::{Case, Verdict},
+};
 
 /// Prints a case: its table, then what was measured beside its goal.
 pub fn print(case: &Case) {
