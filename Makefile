@@ -145,19 +145,19 @@ e2e: images cluster-up ## Tests on a real cluster (TESTS=filter picks some of th
 # once the earlier release has been there, which asks for others.
 .PHONY: e2e-full
 e2e-full: images cluster-up ## After make e2e: what takes longer, such as an upgrade from an earlier commit (TESTS=filter)
-	previous=$$(tools/build previous); gate=$$(tools/build gate-image); telemetry=$$(tools/build telemetry-image); \
-	  $(with) load $(images) "$$previous"/upsurge-*.tar "$$gate"/gate.tar "$$telemetry"/telemetry.tar
+	previous=$$(tools/build previous); gate=$$(tools/build gate-image); telemetry=$$(tools/build telemetry-image); keda=$$(tools/build keda-itself); \
+	  $(with) load $(images) "$$previous"/upsurge-*.tar "$$gate"/gate.tar "$$telemetry"/telemetry.tar "$$keda"/keda.tar
 	$(nextest) --workspace --profile e2e --run-ignored only --no-run
 	$(if $(TESTS),,PATH="$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec bash -c \
 	  'if [ "$${E2E_AUDIT_LOG:-}" ]; then cargo nextest run --offline --workspace --profile e2e --test rights --run-ignored only; \
 	   else echo "Rights are not compared with their use: only the bundled cluster keeps an audit log."; fi')
 	UPSURGE_PREVIOUS_DIR=$$(tools/build previous) E2E_KWOK=$$(tools/build kwok)/kwok \
 	  E2E_ARGO_ROLLOUTS=$$(tools/build argo-rollouts) E2E_FLAGGER=$$(tools/build flagger) E2E_GITOPS=$$(tools/build gitops) \
-	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) \
+	  E2E_MONITORING=$$(tools/build monitoring) E2E_KEDA=$$(tools/build keda) E2E_KEDA_ITSELF=$$(tools/build keda-itself) \
 	  PATH="$$(tools/build servers):$$(tools/build go):$$(tools/build nextest):$$PATH" $(with) exec cargo nextest run --offline --workspace \
 	  --profile e2e --run-ignored only --test faults --test targets --test serial_chart --test capacity --test upgrade --test serial_tls --test runner_pods --test docs --test gates \
 	  --test usage --test command --test runner_fields --test outputs --test gitops --test starts --test lifecycle --test surroundings \
-	  --test inconclusive --test beyond --test serial_values --test serial_keda --test serial_namespaced \
+	  --test inconclusive --test beyond --test serial_values --test serial_keda --test serial_keda_itself --test serial_namespaced \
 	  --test too_slow --test several --test limited_by --test rollout_at_start --test from_zero \
 	  --test serial_scripted_capacity --test serial_custom_metrics --test serial_flapping \
 	  --test serial_kustomize --test serial_pinning --test serial_scalability --test serial_scalability_truth --test serial_sizes \

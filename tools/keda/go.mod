@@ -1,4 +1,4 @@
-// Nothing is built of it: it carries the definition of ScaledObject.
+// It carries the definition of ScaledObject, and is what KEDA itself is compiled from, by its own go.mod.
 module upsurge.dev/tools/keda
 
 go 1.26.0
