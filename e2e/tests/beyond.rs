@@ -89,3 +89,41 @@ async fn the_scripted_breaking_point_is_found_and_the_target_degrades_with_grace
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "half a minute of load; in memory too (core::findings): make e2e-full"]
+async fn a_spike_that_the_target_can_not_stand_does_not_hide_behind_one_that_it_can() -> Result<()> {
+    with_temp_namespace(async |context| {
+        node::calm(&context.client).await?;
+        // 100 per second, as above: all of the first spike, and of the second one 100 of 180.
+        let behaviour =
+            json!({"latency": {"fixed": "50ms"}, "concurrencyLimit": {"max": 5, "overflow": "reject"}});
+        Target::deploy(&context, behaviour).await?;
+        let one = |name: &str, peak: u32| json!({"name": name, "peak": peak, "hold": "8s", "recovery": "4s"});
+        let spike =
+            json!({"baseline": 10, "warmUp": "2s", "spikes": [one("lunch", 60), one("evening", 180)]});
+        let test = merged(
+            spec(json!({"unit": "IterationsPerSecond", "spike": spike})),
+            // Of the whole run a third fails, of the second spike 43 %.
+            json!({
+                "thresholds": [{"metric": "http_req_failed", "condition": "rate < 38%"}],
+                "runner": {"parallelism": 2},
+            }),
+        );
+        let run = context.start("spikes", test).await?;
+        let run = context.finished(&run, seconds(120)).await?;
+        let status = status(&run);
+        let spikes: Vec<(&str, bool)> =
+            status.spikes.iter().map(|spike| (spike.name.as_str(), spike.passed)).collect();
+        ensure!(spikes == [("lunch", true), ("evening", false)], "{:?}", status.spikes);
+        let requests: Vec<i64> = status.spikes.iter().map(|spike| spike.requests).collect();
+        let planned = [8 * 60 + 4 * 10, 8 * 180 + 4 * 10];
+        let near = requests.iter().zip(planned).all(|(seen, planned)| (seen - planned).abs() <= planned / 50);
+        ensure!(near, "{requests:?} of {planned:?}");
+        ensure!(status.thresholds.iter().all(|threshold| threshold.passed), "{:?}", status.thresholds);
+        let outcome = (status.verdict, status.reason.as_deref());
+        ensure!(outcome == (Some(Verdict::Failed), Some("SpikeFailed")), "{outcome:?}: {:?}", status.message);
+        Ok(())
+    })
+    .await
+}

@@ -2,8 +2,8 @@
 //! CPU and memory of the target's pods: a leak of a known slope, and none.
 
 use anyhow::{Context as _, Result, ensure};
-use serde_json::json;
-use upsurge_crds::v1alpha1::{LoadTestRunStatus, UsageResult, Verdict};
+use serde_json::{Value, json};
+use upsurge_crds::v1alpha1::{Bottleneck, LoadTestRunStatus, UsageResult, Verdict};
 use upsurge_e2e::{
     Context,
     api::{ensure_verdict, status},
@@ -96,6 +96,51 @@ async fn a_steady_target_has_no_leak() -> Result<()> {
         ensure!(number(&growth.estimate)?.abs() < 1_000.0, "{pod:?}");
         let cpu = pod.cpu.as_ref().context("no CPU")?;
         ensure!(cpu.max_of_limit.is_some() && cpu.nearest_container.as_deref() == Some("target"), "{cpu:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// What a run names as scarce of a target with these limits, on which two users work for 75 seconds.
+async fn scarce(context: &Context, behaviour: Value, limits: Value) -> Result<(Bottleneck, String)> {
+    node::calm(&context.client).await?;
+    Target::deploy_limited(context, behaviour, limits).await?;
+    let test = merged(
+        spec(json!({"unit": "Users", "constant": {"level": 2, "duration": "75s"}})),
+        json!({
+            "target": {"workloads": [{"name": "target"}]},
+            "scenarios": [{"name": "get", "steps": [
+                {"request": {"name": "get", "url": "/"}}, {"think": {"min": "20ms"}}
+            ]}],
+        }),
+    );
+    let run = context.run("scarce", test, seconds(180)).await?;
+    let found = status(&run).bottleneck.context("nothing is told of what was scarce")?;
+    Ok((found.name, found.evidence))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "75 seconds of load, as usage is told each quarter of a minute: make e2e-full"]
+async fn a_target_that_works_at_its_cpu_limit_is_named_with_its_pod() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let (behaviour, limits) =
+            (json!({"cpuPerRequest": "5ms"}), json!({"cpu": "100m", "memory": "128Mi"}));
+        let (name, evidence) = scarce(&context, behaviour, limits).await?;
+        ensure!(name == Bottleneck::CPU, "{name:?}: {evidence}");
+        ensure!(evidence.contains("pod target-") && evidence.contains("of the CPU limit"), "{evidence}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "75 seconds of load, as above: make e2e-full"]
+async fn a_target_that_has_room_is_not_named() -> Result<()> {
+    with_temp_namespace(async |context| {
+        let limits = json!({"cpu": "500m", "memory": "128Mi"});
+        let (name, evidence) = scarce(&context, json!({"latency": {"fixed": "20ms"}}), limits).await?;
+        ensure!(name == Bottleneck::None, "{name:?}: {evidence}");
+        ensure!(evidence.contains("not looked at: throttling"), "{evidence}");
         Ok(())
     })
     .await
