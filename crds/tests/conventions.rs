@@ -360,6 +360,8 @@ fn each_definition_fits_into_its_budget() {
         .map(|definition| (definition["metadata"]["name"].to_string(), definition.to_string().len()))
         .collect();
     assert!(sizes.values().all(|size| *size <= 256 * 1024), "{sizes:?}");
+    // What is yet to come needs room too: whoever adds much here says so.
+    assert!(sizes.values().all(|size| *size <= 225_000), "{sizes:?}");
 }
 
 #[rstest]
