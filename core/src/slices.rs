@@ -83,8 +83,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        metrics::{SeriesKey, Tags},
+        metrics::{Metrics, Selector, SeriesKey, Sink, Tags, Trend, names},
         outputs::OutputReport,
+        protocol::Counts,
         thresholds::Windows,
     };
 

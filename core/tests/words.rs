@@ -5,7 +5,10 @@
 
 use serde_json::{Value, json};
 use upsurge_core::validate::{check_spec, read_spec, validate};
-use upsurge_crds::words::{CHANGES, Change, GONE};
+use upsurge_crds::{
+    v1alpha1::GONE,
+    words::{CHANGES, Change},
+};
 
 fn spec() -> Value {
     json!({

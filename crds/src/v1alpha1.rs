@@ -67,7 +67,7 @@ pub use request::{HttpMethod, RequestStep};
 pub use runner::{Deadlines, History, Kept, RunnerSpec};
 pub use scenario::{Block, Scenario};
 pub use size::ByteSize;
-pub use snapshot::Snapshot;
+pub use snapshot::{GONE, Snapshot};
 pub use source::{ConfigMapKeyRef, FileSource};
 pub use start::{ConcurrencyPolicy, Schedule, StartTrigger, TriggerType};
 pub use status::*;

@@ -120,8 +120,7 @@ async fn woken(context: &Context) -> Result<()> {
     let elasticity = figures.elasticity.as_ref().context("no elasticity")?;
     ensure!(elasticity.peak_demand == Some(3), "{elasticity:?}");
     // Without load it rests again.
-    let rests =
-        |deployment: &Deployment| deployment.spec.as_ref().is_some_and(|spec| spec.replicas == Some(0));
+    let rests = |deployment: &Deployment| deployment.spec.replicas == Some(0);
     wait::until(&context.api::<Deployment>(), "worker", "rests again", seconds(120), rests).await?;
     drop(worker);
     Ok(())

@@ -12,6 +12,7 @@
 mod course;
 mod entry;
 mod grid;
+mod slice;
 
 use std::{borrow::Cow, collections::BTreeMap, time::Duration};
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{load_test::LoadTestSpec, threshold::Threshold};
 
 /// Fields at the top of a spec that are gone, and which older copies may have.
-const GONE: [&str; 2] = ["historyLimit", "script"];
+pub const GONE: [&str; 2] = ["historyLimit", "script"];
 
 /// The spec of a test, unread. A run from before a change of the API has the spec as it was then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use upsurge_core::{
     field_error::FieldError,
     files::FileId,
     implied::with_thresholds,
-    validate::{Valid, check_resource, read_spec, validate},
+    resource::check_resource,
+    validate::{Valid, read_spec, validate},
 };
 use upsurge_crds::{
     LoadTest, LoadTestSpec,
