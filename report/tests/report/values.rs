@@ -319,9 +319,9 @@ fn every_link_within_the_page_leads_somewhere_and_no_two_ids_are_equal() {
 fn behind_every_chart_there_is_a_table_that_can_be_read() {
     let page = Page::of(&html(&played::spike()));
     let tables = page.all("#story details table");
-    // Load, latency, errors, replicas, what the autoscaler read, and the list of events.
-    assert_eq!(tables.len(), 6);
-    for table in &tables[..5] {
+    // Load, latency, errors, replicas, what the autoscaler read, CPU and memory of the pods, and the list of events.
+    assert_eq!(tables.len(), 8);
+    for table in &tables[..7] {
         let rows = table.select(&scraper::Selector::parse("tbody tr").unwrap()).count();
         assert!((2..=60).contains(&rows), "{rows}");
     }
