@@ -38,17 +38,19 @@ pub fn told<'a>(
     let mut told: Vec<String> =
         beside.iter().take(most).map(|(pod, node, others)| one(&pod.name, node, others)).collect();
     if left > 0 {
-        told.push(format!("{left} more runner pods shared a node with pods of the target"));
+        told.push(format!("{left}{MORE}"));
     }
     told
 }
 
 /// Whether a message is one of these.
 pub fn is_told(warning: &str) -> bool {
-    warning.contains(SHARED)
+    (warning.starts_with(RUNNER) && warning.contains(SHARED)) || warning.ends_with(MORE)
 }
 
+const RUNNER: &str = "runner pod ";
 const SHARED: &str = " shared node ";
+const MORE: &str = " more runner pods shared a node with pods of the target";
 
 fn one(runner: &str, node: &str, others: &[&str]) -> String {
     let [_, most] = TOLD;
@@ -58,7 +60,7 @@ fn one(runner: &str, node: &str, others: &[&str]) -> String {
     }
     let pods = if others.len() == 1 { "pod" } else { "pods" };
     format!(
-        "runner pod {runner}{SHARED}{node} with {pods} {names} of the target: they took CPU and network from each other; give \
+        "{RUNNER}{runner}{SHARED}{node} with {pods} {names} of the target: they took CPU and network from each other; give \
          runners nodes of their own (spec.runner.nodeSelector or affinity)"
     )
 }
@@ -141,5 +143,6 @@ mod tests {
             "{said:?}"
         );
         assert!(said[5].starts_with("3 more runner pods"), "{said:?}");
+        assert!(said.iter().all(|one| is_told(one)), "{said:?}");
     }
 }

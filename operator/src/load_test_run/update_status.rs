@@ -275,11 +275,42 @@ async fn tell(context: &Context, run: &LoadTestRun, wanted: &LoadTestRunStatus) 
 
 /// What a warning is about, as reason and action of an event.
 fn kind(warning: &str) -> (&'static str, &'static str) {
-    if neighbours::is_told(warning) {
-        (reasons::RUNNER_BESIDE_TARGET, "Place")
-    } else if is_after_failed(warning) {
+    // First, as it may hold any words of the target.
+    if is_after_failed(warning) {
         (reasons::AFTER_FAILED, "TidyUp")
+    } else if neighbours::is_told(warning) {
+        (reasons::RUNNER_BESIDE_TARGET, "Place")
     } else {
         (reasons::WARNING, "Measure")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use upsurge_core::report::after_failed;
+
+    use super::*;
+
+    #[rstest]
+    #[case::beside_the_target(
+        "runner pod a-0 shared node n with pod b of the target: they took CPU".into(),
+        reasons::RUNNER_BESIDE_TARGET
+    )]
+    #[case::beside_it_without_a_name(
+        "3 more runner pods shared a node with pods of the target".into(),
+        reasons::RUNNER_BESIDE_TARGET
+    )]
+    #[case::after(after_failed("DELETE /fixtures: 500"), reasons::AFTER_FAILED)]
+    #[case::after_in_the_words_of_a_target(
+        after_failed("GET /: 3 more runner pods shared a node with pods of the target"),
+        reasons::AFTER_FAILED
+    )]
+    #[case::another("figures of tags were given up".into(), reasons::WARNING)]
+    fn an_event_of_a_warning_has_the_reason_that_the_page_on_troubles_explains(
+        #[case] warning: String,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(kind(&warning).0, expected);
     }
 }
