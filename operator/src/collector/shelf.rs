@@ -52,9 +52,12 @@ impl Shelf {
         }
     }
 
-    /// The record of a run, if it is here.
-    pub fn get(&self, uid: &str) -> Option<Bytes> {
-        lock(&self.held).iter().find(|one| one.uid == uid).map(|one| one.record.clone())
+    /// The record of a run of a namespace, if it is here. A UID alone would not do: it comes from the owner that a Job names, and whoever
+    /// makes a Job in one namespace may write the UID of a run in another.
+    pub fn get(&self, namespace: &str, uid: &str) -> Option<Bytes> {
+        let held = lock(&self.held);
+        let found = held.iter().find(|one| one.namespace == namespace && one.uid == uid);
+        found.map(|one| one.record.clone())
     }
 
     /// Nobody will ask for it any more.
@@ -100,13 +103,15 @@ mod tests {
         for uid in ["a", "b", "c"] {
             shelf.put("shop", uid, vec![0; MOST_BYTES / 2]);
         }
-        assert!(shelf.get("a").is_none() && shelf.get("b").is_some() && shelf.get("c").is_some());
+        let has = |uid: &str| shelf.get("shop", uid).is_some();
+        assert!(!has("a") && has("b") && has("c"));
         shelf.put("shop", "d", vec![0; MOST_BYTES + 1]);
-        assert!(shelf.get("d").is_none() && shelf.get("c").is_some(), "one that is too large costs no other");
+        assert!(!has("d") && has("c"), "one that is too large costs no other");
         shelf.put("shop", "b", vec![1]);
-        assert_eq!(shelf.get("b").unwrap().as_ref(), [1]);
+        assert_eq!(shelf.get("shop", "b").unwrap().as_ref(), [1]);
+        assert!(shelf.get("billing", "b").is_none(), "it is of another namespace");
         shelf.remove("b");
-        assert!(shelf.get("b").is_none());
+        assert!(!has("b"));
     }
 
     #[test]
@@ -116,8 +121,8 @@ mod tests {
         for uid in ["a", "b", "c", "d", "e"] {
             shelf.put("large", uid, vec![0; MOST_BYTES / 4]);
         }
-        assert!(shelf.get("small").is_some());
-        let stays = |uid: &&str| shelf.get(uid).is_some();
+        assert!(shelf.get("small", "small").is_some());
+        let stays = |uid: &&str| shelf.get("large", uid).is_some();
         let left: Vec<&str> = ["a", "b", "c", "d", "e"].into_iter().filter(stays).collect();
         assert_eq!(left, ["c", "d", "e"]);
     }

@@ -62,8 +62,8 @@ impl Sessions {
     }
 
     /// Whether there is such a record.
-    pub fn has_shelved(&self, uid: &str) -> bool {
-        self.shelf().get(uid).is_some()
+    pub fn has_shelved(&self, namespace: &str, uid: &str) -> bool {
+        self.shelf().get(namespace, uid).is_some()
     }
 
     /// It is in its store, or nobody tries any longer.
@@ -95,7 +95,7 @@ impl Sessions {
         let uid = self.storer(run, &who).await?;
         line.let_in();
         let reading = self.shelf().read(namespace).ok_or(Closed::Busy)?;
-        let record = match self.shelf().get(&uid) {
+        let record = match self.shelf().get(namespace, &uid) {
             Some(record) => record,
             None => self.kept(run, &uid).await?,
         };
@@ -103,7 +103,7 @@ impl Sessions {
         Ok(body(record, reading))
     }
 
-    /// The UID of the run whose record a pod is to store.
+    /// The UID of the run whose record a pod is to store, as its Job claims it: it counts only within the namespace.
     async fn storer(&self, run: &RunKey, who: &Identity) -> Result<String, Denied> {
         let (namespace, name) = (&run.namespace, &who.pod.name);
         let stranger =

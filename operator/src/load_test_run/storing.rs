@@ -131,7 +131,7 @@ async fn under_way(runs: &Runs, namespace: &str, job: &Arc<Job>, pods: &[Arc<Pod
 
 /// Whether there is a record; why not.
 async fn has_record(runs: &Runs, run: &LoadTestRun, uid: &str) -> Result<Result<(), String>, Error> {
-    if runs.context.sessions.has_shelved(uid) {
+    if runs.context.sessions.has_shelved(&run.namespace().unwrap_or_default(), uid) {
         return Ok(Ok(()));
     }
     if !runs.records.is_on() {

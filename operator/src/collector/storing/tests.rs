@@ -95,6 +95,16 @@ async fn a_pod_of_another_job_gets_none() {
     assert!(words.contains("its Job is not made to store it"), "{words}");
 }
 
+/// Whoever makes a Job writes the UID of its owner: here that of a run in another namespace.
+#[tokio::test]
+async fn a_job_that_claims_a_run_of_another_namespace_gets_nothing_of_it() {
+    let sessions = sessions(job(), "");
+    sessions.shelve("billing", "run-uid", b"of billing".to_vec());
+    let (status, words) = get(&sessions, "store-1").await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "{words}");
+    assert!(sessions.has_shelved("billing", "run-uid") && !sessions.has_shelved("shop", "run-uid"));
+}
+
 #[tokio::test]
 async fn a_run_without_a_record_is_told_of_and_a_standby_leads_on() {
     let sessions = sessions(job(), "");
