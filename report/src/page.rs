@@ -68,7 +68,7 @@ const SECTIONS: [Section; 12] = [
 
 /// The report of a run as an HTML page.
 pub fn html(record: &Record) -> String {
-    let page = Page { record, shown: record.shown(), chart: crate::story::whole(record) };
+    let page = Page { record, shown: record.shown(), chart: crate::story::story(record) };
     Markup::written(|html| {
         html.source("<!DOCTYPE html>\n");
         html.tag("html").set("lang", "en").with(|html| {

@@ -10,7 +10,6 @@ mod observed;
 mod prometheus;
 mod readings;
 mod replicas;
-mod used;
 
 use jiff::Timestamp;
 use upsurge_record::model::Record;
@@ -20,28 +19,18 @@ pub(crate) use self::{
     course::Start,
     readings::{PodCourse, usage},
 };
-use crate::chart::{Chart, Pane, Stage};
+use crate::chart::{Chart, Stage};
 
 /// Most workloads that have panes of their own. The page says so where there are more.
 pub(crate) const MOST_WORKLOADS: usize = 4;
 
-/// The story of a run, for a picture.
+/// The story of a run.
 pub(crate) fn story(record: &Record) -> Chart {
-    told(record, |_, _| Vec::new())
-}
-
-/// The same with what the pods used, for the page, which has room.
-pub(crate) fn whole(record: &Record) -> Chart {
-    told(record, used::panes)
-}
-
-fn told(record: &Record, more: fn(&Record, Start) -> Vec<Pane>) -> Chart {
     let start = Start::of(record);
     let course = Course::of(record, start);
     let mut panes = load::panes(record, &course);
     panes.extend(replicas::panes(record, start));
     panes.extend(readings::panes(record, start));
-    panes.extend(more(record, start));
     panes.extend(prometheus::panes(record, start));
     panes.retain(|pane| !pane.is_empty());
     let stages = stages(record, start);
@@ -95,7 +84,7 @@ fn stages(record: &Record, start: Start) -> Vec<Stage> {
 }
 
 /// What is before the load began stands at its begin, as steps hold; what is behind the end is left out.
-fn clip(pane: &mut Pane, to: f64) {
+fn clip(pane: &mut crate::chart::Pane, to: f64) {
     let begin = pane.seconds.iter().rposition(|second| *second <= 0.0).unwrap_or_default();
     let end = pane.seconds.iter().rposition(|second| *second <= to).map_or(0, |index| index + 1);
     let end = end.max(begin);

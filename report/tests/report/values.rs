@@ -99,34 +99,6 @@ fn the_charts_hold_every_point_of_the_record() {
 }
 
 #[test]
-fn what_the_pods_used_is_drawn_with_the_limit_that_they_have() {
-    let record = played::spike();
-    let page = Page::of(&html(&record));
-    let looks: Vec<Vec<f64>> = record.workloads[0]
-        .events
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::Usage { pods, .. } => Some(pods.iter().map(|pod| pod.containers[0].cpu.used).collect()),
-            _ => None,
-        })
-        .collect();
-    let most = looks.iter().flatten().copied().reduce(f64::max).unwrap();
-    let drawn = page.line("cpu-0", 1);
-    assert_eq!(drawn.iter().copied().reduce(f64::max), Some(most));
-    assert!(page.line("cpu-0", 0).iter().zip(&drawn).all(|(mean, most)| mean <= most));
-    let memory = page.line("memory-0", 1);
-    assert!(memory.iter().all(|mebibytes| (90.0..256.0).contains(mebibytes)), "{memory:?}");
-    let data = page.data();
-    let limit = |id: &str| {
-        let panes = data["panes"].as_array().unwrap();
-        panes.iter().find(|pane| pane["id"] == id).unwrap()["limits"][0]["value"].as_f64()
-    };
-    assert_eq!((limit("cpu-0"), limit("memory-0")), (Some(1.0), Some(256.0)));
-    // The picture has room for the story alone.
-    assert!(!upsurge_report::svg(&record).contains("CPU of the pods"));
-}
-
-#[test]
 fn every_decision_to_scale_is_a_mark() {
     let record = played::spike();
     let page = Page::of(&html(&record));
@@ -319,9 +291,9 @@ fn every_link_within_the_page_leads_somewhere_and_no_two_ids_are_equal() {
 fn behind_every_chart_there_is_a_table_that_can_be_read() {
     let page = Page::of(&html(&played::spike()));
     let tables = page.all("#story details table");
-    // Load, latency, errors, replicas, what the autoscaler read, CPU and memory of the pods, and the list of events.
-    assert_eq!(tables.len(), 8);
-    for table in &tables[..7] {
+    // Load, latency, errors, replicas, what the autoscaler read, and the list of events.
+    assert_eq!(tables.len(), 6);
+    for table in &tables[..5] {
         let rows = table.select(&scraper::Selector::parse("tbody tr").unwrap()).count();
         assert!((2..=60).contains(&rows), "{rows}");
     }
